@@ -1,0 +1,76 @@
+/** Rounds float32 `values` to IEEE half precision (ties to even, subnormals and infinities kept, NaN stays NaN); returns the bits. */
+export function f32ToF16(values: Float32Array): Uint16Array {
+  const source = bitsOf(values)
+  const bits = new Uint16Array(values.length)
+  for (let i = 0; i < bits.length; i++) bits[i] = f16BitsOf(source[i] as number)
+  return bits
+}
+
+/** Widens half-precision `bits` to float32; exact. */
+export function f16ToF32(bits: Uint16Array): Float32Array {
+  f16Values ??= buildF16Values()
+  const values = new Float32Array(bits.length)
+  // Bits are copied, not floats: a signalling NaN must not be quietened on its way.
+  const target = bitsOf(values)
+  for (let i = 0; i < bits.length; i++) target[i] = f16Values[bits[i] as number] as number
+  return values
+}
+
+/** Rounds float32 `values` to bfloat16 (ties to even, NaN stays NaN); returns the bits. */
+export function f32ToBf16(values: Float32Array): Uint16Array {
+  const source = bitsOf(values)
+  const bits = new Uint16Array(values.length)
+  for (let i = 0; i < bits.length; i++) {
+    const x = source[i] as number
+    const isNan = (x & 0x7fffffff) > 0x7f800000
+    bits[i] = isNan ? (x >>> 16) | 0x40 : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16
+  }
+  return bits
+}
+
+/** Widens bfloat16 `bits` to float32; exact. */
+export function bf16ToF32(bits: Uint16Array): Float32Array {
+  const values = new Float32Array(bits.length)
+  const target = bitsOf(values)
+  for (let i = 0; i < bits.length; i++) target[i] = (bits[i] as number) << 16
+  return values
+}
+
+function f16BitsOf(x: number): number {
+  const sign = (x >>> 16) & 0x8000
+  const magnitude = x & 0x7fffffff
+  if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff)
+  if (magnitude >= 0x477ff000) return sign | 0x7c00 // 65520 and above round to infinity
+  if (magnitude <= 0x33000000) return sign // 2^-25 ties to zero
+  if (magnitude < 0x38800000) {
+    const shift = 126 - (magnitude >>> 23)
+    const mantissa = (magnitude & 0x7fffff) | 0x800000
+    return sign | ((mantissa + (1 << (shift - 1)) - 1 + ((mantissa >>> shift) & 1)) >>> shift)
+  }
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13)
+}
+
+/** The float32 bits of every half-precision number; 256 KiB, built at first use. */
+let f16Values: Uint32Array | undefined
+
+function buildF16Values(): Uint32Array {
+  const table = new Uint32Array(0x10000)
+  const scratch = new Float32Array(1)
+  const scratchBits = bitsOf(scratch)
+  for (let half = 0; half < table.length; half++) {
+    const sign = (half & 0x8000) << 16
+    const exponent = (half >>> 10) & 0x1f
+    const mantissa = half & 0x3ff
+    if (exponent === 0) {
+      scratch[0] = mantissa * 2 ** -24
+      table[half] = sign | (scratchBits[0] as number)
+    } else {
+      table[half] = sign | ((exponent === 31 ? 0xff : exponent + 112) << 23) | (mantissa << 13)
+    }
+  }
+  return table
+}
+
+function bitsOf(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length)
+}

@@ -1,0 +1,17 @@
+/** Sizes of each dimension, outermost first. */
+export type Shape = readonly number[]
+
+/** Number of elements in `shape`. */
+export function countOf(shape: Shape): number {
+  return shape.reduce((count, size) => count * size, 1)
+}
+
+/** Whether two shapes are the same. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis])
+}
+
+/** `[2,3]`: how shapes are written in error messages. */
+export function showShape(shape: Shape): string {
+  return `[${shape.join(',')}]`
+}

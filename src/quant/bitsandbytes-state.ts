@@ -1,0 +1,182 @@
+import { check, MedAwareError } from '../core/errors.ts'
+import type { Shape } from '../core/shape.ts'
+import { nestedBlockSize as onlyNestedBlockSize } from './double-quant.ts'
+import type { FourBitType } from './four-bit.ts'
+
+/** What bitsandbytes writes beside a 4-bit weight as JSON (functional.py, `QuantState.as_dict`). */
+export interface QuantState {
+  readonly quantType: FourBitType
+  /** Elements a block. */
+  readonly blockSize: number
+  /** The dtype the weight had, and is dequantised to. */
+  readonly dtype: 'float32' | 'float16' | 'bfloat16'
+  /** The weight's shape before packing, `[out, in]`. */
+  readonly shape: Shape
+  /** The three nested fields are there together, when the scales are doubly quantised. */
+  readonly nestedBlockSize?: number
+  readonly nestedDtype?: 'float32'
+  /** The mean scale, a float32 number. */
+  readonly nestedOffset?: number
+}
+
+const dtypes = ['float32', 'float16', 'bfloat16'] as const
+const quantTypes = ['nf4', 'fp4'] as const
+const stateKeys = ['quant_type', 'blocksize', 'dtype', 'shape']
+const nestedStateKeys = ['nested_blocksize', 'nested_dtype', 'nested_offset']
+const tensorKeys = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map']
+
+/** The UTF-8 bytes of `state`, byte for byte what Python's `json.dumps` gives bitsandbytes. */
+export function encodeQuantState(state: QuantState): Uint8Array {
+  const fields = [
+    `"quant_type": "${state.quantType}"`,
+    `"blocksize": ${state.blockSize}`,
+    `"dtype": "${state.dtype}"`,
+    `"shape": [${state.shape.join(', ')}]`,
+  ]
+  if (state.nestedOffset !== undefined) {
+    check(
+      Number.isFinite(state.nestedOffset),
+      'numeric',
+      () => `encodeQuantState: nestedOffset must be finite, got ${state.nestedOffset}`,
+    )
+    fields.push(
+      `"nested_blocksize": ${state.nestedBlockSize ?? onlyNestedBlockSize}`,
+      `"nested_dtype": "${state.nestedDtype ?? 'float32'}"`,
+      `"nested_offset": ${pythonRepr(state.nestedOffset)}`,
+    )
+  }
+  return new TextEncoder().encode(`{${fields.join(', ')}}`)
+}
+
+/**
+ * Reads the bytes of a `quant_state.bitsandbytes__nf4` (or `__fp4`) tensor.
+ * @throws `format` when they are not JSON or a field is missing, unknown or of the wrong kind; `unsupported` for a
+ * quantisation this library does not have.
+ */
+export function parseQuantState(bytes: Uint8Array): QuantState {
+  const fields = parseObject(bytes)
+  const known = [...stateKeys, ...nestedStateKeys]
+  const unknown = Object.keys(fields).find((key) => !known.includes(key))
+  check(
+    unknown === undefined,
+    'format',
+    () => `parseQuantState: unknown key "${unknown}"; known are ${known.join(', ')}`,
+  )
+  const isNested = nestedStateKeys.some((key) => key in fields)
+  const missing = (isNested ? known : stateKeys).find((key) => !(key in fields))
+  check(missing === undefined, 'format', () => `parseQuantState: key "${missing}" is missing`)
+  const state = {
+    quantType: oneOf(fields, 'quant_type', quantTypes),
+    blockSize: positiveInteger(fields, 'blocksize'),
+    dtype: oneOf(fields, 'dtype', dtypes),
+    shape: shapeOf(fields),
+  }
+  if (!isNested) return state
+  const nestedBlockSize = positiveInteger(fields, 'nested_blocksize')
+  check(
+    nestedBlockSize === onlyNestedBlockSize,
+    'unsupported',
+    () => `parseQuantState: nested_blocksize must be ${onlyNestedBlockSize}, got ${nestedBlockSize}`,
+  )
+  const nestedOffset = fields.nested_offset
+  check(
+    typeof nestedOffset === 'number' && Number.isFinite(nestedOffset),
+    'format',
+    () => `parseQuantState: nested_offset must be a number, got ${JSON.stringify(nestedOffset)}`,
+  )
+  return { ...state, nestedBlockSize, nestedDtype: oneOf(fields, 'nested_dtype', ['float32']), nestedOffset }
+}
+
+/**
+ * Finds how the weight `weightName` is stored, from the names of a file's tensors: `undefined` when it is not 4-bit,
+ * else the name of its one `quant_state` tensor and whether its scales are doubly quantised.
+ * @throws `format` when there are two such tensors, a part is missing, or a name bitsandbytes does not know.
+ */
+export function findQuantState(
+  weightName: string,
+  names: Iterable<string>,
+): { key: string; quantType: FourBitType; nested: boolean } | undefined {
+  const prefix = `${weightName}.`
+  const suffixes = [...names].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
+  const states = suffixes.filter((suffix) => suffix.startsWith('quant_state.'))
+  if (states.length === 0) return undefined
+  check(
+    states.length === 1,
+    'format',
+    () => `findQuantState: ${weightName} must have exactly one quant_state, found ${states.join(', ')}`,
+  )
+  const quantType = quantTypes.find((type) => states[0] === quantStateSuffix(type))
+  check(
+    quantType !== undefined,
+    'unsupported',
+    () => `findQuantState: ${weightName} has ${states[0]}; known are nf4, fp4`,
+  )
+  const unknown = suffixes.find((suffix) => suffix !== states[0] && !tensorKeys.includes(suffix))
+  check(unknown === undefined, 'format', () => `findQuantState: ${prefix}${unknown} is no part of a 4-bit weight`)
+  const nested = suffixes.some((suffix) => suffix.startsWith('nested_'))
+  const missing = (nested ? tensorKeys : tensorKeys.slice(0, 2)).find((key) => !suffixes.includes(key))
+  check(missing === undefined, 'format', () => `findQuantState: ${prefix}${missing} is missing`)
+  return { key: prefix + quantStateSuffix(quantType), quantType, nested }
+}
+
+/** What follows `<weight>.` in the name of the state's tensor. */
+export function quantStateSuffix(type: FourBitType): string {
+  return `quant_state.bitsandbytes__${type}`
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new MedAwareError('format', 'parseQuantState: the bytes are not UTF-8 JSON', { cause })
+  }
+  check(
+    typeof value === 'object' && value !== null && !Array.isArray(value),
+    'format',
+    () => 'parseQuantState: the JSON must be an object',
+  )
+  return value as Record<string, unknown>
+}
+
+function oneOf<T extends string>(fields: Record<string, unknown>, key: string, allowed: readonly T[]): T {
+  const found = allowed.find((word) => word === fields[key])
+  check(
+    found !== undefined,
+    'unsupported',
+    () => `parseQuantState: ${key} must be one of ${allowed.join(', ')}, got ${JSON.stringify(fields[key])}`,
+  )
+  return found
+}
+
+function positiveInteger(fields: Record<string, unknown>, key: string): number {
+  const value = fields[key]
+  check(
+    typeof value === 'number' && Number.isSafeInteger(value) && value > 0,
+    'format',
+    () => `parseQuantState: ${key} must be a positive integer, got ${JSON.stringify(value)}`,
+  )
+  return value
+}
+
+function shapeOf(fields: Record<string, unknown>): Shape {
+  const { shape } = fields
+  check(
+    Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0),
+    'format',
+    () => `parseQuantState: shape must be a list of sizes, got ${JSON.stringify(shape)}`,
+  )
+  return shape as number[]
+}
+
+/** A finite number as Python prints a float: like JavaScript, but with `.0` and exponents from 1e16 and below 1e-4. */
+function pythonRepr(value: number): string {
+  if (Object.is(value, -0)) return '-0.0'
+  const [mantissa = '', power = ''] = value.toExponential().split('e')
+  const exponent = Number(power)
+  if (value !== 0 && (exponent < -4 || exponent >= 16)) {
+    return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
+  }
+  const text = String(value)
+  return text.includes('.') ? text : `${text}.0`
+}

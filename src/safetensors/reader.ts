@@ -1,0 +1,104 @@
+import { check } from '../core/errors.ts'
+import { bf16ToF32, f16ToF32 } from '../core/float16.ts'
+import { bytesOf } from './dtype.ts'
+import type { SafetensorsDType, TensorData } from './dtype.ts'
+import { headerLength, parseHeader, prefixBytes } from './header.ts'
+import type { TensorInfo } from './header.ts'
+import type { ByteSource } from './source.ts'
+
+/** Tensors by name, from one file or from many. */
+export interface TensorReader {
+  /** In the order of their bytes. */
+  readonly names: readonly string[]
+  /** The header's `__metadata__`, empty when there is none. */
+  readonly metadata: Readonly<Record<string, string>>
+  has(name: string): boolean
+  /** @throws `not-found` for a name that is not there, as do the readers below. */
+  info(name: string): TensorInfo
+  /** The tensor's bytes, little-endian; may be a view of memory the source keeps, so do not write to them. */
+  readBytes(name: string): Promise<Uint8Array>
+  /** The tensor as float32: exact from F16, BF16 and small integers, else rounded to nearest; BOOL as 0 and 1. */
+  readF32(name: string): Promise<Float32Array>
+  /** The tensor in its own dtype; may be a view, as `readBytes`. */
+  read(name: string): Promise<TensorData>
+  close(): Promise<void>
+}
+
+export type SafetensorsFile = TensorReader
+
+/**
+ * Opens a safetensors file: reads and checks its header, and no tensor yet.
+ * @throws `format` for a file that is truncated or lies about itself, `unsupported` for a dtype such as F8_E4M3.
+ */
+export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
+  const { name: who, byteLength } = source
+  const prefix = await source.read(0, Math.min(prefixBytes, byteLength))
+  const dataBegin = prefixBytes + headerLength(who, prefix, byteLength)
+  const json = await source.read(prefixBytes, dataBegin)
+  const { tensors, metadata } = parseHeader(who, json, byteLength - dataBegin)
+
+  const file: SafetensorsFile = {
+    names: [...tensors.keys()],
+    metadata,
+    has: (name) => tensors.has(name),
+    info(name) {
+      const info = tensors.get(name)
+      check(info !== undefined, 'not-found', () => `${who}: no tensor "${name}" among its ${tensors.size}`)
+      return info
+    },
+    async readBytes(name) {
+      const { begin, end } = file.info(name)
+      const bytes = await source.read(dataBegin + begin, dataBegin + end)
+      check(
+        bytes.length === end - begin,
+        'format',
+        () => `${who}: tensor "${name}" has ${end - begin} bytes, only ${bytes.length} could be read`,
+      )
+      return bytes
+    },
+    async readF32(name) {
+      return toF32(await file.read(name), file.info(name).dtype)
+    },
+    async read(name) {
+      return viewAs(await file.readBytes(name), file.info(name).dtype)
+    },
+    async close() {
+      await source.close?.()
+    },
+  }
+  return file
+}
+
+/** Bytes as elements of `dtype`; copied only where they are not aligned. JavaScript's platforms are little-endian. */
+function viewAs(bytes: Uint8Array, dtype: SafetensorsDType): TensorData {
+  const size = bytesOf(dtype)
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  const length = byteLength / size
+  switch (dtype) {
+    case 'F64':
+      return new Float64Array(buffer, byteOffset, length)
+    case 'F32':
+      return new Float32Array(buffer, byteOffset, length)
+    case 'F16':
+    case 'BF16':
+      return new Uint16Array(buffer, byteOffset, length)
+    case 'I64':
+      return new BigInt64Array(buffer, byteOffset, length)
+    case 'I32':
+      return new Int32Array(buffer, byteOffset, length)
+    case 'I16':
+      return new Int16Array(buffer, byteOffset, length)
+    case 'I8':
+      return new Int8Array(buffer, byteOffset, length)
+    case 'U8':
+    case 'BOOL':
+      return new Uint8Array(buffer, byteOffset, length)
+  }
+}
+
+function toF32(data: TensorData, dtype: SafetensorsDType): Float32Array {
+  if (data instanceof Float32Array) return data
+  if (data instanceof BigInt64Array) return Float32Array.from(data, Number)
+  if (data instanceof Uint16Array) return dtype === 'F16' ? f16ToF32(data) : bf16ToF32(data)
+  return Float32Array.from(data)
+}

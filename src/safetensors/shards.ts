@@ -1,0 +1,102 @@
+import { check, MedAwareError } from '../core/errors.ts'
+import { isObject, parseJsonObject } from './json.ts'
+import { openSafetensors } from './reader.ts'
+import type { SafetensorsFile, TensorReader } from './reader.ts'
+import type { ByteSource } from './source.ts'
+
+const who = 'openShardedSafetensors'
+
+/**
+ * Opens a checkpoint split over files, by its `model.safetensors.index.json`. Every shard's header is read and checked
+ * against the index here; tensors only when asked for.
+ * @param open Gives the bytes of a file beside the index, by its plain name.
+ * @throws `format` for an index that is malformed, names a path, disagrees with a shard, or for a tensor in two
+ * shards; `not-found` when a shard cannot be opened.
+ */
+export async function openShardedSafetensors(
+  indexJson: string | Uint8Array,
+  open: (fileName: string) => Promise<ByteSource>,
+): Promise<TensorReader> {
+  const shardOf = parseWeightMap(indexJson)
+  const shards = new Map<string, SafetensorsFile>()
+  const close = async (): Promise<void> => {
+    await Promise.all([...shards.values()].map((shard) => shard.close()))
+  }
+  try {
+    for (const fileName of [...new Set(shardOf.values())].sort()) shards.set(fileName, await openShard(fileName, open))
+    checkAgainstIndex(shardOf, shards)
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  const shardWith = (name: string): SafetensorsFile => {
+    const shard = shards.get(shardOf.get(name) ?? '')
+    check(shard !== undefined, 'not-found', () => `${who}: no tensor "${name}" among the index's ${shardOf.size}`)
+    return shard
+  }
+  return {
+    names: [...shards.values()].flatMap((shard) => shard.names.filter((name) => shardOf.has(name))),
+    metadata: Object.fromEntries([...shards.values()].flatMap((shard) => Object.entries(shard.metadata))),
+    has: (name) => shardOf.has(name),
+    info: (name) => shardWith(name).info(name),
+    readBytes: async (name) => shardWith(name).readBytes(name),
+    readF32: async (name) => shardWith(name).readF32(name),
+    read: async (name) => shardWith(name).read(name),
+    close,
+  }
+}
+
+/** Shard by tensor. */
+function parseWeightMap(indexJson: string | Uint8Array): Map<string, string> {
+  const bytes = typeof indexJson === 'string' ? new TextEncoder().encode(indexJson) : indexJson
+  const { weight_map: weightMap } = parseJsonObject(`${who}: index`, bytes)
+  check(isObject(weightMap), 'format', () => `${who}: the index has no weight_map object`)
+  return new Map(
+    Object.entries(weightMap).map(([name, fileName]) => {
+      // A plain name only: an index from the net must not reach other folders or hosts.
+      check(
+        typeof fileName === 'string' && /^[^/\\:]+$/.test(fileName) && !/^\.+$/.test(fileName),
+        'format',
+        () => `${who}: shard of "${name}" must be a plain file name, got ${JSON.stringify(fileName)}`,
+      )
+      return [name, fileName]
+    }),
+  )
+}
+
+async function openShard(fileName: string, open: (fileName: string) => Promise<ByteSource>): Promise<SafetensorsFile> {
+  let source: ByteSource
+  try {
+    source = await open(fileName)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new MedAwareError('not-found', `${who}: the index names ${fileName}, which cannot be opened: ${reason}`, {
+      cause,
+    })
+  }
+  try {
+    return await openSafetensors(source)
+  } catch (error) {
+    await source.close?.()
+    throw error
+  }
+}
+
+function checkAgainstIndex(shardOf: ReadonlyMap<string, string>, shards: ReadonlyMap<string, SafetensorsFile>): void {
+  for (const [name, fileName] of shardOf) {
+    check(
+      shards.get(fileName)?.has(name) === true,
+      'format',
+      () => `${who}: the index puts tensor "${name}" in ${fileName}, which does not have it`,
+    )
+  }
+  const seen = new Map<string, string>()
+  for (const [fileName, shard] of shards) {
+    for (const name of shard.names) {
+      const other = seen.get(name)
+      check(other === undefined, 'format', () => `${who}: tensor "${name}" is both in ${other} and in ${fileName}`)
+      seen.set(name, fileName)
+    }
+  }
+}

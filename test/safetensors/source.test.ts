@@ -1,0 +1,197 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { blobSource, bytesSource, openSafetensors, urlSource, writeSafetensors } from '../../src/safetensors/index.ts'
+import type { ByteSource } from '../../src/safetensors/index.ts'
+
+const big = new Float32Array(50_000).map((_, i) => i)
+const bytes = writeSafetensors([
+  { name: 'big', dtype: 'F32', shape: [50_000], data: big },
+  { name: 'small', dtype: 'U8', shape: [3], data: Uint8Array.of(1, 2, 3) },
+])
+
+const servers: Server[] = []
+afterEach(() => servers.splice(0).forEach((server) => server.close()))
+
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+  const server = createServer(answer)
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/model.safetensors`
+}
+
+/** A server as it should be, with what a test wants changed. */
+function ranged(change: (headers: Record<string, string>, body: Uint8Array, call: number) => Uint8Array | undefined) {
+  let call = 0
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const [, begin = '', last = ''] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? []
+    const end = Math.min(Number(last) + 1, bytes.length)
+    const headers: Record<string, string> = {
+      'content-range': `bytes ${begin}-${end - 1}/${bytes.length}`,
+      etag: '"1"',
+      connection: 'close',
+    }
+    const body = bytes.subarray(Number(begin), end)
+    const changed = change(headers, body, call++) ?? body
+    response.writeHead(206, headers).end(changed)
+  }
+}
+const asItShould = (): undefined => undefined
+
+describe.each([
+  ['bytesSource', async () => bytesSource(bytes)],
+  ['blobSource', async () => blobSource(new Blob([new Uint8Array(bytes)]))],
+  ['urlSource', async () => urlSource(await serve(ranged(asItShould)))],
+] as const)('%s', (_, make: () => Promise<ByteSource>) => {
+  it('serves every tensor', async () => {
+    const file = await openSafetensors(await make())
+    expect(await file.readF32('big')).toEqual(big)
+    expect(await file.read('small')).toEqual(Uint8Array.of(1, 2, 3))
+    await file.close()
+  })
+
+  it('refuses bytes it does not have', async () => {
+    const source = await make()
+    expect(await source.read(5, 5)).toHaveLength(0)
+    expect(await source.read(source.byteLength, source.byteLength)).toHaveLength(0)
+    const beyond = bytes.length + 1
+    await expect(source.read(0, beyond)).rejects.toThrow(
+      `${source.name}: bytes 0 to ${beyond} are not within its ${bytes.length} bytes`,
+    )
+  })
+})
+
+it('a File is called by its name', () => {
+  expect(blobSource(new File([], 'adapter.safetensors')).name).toBe('adapter.safetensors')
+  expect(blobSource(new Blob([])).name).toBe('blob')
+})
+
+it('files over 4 GiB are addressed without loss', async () => {
+  const shape = [5 * 2 ** 30]
+  const header = {
+    a: { dtype: 'I8', shape, data_offsets: [0, shape[0]] },
+    b: { dtype: 'F32', shape: [1], data_offsets: [shape[0], 5 * 2 ** 30 + 4] },
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header).padEnd(136))
+  const start = new Uint8Array(8 + json.length)
+  start[0] = json.length
+  start.set(json, 8)
+  const source: ByteSource = {
+    name: 'large',
+    byteLength: start.length + 5 * 2 ** 30 + 4,
+    async read(begin, end) {
+      if (end <= start.length) return start.subarray(begin, end)
+      expect([begin, end]).toEqual([start.length + 5 * 2 ** 30, start.length + 5 * 2 ** 30 + 4])
+      return new Uint8Array(Float32Array.of(7).buffer)
+    },
+  }
+  expect(await (await openSafetensors(source)).readF32('b')).toEqual(Float32Array.of(7))
+})
+
+describe('urlSource', () => {
+  it('sends headers and asks for the parts it needs only', async () => {
+    const ranges: (string | undefined)[] = []
+    const answer = ranged(asItShould)
+    const url = await serve((request, response) => {
+      expect(request.headers.authorization).toBe('Bearer t')
+      ranges.push(request.headers.range)
+      answer(request, response)
+    })
+    const file = await openSafetensors(await urlSource(url, { headers: { authorization: 'Bearer t' } }))
+    await file.read('small')
+    expect(ranges).toEqual(['bytes=0-65535', `bytes=${bytes.length - 3}-${bytes.length - 1}`])
+  })
+
+  it('keeps a small file from a server that ignores Range', async () => {
+    const url = await serve((_, response) => response.end(bytes))
+    expect(await (await openSafetensors(await urlSource(url))).readF32('big')).toEqual(big)
+  })
+
+  it('refuses a large one by its length, and one that lies about it', async () => {
+    const url = await serve((_, response) => response.writeHead(200, { 'content-length': String(2 ** 32) }).write('x'))
+    await expect(urlSource(url)).rejects.toThrow(
+      `${url}: the server ignores Range requests and the file is over 67108864 bytes; download it and open the file`,
+    )
+    const chunk = new Uint8Array(1 << 20)
+    const endless: typeof fetch = async () =>
+      new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }))
+    await expect(urlSource('http://x/', { fetch: endless })).rejects.toThrow('http://x/: the server ignores Range')
+  })
+
+  it('an empty file is an empty source', async () => {
+    const url = await serve((_, response) => response.writeHead(416).end())
+    expect((await urlSource(url)).byteLength).toBe(0)
+  })
+
+  it.each([
+    [404, 'not-found', 'no such file (404)'],
+    [401, 'network', 'the server answered 401 Unauthorized'],
+    [503, 'network', 'the server answered 503 Service Unavailable'],
+  ])('says that the server answered %i', async (status, code, message) => {
+    const url = await serve((_, response) => response.writeHead(status).end())
+    await expect(urlSource(url)).rejects.toMatchObject({ code, message: `${url}: ${message}` })
+  })
+
+  it('says that nobody answers', async () => {
+    const url = 'http://127.0.0.1:1/'
+    await expect(urlSource(url)).rejects.toThrow(`${url}: the request failed; is the address reachable from here?`)
+  })
+
+  it('asks for Content-Range', async () => {
+    const url = await serve(
+      ranged((headers) => {
+        delete headers['content-range']
+        return undefined
+      }),
+    )
+    await expect(urlSource(url)).rejects.toThrow(
+      `${url}: no usable Content-Range (""); across origins the server must list it in Access-Control-Expose-Headers`,
+    )
+  })
+
+  it.each([
+    [
+      'another range',
+      1,
+      (headers: Record<string, string>) => (headers['content-range'] = 'bytes 7-8/200200'),
+      'the server sent 7 to 9 of 200200',
+    ],
+    [
+      'another version',
+      1,
+      (headers: Record<string, string>) => (headers.etag = '"2"'),
+      'the file changed while it was read; open it again',
+    ],
+  ])('refuses %s', async (_, at, change, message) => {
+    const url = await serve(
+      ranged((headers, _body, call) => {
+        if (call === at) change(headers)
+        return undefined
+      }),
+    )
+    const file = await openSafetensors(await urlSource(url))
+    await expect(file.read('small')).rejects.toThrow(message)
+  })
+
+  it('refuses too few and too many bytes', async () => {
+    for (const [extra, sent] of [
+      [-1, 2],
+      [1, 4],
+    ] as const) {
+      const url = await serve(
+        ranged((_headers, body, call) => (call === 1 ? new Uint8Array(body.length + extra) : undefined)),
+      )
+      const file = await openSafetensors(await urlSource(url))
+      await expect(file.read('small')).rejects.toThrow(`${url}: asked for 3 bytes, the server sent ${sent}`)
+    }
+  })
+
+  it('says that the connection broke', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(206, { 'content-range': 'bytes 0-65535/200200', 'content-length': '65536' })
+      response.write('x', () => response.destroy())
+    })
+    await expect(urlSource(url)).rejects.toThrow(`of 65536 bytes`)
+  })
+})
