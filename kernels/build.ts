@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename } from 'node:path'
+import { kernels } from '../src/device/kernels.ts'
+
+// Compiles the CPU twins, gathers the WGSL twins, and writes both into one module that the devices import.
+
+const root = new URL('../', import.meta.url)
+const target = new URL('src/device/kernels.generated.ts', root)
+const files = readdirSync(new URL('kernels/', root)).filter(
+  (name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts',
+)
+const sources = new Map(files.sort().map((name) => [`kernels/${name}`, read(`kernels/${name}`)]))
+
+const { version } = createRequire(import.meta.url)('assemblyscript/package.json') as { version: string }
+const hash = createHash('sha256')
+for (const [name, text] of [...sources, ['register', Object.keys(kernels).join()], ['asc', version]]) {
+  hash.update(`${name}\0${text}\0`)
+}
+const firstLine = `// Made by kernels/build.ts from kernels/*; not to be edited. ${hash.digest('hex')}`
+
+if (!existsSync(target) || !readFileSync(target, 'utf8').startsWith(firstLine)) await build()
+
+async function build(): Promise<void> {
+  const cpu = [...sources.keys()].filter((path) => path.endsWith('.as.ts')).map((path) => camel(path, '.as.ts'))
+  const cpuKernels = cpu.filter((name) => name in kernels)
+  const wgsl = [...sources].filter(([path]) => path.endsWith('.wgsl'))
+  const entry = [
+    `export { heapBase, scratchBytes, setScratch } from './scratch'`,
+    ...cpuKernels.map((name) => `export { ${name} } from './${kebab(name)}'`),
+  ].join('\n')
+  const simd = await compile(entry, ['--enable', 'simd'])
+  const relaxed = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd'])
+  const lines = [
+    firstLine,
+    `import type { KernelName } from './kernels.ts'`,
+    '',
+    '/** Source of every WGSL twin. */',
+    'export const wgsl = {',
+    ...wgsl.map(([path, text]) => `  ${camel(path, '.wgsl')}: ${JSON.stringify(text)},`),
+    '} as const satisfies Record<KernelName, string>',
+    '',
+    '/** Every CPU twin that the modules export. */',
+    'export const cpuKernels = {',
+    ...cpuKernels.map((name) => `  ${name}: true,`),
+    '} as const satisfies Record<KernelName, true>',
+    '',
+    '/** The CPU twins compiled for SIMD and for relaxed SIMD, in base64. */',
+    'export const wasm = {',
+    `  simd: '${simd}',`,
+    `  relaxed: '${relaxed}',`,
+    '} as const',
+  ]
+  writeFileSync(target, lines.join('\n') + '\n')
+}
+
+async function compile(entry: string, features: readonly string[]): Promise<string> {
+  const { default: asc } = await import('assemblyscript/asc')
+  let binary = new Uint8Array()
+  // 112 warns of v128 in exports; those of modules are not the program's.
+  const options = [
+    '--runtime',
+    'stub',
+    '--importMemory',
+    '--noExportMemory',
+    '--noAssert',
+    '-O3',
+    '--disableWarning',
+    '112',
+  ]
+  let said = ''
+  const { error } = await asc.main(['kernels/register.ts', ...options, ...features, '--outFile', 'kernels.wasm'], {
+    // asc takes `.as.ts` at the end of an import for another module than the file itself, so it is shown plain names.
+    readFile: (name) => {
+      if (name === 'kernels/register.ts') return entry
+      return sources.get(name.replace(/\.ts$/, '.as.ts'))?.replaceAll(`.as.ts'`, `'`) ?? null
+    },
+    writeFile: (_name, contents) => {
+      binary = Uint8Array.from(contents as Uint8Array)
+    },
+    listFiles: () => [],
+    stderr: {
+      write: (text) => {
+        said += String(text)
+      },
+    },
+  })
+  if (error) {
+    process.stderr.write(`kernels: asc refuses them\n${said}`)
+    process.exit(1)
+  }
+  return Buffer.from(binary).toString('base64')
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(path, root), 'utf8')
+}
+
+function camel(path: string, extension: string): string {
+  return basename(path, extension).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}

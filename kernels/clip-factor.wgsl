@@ -1,0 +1,42 @@
+// norm = sqrt(Σ squares over count); clip[0] = maxNorm > 0 ? min(1, maxNorm / (norm + 1e-6)) : 1; clip[1] = norm.
+// torch.nn.utils.clip_grad_norm_. One workgroup.
+override LANES: u32 = 256;
+
+struct Params {
+  count: u32,
+  maxNorm: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> squares: array<f32>;
+@group(0) @binding(2) var<storage, read_write> clip: array<f32>;
+
+var<workgroup> partial: array<f32, LANES>;
+
+fn sumOverLanes(lane: u32, value: f32) -> f32 {
+  partial[lane] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) {
+      partial[lane] += partial[lane + half];
+    }
+    workgroupBarrier();
+  }
+  let total = partial[0];
+  workgroupBarrier();
+  return total;
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var sum = 0.0;
+  for (var i = lane; i < params.count; i += LANES) {
+    sum += squares[i];
+  }
+  let total = sumOverLanes(lane, sum);
+  if (lane == 0u) {
+    let norm = sqrt(total);
+    clip[0] = select(1.0, min(1.0, params.maxNorm / (norm + 1e-6)), params.maxNorm > 0.0);
+    clip[1] = norm;
+  }
+}

@@ -1,0 +1,91 @@
+// losses[row] = log Σ exp(logits[row]) - logits[row,label], 0 where label < 0; labels i32 [rows], logits [rows,vocab].
+// With writeGrad, logits become gradScale · (softmax(logits) - onehot(label)), 0 where label < 0. One workgroup a row.
+override LANES: u32 = 256;
+
+struct Params {
+  rows: u32,
+  vocab: u32,
+  writeGrad: u32,
+  gradScale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> labels: array<i32>;
+@group(0) @binding(2) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+
+var<workgroup> partial: array<f32, LANES>;
+
+fn sumOverLanes(lane: u32, value: f32) -> f32 {
+  partial[lane] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) {
+      partial[lane] += partial[lane + half];
+    }
+    workgroupBarrier();
+  }
+  let total = partial[0];
+  workgroupBarrier();
+  return total;
+}
+
+fn maxOverLanes(lane: u32, value: f32) -> f32 {
+  partial[lane] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) {
+      partial[lane] = max(partial[lane], partial[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  let largest = partial[0];
+  workgroupBarrier();
+  return largest;
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if (row >= params.rows) {
+    return;
+  }
+  let start = row * params.vocab;
+  let label = labels[row];
+  if (label < 0) {
+    if (params.writeGrad != 0u) {
+      for (var c = lane; c < params.vocab; c += LANES) {
+        logits[start + c] = 0.0;
+      }
+    }
+    if (lane == 0u) {
+      losses[row] = 0.0;
+    }
+    return;
+  }
+  var largest = -3.0e38;
+  for (var c = lane; c < params.vocab; c += LANES) {
+    largest = max(largest, logits[start + c]);
+  }
+  largest = maxOverLanes(lane, largest);
+  var sum = 0.0;
+  for (var c = lane; c < params.vocab; c += LANES) {
+    sum += exp(logits[start + c] - largest);
+  }
+  sum = sumOverLanes(lane, sum);
+  if (lane == 0u) {
+    losses[row] = log(sum) + largest - logits[start + u32(label)];
+  }
+  // Invocation 0 must have read the label's logit before its owner overwrites it.
+  storageBarrier();
+  if (params.writeGrad != 0u) {
+    for (var c = lane; c < params.vocab; c += LANES) {
+      let share = exp(logits[start + c] - largest) / sum;
+      logits[start + c] = params.gradScale * (share - select(0.0, 1.0, c == u32(label)));
+    }
+  }
+}

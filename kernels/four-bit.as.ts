@@ -1,0 +1,91 @@
+// Decoding of 4-bit weights: value i of the flattened matrix is code[nibble i] · absmax[i / blockSize], high nibble first.
+
+let codes: usize = 0
+let absmax: usize = 0
+let nested: usize = 0
+let tables: usize = 0
+let planes: usize = 0
+let blockSize: u32 = 64
+let isNested: u32 = 0
+let offset: f32 = 0
+
+/** Bytes of scratch that the decoder needs. */
+export const PLANE_BYTES: u32 = 64
+
+/** Says what `decode` reads; `planesAt` is scratch. The code is kept as four planes of bytes, which SIMD can look up. */
+export function prepare(
+  codesAt: usize,
+  absmaxAt: usize,
+  nestedAt: usize,
+  tablesAt: usize,
+  size: u32,
+  hasNested: u32,
+  nestedCount: u32,
+  planesAt: usize,
+): void {
+  codes = codesAt
+  absmax = absmaxAt
+  nested = nestedAt
+  tables = tablesAt
+  planes = planesAt
+  blockSize = size
+  isNested = hasNested
+  offset = hasNested ? load<f32>(nestedAt + (nestedCount << 2)) : 0
+  for (let i: u32 = 0; i < 64; i++) store<u8>(planesAt + ((i & 3) << 4) + (i >> 2), load<u8>(tablesAt + i))
+}
+
+function blockScale(block: u32): f32 {
+  if (!isNested) return load<f32>(absmax + (block << 2))
+  const value = load<f32>(tables + 64 + ((<u32>load<u8>(absmax + block)) << 2))
+  return value * load<f32>(nested + ((block >> 8) << 2)) + offset
+}
+
+function decodeOne(i: u32, scale: f32): f32 {
+  const byte = <u32>load<u8>(codes + (i >> 1))
+  return load<f32>(tables + ((i & 1 ? byte & 15 : byte >> 4) << 2)) * scale
+}
+
+function lookUp(plane: v128, index: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(plane, index) : i8x16.swizzle(plane, index)
+}
+
+/** Writes `count` values from value `start` on to `to`. */
+export function decode(start: u32, count: u32, to: usize): void {
+  const plane0 = v128.load(planes)
+  const plane1 = v128.load(planes, 16)
+  const plane2 = v128.load(planes, 32)
+  const plane3 = v128.load(planes, 48)
+  let i = start
+  let out = to
+  const last = start + count
+  while (i < last) {
+    const block = i / blockSize
+    const blockEnd = min<u32>(last, (block + 1) * blockSize)
+    const scale = blockScale(block)
+    const scales = f32x4.splat(scale)
+    if (i & 1) {
+      store<f32>(out, decodeOne(i, scale))
+      i++
+      out += 4
+    }
+    for (; i + 16 <= blockEnd; i += 16, out += 64) {
+      const bytes = v128.load64_zero(codes + (i >> 1))
+      const high = i8x16.shr_u(bytes, 4)
+      const low = v128.and(bytes, i8x16.splat(15))
+      const index = v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      const b0 = lookUp(plane0, index)
+      const b1 = lookUp(plane1, index)
+      const b2 = lookUp(plane2, index)
+      const b3 = lookUp(plane3, index)
+      const lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      const lower2 = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+      const upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      const upper2 = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), scales), 32)
+      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 4, 12, 5, 13, 6, 14, 7, 15), scales), 48)
+    }
+    for (; i < blockEnd; i++, out += 4) store<f32>(out, decodeOne(i, scale))
+  }
+}

@@ -1,0 +1,129 @@
+// out[m,n] = (accumulate ? out : 0) + alpha · a · op(b) + bias[n]: matmul with a 4-bit b, [n,k] if transB, else [k,n], decoded
+// as in four-bit.as.ts while panels are packed (dequantisation as bitsandbytes csrc/kernels.cu). One item is 8 columns of out.
+// nested may be null unless isNested; bias may be null.
+import { decode, PLANE_BYTES, prepare } from './four-bit.as.ts'
+import {
+  DEPTH,
+  finishSums,
+  multiplyPanels,
+  packColumns,
+  packRows,
+  PANEL_BYTES,
+  PANELS,
+  PANELS_BYTES,
+  ROWS_BYTES,
+} from './panel.as.ts'
+import { addFourRows, dot } from './rows.as.ts'
+import { scratch } from './scratch.as.ts'
+
+export function matmulFourBit(
+  a: usize,
+  codes: usize,
+  absmax: usize,
+  nested: usize,
+  tables: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  transB: u32,
+  blockSize: u32,
+  isNested: u32,
+  nestedCount: u32,
+  hasBias: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const biasAt = hasBias ? bias : 0
+  const last = min<u32>(end << 3, n)
+  const panels = scratch(PANELS_BYTES + ROWS_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
+  const rows = panels + PANELS_BYTES
+  const planes = rows + ROWS_BYTES
+  const decoded = planes + PLANE_BYTES
+  prepare(codes, absmax, nested, tables, blockSize, isNested, nestedCount, planes)
+  if (m < 4) {
+    multiplyRows(a, biasAt, out, m, n, k, transB, accumulate, alpha, begin << 3, last, panels, decoded)
+    return
+  }
+  let start: u32 = 0
+  do {
+    const depth = min<u32>(k - start, DEPTH)
+    const add = start > 0 || accumulate != 0
+    const biasNow = start == 0 ? biasAt : 0
+    for (let first = begin << 3; first < last; first += PANELS * 8) {
+      const columns = min<u32>(last - first, PANELS * 8)
+      if (transB) decodeRows(k, first, columns, start, depth, panels, decoded)
+      else decodeColumns(n, first, columns, start, depth, panels, decoded)
+      multiplyPanels(a, m, k, 0, start, depth, panels, rows, out, n, first, columns, biasNow, alpha, add)
+    }
+    start += DEPTH
+  } while (start < k)
+}
+
+function decodeRows(k: u32, first: u32, columns: u32, start: u32, depth: u32, to: usize, decoded: usize): void {
+  for (let c: u32 = 0; c < columns; c += 4) {
+    const count = min<u32>(columns - c, 4)
+    for (let j: u32 = 0; j < count; j++) decode((first + c + j) * k + start, depth, decoded + j * DEPTH * 4)
+    packRows(decoded, DEPTH * 4, count, depth, to + (c >> 3) * PANEL_BYTES + ((c & 4) << 2), 32)
+  }
+}
+
+function decodeColumns(n: u32, first: u32, columns: u32, start: u32, depth: u32, to: usize, decoded: usize): void {
+  for (let i: u32 = 0; i < depth; i++) {
+    decode((start + i) * n + first, columns, decoded)
+    for (let c: u32 = 0; c < columns; c += 4) {
+      const panel = to + (c >> 3) * PANEL_BYTES + ((c & 4) << 2)
+      packColumns(decoded + (c << 2), 0, min<u32>(columns - c, 4), 1, panel + (i << 5), 32)
+    }
+  }
+}
+
+/** Up to 3 rows: every decoded run is used as it is, without packing. `sums` holds PANELS · 8 of them per row. */
+function multiplyRows(
+  a: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  transB: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+  sums: usize,
+  decoded: usize,
+): void {
+  const wide: u32 = PANELS * 8
+  for (let first = begin; first < end; first += wide) {
+    const columns = min<u32>(end - first, wide)
+    memory.fill(sums, 0, m * wide * 4)
+    if (transB) {
+      for (let c: u32 = 0; c < columns; c++) {
+        for (let start: u32 = 0; start < k; start += DEPTH) {
+          const depth = min<u32>(k - start, DEPTH)
+          decode((first + c) * k + start, depth, decoded)
+          for (let row: u32 = 0; row < m; row++) {
+            const sum = sums + ((row * wide + c) << 2)
+            store<f32>(sum, load<f32>(sum) + dot(a + ((row * k + start) << 2), decoded, depth))
+          }
+        }
+      }
+    } else {
+      for (let i: u32 = 0; i < k; i += 4) {
+        const used = min<u32>(k - i, 4)
+        for (let j: u32 = 0; j < used; j++) decode((i + j) * n + first, columns, decoded + j * DEPTH * 4)
+        for (let row: u32 = 0; row < m; row++) {
+          addFourRows(a + ((row * k + i) << 2), decoded, DEPTH * 4, used, columns, sums + row * wide * 4)
+        }
+      }
+    }
+    for (let row: u32 = 0; row < m; row++) {
+      const to = out + ((row * n + first) << 2)
+      finishSums(sums + row * wide * 4, columns, to, bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
+    }
+  }
+}

@@ -1,0 +1,30 @@
+// out = factor[0] · alpha · x, count elements; factor may be null when hasFactor = 0. One invocation an element.
+override LANES: u32 = 64;
+
+struct Params {
+  count: u32,
+  hasFactor: u32,
+  alpha: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> factor: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * LANES + lane;
+  if (i >= params.count) {
+    return;
+  }
+  var by = params.alpha;
+  if (params.hasFactor != 0u) {
+    by *= factor[0];
+  }
+  out[i] = by * x[i];
+}

@@ -1,0 +1,34 @@
+// Cuts qkv [batch,tokens,kvHeads,(heads/kvHeads + 2),dim], each group as q…, k, v, into q [batch,heads,tokens,dim] and
+// k, v [batch,kvHeads,capacity,dim], written from row `past` on. One item is one token of one sample.
+export function splitHeads(
+  qkv: usize,
+  q: usize,
+  k: usize,
+  v: usize,
+  batch: u32,
+  tokens: u32,
+  heads: u32,
+  kvHeads: u32,
+  dim: u32,
+  past: u32,
+  capacity: u32,
+  begin: u32,
+  end: u32,
+): void {
+  const bytes = dim << 2
+  const group = heads / kvHeads
+  let from = qkv + begin * (heads + 2 * kvHeads) * bytes
+  for (let item = begin; item < end; item++) {
+    const sample = item / tokens
+    const token = item % tokens
+    for (let g: u32 = 0; g < kvHeads; g++) {
+      for (let h = g * group; h < (g + 1) * group; h++, from += bytes) {
+        memory.copy(q + ((sample * heads + h) * tokens + token) * bytes, from, bytes)
+      }
+      const row = ((sample * kvHeads + g) * capacity + past + token) * bytes
+      memory.copy(k + row, from, bytes)
+      memory.copy(v + row, from + bytes, bytes)
+      from += 2 * bytes
+    }
+  }
+}

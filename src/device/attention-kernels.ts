@@ -1,0 +1,84 @@
+import { fold, kernel, LANES, lanes } from './kernel-row.ts'
+
+const attentionParams = {
+  batch: 'u32',
+  heads: 'u32',
+  kvHeads: 'u32',
+  queries: 'u32',
+  keys: 'u32',
+  capacity: 'u32',
+  dim: 'u32',
+  scale: 'f32',
+} as const
+const headParams = {
+  batch: 'u32',
+  tokens: 'u32',
+  heads: 'u32',
+  kvHeads: 'u32',
+  dim: 'u32',
+  past: 'u32',
+  capacity: 'u32',
+} as const
+
+/** The register's rows for attention and the cutting of its projections. */
+export const attentionKernels = {
+  /**
+   * Cuts a fused projection [batch,tokens,(kvHeads × (heads/kvHeads + 2)) × dim], whose rows go group by group (q…, k, v),
+   * into q [batch,heads,tokens,dim] and k, v [batch,kvHeads,capacity,dim], written from row `past` on.
+   */
+  splitHeads: kernel({
+    reads: ['qkv'],
+    writes: ['q', 'k', 'v'],
+    params: headParams,
+    items: (p) => p.batch * p.tokens,
+    constants: lanes,
+    groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
+  }),
+  /** The reverse: dQkv from dQ, dK, dV (past 0, capacity = tokens). */
+  joinHeads: kernel({
+    reads: ['dQ', 'dK', 'dV'],
+    writes: ['dQkv'],
+    params: headParams,
+    items: (p) => p.batch * p.tokens,
+    constants: lanes,
+    groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
+  }),
+  /**
+   * Causal attention: query i sits at key i + keys - queries. keyBias [batch,heads,keys] is added to the scaled scores; a key
+   * whose bias is below -1e30 is not seen, and a query that sees no key gives 0. out [batch,queries,heads·dim];
+   * stats [batch,heads,queries,2]: log-sum-exp of the row's scores, and room for attentionDelta.
+   */
+  attention: kernel({
+    reads: ['q', 'k', 'v', 'keyBias'],
+    writes: ['out', 'stats'],
+    params: attentionParams,
+    items: (p) => p.batch * p.heads * p.queries,
+    constants: lanes,
+    groups: (p) => fold(p.batch * p.heads * p.queries),
+  }),
+  /** stats[…,1] = Σ dOut · out over a head's row: what softmax's backward subtracts. */
+  attentionDelta: kernel({
+    reads: ['dOut', 'out'],
+    writes: ['stats'],
+    params: attentionParams,
+    items: (p) => p.batch * p.heads * p.queries,
+    constants: lanes,
+    groups: (p) => fold((p.batch * p.heads * p.queries) / LANES),
+  }),
+  attentionBackwardQuery: kernel({
+    reads: ['q', 'k', 'v', 'keyBias', 'stats', 'dOut'],
+    writes: ['dQ'],
+    params: attentionParams,
+    items: (p) => p.batch * p.heads * p.queries,
+    constants: lanes,
+    groups: (p) => fold(p.batch * p.heads * p.queries),
+  }),
+  attentionBackwardKey: kernel({
+    reads: ['q', 'k', 'v', 'keyBias', 'stats', 'dOut'],
+    writes: ['dK', 'dV'],
+    params: attentionParams,
+    items: (p) => p.batch * p.kvHeads * p.keys,
+    constants: lanes,
+    groups: (p) => fold(p.batch * p.kvHeads * p.keys),
+  }),
+} as const

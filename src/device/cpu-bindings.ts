@@ -1,0 +1,64 @@
+import { check } from '../core/errors.ts'
+import { CpuBuffer, type CpuHeap } from './cpu-memory.ts'
+import type { Binding } from './device.ts'
+import type { KernelName } from './kernels.ts'
+import { kernels } from './kernels.ts'
+import type { KernelRow } from './kernel-row.ts'
+import type { Memory } from './memory.ts'
+
+/**
+ * The address of a window of this heap's memory.
+ * @throws MedAwareError `device` when its buffer is foreign or freed, or shorter than the window.
+ */
+export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: Memory): number {
+  const { buffer, byteOffset, byteLength } = window
+  check(
+    buffer instanceof CpuBuffer && buffer.heap === heap,
+    'device',
+    () => `${who}: buffer ${buffer.label} belongs to another device`,
+  )
+  check(memory.isLive(buffer), 'device', () => `${who}: buffer ${buffer.label} was freed; keep it in its scope`)
+  check(
+    byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength,
+    'device',
+    () =>
+      `${who}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
+  )
+  return buffer.pointer + byteOffset
+}
+
+/**
+ * The addresses of a kernel's bindings in the register's order, 0 for null.
+ * @throws MedAwareError `device` for a binding that is missing or invalid, or shares its buffer with one that is written.
+ */
+export function addressesOf(
+  name: KernelName,
+  bindings: Readonly<Record<string, Binding | null | undefined>>,
+  heap: CpuHeap,
+  memory: Memory,
+): number[] {
+  const { reads, writes } = kernels[name] as unknown as KernelRow
+  const names = [...reads, ...writes]
+  const addresses = names.map((binding, i) => {
+    const window = bindings[binding]
+    check(
+      window !== undefined && (window !== null || i < reads.length),
+      'device',
+      () => `${name}: ${binding} is ${window === null ? 'written and cannot be null' : 'not bound'}`,
+    )
+    return window === null ? 0 : addressOf(`${name}: ${binding}`, window, heap, memory)
+  })
+  for (const written of writes) {
+    for (const other of names) {
+      if (other === written) continue
+      check(
+        bindings[other]?.buffer !== bindings[written]?.buffer,
+        'device',
+        () =>
+          `${name}: ${other} and ${written} are both in buffer ${bindings[written]?.buffer.label}, and ${written} is written; ` +
+          'copy one first',
+      )
+    }
+  }
+  return addresses
+}

@@ -1,0 +1,45 @@
+import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
+import type { Memory } from './memory.ts'
+
+/** A piece of a device's memory. Its bytes have no type; tensors give them one. */
+export interface DeviceBuffer {
+  /** Bytes asked for; a device may hold a few more. */
+  readonly byteLength: number
+  readonly label: string
+}
+
+/** A window of a buffer, as kernels see it. `byteOffset` is a multiple of 256 on devices that need it. */
+export interface Binding {
+  readonly buffer: DeviceBuffer
+  readonly byteOffset: number
+  readonly byteLength: number
+}
+
+/** What kernel `K` is given: a binding for every name it writes, and one or `null` for every name it reads. */
+export type KernelBindings<K extends KernelName> = { readonly [name in KernelReads<K>]: Binding | null } & {
+  readonly [name in KernelWrites<K>]: Binding
+}
+
+/** Where numbers live and are worked on: the CPU engine or a WebGPU adapter. */
+export interface Device {
+  readonly kind: 'cpu' | 'webgpu'
+  /** One line that names the hardware or engine. */
+  readonly description: string
+  /** Every buffer of this device, and the scopes that own them. */
+  readonly memory: Memory
+  /** Copies host bytes into a window, whose length must equal theirs. */
+  upload(target: Binding, bytes: ArrayBufferView): void
+  /** Copies a window back to the host, after all work queued before. */
+  download(source: Binding): Promise<Uint8Array<ArrayBuffer>>
+  /** Copies between two windows of equal length (a multiple of 4 bytes). */
+  copy(source: Binding, target: Binding): void
+  /**
+   * Queues a kernel; runs in the order of the calls.
+   * @throws MedAwareError `device` when the device is lost or has refused earlier work.
+   */
+  run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void
+  /** Resolves when all queued work is done, and lets the event loop turn, so that signals are heard. @throws MedAwareError as `run`. */
+  settle(): Promise<void>
+  /** Frees everything; the device cannot be used afterwards. */
+  dispose(): void
+}

@@ -1,0 +1,286 @@
+import { attentionKernels } from './attention-kernels.ts'
+import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
+
+const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
+/** Matrix products: SIDE × SIDE invocations of 4 × 4 elements each; k goes by in steps of 4 · DEPTH. */
+const tile = { SIDE: 8, DEPTH: 4 }
+const tiles = (p: { readonly m: number; readonly n: number }) =>
+  [Math.ceil(p.n / (4 * tile.SIDE)), Math.ceil(p.m / (4 * tile.SIDE)), 1] as const
+
+const rowsByDim = { rows: 'u32', dim: 'u32' } as const
+
+/**
+ * The register of kernels: every verb a device knows. A row without both twins does not compile
+ * (`kernels.generated.ts` is checked against it). Shapes and formulas stand in the twins' headers.
+ */
+export const kernels = {
+  // ── matrix products ──────────────────────────────────────────────────────────────────────────────────────────
+  /** out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias; transA: a is [k,m]; transB: b is [n,k]. */
+  matmul: kernel({
+    reads: ['a', 'b', 'bias'],
+    writes: ['out'],
+    params: {
+      m: 'u32',
+      n: 'u32',
+      k: 'u32',
+      transA: 'u32',
+      transB: 'u32',
+      hasBias: 'u32',
+      accumulate: 'u32',
+      alpha: 'f32',
+    },
+    items: (p) => Math.ceil(p.n / 8),
+    constants: tile,
+    groups: tiles,
+  }),
+  /**
+   * The same with a 4-bit b that is decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
+   * tables: f32[16 + 256], the code and the dynamic map. absmax: u8 codes if nested, else f32.
+   * nested: f32 per 256 blocks, and the offset as its last element.
+   */
+  matmulFourBit: kernel({
+    reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],
+    writes: ['out'],
+    params: {
+      m: 'u32',
+      n: 'u32',
+      k: 'u32',
+      transB: 'u32',
+      blockSize: 'u32',
+      isNested: 'u32',
+      nestedCount: 'u32',
+      hasBias: 'u32',
+      accumulate: 'u32',
+      alpha: 'f32',
+    },
+    items: (p) => Math.ceil(p.n / 8),
+    constants: tile,
+    groups: tiles,
+  }),
+
+  // ── 4-bit storage ────────────────────────────────────────────────────────────────────────────────────────────
+  /** decision: f32[32], 15 thresholds, a pad, then the 16 codes in the order of the thresholds. */
+  quantizeFourBit: kernel({
+    reads: ['input', 'decision'],
+    writes: ['codes', 'absmax'],
+    params: { count: 'u32', blockSize: 'u32' },
+    items: (p) => Math.ceil(p.count / p.blockSize),
+    constants: lanes,
+    groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
+  }),
+  dequantizeFourBit: kernel({
+    reads: ['codes', 'absmax', 'nested', 'tables'],
+    writes: ['out'],
+    params: { count: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
+    items: (p) => Math.ceil(p.count / p.blockSize),
+    constants: lanes,
+    groups: perElement,
+  }),
+  /** Double quantisation of `count` block maxima: u8 codes, f32 per 256 of them, and their mean at the end. */
+  quantizeAbsmax: kernel({
+    reads: ['absmax', 'map'],
+    writes: ['codes', 'nested'],
+    params: { count: 'u32' },
+    items: () => 1,
+    constants: wide,
+    groups: () => [1, 1, 1],
+  }),
+
+  // ── rows of a table ──────────────────────────────────────────────────────────────────────────────────────────
+  /** out[row] = table[ids[row]]. */
+  embedding: kernel({
+    reads: ['ids', 'table'],
+    writes: ['out'],
+    params: rowsByDim,
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold((p.rows * p.dim) / LANES),
+  }),
+  /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = v. */
+  embeddingBackward: kernel({
+    reads: ['ids', 'dOut'],
+    writes: ['dTable'],
+    params: { rows: 'u32', dim: 'u32', vocab: 'u32', accumulate: 'u32' },
+    items: (p) => p.vocab,
+    constants: lanes,
+    groups: (p) => fold(p.vocab),
+  }),
+
+  // ── normalisation ────────────────────────────────────────────────────────────────────────────────────────────
+  /** stats: mean and 1/sqrt(variance + eps) of each row. */
+  layerNorm: kernel({
+    reads: ['x', 'weight', 'bias'],
+    writes: ['out', 'stats'],
+    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows),
+  }),
+  layerNormBackward: kernel({
+    reads: ['dOut', 'x', 'weight', 'stats'],
+    writes: ['dX'],
+    params: rowsByDim,
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows),
+  }),
+  layerNormParamsBackward: kernel({
+    reads: ['dOut', 'x', 'stats'],
+    writes: ['dWeight', 'dBias'],
+    params: rowsByDim,
+    items: (p) => Math.ceil(p.dim / 4),
+    constants: lanes,
+    groups: (p) => fold(p.dim / LANES),
+  }),
+
+  // ── element by element ───────────────────────────────────────────────────────────────────────────────────────
+  /** Exact (erf) GELU. */
+  gelu: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { count: 'u32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+  geluBackward: kernel({
+    reads: ['dOut', 'x'],
+    writes: ['dX'],
+    params: { count: 'u32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+  /** out = a + alpha · b. */
+  add: kernel({
+    reads: ['a', 'b'],
+    writes: ['out'],
+    params: { count: 'u32', alpha: 'f32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+  /** target += alpha · x. */
+  accumulate: kernel({
+    reads: ['x'],
+    writes: ['target'],
+    params: { count: 'u32', alpha: 'f32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+  /** out = factor[0] · alpha · x; factor may be null (then 1). */
+  scale: kernel({
+    reads: ['x', 'factor'],
+    writes: ['out'],
+    params: { count: 'u32', hasFactor: 'u32', alpha: 'f32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+  fill: kernel({
+    reads: [],
+    writes: ['out'],
+    params: { count: 'u32', value: 'f32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+  /** Keeps x[i] · scale where mix32(i ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
+  dropout: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { count: 'u32', seed: 'u32', threshold: 'u32', scale: 'f32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+
+  // ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  /** out[c] = Σ over rows of x[row,c]. */
+  sumRows: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: rowsByDim,
+    items: (p) => Math.ceil(p.dim / 4),
+    constants: lanes,
+    groups: (p) => fold(p.dim / LANES),
+  }),
+  /** out[0] = alpha · Σ x. */
+  sum: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { count: 'u32', alpha: 'f32' },
+    items: () => 1,
+    constants: wide,
+    groups: () => [1, 1, 1],
+  }),
+  /** out[slot] = Σ x². */
+  sumSquares: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { count: 'u32', slot: 'u32' },
+    items: () => 1,
+    constants: wide,
+    groups: () => [1, 1, 1],
+  }),
+
+  ...attentionKernels,
+
+  // ── loss and optimiser ───────────────────────────────────────────────────────────────────────────────────────
+  /**
+   * losses[row] = log-sum-exp(logits[row]) - logits[row,label], 0 where label < 0; with writeGrad, logits become
+   * gradScale · (softmax - onehot), 0 where label < 0.
+   */
+  crossEntropy: kernel({
+    reads: ['labels'],
+    writes: ['logits', 'losses'],
+    params: { rows: 'u32', vocab: 'u32', writeGrad: 'u32', gradScale: 'f32' },
+    items: (p) => p.rows,
+    constants: wide,
+    groups: (p) => fold(p.rows),
+  }),
+  /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing. */
+  clipFactor: kernel({
+    reads: ['squares'],
+    writes: ['clip'],
+    params: { count: 'u32', maxNorm: 'f32' },
+    items: () => 1,
+    constants: wide,
+    groups: () => [1, 1, 1],
+  }),
+  /** torch.optim.AdamW on g = clip[0] · grad; the factors that depend on the step are the host's, in double precision. */
+  adamw: kernel({
+    reads: ['grad', 'clip'],
+    writes: ['param', 'm', 'v'],
+    params: {
+      count: 'u32',
+      keep: 'f32',
+      beta1: 'f32',
+      gain1: 'f32',
+      beta2: 'f32',
+      gain2: 'f32',
+      step: 'f32',
+      root2: 'f32',
+      eps: 'f32',
+    },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perElement,
+  }),
+} as const
+
+/** Every kernel's name. */
+export type KernelName = keyof typeof kernels
+
+type RowOf<K extends KernelName> = (typeof kernels)[K]
+
+/** The parameters kernel `K` takes. */
+export type KernelParams<K extends KernelName> =
+  RowOf<K> extends KernelRow<string, string, infer P> ? ParamValues<P> : never
+
+/** Names kernel `K` reads. */
+export type KernelReads<K extends KernelName> = RowOf<K>['reads'][number]
+
+/** Names kernel `K` writes. */
+export type KernelWrites<K extends KernelName> = RowOf<K>['writes'][number]

@@ -1,0 +1,139 @@
+import { check } from '../core/errors.ts'
+import type { DeviceBuffer } from './device.ts'
+
+/** How a device makes and destroys its buffers. */
+export interface MemoryDriver {
+  create(byteLength: number, label: string): DeviceBuffer
+  destroy(buffer: DeviceBuffer): void
+}
+
+/**
+ * Accounts for every byte a device holds. JavaScript frees no device memory, so each buffer belongs to the innermost
+ * scope open when it was made, and goes when that scope closes, unless it was kept or released before.
+ */
+export class Memory {
+  #liveBytes = 0
+  #peakBytes = 0
+  readonly #owners = new Map<DeviceBuffer, Scope | null>()
+  readonly #open: Scope[] = []
+  readonly #driver: MemoryDriver
+
+  constructor(driver: MemoryDriver) {
+    this.#driver = driver
+  }
+
+  /** Bytes in live buffers now. */
+  get liveBytes(): number {
+    return this.#liveBytes
+  }
+
+  /** The most `liveBytes` has been since the start or the last `resetPeak`. */
+  get peakBytes(): number {
+    return this.#peakBytes
+  }
+
+  /** Number of live buffers. */
+  get liveBuffers(): number {
+    return this.#owners.size
+  }
+
+  /** Starts a new measurement of `peakBytes`. */
+  resetPeak(): void {
+    this.#peakBytes = this.#liveBytes
+  }
+
+  /** Makes a buffer that belongs to the innermost open scope, or to nobody. @throws MedAwareError `memory`. */
+  allocate(byteLength: number, label: string): DeviceBuffer {
+    const buffer = this.#driver.create(byteLength, label)
+    this.#owners.set(buffer, this.#open.at(-1) ?? null)
+    this.#liveBytes += byteLength
+    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes)
+    this.#open.at(-1)?.buffers.add(buffer)
+    return buffer
+  }
+
+  /** Frees a buffer before its scope closes; freeing one twice does nothing. */
+  release(buffer: DeviceBuffer): void {
+    const owner = this.#owners.get(buffer)
+    if (owner === undefined) return
+    owner?.buffers.delete(buffer)
+    this.#owners.delete(buffer)
+    this.#liveBytes -= buffer.byteLength
+    this.#driver.destroy(buffer)
+  }
+
+  /** Whether the buffer has not been freed. */
+  isLive(buffer: DeviceBuffer): boolean {
+    return this.#owners.has(buffer)
+  }
+
+  /** Opens a scope; the caller closes it. Prefer `scoped`, which cannot forget. */
+  open(): Scope {
+    const scope = new Scope(this, this.#open.at(-1) ?? null)
+    this.#open.push(scope)
+    return scope
+  }
+
+  /** Runs `work` in a scope of its own and frees all it allocated but what it kept, also when it throws. */
+  scoped<T>(work: (scope: Scope) => T): T {
+    const scope = this.open()
+    try {
+      return work(scope)
+    } finally {
+      scope.close()
+    }
+  }
+
+  /** Runs `work` outside all scopes: what it allocates belongs to nobody and lives until it is released. */
+  rooted<T>(work: () => T): T {
+    const held = this.#open.splice(0)
+    try {
+      return work()
+    } finally {
+      this.#open.unshift(...held)
+    }
+  }
+
+  /** Called by a scope: hands a buffer to another owner. */
+  move(buffer: DeviceBuffer, from: Scope, to: Scope | null): void {
+    check(
+      this.#owners.get(buffer) === from,
+      'device',
+      () => `scope: cannot keep ${buffer.label}, it is not in this scope`,
+    )
+    from.buffers.delete(buffer)
+    to?.buffers.add(buffer)
+    this.#owners.set(buffer, to)
+  }
+
+  /** Called by a scope when it closes. */
+  forget(scope: Scope): void {
+    const at = this.#open.indexOf(scope)
+    if (at >= 0) this.#open.splice(at, 1)
+  }
+}
+
+/** Owns the buffers allocated while it is the innermost open scope. */
+export class Scope {
+  /** The buffers it owns now. */
+  readonly buffers = new Set<DeviceBuffer>()
+  readonly #memory: Memory
+  readonly #parent: Scope | null
+
+  constructor(memory: Memory, parent: Scope | null) {
+    this.#memory = memory
+    this.#parent = parent
+  }
+
+  /** Lets a value out: it now belongs to the enclosing scope, or to nobody. Values of outer scopes stay where they are. */
+  keep<T extends { readonly buffer: DeviceBuffer }>(value: T): T {
+    if (this.buffers.has(value.buffer)) this.#memory.move(value.buffer, this, this.#parent)
+    return value
+  }
+
+  /** Frees what is left in it. */
+  close(): void {
+    this.#memory.forget(this)
+    for (const buffer of [...this.buffers]) this.#memory.release(buffer)
+  }
+}

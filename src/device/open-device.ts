@@ -1,0 +1,73 @@
+import { requestGpu } from '#platform'
+import { check, MedAwareError } from '../core/errors.ts'
+import type { Gpu, GpuAnswer } from '../platform/platform.ts'
+import { type CpuOptions, openCpuDevice } from './cpu.ts'
+import type { Device } from './device.ts'
+import { describeAdapter } from './webgpu-adapter.ts'
+import { openWebGpuDevice, type WebGpuOptions } from './webgpu.ts'
+
+export interface OpenDeviceOptions {
+  /** 'auto' (default): a hardware WebGPU adapter if there is one, else the CPU engine. */
+  readonly device?: 'auto' | 'cpu' | 'webgpu'
+  /** For the CPU engine, if it is the one. */
+  readonly cpu?: CpuOptions
+  /** For the WebGPU engine, if it is the one. */
+  readonly webgpu?: WebGpuOptions
+  /** WebGPU to use instead of the platform's: another `navigator.gpu`, or Dawn with flags of your own. */
+  readonly gpu?: Gpu
+}
+
+/** An open device, and why it is this one, in words for a log. */
+export interface OpenedDevice {
+  readonly device: Device
+  readonly reason: string
+}
+
+/**
+ * Opens the engine to compute on. A software WebGPU adapter (llvmpipe, SwiftShader, WARP) is taken only when 'webgpu' is
+ * asked for by name: the CPU engine does the same work faster.
+ * @throws MedAwareError `device` when 'webgpu' is asked for and cannot be had.
+ */
+export async function openDevice(options: OpenDeviceOptions = {}): Promise<OpenedDevice> {
+  const wanted = options.device ?? 'auto'
+  check(
+    wanted === 'auto' || wanted === 'cpu' || wanted === 'webgpu',
+    'config',
+    () => `openDevice: device must be 'auto', 'cpu' or 'webgpu', not ${JSON.stringify(wanted)}`,
+  )
+  if (wanted === 'cpu') return { device: await openCpuDevice(options.cpu), reason: 'the CPU engine was asked for' }
+  const answer: GpuAnswer = options.gpu === undefined ? await requestGpu() : { gpu: options.gpu }
+  if (wanted === 'webgpu') {
+    check(
+      'gpu' in answer,
+      'device',
+      () => `openDevice: there is no WebGPU, ${reasonOf(answer)}; or use { device: 'cpu' }`,
+    )
+    return { device: await openWebGpuDevice(answer.gpu, options.webgpu), reason: 'WebGPU was asked for' }
+  }
+  const found = 'gpu' in answer ? await openHardware(answer.gpu, options.webgpu) : answer.reason
+  if (typeof found !== 'string') return found
+  return { device: await openCpuDevice(options.cpu), reason: `the CPU engine, because ${found}` }
+}
+
+/** The adapter opened, or why it is not to be used. */
+async function openHardware(gpu: Gpu, options: WebGpuOptions = {}): Promise<OpenedDevice | string> {
+  const powerPreference = options.powerPreference ?? 'high-performance'
+  const adapter = options.adapter ?? (await gpu.requestAdapter({ powerPreference }))
+  if (adapter === null) return 'WebGPU finds no adapter'
+  const { description, isSoftware } = describeAdapter(adapter.info)
+  if (isSoftware) return `the only adapter is software: ${description}`
+  try {
+    return {
+      device: await openWebGpuDevice(gpu, { ...options, adapter }),
+      reason: `a hardware adapter: ${description}`,
+    }
+  } catch (error) {
+    if (error instanceof MedAwareError) return error.message
+    throw error
+  }
+}
+
+function reasonOf(answer: GpuAnswer): string {
+  return 'reason' in answer ? answer.reason : ''
+}

@@ -1,0 +1,89 @@
+import { wgsl } from './kernels.generated.ts'
+import type { KernelRow } from './kernel-row.ts'
+import { kernels, type KernelName } from './kernels.ts'
+
+/** A kernel ready to be dispatched. */
+export interface Pipeline {
+  readonly name: KernelName
+  readonly row: KernelRow
+  /** Names of the bindings after the parameters, in order; the first `row.reads.length` are only read. */
+  readonly bindings: readonly string[]
+  readonly gpu: GPUComputePipeline
+  readonly layout: GPUBindGroupLayout
+}
+
+const computeStage = 4 // GPUShaderStage.COMPUTE: Node has no such global
+
+/** Compiles each kernel when it is first used. */
+export class Pipelines {
+  readonly #made = new Map<KernelName, Pipeline>()
+  readonly #device: GPUDevice
+
+  constructor(device: GPUDevice) {
+    this.#device = device
+  }
+
+  get(name: KernelName): Pipeline {
+    const known = this.#made.get(name)
+    if (known !== undefined) return known
+    const made = this.#make(name)
+    this.#made.set(name, made)
+    return made
+  }
+
+  #make(name: KernelName): Pipeline {
+    const row = rowOf(name)
+    const bindings = [...row.reads, ...row.writes]
+    const layout = this.#device.createBindGroupLayout({
+      label: name,
+      entries: [
+        {
+          binding: 0,
+          visibility: computeStage,
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: paramBytes(row) },
+        },
+        ...bindings.map((_, i) => ({
+          binding: i + 1,
+          visibility: computeStage,
+          buffer: { type: i < row.reads.length ? ('read-only-storage' as const) : ('storage' as const) },
+        })),
+      ],
+    })
+    const gpu = this.#device.createComputePipeline({
+      label: name,
+      layout: this.#device.createPipelineLayout({ label: name, bindGroupLayouts: [layout] }),
+      compute: {
+        module: this.#device.createShaderModule({ label: name, code: wgsl[name] }),
+        entryPoint: 'main',
+        constants: row.constants,
+      },
+    })
+    return { name, row, bindings, gpu, layout }
+  }
+}
+
+/** Bytes of a kernel's uniform block, rounded to WGSL's 16. */
+export function paramBytes(row: KernelRow): number {
+  return Math.ceil((4 * Object.keys(row.params).length) / 16) * 16
+}
+
+/** Writes parameters in the register's order, 4 bytes each. */
+export function packParams(
+  row: KernelRow,
+  params: Readonly<Record<string, number>>,
+  target: DataView,
+  at: number,
+): void {
+  let offset = at
+  for (const [name, type] of Object.entries(row.params)) {
+    const value = params[name] ?? 0
+    if (type === 'u32') target.setUint32(offset, value, true)
+    else target.setFloat32(offset, value, true)
+    offset += 4
+  }
+}
+
+/** A row without its names: the map of all kernels has a type per row, which no loop can use. */
+export function rowOf(name: KernelName): KernelRow {
+  return kernels[name]
+}

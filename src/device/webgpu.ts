@@ -1,0 +1,184 @@
+import { check } from '../core/errors.ts'
+import type { Binding, Device, KernelBindings } from './device.ts'
+import type { KernelName, KernelParams } from './kernels.ts'
+import { Memory } from './memory.ts'
+import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
+import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
+import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
+import { Pipelines } from './webgpu-pipelines.ts'
+import { CommandQueue } from './webgpu-queue.ts'
+
+export interface WebGpuOptions {
+  /** Opened instead of the one `gpu` prefers. An adapter can be opened once. */
+  readonly adapter?: GPUAdapter
+  /** Which adapter of several is preferred. Default 'high-performance'. */
+  readonly powerPreference?: GPUPowerPreference
+  /** Most bytes of released buffers kept for reuse. Default 256 MiB. */
+  readonly idleBytes?: number
+  /** Kernels queued before they are sent out. Default 64. */
+  readonly flushEvery?: number
+}
+
+const mostGroups = 65535
+const uploadChunk = 16 * 1024 * 1024
+const uploadsPerSubmit = 4 * 1024 * 1024
+const mapModeRead = 1 // GPUMapMode.READ: Node has no such global
+
+/** Dawn's GPU object must outlive its devices: if it is collected first, Node crashes (npm webgpu 0.4 to 0.6). */
+const inUse = new Map<WebGpuDevice, GPU>()
+
+/**
+ * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
+ * @throws MedAwareError `device` when there is no adapter, or it gives no device.
+ */
+export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  const adapter =
+    options.adapter ?? (await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }))
+  check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
+  const device = new WebGpuDevice(await requestDevice(adapter), adapter.info, options)
+  inUse.set(device, gpu)
+  void device.gpu.lost.then(() => inUse.delete(device))
+  return device
+}
+
+/** A WebGPU adapter as a `Device`. */
+export class WebGpuDevice implements Device {
+  readonly kind = 'webgpu'
+  readonly description: string
+  /** Whether a CPU stands in for the adapter. */
+  readonly isSoftware: boolean
+  readonly memory: Memory
+  /** The device underneath, for code that shares it. */
+  readonly gpu: GPUDevice
+  readonly #queue: CommandQueue
+  readonly #pool: BufferPool
+  readonly #pipelines: Pipelines
+  readonly #bindGroups: BindGroups
+  #uploaded = 0
+
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}) {
+    const facts = describeAdapter(info)
+    this.description = facts.description
+    this.isSoftware = facts.isSoftware
+    this.gpu = gpu
+    this.#queue = new CommandQueue(gpu, options.flushEvery ?? 64)
+    this.#pool = new BufferPool(gpu, options.idleBytes ?? 256 * 1024 * 1024, (buffer) => this.#queue.retire(buffer))
+    this.#pipelines = new Pipelines(gpu)
+    this.memory = new Memory(this.#pool)
+    this.#bindGroups = new BindGroups(gpu, this.memory, (pipeline) => this.#queue.paramsBinding(pipeline))
+  }
+
+  /** Bytes of released buffers kept for reuse, beside `memory.liveBytes`. */
+  get idleBytes(): number {
+    return this.#pool.idleBytes
+  }
+
+  upload(target: Binding, bytes: ArrayBufferView): void {
+    this.#queue.throwFault()
+    checkWindow(this.memory, target, 'upload')
+    check(
+      bytes.byteLength === target.byteLength,
+      'shape',
+      () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
+    )
+    // What is queued may read the window's old content.
+    this.#queue.flush()
+    const { gpu } = asWebGpu(target.buffer).block
+    const source = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+    const whole = source.length - (source.length % 4)
+    for (let at = 0; at < whole; at += uploadChunk) {
+      this.#write(gpu, target.byteOffset + at, source.subarray(at, Math.min(at + uploadChunk, whole)))
+    }
+    if (whole < source.length) {
+      const last = new Uint8Array(4)
+      last.set(source.subarray(whole))
+      this.#write(gpu, target.byteOffset + whole, last)
+    }
+  }
+
+  async download(source: Binding): Promise<Uint8Array<ArrayBuffer>> {
+    this.#queue.throwFault()
+    checkWindow(this.memory, source, 'download')
+    const result = new Uint8Array(source.byteLength)
+    const byteLength = roundUp(source.byteLength, 4)
+    if (byteLength === 0) return result
+    const staging = this.#pool.staging(byteLength)
+    this.#queue.copy(asWebGpu(source.buffer).block.gpu, source.byteOffset, staging, 0, byteLength)
+    this.#queue.flush()
+    try {
+      await staging.mapAsync(mapModeRead, 0, byteLength)
+    } catch (cause) {
+      return await this.#queue.failed(cause)
+    }
+    result.set(new Uint8Array(staging.getMappedRange(0, byteLength), 0, source.byteLength))
+    staging.unmap()
+    this.#pool.releaseStaging(staging)
+    await this.#queue.verdict()
+    return result
+  }
+
+  copy(source: Binding, target: Binding): void {
+    this.#queue.throwFault()
+    checkWindow(this.memory, source, 'copy')
+    checkWindow(this.memory, target, 'copy')
+    const byteLength = source.byteLength
+    check(
+      byteLength === target.byteLength && byteLength % 4 === 0,
+      'shape',
+      () =>
+        `copy: windows must have one length, a multiple of 4 bytes, ${source.buffer.label} has ${byteLength}, ` +
+        `${target.buffer.label} ${target.byteLength}`,
+    )
+    if (byteLength === 0) return
+    const from = asWebGpu(source.buffer).block.gpu
+    const to = asWebGpu(target.buffer).block.gpu
+    if (from !== to) {
+      this.#queue.copy(from, source.byteOffset, to, target.byteOffset, byteLength)
+      return
+    }
+    // WebGPU copies between two buffers only.
+    const between = this.#pool.create(byteLength, `copy of ${source.buffer.label}`)
+    this.#queue.copy(from, source.byteOffset, between.block.gpu, 0, byteLength)
+    this.#queue.copy(between.block.gpu, 0, to, target.byteOffset, byteLength)
+    this.#pool.destroy(between)
+  }
+
+  run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
+    this.#queue.throwFault()
+    const pipeline = this.#pipelines.get(name)
+    const values: Readonly<Record<string, number>> = params
+    const groups = pipeline.row.groups(values)
+    check(
+      groups.every((count) => count <= mostGroups),
+      'shape',
+      () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+    )
+    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
+  }
+
+  async settle(): Promise<void> {
+    this.#queue.throwFault()
+    await this.#queue.settle()
+  }
+
+  dispose(): void {
+    this.#queue.close()
+    this.#bindGroups.clear()
+    this.#pool.clear()
+    this.gpu.destroy()
+    inUse.delete(this)
+  }
+
+  #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.gpu.queue.writeBuffer(gpu, offset, bytes)
+    this.#uploaded += bytes.length
+    if (this.#uploaded < uploadsPerSubmit) return
+    // Dawn frees what it stages for uploads at a submit, and only then.
+    this.gpu.queue.submit([])
+    this.#uploaded = 0
+  }
+}
+
+function roundUp(count: number, step: number): number {
+  return Math.ceil(count / step) * step
+}

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { MedAwareError } from '../core/errors.ts'
+import { checkRange } from '../safetensors/source.ts'
+import type { GpuAnswer, Platform } from './platform.ts'
+
+/** Which of the two platforms this is. */
+export const platformName = 'node'
+
+/** Asked for once and kept: Dawn crashes Node when its GPU object is collected before its devices. */
+let answer: Promise<GpuAnswer> | undefined
+
+/** Dawn, from the optional peer dependency `webgpu`, if it finds an adapter. */
+export const requestGpu: Platform['requestGpu'] = () => (answer ??= findGpu())
+
+async function findGpu(): Promise<GpuAnswer> {
+  let gpu: GPU
+  try {
+    const dawn = await import('webgpu')
+    gpu = dawn.create([])
+  } catch (cause) {
+    if (codeOf(cause) === 'ERR_MODULE_NOT_FOUND') {
+      return { reason: 'the package webgpu is not installed; run `npm install webgpu` for WebGPU in Node' }
+    }
+    return { reason: `the package webgpu does not work here, ${messageOf(cause)}` }
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+  if (adapter === null) {
+    return { reason: 'WebGPU finds no adapter; on Linux it needs a Vulkan driver and loader (libvulkan.so.1)' }
+  }
+  return { gpu }
+}
+
+/** A file that is read in part. @throws MedAwareError `not-found`. */
+export const fileSource: Platform['fileSource'] = async (path) => {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    throw explain('fileSource', path, cause)
+  })
+  const { size } = await file.stat()
+  return {
+    name: path,
+    byteLength: size,
+    async read(begin, end) {
+      checkRange(path, begin, end, size)
+      const bytes = new Uint8Array(end - begin)
+      for (let at = 0; at < bytes.length;) {
+        const { bytesRead } = await file.read(bytes, at, bytes.length - at, begin + at)
+        if (bytesRead === 0) {
+          throw new MedAwareError('format', `${path}: ends at byte ${begin + at}, it was cut while it was read`)
+        }
+        at += bytesRead
+      }
+      return bytes
+    },
+    close: () => file.close(),
+  }
+}
+
+/** A file as text. @throws MedAwareError `not-found`. */
+export const readTextFile: Platform['readTextFile'] = (path) =>
+  readFile(path, 'utf8').catch((cause: unknown) => {
+    throw explain('readTextFile', path, cause)
+  })
+
+/**
+ * Writes beside the file, makes sure of the disk, then renames: a crash leaves the old file or the new one, never half.
+ * Makes the folder. @throws MedAwareError `memory` when the disk is full, `unsupported` when writing is not allowed.
+ */
+export const writeFileAtomic: Platform['writeFileAtomic'] = async (path, bytes) => {
+  const beside = `${path}.${randomUUID()}.tmp`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(beside, 'wx')
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+  } catch (cause) {
+    await rm(beside, { force: true }).catch(() => undefined)
+    throw explain('writeFileAtomic', path, cause)
+  }
+}
+
+/** Names in a folder, sorted. @throws MedAwareError `not-found`. */
+export const listFolder: Platform['listFolder'] = async (path) => {
+  const names = await readdir(path).catch((cause: unknown) => {
+    throw explain('listFolder', path, cause)
+  })
+  return names.sort()
+}
+
+/** Whether there is a file or folder of this path. */
+export const fileExists: Platform['fileExists'] = (path) =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+function explain(who: string, path: string, cause: unknown): MedAwareError {
+  const code = codeOf(cause)
+  if (code === 'ENOENT') return new MedAwareError('not-found', `${who}: there is no ${path}`, { cause })
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new MedAwareError('memory', `${who}: no room on the disk for ${path}; the file before it is untouched`, {
+      cause,
+    })
+  }
+  return new MedAwareError('unsupported', `${who}: cannot use ${path}, ${messageOf(cause)}`, { cause })
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

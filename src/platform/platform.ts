@@ -1,0 +1,23 @@
+import type { ByteSource } from '../safetensors/source.ts'
+
+/** WebGPU's entry: `navigator.gpu` in browsers, Dawn in Node. */
+export type Gpu = GPU
+
+/** WebGPU where there is any, else why there is none. */
+export type GpuAnswer = { readonly gpu: Gpu } | { readonly reason: string }
+
+/** What differs between Node and browsers. `#platform` is one of the two modules that have this face. */
+export interface Platform {
+  readonly platformName: 'node' | 'browser'
+  /** WebGPU with at least one adapter, or the reason why there is none, as a sentence without a full stop. */
+  requestGpu(): Promise<GpuAnswer>
+  /** A file that is read in part. @throws MedAwareError `not-found`. */
+  fileSource(path: string): Promise<ByteSource>
+  /** @throws MedAwareError `not-found`. */
+  readTextFile(path: string): Promise<string>
+  /** Writes beside the file, then renames: readers see the old file or the whole new one. Makes the folder. */
+  writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void>
+  /** Names in a folder, sorted. @throws MedAwareError `not-found`. */
+  listFolder(path: string): Promise<string[]>
+  fileExists(path: string): Promise<boolean>
+}

@@ -1,0 +1,153 @@
+import { at, doubles, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+
+interface Sizes {
+  readonly batch: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly queries: number
+  readonly keys: number
+  readonly capacity: number
+  readonly dim: number
+}
+
+const sizes: Sizes[] = [
+  { batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 2, capacity: 3, dim: 4 },
+  { batch: 2, heads: 3, kvHeads: 3, queries: 11, keys: 11, capacity: 11, dim: 20 },
+  { batch: 1, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17 },
+  { batch: 2, heads: 4, kvHeads: 1, queries: 1, keys: 70, capacity: 80, dim: 64 },
+  { batch: 1, heads: 2, kvHeads: 1, queries: 70, keys: 70, capacity: 70, dim: 32 },
+]
+
+/** The kernels' formulas in doubles, by index functions. */
+function attend(s: Sizes) {
+  const scale = Math.fround(1 / Math.sqrt(s.dim))
+  const [q, dOut] = [normals(s.batch * s.heads * s.queries * s.dim, 2), normals(s.batch * s.queries * s.heads * s.dim)]
+  const [k, v] = [normals(s.batch * s.kvHeads * s.capacity * s.dim), normals(s.batch * s.kvHeads * s.capacity * s.dim)]
+  const keyBias = normals(s.batch * s.heads * s.keys)
+  // The first sample is padded on its left, so that its first queries see nothing; in the others key 3 is hidden.
+  const hidden = (sample: number, key: number) => (s.keys > 5 ? (sample === 0 ? key < 2 : key === 3) : false)
+  keyBias.forEach((_, i) => {
+    if (hidden(Math.floor(i / s.keys / s.heads), i % s.keys)) keyBias[i] = -3e38
+  })
+  const rows = s.batch * s.heads * s.queries
+  const kvRow = (row: number, key: number) => {
+    const [sample, head] = [Math.floor(row / s.queries / s.heads), Math.floor(row / s.queries) % s.heads]
+    return ((sample * s.kvHeads + Math.floor(head / (s.heads / s.kvHeads))) * s.capacity + key) * s.dim
+  }
+  const outRow = (row: number) => {
+    const [sample, head] = [Math.floor(row / s.queries / s.heads), Math.floor(row / s.queries) % s.heads]
+    return ((sample * s.queries + (row % s.queries)) * s.heads + head) * s.dim
+  }
+  const score = (row: number, key: number) => {
+    const bias = at(keyBias, Math.floor(row / s.queries) * s.keys + key)
+    if (key > (row % s.queries) + s.keys - s.queries || bias < -1e30) return -Infinity
+    return scale * sumOf(s.dim, (d) => at(q, row * s.dim + d) * at(k, kvRow(row, key) + d)) + bias
+  }
+  const scores = doubles(rows * s.keys, (e) => score(Math.floor(e / s.keys), e % s.keys))
+  const logSums = doubles(rows, (row) => {
+    const sum = sumOf(s.keys, (key) => Math.exp(at(scores, row * s.keys + key)))
+    return sum === 0 ? 0 : Math.log(sum)
+  })
+  const shares = scores.map((x, e) => Math.exp(x - at(logSums, Math.floor(e / s.keys))))
+  const out = new Float64Array(rows * s.dim)
+  const deltas = new Float64Array(rows)
+  for (let row = 0; row < rows; row++) {
+    for (let d = 0; d < s.dim; d++) {
+      const value = sumOf(s.keys, (key) => at(shares, row * s.keys + key) * at(v, kvRow(row, key) + d))
+      out[outRow(row) + d] = value
+      deltas[row] = at(deltas, row) + value * at(dOut, outRow(row) + d)
+    }
+  }
+  const [dQ, dK, dV] = [new Float64Array(q.length), new Float64Array(k.length), new Float64Array(v.length)]
+  for (let row = 0; row < rows; row++) {
+    for (let key = 0; key < s.keys; key++) {
+      const share = at(shares, row * s.keys + key)
+      const [kv, to] = [kvRow(row, key), outRow(row)]
+      const slope = scale * share * (sumOf(s.dim, (d) => at(dOut, to + d) * at(v, kv + d)) - at(deltas, row))
+      for (let d = 0; d < s.dim; d++) {
+        dQ[row * s.dim + d] = at(dQ, row * s.dim + d) + slope * at(k, kv + d)
+        dK[kv + d] = at(dK, kv + d) + slope * at(q, row * s.dim + d)
+        dV[kv + d] = at(dV, kv + d) + share * at(dOut, to + d)
+      }
+    }
+  }
+  const stats = doubles(2 * rows, (i) => at(i % 2 ? deltas : logSums, i >> 1))
+  return { scale, q, k, v, keyBias, dOut, out, stats, dQ, dK, dV, logSums }
+}
+
+export const attentionCases: KernelCase[] = sizes.flatMap((s) => {
+  const { scale, q, k, v, keyBias, dOut, out, stats, dQ, dK, dV, logSums } = attend(s)
+  const params = { ...s, scale }
+  const title = Object.values(s).join(' ')
+  const rows = stats.length / 2
+  const read = Float32Array.from(stats)
+  // Rows behind the keys belong to the cache and must stay.
+  const cache = junk(k.length)
+  const withCache = (gradient: Float64Array) =>
+    gradient.map((value, i) => (Math.floor(i / s.dim) % s.capacity < s.keys ? value : at(cache, i)))
+  return [
+    kernelCase('attention', title, {
+      reads: { q, k, v, keyBias },
+      writes: { out: junk(out.length), stats: new Float32Array(2 * rows).fill(0.5) },
+      params,
+      expected: { out, stats: doubles(2 * rows, (i) => (i % 2 ? 0.5 : at(logSums, i >> 1))) },
+    }),
+    kernelCase('attentionDelta', title, {
+      reads: { dOut, out: Float32Array.from(out) },
+      writes: { stats: Float32Array.from(stats, (x, i) => (i % 2 ? 9 : x)) },
+      params,
+      expected: { stats },
+    }),
+    kernelCase('attentionBackwardQuery', title, {
+      reads: { q, k, v, keyBias, stats: read, dOut },
+      writes: { dQ: junk(dQ.length) },
+      params,
+      expected: { dQ },
+    }),
+    kernelCase('attentionBackwardKey', title, {
+      reads: { q, k, v, keyBias, stats: read, dOut },
+      writes: { dK: cache, dV: cache.slice() },
+      params,
+      expected: { dK: withCache(dK), dV: withCache(dV) },
+    }),
+  ]
+})
+
+const layouts = [
+  { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 3, capacity: 10 },
+  { batch: 1, tokens: 3, heads: 3, kvHeads: 3, dim: 8, past: 0, capacity: 3 },
+  { batch: 2, tokens: 1, heads: 5, kvHeads: 1, dim: 3, past: 7, capacity: 8 },
+]
+
+const headCases = layouts.flatMap((p) => {
+  const group = p.heads / p.kvHeads
+  const width = (p.heads + 2 * p.kvHeads) * p.dim
+  const fused = normals(p.batch * p.tokens * width)
+  const parts = {
+    q: junk(p.batch * p.heads * p.tokens * p.dim),
+    k: junk(p.batch * p.kvHeads * p.capacity * p.dim),
+    v: junk(p.batch * p.kvHeads * p.capacity * p.dim),
+  }
+  const split = { q: parts.q.slice(), k: parts.k.slice(), v: parts.v.slice() }
+  fused.forEach((value, i) => {
+    const [row, head, d] = [Math.floor(i / width), Math.floor((i % width) / p.dim), i % p.dim]
+    const [sample, token] = [Math.floor(row / p.tokens), row % p.tokens]
+    const [kvHead, place] = [Math.floor(head / (group + 2)), head % (group + 2)]
+    const kv = ((sample * p.kvHeads + kvHead) * p.capacity + p.past + token) * p.dim + d
+    if (place < group) split.q[((sample * p.heads + kvHead * group + place) * p.tokens + token) * p.dim + d] = value
+    else split[place === group ? 'k' : 'v'][kv] = value
+  })
+  const title = Object.values(p).join(' ')
+  return [
+    kernelCase('splitHeads', title, { reads: { qkv: fused }, writes: parts, params: p, expected: split, tolerance: 0 }),
+    kernelCase('joinHeads', title, {
+      reads: { dQ: split.q, dK: split.k, dV: split.v },
+      writes: { dQkv: junk(fused.length) },
+      params: p,
+      expected: { dQkv: fused },
+      tolerance: 0,
+    }),
+  ]
+})
+
+attentionCases.push(...headCases)

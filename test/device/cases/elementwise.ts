@@ -1,0 +1,150 @@
+import { mix32 } from '../../../src/core/random.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+
+const counts = [1, 3, 8, 67, 1030]
+
+/** erf by its series, in doubles, for |x| < 6. */
+function erf(x: number): number {
+  if (Math.abs(x) >= 6) return Math.sign(x)
+  if (Math.abs(x) > 2.5) return Math.sign(x) * (1 - erfc(Math.abs(x)))
+  let [term, sum] = [x, x]
+  for (let n = 1; n < 100; n++) {
+    term *= (-x * x) / n
+    sum += term / (2 * n + 1)
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum
+}
+
+/** 1 - erf(x) by its continued fraction, for x > 2. */
+function erfc(x: number): number {
+  let fraction = 0
+  for (let n = 100; n > 0; n--) fraction = n / 2 / (x + fraction)
+  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction)
+}
+
+const normalBelow = (x: number) => (1 + erf(x / Math.SQRT2)) / 2
+const gelu = (x: number) => x * normalBelow(x)
+const geluSlope = (x: number) => normalBelow(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI)
+
+const perCount = counts.flatMap((count) => {
+  const [a, b] = [normals(count), normals(count)]
+  const wide = normals(count, 3)
+  // Of a small value alone, the error would be measured against itself.
+  wide[0] = 3
+  const alpha = Math.fround(-0.3)
+  const [seed, threshold, scale] = [0xdeadbeef, Math.round(0.3 * 2 ** 32), Math.fround(1 / 0.7)]
+  const factor = Float32Array.of(0.25, 9)
+  const title = `${count}`
+  return [
+    kernelCase('gelu', title, {
+      reads: { x: wide },
+      writes: { out: junk(count) },
+      params: { count },
+      expected: { out: doubles(count, (i) => gelu(at(wide, i))) },
+      tolerance: 1e-6,
+    }),
+    kernelCase('geluBackward', title, {
+      reads: { dOut: b, x: wide },
+      writes: { dX: junk(count) },
+      params: { count },
+      expected: { dX: doubles(count, (i) => at(b, i) * geluSlope(at(wide, i))) },
+      tolerance: 1e-6,
+    }),
+    kernelCase('add', title, {
+      reads: { a, b },
+      writes: { out: junk(count) },
+      params: { count, alpha },
+      expected: { out: doubles(count, (i) => at(a, i) + alpha * at(b, i)) },
+      tolerance: 1e-6,
+    }),
+    kernelCase('accumulate', title, {
+      reads: { x: b },
+      writes: { target: a },
+      params: { count, alpha },
+      expected: { target: doubles(count, (i) => at(a, i) + alpha * at(b, i)) },
+      tolerance: 1e-6,
+    }),
+    ...[0, 1].map((hasFactor) =>
+      kernelCase('scale', `${count} factor ${hasFactor}`, {
+        reads: { x: a, factor: hasFactor ? factor : null },
+        writes: { out: junk(count) },
+        params: { count, hasFactor, alpha },
+        expected: { out: doubles(count, (i) => (hasFactor ? 0.25 : 1) * alpha * at(a, i)) },
+        tolerance: 1e-6,
+      }),
+    ),
+    kernelCase('fill', title, {
+      reads: {},
+      writes: { out: junk(count) },
+      params: { count, value: -2.5 },
+      expected: { out: doubles(count, () => -2.5) },
+      tolerance: 0,
+    }),
+    kernelCase('dropout', title, {
+      reads: { x: a },
+      writes: { out: junk(count) },
+      params: { count, seed, threshold, scale },
+      expected: {
+        out: doubles(count, (i) => (mix32((i ^ seed) >>> 0) >= threshold ? Math.fround(at(a, i) * scale) : 0)),
+      },
+      tolerance: 0,
+    }),
+    adamwCase(count),
+  ]
+})
+
+function adamwCase(count: number): KernelCase {
+  const [grad, param, m] = [normals(count), normals(count), normals(count, 0.1)]
+  const v = normals(count, 0.1).map((x) => x * x)
+  const [lr, beta1, beta2, eps, weightDecay] = [1e-2, 0.9, 0.999, 1e-8, 0.1] as const
+  const [correction1, correction2] = [1 - beta1 ** 3, 1 - beta2 ** 3]
+  const clip = Float32Array.of(0.5, 2)
+  const first = doubles(count, (i) => beta1 * at(m, i) + (1 - beta1) * 0.5 * at(grad, i))
+  const second = doubles(count, (i) => beta2 * at(v, i) + (1 - beta2) * (0.5 * at(grad, i)) ** 2)
+  return kernelCase('adamw', `${count}`, {
+    reads: { grad, clip },
+    writes: { param, m, v },
+    params: {
+      count,
+      keep: 1 - lr * weightDecay,
+      beta1,
+      gain1: 1 - beta1,
+      beta2,
+      gain2: 1 - beta2,
+      step: lr / correction1,
+      root2: Math.sqrt(correction2),
+      eps,
+    },
+    expected: {
+      m: first,
+      v: second,
+      param: doubles(count, (i) => {
+        const step = at(first, i) / correction1 / (Math.sqrt(at(second, i) / correction2) + eps)
+        return at(param, i) * (1 - lr * weightDecay) - lr * step
+      }),
+    },
+    tolerance: 2e-6,
+  })
+}
+
+// Far tails, where exp underflows and erf is 1, and where the two polynomials of erf meet.
+const tails = Float32Array.from({ length: 401 }, (_, i) => (i - 200) / 8)
+
+const tailCases = [
+  kernelCase('gelu', 'from -25 to 25', {
+    reads: { x: tails },
+    writes: { out: junk(tails.length) },
+    params: { count: tails.length },
+    expected: { out: doubles(tails.length, (i) => gelu(at(tails, i))) },
+    tolerance: 1e-7,
+  }),
+  kernelCase('geluBackward', 'from -25 to 25', {
+    reads: { dOut: tails.map(() => 1), x: tails },
+    writes: { dX: junk(tails.length) },
+    params: { count: tails.length },
+    expected: { dX: doubles(tails.length, (i) => geluSlope(at(tails, i))) },
+    tolerance: 1e-6,
+  }),
+]
+
+export const elementwiseCases: KernelCase[] = [...perCount, ...tailCases]

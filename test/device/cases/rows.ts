@@ -1,0 +1,155 @@
+import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+
+const shapes = [
+  [1, 1],
+  [3, 5],
+  [9, 64],
+  [18, 131],
+  [301, 34],
+] as const
+
+const tableCases = shapes.flatMap(([rows, dim]) => {
+  const vocab = 13
+  const ids = integers(rows, vocab)
+  const [table, dOut, before] = [normals(vocab * dim), normals(rows * dim), junk(vocab * dim)]
+  const gradient = (accumulate: number) =>
+    doubles(vocab * dim, (e) => {
+      const start = accumulate ? at(before, e) : 0
+      return start + sumOf(rows, (row) => (at(ids, row) === Math.floor(e / dim) ? at(dOut, row * dim + (e % dim)) : 0))
+    })
+  return [
+    kernelCase('embedding', `${rows}x${dim}`, {
+      reads: { ids, table },
+      writes: { out: junk(rows * dim) },
+      params: { rows, dim },
+      expected: { out: doubles(rows * dim, (e) => at(table, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
+      tolerance: 0,
+    }),
+    ...[0, 1].map((accumulate) =>
+      kernelCase('embeddingBackward', `${rows}x${dim} accumulate ${accumulate}`, {
+        reads: { ids, dOut },
+        writes: { dTable: before },
+        params: { rows, dim, vocab, accumulate },
+        expected: { dTable: gradient(accumulate) },
+      }),
+    ),
+  ]
+})
+
+const normCases = shapes.flatMap(([rows, dim]) => {
+  const eps = Math.fround(1e-5)
+  const x = normals(rows * dim).map((value) => 2 * value + 5)
+  const [weight, bias, dOut] = [normals(dim), normals(dim), normals(rows * dim)]
+  const means = doubles(rows, (r) => sumOf(dim, (c) => at(x, r * dim + c)) / dim)
+  const rstds = doubles(rows, (r) => {
+    return 1 / Math.sqrt(sumOf(dim, (c) => (at(x, r * dim + c) - at(means, r)) ** 2) / dim + eps)
+  })
+  const stats = doubles(2 * rows, (i) => at(i % 2 ? rstds : means, i >> 1))
+  const read = Float32Array.from(stats)
+  const xHat = (r: number, c: number) => (at(x, r * dim + c) - at(means, r)) * at(rstds, r)
+  const g = (r: number, c: number) => at(dOut, r * dim + c) * at(weight, c)
+  const title = `${rows}x${dim}`
+  const backward = [
+    kernelCase('layerNormBackward', title, {
+      reads: { dOut, x, weight, stats: read },
+      writes: { dX: junk(rows * dim) },
+      params: { rows, dim },
+      expected: {
+        dX: doubles(rows * dim, (e) => {
+          const [r, c] = [Math.floor(e / dim), e % dim]
+          const mean = sumOf(dim, (i) => g(r, i)) / dim
+          const projection = sumOf(dim, (i) => g(r, i) * xHat(r, i)) / dim
+          return at(rstds, r) * (g(r, c) - mean - xHat(r, c) * projection)
+        }),
+      },
+    }),
+    kernelCase('layerNormParamsBackward', title, {
+      reads: { dOut, x, stats: read },
+      writes: { dWeight: junk(dim), dBias: junk(dim) },
+      params: { rows, dim },
+      expected: {
+        dWeight: doubles(dim, (c) => sumOf(rows, (r) => at(dOut, r * dim + c) * xHat(r, c))),
+        dBias: doubles(dim, (c) => sumOf(rows, (r) => at(dOut, r * dim + c))),
+      },
+    }),
+  ]
+  const forward = kernelCase('layerNorm', title, {
+    reads: { x, weight, bias },
+    writes: { out: junk(rows * dim), stats: junk(2 * rows) },
+    params: { rows, dim, eps },
+    expected: {
+      out: doubles(rows * dim, (e) => {
+        const [r, c] = [Math.floor(e / dim), e % dim]
+        return xHat(r, c) * at(weight, c) + at(bias, c)
+      }),
+      stats,
+    },
+  })
+  // With one column the slope is 0 times 1 / sqrt(eps): all that is left is rounding.
+  return dim === 1 ? [forward] : [forward, ...backward]
+})
+
+const sumCases = shapes.flatMap(([rows, dim]) => {
+  const x = normals(rows * dim)
+  const count = rows * dim
+  const out = junk(5)
+  return [
+    kernelCase('sumRows', `${rows}x${dim}`, {
+      reads: { x },
+      writes: { out: junk(dim) },
+      params: { rows, dim },
+      expected: { out: doubles(dim, (c) => sumOf(rows, (r) => at(x, r * dim + c))) },
+    }),
+    kernelCase('sum', `${count}`, {
+      reads: { x },
+      writes: { out: junk(1) },
+      params: { count, alpha: 0.5 },
+      expected: { out: [0.5 * sumOf(count, (i) => at(x, i))] },
+    }),
+    kernelCase('sumSquares', `${count}`, {
+      reads: { x },
+      writes: { out },
+      params: { count, slot: 3 },
+      expected: { out: doubles(5, (i) => (i === 3 ? sumOf(count, (e) => at(x, e) ** 2) : at(out, i))) },
+    }),
+  ]
+})
+
+const lossCases = shapes.flatMap(([rows, vocab]) =>
+  [0, 1].map((writeGrad) => {
+    const logits = normals(rows * vocab, 3)
+    const labels = Int32Array.from(integers(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label))
+    const gradScale = 0.125
+    const top = (r: number) => logits.subarray(r * vocab, (r + 1) * vocab).reduce((a, b) => Math.max(a, b))
+    const logSums = doubles(rows, (r) => {
+      return top(r) + Math.log(sumOf(vocab, (c) => Math.exp(at(logits, r * vocab + c) - top(r))))
+    })
+    const gradient = doubles(rows * vocab, (e) => {
+      const [r, c] = [Math.floor(e / vocab), e % vocab]
+      if (at(labels, r) < 0) return 0
+      return gradScale * (Math.exp(at(logits, e) - at(logSums, r)) - (c === at(labels, r) ? 1 : 0))
+    })
+    return kernelCase('crossEntropy', `${rows}x${vocab} writeGrad ${writeGrad}`, {
+      reads: { labels },
+      writes: { logits, losses: junk(rows) },
+      params: { rows, vocab, writeGrad, gradScale },
+      expected: {
+        losses: doubles(rows, (r) => (at(labels, r) < 0 ? 0 : at(logSums, r) - at(logits, r * vocab + at(labels, r)))),
+        logits: writeGrad ? gradient : logits,
+      },
+    })
+  }),
+)
+
+const clipCases = [0, 0.7, 100].map((maxNorm) => {
+  const squares = normals(7).map((x) => x * x)
+  const norm = Math.sqrt(squares.reduce((a, b) => a + b, 0))
+  return kernelCase('clipFactor', `maxNorm ${maxNorm}`, {
+    reads: { squares },
+    writes: { clip: junk(2) },
+    params: { count: 7, maxNorm },
+    expected: { clip: [maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1, norm] },
+  })
+})
+
+export const rowCases: KernelCase[] = [...tableCases, ...normCases, ...sumCases, ...lossCases, ...clipCases]

@@ -1,0 +1,64 @@
+import { readdirSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { wgsl } from '../../src/device/kernels.generated.ts'
+import { kernels, type KernelName } from '../../src/device/kernels.ts'
+import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
+import { rowOf } from '../../src/device/webgpu-pipelines.ts'
+import { testGpu } from './test-gpu.ts'
+
+const names = Object.keys(kernels) as KernelName[]
+/** Words WGSL reserves, which get an underscore. */
+const reserved = new Set(['target'])
+
+let device: WebGpuDevice
+beforeAll(async () => {
+  device = await openWebGpuDevice(await testGpu())
+})
+afterAll(() => device.dispose())
+
+it('has one WGSL file for each row of the register, and no other', () => {
+  const files = readdirSync(new URL('../../kernels', import.meta.url)).filter((name) => name.endsWith('.wgsl'))
+  const expected = names.map((name) => `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`)
+  expect(files.sort()).toEqual(expected.sort())
+})
+
+describe.each(names)('%s.wgsl', (name) => {
+  const row = rowOf(name)
+  const text = wgsl[name]
+
+  it('compiles alone, without a warning', async () => {
+    const module = device.gpu.createShaderModule({ label: name, code: text })
+    const { messages } = await module.getCompilationInfo()
+    expect(messages.map((message) => `${message.lineNum}: ${message.message}`)).toEqual([])
+    device.gpu.pushErrorScope('validation')
+    device.gpu.createComputePipeline({ label: name, layout: 'auto', compute: { module, constants: row.constants } })
+    expect((await device.gpu.popErrorScope())?.message ?? null).toBeNull()
+  })
+
+  it('binds what the register says, in its order', () => {
+    const bindings = [...text.matchAll(/@group\(0\) @binding\((\d+)\) var<(.*?)> (\w+): /g)].map(
+      ([, at, access, variable = '']) => `${at} ${access} ${variable}`,
+    )
+    const spelt = (variable: string) => (reserved.has(variable) ? `${variable}_` : variable)
+    expect(bindings).toEqual([
+      '0 uniform params',
+      ...row.reads.map((variable, i) => `${i + 1} storage, read ${spelt(variable)}`),
+      ...row.writes.map((variable, i) => `${row.reads.length + i + 1} storage, read_write ${spelt(variable)}`),
+    ])
+    expect(bindings.length - 1).toBeLessThanOrEqual(8)
+  })
+
+  it('takes the parameters and constants of the register', () => {
+    const struct = /struct Params \{\n([^}]*)\}/.exec(text)?.[1] ?? ''
+    const fields = [...struct.matchAll(/(\w+): (\w+),/g)].map(([, field, type]) => [field, type])
+    expect(fields).toEqual(Object.entries(row.params))
+    const overrides = [...text.matchAll(/^override (\w+): u32 = (\d+);$/gm)].map(([, constant]) => constant)
+    expect(overrides).toEqual(Object.keys(row.constants))
+  })
+
+  it('has a header of at most eight lines', () => {
+    const header = text.split('\n').findIndex((line) => !line.startsWith('//'))
+    expect(header).toBeGreaterThan(0)
+    expect(header).toBeLessThanOrEqual(8)
+  })
+})
