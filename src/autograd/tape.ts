@@ -1,0 +1,122 @@
+import type { DeviceBuffer } from '../device/device.ts'
+import { empty, type Tensor } from '../tensor/tensor.ts'
+
+/**
+ * An op's gradient rule: from the gradient of its output to those of its inputs, in their order, `null` where none is
+ * needed. `needs[i]` says whether input i wants one.
+ */
+export type Rule = (dOut: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[]
+
+interface Entry {
+  readonly out: Tensor
+  readonly inputs: readonly (Tensor | null)[]
+  readonly rule: Rule
+  /** What the rule reads besides inputs; freed with the entry. */
+  readonly saved: readonly Tensor[]
+}
+
+/** What happened, in order, to values that a gradient is wanted for. */
+export class Tape {
+  readonly #entries: Entry[] = []
+
+  /** The tape that ops record on now, if any. */
+  static active: Tape | null = null
+
+  add(entry: Entry): void {
+    this.#entries.push(entry)
+  }
+
+  /**
+   * Walks back from the scalar `loss` and returns the gradients of `wanted`. Each entry's output, saved values and
+   * gradient are freed as soon as they have served, so the peak is that of the forward pass.
+   */
+  backward(
+    loss: Tensor,
+    dLoss: Tensor,
+    wanted: ReadonlySet<Tensor>,
+    keep: ReadonlySet<DeviceBuffer>,
+  ): Map<Tensor, Tensor> {
+    const gradients = new Gradients()
+    gradients.put(loss, dLoss)
+    for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
+      const dOut = gradients.take(entry.out)
+      if (dOut !== null) {
+        const needs = entry.inputs.map((input) => input?.requiresGrad ?? false)
+        const dInputs = entry.rule(dOut, needs)
+        entry.inputs.forEach((input, i) => {
+          const dInput = dInputs[i]
+          if (input?.requiresGrad === true && dInput != null) gradients.put(input, dInput)
+        })
+        gradients.release(dOut)
+      }
+      for (const value of [entry.out, ...entry.saved]) if (!keep.has(value.buffer)) value.dispose()
+    }
+    return gradients.pick(wanted)
+  }
+}
+
+/** Gradients on their way back. Two values may share one gradient, so each counts its holders. */
+class Gradients {
+  readonly #byValue = new Map<Tensor, Tensor>()
+  readonly #holders = new Map<DeviceBuffer, number>()
+
+  put(value: Tensor, gradient: Tensor): void {
+    const before = this.#byValue.get(value)
+    if (before === undefined) {
+      this.#byValue.set(value, gradient)
+      this.#hold(gradient)
+      return
+    }
+    const sum = sumOf(before, gradient)
+    this.#byValue.set(value, sum)
+    this.#hold(sum)
+    this.release(before)
+    if (!this.#holders.has(gradient.buffer)) gradient.dispose()
+  }
+
+  /** Hands over the gradient of `value`; the caller releases it. */
+  take(value: Tensor): Tensor | null {
+    const gradient = this.#byValue.get(value) ?? null
+    this.#byValue.delete(value)
+    return gradient
+  }
+
+  release(gradient: Tensor): void {
+    const holders = (this.#holders.get(gradient.buffer) ?? 1) - 1
+    if (holders > 0) this.#holders.set(gradient.buffer, holders)
+    else {
+      this.#holders.delete(gradient.buffer)
+      gradient.dispose()
+    }
+  }
+
+  /** The gradients of `wanted`, each with a buffer of its own. */
+  pick(wanted: ReadonlySet<Tensor>): Map<Tensor, Tensor> {
+    const taken = new Set<DeviceBuffer>()
+    const picked = [...this.#byValue].filter(([value]) => wanted.has(value))
+    return new Map(
+      picked.map(([value, gradient]) => {
+        const own = taken.has(gradient.buffer) ? copyOf(gradient) : gradient
+        taken.add(own.buffer)
+        return [value, own]
+      }),
+    )
+  }
+
+  #hold(gradient: Tensor): void {
+    this.#holders.set(gradient.buffer, (this.#holders.get(gradient.buffer) ?? 0) + 1)
+  }
+}
+
+function copyOf(gradient: Tensor): Tensor {
+  const out = empty(gradient.device, gradient.shape, 'gradient copy')
+  gradient.device.copy(gradient, out)
+  return out
+}
+
+function sumOf(a: Tensor, b: Tensor): Tensor {
+  const { device } = a
+  const out = empty(device, a.shape, 'gradient sum')
+  device.run('add', { a, b, out }, { count: a.count, alpha: 1 })
+  return out
+}

@@ -1,0 +1,55 @@
+import { check } from '../core/errors.ts'
+import { showShape } from '../core/shape.ts'
+import { fromArray, type Tensor } from '../tensor/tensor.ts'
+import { Tape } from './tape.ts'
+
+/** Anything that can say which of its tensors are trained. */
+export interface Trainable {
+  trainable(): readonly Tensor[]
+}
+
+/** A loss and the gradient of every trainable tensor that it depends on. */
+export interface ValueAndGrad {
+  /** f32 [1]. */
+  readonly loss: Tensor
+  /** f32, each of its parameter's shape. */
+  readonly grads: ReadonlyMap<Tensor, Tensor>
+}
+
+/**
+ * Turns a loss function into one that also gives gradients: `valueAndGrad(model, lossOf)(batch)`. All that the
+ * computation allocates is freed but the loss and the gradients, which belong to the scope open around the call.
+ * @throws MedAwareError `shape` if the loss is not a scalar, `config` if it depends on nothing trainable.
+ */
+export function valueAndGrad<Batch>(
+  model: Trainable,
+  lossOf: (batch: Batch) => Tensor,
+): (batch: Batch) => ValueAndGrad {
+  return (batch) => {
+    const parameters = new Set(model.trainable())
+    check(
+      parameters.size > 0,
+      'config',
+      () => 'valueAndGrad: the model has no trainable parameter; attach an adapter first',
+    )
+    const tape = new Tape()
+    const outer = Tape.active
+    Tape.active = tape
+    const [first] = parameters
+    const memory = (first as Tensor).device.memory
+    const scope = memory.open()
+    try {
+      const loss = lossOf(batch)
+      Tape.active = null
+      check(loss.count === 1, 'shape', () => `valueAndGrad: the loss must be a scalar, not ${showShape(loss.shape)}`)
+      check(loss.requiresGrad, 'config', () => 'valueAndGrad: the loss depends on no trainable parameter')
+      const one = fromArray(loss.device, new Float32Array([1]), [1], 'dLoss')
+      const grads = tape.backward(loss, one, parameters, new Set([loss.buffer]))
+      for (const value of [loss, ...grads.values()]) scope.keep(value)
+      return { loss, grads }
+    } finally {
+      Tape.active = outer
+      scope.close()
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { MedAwareError } from '../core/errors.ts'
+import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** A parameter in any storage format. */
+export type Weight = Tensor | FourBitTensor
+
+/** Parameters by name. `null` stands for one that is absent by design, such as a bias. */
+export type Weights = Readonly<Record<string, Weight | null>>
+
+/**
+ * A noun of a network: named submodules and named parameters. The names are Hugging Face's, so that a path through the
+ * tree is a checkpoint's key.
+ */
+export abstract class Module<Children extends object = object, Own extends Weights = Weights> {
+  /** Whether the last `train` or `evaluate` said to train: dropout draws only then. */
+  training = false
+
+  constructor(
+    readonly modules: Children,
+    readonly weights: Own,
+  ) {}
+
+  /** Every module with its path, this one first under ''. */
+  *namedModules(path = ''): Generator<[path: string, module: Module]> {
+    yield [path, this]
+    for (const [name, child] of Object.entries(childrenOf(this))) {
+      yield* child.namedModules(path === '' ? name : `${path}.${name}`)
+    }
+  }
+
+  /** Every parameter with its path. */
+  *namedWeights(): Generator<[path: string, weight: Weight]> {
+    for (const [path, module] of this.namedModules()) {
+      for (const [name, weight] of Object.entries(module.weights)) {
+        if (weight !== null) yield [path === '' ? name : `${path}.${name}`, weight]
+      }
+    }
+  }
+
+  /** Tensors that want a gradient, in the tree's order. */
+  trainable(): readonly Tensor[] {
+    return [...this.namedWeights()].map(([, weight]) => weight).filter(isTrainable)
+  }
+
+  /** Marks every tensor as trainable or frozen; 4-bit ones stay frozen. */
+  requireGrad(wanted: boolean): this {
+    for (const [, weight] of this.namedWeights()) if ('dtype' in weight) weight.requiresGrad = wanted
+    return this
+  }
+
+  /** Turns training behaviour (dropout) on or off in the whole tree. */
+  train(training = true): this {
+    for (const [, module] of this.namedModules()) module.training = training
+    return this
+  }
+
+  /** Puts another module at `path`. @throws MedAwareError `not-found`. */
+  replace(path: string, module: Module): void {
+    const names = path.split('.')
+    const last = names.pop() ?? ''
+    const parent = names.reduce<Module>((module, name) => childOf(module, name, path), this)
+    childOf(parent, last, path)
+    childrenOf(parent)[last] = module
+  }
+
+  /** Frees every parameter. */
+  dispose(): void {
+    for (const [, weight] of this.namedWeights()) weight.dispose()
+  }
+}
+
+/** Modules in a row, under the names 0, 1, 2, … */
+export class ModuleList<M extends Module> extends Module<Record<string, M>> {
+  constructor(items: readonly M[]) {
+    super(Object.fromEntries(items.map((item, i) => [String(i), item])), {})
+  }
+
+  /** The modules in order. */
+  [Symbol.iterator](): Iterator<M> {
+    return Object.values(this.modules)[Symbol.iterator]()
+  }
+}
+
+/** Submodules without their static names: a subclass declares `modules` as a record of modules. */
+function childrenOf(module: Module): Record<string, Module> {
+  return module.modules as Record<string, Module>
+}
+
+function isTrainable(weight: Weight): weight is Tensor {
+  return weight.requiresGrad
+}
+
+function childOf(parent: Module, name: string, path: string): Module {
+  const children = childrenOf(parent)
+  const child = Object.hasOwn(children, name) ? children[name] : undefined
+  if (child === undefined) {
+    const there = Object.keys(children).join(', ')
+    throw new MedAwareError(
+      'not-found',
+      `replace: no module "${path}"; where "${name}" should be there are ${there || 'none'}`,
+    )
+  }
+  return child
+}

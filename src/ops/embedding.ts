@@ -1,0 +1,35 @@
+import { record } from '../autograd/record.ts'
+import { check } from '../core/errors.ts'
+import { showShape } from '../core/shape.ts'
+import { empty, type Tensor } from '../tensor/tensor.ts'
+
+/**
+ * Rows of a table. ids i32 [...], each in [0, v); table f32 [v, c]; out f32 [..., c].
+ * @throws MedAwareError `shape` if ids are not i32 or the table not 2-D.
+ */
+export function embedding(ids: Tensor, table: Tensor): Tensor {
+  check(ids.dtype === 'i32' && table.shape.length === 2, 'shape', () => {
+    return `embedding: needs i32 ids and a 2-D table, got ${ids.dtype} ${showShape(ids.shape)} and ${showShape(table.shape)}`
+  })
+  const out = gatherRows(ids, table, [...ids.shape, table.columns])
+  return record(out, [table], (dOut) => [scatterRows(ids, dOut, table.shape)])
+}
+
+/** table[ids], without history. */
+export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[]): Tensor {
+  const out = empty(table.device, shape, 'gathered rows')
+  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim: table.columns })
+  return out
+}
+
+/** Zeros of `shape` with the rows of `dOut` added where `ids` point, without history. */
+export function scatterRows(ids: Tensor, dOut: Tensor, shape: readonly number[]): Tensor {
+  const dTable = empty(dOut.device, shape, 'scattered rows')
+  const dim = dOut.columns
+  dOut.device.run(
+    'embeddingBackward',
+    { ids, dOut, dTable },
+    { rows: ids.count, dim, vocab: dTable.count / dim, accumulate: 0 },
+  )
+  return dTable
+}

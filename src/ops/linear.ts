@@ -1,0 +1,40 @@
+import { record } from '../autograd/record.ts'
+import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { empty, type Tensor } from '../tensor/tensor.ts'
+import { matmul, type Matrix } from './matmul.ts'
+
+/**
+ * y = x Wᵀ + b. x f32 [..., in], weight [out, in] in any format, bias f32 [out]; y f32 [..., out]. A 4-bit weight has no
+ * gradient, but passes one on to x (QLoRA, arXiv 2305.14314).
+ * @throws MedAwareError `shape` where sizes do not fit.
+ */
+export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {
+  const out = matmul(x, weight, { transB: true, bias })
+  const trainable = weight instanceof FourBitTensor ? null : weight
+  return record(out, [x, trainable, bias], (dOut, [needsX, needsWeight, needsBias]) => [
+    needsX ? matmul(dOut, weight) : null,
+    needsWeight ? matmul(dOut, x, { transA: true }) : null,
+    needsBias ? sumRows(dOut) : null,
+  ])
+}
+
+/**
+ * y = base + alpha · x Wᵀ, written over base, which must not be used afterwards: the shape of LoRA's second product.
+ * base f32 [..., out], x f32 [..., r], weight f32 [out, r].
+ * @throws MedAwareError `shape` where sizes do not fit.
+ */
+export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number): Tensor {
+  const out = matmul(x, weight, { transB: true, alpha, out: base.reshape(base.shape), accumulate: true })
+  return record(out, [base, x, weight], (dOut, [needsBase, needsX, needsWeight]) => [
+    needsBase ? dOut : null,
+    needsX ? matmul(dOut, weight, { alpha }) : null,
+    needsWeight ? matmul(dOut, x, { transA: true, alpha }) : null,
+  ])
+}
+
+/** Column sums of x [..., c], without history: f32 [c]. */
+function sumRows(x: Tensor): Tensor {
+  const out = empty(x.device, [x.columns], 'column sums')
+  x.device.run('sumRows', { x, out }, { rows: x.rows, dim: x.columns })
+  return out
+}

@@ -1,0 +1,57 @@
+import { check } from '../core/errors.ts'
+import { showShape } from '../core/shape.ts'
+import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { empty, type Tensor } from '../tensor/tensor.ts'
+
+/** A matrix in any storage format. */
+export type Matrix = Tensor | FourBitTensor
+
+/** How `matmul` reads its operands and what it adds to. */
+export interface MatmulOptions {
+  /** Read a [k,m] as its transpose. Default false. */
+  readonly transA?: boolean
+  /** Read b [n,k] as its transpose. Default false. */
+  readonly transB?: boolean
+  /** Factor on the product. Default 1. */
+  readonly alpha?: number
+  /** f32 [n], added to each row. */
+  readonly bias?: Tensor | null
+  /** f32 [m,n] that takes the result and is returned. Default: a new tensor. */
+  readonly out?: Tensor
+  /** Add to what `out` holds instead of replacing it. Default false. */
+  readonly accumulate?: boolean
+}
+
+/**
+ * out = alpha · op(a) · op(b) + bias, without history. All but the last dimension of a and b are flattened to rows; b may
+ * be 4-bit (then a may not be transposed).
+ * @throws MedAwareError `shape` where sizes do not fit.
+ */
+export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tensor {
+  const { transA = false, transB = false, alpha = 1, bias = null, accumulate = false } = options
+  const [m, k] = transA ? [a.columns, a.rows] : [a.rows, a.columns]
+  const bColumns = b.shape.at(-1) ?? 0
+  const bRows = b.count / bColumns
+  const [n, bInner] = transB ? [bRows, bColumns] : [bColumns, bRows]
+  check(k === bInner, 'shape', () => {
+    const ways = `${transA ? ' transposed' : ''} vs b ${showShape(b.shape)}${transB ? ' transposed' : ''}`
+    return `matmul: inner sizes differ, a ${showShape(a.shape)}${ways}`
+  })
+  check(
+    bias === null || bias.count === n,
+    'shape',
+    () => `matmul: bias ${showShape(bias?.shape ?? [])} does not fit ${n} columns`,
+  )
+  const shape = transA ? [m, n] : [...a.shape.slice(0, -1), n]
+  const { device } = a
+  const out = options.out ?? empty(device, shape, 'matmul')
+  check(out.count === m * n, 'shape', () => `matmul: out ${showShape(out.shape)} does not fit ${showShape(shape)}`)
+  const common = { m, n, k, transB: +transB, hasBias: +(bias !== null), accumulate: +accumulate, alpha }
+  if (b instanceof FourBitTensor) {
+    check(!transA, 'unsupported', () => 'matmul: a cannot be transposed against a 4-bit b')
+    const { codes, absmax, nested, tables, blockSize } = b.parts
+    const storage = { blockSize, isNested: +(nested !== null), nestedCount: nested === null ? 0 : nested.count - 1 }
+    device.run('matmulFourBit', { a, codes, absmax, nested, tables, bias, out }, { ...common, ...storage })
+  } else device.run('matmul', { a, b, bias, out }, { ...common, transA: +transA })
+  return out
+}

@@ -1,0 +1,120 @@
+import { check } from '../core/errors.ts'
+import { showShape } from '../core/shape.ts'
+import { dynamicMap } from '../quant/dynamic-map.ts'
+import { fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
+import type { Device } from '../device/device.ts'
+import { FourBitTensor, type FourBitParts } from '../tensor/four-bit-tensor.ts'
+import { empty, fromArray, type Tensor } from '../tensor/tensor.ts'
+
+/** Block maxima that share one maximum of their own (bitsandbytes' only supported value). */
+export const NESTED_BLOCK = 256
+
+/** How a matrix is stored in 4 bits, in bitsandbytes' words. */
+export interface FourBitOptions {
+  /** Default 'nf4'. */
+  readonly type?: FourBitType
+  /** Elements that share one maximum: 32, 64, … 4096. Default 64. */
+  readonly blockSize?: number
+  /** Quantise the maxima to 8 bits as well (bitsandbytes' compress_statistics). Default true. */
+  readonly doubleQuant?: boolean
+}
+
+/**
+ * Stores x [rows, columns] f32 in 4 bits on its device, bit-equal to bitsandbytes' codes; x itself is left alone.
+ * Source: QLoRA, arXiv 2305.14314, sections 3 and B; bitsandbytes/functional.py, quantize_4bit.
+ * @throws MedAwareError `config` for a block size that is no power of two in 32…4096.
+ */
+export function quantizeFourBit(x: Tensor, options: FourBitOptions = {}): FourBitTensor {
+  const { type = 'nf4', blockSize = 64, doubleQuant = true } = options
+  check(
+    [32, 64, 128, 256, 512, 1024, 2048, 4096].includes(blockSize),
+    'config',
+    () => `quantizeFourBit: blockSize must be a power of two from 32 to 4096, got ${blockSize}`,
+  )
+  check(
+    x.dtype === 'f32' && x.shape.length === 2,
+    'shape',
+    () => `quantizeFourBit: needs an f32 matrix, got ${x.dtype} ${showShape(x.shape)}`,
+  )
+  const { device, count } = x
+  const blocks = Math.ceil(count / blockSize)
+  const codes = empty(device, [Math.ceil(count / 2)], `${type} codes`, 'u8')
+  const full = empty(device, [blocks], `${type} absmax`)
+  const decision = decisionTable(device, type)
+  device.run('quantizeFourBit', { input: x, decision, codes, absmax: full }, { count, blockSize })
+  const parts = { type, blockSize, codes, tables: codeTables(device, type) }
+  if (!doubleQuant) return new FourBitTensor(x.shape, { ...parts, absmax: full, nested: null })
+  const absmax = empty(device, [blocks], `${type} absmax codes`, 'u8')
+  const nested = empty(device, [Math.ceil(blocks / NESTED_BLOCK) + 1], `${type} nested absmax`)
+  device.run('quantizeAbsmax', { absmax: full, map: dynamicMapTable(device), codes: absmax, nested }, { count: blocks })
+  full.dispose()
+  return new FourBitTensor(x.shape, { ...parts, absmax, nested })
+}
+
+/** The values a 4-bit matrix stands for, as f32 of its shape. */
+export function dequantizeFourBit(x: FourBitTensor): Tensor {
+  const { codes, absmax, nested, tables, blockSize } = x.parts
+  const out = empty(x.device, x.shape, 'dequantized')
+  const nestedCount = nested === null ? 0 : nested.count - 1
+  x.device.run(
+    'dequantizeFourBit',
+    { codes, absmax, nested, tables, out },
+    { count: x.count, blockSize, isNested: +(nested !== null), nestedCount },
+  )
+  return out
+}
+
+/** What a checkpoint that bitsandbytes quantised holds of one matrix. */
+export interface StoredFourBit {
+  readonly type: FourBitType
+  readonly blockSize: number
+  readonly codes: Uint8Array
+  /** u8 codes with `nested`, else f32. */
+  readonly absmax: Uint8Array | Float32Array
+  readonly nested?: { readonly absmax: Float32Array; readonly offset: number }
+}
+
+/** Puts a matrix that is 4-bit already on a device, as it is. */
+export function fourBitFromStored(device: Device, shape: readonly number[], stored: StoredFourBit): FourBitTensor {
+  const { type, blockSize, codes, absmax, nested } = stored
+  const parts: FourBitParts = {
+    type,
+    blockSize,
+    codes: fromArray(device, codes, [codes.length], `${type} codes`),
+    absmax: fromArray(device, absmax, [absmax.length], `${type} absmax`),
+    nested: nested
+      ? fromArray(
+          device,
+          Float32Array.of(...nested.absmax, nested.offset),
+          [nested.absmax.length + 1],
+          `${type} nested absmax`,
+        )
+      : null,
+    tables: codeTables(device, type),
+  }
+  return new FourBitTensor(shape, parts)
+}
+
+/** The decoding tables of a type: 16 code values and the dynamic map's 256, made once per device. */
+export function codeTables(device: Device, type: FourBitType): Tensor {
+  return shared(device, `${type} tables`, () => Float32Array.of(...fourBitCode(type), ...dynamicMap(true)))
+}
+
+function decisionTable(device: Device, type: FourBitType): Tensor {
+  const { thresholds, codes } = fourBitDecision(type)
+  return shared(device, `${type} decision`, () => Float32Array.of(...thresholds, 0, ...codes))
+}
+
+function dynamicMapTable(device: Device): Tensor {
+  return shared(device, 'dynamic map', () => dynamicMap(true))
+}
+
+const tablesOf = new WeakMap<Device, Map<string, Tensor>>()
+
+function shared(device: Device, name: string, values: () => Float32Array): Tensor {
+  const tables = tablesOf.get(device) ?? new Map<string, Tensor>()
+  tablesOf.set(device, tables)
+  const made = tables.get(name) ?? device.memory.rooted(() => fromArray(device, values(), [values().length], name))
+  tables.set(name, made)
+  return made
+}

@@ -1,0 +1,52 @@
+import type { Shape } from '../core/shape.ts'
+import { countOf } from '../core/shape.ts'
+import type { FourBitType } from '../quant/four-bit.ts'
+import type { Device } from '../device/device.ts'
+import type { Tensor } from './tensor.ts'
+
+/** The parts a 4-bit tensor is stored as; see bitsandbytes/functional.py, QuantState. */
+export interface FourBitParts {
+  readonly type: FourBitType
+  /** Elements that share one maximum. */
+  readonly blockSize: number
+  /** u8 [ceil(count/2)], the first element of each pair in the high nibble. */
+  readonly codes: Tensor
+  /** u8 [blocks] codes of the maxima if double-quantised, else their f32 values. */
+  readonly absmax: Tensor
+  /** f32 [ceil(blocks/256) + 1]: maxima of the maxima and, last, the offset; `null` without double quantisation. */
+  readonly nested: Tensor | null
+  /** f32 [272]: the 16 code values and the 256 of the dynamic map; shared by all tensors of a device and type. */
+  readonly tables: Tensor
+}
+
+/** A frozen matrix in 4 bits, decoded by the kernels that use it and never expanded in full. */
+export class FourBitTensor {
+  readonly requiresGrad = false
+
+  constructor(
+    readonly shape: Shape,
+    readonly parts: FourBitParts,
+  ) {}
+
+  get device(): Device {
+    return this.parts.codes.device
+  }
+
+  /** Number of elements it stands for. */
+  get count(): number {
+    return countOf(this.shape)
+  }
+
+  /** Bytes it takes, without the shared tables. */
+  get byteLength(): number {
+    const { codes, absmax, nested } = this.parts
+    return codes.byteLength + absmax.byteLength + (nested?.byteLength ?? 0)
+  }
+
+  dispose(): void {
+    const { codes, absmax, nested } = this.parts
+    codes.dispose()
+    absmax.dispose()
+    nested?.dispose()
+  }
+}

@@ -1,0 +1,117 @@
+import { sizeOf, type DType } from '../core/dtype.ts'
+import { check } from '../core/errors.ts'
+import { countOf, showShape, type Shape } from '../core/shape.ts'
+import type { Binding, Device, DeviceBuffer } from '../device/device.ts'
+
+/** A value on a device: a shape and an element type over a window of a buffer. It knows no maths. */
+export class Tensor implements Binding {
+  /** Whether a gradient is wanted for it; what depends on it inherits the wish while a tape records. */
+  requiresGrad = false
+
+  constructor(
+    readonly device: Device,
+    readonly shape: Shape,
+    readonly dtype: DType,
+    readonly buffer: DeviceBuffer,
+    readonly byteOffset = 0,
+  ) {}
+
+  /** Number of elements. */
+  get count(): number {
+    return countOf(this.shape)
+  }
+
+  /** Bytes its elements take. */
+  get byteLength(): number {
+    return this.count * sizeOf(this.dtype)
+  }
+
+  /** Size of the last dimension, 1 for a scalar. */
+  get columns(): number {
+    return this.shape.at(-1) ?? 1
+  }
+
+  /** Number of rows when all but the last dimension are flattened. */
+  get rows(): number {
+    return this.columns === 0 ? 0 : this.count / this.columns
+  }
+
+  /** The same elements under another shape of equal count; it shares the buffer and has no history on a tape. */
+  reshape(shape: Shape): Tensor {
+    check(
+      countOf(shape) === this.count,
+      'shape',
+      () => `reshape: ${showShape(this.shape)} does not fit ${showShape(shape)}`,
+    )
+    return new Tensor(this.device, shape, this.dtype, this.buffer, this.byteOffset)
+  }
+
+  /** Rows `begin` to `end` of the flattened rows, as a window of the same buffer, without history: [end - begin, columns]. */
+  slice(begin: number, end: number): Tensor {
+    check(
+      begin >= 0 && begin <= end && end <= this.rows,
+      'shape',
+      () => `slice: rows ${begin} to ${end} of ${showShape(this.shape)}`,
+    )
+    const rowBytes = this.columns * sizeOf(this.dtype)
+    return new Tensor(
+      this.device,
+      [end - begin, this.columns],
+      this.dtype,
+      this.buffer,
+      this.byteOffset + begin * rowBytes,
+    )
+  }
+
+  /** Copies host values in; their type must be the tensor's and their count its count. */
+  write(values: Float32Array | Int32Array | Uint8Array): this {
+    check(values.length === this.count, 'shape', () => `write: ${values.length} values for ${showShape(this.shape)}`)
+    this.device.upload(this, values)
+    return this
+  }
+
+  /** Copies f32 elements to the host, after all work queued before. @throws MedAwareError `device`. */
+  async read(): Promise<Float32Array<ArrayBuffer>> {
+    check(this.dtype === 'f32', 'shape', () => `read: the tensor holds ${this.dtype}, not f32; use readBytes`)
+    return new Float32Array((await this.device.download(this)).buffer)
+  }
+
+  /** Copies the raw bytes to the host. @throws MedAwareError `device`. */
+  readBytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.device.download(this)
+  }
+
+  /** Reads the first element of an f32 tensor. */
+  async item(): Promise<number> {
+    return (await this.read())[0] ?? NaN
+  }
+
+  /** Frees its buffer now instead of when its scope closes; other tensors on the same buffer go with it. */
+  dispose(): void {
+    this.device.memory.release(this.buffer)
+  }
+}
+
+/** A tensor whose elements are whatever its memory held: for outputs that a kernel fills. */
+export function empty(device: Device, shape: Shape, label: string, dtype: DType = 'f32'): Tensor {
+  const bytes = countOf(shape) * sizeOf(dtype)
+  return new Tensor(device, shape, dtype, device.memory.allocate(Math.max(4, Math.ceil(bytes / 4) * 4), label))
+}
+
+/** A tensor of zeros (f32). */
+export function zeros(device: Device, shape: Shape, label: string): Tensor {
+  const out = empty(device, shape, label)
+  device.run('fill', { out }, { count: out.count, value: 0 })
+  return out
+}
+
+/** A tensor holding `values`: f32 for a Float32Array, i32 for an Int32Array, u8 for a Uint8Array. */
+export function fromArray(
+  device: Device,
+  values: Float32Array | Int32Array | Uint8Array,
+  shape: Shape,
+  label: string,
+): Tensor {
+  const dtype = values instanceof Float32Array ? 'f32' : values instanceof Int32Array ? 'i32' : 'u8'
+  return empty(device, shape, label, dtype).write(values)
+}
