@@ -1,0 +1,45 @@
+import type { Shape } from '../core/shape.ts'
+import type { Device } from '../device/device.ts'
+import type { Module } from '../nn/module.ts'
+import type { KeyValueCache } from '../ops/causal-attention.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** Token ids for a model, on the host. */
+export interface TokenBatch {
+  /** [b · t] ids, row by row. */
+  readonly inputIds: Int32Array
+  /** [b, t]. */
+  readonly shape: readonly [number, number]
+  /** [b · keys] bytes, 0 for padding, covering the cache's tokens as well; absent when nothing is padded. */
+  readonly attentionMask?: Uint8Array
+}
+
+/** A decoder that predicts the next token: what training, generation and evaluation need of any architecture. */
+export interface CausalLm extends Module {
+  readonly device: Device
+  /** Decoder blocks, each with a cache of its own. */
+  readonly layers: number
+  readonly vocabSize: number
+  /** Key and value heads, and channels of each. */
+  readonly cacheShape: readonly [heads: number, dim: number]
+  /** Logits of every token: f32 [b, t, vocab]. */
+  forward(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor
+  /** Logits of each row's last token: f32 [b, vocab]. */
+  lastLogits(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor
+  /**
+   * Σ cross-entropy of each token against the label after it, over labels that are not negative, divided by `normalizer`
+   * (default: their number): f32 [1].
+   */
+  loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor
+}
+
+/** One parameter an architecture expects. */
+export interface WeightSpec {
+  /** Its key in a checkpoint. */
+  readonly name: string
+  readonly shape: Shape
+  /** Projections may be stored in 4 bits, the rest may not. */
+  readonly role: 'projection' | 'embedding' | 'vector'
+  /** How it starts when trained from nothing: N(0, initializer_range²), 0 or 1. */
+  readonly init: 'normal' | 'zeros' | 'ones'
+}

@@ -1,0 +1,113 @@
+import { check } from '../core/errors.ts'
+import type { Device } from '../device/device.ts'
+import type { Linear } from '../nn/linear.ts'
+import type { Module, Weight } from '../nn/module.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import type { LoraConfig } from './lora-config.ts'
+import type { LoraLinear } from './lora-linear.ts'
+
+/** What PEFT puts before a path in the base model. */
+const prefix = 'base_model.model.'
+
+/** What an adapter is made of. */
+export interface AdapterParts {
+  readonly device: Device
+  /** With 'all-linear' spelt out. */
+  readonly config: LoraConfig
+  /** The adapted projections by their path. */
+  readonly layers: ReadonlyMap<string, LoraLinear>
+  /** The model's biases that are trained too, and copies to put back. */
+  readonly biases: readonly { readonly bias: Tensor; readonly before: Tensor }[]
+}
+
+/** LoRA on a model, made by `attachLora` or `loadAdapter`. */
+export class Adapter {
+  readonly device: Device
+  /** With 'all-linear' spelt out. */
+  readonly config: LoraConfig
+  /** The adapted projections by their path. */
+  readonly layers: ReadonlyMap<string, LoraLinear>
+  readonly #biases: AdapterParts['biases']
+  /** What is trained, by PEFT's keys. */
+  readonly #trained: ReadonlyMap<string, Tensor>
+  readonly #wasTrainable: readonly Tensor[]
+  #isAttached = true
+
+  /** Puts the layers into the model and freezes all else; allocates nothing. */
+  constructor(
+    readonly model: Module,
+    { device, config, layers, biases }: AdapterParts,
+  ) {
+    this.device = device
+    this.config = config
+    this.layers = layers
+    this.#biases = biases
+    this.#wasTrainable = model.trainable()
+    for (const [path, layer] of layers) model.replace(path, layer.train(layer.modules.base_layer.training))
+    const factors = [...layers.values()].flatMap(({ weights }) => Object.values(weights))
+    const trained = new Set<Weight>([...factors, ...biases.map(({ bias }) => bias)])
+    this.#trained = new Map(
+      [...model.namedWeights()].flatMap(([path, weight]) =>
+        weight instanceof Tensor && trained.has(weight) ? [[prefix + path, weight] as const] : [],
+      ),
+    )
+    this.setTrainable(true)
+  }
+
+  /**
+   * The tensors that are trained, in the model's order, by PEFT's keys: `base_model.model.<path>.lora_A.weight`,
+   * `….lora_B.weight` and, as `bias` says, `….base_layer.bias` of adapted projections and `….bias` of others.
+   */
+  namedTrainable(): ReadonlyMap<string, Tensor> {
+    return this.#trained
+  }
+
+  /** Whether training may change the adapter; the rest of the model is frozen either way. */
+  setTrainable(isTrainable: boolean): void {
+    this.model.requireGrad(false)
+    for (const tensor of this.#trained.values()) tensor.requiresGrad = isTrainable
+  }
+
+  /** Takes the adapter off and frees it; the model, biases included, is as before. @throws MedAwareError `config` the second time. */
+  detach(): void {
+    this.#leave('detach')
+    for (const { bias, before } of this.#biases) bias.device.copy(before, bias)
+    for (const [path, layer] of this.layers) this.model.replace(path, layer.modules.base_layer)
+    this.#free()
+  }
+
+  /**
+   * Replaces each adapted projection by a plain one in f32 with the update in its weight, and frees the adapter and the
+   * weights replaced. Until all are made, the old weights stay: a failure leaves the model as it was.
+   * @throws MedAwareError `config` after `detach` or `merge`, `memory` where f32 weights do not fit.
+   */
+  merge(): void {
+    check(this.#isAttached, 'config', () => 'merge: the adapter is no longer on its model')
+    const { memory } = this.device
+    const merged = memory.rooted(() =>
+      memory.scoped((scope) => {
+        const made = new Map<string, Linear>([...this.layers].map(([path, layer]) => [path, layer.merged()]))
+        for (const { weights } of made.values()) if (weights.weight instanceof Tensor) scope.keep(weights.weight)
+        return made
+      }),
+    )
+    this.#leave('merge')
+    for (const [path, layer] of merged) {
+      this.model.replace(path, layer.train(this.layers.get(path)?.training))
+      this.layers.get(path)?.modules.base_layer.weights.weight.dispose()
+    }
+    this.#free()
+  }
+
+  #leave(verb: string): void {
+    check(this.#isAttached, 'config', () => `${verb}: the adapter is no longer on its model`)
+    this.#isAttached = false
+  }
+
+  #free(): void {
+    for (const { weights } of this.layers.values()) for (const factor of Object.values(weights)) factor.dispose()
+    for (const { before } of this.#biases) before.dispose()
+    this.model.requireGrad(false)
+    for (const tensor of this.#wasTrainable) tensor.requiresGrad = true
+  }
+}

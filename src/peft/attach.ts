@@ -1,0 +1,99 @@
+import { check } from '../core/errors.ts'
+import { Random } from '../core/random.ts'
+import type { Device } from '../device/device.ts'
+import type { Linear } from '../nn/linear.ts'
+import type { Module } from '../nn/module.ts'
+import { fromArray, Tensor, zeros } from '../tensor/tensor.ts'
+import { Adapter } from './adapter.ts'
+import { loraConfig, type LoraConfig } from './lora-config.ts'
+import { copyOf, LoraLinear, type LoraFactors } from './lora-linear.ts'
+import { findTargets, spellOutTargets, type Target } from './target-matching.ts'
+
+export type { Adapter }
+
+/** Where an adapter lives and how it starts. */
+export interface AttachOptions {
+  /** The model's device. */
+  readonly device: Device
+  /** Seed of the weights that start at random. Default 0. */
+  readonly seed?: number
+  /** Pass over names, layers and patterns that match no module, as PEFT does, while others match. Default false. */
+  readonly isPartialOk?: boolean
+}
+
+/**
+ * Wraps the projections that `config` names with LoRA and freezes the rest of the model; then only the adapter is trained.
+ * The adapter belongs to no scope: `detach` or `merge` frees it. On failure the model is as before.
+ * @throws MedAwareError as `loraConfig` for a bad config; `not-found` where not all that is named matches, with the names
+ * that would; `unsupported` where a match is no linear layer; `config` where the model is adapted already.
+ */
+export function attachLora(model: Module, config: Partial<LoraConfig>, options: AttachOptions): Adapter {
+  const { device, seed = 0, isPartialOk = false } = options
+  const full = loraConfig(config)
+  const isAdapted = [...model.namedModules()].some(([, module]) => module instanceof LoraLinear)
+  check(!isAdapted, 'config', () => 'attachLora: the model has an adapter already; detach or merge it first')
+  const targets = findTargets(model, full, isPartialOk)
+  const spelt = spellOutTargets(
+    model,
+    full,
+    targets.map(({ path }) => path),
+  )
+  return device.memory.rooted(() =>
+    device.memory.scoped((scope) => {
+      const layers = makeLayers(device, targets, full, seed)
+      const biases = biasesOf(model, full.bias, layers).map((bias) => ({ bias, before: copyOf(bias) }))
+      for (const { weights } of layers.values()) for (const factor of Object.values(weights)) scope.keep(factor)
+      for (const { before } of biases) scope.keep(before)
+      return new Adapter(model, { device, config: spelt, layers, biases })
+    }),
+  )
+}
+
+function makeLayers(
+  device: Device,
+  targets: readonly Target[],
+  config: LoraConfig,
+  seed: number,
+): Map<string, LoraLinear> {
+  return new Map(
+    targets.map(({ path, layer, rank, alpha }, index) => {
+      const factors = initialFactors(device, layer, rank, config.initLoraWeights, Random.of(seed, index))
+      const scaling = alpha / (config.useRslora ? Math.sqrt(rank) : rank)
+      return [path, new LoraLinear(layer, factors, scaling, config.loraDropout)]
+    }),
+  )
+}
+
+/** The model's biases that a setting of `bias` trains, before the layers are put in. */
+function biasesOf(
+  model: Module,
+  which: LoraConfig['bias'],
+  layers: ReadonlyMap<string, LoraLinear>,
+): readonly Tensor[] {
+  const adapted = new Set([...layers.keys()].map((path) => `${path}.bias`))
+  return [...model.namedWeights()].flatMap(([path, weight]) => {
+    const isWanted = which === 'all' ? /(^|\.)bias$/.test(path) : which === 'lora_only' && adapted.has(path)
+    return isWanted && weight instanceof Tensor ? [weight] : []
+  })
+}
+
+/** How PEFT starts A and B (tuners/lora/layer.py, reset_lora_parameters). */
+function initialFactors(
+  device: Device,
+  { inFeatures, outFeatures }: Linear,
+  rank: number,
+  init: LoraConfig['initLoraWeights'],
+  random: Random,
+): LoraFactors {
+  const draw = (shape: readonly [number, number], label: string, next: () => number): Tensor =>
+    fromArray(device, Float32Array.from({ length: shape[0] * shape[1] }, next), shape, label)
+  const uniform = (fanIn: number) => () => (2 * random.uniform() - 1) / Math.sqrt(fanIn)
+  const [shapeA, shapeB] = [
+    [rank, inFeatures],
+    [outFeatures, rank],
+  ] as const
+  return {
+    a: draw(shapeA, 'lora_A', init === 'gaussian' ? () => random.normal() / rank : uniform(inFeatures)),
+    b: init === false ? draw(shapeB, 'lora_B', uniform(rank)) : zeros(device, shapeB, 'lora_B'),
+  }
+}

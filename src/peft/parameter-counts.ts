@@ -1,0 +1,46 @@
+import type { Module } from '../nn/module.ts'
+import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+
+/** As much of a parameter as counting needs. */
+export interface CountedWeight {
+  /** Elements it stands for. */
+  readonly count: number
+  readonly isFourBit: boolean
+  readonly isTrainable: boolean
+}
+
+/** How many parameters a model has, and how many of them are trained. */
+export interface ParameterCounts {
+  readonly trainable: number
+  /** All, trainable ones included. */
+  readonly all: number
+  /** All, with two 4-bit ones counted as one, as they are stored and as older versions of PEFT counted. */
+  readonly allPacked: number
+  /** trainable / all, in [0, 1]: PEFT's `trainable%` since 0.5.0. */
+  readonly share: number
+  /** trainable / allPacked, in [0, 1]. */
+  readonly sharePacked: number
+}
+
+/** Counts a model's parameters as PEFT does (peft_model.py, get_nb_trainable_parameters); tied ones count once. */
+export function countParameters(model: Module): ParameterCounts {
+  const weights = new Set([...model.namedWeights()].map(([, weight]) => weight))
+  return countWeights(
+    [...weights].map((weight) => ({
+      count: weight.count,
+      isFourBit: weight instanceof FourBitTensor,
+      isTrainable: weight.requiresGrad,
+    })),
+  )
+}
+
+/** Counts parameters that need not be in memory. */
+export function countWeights(weights: Iterable<CountedWeight>): ParameterCounts {
+  let [trainable, all, allPacked] = [0, 0, 0]
+  for (const { count, isFourBit, isTrainable } of weights) {
+    all += count
+    allPacked += isFourBit ? Math.ceil(count / 2) : count
+    if (isTrainable) trainable += count
+  }
+  return { trainable, all, allPacked, share: trainable / all, sharePacked: trainable / allPacked }
+}

@@ -1,0 +1,210 @@
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
+import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import { dequantizeFourBit } from '../../src/ops/quantize.ts'
+import { attachLora } from '../../src/peft/attach.ts'
+import type { LoraConfig } from '../../src/peft/lora-config.ts'
+import { countParameters } from '../../src/peft/parameter-counts.ts'
+import { FourBitTensor } from '../../src/tensor/four-bit-tensor.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
+import { testDevices } from '../device/devices.ts'
+import { maxDifference, maxMagnitude, tinyBatch, tinyFalcon } from './tiny-falcon.ts'
+
+const { batch, labels } = await tinyBatch()
+const qkv = (layer: number) => `transformer.h.${layer}.self_attention.query_key_value`
+
+describe.each(await testDevices())('attachLora on $description', (device) => {
+  let model: FalconForCausalLM
+  beforeEach(async () => {
+    model = await tinyFalcon(device)
+  })
+  afterEach(() => model.dispose())
+  afterAll(() => device.dispose())
+
+  const logits = async (): Promise<Float32Array> => {
+    const out = model.forward(batch)
+    const values = await out.read()
+    out.dispose()
+    return values
+  }
+
+  const fill = async (tensors: Iterable<Tensor>, step: number): Promise<void> => {
+    for (const tensor of tensors) tensor.write((await tensor.read()).map((value, i) => value + step * Math.sin(i)))
+  }
+
+  it('changes nothing at first, and trains only the adapter', async () => {
+    const before = await logits()
+    const adapter = attachLora(model, { r: 4 }, { device })
+    expect([...adapter.layers.keys()]).toEqual([qkv(0), qkv(1)])
+    expect(await logits()).toEqual(before)
+    expect(new Set(model.trainable())).toEqual(new Set(adapter.namedTrainable().values()))
+    expect(countParameters(model)).toMatchObject({ trainable: 2 * 4 * (32 + 96), all: 19200 + 1024 })
+  })
+
+  it('draws A from ±1/√in by its seed, and leaves B 0', async () => {
+    const draw = async (config: Partial<LoraConfig>, seed: number) => {
+      const adapter = attachLora(model, { r: 16, ...config }, { device, seed })
+      const weights = await Promise.all([...adapter.namedTrainable().values()].map((tensor) => tensor.read()))
+      adapter.detach()
+      return weights
+    }
+    const [a0 = new Float32Array(), b0 = new Float32Array(), a1] = await draw({}, 1)
+    expect(maxMagnitude(a0)).toBeLessThanOrEqual(1 / Math.sqrt(32))
+    expect(maxMagnitude(a0)).toBeGreaterThan(0.98 / Math.sqrt(32))
+    expect(a0.reduce((sum, x) => sum + x * x, 0) / a0.length).toBeCloseTo(1 / (3 * 32), 3)
+    expect(maxMagnitude(b0)).toBe(0)
+    expect(a1).not.toEqual(a0)
+    expect((await draw({}, 1))[0]).toEqual(a0)
+    expect((await draw({}, 2))[0]).not.toEqual(a0)
+    const [gaussian = new Float32Array()] = await draw({ initLoraWeights: 'gaussian' }, 1)
+    expect(Math.sqrt(gaussian.reduce((sum, x) => sum + x * x, 0) / gaussian.length)).toBeCloseTo(1 / 16, 2)
+    const [, plainB = new Float32Array()] = await draw({ initLoraWeights: false }, 1)
+    expect(maxMagnitude(plainB)).toBeGreaterThan(0.98 / Math.sqrt(16))
+    expect(maxMagnitude(plainB)).toBeLessThanOrEqual(1 / Math.sqrt(16))
+  })
+
+  it('detached, the model is as before and no byte is left', async () => {
+    const before = await logits()
+    const { liveBytes, liveBuffers } = device.memory
+    const trainable = model.requireGrad(true).trainable()
+    const adapter = attachLora(model, { targetModules: 'all-linear', bias: 'all', loraDropout: 0.1 }, { device })
+    await fill(adapter.namedTrainable().values(), 0.1)
+    expect(maxDifference(await logits(), before)).toBeGreaterThan(0.1)
+    adapter.detach()
+    expect(await logits()).toEqual(before)
+    expect(model.trainable()).toEqual(trainable)
+    expect(device.memory.liveBytes).toBe(liveBytes)
+    expect(device.memory.liveBuffers).toBe(liveBuffers)
+    expect(() => adapter.detach()).toThrow('detach: the adapter is no longer on its model')
+    expect(() => adapter.merge()).toThrow('merge: the adapter is no longer on its model')
+  })
+
+  it('outlives the scope it is attached in', async () => {
+    const scope = device.memory.open()
+    const adapter = attachLora(model, {}, { device })
+    scope.close()
+    for (const tensor of adapter.namedTrainable().values()) expect(device.memory.isLive(tensor.buffer)).toBe(true)
+    await logits()
+  })
+
+  it('merges into 4-bit weights in full precision, and frees them', async () => {
+    model.dispose()
+    model = await tinyFalcon(device, 'nf4')
+    const adapter = attachLora(model, { targetModules: 'all-linear', initLoraWeights: false }, { device })
+    expect(countParameters(model)).toMatchObject({
+      all: 19200 + adapterCount(),
+      allPacked: 19200 - 16384 / 2 + adapterCount(),
+    })
+    const adapted = await logits()
+    const layer = adapter.layers.get(qkv(1))
+    const base = layer?.modules.base_layer.weights.weight
+    if (layer === undefined || !(base instanceof FourBitTensor)) throw new Error('the base is not 4-bit')
+    const merged = layer.merged().weights.weight
+    const [full, delta] = [await dequantizeFourBit(base).read(), await layer.deltaWeight().read()]
+    const sum = full.map((value, i) => value + (delta[i] ?? NaN))
+    expect(maxDifference(merged instanceof FourBitTensor ? [] : await merged.read(), sum)).toBeLessThan(1e-6)
+    adapter.merge()
+    expect(maxDifference(await logits(), adapted)).toBeLessThan(1e-4)
+    expect(device.memory.isLive(base.parts.codes.buffer)).toBe(false)
+    expect([...model.namedWeights()].filter(([, weight]) => weight instanceof FourBitTensor)).toEqual([])
+    expect(countParameters(model)).toMatchObject({ trainable: 0, all: 19200 })
+  })
+
+  it('merged, leaves just the bytes of the weights', async () => {
+    const { liveBytes, liveBuffers } = device.memory
+    attachLora(model, {}, { device }).merge()
+    expect(device.memory.liveBytes).toBe(liveBytes)
+    expect(device.memory.liveBuffers).toBe(liveBuffers)
+  })
+
+  it('leaks no byte in a training step on a 4-bit base', async () => {
+    model.dispose()
+    model = await tinyFalcon(device, 'nf4')
+    attachLora(model, { bias: 'lora_only' }, { device })
+    const step = () =>
+      device.memory.scoped(() => {
+        const { grads } = valueAndGrad(model, () => model.loss(batch, labels))(null)
+        expect(grads.size).toBe(6)
+      })
+    step()
+    const { liveBytes } = device.memory
+    step()
+    expect(device.memory.liveBytes).toBe(liveBytes)
+  })
+
+  it.each<[Partial<LoraConfig>, string]>([
+    [
+      { targetModules: ['q_proj'] },
+      'attachLora: no module matches targetModules ["q_proj"]; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+    ],
+    [
+      { targetModules: ['query_key_value', 'q_proj', 'v_proj'] },
+      'attachLora: no module matches targetModules "q_proj", targetModules "v_proj"; ' +
+        'this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+    ],
+    [
+      { layersToTransform: [1, 7] },
+      'attachLora: no module matches layersToTransform 7; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+    ],
+    [
+      { layersToTransform: 7 },
+      'attachLora: no module matches targetModules ["query_key_value"] under layersToTransform 7; ' +
+        'this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+    ],
+    [
+      { rankPattern: { dense: 4 } },
+      'attachLora: no module matches rankPattern "dense"; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+    ],
+    [
+      { targetModules: ['query_key_value', 'ln_f'] },
+      'attachLora: "transformer.ln_f" is no linear layer; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+    ],
+  ])('refuses %j and leaves the model alone', async (config, message) => {
+    const { liveBytes } = device.memory
+    const trainable = model.requireGrad(true).trainable()
+    expect(() => attachLora(model, config, { device })).toThrow(message)
+    expect(device.memory.liveBytes).toBe(liveBytes)
+    expect(model.trainable()).toEqual(trainable)
+  })
+
+  it('leaves the model alone when memory runs out halfway', async () => {
+    const { liveBytes } = device.memory
+    const before = [...model.namedModules()]
+    const allocate = device.memory.allocate.bind(device.memory)
+    let left = 3
+    device.memory.allocate = (...given) => {
+      if (left-- === 0) throw new Error('memory is full')
+      return allocate(...given)
+    }
+    expect(() => attachLora(model, {}, { device })).toThrow('memory is full')
+    expect(device.memory.liveBytes).toBe(liveBytes)
+    expect([...model.namedModules()]).toEqual(before)
+    left = Infinity
+    const adapter = attachLora(model, {}, { device })
+    const { liveBytes: attached } = device.memory
+    left = 1
+    expect(() => adapter.merge()).toThrow('memory is full')
+    expect(device.memory.liveBytes).toBe(attached)
+    device.memory.allocate = allocate
+    await logits()
+  })
+
+  it('refuses a second adapter', () => {
+    attachLora(model, {}, { device })
+    const again = () => attachLora(model, { targetModules: ['dense'] }, { device })
+    expect(again).toThrow('attachLora: the model has an adapter already; detach or merge it first')
+  })
+
+  it("spells 'all-linear' out, for PEFT saves it so", () => {
+    const adapter = attachLora(model, { targetModules: 'all-linear' }, { device })
+    expect(adapter.config.targetModules).toEqual(['query_key_value', 'dense', 'dense_h_to_4h', 'dense_4h_to_h'])
+    adapter.detach()
+    const excluding = attachLora(model, { targetModules: 'all-linear', excludeModules: ['dense'] }, { device })
+    expect(excluding.config.targetModules).toEqual(['query_key_value', 'dense_h_to_4h', 'dense_4h_to_h'])
+  })
+})
+
+/** Elements of r = 8 on every projection of the tiny model. */
+function adapterCount(): number {
+  return 2 * 8 * (32 + 96 + 32 + 32 + 32 + 64 + 64 + 32)
+}

@@ -1,0 +1,44 @@
+import type { Device } from '../../src/device/device.ts'
+import type { TokenBatch } from '../../src/models/causal-lm.ts'
+import { parseFalconConfig } from '../../src/models/falcon-config.ts'
+import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
+import type { Weight } from '../../src/nn/module.ts'
+import { quantizeFourBit } from '../../src/ops/quantize.ts'
+import { fromArray } from '../../src/tensor/tensor.ts'
+import { openFixture, readFixture } from '../fixtures/open-fixture.ts'
+
+/** A file of tiny-falcon-rw, which make_tiny_golden.py describes. */
+export const tinyFile = (name: string) => openFixture(`tiny-falcon-rw/${name}`)
+
+export const tinyText = async (name: string) => new TextDecoder().decode(await readFixture(`tiny-falcon-rw/${name}`))
+
+/** The tiny Falcon-RW, its projections in f32 or in double-quantised NF4. */
+export async function tinyFalcon(device: Device, weights: 'f32' | 'nf4' = 'f32'): Promise<FalconForCausalLM> {
+  const config = parseFalconConfig(JSON.parse(await tinyText('config.json')) as Record<string, unknown>)
+  const file = await tinyFile('model.safetensors')
+  const loaded = new Map<string, Weight>()
+  for (const { name, shape, role } of falconWeights(config)) {
+    const full = fromArray(device, await file.readF32(name), shape, name)
+    const isFourBit = weights === 'nf4' && role === 'projection'
+    loaded.set(name, isFourBit ? quantizeFourBit(full) : full)
+    if (isFourBit) full.dispose()
+  }
+  return new FalconForCausalLM(config, loaded)
+}
+
+/** The inputs of the references. */
+export async function tinyBatch(): Promise<{ readonly batch: TokenBatch; readonly labels: Int32Array }> {
+  const reference = await tinyFile('reference.safetensors')
+  const inputIds = (await reference.read('input_ids')) as Int32Array
+  return { batch: { inputIds, shape: [2, 12] }, labels: (await reference.read('labels')) as Int32Array }
+}
+
+/** The largest difference between two rows of numbers. */
+export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity
+  return Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? NaN))), 0)
+}
+
+export function maxMagnitude(a: ArrayLike<number>): number {
+  return Array.from(a).reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+}
