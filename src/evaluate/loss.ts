@@ -1,0 +1,97 @@
+import { check } from '../core/errors.ts'
+import type { CausalLm } from '../models/causal-lm.ts'
+import { inference } from '../models/inference.ts'
+
+/** A text to be predicted. */
+export interface EvaluationExample {
+  readonly inputIds: Int32Array
+  /** One an id: the id itself where it counts, negative where it does not. */
+  readonly labels: Int32Array
+  /** UTF-8 bytes of the text that the counted tokens spell, for bits per byte. */
+  readonly bytes?: number
+}
+
+/** How a loss is measured. */
+export interface EvaluateLossOptions {
+  /** Examples a forward pass. Default 8. */
+  readonly batchSize?: number
+  /** Called after each batch with how many examples are done. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** How well a model predicts some texts. */
+export interface LossReport {
+  /** Mean cross-entropy of a counted token, in nats. */
+  readonly loss: number
+  /** exp(loss). */
+  readonly perplexity: number
+  /** Σ cross-entropy / (Σ bytes · ln 2), comparable between tokenizers; `null` unless every example says its bytes. */
+  readonly bitsPerByte: number | null
+  /** Tokens that were counted. */
+  readonly tokens: number
+}
+
+/**
+ * Mean loss over the tokens with a label, each weighing the same wherever it stands. The first token of an example is never
+ * predicted; examples without a label behind it are passed over. Batches are padded on the right, the longest examples first, so
+ * that a lack of memory shows at once.
+ * @throws MedAwareError `config` when nothing has a label or `batchSize` is not positive, `shape` when labels and ids differ in
+ * number, `numeric` when a loss is not finite, `memory`.
+ */
+export async function evaluateLoss(
+  model: CausalLm,
+  examples: readonly EvaluationExample[],
+  options: EvaluateLossOptions = {},
+): Promise<LossReport> {
+  const { batchSize = 8, onProgress } = options
+  check(
+    Number.isInteger(batchSize) && batchSize >= 1,
+    'config',
+    () => `evaluateLoss: batchSize must be a whole number above 0, got ${batchSize}`,
+  )
+  for (const [i, { inputIds, labels }] of examples.entries()) {
+    check(
+      inputIds.length === labels.length,
+      'shape',
+      () => `evaluateLoss: example ${i} has ${inputIds.length} ids and ${labels.length} labels`,
+    )
+  }
+  const counted = examples.filter((example) => countLabels(example) > 0)
+  check(counted.length > 0, 'config', () => `evaluateLoss: none of ${examples.length} examples has a label to predict`)
+  const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
+  let nats = 0
+  for (let begin = 0; begin < sorted.length; begin += batchSize) {
+    const batch = sorted.slice(begin, begin + batchSize)
+    nats += await lossSum(model, batch)
+    onProgress?.(begin + batch.length, sorted.length)
+  }
+  const tokens = counted.reduce((sum, example) => sum + countLabels(example), 0)
+  const bytes = counted.reduce((sum, example) => sum + (example.bytes ?? NaN), 0)
+  const loss = nats / tokens
+  return { loss, perplexity: Math.exp(loss), bitsPerByte: bytes > 0 ? nats / (bytes * Math.LN2) : null, tokens }
+}
+
+function countLabels({ labels }: EvaluationExample): number {
+  return labels.subarray(1).reduce((count, label) => count + (label >= 0 ? 1 : 0), 0)
+}
+
+/** Σ cross-entropy of a batch, in nats. */
+async function lossSum(model: CausalLm, examples: readonly EvaluationExample[]): Promise<number> {
+  const width = Math.max(...examples.map(({ inputIds }) => inputIds.length))
+  const inputIds = new Int32Array(examples.length * width)
+  const labels = new Int32Array(examples.length * width).fill(-100)
+  for (const [row, example] of examples.entries()) {
+    inputIds.set(example.inputIds, row * width)
+    labels.set(example.labels, row * width)
+  }
+  const batch = { inputIds, shape: [examples.length, width] as const }
+  const loss = model.device.memory.rooted(() => inference(model, () => model.loss(batch, labels, 1)))
+  try {
+    const sum = await loss.item()
+    await model.device.settle()
+    check(Number.isFinite(sum), 'numeric', () => `evaluateLoss: the loss of a batch is ${sum}`)
+    return sum
+  } finally {
+    loss.dispose()
+  }
+}

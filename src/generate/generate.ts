@@ -1,0 +1,113 @@
+import { check } from '../core/errors.ts'
+import { Random } from '../core/random.ts'
+import type { CausalLm, TokenBatch } from '../models/causal-lm.ts'
+import { inference } from '../models/inference.ts'
+import type { KeyValueCache } from '../ops/causal-attention.ts'
+import { KeyValueCaches } from './key-value-caches.ts'
+import { chooseToken, resolveSampling, type SamplingOptions } from './sampling.ts'
+
+/** How a text is continued. */
+export interface GenerationOptions extends SamplingOptions {
+  /** The most tokens to add to each prompt. Default 128. */
+  readonly maxNewTokens?: number
+  /** A row stops when it draws one of these; `null` for never. Default null. */
+  readonly eosTokenId?: number | readonly number[] | null
+  /** Same seed, same tokens; each row of a batch draws from a stream of its own. Default 0. */
+  readonly seed?: number
+  /** Ends generating with its reason at the next token. */
+  readonly signal?: AbortSignal
+}
+
+/** Tokens the caches have room for beyond the prompt at first. */
+const HEADROOM = 64
+
+/**
+ * Continues every prompt, a token a step: yields the new token of each row, `null` for rows that have stopped. The token
+ * that stops a row is yielded. Shorter prompts are padded on the left, which changes nothing they say. All it holds
+ * on the device is freed when it ends, fails or is left (`break`, `return()`).
+ * @throws MedAwareError `config` for an empty prompt or an option out of range, `memory`, `numeric` when logits are not
+ * finite, and whatever `signal` is aborted with.
+ */
+export async function* generateTokens(
+  model: CausalLm,
+  prompts: readonly (readonly number[])[],
+  options: GenerationOptions = {},
+): AsyncGenerator<readonly (number | null)[], void, undefined> {
+  const { maxNewTokens = 128, eosTokenId = null, seed = 0, signal } = options
+  const sampling = resolveSampling(options)
+  checkRequest(prompts, maxNewTokens)
+  const stops = new Set(eosTokenId === null ? [] : typeof eosTokenId === 'number' ? [eosTokenId] : eosTokenId)
+  const rows = prompts.map((prompt, row) => ({ seen: new Set(prompt), random: Random.of(seed, row), stopped: false }))
+  const longest = Math.max(...prompts.map((prompt) => prompt.length))
+  const limit = longest + maxNewTokens - 1
+  signal?.throwIfAborted()
+  const caches = new KeyValueCaches(model, prompts.length, Math.min(limit, longest + HEADROOM))
+  try {
+    let next = prompts.map((prompt) => [...Array<number>(longest - prompt.length).fill(0), ...prompt])
+    for (let step = 0; step < maxNewTokens; step++) {
+      signal?.throwIfAborted()
+      const width = next[0]?.length ?? 0
+      caches.reserve(width, limit)
+      const batch = batchOf(next, prompts, longest, caches.length + width)
+      const logits = await lastLogits(model, batch, caches.layers)
+      caches.advance(width)
+      const tokens = rows.map((row, i) => {
+        if (row.stopped) return null
+        const token = chooseToken(
+          logits.subarray(i * model.vocabSize, (i + 1) * model.vocabSize),
+          row.seen,
+          sampling,
+          row.random,
+        )
+        row.seen.add(token)
+        row.stopped = stops.has(token)
+        return token
+      })
+      yield tokens
+      if (rows.every((row) => row.stopped)) return
+      next = tokens.map((token) => [token ?? 0])
+    }
+  } finally {
+    caches.dispose()
+  }
+}
+
+function checkRequest(prompts: readonly (readonly number[])[], maxNewTokens: number): void {
+  check(
+    Number.isInteger(maxNewTokens) && maxNewTokens >= 1,
+    'config',
+    () => `generate: maxNewTokens must be a whole number above 0, got ${maxNewTokens}`,
+  )
+  check(prompts.length > 0, 'config', () => 'generate: there is no prompt')
+  const vacant = prompts.findIndex((prompt) => prompt.length === 0)
+  check(
+    vacant < 0,
+    'config',
+    () => `generate: prompt ${vacant} is empty; give it at least one token, such as the tokenizer's end of text`,
+  )
+}
+
+function batchOf(
+  ids: readonly (readonly number[])[],
+  prompts: readonly (readonly number[])[],
+  longest: number,
+  keys: number,
+): TokenBatch {
+  const batch = { inputIds: Int32Array.from(ids.flat()), shape: [ids.length, ids[0]?.length ?? 0] as const }
+  if (prompts.every((prompt) => prompt.length === longest)) return batch
+  const attentionMask = new Uint8Array(prompts.length * keys).fill(1)
+  for (const [row, prompt] of prompts.entries()) attentionMask.fill(0, row * keys, row * keys + longest - prompt.length)
+  return { ...batch, attentionMask }
+}
+
+async function lastLogits(model: CausalLm, batch: TokenBatch, caches: readonly KeyValueCache[]): Promise<Float32Array> {
+  // Outside all scopes: one the caller has open may close before the numbers have come back.
+  const logits = model.device.memory.rooted(() => inference(model, () => model.lastLogits(batch, caches)))
+  try {
+    const values = await logits.read()
+    await model.device.settle()
+    return values
+  } finally {
+    logits.dispose()
+  }
+}

@@ -1,0 +1,96 @@
+import { check } from '../core/errors.ts'
+import type { CausalLm } from '../models/causal-lm.ts'
+import type { KeyValueCache } from '../ops/causal-attention.ts'
+import { empty, type Tensor } from '../tensor/tensor.ts'
+
+/**
+ * Keys and values of every layer of a model, f32 [b, heads, capacity, dim] each. They belong to no scope: whoever makes
+ * them disposes them.
+ */
+export class KeyValueCaches {
+  #length = 0
+  #capacity: number
+  /** Keys and values by turns, so that one that cannot be had leaves the rest in order. */
+  readonly #tensors: Tensor[] = []
+  readonly #model: CausalLm
+  readonly #rows: number
+
+  /**
+   * @param rows Sequences in the batch.
+   * @param capacity Tokens there is room for at first.
+   * @throws MedAwareError `memory`.
+   */
+  constructor(model: CausalLm, rows: number, capacity: number) {
+    this.#model = model
+    this.#rows = rows
+    this.#capacity = capacity
+    try {
+      for (let layer = 0; layer < model.layers; layer++) {
+        for (const label of ['key cache', 'value cache']) this.#tensors.push(this.#allocate(capacity, label))
+      }
+    } catch (error) {
+      this.dispose()
+      throw error
+    }
+  }
+
+  /** Tokens held. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Tokens there is room for. */
+  get capacity(): number {
+    return this.#capacity
+  }
+
+  /** What the model is given, one a layer; good until the next `reserve` or `advance`. */
+  get layers(): readonly KeyValueCache[] {
+    const [tensors, length] = [this.#tensors, this.#length]
+    return tensors.flatMap((k, i) => (i % 2 === 0 ? [{ k, v: tensors[i + 1] ?? k, length }] : []))
+  }
+
+  /**
+   * Makes room for `tokens` more. Grows to twice the room there was, or to `limit` where that is less, tensor by tensor, so
+   * that one at a time is held twice. @throws MedAwareError `memory`.
+   */
+  reserve(tokens: number, limit = Infinity): void {
+    const wanted = this.#length + tokens
+    if (wanted <= this.#capacity) return
+    const capacity = Math.max(wanted, Math.min(limit, 2 * this.#capacity))
+    for (const [i, held] of this.#tensors.entries()) this.#tensors[i] = this.#grow(held, capacity)
+    this.#capacity = capacity
+  }
+
+  /** Notes that the model wrote `tokens` more. @throws MedAwareError `shape` when there is no room for them. */
+  advance(tokens: number): void {
+    check(
+      this.#length + tokens <= this.#capacity,
+      'shape',
+      () =>
+        `caches: ${this.#length} and ${tokens} more tokens exceed the room for ${this.#capacity}; call reserve first`,
+    )
+    this.#length += tokens
+  }
+
+  /** Frees them. */
+  dispose(): void {
+    for (const tensor of this.#tensors.splice(0)) tensor.dispose()
+  }
+
+  #allocate(capacity: number, label: string): Tensor {
+    const { device, cacheShape } = this.#model
+    return device.memory.rooted(() => empty(device, [this.#rows, cacheShape[0], capacity, cacheShape[1]], label))
+  }
+
+  #grow(held: Tensor, capacity: number): Tensor {
+    const grown = this.#allocate(capacity, held.buffer.label)
+    const before = held.shape[2] ?? 0
+    for (let head = 0; this.#length > 0 && head < held.rows / before; head++) {
+      const source = held.slice(head * before, head * before + this.#length)
+      this.#model.device.copy(source, grown.slice(head * capacity, head * capacity + this.#length))
+    }
+    held.dispose()
+    return grown
+  }
+}

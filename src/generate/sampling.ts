@@ -1,0 +1,156 @@
+import { check } from '../core/errors.ts'
+import type { Random } from '../core/random.ts'
+
+/** How the next token is chosen, in transformers' words. */
+export interface SamplingOptions {
+  /** Draw from the distribution instead of taking the most likely token. Default false. */
+  readonly doSample?: boolean
+  /** Logits are divided by it when drawing; below 1 sharpens. Default 1. */
+  readonly temperature?: number
+  /** Only the k most likely tokens are drawn; 0 for all. Default 50. */
+  readonly topK?: number
+  /** Only the most likely tokens that together reach this probability are drawn. Default 1. */
+  readonly topP?: number
+  /** Above 1 makes tokens of the prompt and of the text so far less likely (arXiv 1909.05858). Default 1. */
+  readonly repetitionPenalty?: number
+}
+
+/** Sampling options with the defaults filled in. */
+export type Sampling = Required<SamplingOptions>
+
+/** Fills in transformers' defaults. @throws MedAwareError `config` for a value out of range. */
+export function resolveSampling(options: SamplingOptions): Sampling {
+  const { doSample = false, temperature = 1, topK = 50, topP = 1, repetitionPenalty = 1 } = options
+  const positive = (value: number) => value > 0 && Number.isFinite(value)
+  check(
+    positive(temperature),
+    'config',
+    () =>
+      `generate: temperature must be a positive number, got ${temperature}; for the most likely token leave doSample false`,
+  )
+  check(
+    positive(repetitionPenalty),
+    'config',
+    () => `generate: repetitionPenalty must be a positive number, got ${repetitionPenalty}`,
+  )
+  check(
+    Number.isInteger(topK) && topK >= 0,
+    'config',
+    () => `generate: topK must be a whole number, 0 for all tokens, got ${topK}`,
+  )
+  check(topP > 0 && topP <= 1, 'config', () => `generate: topP must be above 0 and at most 1, got ${topP}`)
+  return { doSample, temperature, topK, topP, repetitionPenalty }
+}
+
+/**
+ * The token that follows, chosen from one row of logits, which is changed in place.
+ * @param seen Tokens of the prompt and of the text so far, for the repetition penalty.
+ * @throws MedAwareError `numeric` when a logit is NaN or none is finite.
+ */
+export function chooseToken(
+  logits: Float32Array,
+  seen: ReadonlySet<number>,
+  sampling: Sampling,
+  random: Random,
+): number {
+  processLogits(logits, seen, sampling)
+  return sampling.doSample ? drawToken(logits, random) : argmax(logits)
+}
+
+/**
+ * transformers' logits processors in its order, in place: repetition penalty, then when drawing temperature, top-k and top-p;
+ * tokens cut off become -Infinity (generation/logits_process.py).
+ */
+export function processLogits(logits: Float32Array, seen: ReadonlySet<number>, sampling: Sampling): void {
+  const { doSample, temperature, topK, topP, repetitionPenalty } = sampling
+  if (repetitionPenalty !== 1) penalise(logits, seen, Math.fround(repetitionPenalty))
+  if (!doSample) return
+  if (temperature !== 1) replaceEach(logits, (logit) => logit / Math.fround(temperature))
+  if (topK > 0 && topK < logits.length) keepTopK(logits, topK)
+  if (topP < 1) keepTopP(logits, topP)
+}
+
+/** The id of the largest logit, the first of equals. @throws MedAwareError `numeric` as `chooseToken`. */
+export function argmax(logits: Float32Array): number {
+  let best = -1
+  let highest = -Infinity
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id] ?? NaN
+    checkNumber(logit)
+    if (logit > highest) [best, highest] = [id, logit]
+  }
+  check(best >= 0 && highest < Infinity, 'numeric', () => `generate: the model's logits are not finite`)
+  return best
+}
+
+/** Draws an id from softmax(logits). @throws MedAwareError `numeric` as `chooseToken`. */
+export function drawToken(logits: Float32Array, random: Random): number {
+  const likeliest = argmax(logits)
+  const highest = logits[likeliest] ?? 0
+  let left = random.uniform() * logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0)
+  for (let id = 0; id < logits.length; id++) {
+    left -= Math.exp((logits[id] ?? -Infinity) - highest)
+    if (left < 0) return id
+  }
+  return likeliest
+}
+
+function checkNumber(logit: number): void {
+  check(!Number.isNaN(logit), 'numeric', () => `generate: the model's logits are not finite`)
+}
+
+function penalise(logits: Float32Array, seen: ReadonlySet<number>, penalty: number): void {
+  for (const id of seen) {
+    const logit = logits[id]
+    if (logit !== undefined) logits[id] = logit < 0 ? logit * penalty : logit / penalty
+  }
+}
+
+function keepTopK(logits: Float32Array, k: number): void {
+  const threshold = kthLargest(logits, k)
+  replaceEach(logits, (logit) => (logit < threshold ? -Infinity : logit))
+}
+
+function keepTopP(logits: Float32Array, topP: number): void {
+  const sorted = logits.slice().sort()
+  const last = sorted.length - 1
+  const highest = sorted[last] ?? 0
+  const total = sorted.reduce((sum, logit) => sum + Math.exp(logit - highest), 0)
+  let cut = 0
+  for (let below = 0; cut < last; cut++) {
+    below += Math.exp((sorted[cut] ?? 0) - highest) / total
+    if (below > 1 - topP) break
+  }
+  const threshold = sorted[cut] ?? -Infinity
+  // Of equal logits at the cut those with low ids go, as torch.sort orders them.
+  let equals = cut - sorted.indexOf(threshold)
+  replaceEach(logits, (logit) => (logit < threshold || (logit === threshold && equals-- > 0) ? -Infinity : logit))
+}
+
+/** The k-th largest value, by a heap of the k largest so far: a vocabulary is long and k short. */
+function kthLargest(values: Float32Array, k: number): number {
+  const heap = values.slice(0, k).sort()
+  for (let i = k; i < values.length; i++) {
+    const value = values[i] ?? NaN
+    if (value > (heap[0] ?? NaN)) sink(heap, value)
+  }
+  return heap[0] ?? NaN
+}
+
+/** Puts `value` in place of the smallest. */
+function sink(heap: Float32Array, value: number): void {
+  let at = 0
+  for (;;) {
+    const left = 2 * at + 1
+    const child = (heap[left + 1] ?? Infinity) < (heap[left] ?? Infinity) ? left + 1 : left
+    const smallest = heap[child] ?? Infinity
+    if (value <= smallest) break
+    heap[at] = smallest
+    at = child
+  }
+  heap[at] = value
+}
+
+function replaceEach(logits: Float32Array, next: (logit: number) => number): void {
+  for (let id = 0; id < logits.length; id++) logits[id] = next(logits[id] ?? NaN)
+}

@@ -1,0 +1,83 @@
+import { fileExists, fileSource, writeFileAtomic } from '#platform'
+import { MedAwareError } from '../core/errors.ts'
+import { openSafetensors, type TensorReader } from '../safetensors/reader.ts'
+import { blobSource } from '../safetensors/source.ts'
+import type { ByteSource } from '../safetensors/source.ts'
+
+/** Files under plain names: a directory on disk, or files a page was given. */
+export interface Folder {
+  readonly name: string
+  has(fileName: string): Promise<boolean>
+  /** @throws MedAwareError `not-found`. */
+  open(fileName: string): Promise<ByteSource>
+}
+
+/** A directory on disk (Node only). */
+export function diskFolder(path: string): Folder {
+  const at = (fileName: string) => `${path}/${fileName}`
+  return { name: path, has: (fileName) => fileExists(at(fileName)), open: (fileName) => fileSource(at(fileName)) }
+}
+
+/** Files picked or dropped in a page; directories they came in are ignored. */
+export function fileFolder(files: Iterable<File>): Folder {
+  const byName = new Map([...files].map((file) => [file.name, file]))
+  const name = 'the given files'
+  return {
+    name,
+    has: (fileName) => Promise.resolve(byName.has(fileName)),
+    open: (fileName) => {
+      const file = byName.get(fileName)
+      if (file) return Promise.resolve(blobSource(file, fileName))
+      return Promise.reject(
+        new MedAwareError('not-found', `${name}: no ${fileName}; there are ${[...byName.keys()].join(', ')}`),
+      )
+    },
+  }
+}
+
+/** A folder from a path, from files, or as it is. */
+export function folderOf(source: string | Iterable<File> | Folder): Folder {
+  if (typeof source === 'string') return diskFolder(source)
+  return Symbol.iterator in source ? fileFolder(source) : source
+}
+
+/** Opens a safetensors file; one that is none is closed again. @throws MedAwareError `not-found`, or as `openSafetensors`. */
+export async function openTensors(folder: Folder, fileName: string): Promise<TensorReader> {
+  const source = await folder.open(fileName)
+  try {
+    return await openSafetensors(source)
+  } catch (error) {
+    await source.close?.()
+    throw error
+  }
+}
+
+/** Reads a whole UTF-8 file. @throws MedAwareError `not-found`. */
+export async function readText(folder: Folder, fileName: string): Promise<string> {
+  const source = await folder.open(fileName)
+  try {
+    return new TextDecoder().decode(await source.read(0, source.byteLength))
+  } finally {
+    await source.close?.()
+  }
+}
+
+/** Reads a JSON object. @throws MedAwareError `not-found`, or `format` when it is not one. */
+export async function readJson(folder: Folder, fileName: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readText(folder, fileName)
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>
+  } catch (cause) {
+    throw new MedAwareError('format', `${folder.name}: ${fileName} is not JSON`, { cause })
+  }
+  throw new MedAwareError('format', `${folder.name}: ${fileName} holds no JSON object`)
+}
+
+/** Writes files into a directory (Node only), each beside its target and renamed, so that none is ever half there. */
+export async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  for (const [name, content] of files) {
+    await writeFileAtomic(`${path}/${name}`, typeof content === 'string' ? new TextEncoder().encode(content) : content)
+  }
+}

@@ -1,0 +1,91 @@
+import { MedAwareError } from '../core/errors.ts'
+import type { Device } from '../device/device.ts'
+import type { TextTokenizer } from '../generate/text-tokenizer.ts'
+import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
+import { parseFalconConfig, type FalconConfig } from '../models/falcon-config.ts'
+import type { Weight } from '../nn/module.ts'
+import type { FourBitOptions } from '../ops/quantize.ts'
+import { openShardedSafetensors } from '../safetensors/shards.ts'
+import type { TensorReader } from '../safetensors/reader.ts'
+import { folderOf, openTensors, readJson, readText, type Folder } from './folder.ts'
+import { loadWeights, type StorageReport } from './load-weights.ts'
+import { tokenizerFromJson } from './tokenizer.ts'
+
+/** How a model is loaded. */
+export interface LoadModelOptions {
+  readonly device: Device
+  /** Store projections in 4 bits as they come; `false` keeps them in f32. Default false, as in transformers. */
+  readonly quantize?: FourBitOptions | false
+  /** Also measure what quantising changed; costs a decoding pass. Default false. */
+  readonly measureError?: boolean
+  /** Called after each tensor. */
+  readonly onProgress?: (progress: LoadProgress) => void
+}
+
+/** How far loading is. */
+export interface LoadProgress {
+  readonly tensor: string
+  readonly done: number
+  readonly total: number
+  readonly bytesDone: number
+}
+
+/** A model and what came with it. */
+export interface LoadedModel {
+  readonly model: FalconForCausalLM
+  /** `null` when the folder has no tokenizer.json. */
+  readonly tokenizer: TextTokenizer | null
+  readonly storage: StorageReport
+  /** The source's name, for adapter cards. */
+  readonly name: string
+}
+
+/**
+ * Loads a Falcon-RW model in Hugging Face's format: config.json, model.safetensors or its shards with their index, and
+ * tokenizer.json. Tensors come one at a time and are quantised as they come.
+ * @param source A directory (Node), files (browser), or a `Folder`.
+ * @throws MedAwareError `not-found`, `format`, `config`, `unsupported` or `memory`; what was loaded by then is freed.
+ */
+export async function loadModel(
+  source: string | Iterable<File> | Folder,
+  options: LoadModelOptions,
+): Promise<LoadedModel> {
+  const folder = folderOf(source)
+  const config = parseFalconConfig(await readJson(folder, 'config.json'))
+  const tokenizer = await loadTokenizer(folder)
+  const reader = await openCheckpoint(folder)
+  try {
+    const { weights, storage } = await loadWeights(reader, falconWeights(config), folder.name, options)
+    return { model: makeModel(config, weights), tokenizer, storage, name: folder.name }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The folder's tokenizer, or `null` where it has no tokenizer.json. */
+export async function loadTokenizer(source: string | Iterable<File> | Folder): Promise<TextTokenizer | null> {
+  const folder = folderOf(source)
+  if (!(await folder.has('tokenizer.json'))) return null
+  const config = (await folder.has('tokenizer_config.json')) ? await readJson(folder, 'tokenizer_config.json') : {}
+  return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), config)
+}
+
+function makeModel(config: FalconConfig, weights: ReadonlyMap<string, Weight>): FalconForCausalLM {
+  try {
+    return new FalconForCausalLM(config, weights)
+  } catch (error) {
+    for (const weight of weights.values()) weight.dispose()
+    throw error
+  }
+}
+
+async function openCheckpoint(folder: Folder): Promise<TensorReader> {
+  if (await folder.has('model.safetensors')) return openTensors(folder, 'model.safetensors')
+  const index = 'model.safetensors.index.json'
+  if (await folder.has(index)) return openShardedSafetensors(await readText(folder, index), (name) => folder.open(name))
+  const pickle = await folder.has('pytorch_model.bin')
+  const remedy = pickle
+    ? '; it has a pytorch_model.bin, which can run code: convert it with safe_serialization=True'
+    : ''
+  throw new MedAwareError('not-found', `${folder.name}: no model.safetensors and no ${index}${remedy}`)
+}

@@ -1,0 +1,196 @@
+import { valueAndGrad } from '../autograd/value-and-grad.ts'
+import { check } from '../core/errors.ts'
+import type { CausalLm } from '../models/causal-lm.ts'
+import { seedDropout } from '../nn/dropout.ts'
+import { AdamW } from '../optim/adamw.ts'
+import { schedule, type Schedule } from '../optim/schedules.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { collate, labelCount, type Example } from './examples.ts'
+import { epochBatches } from './order.ts'
+import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
+
+/** What one optimiser step did. */
+export interface StepReport {
+  /** Steps done, from 1. */
+  readonly step: number
+  /** Steps of the whole run. */
+  readonly steps: number
+  readonly epoch: number
+  /** Mean cross-entropy of the step's label tokens, in nats. */
+  readonly loss: number
+  /** Global gradient norm before clipping. */
+  readonly gradNorm: number
+  readonly learningRate: number
+  /** Tokens the step read, padding left out, and how many of them were labels. */
+  readonly tokens: number
+  readonly labelTokens: number
+  readonly seconds: number
+  /** Tokens read a second, over the last steps. */
+  readonly tokensPerSecond: number
+  readonly secondsLeft: number
+}
+
+/**
+ * Fine-tuning as an async iterator: each turn is one optimiser step over `batchSize × gradientAccumulationSteps` examples,
+ * their losses normalised by all their label tokens together. It prints nothing and can be left at any step; `state` in
+ * checkpoint.ts saves it, and a run restored from it goes on bit for bit as if it had not stopped.
+ */
+export class TrainingRun implements AsyncIterable<StepReport> {
+  /** Optimiser steps of the whole run. */
+  readonly steps: number
+  readonly optimizer: AdamW
+  readonly options: ResolvedOptions
+  readonly #schedule: Schedule
+  readonly #labelCounts: readonly number[]
+  #order: { epoch: number; batches: number[][] } | null = null
+
+  /**
+   * @param examples Those without any label are refused, since they would only dilute the rest.
+   * @throws MedAwareError `config` for no examples, no trainable parameters or senseless options.
+   */
+  constructor(
+    readonly model: CausalLm,
+    readonly examples: readonly Example[],
+    options: TrainingOptions = {},
+  ) {
+    this.options = trainingOptions(options)
+    check(examples.length > 0, 'config', () => 'TrainingRun: there is no example to train on')
+    this.#labelCounts = examples.map(labelCount)
+    const empty = this.#labelCounts.indexOf(0)
+    check(
+      empty < 0,
+      'config',
+      () =>
+        `TrainingRun: example ${empty} has no label to learn from; drop examples whose prompt fills the whole length`,
+    )
+    const parameters = model.trainable()
+    check(
+      parameters.length > 0,
+      'config',
+      () => 'TrainingRun: the model has no trainable parameter; attach an adapter first',
+    )
+    const { maxSteps, epochs, schedule: name, warmup, betas, eps, weightDecay } = this.options
+    this.steps = maxSteps ?? Math.ceil(this.stepsPerEpoch * epochs)
+    this.#schedule = schedule(name, this.steps, warmup)
+    const noDecay = new Set(parameters.filter(({ shape }) => shape.length < 2))
+    this.optimizer = new AdamW(parameters, { betas, eps, weightDecay, noDecay })
+  }
+
+  /** Optimiser steps in one pass over the examples. */
+  get stepsPerEpoch(): number {
+    const { batchSize, gradientAccumulationSteps } = this.options
+    return Math.ceil(Math.ceil(this.examples.length / batchSize) / gradientAccumulationSteps)
+  }
+
+  /** Steps done so far. */
+  get step(): number {
+    return this.optimizer.steps
+  }
+
+  /** Trains on from the step it is at to the end of the run. @throws MedAwareError `numeric` on NaN or zero gradients. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<StepReport> {
+    const recent: { tokens: number; seconds: number }[] = []
+    this.model.train(true)
+    try {
+      while (this.step < this.steps) {
+        const report = await this.#takeStep()
+        recent.push(report)
+        if (recent.length > 20) recent.shift()
+        const sum = (key: 'tokens' | 'seconds') => recent.reduce((total, each) => total + each[key], 0)
+        const secondsLeft = ((this.steps - this.step) * sum('seconds')) / recent.length
+        yield { ...report, tokensPerSecond: sum('tokens') / sum('seconds'), secondsLeft }
+      }
+    } finally {
+      this.model.train(false)
+    }
+  }
+
+  /** Frees the optimiser's state. */
+  dispose(): void {
+    this.optimizer.dispose()
+  }
+
+  async #takeStep(): Promise<Omit<StepReport, 'tokensPerSecond' | 'secondsLeft'>> {
+    const started = performance.now()
+    const { learningRate: peak, maxGradNorm } = this.options
+    const index = this.step
+    const epoch = Math.floor(index / this.stepsPerEpoch)
+    const micro = this.#microBatches(index)
+    const rows = micro.flat()
+    const labelTokens = rows.reduce((sum, row) => sum + (this.#labelCounts[row] ?? 0), 0)
+    const learningRate = peak * this.#schedule(index)
+    const scope = this.model.device.memory.open()
+    try {
+      const { loss, grads } = this.#accumulate(micro, labelTokens, index)
+      const clip = this.optimizer.step(grads, learningRate, maxGradNorm)
+      const [lossValue, [, gradNorm = NaN]] = await Promise.all([loss.item(), clip.read()])
+      await this.model.device.settle()
+      checkHealth(lossValue, gradNorm, this.step)
+      const tokens = rows.reduce((sum, row) => sum + (this.examples[row]?.inputIds.length ?? 0), 0)
+      const seconds = (performance.now() - started) / 1000
+      return {
+        step: this.step,
+        steps: this.steps,
+        epoch,
+        loss: lossValue,
+        gradNorm,
+        learningRate,
+        tokens,
+        labelTokens,
+        seconds,
+      }
+    } finally {
+      scope.close()
+    }
+  }
+
+  #accumulate(
+    micro: readonly (readonly number[])[],
+    labelTokens: number,
+    step: number,
+  ): { loss: Tensor; grads: ReadonlyMap<Tensor, Tensor> } {
+    const gradOf = valueAndGrad(this.model, ({ batch, labels }: ReturnType<typeof collate>) =>
+      this.model.loss(batch, labels, labelTokens),
+    )
+    const [first, ...rest] = micro.map((rows, i) => {
+      seedDropout(this.model, this.options.seed, step, i)
+      return gradOf(collate(rows.map((row) => this.examples[row] as Example)))
+    })
+    if (first === undefined) throw new RangeError('TrainingRun: a step without examples')
+    for (const { loss, grads } of rest) {
+      addTo(first.loss, loss)
+      for (const [parameter, grad] of grads) {
+        const total = first.grads.get(parameter)
+        if (total) addTo(total, grad)
+        grad.dispose()
+      }
+    }
+    return first
+  }
+
+  #microBatches(index: number): number[][] {
+    const { batchSize, gradientAccumulationSteps, seed, groupByLength } = this.options
+    const epoch = Math.floor(index / this.stepsPerEpoch)
+    if (this.#order?.epoch !== epoch) {
+      const lengths = groupByLength ? this.examples.map(({ inputIds }) => inputIds.length) : undefined
+      this.#order = { epoch, batches: epochBatches(this.examples.length, batchSize, seed, epoch, lengths) }
+    }
+    const begin = (index % this.stepsPerEpoch) * gradientAccumulationSteps
+    return this.#order.batches.slice(begin, begin + gradientAccumulationSteps)
+  }
+}
+
+function addTo(target: Tensor, x: Tensor): void {
+  target.device.run('accumulate', { x, target }, { count: x.count, alpha: 1 })
+}
+
+function checkHealth(loss: number, gradNorm: number, step: number): void {
+  const remedy = 'lower the learning rate or look for bad rows'
+  check(Number.isFinite(loss), 'numeric', () => `TrainingRun: the loss is ${loss} at step ${step}; ${remedy}`)
+  check(
+    Number.isFinite(gradNorm),
+    'numeric',
+    () => `TrainingRun: the gradient norm is ${gradNorm} at step ${step}; ${remedy}`,
+  )
+  check(gradNorm > 0, 'numeric', () => `TrainingRun: every gradient is zero at step ${step}; nothing would be learned`)
+}

@@ -1,0 +1,119 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { evaluateLoss, type EvaluationExample } from '../../src/evaluate/loss.ts'
+import { loadModel } from '../../src/hub/load-model.ts'
+import type { CausalLm } from '../../src/models/causal-lm.ts'
+import { testDevices } from '../device/devices.ts'
+import { openFixture } from '../fixtures/open-fixture.ts'
+
+/** Σ cross-entropy and number of the counted tokens, from all logits, in double. */
+async function byHand(
+  model: CausalLm,
+  { inputIds, labels }: EvaluationExample,
+): Promise<[nats: number, tokens: number]> {
+  const logits = model.forward({ inputIds, shape: [1, inputIds.length] })
+  const values = await logits.read()
+  logits.dispose()
+  let [nats, tokens] = [0, 0]
+  for (let i = 1; i < labels.length; i++) {
+    const label = labels[i] ?? -1
+    if (label < 0) continue
+    const row = [...values.subarray((i - 1) * model.vocabSize, i * model.vocabSize)]
+    nats += Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0)) - (row[label] ?? NaN)
+    tokens++
+  }
+  return [nats, tokens]
+}
+
+const devices = await testDevices()
+afterAll(() => devices.forEach((device) => device.dispose()))
+
+describe.each(devices)('evaluateLoss on $description', (device) => {
+  let model: CausalLm
+  let golden: EvaluationExample[]
+  let goldenLoss: number
+
+  beforeAll(async () => {
+    ;({ model } = await loadModel(join(import.meta.dirname, '../fixtures/tiny-falcon-rw'), { device }))
+    const file = await openFixture('tiny-falcon-rw/reference.safetensors')
+    const [rows = 0, width = 0] = file.info('input_ids').shape
+    const [ids, labels] = [(await file.read('input_ids')) as Int32Array, (await file.read('labels')) as Int32Array]
+    const cut = (values: Int32Array, row: number) => values.slice(row * width, (row + 1) * width)
+    golden = Array.from({ length: rows }, (_, row) => ({ inputIds: cut(ids, row), labels: cut(labels, row) }))
+    goldenLoss = (await file.readF32('loss'))[0] ?? NaN
+  })
+
+  it.each([1, 2, 8])('equals transformers’ loss in batches of %i', async (batchSize) => {
+    const report = await evaluateLoss(model, golden, { batchSize })
+    expect(report.loss).toBeCloseTo(goldenLoss, 5)
+    expect(report.perplexity).toBeCloseTo(Math.exp(goldenLoss), 3)
+    expect(report.bitsPerByte).toBeNull()
+    expect(report.tokens).toBe(
+      golden.flatMap(({ labels }) => [...labels.subarray(1)]).filter((label) => label >= 0).length,
+    )
+  })
+
+  it('weighs tokens alike in examples of different lengths, whatever the batches', async () => {
+    const whole = golden[1]?.inputIds ?? new Int32Array()
+    const examples = [12, 3, 7, 1, 2, 10].map((length, i) => {
+      const inputIds = whole.slice(0, length)
+      return { inputIds, labels: inputIds.map((id, at) => (at < i - 1 ? -100 : id)), bytes: 2 * length }
+    })
+    let [nats, tokens] = [0, 0]
+    for (const example of examples) {
+      const [itsNats, itsTokens] = await byHand(model, example)
+      nats += itsNats
+      tokens += itsTokens
+    }
+    for (const batchSize of [1, 4, 8]) {
+      const report = await evaluateLoss(model, examples, { batchSize })
+      expect(report.tokens).toBe(tokens)
+      expect(report.loss).toBeCloseTo(nats / tokens, 5)
+      // The third is one token long and the fourth two with neither a label to predict.
+      expect(report.bitsPerByte).toBeCloseTo(nats / (2 * (12 + 3 + 7 + 10) * Math.LN2), 5)
+    }
+  })
+
+  it('tells how far it is', async () => {
+    const seen: [number, number][] = []
+    const examples = [...golden, ...golden, ...golden]
+    await evaluateLoss(model, examples, { batchSize: 4, onProgress: (done, total) => seen.push([done, total]) })
+    expect(seen).toEqual([
+      [4, 6],
+      [6, 6],
+    ])
+  })
+
+  it('frees every byte, also when it fails, and leaves the model in training as it was', async () => {
+    model.train()
+    const before = [device.memory.liveBytes, device.memory.liveBuffers]
+    const report = await evaluateLoss(model, golden)
+    expect(report.loss).toBeCloseTo(goldenLoss, 5)
+    const stop = () => {
+      throw new Error('stop')
+    }
+    await expect(evaluateLoss(model, golden, { onProgress: stop })).rejects.toThrow('stop')
+    const foreign = { inputIds: Int32Array.of(1, 99), labels: Int32Array.of(1, 2) }
+    await expect(evaluateLoss(model, [foreign])).rejects.toThrow('falcon: token 99 is beyond the vocabulary of 64')
+    expect([device.memory.liveBytes, device.memory.liveBuffers]).toEqual(before)
+    expect(model.training).toBe(true)
+    model.train(false)
+  })
+
+  it('refuses what it cannot measure', async () => {
+    const inputIds = Int32Array.of(1, 2, 3)
+    const refusal = (code: string, message: string): unknown => expect.objectContaining({ code, message })
+    await expect(evaluateLoss(model, [])).rejects.toThrow(
+      refusal('config', 'evaluateLoss: none of 0 examples has a label to predict'),
+    )
+    await expect(evaluateLoss(model, [{ inputIds, labels: Int32Array.of(4, -100, -100) }])).rejects.toThrow(
+      refusal('config', 'evaluateLoss: none of 1 examples has a label to predict'),
+    )
+    await expect(evaluateLoss(model, [{ inputIds, labels: Int32Array.of(1) }])).rejects.toThrow(
+      refusal('shape', 'evaluateLoss: example 0 has 3 ids and 1 labels'),
+    )
+    await expect(evaluateLoss(model, golden, { batchSize: 0 })).rejects.toThrow(
+      refusal('config', 'evaluateLoss: batchSize must be a whole number above 0, got 0'),
+    )
+  })
+})
