@@ -1,0 +1,147 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { kernels } from '../../src/device/kernels.ts'
+import { cyclesOf, pathsIn, readSource, resolveImport, root } from './source-files.ts'
+
+/** The house from the ground up; `docs/architecture.md` is its picture. Floor 0 has three steps. */
+const floors = [
+  ['core'],
+  ['quant', 'safetensors'],
+  ['platform'],
+  ['device'],
+  ['tensor'],
+  ['autograd'],
+  ['ops'],
+  ['nn', 'optim'],
+  ['peft', 'models'],
+  ['train', 'generate', 'evaluate'],
+  ['hub'],
+  ['cli'],
+]
+/** The roof: the public face of the package, which may see every room. */
+const roof = 'src/index.ts'
+const maxLines = 320
+
+const source = pathsIn('src', ['.ts']).map(readSource)
+const examples = pathsIn('examples', ['.ts']).map(readSource)
+
+const roomOf = (file: string): string => file.split('/')[1] ?? ''
+const floorOf = (room: string): number => floors.findIndex((rooms) => rooms.includes(room))
+
+/** `importer -> imported` for every import of `src/` that `isBreach` finds at fault. */
+function breaches(isBreach: (from: string, target: string) => boolean): string[] {
+  return source.flatMap((file) =>
+    file.imports
+      .map((each) => resolveImport(file.path, each.specifier))
+      .filter((target) => target !== undefined)
+      .filter((target) => isBreach(file.path, target))
+      .map((target) => `${file.path} -> ${target}`),
+  )
+}
+
+describe('the law: imports point down only', () => {
+  test('every room has a floor', () => {
+    const rooms = new Set(source.filter((file) => file.path !== roof).map((file) => roomOf(file.path)))
+    expect([...rooms].filter((room) => floorOf(room) < 0)).toEqual([])
+  })
+
+  test('no import leaves src/', () => {
+    expect(breaches((_from, target) => !target.startsWith('src/'))).toEqual([])
+  })
+
+  test('no import points up, its types included', () => {
+    const pointsUp = (from: string, target: string) =>
+      from !== roof && (target === roof || floorOf(roomOf(target)) > floorOf(roomOf(from)))
+    expect(breaches(pointsUp)).toEqual([])
+  })
+
+  test('rooms of one floor do not import one another', () => {
+    const isNeighbour = (from: string, target: string) =>
+      from !== roof && roomOf(from) !== roomOf(target) && floorOf(roomOf(from)) === floorOf(roomOf(target))
+    expect(breaches(isNeighbour)).toEqual([])
+  })
+
+  test('no import runs in a circle', () => {
+    expect(cyclesOf(source)).toEqual([])
+  })
+})
+
+describe('the law: the browser path never sees Node', () => {
+  test('only src/platform/node.ts imports node: and webgpu', () => {
+    const seesNode = source.filter((file) => file.imports.some(({ specifier }) => /^(node:|webgpu$)/.test(specifier)))
+    expect(seesNode.map((file) => file.path).filter((file) => file !== 'src/platform/node.ts')).toEqual([])
+  })
+
+  test('platforms are reached through #platform, never by path', () => {
+    const intoPlatform = (from: string, target: string) =>
+      roomOf(from) !== 'platform' && /^src\/platform\/(node|browser)/.test(target)
+    expect(breaches(intoPlatform)).toEqual([])
+  })
+
+  test('both platforms export the same names', async () => {
+    const [node, browser] = await Promise.all([
+      import('../../src/platform/node.ts'),
+      import('../../src/platform/browser.ts'),
+    ])
+    expect(Object.keys(browser).sort()).toEqual(Object.keys(node).sort())
+  })
+})
+
+describe('the law: a number crosses into a device in exactly one room', () => {
+  const saying = (isSaid: (name: string) => boolean, allowed: RegExp) =>
+    source.filter((file) => [...file.identifiers].some(isSaid) && !allowed.test(file.path)).map((file) => file.path)
+
+  test('only device/webgpu and the platforms say GPU', () => {
+    expect(saying((name) => /^GPU([A-Z]|$)/.test(name), /^src\/(device\/webgpu|platform\/)/)).toEqual([])
+  })
+
+  test('only device/cpu says WebAssembly', () => {
+    expect(saying((name) => name === 'WebAssembly', /^src\/device\/cpu/)).toEqual([])
+  })
+})
+
+describe('examples', () => {
+  test('import the library by its name only', () => {
+    const byPath = examples.flatMap((file) =>
+      file.imports
+        .map((each) => resolveImport(file.path, each.specifier))
+        .filter((target) => target !== undefined && !target.startsWith('examples/'))
+        .map((target) => `${file.path} -> ${target}`),
+    )
+    expect(byPath).toEqual([])
+  })
+
+  test('import only what package.json exports', () => {
+    const { exports } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { exports: object }
+    const open = Object.keys(exports).map((name) => path.posix.join('peft-medaware', name))
+    const used = examples.flatMap((file) => file.imports.map((each) => each.specifier))
+    expect(used.filter((name) => /^peft-medaware(\/|$)/.test(name) && !open.includes(name))).toEqual([])
+  })
+})
+
+describe('size', () => {
+  test(`no file is longer than ${maxLines} lines`, () => {
+    const all = ['src', 'kernels', 'examples'].flatMap((folder) => pathsIn(folder, ['.ts', '.wgsl']))
+    const lines = (file: string) => readFileSync(path.join(root, file), 'utf8').trimEnd().split('\n').length
+    expect(all.filter((file) => lines(file) > maxLines).map((file) => `${file}: ${lines(file)}`)).toEqual([])
+  })
+})
+
+describe('kernels', () => {
+  const tests = pathsIn('test', ['.ts'])
+    .filter((file) => !file.startsWith('test/architecture/'))
+    .map((file) => readFileSync(path.join(root, file), 'utf8'))
+
+  test('every row of the register is named in a test', () => {
+    const isTested = (name: string) => tests.some((text) => new RegExp(`['"\`.]${name}\\b`).test(text))
+    expect(Object.keys(kernels).filter((name) => !isTested(name))).toEqual([])
+  })
+
+  test('every row has its WGSL twin, and every WGSL file a row', () => {
+    const fileOf = (name: string) => `kernels/${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`
+    const expected = Object.keys(kernels).map(fileOf)
+    expect(expected.filter((file) => !existsSync(path.join(root, file)))).toEqual([])
+    expect(pathsIn('kernels', ['.wgsl']).filter((file) => !expected.includes(file))).toEqual([])
+  })
+})

@@ -1,0 +1,58 @@
+import type { Device } from '../../src/device/device.ts'
+import type { TensorReader } from '../../src/safetensors/reader.ts'
+
+/** One line of the parity report. */
+export type Check =
+  | { readonly name: string; readonly error: number; readonly bound: number; readonly ok: boolean }
+  | { readonly name: string; readonly unsupported: string }
+
+/** What every group of checks is given: a folder of golden numbers and a device. */
+export interface Golden {
+  readonly device: Device
+  readonly folder: string
+  readonly reference: TensorReader
+}
+
+/** Largest absolute difference, compared with `bound`. */
+export function within(name: string, actual: ArrayLike<number>, expected: ArrayLike<number>, bound: number): Check {
+  const error = actual.length === expected.length ? largestDifference(actual, expected) : Infinity
+  return { name, error, bound, ok: error <= bound }
+}
+
+/** Largest difference as a share of the largest expected entry. */
+export function withinShare(
+  name: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  bound: number,
+): Check {
+  const largest = Math.max(1e-30, ...Array.from(expected, Math.abs))
+  const error = actual.length === expected.length ? largestDifference(actual, expected) / largest : Infinity
+  return { name, error, bound, ok: error <= bound }
+}
+
+/** Number of entries that differ by more than `slack`; none may. */
+export function equal(name: string, actual: ArrayLike<number>, expected: ArrayLike<number>, slack = 0): Check {
+  const differing =
+    actual.length === expected.length
+      ? Array.from(expected).filter((value, i) => Math.abs((actual[i] ?? NaN) - value) > slack).length
+      : Infinity
+  return { name, error: differing, bound: 0, ok: differing === 0 }
+}
+
+/** The worst of several checks, under one name. */
+export function worst(name: string, checks: readonly Check[]): Check {
+  const rank = (check: Check) => ('ok' in check ? (check.ok ? check.error / (check.bound || 1) : Infinity) : -1)
+  const [first] = [...checks].sort((a, b) => rank(b) - rank(a))
+  if (first === undefined) return { name, unsupported: 'nothing to compare' }
+  return { ...first, name: `${name} (${checks.length}, worst ${first.name})` }
+}
+
+function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let largest = 0
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs((actual[i] ?? NaN) - (expected[i] ?? NaN))
+    if (!(difference <= largest)) largest = difference
+  }
+  return largest
+}

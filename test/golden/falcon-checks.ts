@@ -1,0 +1,84 @@
+import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
+import { generateTokens } from '../../src/generate/generate.ts'
+import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { CausalLm, TokenBatch } from '../../src/models/causal-lm.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
+import type { TensorReader } from '../../src/safetensors/reader.ts'
+import { equal, within, withinShare, worst, type Check, type Golden } from './check.ts'
+
+const LOGITS = 1e-4
+const GRADIENTS = 1e-3
+
+/** Token ids of a golden file as a batch. */
+export async function batchOf(reader: TensorReader, name: string, mask?: string): Promise<TokenBatch> {
+  const [rows = 0, tokens = 0] = reader.info(name).shape
+  const inputIds = Int32Array.from((await reader.read(name)) as Int32Array)
+  if (mask === undefined) return { inputIds, shape: [rows, tokens] }
+  return { inputIds, shape: [rows, tokens], attentionMask: Uint8Array.from((await reader.read(mask)) as Int32Array) }
+}
+
+/** Logits of a batch on the host. */
+export async function logitsOf(model: CausalLm, batch: TokenBatch): Promise<Float32Array> {
+  const scope = model.device.memory.open()
+  try {
+    return await model.forward(batch).read()
+  } finally {
+    scope.close()
+  }
+}
+
+/** Loss, and every gradient by the name `nameOf` gives its parameter. */
+export async function gradientChecks(
+  model: CausalLm,
+  named: Iterable<readonly [string, Tensor]>,
+  reader: TensorReader,
+  prefix: string,
+  input: { readonly batch: TokenBatch; readonly labels: Int32Array; readonly loss?: number },
+): Promise<Check[]> {
+  const scope = model.device.memory.open()
+  try {
+    const { loss, grads } = valueAndGrad(model, () => model.loss(input.batch, input.labels))(null)
+    const checks: Check[] = []
+    for (const [name, parameter] of named) {
+      const expected = await reader.readF32(`${prefix}${name}`)
+      const actual = (await grads.get(parameter)?.read()) ?? new Float32Array()
+      checks.push(withinShare(name, actual, expected, GRADIENTS))
+    }
+    const wanted = reader.names.filter((name) => name.startsWith(prefix)).length
+    const all = worst('gradients', checks)
+    const complete = equal('gradients: every one of them', [checks.length], [wanted])
+    const lossCheck = input.loss === undefined ? [] : [within('loss', [await loss.item()], [input.loss], LOGITS)]
+    return [...lossCheck, all, complete]
+  } finally {
+    scope.close()
+  }
+}
+
+/** Everything `reference.safetensors` of a base model holds. */
+export async function* falconChecks(model: FalconForCausalLM, { reference }: Golden): AsyncGenerator<Check> {
+  const batch = await batchOf(reference, 'input_ids')
+  const labels = Int32Array.from((await reference.read('labels')) as Int32Array)
+  yield within('logits', await logitsOf(model, batch), await reference.readF32('logits'), LOGITS)
+
+  model.requireGrad(true)
+  const named = [...model.namedWeights()].filter((entry): entry is [string, Tensor] => 'dtype' in entry[1])
+  const loss = (await reference.readF32('loss'))[0] ?? NaN
+  yield* await gradientChecks(model, named, reference, 'grad.', { batch, labels, loss })
+  model.requireGrad(false)
+
+  const padded = await batchOf(reference, 'input_ids', 'padded_mask')
+  const [actual, expected] = [await logitsOf(model, padded), await reference.readF32('padded_logits')]
+  const vocab = model.vocabSize
+  const seen = (values: Float32Array) => values.filter((_, i) => padded.attentionMask?.[Math.floor(i / vocab)] !== 0)
+  yield within('logits of left-padded rows, where there is a token', seen(actual), seen(expected), LOGITS)
+
+  const long = await logitsOf(model, await batchOf(reference, 'long_ids'))
+  yield within('last 8 logits at T=300', long.slice(-8 * vocab), await reference.readF32('long_logits_last8'), LOGITS)
+
+  const prompt = [...(await batchOf(reference, 'prompt_ids')).inputIds]
+  const greedy = [...((await reference.read('greedy_ids')) as Int32Array)]
+  const generated: number[] = []
+  const options = { maxNewTokens: greedy.length - prompt.length, eosTokenId: null }
+  for await (const [token] of generateTokens(model, [prompt], options)) generated.push(token ?? -1)
+  yield equal('greedy ids, cached', [...prompt, ...generated], greedy)
+}

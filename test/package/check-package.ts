@@ -1,0 +1,212 @@
+/**
+ * Packs the package and uses the tarball as a stranger would, in an empty folder: `npm run check:package`. Each check prints one
+ * line; the exit status is 1 when any failed. Nothing is fetched from a registry.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { build } from 'esbuild'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { readmeExample } from './readme-example.ts'
+
+const root = path.resolve(import.meta.dirname, '../..')
+const work = mkdtempSync(path.join(tmpdir(), 'peft-medaware-package-'))
+const empty = path.join(work, 'empty')
+const entries = ['peft-medaware', 'peft-medaware/quant', 'peft-medaware/safetensors']
+const importAll = entries
+  .map((entry, i) => `import * as entry${i} from '${entry}'\nconsole.log(Object.keys(entry${i}))\n`)
+  .join('')
+
+function run(command: string, args: readonly string[], cwd: string): string {
+  try {
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 })
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error })
+  }
+}
+
+const tool = (name: string) => path.join(root, 'node_modules/.bin', name)
+
+interface Packed {
+  readonly filename: string
+  readonly size: number
+  readonly unpackedSize: number
+  readonly files: readonly { readonly path: string }[]
+}
+
+/** Packs the folder `from` without its scripts, into `work`. */
+function pack(from: string): Packed {
+  const [packed] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], from),
+  ) as Packed[]
+  if (!packed) throw new Error(`${from}: npm pack made nothing`)
+  return packed
+}
+
+/** Throws with `what` and the list where the list is not empty. */
+function expectNone(what: string, found: readonly string[]): void {
+  if (found.length > 0) throw new Error(`${what}: ${found.join(', ')}`)
+}
+
+function checkPackList({ files }: Packed): string {
+  const paths = files.map((file) => file.path)
+  const wanted = ['README.md', 'CHANGELOG.md', 'LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts']
+  expectNone(
+    'missing',
+    wanted.filter((file) => !paths.includes(file)),
+  )
+  expectNone(
+    'should not be packed',
+    paths.filter((file) => !file.startsWith('dist/') && !wanted.includes(file)),
+  )
+  return `${paths.length} files`
+}
+
+/** The kernels are by far the largest thing in the package: they are in it once. */
+function checkKernelsOnce(): string {
+  const generated = readFileSync(path.join(root, 'src/device/kernels.generated.ts'), 'utf8')
+  const blobs = generated.match(/[A-Za-z0-9+/=]{1000,}/g) ?? []
+  if (blobs.length === 0) throw new Error('kernels.generated.ts holds no WebAssembly in base64')
+  const dist = path.join(root, 'dist')
+  const scripts = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'))
+  const texts = scripts.map((name) => readFileSync(path.join(dist, name), 'utf8'))
+  for (const blob of blobs) {
+    const times = texts.reduce((sum, text) => sum + text.split(blob).length - 1, 0)
+    if (times !== 1) throw new Error(`a WebAssembly module of ${blob.length} characters is in dist ${times} times`)
+  }
+  const bytes = scripts.reduce((sum, name) => sum + statSync(path.join(dist, name)).size, 0)
+  return `${blobs.length} modules, ${Math.round(bytes / 1024)} KiB of JavaScript`
+}
+
+async function checkPublint({ filename }: Packed): Promise<string> {
+  const bytes = readFileSync(path.join(work, filename))
+  const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
+  const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
+  expectNone(
+    'publint',
+    messages.map((message) => formatMessage(message, pkg, { color: false }) ?? message.code),
+  )
+  return 'no remark'
+}
+
+function checkTypesResolve({ filename }: Packed): string {
+  run(tool('attw'), [path.join(work, filename), '--profile', 'esm-only', '--no-emoji'], root)
+  return 'esm-only profile'
+}
+
+/** Installs the tarball and its dependencies, packed from node_modules, in an empty folder. */
+function installInEmptyFolder(packed: Packed): string {
+  const { dependencies = {} } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    dependencies?: Record<string, string>
+  }
+  const names = Object.keys(dependencies)
+  const tarballs = [packed, ...names.map((name) => pack(path.join(root, 'node_modules', name)))]
+  mkdirSync(empty)
+  writeFileSync(path.join(empty, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }))
+  const files = tarballs.map(({ filename }) => path.join(work, filename))
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...files], empty)
+  return ['peft-medaware', ...names].join(' and ')
+}
+
+function checkImportsInNode(): string {
+  writeFileSync(path.join(empty, 'import-all.js'), importAll)
+  run(process.execPath, ['import-all.js'], empty)
+  return entries.join(', ')
+}
+
+/** The declarations compile in a strict project that skips no check and has no types of Node or WebGPU about. */
+function checkConsumerCompiles(): string {
+  writeFileSync(path.join(empty, 'consumer.ts'), importAll)
+  for (const [module, moduleResolution] of [
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ]) {
+    const compilerOptions = {
+      ...{
+        module,
+        moduleResolution,
+        target: 'es2022',
+        lib: ['ES2023', 'DOM', 'DOM.Iterable'],
+        types: [],
+        noEmit: true,
+      },
+      ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+    }
+    writeFileSync(path.join(empty, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+    run(tool('tsc'), ['--project', '.'], empty)
+  }
+  return 'strict, nodenext and bundler'
+}
+
+function checkReadmeExample(): string {
+  const { code, output } = readmeExample(readFileSync(path.join(root, 'README.md'), 'utf8'))
+  writeFileSync(path.join(empty, 'example.js'), code)
+  const printed = run(process.execPath, ['example.js'], empty).trimEnd()
+  if (printed !== output) throw new Error(`README.md says it prints\n${output}\nbut it prints\n${printed}`)
+  return `${printed.split('\n').length} lines, as printed in README.md`
+}
+
+async function checkBrowserBundle(): Promise<string> {
+  const { metafile, outputFiles, warnings } = await build({
+    stdin: { contents: importAll, resolveDir: empty },
+    bundle: true,
+    write: false,
+    minify: true,
+    metafile: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    outfile: 'bundle.js',
+    logLevel: 'silent',
+  })
+  expectNone(
+    'warnings',
+    warnings.map((warning) => warning.text),
+  )
+  expectNone(
+    'left to import',
+    Object.values(metafile.outputs).flatMap((output) => output.imports.map((each) => each.path)),
+  )
+  const reached = Object.keys(metafile.inputs)
+  expectNone(
+    'reaches Node',
+    reached.filter((file) => /node_modules\/webgpu\/|platform\/node\.js$/.test(file)),
+  )
+  const text = outputFiles.map((file) => file.text).join('')
+  expectNone(
+    'Node imports',
+    text.match(/(\bimport\b|\bfrom\b|\brequire\b)\s*\(?\s*["'](node:[a-z/]+|webgpu)["']/g) ?? [],
+  )
+  return `${Math.round(text.length / 1024)} KiB minified, no import left`
+}
+
+let failed = 0
+async function check(name: string, work: () => string | Promise<string>): Promise<void> {
+  try {
+    console.log(`ok    ${name}: ${await work()}`)
+  } catch (error) {
+    failed += 1
+    console.log(`FAIL  ${name}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+const packed = pack(root)
+console.log(
+  `${packed.filename}: ${Math.round(packed.size / 1024)} KiB, ${Math.round(packed.unpackedSize / 1024)} KiB unpacked`,
+)
+await check('pack list', () => checkPackList(packed))
+await check('kernels embedded once', checkKernelsOnce)
+await check('publint', () => checkPublint(packed))
+await check('are the types wrong', () => checkTypesResolve(packed))
+await check('install in an empty folder', () => installInEmptyFolder(packed))
+await check('import in Node', checkImportsInNode)
+await check('types in a strict project', checkConsumerCompiles)
+await check('README example', checkReadmeExample)
+await check('bundle for a browser', checkBrowserBundle)
+rmSync(work, { recursive: true })
+console.log(`package: ${failed === 0 ? 'all checks passed' : `${failed} checks failed`}`)
+process.exitCode = failed === 0 ? 0 : 1
