@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url'
+import { cleanMedquad, selectPaper } from './clean-medquad.ts'
+import { countMedquad, type MedquadCounts } from './count-medquad.ts'
+import { DataError } from './data-error.ts'
+import { fetchMedquad, type FetchOptions } from './fetch-medquad.ts'
+import type { MedquadPair } from './medquad-pair.ts'
+import { readMedquad } from './read-medquad.ts'
+import { type MedquadSplit, splitByDisease } from './split-medquad.ts'
+
+/** The few pairs in MedQuAD's format that come with the recipe. */
+export const sampleFolder = fileURLToPath(new URL('../sample', import.meta.url))
+
+export interface LoadOptions {
+  /** A folder, archive or `.jsonl` to read; without it MedQuAD is downloaded once into `cacheDir`. */
+  data?: string
+  /** Take the 16,407 rows of the paper, duplicates included, instead of all answered ones without. Default false. */
+  paper?: boolean
+  cacheDir: string
+  /** Of the split. Default 0. */
+  seed?: number
+  /** How the download goes; default: `fetchMedquad`'s own `url`, `expected` and `fetch`. */
+  download?: Pick<FetchOptions, 'url' | 'expected' | 'fetch' | 'signal'>
+  onProgress?: (progress: LoadProgress) => void
+  /** Told, in a sentence or two, where the sample had to stand in for MedQuAD. */
+  warn?: (text: string) => void
+}
+
+/** Bytes of a download, or files read; `total` where it is known; `rate` in bytes a second. */
+export type LoadProgress =
+  { stage: 'download'; done: number; total?: number; rate: number } | { stage: 'read'; done: number; total?: number }
+
+export interface LoadedMedquad extends MedquadSplit {
+  /** Answered pairs, cleaned: train, validation and test together. */
+  pairs: MedquadPair[]
+  /** Of everything that was read, before anything was left out. */
+  counts: MedquadCounts
+  origin: 'given' | 'download' | 'sample'
+}
+
+/**
+ * Reads, cleans and splits MedQuAD: the data given, else the download, else (where there is no network) the sample, which
+ * is said through `warn`. Throws what reading and fetching throw; a download that is broken or not MedQuAD is an error,
+ * never a reason to fall back.
+ */
+export async function loadMedquad(options: LoadOptions): Promise<LoadedMedquad> {
+  const { paper = false, seed = 0, onProgress } = options
+  const { path, origin } = await findData(options)
+  const data = await readMedquad(path, (done, total) =>
+    onProgress?.({ stage: 'read', done, ...(total === undefined ? {} : { total }) }),
+  )
+  const pairs = cleanMedquad(paper ? selectPaper(data.pairs) : data.pairs, { keepDuplicates: paper })
+  if (pairs.length === 0)
+    throw new DataError('not-found', `loadMedquad: none of the ${data.pairs.length} pairs in ${path} has an answer`)
+  // Of so few diseases a twentieth is hardly one, so the sample holds out more.
+  const shares = origin === 'sample' ? { validation: 0.15, test: 0.15 } : {}
+  return { pairs, counts: countMedquad(data), origin, ...splitByDisease(pairs, { seed, ...shares }) }
+}
+
+async function findData(options: LoadOptions): Promise<{ path: string; origin: LoadedMedquad['origin'] }> {
+  const { data, cacheDir, download = {}, onProgress, warn } = options
+  if (data !== undefined) return { path: data, origin: 'given' }
+  try {
+    const path = await fetchMedquad({
+      ...download,
+      cacheDir,
+      onProgress: ({ received, ...rest }) => onProgress?.({ stage: 'download', done: received, ...rest }),
+    })
+    return { path, origin: 'download' }
+  } catch (error) {
+    if (!(error instanceof DataError) || error.code !== 'network') throw error
+    warn?.(
+      `MedQuAD could not be downloaded (${error.message}). Going on with the small sample that comes with the recipe: ` +
+        `enough to see every step run, far too little to teach a model anything. Its numbers say nothing about MedQuAD.`,
+    )
+    return { path: sampleFolder, origin: 'sample' }
+  }
+}

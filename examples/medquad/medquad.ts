@@ -1,0 +1,129 @@
+/**
+ * The recipe of PEFT-MedAware (arXiv 2311.10697): a 4-bit Falcon learns to answer medical questions with QLoRA, on MedQuAD.
+ * `npm run medquad -- --help` lists what can be changed.
+ */
+import {
+  attachLora,
+  countParameters,
+  loadModel,
+  MedAwareError,
+  openDevice,
+  saveAdapter,
+  TrainingRun,
+  type StepReport,
+  writeFolder,
+} from 'peft-medaware'
+import { cacheDirectory } from './data/cache-directory.ts'
+import { formatCounts } from './data/count-medquad.ts'
+import { loadMedquad } from './data/load-medquad.ts'
+import { forgetProgress, restoreProgress, saveProgress } from './history.ts'
+import { answer, examplesOf, measure, pickQuestions } from './held-out.ts'
+import { parseOptions } from './options.ts'
+import { describeProgress, describeStep } from './progress.ts'
+import { htmlReport } from './report.ts'
+import { reportErrorsPlainly, Story } from './story.ts'
+import { summarize } from './summary.ts'
+
+reportErrorsPlainly()
+const options = parseOptions(process.argv.slice(2))
+const { seed, maxLength, out } = options
+const story = new Story()
+const { line } = story
+
+// 1. Device
+const { device, reason } = await openDevice({ device: options.device })
+story.say('device', `${device.description}: ${reason}`)
+
+// 2. Data
+const reading = Date.now()
+const data = await loadMedquad({
+  ...(options.data !== undefined && { data: options.data }),
+  paper: options.paper,
+  cacheDir: cacheDirectory(),
+  onProgress: ({ stage, done, total }) => line.show(describeProgress(stage, done, total, reading)),
+  warn: (text) => story.say('WARNING', text),
+})
+story.say('data', 'MedQuAD, CC BY 4.0, Ben Abacha & Demner-Fushman 2019')
+console.log(formatCounts(data.counts))
+story.split(data)
+
+// 3. The base model, quantised as it loads
+const loading = Date.now()
+const { model, tokenizer, storage } = await loadModel(options.model, {
+  device,
+  quantize: { type: 'nf4', doubleQuant: true },
+  measureError: true,
+  onProgress: ({ done, total }) => line.show(describeProgress('loading', done, total, loading)),
+})
+if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: no tokenizer.json`)
+story.model(options.model, model, storage)
+
+// 4. LoRA
+const adapter = attachLora(
+  model,
+  { r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: ['query_key_value'], baseModelNameOrPath: options.model },
+  { device, seed },
+)
+const parameters = countParameters(model)
+story.adapter(parameters)
+
+// 5. Before: B is zero, so the model answers as its base does
+const heldOut = examplesOf(tokenizer, data.test, maxLength).slice(0, options.eval)
+const pairs = pickQuestions(data.test)
+const questions = pairs.map(({ question }) => question)
+const before = await measure(model, heldOut, line)
+const answersBefore = await answer(model, tokenizer, questions, line)
+story.measured('before', before)
+
+// 6. Training
+const run = new TrainingRun(model, examplesOf(tokenizer, data.train, maxLength), {
+  maxSteps: options.steps,
+  batchSize: options.batch,
+  gradientAccumulationSteps: options.accumulate,
+  learningRate: options.lr,
+  schedule: 'cosine',
+  warmup: 0.05,
+  maxGradNorm: 1,
+  seed,
+  groupByLength: true,
+})
+const checkpoint = `${out}/checkpoint`
+const history: StepReport[] = options.resume ? await restoreProgress(run, checkpoint) : []
+if (options.resume) story.say('resumed', `at step ${run.step} of ${run.steps}`)
+let interrupted = false
+const onInterrupt = () => (interrupted = true)
+process.once('SIGINT', onInterrupt)
+for await (const report of run) {
+  line.show(describeStep(report))
+  history.push(report)
+  if (!interrupted) continue
+  await saveProgress(run, history, checkpoint)
+  story.say('stopped', `at step ${report.step} of ${report.steps}, saved; go on with the same options and --resume`)
+  process.exit(130)
+}
+process.off('SIGINT', onInterrupt)
+
+// 7. After
+const after = await measure(model, heldOut, line)
+const answersAfter = await answer(model, tokenizer, questions, line)
+const summary = summarize({ device, data, parameters, storage, run, history, before, after, seed })
+const answered = pairs.map(({ question, answer: reference }, i) => ({
+  question,
+  reference,
+  before: answersBefore[i] ?? '',
+  after: answersAfter[i] ?? '',
+}))
+story.answers(answered)
+await saveAdapter(adapter, `${out}/adapter`)
+await writeFolder(
+  out,
+  new Map([
+    ['summary.json', `${JSON.stringify(summary, null, 2)}\n`],
+    ['report.html', htmlReport(summary, history, answered)],
+  ]),
+)
+await forgetProgress(checkpoint)
+story.measured('after', after, before)
+story.end(out, summary)
+run.dispose()
+device.dispose()

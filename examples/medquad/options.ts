@@ -1,0 +1,94 @@
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+/** The small Falcon-RW that comes with the recipe. */
+export const baseFolder = fileURLToPath(new URL('base', import.meta.url))
+
+const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answers with QLoRA.
+
+  npm run medquad -- [options]
+
+  --model DIR           a Falcon-RW folder: config.json, model.safetensors (or shards), tokenizer.json
+                        (default: the small one of examples/medquad/base)
+  --data DIR|ARCHIVE    MedQuAD as XML, .tar.gz or .jsonl; default: downloaded once
+  --paper               the 16,407 pairs of the paper instead of all 16,423
+  --device WHICH        auto, cpu or webgpu                 (auto)
+  --steps N             optimiser steps                     (STEPS)
+  --batch N             questions of a forward pass         (4)
+  --accumulate N        forward passes of a step            (4)
+  --lr X                peak learning rate                  (2e-3)
+  --max-length N        tokens of a question and answer     (256)
+  --eval N              held-out questions to measure on    (96)
+  --seed N              (42)
+  --out DIR             where the results go                (out/medquad)
+  --resume              go on from the checkpoint in --out
+  --help
+
+Ctrl-C saves a checkpoint. The result is a demonstration, and no medical advice.`
+
+const DEFAULT_STEPS = 100
+
+/** What the recipe was asked for. */
+export type Options = ReturnType<typeof parseOptions>
+
+/** Reads the command line; prints the help and leaves on --help, and says what is wrong on a bad flag. */
+export function parseOptions(args: readonly string[]) {
+  const text = help.replace('STEPS', String(DEFAULT_STEPS))
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        model: { type: 'string', default: baseFolder },
+        data: { type: 'string' },
+        paper: { type: 'boolean', default: false },
+        device: { type: 'string', default: 'auto' },
+        steps: { type: 'string', default: String(DEFAULT_STEPS) },
+        batch: { type: 'string', default: '4' },
+        accumulate: { type: 'string', default: '4' },
+        lr: { type: 'string', default: '2e-3' },
+        'max-length': { type: 'string', default: '256' },
+        eval: { type: 'string', default: '96' },
+        seed: { type: 'string', default: '42' },
+        out: { type: 'string', default: 'out/medquad' },
+        resume: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    if (values.help) {
+      console.log(text)
+      process.exit(0)
+    }
+    return {
+      ...values,
+      device: deviceName(values.device),
+      steps: whole('steps', values.steps),
+      batch: whole('batch', values.batch),
+      accumulate: whole('accumulate', values.accumulate),
+      lr: positive('lr', values.lr),
+      maxLength: whole('max-length', values['max-length']),
+      eval: whole('eval', values.eval),
+      seed: whole('seed', values.seed, 0),
+    }
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${text}`)
+    process.exit(2)
+  }
+}
+
+/** A value of --device. @throws Error for any other. */
+export function deviceName(value: string): 'auto' | 'cpu' | 'webgpu' {
+  if (value === 'auto' || value === 'cpu' || value === 'webgpu') return value
+  throw new Error(`--device must be auto, cpu or webgpu, got ${value}`)
+}
+
+function whole(name: string, value: string, least = 1): number {
+  const number = Number(value)
+  if (Number.isInteger(number) && number >= least) return number
+  throw new Error(`--${name} must be a whole number from ${least}, got ${value}`)
+}
+
+function positive(name: string, value: string): number {
+  const number = Number(value)
+  if (number > 0 && Number.isFinite(number)) return number
+  throw new Error(`--${name} must be above 0, got ${value}`)
+}

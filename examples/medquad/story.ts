@@ -1,0 +1,76 @@
+import type { FalconForCausalLM, LossReport, ParameterCounts, StorageReport } from 'peft-medaware'
+import type { LoadedMedquad } from './data/load-medquad.ts'
+import type { Answered } from './held-out.ts'
+import { bytes, count, ProgressLine } from './progress.ts'
+import type { Summary } from './summary.ts'
+
+/** What the recipe says as it goes: a named line for each thing, and a live line for what takes time. */
+export class Story {
+  readonly line = new ProgressLine()
+
+  say(name: string, ...texts: string[]): void {
+    this.line.done()
+    texts.forEach((text, i) => console.log(`${(i === 0 ? name : '').padEnd(11)}${text}`))
+  }
+
+  split({ train, validation, test }: LoadedMedquad): void {
+    const parts = `${count(train.length)} train, ${count(validation.length)} validation, ${count(test.length)} test`
+    this.say('split', `by disease: ${parts}`)
+  }
+
+  model(path: string, { config }: FalconForCausalLM, { parameters, ...storage }: StorageReport): void {
+    const { projections, error } = storage
+    this.say(
+      'model',
+      `${path}: ${count(parameters)} parameters, ${config.numHiddenLayers} layers of ${config.hiddenSize}`,
+    )
+    this.say(
+      'quantised',
+      `${bytes(storage.checkpointBytes)} to ${bytes(storage.bytes)}; projections in double-quantised NF4, ${projections.bitsPerWeight.toFixed(3)} bits a weight`,
+      `mean error ${error?.meanAbsolute.toExponential(2) ?? '?'}, ${(100 * (error?.relative ?? NaN)).toFixed(1)}% of the mean weight`,
+    )
+  }
+
+  adapter({ trainable, share, sharePacked }: ParameterCounts): void {
+    const percent = (value: number) => `${(100 * value).toFixed(4)}%`
+    this.say(
+      'adapter',
+      `LoRA r=16 alpha=32 dropout=0.05 on query_key_value: ${count(trainable)} trainable parameters,`,
+      `${percent(share)} of all weights; ${percent(sharePacked)} with two 4-bit weights counted as one, as the paper does`,
+    )
+  }
+
+  measured(when: string, { loss, bitsPerByte }: LossReport, before?: LossReport): void {
+    const fall = before ? `, ${(before.loss - loss).toFixed(4)} less` : ''
+    this.say(when, `held-out loss ${loss.toFixed(4)}${fall}; ${bitsPerByte?.toFixed(4) ?? '?'} bits per byte`)
+  }
+
+  answers(answered: readonly Answered[]): void {
+    this.line.done()
+    for (const { question, before, after } of answered) {
+      console.log(`\nQ  ${question}\n   before: ${before}\n   after:  ${after}`)
+    }
+    console.log()
+  }
+
+  end(folder: string, summary: Summary): void {
+    this.say(
+      'speed',
+      `${count(Math.round(summary.tokensPerSecond))} tokens/s, ${bytes(summary.peakMemoryBytes)} of memory at most`,
+    )
+    this.say(
+      'saved',
+      `${folder}: adapter/ (PEFT's format), summary.json, report.html`,
+      'Ask it with: npm run medquad:chat. A demonstration, and no medical advice.',
+    )
+  }
+}
+
+/** Errors that say what is wrong end the program with that sentence; anything else with its stack. */
+export function reportErrorsPlainly(): void {
+  process.on('uncaughtException', (error: Error & { code?: unknown }) => {
+    const isPlain = error.name === 'MedAwareError' || error.name === 'DataError'
+    console.error(isPlain ? `\nerror: ${error.message}` : error)
+    process.exit(1)
+  })
+}

@@ -1,0 +1,46 @@
+import type { Device, LossReport, ParameterCounts, StepReport, StorageReport, TrainingRun } from 'peft-medaware'
+import type { LoadedMedquad } from './data/load-medquad.ts'
+
+/** What a run of the recipe did, as `summary.json` holds it. */
+export type Summary = ReturnType<typeof summarize>
+
+interface Results {
+  readonly device: Device
+  readonly data: LoadedMedquad
+  readonly parameters: ParameterCounts
+  readonly storage: StorageReport
+  readonly run: TrainingRun
+  readonly before: LossReport
+  readonly after: LossReport
+  readonly history: readonly StepReport[]
+  readonly seed: number
+}
+
+/** Gathers the results. Loss in nats a label token, memory in bytes resident at most. */
+export function summarize({ device, data, parameters, storage, run, history, before, after, seed }: Results) {
+  const total = (key: 'tokens' | 'seconds') => history.reduce((sum, report) => sum + report[key], 0)
+  return {
+    device: device.description,
+    data: {
+      origin: data.origin,
+      pairs: data.counts.pairs,
+      answered: data.counts.answered,
+      train: data.train.length,
+      validation: data.validation.length,
+      test: data.test.length,
+    },
+    model: {
+      parameters: storage.parameters,
+      trainable: parameters.trainable,
+      share: parameters.share,
+      sharePacked: parameters.sharePacked,
+      bitsPerWeight: storage.projections.bitsPerWeight,
+    },
+    steps: run.steps,
+    loss: { before: before.loss, after: after.loss },
+    bitsPerByte: { before: before.bitsPerByte, after: after.bitsPerByte },
+    tokensPerSecond: total('tokens') / total('seconds'),
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    seed,
+  }
+}
