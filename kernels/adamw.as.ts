@@ -1,6 +1,6 @@
 // torch.optim.AdamW on g = clip[0] · grad: m = beta1 m + gain1 g, v = beta2 v + gain2 g², gain = 1 - beta;
 // param = keep · param - step · m / (sqrt(v) / root2 + eps), keep = 1 - lr · decay, step = lr / (1 - beta1^t),
-// root2 = sqrt(1 - beta2^t). One item is 4 elements.
+// root2 = sqrt(1 - beta2^t). clip[0] = 0 changes nothing. One item is 4 elements.
 import { loadPart, storePart } from './simd.as.ts'
 
 export function adamw(
@@ -22,6 +22,7 @@ export function adamw(
   end: u32,
 ): void {
   const last = min<u32>(end << 2, count)
+  if (load<f32>(clip) == 0) return
   const factor = f32x4.splat(load<f32>(clip))
   for (let i = begin << 2; i < last; i += 4) {
     const at: usize = i << 2

@@ -1,6 +1,6 @@
 // torch.optim.AdamW on g = clip[0] · grad: m = beta1 m + gain1 g, v = beta2 v + gain2 g², gain = 1 - beta;
 // param = keep · param - step · m / (sqrt(v) / root2 + eps), keep = 1 - lr · decay, step = lr / (1 - beta1^t),
-// root2 = sqrt(1 - beta2^t). One invocation an element.
+// root2 = sqrt(1 - beta2^t). clip[0] = 0 changes nothing. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
@@ -29,7 +29,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.x + group.y * groups.x) * LANES + lane;
-  if (i >= params.count) {
+  if (i >= params.count || clip[0] == 0.0) {
     return;
   }
   let g = clip[0] * grad[i];

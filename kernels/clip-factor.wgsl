@@ -1,5 +1,5 @@
 // norm = sqrt(Σ squares over count); clip[0] = maxNorm > 0 ? min(1, maxNorm / (norm + 1e-6)) : 1; clip[1] = norm.
-// torch.nn.utils.clip_grad_norm_. One workgroup.
+// A norm that is not finite gives clip[0] = 0, which `adamw` passes over. torch.nn.utils.clip_grad_norm_. One workgroup.
 override LANES: u32 = 256;
 
 struct Params {
@@ -36,7 +36,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   let total = sumOverLanes(lane, sum);
   if (lane == 0u) {
     let norm = sqrt(total);
-    clip[0] = select(1.0, min(1.0, params.maxNorm / (norm + 1e-6)), params.maxNorm > 0.0);
+    let factor = select(1.0, min(1.0, params.maxNorm / (norm + 1e-6)), params.maxNorm > 0.0);
+    // By its bits: WGSL may take for granted that no number is NaN or infinite.
+    let isFinite = (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
+    clip[0] = select(0.0, factor, isFinite);
     clip[1] = norm;
   }
 }

@@ -8,23 +8,32 @@ export { Random } from './core/random.ts'
 export type { Shape } from './core/shape.ts'
 export type { DType } from './core/dtype.ts'
 
-export type { Device } from './device/device.ts'
+export type { Binding, Device, DeviceBuffer } from './device/device.ts'
+export type { CpuOptions } from './device/cpu.ts'
+export type { WebGpuOptions } from './device/webgpu.ts'
 export type { Memory, Scope } from './device/memory.ts'
 export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/open-device.ts'
 
 export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
-export { FourBitTensor } from './tensor/four-bit-tensor.ts'
+export { FourBitTensor, type FourBitParts } from './tensor/four-bit-tensor.ts'
 export { valueAndGrad, type Trainable, type ValueAndGrad } from './autograd/value-and-grad.ts'
 
-export { AdamW, type AdamWOptions } from './optim/adamw.ts'
+export { AdamW, type AdamWOptions, type Moments } from './optim/adamw.ts'
 export { schedule, type Schedule, type ScheduleName } from './optim/schedules.ts'
 
 export type { FourBitOptions } from './ops/quantize.ts'
-export { Module, type Weight } from './nn/module.ts'
+export type { KeyValueCache } from './ops/causal-attention.ts'
+export { Module, type Weight, type Weights } from './nn/module.ts'
 export { quantize, type QuantizeOptions } from './nn/quantize.ts'
-export type { CausalLm, TokenBatch } from './models/causal-lm.ts'
+export type { CausalLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
 export { FalconForCausalLM, falconWeights } from './models/falcon.ts'
-export { type FalconConfig, formatFalconConfig, parseFalconConfig } from './models/falcon-config.ts'
+export {
+  type FalconConfig,
+  falconRwConfig,
+  type FalconSizes,
+  formatFalconConfig,
+  parseFalconConfig,
+} from './models/falcon-config.ts'
 export { initialWeights } from './models/initial-weights.ts'
 
 export {
@@ -46,14 +55,22 @@ export { restoreRun, saveRun } from './hub/checkpoint-folder.ts'
 export type { LoraConfig } from './peft/lora-config.ts'
 export { attachLora, type AttachOptions } from './peft/attach.ts'
 export type { Adapter } from './peft/adapter.ts'
+export type { LoraLinear } from './peft/lora-linear.ts'
 export { adapterFiles, loadAdapter, type AdapterFilesOptions, type LoadAdapterOptions } from './peft/adapter-files.ts'
 export { countParameters, type ParameterCounts } from './peft/parameter-counts.ts'
 
-export { collate, labelCount, promptCompletionExample, type Example, type PromptCompletion } from './train/examples.ts'
+export {
+  collate,
+  labelCount,
+  promptCompletionExample,
+  type Example,
+  type ExampleTokenizer,
+  type PromptCompletion,
+} from './train/examples.ts'
 export { TrainingRun, type StepReport } from './train/training-run.ts'
-export type { TrainingOptions } from './train/training-options.ts'
+export type { ResolvedOptions, TrainingOptions } from './train/training-options.ts'
 export { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './train/checkpoint.ts'
 
 export { generateTokens, type GenerationOptions } from './generate/generate.ts'
 export { completeText, generateText } from './generate/generate-text.ts'
-export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evaluate/loss.ts'
+export { evaluateLoss, type EvaluateLossOptions, type EvaluationExample, type LossReport } from './evaluate/loss.ts'

@@ -7,11 +7,11 @@ import { parseArgs } from 'node:util'
 import {
   diskFolder,
   FalconForCausalLM,
+  falconRwConfig,
   falconWeights,
   initialWeights,
   modelFiles,
   openDevice,
-  parseFalconConfig,
   restoreRun,
   saveRun,
   checkpointFiles,
@@ -88,19 +88,14 @@ console.log(
   `data       ${count(data.train.length)} answers, ${count(stream.length)} tokens, ${count(windows.length)} windows of ${length}`,
 )
 
-const config = parseFalconConfig({
-  model_type: 'falcon',
-  alibi: true,
-  multi_query: false,
-  parallel_attn: false,
-  bias: true,
-  vocab_size: Number(flags.vocab),
-  hidden_size: Number(flags.hidden),
-  num_hidden_layers: Number(flags.layers),
-  num_attention_heads: Number(flags.heads),
-  max_position_embeddings: 1024,
-  bos_token_id: eos,
-  eos_token_id: eos,
+const config = falconRwConfig({
+  vocabSize: Number(flags.vocab),
+  hiddenSize: Number(flags.hidden),
+  numHiddenLayers: Number(flags.layers),
+  numAttentionHeads: Number(flags.heads),
+  maxPositionEmbeddings: 1024,
+  bosTokenId: eos,
+  eosTokenId: eos,
 })
 const specs = falconWeights(config)
 const model = new FalconForCausalLM(config, initialWeights(device, specs, config.initializerRange, seed)).requireGrad(

@@ -240,7 +240,7 @@ export const kernels = {
     constants: wide,
     groups: (p) => fold(p.rows),
   }),
-  /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing. */
+  /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a norm that is not finite gives 0. */
   clipFactor: kernel({
     reads: ['squares'],
     writes: ['clip'],
@@ -249,7 +249,7 @@ export const kernels = {
     constants: wide,
     groups: () => [1, 1, 1],
   }),
-  /** torch.optim.AdamW on g = clip[0] · grad; the factors that depend on the step are the host's, in double precision. */
+  /** torch.optim.AdamW on g = clip[0] · grad, nothing where clip[0] is 0; the factors that depend on the step are the host's, in double precision. */
   adamw: kernel({
     reads: ['grad', 'clip'],
     writes: ['param', 'm', 'v'],

@@ -29,7 +29,7 @@ export function fileFolder(files: Iterable<File>): Folder {
       const file = byName.get(fileName)
       if (file) return Promise.resolve(blobSource(file, fileName))
       return Promise.reject(
-        new MedAwareError('not-found', `${name}: no ${fileName}; there are ${[...byName.keys()].join(', ')}`),
+        new MedAwareError('not-found', `${name}: no ${fileName}; there are ${[...byName.keys()].join(', ') || 'none'}`),
       )
     },
   }

@@ -21,7 +21,7 @@ type Json = Readonly<Record<string, unknown>>
  * @throws MedAwareError `unsupported` for another architecture or a Falcon that is not of the RW kind, `config` for a missing
  * or senseless value; both name the key.
  */
-export function parseFalconConfig(json: Json): FalconConfig {
+export function parseFalconConfig(json: Readonly<Record<string, unknown>>): FalconConfig {
   const type = json['model_type']
   check(
     type === 'falcon' || type === 'RefinedWebModel' || type === 'RefinedWeb',
@@ -66,8 +66,26 @@ export function parseFalconConfig(json: Json): FalconConfig {
   }
 }
 
+/** The sizes a Falcon-RW is chosen by; the rest has the defaults of transformers' FalconConfig. */
+export type FalconSizes = Pick<FalconConfig, 'vocabSize' | 'hiddenSize' | 'numHiddenLayers' | 'numAttentionHeads'>
+
+/** A Falcon-RW of one's own, to be trained from nothing. @throws MedAwareError `config` for sizes that do not fit. */
+export function falconRwConfig(sizes: FalconSizes & Partial<FalconConfig>): FalconConfig {
+  return {
+    ...parseFalconConfig({
+      model_type: 'falcon',
+      ...falconRw,
+      vocab_size: sizes.vocabSize,
+      hidden_size: sizes.hiddenSize,
+      num_hidden_layers: sizes.numHiddenLayers,
+      num_attention_heads: sizes.numAttentionHeads,
+    }),
+    ...sizes,
+  }
+}
+
 /** The config.json that transformers reads back as the same model. */
-export function formatFalconConfig(config: FalconConfig): Json {
+export function formatFalconConfig(config: FalconConfig): Readonly<Record<string, unknown>> {
   return {
     model_type: 'falcon',
     architectures: ['FalconForCausalLM'],

@@ -107,6 +107,7 @@ export class FalconForCausalLM extends Module<{ transformer: FalconModel }> impl
   }
 }
 
+/** The decoder without its head. */
 class FalconModel extends Module<{ word_embeddings: Embedding; h: ModuleList<FalconDecoderLayer>; ln_f: LayerNorm }> {
   constructor(config: FalconConfig, weights: ReadonlyMap<string, Weight>) {
     const get = new WeightPicker(weights, 'transformer.')

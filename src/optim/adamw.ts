@@ -49,7 +49,7 @@ export class AdamW {
   }
 
   /**
-   * Updates every parameter in place.
+   * Updates every parameter in place; none where a gradient is not finite, so that nothing is spoilt.
    * @param grads One gradient a parameter, of its shape.
    * @param learningRate The rate of this step.
    * @param maxGradNorm Clip the global norm to this first; 0 does not clip.

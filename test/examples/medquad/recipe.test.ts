@@ -1,0 +1,172 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openDevice } from '../../../src/device/open-device.ts'
+import { openAdapter } from '../../../src/hub/adapter-folder.ts'
+import { loadModel } from '../../../src/hub/load-model.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const work = mkdtempSync(join(tmpdir(), 'medquad-recipe-'))
+const quick = [
+  '--data',
+  'examples/medquad/sample',
+  '--device',
+  'cpu',
+  '--batch',
+  '2',
+  '--accumulate',
+  '2',
+  '--max-length',
+  '64',
+]
+const small = [...quick, '--steps', '6', '--eval', '4']
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a script of the recipe; `watch` sees what it has printed so far and may end it. */
+function start(
+  script: string,
+  args: readonly string[],
+  input = '',
+  watch?: (text: string, stop: () => void) => void,
+): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', `examples/medquad/${script}.ts`, ...args], { cwd: root })
+    const printed = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].on('data', (chunk: Buffer) => {
+        printed[name] += chunk.toString()
+        watch?.(printed.stdout + printed.stderr, () => child.kill('SIGINT'))
+      })
+    }
+    child.on('close', (code) => resolve({ code, ...printed }))
+    child.stdin.end(input)
+  })
+}
+
+const read = (path: string): Buffer => readFileSync(join(work, path))
+
+afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+describe('npm run medquad', () => {
+  let whole: Ended
+  beforeAll(async () => {
+    whole = await start('medquad', [...small, '--out', join(work, 'whole')])
+  })
+
+  it('tells the story from the device to the saved adapter', () => {
+    expect(whole.stderr).not.toContain('error')
+    expect(whole.code).toBe(0)
+    for (const text of [
+      'CPU engine',
+      '76 pairs',
+      'by disease',
+      'double-quantised NF4',
+      'trainable parameters',
+      'held-out loss',
+      'no medical advice',
+    ]) {
+      expect(whole.stdout).toContain(text)
+    }
+    expect(whole.stdout.match(/^Q {2}/gm)).toHaveLength(3)
+  })
+
+  it('writes a summary with every figure', () => {
+    const summary = JSON.parse(read('whole/summary.json').toString()) as Record<string, unknown>
+    const number = expect.any(Number) as number
+    expect(summary).toMatchObject({
+      device: expect.stringContaining('CPU engine') as string,
+      data: { pairs: 76, answered: 76, train: number, validation: number, test: number },
+      model: { parameters: number, trainable: number, share: number, sharePacked: number, bitsPerWeight: number },
+      steps: 6,
+      loss: { before: number, after: number },
+      bitsPerByte: { before: number, after: number },
+      tokensPerSecond: number,
+      peakMemoryBytes: number,
+      seed: 42,
+    })
+  })
+
+  it('writes one page that needs no network', () => {
+    const page = read('whole/report.html').toString()
+    expect(page).toContain('<svg')
+    expect(page).not.toMatch(/<script|<link|src=|url\(/)
+  })
+
+  it('writes an adapter that opens on its base', async () => {
+    expect(readdirSync(join(work, 'whole/adapter')).sort()).toEqual([
+      'README.md',
+      'adapter_config.json',
+      'adapter_model.safetensors',
+    ])
+    const { device } = await openDevice({ device: 'cpu' })
+    const { model } = await loadModel(join(root, 'examples/medquad/base'), { device, quantize: {} })
+    const adapter = await openAdapter(model, join(work, 'whole/adapter'), { device })
+    expect(adapter.config).toMatchObject({
+      r: 16,
+      loraAlpha: 32,
+      loraDropout: 0.05,
+      targetModules: ['query_key_value'],
+    })
+    device.dispose()
+  })
+
+  it('saves on Ctrl-C and goes on to the same adapter, bit for bit', async () => {
+    const args = [...small, '--out', join(work, 'parts')]
+    let stopped = false
+    const first = await start('medquad', args, '', (text, stop) => {
+      if (!stopped && /step \d\/6/.test(text)) stop()
+      stopped ||= /step \d\/6/.test(text)
+    })
+    expect(first.code).toBe(130)
+    expect(first.stdout).toMatch(/stopped {4}at step \d of 6, saved; go on with the same options and --resume/)
+    const second = await start('medquad', [...args, '--resume'])
+    expect(second.code).toBe(0)
+    expect(second.stdout).toMatch(/resumed {4}at step \d of 6/)
+    expect(
+      read('parts/adapter/adapter_model.safetensors').equals(read('whole/adapter/adapter_model.safetensors')),
+    ).toBe(true)
+    expect(readdirSync(join(work, 'parts'))).not.toContain('checkpoint')
+  })
+
+  it('says what is wrong in one sentence', async () => {
+    const [help, flag, model, resume, rate] = await Promise.all([
+      start('medquad', ['--help']),
+      start('medquad', ['--steps', 'many']),
+      start('medquad', [...small, '--model', join(work, 'nowhere')]),
+      start('medquad', [...small, '--out', join(work, 'fresh'), '--resume']),
+      start('medquad', [...small, '--out', join(work, 'wild'), '--lr', '1e30']),
+    ])
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--steps N') as string })
+    expect(flag).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--steps must be a whole number from 1, got many') as string,
+    })
+    expect(model.code).toBe(1)
+    expect(model.stderr).toMatch(/\nerror: .*nowhere\/config\.json/)
+    expect(resume.code).toBe(1)
+    expect(resume.stderr).toMatch(/\nerror: .*fresh\/checkpoint/)
+    expect(rate.code).toBe(1)
+    expect(rate.stderr).toMatch(
+      /\nerror: TrainingRun: the (loss|gradient norm) is .* at step \d; lower the learning rate/,
+    )
+  })
+
+  it('answers in the terminal', async () => {
+    const { code, stdout } = await start(
+      'chat',
+      ['--adapter', join(work, 'whole/adapter'), '--device', 'cpu', '--tokens', '12'],
+      'What is asthma?\n',
+    )
+    expect(code).toBe(0)
+    expect(stdout).toContain('nothing it says is medical advice')
+    expect(stdout.split('> ')[1]?.trim().length).toBeGreaterThan(10)
+  })
+})

@@ -1,0 +1,214 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { openCpuDevice } from '../../src/device/cpu.ts'
+import type { Device } from '../../src/device/device.ts'
+import { fileFolder, type Folder } from '../../src/hub/folder.ts'
+import { loadModel, type LoadModelOptions } from '../../src/hub/load-model.ts'
+import { quantizeFourBit } from '../../src/ops/quantize.ts'
+import { writeSafetensors } from '../../src/safetensors/writer.ts'
+import { zeros } from '../../src/tensor/tensor.ts'
+import { changedTiny, filesOf, temporaryFolder, tensorsOf, tinyBytes } from './tiny-files.ts'
+
+const device: Device = await openCpuDevice()
+afterAll(() => device.dispose())
+// Tables are made once a device, and kept.
+device.memory.scoped(() => quantizeFourBit(zeros(device, [1, 64], 'x')))
+const [config, weights] = [await tinyBytes('config.json'), await tinyBytes('model.safetensors')]
+
+/** The error of a load that must leave no byte on the device and no source open. */
+async function failure(
+  source: File[] | Folder | string,
+  options: Omit<LoadModelOptions, 'device'> = {},
+): Promise<unknown> {
+  const before = [device.memory.liveBytes, device.memory.liveBuffers]
+  const counted = typeof source === 'string' ? null : countOpen(Array.isArray(source) ? fileFolder(source) : source)
+  const error = await loadModel(counted?.folder ?? (source as string), { ...options, device }).then(
+    () => 'it was loaded',
+    (cause: unknown) => cause,
+  )
+  expect([device.memory.liveBytes, device.memory.liveBuffers]).toEqual(before)
+  expect(counted?.open() ?? 0).toBe(0)
+  return error
+}
+
+/** The folder, and how many of its files are open. */
+function countOpen(folder: Folder): { readonly folder: Folder; readonly open: () => number } {
+  let open = 0
+  const counting: Folder = {
+    ...folder,
+    async open(name) {
+      const source = await folder.open(name)
+      open++
+      return {
+        ...source,
+        async close() {
+          await source.close?.()
+          open--
+        },
+      }
+    },
+  }
+  return { folder: counting, open: () => open }
+}
+
+const refusal = (code: string, message: string): unknown => expect.objectContaining({ code, message })
+
+describe('loadModel refuses', () => {
+  it('a folder without config.json', async () => {
+    const path = await temporaryFolder()
+    expect(await failure(path)).toEqual(refusal('not-found', `fileSource: there is no ${path}/config.json`))
+    expect(await failure(filesOf({ 'model.safetensors': weights }))).toEqual(
+      refusal('not-found', 'the given files: no config.json; there are model.safetensors'),
+    )
+  })
+
+  it.each([
+    ['{"model_type": ', 'the given files: config.json is not JSON'],
+    ['[1]', 'the given files: config.json holds no JSON object'],
+    ['null', 'the given files: config.json holds no JSON object'],
+  ])('the config %s', async (json, message) => {
+    const files = filesOf({ 'config.json': json, 'model.safetensors': weights })
+    expect(await failure(files)).toEqual(refusal('format', message))
+  })
+
+  it('another architecture', async () => {
+    const files = filesOf({ 'config.json': '{"model_type":"llama"}', 'model.safetensors': weights })
+    expect(await failure(files)).toEqual(
+      refusal('unsupported', 'falcon: config.json has model_type "llama"; this loader reads "falcon"'),
+    )
+  })
+
+  it('a folder without weights, and one with a pickle', async () => {
+    const none = 'the given files: no model.safetensors and no model.safetensors.index.json'
+    expect(await failure(filesOf({ 'config.json': config }))).toEqual(refusal('not-found', none))
+    expect(await failure(filesOf({ 'config.json': config, 'pytorch_model.bin': 'x' }))).toEqual(
+      refusal(
+        'not-found',
+        `${none}; it has a pytorch_model.bin, which can run code: convert it with safe_serialization=True`,
+      ),
+    )
+  })
+
+  it('a file that is truncated, or none', async () => {
+    const data = weights.length - 8 - Number(new DataView(weights.buffer).getBigUint64(0, true))
+    const cut = filesOf({ 'config.json': config, 'model.safetensors': weights.slice(0, -100) })
+    expect(await failure(cut)).toEqual(
+      refusal(
+        'format',
+        `model.safetensors: tensors take ${data} bytes, the file has ${data - 100} after its header; is it truncated?`,
+      ),
+    )
+    expect(await failure(filesOf({ 'config.json': config, 'model.safetensors': 'short' }))).toEqual(
+      refusal('format', 'model.safetensors: a safetensors file has at least 8 bytes, this one has 5'),
+    )
+  })
+
+  it('a checkpoint that does not fit, with one list of all that is wrong', async () => {
+    const files = await changedTiny((tensors) =>
+      tensors
+        .filter(({ name }) => name !== 'transformer.ln_f.bias')
+        .map((tensor) => {
+          if (tensor.name === 'transformer.h.1.mlp.dense_h_to_4h.weight') return { ...tensor, shape: [32, 64] }
+          return tensor.name === 'transformer.h.0.self_attention.dense.bias'
+            ? { ...tensor, name: 'extra.bias' }
+            : tensor
+        }),
+    )
+    expect(await failure(files)).toEqual(
+      refusal(
+        'format',
+        'the given files: the checkpoint does not fit its config: transformer.h.0.self_attention.dense.bias is missing, ' +
+          'transformer.ln_f.bias is missing, extra.bias is not expected, ' +
+          'transformer.h.1.mlp.dense_h_to_4h.weight is [32,64], not [64,32]',
+      ),
+    )
+  })
+
+  it('a checkpoint of something else, in a list that ends', async () => {
+    const files = filesOf({ 'config.json': config, 'model.safetensors': writeSafetensors([]) })
+    const error = await failure(files)
+    expect(error).toMatchObject({
+      code: 'format',
+      message: expect.stringMatching(/ is missing, and 15 more$/) as string,
+    })
+    expect(String(error).split(' is missing')).toHaveLength(13)
+  })
+
+  it('shards of which one is gone', async () => {
+    const map = { 'transformer.ln_f.bias': 'model-00001-of-00001.safetensors' }
+    const files = filesOf({
+      'config.json': config,
+      'model.safetensors.index.json': JSON.stringify({ weight_map: map }),
+    })
+    expect(await failure(files)).toMatchObject({
+      code: 'not-found',
+      message:
+        'openShardedSafetensors: the index names model-00001-of-00001.safetensors, which cannot be opened: the given files: ' +
+        'no model-00001-of-00001.safetensors; there are config.json, model.safetensors.index.json',
+    })
+  })
+
+  it('a quantisation there is not', async () => {
+    const files = filesOf({ 'config.json': config, 'model.safetensors': weights })
+    expect(await failure(files, { quantize: { blockSize: 48 } })).toEqual(
+      refusal('config', 'quantizeFourBit: blockSize must be a power of two from 32 to 4096, got 48'),
+    )
+  })
+})
+
+describe('loadModel frees what it had loaded', () => {
+  const files = filesOf({ 'config.json': config, 'model.safetensors': weights })
+
+  it.each([false, {}] as const)('when a read fails on the way, quantize %j', async (quantize) => {
+    const folder = fileFolder(files)
+    let reads = 0
+    const failing: Folder = {
+      ...folder,
+      async open(name) {
+        const source = await folder.open(name)
+        return {
+          ...source,
+          read(begin, end) {
+            if (name === 'model.safetensors' && ++reads > 15) throw new Error('the disk is gone')
+            return source.read(begin, end)
+          },
+        }
+      },
+    }
+    expect(await failure(failing, { quantize })).toMatchObject({ message: 'the disk is gone' })
+    expect(reads).toBe(16)
+  })
+
+  it('when the caller throws', async () => {
+    const onProgress = () => {
+      throw new Error('cancelled')
+    }
+    expect(await failure(files, { onProgress })).toMatchObject({ message: 'cancelled' })
+  })
+
+  it('when a weight that cannot be is stored in 4 bits', async () => {
+    const stored = await tensorsOf(await tinyBytes('qlora/model-bnb-4bit.safetensors'))
+    const [dense, table] = ['transformer.h.0.mlp.dense_h_to_4h.weight', 'transformer.word_embeddings.weight']
+    const renamed = stored.flatMap((tensor) => {
+      if (tensor.name === table) return []
+      return tensor.name.startsWith(dense) ? [tensor, { ...tensor, name: tensor.name.replace(dense, table) }] : [tensor]
+    })
+    const quantised = filesOf({ 'config.json': config, 'model.safetensors': writeSafetensors(renamed) })
+    expect(await failure(quantised)).toEqual(refusal('unsupported', `falcon: ${table} cannot be quantised`))
+  })
+
+  it.each([
+    ['.absmax', 31, '1024 bytes of codes and 31 of absmax do not fit [64,32] in blocks of 64'],
+    ['.nested_absmax', 2, '2 nested absmax do not fit 32 blocks'],
+    ['', 1023, '1023 bytes of codes and 32 of absmax do not fit [64,32] in blocks of 64'],
+  ])('when bitsandbytes’ parts do not fit: weight%s of %i', async (part, length, message) => {
+    const dense = 'transformer.h.0.mlp.dense_h_to_4h.weight'
+    const stored = await tensorsOf(await tinyBytes('qlora/model-bnb-4bit.safetensors'))
+    const resized = stored.map((tensor) => {
+      if (tensor.name !== dense + part) return tensor
+      const data = tensor.data instanceof Float32Array ? new Float32Array(length) : new Uint8Array(length)
+      return { ...tensor, shape: [length], data }
+    })
+    const quantised = filesOf({ 'config.json': config, 'model.safetensors': writeSafetensors(resized) })
+    expect(await failure(quantised)).toEqual(refusal('format', `${dense}: ${message}`))
+  })
+})

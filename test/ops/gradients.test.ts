@@ -1,0 +1,29 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { testDevices } from '../device/devices.ts'
+import { checkGradients, expectedOf } from './gradient-check.ts'
+import { opCases } from './op-cases.ts'
+
+const devices = await testDevices()
+afterAll(() => devices.forEach((device) => device.dispose()))
+
+describe.each(opCases)('$op, $title', (one) => {
+  const expected = expectedOf(one)
+
+  it.each(devices)('gives the output and the gradients of the formula on $description', async (device) => {
+    await checkGradients(device, one, expected)
+  })
+})
+
+it('every exported function of src/ops that records a rule has a case', async () => {
+  const folder = join(import.meta.dirname, '../../src/ops')
+  const recording: string[] = []
+  for (const file of await readdir(folder)) {
+    const [, ...functions] = (await readFile(join(folder, file), 'utf8')).split(/^export function /m)
+    recording.push(
+      ...functions.filter((text) => /\brecord\(/.test(text)).map((text) => text.slice(0, text.indexOf('('))),
+    )
+  }
+  expect([...new Set(opCases.map(({ op }) => op))].sort()).toEqual(recording.sort())
+})

@@ -1,0 +1,224 @@
+import { mix32 } from '../../src/core/random.ts'
+import type { Shape } from '../../src/core/shape.ts'
+import type { Device } from '../../src/device/device.ts'
+import { add } from '../../src/ops/add.ts'
+import { causalAttention } from '../../src/ops/causal-attention.ts'
+import { dropout } from '../../src/ops/dropout.ts'
+import { embedding } from '../../src/ops/embedding.ts'
+import { gelu } from '../../src/ops/gelu.ts'
+import { layerNorm } from '../../src/ops/layer-norm.ts'
+import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
+import { addLinear, linear } from '../../src/ops/linear.ts'
+import { quantizeFourBit } from '../../src/ops/quantize.ts'
+import { dequantizeFourBit, quantizeFourBit as quantizeOnHost } from '../../src/quant/four-bit.ts'
+import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
+import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import type { OpCase } from './gradient-check.ts'
+
+type Values = Readonly<Record<string, Float64Array>>
+
+const input = (shape: Shape, scale = 1) => ({
+  shape,
+  values: normals(
+    shape.reduce((a, b) => a * b, 1),
+    scale,
+  ),
+})
+const part = <T>(parts: Readonly<Record<string, T>>, name: string): T => parts[name] as T
+
+/** x Wᵀ + b of rows. */
+function product(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  inner: number,
+  bias?: ArrayLike<number>,
+): Float64Array {
+  const columns = weight.length / inner
+  return doubles((x.length / inner) * columns, (e) => {
+    const [row, column] = [Math.floor(e / columns), e % columns]
+    const dot = sumOf(inner, (i) => at(x, row * inner + i) * at(weight, column * inner + i))
+    return dot + (bias ? at(bias, column) : 0)
+  })
+}
+
+const frozen = normals(24 * 32)
+const fourBitCases: OpCase[] = (['nf4', 'fp4'] as const).map((type) => {
+  const plain = dequantizeFourBit({
+    ...quantizeOnHost(frozen, { type, blockSize: 64 }),
+    type,
+    blockSize: 64,
+    count: frozen.length,
+  })
+  return {
+    op: 'linear',
+    title: `${type} weight, frozen, with bias`,
+    inputs: { x: input([2, 3, 32]), bias: input([24]) },
+    apply: (t: Readonly<Record<string, Tensor>>, device: Device) => {
+      const weight = fromArray(device, frozen, [24, 32], 'weight')
+      return linear(part(t, 'x'), quantizeFourBit(weight, { type, doubleQuant: false }), part(t, 'bias'))
+    },
+    reference: (v: Values) => product(part(v, 'x'), plain, 32, part(v, 'bias')),
+  }
+})
+
+/** Attention by its definition; every key above -1e30 and not behind the query is seen. */
+function attend(
+  qkv: Float64Array,
+  bias: ArrayLike<number>,
+  { batch, tokens, heads, kvHeads, dim }: Readonly<Record<'batch' | 'tokens' | 'heads' | 'kvHeads' | 'dim', number>>,
+): Float64Array {
+  const group = heads / kvHeads
+  const slots = group + 2
+  const place = (b: number, t: number, kv: number, slot: number, c: number) =>
+    at(qkv, ((b * tokens + t) * kvHeads + kv) * slots * dim + slot * dim + c)
+  return doubles(batch * tokens * heads * dim, (e) => {
+    const [c, h] = [e % dim, Math.floor(e / dim) % heads]
+    const [t, b] = [Math.floor(e / (dim * heads)) % tokens, Math.floor(e / (dim * heads * tokens))]
+    const [kv, slot] = [Math.floor(h / group), h % group]
+    const weights = doubles(t + 1, (key) => {
+      const extra = at(bias, (b * heads + h) * tokens + key)
+      const dot = sumOf(dim, (i) => place(b, t, kv, slot, i) * place(b, key, kv, group, i))
+      return extra < -1e30 ? 0 : Math.exp(dot / Math.sqrt(dim) + extra)
+    })
+    const total = sumOf(t + 1, (key) => at(weights, key))
+    return total === 0 ? 0 : sumOf(t + 1, (key) => at(weights, key) * place(b, key, kv, group + 1, c)) / total
+  })
+}
+
+const attentionCases: OpCase[] = [
+  { title: 'a key head for each query head', heads: 3, kvHeads: 3, dim: 4 },
+  { title: 'grouped heads', heads: 4, kvHeads: 2, dim: 4 },
+  { title: 'one key head for all', heads: 3, kvHeads: 1, dim: 5 },
+].map(({ title, ...layout }) => {
+  const sizes = { ...layout, batch: 2, tokens: 4 }
+  const keyBias = normals(2 * layout.heads * 4)
+  // Row 1 is padded by two tokens: its first two queries see nothing at all.
+  for (let h = 0; h < layout.heads; h++) keyBias.fill(-3e38, (layout.heads + h) * 4, (layout.heads + h) * 4 + 2)
+  return {
+    op: 'causalAttention',
+    title: `${title}, masked keys`,
+    inputs: { qkv: input([2, 4, (layout.heads + 2 * layout.kvHeads) * layout.dim]) },
+    apply: (t: Readonly<Record<string, Tensor>>, device: Device) =>
+      causalAttention(part(t, 'qkv'), fromArray(device, keyBias, [2, layout.heads, 4], 'bias'), layout),
+    reference: (v: Values) => attend(part(v, 'qkv'), keyBias, sizes),
+  }
+})
+
+function crossEntropyCase(
+  title: string,
+  rows: number,
+  isMasked: (row: number) => boolean,
+  normalizer?: number,
+): OpCase {
+  const [dim, vocab] = [3, 7]
+  const labels = Int32Array.from({ length: rows }, (_, row) => (isMasked(row) ? -100 : (row * 5) % vocab))
+  const labelled = labels.filter((label) => label >= 0).length
+  return {
+    op: 'linearCrossEntropy',
+    title,
+    inputs: { x: input([rows, dim]), weight: input([vocab, dim]) },
+    apply: (t) => linearCrossEntropy(part(t, 'x'), part(t, 'weight'), labels, normalizer),
+    reference: (v) => {
+      const logits = product(part(v, 'x'), part(v, 'weight'), dim)
+      const nats = sumOf(rows, (row) => {
+        const label = at(labels, row)
+        if (label < 0) return 0
+        return Math.log(sumOf(vocab, (i) => Math.exp(at(logits, row * vocab + i)))) - at(logits, row * vocab + label)
+      })
+      return Float64Array.of(nats / (normalizer ?? labelled))
+    },
+  }
+}
+
+/** Abramowitz & Stegun 7.1.5, the series of erf, which converges for the arguments here. */
+function erf(x: number): number {
+  let [term, sum] = [x, x]
+  for (let n = 1; n < 200; n++) {
+    term *= (-x * x) / n
+    sum += term / (2 * n + 1)
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum
+}
+
+/** A case or more for every op that has a gradient rule. */
+export const opCases: readonly OpCase[] = [
+  {
+    op: 'linear',
+    title: 'three dimensions, with bias',
+    inputs: { x: input([2, 3, 5]), weight: input([7, 5]), bias: input([7]) },
+    apply: (t) => linear(part(t, 'x'), part(t, 'weight'), part(t, 'bias')),
+    reference: (v) => product(part(v, 'x'), part(v, 'weight'), 5, part(v, 'bias')),
+  },
+  {
+    op: 'linear',
+    title: 'one row, no bias',
+    inputs: { x: input([1, 33]), weight: input([4, 33]) },
+    apply: (t) => linear(part(t, 'x'), part(t, 'weight')),
+    reference: (v) => product(part(v, 'x'), part(v, 'weight'), 33),
+  },
+  ...fourBitCases,
+  {
+    op: 'addLinear',
+    title: 'over what an op made',
+    inputs: { base: input([2, 3, 7]), x: input([2, 3, 4]), weight: input([7, 4]) },
+    apply: (t, device) => {
+      const base = add(part(t, 'base'), zeros(device, [2, 3, 7], 'zeros'))
+      return addLinear(base, part(t, 'x'), part(t, 'weight'), -1.5)
+    },
+    reference: (v) => product(part(v, 'x'), part(v, 'weight'), 4).map((y, i) => at(part(v, 'base'), i) - 1.5 * y),
+  },
+  {
+    op: 'add',
+    title: 'two tensors',
+    inputs: { a: input([3, 7]), b: input([3, 7]) },
+    apply: (t) => add(part(t, 'a'), part(t, 'b')),
+    reference: (v) => part(v, 'a').map((a, i) => a + at(part(v, 'b'), i)),
+  },
+  {
+    op: 'gelu',
+    title: 'both tails',
+    inputs: { x: { shape: [3, 9], values: Float32Array.from({ length: 27 }, (_, i) => (i - 13) * 0.31 + 0.03) } },
+    apply: (t) => gelu(part(t, 'x')),
+    reference: (v) => part(v, 'x').map((x) => 0.5 * x * (1 + erf(x / Math.SQRT2))),
+  },
+  {
+    op: 'layerNorm',
+    title: 'rows far from 0',
+    inputs: {
+      x: { shape: [2, 3, 13], values: normals(78).map((x, i) => 2 * x + 5 - (i % 3)) },
+      weight: input([13]),
+      bias: input([13]),
+    },
+    apply: (t) => layerNorm(part(t, 'x'), part(t, 'weight'), part(t, 'bias'), 1e-3),
+    reference: (v) => {
+      const [x, dim] = [part(v, 'x'), 13]
+      return x.map((value, e) => {
+        const row = x.subarray(e - (e % dim), e - (e % dim) + dim)
+        const mean = sumOf(dim, (i) => at(row, i)) / dim
+        const variance = sumOf(dim, (i) => (at(row, i) - mean) ** 2) / dim
+        const normal = (value - mean) / Math.sqrt(variance + 1e-3)
+        return normal * at(part(v, 'weight'), e % dim) + at(part(v, 'bias'), e % dim)
+      })
+    },
+    tolerance: 5e-5,
+  },
+  {
+    op: 'dropout',
+    title: 'p 0.3',
+    inputs: { x: input([5, 13]) },
+    apply: (t) => dropout(part(t, 'x'), 0.3, 77),
+    reference: (v) => part(v, 'x').map((x, i) => (mix32((i ^ 77) >>> 0) >= 0.3 * 2 ** 32 ? x / 0.7 : 0)),
+  },
+  {
+    op: 'embedding',
+    title: 'rows used once, often and never',
+    inputs: { table: input([6, 5]) },
+    apply: (t, device) =>
+      embedding(fromArray(device, Int32Array.of(4, 0, 4, 4, 2, 0), [2, 3], 'ids'), part(t, 'table')),
+    reference: (v) => doubles(30, (e) => at(part(v, 'table'), at([4, 0, 4, 4, 2, 0], Math.floor(e / 5)) * 5 + (e % 5))),
+  },
+  ...attentionCases,
+  crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),
+  crossEntropyCase('a normalizer of its own', 5, (row) => row === 4, 11),
+  crossEntropyCase('more rows than a chunk holds', 270, (row) => row % 50 === 7),
+]

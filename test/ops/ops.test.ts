@@ -1,0 +1,184 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { openCpuDevice } from '../../src/device/cpu.ts'
+import { add } from '../../src/ops/add.ts'
+import { causalAttention } from '../../src/ops/causal-attention.ts'
+import { dropout } from '../../src/ops/dropout.ts'
+import { embedding } from '../../src/ops/embedding.ts'
+import { layerNorm } from '../../src/ops/layer-norm.ts'
+import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
+import { linear } from '../../src/ops/linear.ts'
+import { matmul } from '../../src/ops/matmul.ts'
+import { dequantizeFourBit, quantizeFourBit } from '../../src/ops/quantize.ts'
+import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
+import { testDevices } from '../device/devices.ts'
+import { normals } from '../device/kernel-case.ts'
+
+const cpu = await openCpuDevice()
+const devices = await testDevices()
+afterAll(() => [cpu, ...devices].forEach((device) => device.dispose()))
+
+const make = (...shape: number[]) => zeros(cpu, shape, 'x')
+const refusal = (code: string, message: string): unknown => expect.objectContaining({ code, message })
+
+describe('ops refuse what does not fit', () => {
+  const layout = { heads: 2, kvHeads: 1, dim: 4 }
+  const ids = fromArray(cpu, Int32Array.of(0, 1), [2], 'ids')
+  const trainable = make(1, 2, 16)
+  trainable.requiresGrad = true
+  it.each([
+    ['shape', 'matmul: inner sizes differ, a [3,5] vs b [4,2]', () => matmul(make(3, 5), make(4, 2))],
+    ['shape', 'matmul: inner sizes differ, a [2,3] vs b [4,2] transposed', () => linear(make(2, 3), make(4, 2))],
+    [
+      'shape',
+      'matmul: inner sizes differ, a [3,5] transposed vs b [4,2]',
+      () => matmul(make(3, 5), make(4, 2), { transA: true }),
+    ],
+    ['shape', 'matmul: bias [3] does not fit 4 columns', () => linear(make(2, 3), make(4, 3), make(3))],
+    ['shape', 'matmul: out [2,2] does not fit [2,4]', () => matmul(make(2, 3), make(3, 4), { out: make(2, 2) })],
+    [
+      'unsupported',
+      'matmul: a cannot be transposed against a 4-bit b',
+      () => matmul(make(2, 3), quantizeFourBit(make(2, 64)), { transA: true }),
+    ],
+    ['shape', 'add: shapes differ, a [2,3] vs b [3,2]', () => add(make(2, 3), make(3, 2))],
+    [
+      'shape',
+      'layerNorm: x [2,3] needs weight and bias of 3, got 3 and 2',
+      () => layerNorm(make(2, 3), make(3), make(2), 1e-5),
+    ],
+    ['config', 'dropout: p must be in [0, 1), got 1', () => dropout(make(2), 1, 0)],
+    ['config', 'dropout: p must be in [0, 1), got -0.1', () => dropout(make(2), -0.1, 0)],
+    ['shape', 'embedding: needs i32 ids and a 2-D table, got f32 [2] and [3,4]', () => embedding(make(2), make(3, 4))],
+    ['shape', 'embedding: needs i32 ids and a 2-D table, got i32 [2] and [3]', () => embedding(ids, make(3))],
+    [
+      'shape',
+      'causalAttention: qkv [1,2,12] does not hold 2 + 2·1 heads of 4',
+      () => causalAttention(make(1, 2, 12), make(1, 2, 2), layout),
+    ],
+    ['shape', 'causalAttention: keyBias [2] is not [1,2,2]', () => causalAttention(make(1, 2, 16), make(2), layout)],
+    [
+      'shape',
+      'causalAttention: 6 tokens do not fit a cache of 5; make a larger one',
+      () =>
+        causalAttention(make(1, 2, 16), make(1, 2, 6), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
+    ],
+    [
+      'unsupported',
+      'causalAttention: no gradient goes through a cache',
+      () => causalAttention(trainable, make(1, 2, 2), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
+    ],
+    [
+      'shape',
+      'linearCrossEntropy: 3 labels for x [2,4]',
+      () => linearCrossEntropy(make(2, 4), make(5, 4), Int32Array.of(1, 2, 3)),
+    ],
+    [
+      'config',
+      'linearCrossEntropy: every label is masked; a prompt that fills the whole length leaves nothing to learn',
+      () => linearCrossEntropy(make(2, 4), make(5, 4), Int32Array.of(-100, -100)),
+    ],
+    [
+      'config',
+      'linearCrossEntropy: label 5 is beyond the vocabulary of 5',
+      () => linearCrossEntropy(make(2, 4), make(5, 4), Int32Array.of(1, 5)),
+    ],
+    [
+      'config',
+      'quantizeFourBit: blockSize must be a power of two from 32 to 4096, got 48',
+      () => quantizeFourBit(make(2, 64), { blockSize: 48 }),
+    ],
+    ['shape', 'quantizeFourBit: needs an f32 matrix, got f32 [64]', () => quantizeFourBit(make(64))],
+    ['shape', 'reshape: [2,3] does not fit [4]', () => make(2, 3).reshape([4])],
+    ['shape', 'slice: rows 1 to 3 of [2,3]', () => make(2, 3).slice(1, 3)],
+    ['shape', 'write: 2 values for [3]', () => make(3).write(new Float32Array(2))],
+  ] as const)('%s: %s', (code, message, act) => {
+    expect(() => cpu.memory.scoped((): unknown => act())).toThrow(refusal(code, message))
+  })
+
+  it('shape: read: the tensor holds i32, not f32; use readBytes', async () => {
+    await expect(ids.read()).rejects.toThrow(refusal('shape', 'read: the tensor holds i32, not f32; use readBytes'))
+    expect(new Int32Array((await ids.readBytes()).buffer)).toEqual(Int32Array.of(0, 1))
+  })
+})
+
+describe.each(devices)('on $description', (device) => {
+  it('dropout keeps its share, by its seed, and nothing is dropped at p 0', async () => {
+    await withScope(async () => {
+      const ones = fromArray(device, new Float32Array(10_000).fill(1), [10_000], 'ones')
+      const drawn = async (seed: number) => dropout(ones, 0.25, seed).read()
+      const first = await drawn(1)
+      expect(new Set(first)).toEqual(new Set([0, Math.fround(1 / 0.75)]))
+      expect(first.filter((value) => value === 0).length / 10_000).toBeCloseTo(0.25, 1)
+      expect(await drawn(1)).toEqual(first)
+      expect(await drawn(2)).not.toEqual(first)
+      expect(dropout(ones, 0, 1)).toBe(ones)
+      const onCpu = fromArray(cpu, new Float32Array(10_000).fill(1), [10_000], 'ones')
+      expect(await dropout(onCpu, 0.25, 1).read()).toEqual(first)
+    })
+  })
+
+  it('attention with a cache says what it says without', async () => {
+    await withScope(async () => {
+      const [layout, values] = [{ heads: 4, kvHeads: 2, dim: 4 }, normals(2 * 5 * 32)]
+      const rows = (begin: number, end: number) =>
+        Float32Array.of(...[0, 1].flatMap((b) => [...values.subarray((b * 5 + begin) * 32, (b * 5 + end) * 32)]))
+      const bias = (keys: number) => fromArray(device, new Float32Array(2 * 4 * keys), [2, 4, keys], 'bias')
+      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), bias(5), layout).read()
+      const [k, v] = [zeros(device, [2, 2, 7, 4], 'k'), zeros(device, [2, 2, 7, 4], 'v')]
+      const joined: [number[], number[]] = [[], []]
+      for (const [begin, end] of [
+        [0, 3],
+        [3, 4],
+        [4, 5],
+      ] as const) {
+        const qkv = fromArray(device, rows(begin, end), [2, end - begin, 32], 'qkv')
+        const part = await causalAttention(qkv, bias(end), layout, { k, v, length: begin }).read()
+        joined[0].push(...part.subarray(0, part.length / 2))
+        joined[1].push(...part.subarray(part.length / 2))
+      }
+      const errors = joined.flat().map((value, i) => Math.abs(value - (whole[i] ?? NaN)))
+      expect(Math.max(...errors)).toBeLessThan(1e-5)
+    })
+  })
+
+  it('decodes what it quantised, and a 4-bit product equals that of the decoded matrix', async () => {
+    await withScope(async () => {
+      const [weight, x] = [
+        fromArray(device, normals(96 * 64), [96, 64], 'w'),
+        fromArray(device, normals(3 * 64), [3, 64], 'x'),
+      ]
+      for (const options of [{}, { type: 'fp4', blockSize: 128 }, { doubleQuant: false }] as const) {
+        const stored = quantizeFourBit(weight, options)
+        const decoded = dequantizeFourBit(stored)
+        expect(decoded.shape).toEqual([96, 64])
+        const [given, wanted] = [await linear(x, stored).read(), await linear(x, decoded).read()]
+        expect(Math.max(...given.map((value, i) => Math.abs(value - (wanted[i] ?? NaN))))).toBeLessThan(1e-4)
+      }
+    })
+  })
+
+  it('slices and reshapes are windows of the same buffer', async () => {
+    await withScope(async () => {
+      const x = fromArray(
+        device,
+        Float32Array.from({ length: 256 }, (_, i) => i),
+        [4, 64],
+        'x',
+      )
+      expect(await x.slice(1, 3).read()).toEqual(Float32Array.from({ length: 128 }, (_, i) => 64 + i))
+      x.slice(3, 4).write(new Float32Array(64).fill(-1))
+      expect((await x.reshape([2, 2, 64]).read()).slice(190, 194)).toEqual(Float32Array.of(190, 191, -1, -1))
+      const scalar = empty(device, [], 'scalar')
+      expect([scalar.count, scalar.rows, scalar.columns, scalar.byteLength]).toEqual([1, 1, 1, 4])
+    })
+  })
+
+  async function withScope(work: () => Promise<void>): Promise<void> {
+    const scope = device.memory.open()
+    try {
+      await work()
+    } finally {
+      scope.close()
+    }
+  }
+})

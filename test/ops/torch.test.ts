@@ -1,0 +1,84 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
+import { causalAttention } from '../../src/ops/causal-attention.ts'
+import { embedding } from '../../src/ops/embedding.ts'
+import { gelu } from '../../src/ops/gelu.ts'
+import { layerNorm } from '../../src/ops/layer-norm.ts'
+import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
+import { linear } from '../../src/ops/linear.ts'
+import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
+import { testDevices } from '../device/devices.ts'
+import { openFixture } from '../fixtures/open-fixture.ts'
+import { expectClose, weightedSum } from './gradient-check.ts'
+
+const fixture = await openFixture('ops.safetensors')
+const devices = await testDevices()
+afterAll(() => devices.forEach((device) => device.dispose()))
+
+describe.each(devices)('what torch computes, on $description', (device) => {
+  const load = async (name: string): Promise<Tensor> => {
+    const { shape, dtype } = fixture.info(name)
+    const values = dtype === 'I32' ? ((await fixture.read(name)) as Int32Array) : await fixture.readF32(name)
+    return fromArray(device, values, shape, name)
+  }
+
+  /** Compares output and gradients of one op, whose differentiated inputs go by torch's names. */
+  const compare = async (name: string, inputs: readonly string[], apply: (...inputs: Tensor[]) => Tensor) => {
+    const scope = device.memory.open()
+    const leaves: Tensor[] = []
+    for (const input of inputs) leaves.push(await load(`${name}.${input}`))
+    for (const leaf of leaves) leaf.requiresGrad = true
+    const dOut = await fixture.readF32(`${name}.d_out`)
+    let out: Promise<Float32Array> | undefined
+    const { grads } = valueAndGrad({ trainable: () => leaves }, () => {
+      const y = apply(...leaves)
+      expect(y.shape).toEqual(fixture.info(`${name}.out`).shape)
+      out = y.read()
+      return weightedSum(y, dOut)
+    })(null)
+    expectClose((await out) ?? [], await fixture.readF32(`${name}.out`), 1e-5, name)
+    for (const [i, input] of inputs.entries()) {
+      const gradient = (await grads.get(leaves[i] as Tensor)?.read()) ?? []
+      expectClose(gradient, await fixture.readF32(`${name}.d_${input}`), 2e-5, `${name}: d_${input}`)
+    }
+    scope.close()
+  }
+
+  it('gelu', () => compare('gelu', ['x'], gelu))
+  it('layerNorm', () =>
+    compare('layer_norm', ['x', 'weight', 'bias'], (x, weight, bias) => layerNorm(x, weight, bias, 1e-5)))
+  it('linear', () => compare('linear', ['x', 'weight', 'bias'], (x, weight, bias) => linear(x, weight, bias)))
+
+  it('embedding', async () => {
+    const ids = await load('embedding.ids')
+    await compare('embedding', ['table'], (table) => embedding(ids, table))
+    ids.dispose()
+  })
+
+  it.each([
+    ['attention', 4],
+    ['grouped', 2],
+  ])('causalAttention: %s, %i key heads', async (name, kvHeads) => {
+    const bias = await load(`${name}.bias`)
+    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, bias, { heads: 4, kvHeads, dim: 8 }))
+    bias.dispose()
+  })
+
+  it('linearCrossEntropy', async () => {
+    const [x, weight] = [await load('cross_entropy.x'), await load('cross_entropy.weight')]
+    const labels = (await fixture.read('cross_entropy.labels')) as Int32Array
+    for (const leaf of [x, weight]) leaf.requiresGrad = true
+    const { loss, grads } = valueAndGrad({ trainable: () => [x, weight] }, () => linearCrossEntropy(x, weight, labels))(
+      null,
+    )
+    expectClose(await loss.read(), await fixture.readF32('cross_entropy.loss'), 1e-6, 'loss')
+    expectClose((await grads.get(x)?.read()) ?? [], await fixture.readF32('cross_entropy.d_x'), 1e-5, 'd_x')
+    expectClose(
+      (await grads.get(weight)?.read()) ?? [],
+      await fixture.readF32('cross_entropy.d_weight'),
+      1e-5,
+      'd_weight',
+    )
+    for (const value of [x, weight, loss, ...grads.values()]) value.dispose()
+  })
+})

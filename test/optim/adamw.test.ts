@@ -1,0 +1,103 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { AdamW } from '../../src/optim/adamw.ts'
+import { clipFactor } from '../../src/optim/clipping.ts'
+import { fromArray, zeros } from '../../src/tensor/tensor.ts'
+import { testDevices } from '../device/devices.ts'
+import { openFixture } from '../fixtures/open-fixture.ts'
+
+const fixture = await openFixture('ops.safetensors')
+const devices = await testDevices()
+afterAll(() => devices.forEach((device) => device.dispose()))
+
+describe.each(devices)('on $description', (device) => {
+  const { memory } = device
+  const load = async (name: string) => fromArray(device, await fixture.readF32(name), fixture.info(name).shape, name)
+  const vector = (...values: number[]) => fromArray(device, Float32Array.from(values), [values.length], 'vector')
+
+  it('AdamW takes five steps as torch does, with decay, clipping and a falling rate', async () => {
+    const before = memory.liveBytes
+    const scope = memory.open()
+    const names = ['p0', 'p1'] as const
+    const [p0, p1] = [await load('adamw.start.p0'), await load('adamw.start.p1')]
+    const optimizer = new AdamW([p0, p1], { betas: [0.8, 0.95], eps: 1e-6, weightDecay: 0.1, noDecay: new Set([p1]) })
+    const norms = await fixture.readF32('adamw.norms')
+    for (let step = 0; step < 5; step++) {
+      const [g0, g1] = [await load(`adamw.grad.${step}.p0`), await load(`adamw.grad.${step}.p1`)]
+      const clip = optimizer.step(
+        new Map([
+          [p0, g0],
+          [p1, g1],
+        ]),
+        0.05 / (step + 1),
+        2,
+      )
+      const [factor, norm] = await clip.read()
+      const wanted = norms[step] ?? NaN
+      expect(norm).toBeCloseTo(wanted, 5)
+      expect(factor).toBeCloseTo(Math.min(1, 2 / (wanted + 1e-6)), 5)
+      for (const [i, parameter] of [p0, p1].entries()) {
+        const [given, expected] = [await parameter.read(), await fixture.readF32(`adamw.after.${step}.${names[i]}`)]
+        expect(Math.max(...given.map((value, at) => Math.abs(value - (expected[at] ?? NaN))))).toBeLessThan(1e-6)
+      }
+    }
+    expect(norms.some((norm) => norm > 2) && norms.some((norm) => norm < 2)).toBe(true)
+    expect(optimizer.steps).toBe(5)
+    scope.close()
+    expect(memory.liveBytes - before).toBe(2 * 4 * (35 + 7))
+    optimizer.dispose()
+    expect(memory.liveBytes).toBe(before)
+  })
+
+  it('AdamW changes nothing where a gradient is not finite', async () => {
+    for (const bad of [NaN, Infinity, -Infinity, 3e38]) {
+      const scope = memory.open()
+      const parameter = vector(1, -2, 3)
+      const optimizer = new AdamW([parameter], { weightDecay: 0.1 })
+      const clip = optimizer.step(new Map([[parameter, vector(1, bad, bad)]]), 0.1, 1)
+      expect((await clip.read())[0]).toBe(0)
+      expect([...(await parameter.read())]).toEqual([1, -2, 3])
+      for (const { m, v } of optimizer.moments.values())
+        expect([...(await m.read()), ...(await v.read())]).toEqual([0, 0, 0, 0, 0, 0])
+      optimizer.dispose()
+      scope.close()
+    }
+  })
+
+  it('AdamW refuses a parameter without a gradient, and changes nothing', async () => {
+    const [a, b] = [vector(1, 2), zeros(device, [2, 3], 'b')]
+    const optimizer = new AdamW([a, b])
+    expect(() => optimizer.step(new Map([[a, vector(1, 1)]]), 0.1)).toThrow(
+      expect.objectContaining({
+        code: 'config',
+        message: 'AdamW: the parameter of shape [2,3] has no gradient; freeze it or use it in the loss',
+      }),
+    )
+    expect(optimizer.steps).toBe(0)
+    expect(await a.read()).toEqual(Float32Array.of(1, 2))
+    optimizer.dispose()
+  })
+
+  it.each([
+    [[1, 0.9], 'AdamW: betas must be in [0, 1), got [1, 0.9]'],
+    [[0.9, -0.1], 'AdamW: betas must be in [0, 1), got [0.9, -0.1]'],
+  ] as const)('AdamW refuses betas %j', (betas, message) => {
+    const before = memory.liveBytes
+    expect(() => new AdamW([], { betas })).toThrow(expect.objectContaining({ code: 'config', message }))
+    expect(memory.liveBytes).toBe(before)
+  })
+
+  it('clipFactor is 1 below the norm and for maxNorm 0, else brings the norm down to it', async () => {
+    const grads = [vector(3, 0), vector(0, 4, 0)]
+    const clip = async (maxNorm: number) => [...(await clipFactor(grads, maxNorm).read())]
+    expect(await clip(0)).toEqual([1, 5])
+    expect(await clip(10)).toEqual([1, 5])
+    expect(await clip(1)).toEqual([expect.closeTo(0.2, 6), 5])
+    expect(await clip(5)).toEqual([expect.closeTo(1, 6), 5])
+    expect([...(await clipFactor([vector(0, 0)], 1).read())]).toEqual([1, 0])
+    expect((await clipFactor([vector(1, NaN)], 1).read())[1]).toBeNaN()
+    const before = memory.liveBuffers
+    memory.scoped((scope) => scope.keep(clipFactor(grads, 1)))
+    expect(memory.liveBuffers - before).toBe(1)
+    expect(() => clipFactor([], 1)).toThrow('clipFactor: no gradients')
+  })
+})

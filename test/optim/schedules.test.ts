@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { schedule, type ScheduleName } from '../../src/optim/schedules.ts'
+import { openFixture } from '../fixtures/open-fixture.ts'
+
+const fixture = await openFixture('ops.safetensors')
+const cases = fixture.names.filter((name) => name.startsWith('schedule.'))
+
+describe('schedule', () => {
+  it.each(cases)('%s is transformers’', async (key) => {
+    const [, name, steps, warmup] = key.split('.')
+    const factorAt = schedule(name as ScheduleName, Number(steps), Number(warmup))
+    const expected = (await fixture.read(key)) as Float64Array
+    expect(expected).toHaveLength(Number(steps) + 1)
+    expected.forEach((factor, step) => expect(factorAt(step)).toBeCloseTo(factor, 12))
+  })
+
+  it('covers every name with and without a warm-up', () => {
+    expect(cases).toHaveLength(9)
+  })
+
+  it('takes a warm-up below 1 as a share of the steps, rounded up', () => {
+    const [share, steps] = [schedule('linear', 25, 0.1), schedule('linear', 25, 3)]
+    for (let step = 0; step <= 25; step++) expect(share(step)).toBe(steps(step))
+  })
+
+  it('goes no lower than 0 after the last step, and holds with one step or nothing but warm-up', () => {
+    expect(schedule('linear', 10)(15)).toBe(0)
+    expect(schedule('cosine', 10)(15)).toBeCloseTo(0, 15)
+    expect(schedule('linear', 1)(0)).toBe(1)
+    expect(schedule('cosine', 2, 4)(1)).toBe(0.25)
+  })
+
+  it('refuses a name it does not know', () => {
+    expect(() => schedule('polynomial' as ScheduleName, 10)).toThrow(
+      expect.objectContaining({
+        code: 'config',
+        message: 'schedule: unknown name "polynomial"; there are cosine, linear, constant',
+      }),
+    )
+    expect(() => schedule('constructor' as ScheduleName, 10)).toThrow(
+      'schedule: unknown name "constructor"; there are cosine, linear, constant',
+    )
+  })
+})

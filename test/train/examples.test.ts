@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import { collate, labelCount, promptCompletionExample, type ExampleTokenizer } from '../../src/train/examples.ts'
+
+const EOS = 2
+/** A token for each letter, its code; the end of a text is no letter. */
+const tokenizer: ExampleTokenizer = {
+  encode: (text) => Array.from(text, (letter) => letter.codePointAt(0) ?? 0),
+  decode: (ids) => String.fromCodePoint(...ids),
+  eosTokenId: EOS,
+}
+const codes = (text: string) => tokenizer.encode(text)
+const example = (prompt: string, completion: string, maxLength?: number) =>
+  promptCompletionExample(tokenizer, { prompt, completion }, maxLength)
+
+describe('promptCompletionExample', () => {
+  it('masks the prompt and ends the completion', () => {
+    expect(example('ab', 'cd')).toEqual({
+      inputIds: Int32Array.of(...codes('abcd'), EOS),
+      labels: Int32Array.of(-100, -100, ...codes('cd'), EOS),
+      bytes: 2,
+    })
+  })
+
+  it('cuts off what is beyond the length, the end included', () => {
+    expect(example('ab', 'cdef', 4)).toEqual({
+      inputIds: Int32Array.of(...codes('abcd')),
+      labels: Int32Array.of(-100, -100, ...codes('cd')),
+      bytes: 2,
+    })
+    expect(example('ab', 'x'.repeat(2000))?.inputIds).toHaveLength(1024)
+    expect(example('ab', 'cdef', 7)?.inputIds.at(-1)).toBe(EOS)
+    expect(example('ab', 'cdef', 6)?.inputIds.at(-1)).not.toBe(EOS)
+  })
+
+  it('is null where no label is left', () => {
+    expect(example('abc', 'd', 3)).toBeNull()
+    expect(example('abcd', 'e', 3)).toBeNull()
+    expect(example('', '')).toBeNull()
+    expect(example('abc', 'd', 4)).not.toBeNull()
+  })
+
+  it('counts the bytes of what is predicted: UTF-8, without the end, and without a first token nothing precedes', () => {
+    expect(example('a', 'Dé€😀')?.bytes).toBe(1 + 2 + 3 + 4)
+    expect(example('a', '')).toMatchObject({ labels: Int32Array.of(-100, EOS), bytes: 0 })
+    const bare = example('', 'abc')
+    expect(bare).toMatchObject({ labels: Int32Array.of(...codes('abc'), EOS), bytes: 2 })
+    expect(bare && labelCount(bare)).toBe(3)
+  })
+
+  it('refuses a tokenizer without an end', () => {
+    expect(() => promptCompletionExample({ ...tokenizer, eosTokenId: null }, { prompt: 'a', completion: 'b' })).toThrow(
+      expect.objectContaining({
+        code: 'config',
+        message: 'promptCompletionExample: the tokenizer has no EOS token; name one in tokenizer_config.json',
+      }),
+    )
+  })
+})
+
+describe('labelCount', () => {
+  it('leaves out masked tokens and the first', () => {
+    const inputIds = Int32Array.of(5, 6, 7, 8)
+    expect(labelCount({ inputIds, labels: Int32Array.of(5, -100, 7, 8) })).toBe(2)
+    expect(labelCount({ inputIds, labels: Int32Array.of(5, -100, -100, -100) })).toBe(0)
+    expect(labelCount({ inputIds, labels: Int32Array.of(-100, 0, -1, 0) })).toBe(2)
+  })
+})
+
+describe('collate', () => {
+  it('pads on the right with ids that have no label', () => {
+    const [long, short] = [example('ab', 'c'), example('a', '')]
+    if (!long || !short) throw new Error('both have labels')
+    expect(collate([short, long])).toEqual({
+      batch: { inputIds: Int32Array.of(97, EOS, 0, 0, 97, 98, 99, EOS), shape: [2, 4] },
+      labels: Int32Array.of(-100, EOS, -100, -100, -100, -100, 99, EOS),
+    })
+  })
+})

@@ -1,0 +1,39 @@
+import type { Device } from '../../src/device/device.ts'
+import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import { attachLora } from '../../src/peft/attach.ts'
+import type { Example } from '../../src/train/examples.ts'
+import { TrainingRun } from '../../src/train/training-run.ts'
+import type { TrainingOptions } from '../../src/train/training-options.ts'
+import { Random } from '../../src/core/random.ts'
+import { tinyFalcon } from '../peft/tiny-falcon.ts'
+
+/** Random tokens of different lengths, the first two of each a prompt. */
+export function randomExamples(count: number): Example[] {
+  const random = new Random(3)
+  return Array.from({ length: count }, (_, i) => {
+    const inputIds = Int32Array.from({ length: 4 + ((i * 5) % 7) }, () => 3 + random.below(61))
+    return { inputIds, labels: inputIds.map((id, at) => (at < 2 ? -100 : id)) }
+  })
+}
+
+/** The tiny Falcon-RW with LoRA and dropout, and a run over it. */
+export async function tinyRun(
+  device: Device,
+  examples: readonly Example[],
+  options: TrainingOptions,
+): Promise<{ readonly model: FalconForCausalLM; readonly run: TrainingRun; readonly dispose: () => void }> {
+  const model = await tinyFalcon(device)
+  const adapter = attachLora(model, { r: 4, loraAlpha: 8, loraDropout: 0.2 }, { device, seed: 5 })
+  const run = new TrainingRun(model, examples, options)
+  const dispose = (): void => {
+    run.dispose()
+    adapter.detach()
+    model.dispose()
+  }
+  return { model, run, dispose }
+}
+
+/** Every trained number of a model. */
+export async function trainedNumbers(model: FalconForCausalLM): Promise<Float32Array[]> {
+  return Promise.all(model.trainable().map((tensor) => tensor.read()))
+}

@@ -1,0 +1,238 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { openCpuDevice } from '../../src/device/cpu.ts'
+import type { TrainingOptions } from '../../src/train/training-options.ts'
+import { TrainingRun, type StepReport } from '../../src/train/training-run.ts'
+import { testDevices } from '../device/devices.ts'
+import { maxDifference, maxMagnitude, tinyFalcon } from '../peft/tiny-falcon.ts'
+import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
+
+const devices = await testDevices()
+afterAll(() => devices.forEach((device) => device.dispose()))
+const examples = randomExamples(8)
+
+async function all(run: TrainingRun): Promise<StepReport[]> {
+  const reports: StepReport[] = []
+  for await (const report of run) reports.push(report)
+  return reports
+}
+
+describe.each(devices)('TrainingRun on $description', (device) => {
+  const { memory } = device
+
+  it('accumulates the gradients of a large batch', async () => {
+    const gradients: Float32Array[][] = []
+    const reports: StepReport[] = []
+    const shapes = [
+      [8, 1],
+      [2, 4],
+      [3, 3],
+    ] as const
+    for (const [batchSize, gradientAccumulationSteps] of shapes) {
+      const model = await tinyFalcon(device)
+      model.requireGrad(true)
+      const run = new TrainingRun(model, examples, {
+        batchSize,
+        gradientAccumulationSteps,
+        maxSteps: 1,
+        maxGradNorm: 0,
+      })
+      reports.push(...(await all(run)))
+      // After one step the first moment is a tenth of the gradient.
+      gradients.push(await Promise.all([...run.optimizer.moments.values()].map(({ m }) => m.read())))
+      run.dispose()
+      model.dispose()
+    }
+    const [whole = [], ...accumulated] = gradients
+    expect(whole).toHaveLength(27)
+    for (const parts of accumulated) {
+      whole.forEach((gradient, i) => {
+        expect(maxDifference(parts[i] ?? [], gradient)).toBeLessThan(1e-5 * Math.max(1, maxMagnitude(gradient)))
+      })
+    }
+    const [first] = reports
+    for (const report of reports) {
+      expect(report.loss).toBeCloseTo(first?.loss ?? NaN, 5)
+      expect(report.gradNorm).toBeCloseTo(first?.gradNorm ?? NaN, 4)
+      expect(report).toMatchObject({ tokens: first?.tokens, labelTokens: first?.labelTokens })
+    }
+  })
+
+  it('learns two examples by heart, leaves no byte behind a step, and reports', async () => {
+    const before = memory.liveBytes
+    const few = examples.slice(0, 2)
+    const { run, model, dispose } = await tinyRun(device, few, {
+      batchSize: 2,
+      maxSteps: 20,
+      learningRate: 0.02,
+      schedule: 'cosine',
+      warmup: 0.1,
+    })
+    const frozen = [...model.namedWeights()].find(([name]) => name.endsWith('word_embeddings.weight'))?.[1]
+    const table = frozen && 'dtype' in frozen ? frozen : undefined
+    const values = await table?.read()
+    const [live, reports]: [Set<number>, StepReport[]] = [new Set(), []]
+    for await (const report of run) {
+      live.add(memory.liveBytes)
+      reports.push(report)
+      expect(model.training).toBe(true)
+    }
+    expect(live.size).toBe(1)
+    expect(model.training).toBe(false)
+    expect(await table?.read()).toEqual(values)
+    const losses = reports.map(({ loss }) => loss)
+    expect(Math.min(...losses.slice(-3))).toBeLessThan(0.6 * (losses[0] ?? NaN))
+    expect(reports.map(({ step }) => step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+    const tokens = few.reduce((sum, { inputIds }) => sum + inputIds.length, 0)
+    expect(reports[4]).toMatchObject({ steps: 20, epoch: 4, tokens, labelTokens: tokens - 4 })
+    expect(reports.slice(0, 3).map(({ learningRate }) => learningRate)).toEqual([0, 0.01, 0.02])
+    const last = reports.at(-1)
+    expect(last?.secondsLeft).toBe(0)
+    expect(last?.tokensPerSecond).toBeGreaterThan(0)
+    dispose()
+    expect(memory.liveBytes).toBe(before)
+  })
+
+  it('gives the same bits for the same seed, and others for another', async () => {
+    const outcome = async (seed: number) => {
+      const options = { batchSize: 2, gradientAccumulationSteps: 2, maxSteps: 3, learningRate: 0.01, seed }
+      const { run, model, dispose } = await tinyRun(device, examples, options)
+      const reports = await all(run)
+      const numbers = await trainedNumbers(model)
+      dispose()
+      return { numbers, losses: reports.map(({ loss, gradNorm }) => [loss, gradNorm]) }
+    }
+    const first = await outcome(1)
+    expect(await outcome(1)).toEqual(first)
+    expect(await outcome(2)).not.toEqual(first)
+  })
+
+  it('stops at a loss that is no number and at gradients that are all zero, and leaves no byte', async () => {
+    const stopped = async (fill: number): Promise<unknown> => {
+      const { run, model, dispose } = await tinyRun(device, examples, { batchSize: 2 })
+      for (const [name, weight] of model.namedWeights()) {
+        if (name.includes('ln_f') && 'dtype' in weight) weight.write(new Float32Array(32).fill(fill))
+      }
+      const before = memory.liveBytes
+      const error = await all(run).catch((cause: unknown) => cause)
+      expect(memory.liveBytes).toBe(before)
+      expect(model.training).toBe(false)
+      dispose()
+      return error
+    }
+    expect(await stopped(NaN)).toMatchObject({
+      code: 'numeric',
+      message: 'TrainingRun: the loss is NaN at step 1; lower the learning rate or look for bad rows',
+    })
+    expect(await stopped(0)).toMatchObject({
+      code: 'numeric',
+      message: 'TrainingRun: every gradient is zero at step 1; nothing would be learned',
+    })
+  })
+})
+
+describe('TrainingRun', async () => {
+  const device = await openCpuDevice()
+  afterAll(() => device.dispose())
+  const model = (await tinyFalcon(device)).requireGrad(true)
+
+  it('counts its steps by epochs, batches and accumulation, unless told', () => {
+    const steps = (options: TrainingOptions, count = 7) => {
+      const run = new TrainingRun(model, randomExamples(count), options)
+      run.dispose()
+      return [run.stepsPerEpoch, run.steps]
+    }
+    expect(steps({})).toEqual([1, 3])
+    expect(steps({ batchSize: 2 })).toEqual([4, 12])
+    expect(steps({ batchSize: 2, gradientAccumulationSteps: 3 })).toEqual([2, 6])
+    expect(steps({ batchSize: 2, epochs: 0.5 })).toEqual([4, 2])
+    expect(steps({ batchSize: 2, epochs: 9, maxSteps: 5 })).toEqual([4, 5])
+  })
+
+  it('fills in the defaults of TRL', () => {
+    const run = new TrainingRun(model, examples)
+    expect(run.options).toEqual({
+      maxSteps: null,
+      epochs: 3,
+      batchSize: 8,
+      gradientAccumulationSteps: 1,
+      learningRate: 2e-5,
+      schedule: 'linear',
+      warmup: 0,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weightDecay: 0,
+      maxGradNorm: 1,
+      seed: 42,
+      groupByLength: false,
+    })
+    run.dispose()
+  })
+
+  it('can be left at a step and gone on with', async () => {
+    const { run, model: adapted, dispose } = await tinyRun(device, examples, { batchSize: 4, maxSteps: 5 })
+    for await (const { step } of run) if (step === 2) break
+    expect([run.step, adapted.training]).toEqual([2, false])
+    expect((await all(run)).map(({ step, epoch }) => [step, epoch])).toEqual([
+      [3, 1],
+      [4, 1],
+      [5, 2],
+    ])
+    expect(await all(run)).toEqual([])
+    dispose()
+  })
+
+  it('decays matrices only', async () => {
+    const moved = async (weightDecay: number) => {
+      const full = (await tinyFalcon(device)).requireGrad(true)
+      const run = new TrainingRun(full, examples, { maxSteps: 1, learningRate: 0.01, weightDecay })
+      await all(run)
+      const numbers = await trainedNumbers(full)
+      run.dispose()
+      full.dispose()
+      return numbers
+    }
+    const [without, decayed] = [await moved(0), await moved(0.5)]
+    model.trainable().forEach(({ shape }, i) => {
+      if (shape.length < 2) expect(decayed[i]).toEqual(without[i])
+      else expect(decayed[i]).not.toEqual(without[i])
+    })
+  })
+
+  it.each([
+    [{ batchSize: 0 }, 'TrainingRun: batchSize must be a whole number above 0, got 0'],
+    [{ batchSize: 1.5 }, 'TrainingRun: batchSize must be a whole number above 0, got 1.5'],
+    [
+      { gradientAccumulationSteps: -1 },
+      'TrainingRun: gradientAccumulationSteps must be a whole number above 0, got -1',
+    ],
+    [{ maxSteps: 0 }, 'TrainingRun: maxSteps must be a whole number above 0, got 0'],
+    [{ epochs: 0 }, 'TrainingRun: epochs must be above 0, got 0'],
+    [{ learningRate: NaN }, 'TrainingRun: learningRate must be above 0, got NaN'],
+    [{ eps: 0 }, 'TrainingRun: eps must be above 0, got 0'],
+    [{ warmup: -1 }, 'TrainingRun: warmup must not be negative, got -1'],
+    [{ weightDecay: -0.1 }, 'TrainingRun: weightDecay must not be negative, got -0.1'],
+    [{ maxGradNorm: -1 }, 'TrainingRun: maxGradNorm must not be negative, got -1'],
+    [{ betas: [1, 0.9] }, 'AdamW: betas must be in [0, 1), got [1, 0.9]'],
+    [{ schedule: 'step' }, 'schedule: unknown name "step"; there are cosine, linear, constant'],
+  ])('refuses %j', (options, message) => {
+    const before = device.memory.liveBytes
+    expect(() => new TrainingRun(model, examples, options as TrainingOptions)).toThrow(
+      expect.objectContaining({ code: 'config', message }),
+    )
+    expect(device.memory.liveBytes).toBe(before)
+  })
+
+  it('refuses nothing to train on and nothing to train', () => {
+    const refusal = (message: string): unknown => expect.objectContaining({ code: 'config', message })
+    expect(() => new TrainingRun(model, [])).toThrow(refusal('TrainingRun: there is no example to train on'))
+    const masked = { inputIds: Int32Array.of(1, 2, 3), labels: Int32Array.of(1, -100, -100) }
+    expect(() => new TrainingRun(model, [...examples, masked])).toThrow(
+      refusal('TrainingRun: example 8 has no label to learn from; drop examples whose prompt fills the whole length'),
+    )
+    model.requireGrad(false)
+    expect(() => new TrainingRun(model, examples)).toThrow(
+      refusal('TrainingRun: the model has no trainable parameter; attach an adapter first'),
+    )
+    model.requireGrad(true)
+  })
+})
