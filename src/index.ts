@@ -26,6 +26,7 @@ export type { KeyValueCache } from './ops/causal-attention.ts'
 export { Module, type Weight, type Weights } from './nn/module.ts'
 export { quantize, type QuantizeOptions } from './nn/quantize.ts'
 export type { CausalLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
+export { collate, type Example, labelCount } from './models/example.ts'
 export { FalconForCausalLM, falconWeights } from './models/falcon.ts'
 export {
   type FalconConfig,
@@ -59,18 +60,11 @@ export type { LoraLinear } from './peft/lora-linear.ts'
 export { adapterFiles, loadAdapter, type AdapterFilesOptions, type LoadAdapterOptions } from './peft/adapter-files.ts'
 export { countParameters, type ParameterCounts } from './peft/parameter-counts.ts'
 
-export {
-  collate,
-  labelCount,
-  promptCompletionExample,
-  type Example,
-  type ExampleTokenizer,
-  type PromptCompletion,
-} from './train/examples.ts'
+export { promptCompletionExample, type ExampleTokenizer, type PromptCompletion } from './train/examples.ts'
 export { TrainingRun, type StepReport } from './train/training-run.ts'
 export type { ResolvedOptions, TrainingOptions } from './train/training-options.ts'
 export { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './train/checkpoint.ts'
 
 export { generateTokens, type GenerationOptions } from './generate/generate.ts'
 export { completeText, generateText } from './generate/generate-text.ts'
-export { evaluateLoss, type EvaluateLossOptions, type EvaluationExample, type LossReport } from './evaluate/loss.ts'
+export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evaluate/loss.ts'

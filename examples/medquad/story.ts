@@ -13,9 +13,9 @@ export class Story {
     texts.forEach((text, i) => console.log(`${(i === 0 ? name : '').padEnd(11)}${text}`))
   }
 
-  split({ train, validation, test }: LoadedMedquad): void {
+  split({ pairs, train, validation, test }: LoadedMedquad): void {
     const parts = `${count(train.length)} train, ${count(validation.length)} validation, ${count(test.length)} test`
-    this.say('split', `by disease: ${parts}`)
+    this.say('split', `${count(pairs.length)} answered pairs, cleaned, by disease: ${parts}`)
   }
 
   model(path: string, { config }: FalconForCausalLM, { parameters, ...storage }: StorageReport): void {

@@ -1,15 +1,7 @@
 import { check } from '../core/errors.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
+import { collate, type Example, labelCount } from '../models/example.ts'
 import { inference } from '../models/inference.ts'
-
-/** A text to be predicted. */
-export interface EvaluationExample {
-  readonly inputIds: Int32Array
-  /** One an id: the id itself where it counts, negative where it does not. */
-  readonly labels: Int32Array
-  /** UTF-8 bytes of the text that the counted tokens spell, for bits per byte. */
-  readonly bytes?: number
-}
 
 /** How a loss is measured. */
 export interface EvaluateLossOptions {
@@ -40,7 +32,7 @@ export interface LossReport {
  */
 export async function evaluateLoss(
   model: CausalLm,
-  examples: readonly EvaluationExample[],
+  examples: readonly Example[],
   options: EvaluateLossOptions = {},
 ): Promise<LossReport> {
   const { batchSize = 8, onProgress } = options
@@ -56,7 +48,7 @@ export async function evaluateLoss(
       () => `evaluateLoss: example ${i} has ${inputIds.length} ids and ${labels.length} labels`,
     )
   }
-  const counted = examples.filter((example) => countLabels(example) > 0)
+  const counted = examples.filter((example) => labelCount(example) > 0)
   check(counted.length > 0, 'config', () => `evaluateLoss: none of ${examples.length} examples has a label to predict`)
   const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
   let nats = 0
@@ -65,26 +57,15 @@ export async function evaluateLoss(
     nats += await lossSum(model, batch)
     onProgress?.(begin + batch.length, sorted.length)
   }
-  const tokens = counted.reduce((sum, example) => sum + countLabels(example), 0)
+  const tokens = counted.reduce((sum, example) => sum + labelCount(example), 0)
   const bytes = counted.reduce((sum, example) => sum + (example.bytes ?? NaN), 0)
   const loss = nats / tokens
   return { loss, perplexity: Math.exp(loss), bitsPerByte: bytes > 0 ? nats / (bytes * Math.LN2) : null, tokens }
 }
 
-function countLabels({ labels }: EvaluationExample): number {
-  return labels.subarray(1).reduce((count, label) => count + (label >= 0 ? 1 : 0), 0)
-}
-
 /** Σ cross-entropy of a batch, in nats. */
-async function lossSum(model: CausalLm, examples: readonly EvaluationExample[]): Promise<number> {
-  const width = Math.max(...examples.map(({ inputIds }) => inputIds.length))
-  const inputIds = new Int32Array(examples.length * width)
-  const labels = new Int32Array(examples.length * width).fill(-100)
-  for (const [row, example] of examples.entries()) {
-    inputIds.set(example.inputIds, row * width)
-    labels.set(example.labels, row * width)
-  }
-  const batch = { inputIds, shape: [examples.length, width] as const }
+async function lossSum(model: CausalLm, examples: readonly Example[]): Promise<number> {
+  const { batch, labels } = collate(examples)
   const loss = model.device.memory.rooted(() => inference(model, () => model.loss(batch, labels, 1)))
   try {
     const sum = await loss.item()

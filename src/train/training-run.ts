@@ -1,11 +1,11 @@
 import { valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
+import { collate, type Example, labelCount } from '../models/example.ts'
 import { seedDropout } from '../nn/dropout.ts'
 import { AdamW } from '../optim/adamw.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { collate, labelCount, type Example } from './examples.ts'
 import { epochBatches } from './order.ts'
 import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
 

@@ -1,16 +1,14 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { evaluateLoss, type EvaluationExample } from '../../src/evaluate/loss.ts'
+import { evaluateLoss } from '../../src/evaluate/loss.ts'
+import type { Example } from '../../src/models/example.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 
 /** Σ cross-entropy and number of the counted tokens, from all logits, in double. */
-async function byHand(
-  model: CausalLm,
-  { inputIds, labels }: EvaluationExample,
-): Promise<[nats: number, tokens: number]> {
+async function byHand(model: CausalLm, { inputIds, labels }: Example): Promise<[nats: number, tokens: number]> {
   const logits = model.forward({ inputIds, shape: [1, inputIds.length] })
   const values = await logits.read()
   logits.dispose()
@@ -30,7 +28,7 @@ afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('evaluateLoss on $description', (device) => {
   let model: CausalLm
-  let golden: EvaluationExample[]
+  let golden: Example[]
   let goldenLoss: number
 
   beforeAll(async () => {

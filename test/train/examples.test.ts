@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { collate, labelCount, promptCompletionExample, type ExampleTokenizer } from '../../src/train/examples.ts'
+import { collate, labelCount } from '../../src/models/example.ts'
+import { promptCompletionExample, type ExampleTokenizer } from '../../src/train/examples.ts'
 
 const EOS = 2
 /** A token for each letter, its code; the end of a text is no letter. */

@@ -1,7 +1,7 @@
 import type { Device } from '../../src/device/device.ts'
 import type { FalconForCausalLM } from '../../src/models/falcon.ts'
 import { attachLora } from '../../src/peft/attach.ts'
-import type { Example } from '../../src/train/examples.ts'
+import type { Example } from '../../src/models/example.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import { Random } from '../../src/core/random.ts'
