@@ -5,6 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import {
+  countParameters,
   diskFolder,
   FalconForCausalLM,
   falconRwConfig,
@@ -18,11 +19,14 @@ import {
   tokenizerFromJson,
   TrainingRun,
   writeFolder,
-  type Example,
 } from 'peft-medaware'
 import { loadMedquad } from './data/load-medquad.ts'
 import { cacheDirectory } from './data/cache-directory.ts'
-import { count, describeStep, duration, ProgressLine } from './progress.ts'
+import { baseCard } from './base-card.ts'
+import { answerWindows, measure } from './held-out.ts'
+import { deviceName } from './options.ts'
+import { count, describeStep, duration } from './progress.ts'
+import { reportErrorsPlainly, Story } from './story.ts'
 import { tokenizerConfig, trainMedquadTokenizer } from './train-tokenizer.ts'
 
 const help = `Trains the recipe's small Falcon-RW from nothing on MedQuAD's answers.
@@ -31,11 +35,11 @@ const help = `Trains the recipe's small Falcon-RW from nothing on MedQuAD's answ
 
   --data DIR|ARCHIVE  MedQuAD; default: downloaded once
   --out DIR           where the model goes              (out/medquad-base)
-  --tokens N          tokens to read in all             (6000000)
-  --hidden N --layers N --heads N --vocab N             (160, 5, 5, 2048)
+  --tokens N          tokens to read in all             (6500000)
+  --hidden N --layers N --heads N --vocab N             (128, 5, 4, 2048)
   --length N          tokens of a training window       (256)
-  --batch N           windows of an optimiser step      (8)
-  --lr X              peak learning rate                (4e-3)
+  --batch N           windows of an optimiser step      (4)
+  --lr X              peak learning rate                (3e-3)
   --seed N            (0)
   --device cpu|webgpu|auto                              (auto)
 
@@ -45,14 +49,14 @@ const { values: flags } = parseArgs({
   options: {
     data: { type: 'string' },
     out: { type: 'string', default: 'out/medquad-base' },
-    tokens: { type: 'string', default: '6000000' },
-    hidden: { type: 'string', default: '160' },
+    tokens: { type: 'string', default: '6500000' },
+    hidden: { type: 'string', default: '128' },
     layers: { type: 'string', default: '5' },
-    heads: { type: 'string', default: '5' },
+    heads: { type: 'string', default: '4' },
     vocab: { type: 'string', default: '2048' },
     length: { type: 'string', default: '256' },
-    batch: { type: 'string', default: '8' },
-    lr: { type: 'string', default: '4e-3' },
+    batch: { type: 'string', default: '4' },
+    lr: { type: 'string', default: '3e-3' },
     seed: { type: 'string', default: '0' },
     device: { type: 'string', default: 'auto' },
     help: { type: 'boolean', default: false },
@@ -63,30 +67,24 @@ if (flags.help) {
   process.exit(0)
 }
 
+reportErrorsPlainly()
 const seed = Number(flags.seed)
 const length = Number(flags.length)
 const batchSize = Number(flags.batch)
-const line = new ProgressLine()
-const { device, reason } = await openDevice({ device: flags.device as 'auto' | 'cpu' | 'webgpu' })
-console.log(`device     ${device.description} (${reason})`)
+const story = new Story()
+const { device, reason } = await openDevice({ device: deviceName(flags.device) })
+story.say('device', `${device.description}: ${reason}`)
 
 const data = await loadMedquad({
-  ...(flags.data && { data: flags.data }),
+  ...(flags.data !== undefined && { data: flags.data }),
   cacheDir: cacheDirectory(),
-  seed: 0,
-  warn: console.error,
+  warn: (text) => story.say('WARNING', text),
 })
 const tokenizerJson = trainMedquadTokenizer(data.train, { vocabSize: Number(flags.vocab) })
 const tokenizer = tokenizerFromJson({ ...tokenizerJson }, tokenizerConfig())
 const eos = tokenizer.eosTokenId ?? 0
-const stream = Int32Array.from(data.train.flatMap(({ answer }) => [...tokenizer.encode(answer), eos]))
-const windows: Example[] = Array.from({ length: Math.floor(stream.length / length) }, (_, i) => {
-  const inputIds = stream.slice(i * length, (i + 1) * length)
-  return { inputIds, labels: inputIds }
-})
-console.log(
-  `data       ${count(data.train.length)} answers, ${count(stream.length)} tokens, ${count(windows.length)} windows of ${length}`,
-)
+const windows = answerWindows(tokenizer, data.train, length)
+story.say('data', `${count(data.train.length)} answers, ${count(windows.length)} windows of ${length} tokens`)
 
 const config = falconRwConfig({
   vocabSize: Number(flags.vocab),
@@ -98,10 +96,10 @@ const config = falconRwConfig({
   eosTokenId: eos,
 })
 const specs = falconWeights(config)
-const model = new FalconForCausalLM(config, initialWeights(device, specs, config.initializerRange, seed)).requireGrad(
-  true,
-)
-console.log(`model      ${count(specs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0))} parameters`)
+const weights = initialWeights(device, specs, config.initializerRange, seed)
+const model = new FalconForCausalLM(config, weights).requireGrad(true)
+const parameters = countParameters(model).trainable
+story.say('model', `${count(parameters)} parameters`)
 
 const run = new TrainingRun(model, windows, {
   maxSteps: Math.ceil(Number(flags.tokens) / (batchSize * length)),
@@ -118,7 +116,7 @@ await mkdir(flags.out, { recursive: true })
 const folder = diskFolder(flags.out)
 if (await folder.has(checkpointFiles.state)) {
   await restoreRun(run, folder)
-  console.log(`resumed    at step ${run.step}`)
+  story.say('resumed', `at step ${run.step}`)
 }
 
 let stop = false
@@ -127,24 +125,37 @@ const started = Date.now()
 let smooth = 0
 for await (const report of run) {
   smooth = smooth === 0 ? report.loss : 0.98 * smooth + 0.02 * report.loss
-  line.show(`${describeStep(report)}  (smoothed ${smooth.toFixed(3)}, norm ${report.gradNorm.toFixed(2)})`)
+  story.line.show(`${describeStep(report)}  (smoothed ${smooth.toFixed(3)})`)
   if (report.step % 250 === 0 || stop) await saveRun(run, flags.out)
   if (stop) {
-    line.done(`stopped at step ${report.step}; the same command goes on from ${flags.out}`)
+    story.say('stopped', `at step ${report.step}; the same command goes on from ${flags.out}`)
     process.exit(130)
   }
 }
-line.done(
-  `trained    ${run.steps} steps in ${duration((Date.now() - started) / 1000)}, smoothed loss ${smooth.toFixed(3)}`,
-)
+const seconds = (Date.now() - started) / 1000
+story.say('trained', `${run.steps} steps in ${duration(seconds)}`)
+
+const heldOut = await measure(model, answerWindows(tokenizer, data.validation, length), story.line)
+story.measured('held-out', heldOut)
+const batchTokens = batchSize * length
+const made = {
+  config,
+  parameters,
+  batchTokens,
+  tokens: run.steps * batchTokens,
+  corpus: windows.length * length,
+  heldOut,
+}
+const card = baseCard({ ...made, seed, seconds, learningRate: Number(flags.lr), engine: device.description })
 await writeFolder(flags.out, await modelFiles(model, 'F16'))
 await writeFolder(
   flags.out,
   new Map([
     ['tokenizer.json', JSON.stringify(tokenizerJson)],
     ['tokenizer_config.json', `${JSON.stringify(tokenizerConfig(), null, 2)}\n`],
+    ['README.md', card],
   ]),
 )
 for (const name of Object.values(checkpointFiles)) await rm(`${flags.out}/${name}`, { force: true })
-console.log(`saved      ${flags.out}`)
+story.say('saved', flags.out)
 device.dispose()

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDevice } from '../../../src/device/open-device.ts'
 import { openAdapter } from '../../../src/hub/adapter-folder.ts'
 import { loadModel } from '../../../src/hub/load-model.ts'
+import { type Ended, root, start } from './run-script.ts'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'medquad-recipe-'))
 const quick = [
   '--data',
@@ -23,33 +21,6 @@ const quick = [
   '64',
 ]
 const small = [...quick, '--steps', '6', '--eval', '4']
-
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs a script of the recipe; `watch` sees what it has printed so far and may end it. */
-function start(
-  script: string,
-  args: readonly string[],
-  input = '',
-  watch?: (text: string, stop: () => void) => void,
-): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', `examples/medquad/${script}.ts`, ...args], { cwd: root })
-    const printed = { stdout: '', stderr: '' }
-    for (const name of ['stdout', 'stderr'] as const) {
-      child[name].on('data', (chunk: Buffer) => {
-        printed[name] += chunk.toString()
-        watch?.(printed.stdout + printed.stderr, () => child.kill('SIGINT'))
-      })
-    }
-    child.on('close', (code) => resolve({ code, ...printed }))
-    child.stdin.end(input)
-  })
-}
 
 const read = (path: string): Buffer => readFileSync(join(work, path))
 
@@ -120,10 +91,8 @@ describe('npm run medquad', () => {
 
   it('saves on Ctrl-C and goes on to the same adapter, bit for bit', async () => {
     const args = [...small, '--out', join(work, 'parts')]
-    let stopped = false
     const first = await start('medquad', args, '', (text, stop) => {
-      if (!stopped && /step \d\/6/.test(text)) stop()
-      stopped ||= /step \d\/6/.test(text)
+      if (/step \d\/6/.test(text)) stop()
     })
     expect(first.code).toBe(130)
     expect(first.stdout).toMatch(/stopped {4}at step \d of 6, saved; go on with the same options and --resume/)

@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** The repository. */
+export const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** How a script ended, and what it printed. */
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, once. */
+export function start(
+  script: string,
+  args: readonly string[],
+  input = '',
+  watch?: (text: string, stop: () => void) => void,
+): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', `examples/medquad/${script}.ts`, ...args], { cwd: root })
+    let interrupted = false
+    const interrupt = () => {
+      if (!interrupted) child.kill('SIGINT')
+      interrupted = true
+    }
+    const printed = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].on('data', (chunk: Buffer) => {
+        printed[name] += chunk.toString()
+        watch?.(printed.stdout + printed.stderr, interrupt)
+      })
+    }
+    child.on('close', (code) => resolve({ code, ...printed }))
+    child.stdin.end(input)
+  })
+}
