@@ -68,7 +68,7 @@ export function pickQuestions(pairs: readonly MedquadPair[], number = 3): Medqua
   const short = pairs.filter(
     ({ question, answer: text }) => question.length < 70 && text.length > 120 && text.length < 700,
   )
-  const kinds = ['information', 'symptoms', 'treatment', 'inheritance', 'causes', 'frequency']
+  const kinds = ['information', 'inheritance', 'treatment', 'symptoms', 'causes', 'frequency']
   const picked = kinds.flatMap((kind) => short.filter(({ qtype }) => qtype === kind).slice(0, 1))
   const others = short.filter((pair) => !picked.includes(pair))
   return [...picked, ...others, ...pairs].slice(0, number)

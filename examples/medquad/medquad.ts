@@ -8,6 +8,7 @@ import {
   loadModel,
   MedAwareError,
   openDevice,
+  Random,
   saveAdapter,
   TrainingRun,
   type StepReport,
@@ -68,7 +69,7 @@ const parameters = countParameters(model)
 story.adapter(parameters)
 
 // 5. Before: B is zero, so the model answers as its base does
-const heldOut = examplesOf(tokenizer, data.test, maxLength).slice(0, options.eval)
+const heldOut = examplesOf(tokenizer, new Random(seed).shuffle([...data.test]), maxLength).slice(0, options.eval)
 const pairs = pickQuestions(data.test)
 const questions = pairs.map(({ question }) => question)
 const before = await measure(model, heldOut, line)

@@ -16,7 +16,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --steps N             optimiser steps                     (STEPS)
   --batch N             questions of a forward pass         (4)
   --accumulate N        forward passes of a step            (4)
-  --lr X                peak learning rate                  (2e-3)
+  --lr X                peak learning rate                  (4e-3)
   --max-length N        tokens of a question and answer     (256)
   --eval N              held-out questions to measure on    (96)
   --seed N              (42)
@@ -26,7 +26,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
 
 Ctrl-C saves a checkpoint. The result is a demonstration, and no medical advice.`
 
-const DEFAULT_STEPS = 100
+const DEFAULT_STEPS = 220
 
 /** What the recipe was asked for. */
 export type Options = ReturnType<typeof parseOptions>
@@ -45,7 +45,7 @@ export function parseOptions(args: readonly string[]) {
         steps: { type: 'string', default: String(DEFAULT_STEPS) },
         batch: { type: 'string', default: '4' },
         accumulate: { type: 'string', default: '4' },
-        lr: { type: 'string', default: '2e-3' },
+        lr: { type: 'string', default: '4e-3' },
         'max-length': { type: 'string', default: '256' },
         eval: { type: 'string', default: '96' },
         seed: { type: 'string', default: '42' },

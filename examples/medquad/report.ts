@@ -46,7 +46,7 @@ ${answers.join('\n')}
 
 /** The training loss as an SVG: each step as a dot, and their moving mean as a line. */
 export function lossCurve(curve: readonly { step: number; loss: number }[], width = 720, height = 300): string {
-  const margin = { left: 52, right: 12, top: 12, bottom: 34 }
+  const margin = { left: 52, right: 12, top: 12, bottom: 44 }
   const last = Math.max(1, curve.at(-1)?.step ?? 1)
   const losses = curve.map(({ loss }) => loss)
   const [low, high] = [
@@ -62,14 +62,14 @@ export function lossCurve(curve: readonly { step: number; loss: number }[], widt
   })
   const dots = curve.map(({ step, loss }) => `<circle cx="${x(step).toFixed(1)}" cy="${y(loss).toFixed(1)}" r="2"/>`)
   const yTicks = Array.from({ length: 5 }, (_, i) => low + ((high - low) * i) / 4)
-  const xTicks = Array.from({ length: 5 }, (_, i) => Math.round((last * i) / 4))
+  const xTicks = [...new Set(Array.from({ length: 5 }, (_, i) => Math.round((last * i) / 4)))]
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="Training loss by step" font-family="system-ui, sans-serif" font-size="12">
 <rect width="${width}" height="${height}" fill="#ffffff"/>
 ${yTicks.map((tick) => `<line x1="${margin.left}" x2="${width - margin.right}" y1="${y(tick)}" y2="${y(tick)}" stroke="#dddddd"/><text x="${margin.left - 8}" y="${y(tick) + 4}" text-anchor="end" fill="#444444">${tick.toFixed(2)}</text>`).join('\n')}
-${xTicks.map((tick) => `<text x="${x(tick)}" y="${height - 14}" text-anchor="middle" fill="#444444">${tick}</text>`).join('\n')}
+${xTicks.map((tick) => `<text x="${x(tick)}" y="${height - 26}" text-anchor="middle" fill="#444444">${tick}</text>`).join('\n')}
 <g fill="#8fb8de">${dots.join('')}</g>
 <polyline points="${means.join(' ')}" fill="none" stroke="#1b5e9e" stroke-width="2"/>
-<text x="${width / 2}" y="${height - 1}" text-anchor="middle" fill="#444444">optimiser step (loss in nats a token)</text>
+<text x="${width / 2}" y="${height - 6}" text-anchor="middle" fill="#444444">optimiser step (loss in nats a token)</text>
 </svg>`
 }
 
