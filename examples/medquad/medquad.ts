@@ -11,13 +11,13 @@ import {
   Random,
   saveAdapter,
   TrainingRun,
-  type StepReport,
   writeFolder,
 } from 'peft-medaware'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { formatCounts } from './data/count-medquad.ts'
 import { loadMedquad } from './data/load-medquad.ts'
-import { forgetProgress, restoreProgress, saveProgress } from './history.ts'
+import type { MedquadPair } from './data/medquad-pair.ts'
+import { emptyHistory, forgetProgress, restoreProgress, saveProgress } from './history.ts'
 import { answer, examplesOf, measure, pickQuestions } from './held-out.ts'
 import { parseOptions } from './options.ts'
 import { describeProgress, describeStep } from './progress.ts'
@@ -69,7 +69,9 @@ const parameters = countParameters(model)
 story.adapter(parameters)
 
 // 5. Before: B is zero, so the model answers as its base does
-const heldOut = examplesOf(tokenizer, new Random(seed).shuffle([...data.test]), maxLength).slice(0, options.eval)
+const some = (from: MedquadPair[], number: number) =>
+  examplesOf(tokenizer, new Random(seed).shuffle([...from]), maxLength).slice(0, number)
+const heldOut = some(data.test, options.eval)
 const pairs = pickQuestions(data.test)
 const questions = pairs.map(({ question }) => question)
 const before = await measure(model, heldOut, line)
@@ -89,14 +91,18 @@ const run = new TrainingRun(model, examplesOf(tokenizer, data.train, maxLength),
   groupByLength: true,
 })
 const checkpoint = `${out}/checkpoint`
-const history: StepReport[] = options.resume ? await restoreProgress(run, checkpoint) : []
+const history = options.resume ? await restoreProgress(run, checkpoint) : emptyHistory()
 if (options.resume) story.say('resumed', `at step ${run.step} of ${run.steps}`)
+const watched = some(data.validation, Math.ceil(options.eval / 2))
+const mark = async (step: number) => history.validation.push({ step, loss: (await measure(model, watched, line)).loss })
+if (run.step === 0) await mark(0)
 let interrupted = false
 const onInterrupt = () => (interrupted = true)
 process.once('SIGINT', onInterrupt)
 for await (const report of run) {
   line.show(describeStep(report))
-  history.push(report)
+  history.training.push(report)
+  if (report.step % Math.ceil(run.steps / 10) === 0 || report.step === run.steps) await mark(report.step)
   if (!interrupted) continue
   await saveProgress(run, history, checkpoint)
   story.say('stopped', `at step ${report.step} of ${report.steps}, saved; go on with the same options and --resume`)

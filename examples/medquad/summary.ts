@@ -1,5 +1,6 @@
-import type { Device, LossReport, ParameterCounts, StepReport, StorageReport, TrainingRun } from 'peft-medaware'
+import type { Device, LossReport, ParameterCounts, StorageReport, TrainingRun } from 'peft-medaware'
 import type { LoadedMedquad } from './data/load-medquad.ts'
+import type { History } from './history.ts'
 
 /** What a run of the recipe did, as `summary.json` holds it. */
 export type Summary = ReturnType<typeof summarize>
@@ -12,13 +13,13 @@ interface Results {
   readonly run: TrainingRun
   readonly before: LossReport
   readonly after: LossReport
-  readonly history: readonly StepReport[]
+  readonly history: History
   readonly seed: number
 }
 
 /** Gathers the results. Loss in nats a label token, memory in bytes resident at most. */
 export function summarize({ device, data, parameters, storage, run, history, before, after, seed }: Results) {
-  const total = (key: 'tokens' | 'seconds') => history.reduce((sum, report) => sum + report[key], 0)
+  const total = (key: 'tokens' | 'seconds') => history.training.reduce((sum, report) => sum + report[key], 0)
   return {
     device: device.description,
     data: {
