@@ -94,7 +94,10 @@ const checkpoint = `${out}/checkpoint`
 const history = options.resume ? await restoreProgress(run, checkpoint) : emptyHistory()
 if (options.resume) story.say('resumed', `at step ${run.step} of ${run.steps}`)
 const watched = some(data.validation, Math.ceil(options.eval / 2))
-const mark = async (step: number) => history.validation.push({ step, loss: (await measure(model, watched, line)).loss })
+const mark = async (step: number) => {
+  history.validation.push({ step, loss: (await measure(model, watched, line)).loss })
+  line.done()
+}
 if (run.step === 0) await mark(0)
 let interrupted = false
 const onInterrupt = () => (interrupted = true)

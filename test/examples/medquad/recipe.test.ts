@@ -111,7 +111,7 @@ describe('npm run medquad', () => {
       start('medquad', ['--steps', 'many']),
       start('medquad', [...small, '--model', join(work, 'nowhere')]),
       start('medquad', [...small, '--out', join(work, 'fresh'), '--resume']),
-      start('medquad', [...small, '--out', join(work, 'wild'), '--lr', '1e30']),
+      start('medquad', [...small, '--out', join(work, 'wild'), '--lr', '1e30', '--steps', '60']),
     ])
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--steps N') as string })
     expect(flag).toMatchObject({
