@@ -18,8 +18,8 @@ const restrictImports = (...patterns) => ({
 })
 
 export default defineConfig(
-  // AssemblyScript is not TypeScript: its compiler checks kernels/*.as.ts.
-  globalIgnores(['dist/', 'out/', 'docs/api/', '**/*.generated.*', 'kernels/**/*.as.ts', '.cache/', '.venv/']),
+  // AssemblyScript is not TypeScript: its compiler checks *.as.ts.
+  globalIgnores(['dist/', 'out/', 'docs/api/', '**/*.generated.*', '**/*.as.ts', '.cache/', '.venv/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

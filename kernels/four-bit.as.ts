@@ -49,43 +49,45 @@ function lookUp(plane: v128, index: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(plane, index) : i8x16.swizzle(plane, index)
 }
 
-/** Writes `count` values from value `start` on to `to`. */
-export function decode(start: u32, count: u32, to: usize): void {
+/** Writes `count` values from value `start` on: eight to `to`, the next eight `jump` bytes behind them, and so on. */
+export function decode(start: u32, count: u32, to: usize, jump: u32): void {
   const plane0 = v128.load(planes)
   const plane1 = v128.load(planes, 16)
   const plane2 = v128.load(planes, 32)
   const plane3 = v128.load(planes, 48)
-  let i = start
-  let out = to
-  const last = start + count
-  while (i < last) {
-    const block = i / blockSize
-    const blockEnd = min<u32>(last, (block + 1) * blockSize)
+  let done: u32 = 0
+  while (done < count) {
+    const block = (start + done) / blockSize
+    const blockEnd = min<u32>(count, (block + 1) * blockSize - start)
     const scale = blockScale(block)
     const scales = f32x4.splat(scale)
-    if (i & 1) {
-      store<f32>(out, decodeOne(i, scale))
-      i++
-      out += 4
+    while (done < blockEnd) {
+      const run = ((done & 7) | ((start + done) & 1)) == 0 ? (blockEnd - done) & ~15 : 0
+      let out = to + (done >> 3) * jump
+      let from = codes + ((start + done) >> 1)
+      for (const last = from + (run >> 1); from < last; from += 8, out += 2 * jump) {
+        const bytes = v128.load64_zero(from)
+        const high = i8x16.shr_u(bytes, 4)
+        const low = v128.and(bytes, i8x16.splat(15))
+        const index = v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+        const b0 = lookUp(plane0, index)
+        const b1 = lookUp(plane1, index)
+        const b2 = lookUp(plane2, index)
+        const b3 = lookUp(plane3, index)
+        const lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+        const lower2 = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+        const upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+        const upper2 = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+        const next = out + jump
+        v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+        v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+        v128.store(next, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+        v128.store(next, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+      }
+      done += run
+      if (done == blockEnd) break
+      store<f32>(to + (done >> 3) * jump + ((done & 7) << 2), decodeOne(start + done, scale))
+      done++
     }
-    for (; i + 16 <= blockEnd; i += 16, out += 64) {
-      const bytes = v128.load64_zero(codes + (i >> 1))
-      const high = i8x16.shr_u(bytes, 4)
-      const low = v128.and(bytes, i8x16.splat(15))
-      const index = v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-      const b0 = lookUp(plane0, index)
-      const b1 = lookUp(plane1, index)
-      const b2 = lookUp(plane2, index)
-      const b3 = lookUp(plane3, index)
-      const lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-      const lower2 = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-      const upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-      const upper2 = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), scales), 32)
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 4, 12, 5, 13, 6, 14, 7, 15), scales), 48)
-    }
-    for (; i < blockEnd; i++, out += 4) store<f32>(out, decodeOne(i, scale))
   }
 }

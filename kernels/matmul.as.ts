@@ -2,9 +2,22 @@
 // b is [k,n], or [n,k] if transB; bias may be null. One item is 8 columns of out. Panels of b are packed in scratch and
 // multiplied by a 4x8 outer-product tile (Goto & van de Geijn 2008); up to 3 rows go straight over b.
 // Sums run over blocks of 512 steps of k, so they do not depend on how the columns are shared out.
-import { DEPTH, finishSums, multiplyPanels, packPanels, PANELS, PANELS_BYTES, ROWS_BYTES } from './panel.as.ts'
+import {
+  DEPTH,
+  finishSums,
+  multiplyPanels,
+  packBlock,
+  packPanels,
+  PANELS,
+  PANELS_BYTES,
+  ROWS,
+  ROWS_BYTES,
+} from './panel.as.ts'
 import { addFourRows, dot } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
+
+/** Columns whose sums stand in scratch while single rows are multiplied. */
+const WIDE: u32 = 512
 
 export function matmul(
   a: usize,
@@ -44,18 +57,22 @@ export function matmul(
   }
   const panels = scratch(PANELS_BYTES + ROWS_BYTES)
   const rows = panels + PANELS_BYTES
-  let start: u32 = 0
-  do {
-    const depth = min<u32>(k - start, DEPTH)
-    const add = start > 0 || accumulate != 0
-    for (let first = begin << 3; first < last; first += PANELS * 8) {
-      const columns = min<u32>(last - first, PANELS * 8)
-      packPanels(b, n, k, transB, first, columns, start, depth, panels)
-      const biasNow = start == 0 ? biasAt : 0
-      multiplyPanels(a, m, k, transA, start, depth, panels, rows, out, n, first, columns, biasNow, alpha, add)
-    }
-    start += DEPTH
-  } while (start < k)
+  for (let row: u32 = 0; row < m; row += ROWS) {
+    const count = min<u32>(m - row, ROWS)
+    let start: u32 = 0
+    do {
+      const depth = min<u32>(k - start, DEPTH)
+      const add = start > 0 || accumulate != 0
+      packBlock(a, m, k, transA, row, count, start, depth, rows)
+      for (let first = begin << 3; first < last; first += PANELS * 8) {
+        const columns = min<u32>(last - first, PANELS * 8)
+        const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
+        packPanels(b, n, k, transB, first, columns, start, depth, panels)
+        multiplyPanels(rows, count, panels, columns, depth, out + ((row * n + first) << 2), n, biasNow, alpha, add)
+      }
+      start += DEPTH
+    } while (start < k)
+  }
 }
 
 function multiplyRow(
@@ -71,9 +88,9 @@ function multiplyRow(
   begin: u32,
   end: u32,
 ): void {
-  const sums = scratch(PANELS * 32)
-  for (let first = begin; first < end; first += PANELS * 8) {
-    const columns = min<u32>(end - first, PANELS * 8)
+  const sums = scratch(WIDE * 4)
+  for (let first = begin; first < end; first += WIDE) {
+    const columns = min<u32>(end - first, WIDE)
     if (transB) {
       for (let c: u32 = 0; c < columns; c++) store<f32>(sums + (c << 2), dot(a, b + (((first + c) * k) << 2), k))
     } else {

@@ -1,0 +1,5 @@
+import { matmulRows } from './cpu-matmul.ts'
+import type { Row } from './row.ts'
+
+/** Everything `npm run bench -- cpu` can measure. */
+export const cpuRows: readonly Row[] = [...matmulRows]
