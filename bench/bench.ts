@@ -11,6 +11,8 @@ const help = `Measures peft-medaware in alternating rounds of one run.
 
   --only NAME    rows whose name starts so; repeatable    (all)
   --rounds N     rounds that count                        (7)
+  --layers N     decoder layers of the models            (2)
+  --profile      kernels of a step: calls, time, speed, share
   --relaxed      the relaxed SIMD build, where there is one
   --json         figures as JSON, and nothing else
 
@@ -21,13 +23,17 @@ const { values: flags, positionals } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '7' },
+    layers: { type: 'string', default: '2' },
+    profile: { type: 'boolean', default: false },
     relaxed: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(flags.rounds)
-const isWrong = positionals.length !== 1 || positionals[0] !== 'cpu' || !(rounds >= 1)
+const relaxedSimd = flags.relaxed && hasRelaxedSimd()
+const layers = Number(flags.layers)
+const isWrong = positionals.length !== 1 || positionals[0] !== 'cpu' || !(rounds >= 1) || !(layers >= 1)
 if (flags.help || isWrong) {
   console.log(help)
   process.exit(flags.help ? 0 : 2)
@@ -37,7 +43,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const machine = {
   'peft-medaware': version,
   node: process.version,
-  build: flags.relaxed && hasRelaxedSimd() ? 'relaxed SIMD' : 'SIMD',
+  build: relaxedSimd ? 'relaxed SIMD' : 'SIMD',
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: cpus().length,
   memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
@@ -55,7 +61,13 @@ say(
 for (const row of cpuRows) {
   if (flags.only.length > 0 && !flags.only.some((name) => row.name.startsWith(name))) continue
   say(`\n${row.name}: ${row.about}`)
-  const figures = await row.run({ rounds, relaxedSimd: flags.relaxed && hasRelaxedSimd(), say })
+  const figures = await row.run({
+    rounds,
+    layers,
+    relaxedSimd,
+    profile: flags.profile,
+    say,
+  })
   results[row.name] = figures
   for (const figure of figures) say(line(figure))
 }

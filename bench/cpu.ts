@@ -1,5 +1,6 @@
 import { matmulRows } from './cpu-matmul.ts'
+import { modelRows } from './cpu-model.ts'
 import type { Row } from './row.ts'
 
 /** Everything `npm run bench -- cpu` can measure. */
-export const cpuRows: readonly Row[] = [...matmulRows]
+export const cpuRows: readonly Row[] = [...matmulRows, ...modelRows]

@@ -18,8 +18,8 @@ export async function peakLoop(relaxed: boolean): Promise<() => void> {
   let binary = new Uint8Array()
   const features = ['--enable', 'simd', ...(relaxed ? ['--enable', 'relaxed-simd'] : [])]
   const { error } = await main(['peak.ts', '--runtime', 'stub', '-O3', ...features, '--outFile', 'peak.wasm'], {
-    readFile: (name) => (name === 'peak.ts' ? source : null),
-    writeFile: (_name, contents) => {
+    readFile: (name: string) => (name === 'peak.ts' ? source : null),
+    writeFile: (_name: string, contents: unknown) => {
       binary = Uint8Array.from(contents as Uint8Array)
     },
     listFiles: () => [],

@@ -12,6 +12,10 @@ export interface Figure extends Summary {
 export interface RowOptions {
   readonly rounds: number
   readonly relaxedSimd: boolean
+  /** Decoder layers of the models that are made; Falcon-RW-1B has 24. */
+  readonly layers: number
+  /** Whether to print the kernels of a row that runs a model. */
+  readonly profile: boolean
   /** Where a row has more to say than figures. */
   readonly say: (text: string) => void
 }

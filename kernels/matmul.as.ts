@@ -1,9 +1,10 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA;
 // b is [k,n], or [n,k] if transB; bias may be null. One item is 8 columns of out. Panels of b are packed in scratch and
-// multiplied by a 4x8 outer-product tile (Goto & van de Geijn 2008); up to 3 rows go straight over b.
+// multiplied by a 4x8 outer-product tile (Goto & van de Geijn 2008); a few rows go straight over b.
 // Sums run over blocks of 512 steps of k, so they do not depend on how the columns are shared out.
 import {
   DEPTH,
+  FEW,
   finishSums,
   multiplyPanels,
   packBlock,
@@ -13,10 +14,10 @@ import {
   ROWS,
   ROWS_BYTES,
 } from './panel.as.ts'
-import { addFourRows, dot } from './rows.as.ts'
+import { addDots, addFourRows } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
 
-/** Columns whose sums stand in scratch while single rows are multiplied. */
+/** Columns whose sums stand in scratch while few rows are multiplied. */
 const WIDE: u32 = 512
 
 export function matmul(
@@ -37,21 +38,14 @@ export function matmul(
 ): void {
   const biasAt = hasBias ? bias : 0
   const last = min<u32>(end << 3, n)
+  if (transB && m <= FEW && (!transA || m == 1)) {
+    multiplyFew(a, b, biasAt, out, m, n, k, accumulate, alpha, begin << 3, last)
+    return
+  }
   if (m < 4 && (!transA || m == 1)) {
     for (let row: u32 = 0; row < m; row++) {
-      multiplyRow(
-        a + ((row * k) << 2),
-        b,
-        biasAt,
-        out + ((row * n) << 2),
-        n,
-        k,
-        transB,
-        accumulate,
-        alpha,
-        begin << 3,
-        last,
-      )
+      const to = out + ((row * n) << 2)
+      multiplyRow(a + ((row * k) << 2), b, biasAt, to, n, k, accumulate, alpha, begin << 3, last)
     }
     return
   }
@@ -75,6 +69,41 @@ export function matmul(
   }
 }
 
+/** Up to FEW rows over b[n,k]: products of rows, without packing. */
+function multiplyFew(
+  a: usize,
+  b: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const sums = scratch(FEW * WIDE * 4)
+  const bytes = k << 2
+  for (let first = begin; first < end; first += WIDE) {
+    const columns = min<u32>(end - first, WIDE)
+    memory.fill(sums, 0, m * WIDE * 4)
+    for (let c: u32 = 0; c < columns; c += 2) {
+      const used = min<u32>(columns - c, 2)
+      const from = b + (first + c) * bytes
+      const to = sums + (c << 2)
+      for (let r: u32 = 0; r < m; r += 4) {
+        addDots(a + r * bytes, bytes, min<u32>(m - r, 4), from, bytes, used, k, to + r * WIDE * 4, WIDE * 4)
+      }
+    }
+    for (let row: u32 = 0; row < m; row++) {
+      const to = out + ((row * n + first) << 2)
+      finishSums(sums + row * WIDE * 4, columns, to, bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
+    }
+  }
+}
+
+/** One row over b[k,n]: rows of b are added up. */
 function multiplyRow(
   a: usize,
   b: usize,
@@ -82,7 +111,6 @@ function multiplyRow(
   out: usize,
   n: u32,
   k: u32,
-  transB: u32,
   accumulate: u32,
   alpha: f32,
   begin: u32,
@@ -91,13 +119,9 @@ function multiplyRow(
   const sums = scratch(WIDE * 4)
   for (let first = begin; first < end; first += WIDE) {
     const columns = min<u32>(end - first, WIDE)
-    if (transB) {
-      for (let c: u32 = 0; c < columns; c++) store<f32>(sums + (c << 2), dot(a, b + (((first + c) * k) << 2), k))
-    } else {
-      memory.fill(sums, 0, columns << 2)
-      for (let i: u32 = 0; i < k; i += 4) {
-        addFourRows(a + (i << 2), b + ((i * n + first) << 2), n << 2, min<u32>(k - i, 4), columns, sums)
-      }
+    memory.fill(sums, 0, columns << 2)
+    for (let i: u32 = 0; i < k; i += 4) {
+      addFourRows(a + (i << 2), b + ((i * n + first) << 2), n << 2, min<u32>(k - i, 4), columns, sums)
     }
     finishSums(sums, columns, out + (first << 2), bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
   }

@@ -7,6 +7,8 @@ export const DEPTH: u32 = 512
 /** Panels of 8 columns that are packed at a time, and rows of a: together they fit a second-level cache. */
 export const PANELS: u32 = 8
 export const ROWS: u32 = 256
+/** As many rows of a are not worth packing a b[n,k] for. */
+export const FEW: u32 = 12
 /** Bytes from one packed panel to the next. */
 export const PANEL_BYTES: u32 = DEPTH * 32
 /** Bytes of scratch taken by packed panels, and by packed rows of a behind them. */
