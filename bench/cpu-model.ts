@@ -8,7 +8,7 @@ import type { Figure, Row, RowOptions } from './row.ts'
 import { race, summarise } from './stats.ts'
 
 /** Steps of QLoRA, batch 1, r = 16 on query_key_value, as PEFT's default for Falcon. */
-async function step(tokens: number, options: RowOptions): Promise<readonly Figure[]> {
+export async function stepFigures(tokens: number, options: RowOptions): Promise<readonly Figure[]> {
   const { rounds, relaxedSimd, layers, say } = options
   const device = await openCpuDevice({ relaxedSimd, profile: true })
   const count = new KernelCount(device)
@@ -43,7 +43,14 @@ async function step(tokens: number, options: RowOptions): Promise<readonly Figur
   ]
 }
 
-async function decode({ rounds, relaxedSimd, layers, profile, say }: RowOptions): Promise<readonly Figure[]> {
+/** Tokens of Falcon-RW, one after another. */
+export async function decodeFigures({
+  rounds,
+  relaxedSimd,
+  layers,
+  profile,
+  say,
+}: RowOptions): Promise<readonly Figure[]> {
   const device = await openCpuDevice({ relaxedSimd, profile: true })
   const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
@@ -71,7 +78,11 @@ function memoryInUse(): Figure {
 
 /** Falcon-RW-1B's shapes, on one thread or as many as the engine opens with. */
 export const modelRows: readonly Row[] = [
-  { name: 'step', about: 'QLoRA of Falcon-RW, batch 1, T = 128, r = 16', run: (options) => step(128, options) },
-  { name: 'long-step', about: 'QLoRA of Falcon-RW, batch 1, T = 512, r = 16', run: (options) => step(512, options) },
-  { name: 'decode', about: 'one token after another, batch 1', run: decode },
+  { name: 'step', about: 'QLoRA of Falcon-RW, batch 1, T = 128, r = 16', run: (options) => stepFigures(128, options) },
+  {
+    name: 'long-step',
+    about: 'QLoRA of Falcon-RW, batch 1, T = 512, r = 16',
+    run: (options) => stepFigures(512, options),
+  },
+  { name: 'decode', about: 'one token after another, batch 1', run: decodeFigures },
 ]
