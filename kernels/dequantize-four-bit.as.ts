@@ -19,5 +19,5 @@ export function dequantizeFourBit(
 ): void {
   prepare(codes, absmax, nested, tables, blockSize, isNested, nestedCount, scratch(PLANE_BYTES))
   const start = begin * blockSize
-  decode(start, min<u32>(end * blockSize, count) - start, out + (start << 2))
+  decode(start, min<u32>(end * blockSize, count) - start, out + (start << 2), 32)
 }

@@ -1,4 +1,5 @@
 // Decoding of 4-bit weights: value i of the flattened matrix is code[nibble i] · absmax[i / blockSize], high nibble first.
+import { madd, sumLanes } from './simd.as.ts'
 
 let codes: usize = 0
 let absmax: usize = 0
@@ -49,29 +50,75 @@ function lookUp(plane: v128, index: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(plane, index) : i8x16.swizzle(plane, index)
 }
 
-/** Writes `count` values from value `start` on to `to`. */
-export function decode(start: u32, count: u32, to: usize): void {
+/** Writes `count` values from value `start` on: eight to `to`, the next eight `jump` bytes behind them, and so on. */
+export function decode(start: u32, count: u32, to: usize, jump: u32): void {
+  const nibble = i8x16.splat(15)
   const plane0 = v128.load(planes)
   const plane1 = v128.load(planes, 16)
   const plane2 = v128.load(planes, 32)
   const plane3 = v128.load(planes, 48)
-  let i = start
-  let out = to
-  const last = start + count
-  while (i < last) {
-    const block = i / blockSize
-    const blockEnd = min<u32>(last, (block + 1) * blockSize)
+  let done: u32 = 0
+  while (done < count) {
+    const block = (start + done) / blockSize
+    const blockEnd = min<u32>(count, (block + 1) * blockSize - start)
     const scale = blockScale(block)
     const scales = f32x4.splat(scale)
-    if (i & 1) {
-      store<f32>(out, decodeOne(i, scale))
-      i++
-      out += 4
+    while (done < blockEnd) {
+      const run = ((done & 7) | ((start + done) & 1)) == 0 ? (blockEnd - done) & ~15 : 0
+      let out = to + (done >> 3) * jump
+      let from = codes + ((start + done) >> 1)
+      for (const last = from + (run >> 1); from < last; from += 8, out += 2 * jump) {
+        const bytes = v128.load64_zero(from)
+        const high = v128.and(i16x8.shr_u(bytes, 4), nibble)
+        const low = v128.and(bytes, nibble)
+        const index = v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+        const b0 = lookUp(plane0, index)
+        const b1 = lookUp(plane1, index)
+        const b2 = lookUp(plane2, index)
+        const b3 = lookUp(plane3, index)
+        const lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+        const lower2 = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+        const upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+        const upper2 = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+        const next = out + jump
+        v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+        v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+        v128.store(next, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+        v128.store(next, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+      }
+      done += run
+      if (done == blockEnd) break
+      store<f32>(to + (done >> 3) * jump + ((done & 7) << 2), decodeOne(start + done, scale))
+      done++
     }
-    for (; i + 16 <= blockEnd; i += 16, out += 64) {
-      const bytes = v128.load64_zero(codes + (i >> 1))
-      const high = i8x16.shr_u(bytes, 4)
-      const low = v128.and(bytes, i8x16.splat(15))
+  }
+}
+
+/** Whether `dotDecoded` takes rows of `count` values. */
+export function fitsBlocks(count: u32): bool {
+  return count % blockSize == 0 && (blockSize & 15) == 0
+}
+
+/** Σ a[i] · value[start + i] over whole blocks; each is scaled once, after its sum. */
+export function dotDecoded(a: usize, start: u32, count: u32): f32 {
+  const nibble = i8x16.splat(15)
+  const plane0 = v128.load(planes)
+  const plane1 = v128.load(planes, 16)
+  const plane2 = v128.load(planes, 32)
+  const plane3 = v128.load(planes, 48)
+  let total = f32x4.splat(0)
+  let from = codes + (start >> 1)
+  let x = a
+  const last = a + (count << 2)
+  for (let block = start / blockSize; x < last; block++) {
+    let s0 = f32x4.splat(0)
+    let s1 = s0
+    let s2 = s0
+    let s3 = s0
+    for (const blockEnd = x + (blockSize << 2); x < blockEnd; x += 64, from += 8) {
+      const bytes = v128.load64_zero(from)
+      const high = v128.and(i16x8.shr_u(bytes, 4), nibble)
+      const low = v128.and(bytes, nibble)
       const index = v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
       const b0 = lookUp(plane0, index)
       const b1 = lookUp(plane1, index)
@@ -81,11 +128,12 @@ export function decode(start: u32, count: u32, to: usize): void {
       const lower2 = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
       const upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
       const upper2 = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), scales), 32)
-      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 4, 12, 5, 13, 6, 14, 7, 15), scales), 48)
+      s0 = madd(v128.load(x), v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), s0)
+      s1 = madd(v128.load(x, 16), v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), s1)
+      s2 = madd(v128.load(x, 32), v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), s2)
+      s3 = madd(v128.load(x, 48), v128.shuffle<u16>(lower2, upper2, 4, 12, 5, 13, 6, 14, 7, 15), s3)
     }
-    for (; i < blockEnd; i++, out += 4) store<f32>(out, decodeOne(i, scale))
+    total = madd(f32x4.splat(blockScale(block)), f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)), total)
   }
+  return sumLanes(total)
 }

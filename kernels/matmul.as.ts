@@ -1,10 +1,24 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA;
 // b is [k,n], or [n,k] if transB; bias may be null. One item is 8 columns of out. Panels of b are packed in scratch and
-// multiplied by a 4x8 outer-product tile (Goto & van de Geijn 2008); up to 3 rows go straight over b.
+// multiplied by a 4x8 outer-product tile (Goto & van de Geijn 2008); a few rows go straight over b.
 // Sums run over blocks of 512 steps of k, so they do not depend on how the columns are shared out.
-import { DEPTH, finishSums, multiplyPanels, packPanels, PANELS, PANELS_BYTES, ROWS_BYTES } from './panel.as.ts'
-import { addFourRows, dot } from './rows.as.ts'
+import {
+  DEPTH,
+  FEW,
+  finishSums,
+  multiplyPanels,
+  packBlock,
+  packPanels,
+  PANELS,
+  PANELS_BYTES,
+  ROWS,
+  ROWS_BYTES,
+} from './panel.as.ts'
+import { addDots, addFourRows } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
+
+/** Columns whose sums stand in scratch while few rows are multiplied. */
+const WIDE: u32 = 512
 
 export function matmul(
   a: usize,
@@ -24,40 +38,72 @@ export function matmul(
 ): void {
   const biasAt = hasBias ? bias : 0
   const last = min<u32>(end << 3, n)
+  if (transB && m <= FEW && (!transA || m == 1)) {
+    multiplyFew(a, b, biasAt, out, m, n, k, accumulate, alpha, begin << 3, last)
+    return
+  }
   if (m < 4 && (!transA || m == 1)) {
     for (let row: u32 = 0; row < m; row++) {
-      multiplyRow(
-        a + ((row * k) << 2),
-        b,
-        biasAt,
-        out + ((row * n) << 2),
-        n,
-        k,
-        transB,
-        accumulate,
-        alpha,
-        begin << 3,
-        last,
-      )
+      const to = out + ((row * n) << 2)
+      multiplyRow(a + ((row * k) << 2), b, biasAt, to, n, k, accumulate, alpha, begin << 3, last)
     }
     return
   }
   const panels = scratch(PANELS_BYTES + ROWS_BYTES)
   const rows = panels + PANELS_BYTES
-  let start: u32 = 0
-  do {
-    const depth = min<u32>(k - start, DEPTH)
-    const add = start > 0 || accumulate != 0
-    for (let first = begin << 3; first < last; first += PANELS * 8) {
-      const columns = min<u32>(last - first, PANELS * 8)
-      packPanels(b, n, k, transB, first, columns, start, depth, panels)
-      const biasNow = start == 0 ? biasAt : 0
-      multiplyPanels(a, m, k, transA, start, depth, panels, rows, out, n, first, columns, biasNow, alpha, add)
-    }
-    start += DEPTH
-  } while (start < k)
+  for (let row: u32 = 0; row < m; row += ROWS) {
+    const count = min<u32>(m - row, ROWS)
+    let start: u32 = 0
+    do {
+      const depth = min<u32>(k - start, DEPTH)
+      const add = start > 0 || accumulate != 0
+      packBlock(a, m, k, transA, row, count, start, depth, rows)
+      for (let first = begin << 3; first < last; first += PANELS * 8) {
+        const columns = min<u32>(last - first, PANELS * 8)
+        const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
+        packPanels(b, n, k, transB, first, columns, start, depth, panels)
+        multiplyPanels(rows, count, panels, columns, depth, out + ((row * n + first) << 2), n, biasNow, alpha, add)
+      }
+      start += DEPTH
+    } while (start < k)
+  }
 }
 
+/** Up to FEW rows over b[n,k]: products of rows, without packing. */
+function multiplyFew(
+  a: usize,
+  b: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const sums = scratch(FEW * WIDE * 4)
+  const bytes = k << 2
+  for (let first = begin; first < end; first += WIDE) {
+    const columns = min<u32>(end - first, WIDE)
+    memory.fill(sums, 0, m * WIDE * 4)
+    for (let c: u32 = 0; c < columns; c += 2) {
+      const used = min<u32>(columns - c, 2)
+      const from = b + (first + c) * bytes
+      const to = sums + (c << 2)
+      for (let r: u32 = 0; r < m; r += 4) {
+        addDots(a + r * bytes, bytes, min<u32>(m - r, 4), from, bytes, used, k, to + r * WIDE * 4, WIDE * 4)
+      }
+    }
+    for (let row: u32 = 0; row < m; row++) {
+      const to = out + ((row * n + first) << 2)
+      finishSums(sums + row * WIDE * 4, columns, to, bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
+    }
+  }
+}
+
+/** One row over b[k,n]: rows of b are added up. */
 function multiplyRow(
   a: usize,
   b: usize,
@@ -65,22 +111,17 @@ function multiplyRow(
   out: usize,
   n: u32,
   k: u32,
-  transB: u32,
   accumulate: u32,
   alpha: f32,
   begin: u32,
   end: u32,
 ): void {
-  const sums = scratch(PANELS * 32)
-  for (let first = begin; first < end; first += PANELS * 8) {
-    const columns = min<u32>(end - first, PANELS * 8)
-    if (transB) {
-      for (let c: u32 = 0; c < columns; c++) store<f32>(sums + (c << 2), dot(a, b + (((first + c) * k) << 2), k))
-    } else {
-      memory.fill(sums, 0, columns << 2)
-      for (let i: u32 = 0; i < k; i += 4) {
-        addFourRows(a + (i << 2), b + ((i * n + first) << 2), n << 2, min<u32>(k - i, 4), columns, sums)
-      }
+  const sums = scratch(WIDE * 4)
+  for (let first = begin; first < end; first += WIDE) {
+    const columns = min<u32>(end - first, WIDE)
+    memory.fill(sums, 0, columns << 2)
+    for (let i: u32 = 0; i < k; i += 4) {
+      addFourRows(a + (i << 2), b + ((i * n + first) << 2), n << 2, min<u32>(k - i, 4), columns, sums)
     }
     finishSums(sums, columns, out + (first << 2), bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
   }

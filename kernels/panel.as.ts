@@ -4,14 +4,16 @@ import { loadPart, madd, storePart, storeTransposed } from './simd.as.ts'
 
 /** Steps of k that are packed at a time: a panel of b then fills half of a first-level cache. */
 export const DEPTH: u32 = 512
-/** Panels of 8 columns that are packed at a time. */
-export const PANELS: u32 = 64
+/** Panels of 8 columns that are packed at a time, and rows of a: together they fit a second-level cache. */
+export const PANELS: u32 = 8
+export const ROWS: u32 = 256
+/** As many rows of a are not worth packing a b[n,k] for. */
+export const FEW: u32 = 12
 /** Bytes from one packed panel to the next. */
 export const PANEL_BYTES: u32 = DEPTH * 32
 /** Bytes of scratch taken by packed panels, and by packed rows of a behind them. */
 export const PANELS_BYTES: u32 = PANELS * PANEL_BYTES
-export const ROWS_BYTES: u32 = 64 * DEPTH * 4
-const ROWS: u32 = 64
+export const ROWS_BYTES: u32 = ROWS * DEPTH * 4
 
 /** Packs up to 4 rows of a row-major matrix: element (row, i) goes to to[i · step + row]; missing rows are 0. */
 export function packRows(from: usize, rowBytes: u32, rows: u32, depth: u32, to: usize, step: u32): void {
@@ -106,12 +108,16 @@ function tile(
   let c31 = c00
   let a = rowsAt
   let b = panelAt
+  let b0 = c00
+  let b1 = c00
+  let x = c00
+  // V8 moves the loads of a block to its top, and then has no registers left for the sums: the exit between two steps
+  // makes a block of each.
   const last = b + (depth << 5)
-  const lastPair = b + ((depth & ~1) << 5)
-  while (b < lastPair) {
-    let b0 = v128.load(b)
-    let b1 = v128.load(b, 16)
-    let x = v128.load32_splat(a)
+  while (b < last) {
+    b0 = v128.load(b)
+    b1 = v128.load(b, 16)
+    x = v128.load32_splat(a)
     c00 = madd(x, b0, c00)
     c01 = madd(x, b1, c01)
     x = v128.load32_splat(a, 4)
@@ -123,34 +129,25 @@ function tile(
     x = v128.load32_splat(a, 12)
     c30 = madd(x, b0, c30)
     c31 = madd(x, b1, c31)
-    b0 = v128.load(b, 32)
-    b1 = v128.load(b, 48)
-    x = v128.load32_splat(a, 16)
+    a += 16
+    b += 32
+    if (b >= last) break
+    b0 = v128.load(b)
+    b1 = v128.load(b, 16)
+    x = v128.load32_splat(a)
     c00 = madd(x, b0, c00)
     c01 = madd(x, b1, c01)
-    x = v128.load32_splat(a, 20)
+    x = v128.load32_splat(a, 4)
     c10 = madd(x, b0, c10)
     c11 = madd(x, b1, c11)
-    x = v128.load32_splat(a, 24)
+    x = v128.load32_splat(a, 8)
     c20 = madd(x, b0, c20)
     c21 = madd(x, b1, c21)
-    x = v128.load32_splat(a, 28)
+    x = v128.load32_splat(a, 12)
     c30 = madd(x, b0, c30)
     c31 = madd(x, b1, c31)
-    a += 32
-    b += 64
-  }
-  if (b < last) {
-    const b0 = v128.load(b)
-    const b1 = v128.load(b, 16)
-    c00 = madd(v128.load32_splat(a), b0, c00)
-    c01 = madd(v128.load32_splat(a), b1, c01)
-    c10 = madd(v128.load32_splat(a, 4), b0, c10)
-    c11 = madd(v128.load32_splat(a, 4), b1, c11)
-    c20 = madd(v128.load32_splat(a, 8), b0, c20)
-    c21 = madd(v128.load32_splat(a, 8), b1, c21)
-    c30 = madd(v128.load32_splat(a, 12), b0, c30)
-    c31 = madd(v128.load32_splat(a, 12), b1, c31)
+    a += 16
+    b += 32
   }
   finishRow(out, bias, c00, c01, columns, alpha, add)
   if (rows > 1) finishRow(out + outBytes, bias, c10, c11, columns, alpha, add)
@@ -158,43 +155,46 @@ function tile(
   if (rows > 3) finishRow(out + 3 * outBytes, bias, c30, c31, columns, alpha, add)
 }
 
-/**
- * Adds alpha · a · panels to `columns` columns of out[m,n] from `first`. a is [m,k], or [k,m] if `trans`; of k, the packed
- * `depth` steps from `start` are used. `rows` is scratch of ROWS_BYTES.
- */
-export function multiplyPanels(
+/** Packs `count` rows of a from `first`, at most ROWS; a is [m,k], or [k,m] if `trans`; of k, `depth` steps from `start`. */
+export function packBlock(
   a: usize,
   m: u32,
   k: u32,
   trans: u32,
+  first: u32,
+  count: u32,
   start: u32,
   depth: u32,
-  panels: usize,
+  to: usize,
+): void {
+  for (let r: u32 = 0; r < count; r += 4) {
+    const group = to + r * DEPTH * 4
+    const rows = min<u32>(count - r, 4)
+    if (trans) packColumns(a + ((start * m + first + r) << 2), m << 2, rows, depth, group, 16)
+    else packRows(a + (((first + r) * k + start) << 2), k << 2, rows, depth, group, 16)
+  }
+}
+
+/** Adds alpha · rows · panels, `count` packed rows and `columns` packed columns, to the block of out[…,n] at `out`. */
+export function multiplyPanels(
   rows: usize,
+  count: u32,
+  panels: usize,
+  columns: u32,
+  depth: u32,
   out: usize,
   n: u32,
-  first: u32,
-  columns: u32,
   bias: usize,
   alpha: f32,
   add: bool,
 ): void {
-  for (let row0: u32 = 0; row0 < m; row0 += ROWS) {
-    const block = min<u32>(m - row0, ROWS)
-    for (let r: u32 = 0; r < block; r += 4) {
-      const to = rows + r * DEPTH * 4
-      const count = min<u32>(block - r, 4)
-      if (trans) packColumns(a + ((start * m + row0 + r) << 2), m << 2, count, depth, to, 16)
-      else packRows(a + (((row0 + r) * k + start) << 2), k << 2, count, depth, to, 16)
-    }
-    for (let c: u32 = 0; c < columns; c += 8) {
-      const panel = panels + (c >> 3) * PANEL_BYTES
-      const wide = min<u32>(columns - c, 8)
-      const biasAt = bias ? bias + ((first + c) << 2) : 0
-      for (let r: u32 = 0; r < block; r += 4) {
-        const to = out + (((row0 + r) * n + first + c) << 2)
-        tile(rows + r * DEPTH * 4, panel, depth, min<u32>(block - r, 4), wide, to, n << 2, biasAt, alpha, add)
-      }
+  for (let c: u32 = 0; c < columns; c += 8) {
+    const panel = panels + (c >> 3) * PANEL_BYTES
+    const wide = min<u32>(columns - c, 8)
+    const biasAt = bias ? bias + (c << 2) : 0
+    for (let r: u32 = 0; r < count; r += 4) {
+      const to = out + ((r * n + c) << 2)
+      tile(rows + r * DEPTH * 4, panel, depth, min<u32>(count - r, 4), wide, to, n << 2, biasAt, alpha, add)
     }
   }
 }

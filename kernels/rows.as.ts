@@ -21,6 +21,116 @@ export function dot(a: usize, b: usize, count: u32): f32 {
   return sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)))
 }
 
+/**
+ * sums[r,c] += Σ over i of a[r,i] · b[c,i] for up to 4 rows of a and up to 2 of b, which lie `aBytes`, `bBytes` and
+ * `sumBytes` apart.
+ */
+export function addDots(
+  a: usize,
+  aBytes: u32,
+  rows: u32,
+  b: usize,
+  bBytes: u32,
+  columns: u32,
+  count: u32,
+  sums: usize,
+  sumBytes: u32,
+): void {
+  if (rows < 3) {
+    for (let c: u32 = 0; c < columns; c++) {
+      const row = b + c * bBytes
+      const to = sums + (c << 2)
+      store<f32>(to, load<f32>(to) + dot(a, row, count))
+      if (rows == 2) store<f32>(to + sumBytes, load<f32>(to + sumBytes) + dot(a + aBytes, row, count))
+    }
+    return
+  }
+  const a1 = a + aBytes
+  const a2 = a1 + aBytes
+  const a3 = rows > 3 ? a2 + aBytes : a2
+  const b1 = columns > 1 ? b + bBytes : b
+  let s00 = f32x4.splat(0)
+  let s01 = s00
+  let s10 = s00
+  let s11 = s00
+  let s20 = s00
+  let s21 = s00
+  let s30 = s00
+  let s31 = s00
+  let x = s00
+  let y0 = s00
+  let y1 = s00
+  let at: u32 = 0
+  // The exit makes two blocks of two steps: see `tile` in panel.as.ts.
+  const last = (count & ~3) << 2
+  while (at < last) {
+    const p0 = a + at
+    const p1 = a1 + at
+    const p2 = a2 + at
+    const p3 = a3 + at
+    const q0 = b + at
+    const q1 = b1 + at
+    y0 = v128.load(q0)
+    y1 = v128.load(q1)
+    x = v128.load(p0)
+    s00 = madd(x, y0, s00)
+    s01 = madd(x, y1, s01)
+    x = v128.load(p1)
+    s10 = madd(x, y0, s10)
+    s11 = madd(x, y1, s11)
+    x = v128.load(p2)
+    s20 = madd(x, y0, s20)
+    s21 = madd(x, y1, s21)
+    x = v128.load(p3)
+    s30 = madd(x, y0, s30)
+    s31 = madd(x, y1, s31)
+    at += 16
+    if (at >= last) break
+    y0 = v128.load(q0, 16)
+    y1 = v128.load(q1, 16)
+    x = v128.load(p0, 16)
+    s00 = madd(x, y0, s00)
+    s01 = madd(x, y1, s01)
+    x = v128.load(p1, 16)
+    s10 = madd(x, y0, s10)
+    s11 = madd(x, y1, s11)
+    x = v128.load(p2, 16)
+    s20 = madd(x, y0, s20)
+    s21 = madd(x, y1, s21)
+    x = v128.load(p3, 16)
+    s30 = madd(x, y0, s30)
+    s31 = madd(x, y1, s31)
+    at += 16
+  }
+  const left = count & 3
+  if (left) {
+    y0 = loadPart(b + at, left)
+    y1 = loadPart(b1 + at, left)
+    x = loadPart(a + at, left)
+    s00 = madd(x, y0, s00)
+    s01 = madd(x, y1, s01)
+    x = loadPart(a1 + at, left)
+    s10 = madd(x, y0, s10)
+    s11 = madd(x, y1, s11)
+    x = loadPart(a2 + at, left)
+    s20 = madd(x, y0, s20)
+    s21 = madd(x, y1, s21)
+    x = loadPart(a3 + at, left)
+    s30 = madd(x, y0, s30)
+    s31 = madd(x, y1, s31)
+  }
+  const upper = sumFour(s00, s01, s10, s11)
+  const lower = sumFour(s20, s21, s30, s31)
+  addPair(sums, upper, columns)
+  addPair(sums + sumBytes, v128.shuffle<f32>(upper, upper, 2, 3, 2, 3), columns)
+  addPair(sums + 2 * sumBytes, lower, columns)
+  if (rows > 3) addPair(sums + 3 * sumBytes, v128.shuffle<f32>(lower, lower, 2, 3, 2, 3), columns)
+}
+
+function addPair(to: usize, pair: v128, columns: u32): void {
+  storePart(to, f32x4.add(pair, loadPart(to, columns)), columns)
+}
+
 /** to[j] = Σ over i of a[i] · row j[i], for `count` rows that lie `rowBytes` apart. */
 export function dotRows(a: usize, rows: usize, rowBytes: u32, count: u32, dim: u32, to: usize): void {
   const whole = dim & ~3
