@@ -21,7 +21,7 @@ export interface CpuEngine {
 const pageBytes = 65536
 const mostPages = 65536
 /** Bytes under which a kernel is done before other threads would have heard of it. */
-const smallBytes = 65536
+const smallBytes = 262144
 
 /** Sets up an engine of so many threads, or of one where more cannot be had. */
 export async function openEngine(relaxed: boolean, count: number): Promise<CpuEngine> {

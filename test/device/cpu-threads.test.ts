@@ -93,7 +93,7 @@ describe('threads', () => {
 
   it('serve two devices at once', async () => {
     const devices = [await open({ threads: 2 }), await open({ threads: 3 })]
-    const n = 50_000
+    const n = 100_000
     const windows = devices.map((device) => put(device, new Float32Array(n)))
     for (let i = 0; i < 50; i++) {
       devices.forEach((device, d) => {
