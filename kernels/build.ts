@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { kernels } from '../src/device/kernels.ts'
 
-// Compiles the CPU twins, gathers the WGSL twins, and writes both into one module that the devices import.
+// Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, and writes all into one module
+// that the devices import.
 
 const root = new URL('../', import.meta.url)
 const target = new URL('src/device/kernels.generated.ts', root)
@@ -12,10 +14,16 @@ const files = readdirSync(new URL('kernels/', root)).filter(
   (name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts',
 )
 const sources = new Map(files.sort().map((name) => [`kernels/${name}`, read(`kernels/${name}`)]))
+const worker = ['src/device/cpu-worker.ts', 'src/device/cpu-job-board.ts']
 
-const { version } = createRequire(import.meta.url)('assemblyscript/package.json') as { version: string }
+const versions = ['assemblyscript', 'esbuild'].map((name) => [name, versionOf(name)] as const)
 const hash = createHash('sha256')
-for (const [name, text] of [...sources, ['register', Object.keys(kernels).join()], ['asc', version]]) {
+for (const [name, text] of [
+  ...sources,
+  ...worker.map((path) => [path, read(path)] as const),
+  ['register', Object.keys(kernels).join()] as const,
+  ...versions,
+]) {
   hash.update(`${name}\0${text}\0`)
 }
 const firstLine = `// Made by kernels/build.ts from kernels/*; not to be edited. ${hash.digest('hex')}`
@@ -46,11 +54,14 @@ async function build(): Promise<void> {
     ...cpuKernels.map((name) => `  ${name}: true,`),
     '} as const satisfies Record<KernelName, true>',
     '',
-    '/** The CPU twins compiled for SIMD and for relaxed SIMD, in base64. */',
+    '/** The CPU twins compiled for SIMD and for relaxed SIMD, in base64; both import a shared memory. */',
     'export const wasm = {',
     `  simd: '${simd}',`,
     `  relaxed: '${relaxed}',`,
     '} as const',
+    '',
+    '/** src/device/cpu-worker.ts as a script that stands alone: it runs where there are no files to load. */',
+    `export const workerScript = ${JSON.stringify(await bundleWorker())}`,
   ]
   writeFileSync(target, lines.join('\n') + '\n')
 }
@@ -64,6 +75,11 @@ async function compile(entry: string, features: readonly string[]): Promise<stri
     'stub',
     '--importMemory',
     '--noExportMemory',
+    '--enable',
+    'threads',
+    '--sharedMemory',
+    '--maximumMemory',
+    '65536',
     '--noAssert',
     '-O3',
     '--disableWarning',
@@ -91,6 +107,32 @@ async function compile(entry: string, features: readonly string[]): Promise<stri
     process.exit(1)
   }
   return Buffer.from(binary).toString('base64')
+}
+
+async function bundleWorker(): Promise<string> {
+  const { build } = await import('esbuild')
+  const entry = fileURLToPath(new URL('src/device/cpu-worker.ts', root))
+  const options = {
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    write: false,
+    metafile: true,
+  } as const
+  const { outputFiles, metafile } = await build({
+    entryPoints: [entry],
+    absWorkingDir: fileURLToPath(root),
+    ...options,
+  })
+  const unhashed = Object.keys(metafile.inputs).filter((path) => !worker.includes(path))
+  if (unhashed.length > 0)
+    throw new Error(`kernels: the worker imports ${unhashed.join()}; list it in kernels/build.ts`)
+  return outputFiles[0]?.text.trim() ?? ''
+}
+
+function versionOf(name: string): string {
+  return (createRequire(import.meta.url)(`${name}/package.json`) as { version: string }).version
 }
 
 function read(path: string): string {

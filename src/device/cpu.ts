@@ -1,17 +1,27 @@
+import { availableThreads } from '#platform'
 import { check, MedAwareError } from '../core/errors.ts'
 import { addressesOf, addressOf } from './cpu-bindings.ts'
-import { CpuHeap } from './cpu-memory.ts'
+import { type CpuEngine, openEngine, runKernel } from './cpu-engine.ts'
+import type { CpuHeap } from './cpu-memory.ts'
+import { hasRelaxedSimd } from './cpu-module.ts'
+import type { CpuThreads } from './cpu-threads.ts'
 import type { Binding, Device, KernelBindings } from './device.ts'
 import type { KernelRow } from './kernel-row.ts'
-import { type cpuKernels, wasm } from './kernels.generated.ts'
 import { type KernelName, kernels, type KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
+
+export { hasRelaxedSimd }
 
 export interface CpuOptions {
   /** Whether to use relaxed SIMD (fused multiply-add). Default: where the engine has it. */
   readonly relaxedSimd?: boolean
-  /** Shares the work of a kernel is cut into, each for an instance of its own; results do not depend on it. Default 1. */
-  readonly lanes?: number
+  /**
+   * Threads to compute on, the calling one included, from 1 to 64; results do not depend on it. Default: all cores. Where
+   * memory cannot be shared between threads there is one, and `CpuDevice.whyOneThread` says why.
+   */
+  readonly threads?: number
+  /** Items of a kernel that a thread takes at a time; results do not depend on it. Default: a few shares for each thread, small kernels whole. */
+  readonly shareItems?: number
   /** Whether to add up calls and time per kernel in `CpuDevice.profile`. Default false. */
   readonly profile?: boolean
 }
@@ -22,78 +32,61 @@ export interface KernelCost {
   milliseconds: number
 }
 
-type Kernels = { readonly [name in keyof typeof cpuKernels]: (...operands: number[]) => void }
-
-/** What an instance of `kernels/*.as.ts` exports. */
-interface KernelExports extends Kernels {
-  heapBase(): number
-  scratchBytes(): number
-  setScratch(pointer: number, bytes: number): void
-}
-
-const pageBytes = 65536
+const mostThreads = 64
 /** Milliseconds after which `settle` gives the event loop a turn. */
 const turnEvery = 20
-const mostPages = 65536
 
-/** A module that is valid where relaxed SIMD is: one function, `f32x4.relaxed_madd(0, 0, 0)`. */
-const relaxedProbe = Uint8Array.of(
-  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 20, 1, 18, 0],
-  ...[65, 0, 253, 17, 65, 0, 253, 17, 65, 0, 253, 17, 253, 133, 2, 26, 11],
-)
-
-/** Whether this JavaScript engine knows relaxed SIMD. */
-export function hasRelaxedSimd(): boolean {
-  return WebAssembly.validate(relaxedProbe)
-}
+/** Ends the workers of devices that nobody disposed of and nobody can reach any more: they would hold the memory. */
+const forgotten = new FinalizationRegistry<CpuThreads>((threads) => threads.stop())
 
 /**
- * Opens the CPU engine: the kernels in WebAssembly, over one memory of at most 4 GiB.
- * @throws MedAwareError `device` when relaxed SIMD is asked for and missing, `unsupported` when there is no SIMD at all.
+ * Opens the CPU engine: the kernels in WebAssembly, over one memory of at most 4 GiB that all threads share.
+ * @throws MedAwareError `device` when relaxed SIMD is asked for and missing, `unsupported` when there is no SIMD at all,
+ *   `config` when `threads` or `shareItems` is not a whole number in its range.
  */
 export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
   const relaxed = options.relaxedSimd ?? hasRelaxedSimd()
   check(!relaxed || hasRelaxedSimd(), 'device', () => 'cpu: this engine has no relaxed SIMD; leave out relaxedSimd')
-  const bytes = Uint8Array.from(atob(relaxed ? wasm.relaxed : wasm.simd), (letter) => letter.charCodeAt(0))
-  check(WebAssembly.validate(bytes), 'unsupported', () => 'cpu: this engine has no WebAssembly SIMD; use a newer one')
-  const memory = new WebAssembly.Memory({ initial: 64, maximum: mostPages })
-  const module = await WebAssembly.compile(bytes)
-  const instances = Array.from({ length: options.lanes ?? 1 }, () =>
-    WebAssembly.instantiate(module, { env: { memory } }),
+  const wanted = options.threads ?? Math.min(availableThreads(), mostThreads)
+  check(
+    Number.isInteger(wanted) && wanted >= 1 && wanted <= mostThreads,
+    'config',
+    () => `cpu: threads must be a whole number from 1 to ${mostThreads}, not ${wanted}`,
   )
-  const lanes = (await Promise.all(instances)).map(({ exports }) => exports as unknown as KernelExports)
-  return new CpuDevice(memory, lanes, relaxed, options.profile ?? false)
+  const { shareItems = 1 } = options
+  check(
+    Number.isInteger(shareItems) && shareItems >= 1,
+    'config',
+    () => `cpu: shareItems must be a whole number from 1 on, not ${shareItems}`,
+  )
+  return new CpuDevice(await openEngine(relaxed, wanted), relaxed, options)
 }
 
 /** The CPU engine as a `Device`. Work is done when the call returns. */
 export class CpuDevice implements Device {
   readonly kind = 'cpu'
   readonly description: string
+  /** Why there is one thread where more were to be used; null if there are as many. */
+  readonly whyOneThread: string | null
   readonly memory: Memory
   /** Cost of each kernel so far; null unless asked for. */
   readonly profile: Map<KernelName, KernelCost> | null
   readonly #heap: CpuHeap
-  readonly #lanes: readonly KernelExports[]
-  #wasm: WebAssembly.Memory | null
+  readonly #shareItems: number | undefined
+  #engine: CpuEngine | null
   #lastTurn = 0
 
-  constructor(memory: WebAssembly.Memory, lanes: readonly KernelExports[], relaxed: boolean, profile: boolean) {
-    this.description = `CPU engine (WebAssembly, ${relaxed ? 'relaxed ' : ''}SIMD, 1 thread)`
-    this.profile = profile ? new Map() : null
-    this.#wasm = memory
-    this.#lanes = lanes
-    this.#heap = new CpuHeap(
-      {
-        byteLength: () => memory.buffer.byteLength,
-        growTo: (bytes) => memory.grow(Math.ceil(bytes / pageBytes) - memory.buffer.byteLength / pageBytes),
-      },
-      Math.max(...lanes.map((lane) => lane.heapBase())),
-    )
-    for (const lane of lanes) {
-      const bytes = lane.scratchBytes()
-      lane.setScratch(this.#heap.create(bytes, 'scratch').pointer, bytes)
-    }
-    this.memory = new Memory(this.#heap)
+  constructor(engine: CpuEngine, relaxed: boolean, options: CpuOptions) {
+    const count = engine.threads?.count ?? 1
+    const threads = count === 1 ? '1 thread' : `${count} threads`
+    this.description = `CPU engine (WebAssembly, ${relaxed ? 'relaxed ' : ''}SIMD, ${threads})`
+    this.whyOneThread = engine.whyOneThread
+    this.profile = options.profile === true ? new Map() : null
+    this.#shareItems = options.shareItems
+    this.#engine = engine
+    this.#heap = engine.heap
+    this.memory = new Memory(engine.heap)
+    if (engine.threads !== null) forgotten.register(this, engine.threads, this)
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {
@@ -124,7 +117,7 @@ export class CpuDevice implements Device {
   }
 
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
-    this.#open()
+    const engine = this.#open()
     const row = kernels[name] as unknown as KernelRow
     const values: Readonly<Record<string, number>> = params
     const operands = addressesOf(name, bindings, this.#heap, this.memory)
@@ -134,7 +127,13 @@ export class CpuDevice implements Device {
       operands.push(value)
     }
     const start = this.profile === null ? 0 : performance.now()
-    this.#dispatch(name, operands, row.items(values))
+    try {
+      runKernel(engine, name, operands, row.items(values), bytesIn(bindings), this.#shareItems)
+    } catch (cause) {
+      throw new MedAwareError('device', `${name}: stopped, it reached past its memory or scratch; check its sizes`, {
+        cause,
+      })
+    }
     if (this.profile !== null) this.#account(this.profile, name, performance.now() - start)
   }
 
@@ -147,24 +146,9 @@ export class CpuDevice implements Device {
   }
 
   dispose(): void {
-    this.#wasm = null
-  }
-
-  /** Hands shares of the work to the lanes: the one place that knows how many there are. */
-  #dispatch(name: KernelName, operands: readonly number[], items: number): void {
-    const share = Math.ceil(items / this.#lanes.length)
-    this.#lanes.forEach((lane, i) => {
-      const begin = i * share
-      const end = Math.min(begin + share, items)
-      if (begin >= end) return
-      try {
-        lane[name](...operands, begin, end)
-      } catch (cause) {
-        throw new MedAwareError('device', `${name}: stopped, it reached past its memory or scratch; check its sizes`, {
-          cause,
-        })
-      }
-    })
+    this.#engine?.threads?.stop()
+    this.#engine = null
+    forgotten.unregister(this)
   }
 
   #account(profile: Map<KernelName, KernelCost>, name: KernelName, milliseconds: number): void {
@@ -175,13 +159,20 @@ export class CpuDevice implements Device {
   }
 
   /** A view that is good until the memory grows. */
-  #window(who: string, window: Binding): Uint8Array<ArrayBuffer> {
-    const memory = this.#open()
+  #window(who: string, window: Binding): Uint8Array {
+    const { memory } = this.#open()
     return new Uint8Array(memory.buffer, addressOf(who, window, this.#heap, this.memory), window.byteLength)
   }
 
-  #open(): WebAssembly.Memory {
-    check(this.#wasm !== null, 'device', () => 'cpu: the device was disposed of; open another')
-    return this.#wasm
+  #open(): CpuEngine {
+    check(this.#engine !== null, 'device', () => 'cpu: the device was disposed of; open another')
+    return this.#engine
   }
+}
+
+/** Bytes that a kernel is given: less than a measure of its work, but a bound of it from below. */
+function bytesIn(bindings: Readonly<Record<string, Binding | null>>): number {
+  let bytes = 0
+  for (const window of Object.values(bindings)) bytes += window?.byteLength ?? 0
+  return bytes
 }

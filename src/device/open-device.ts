@@ -35,7 +35,7 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Opene
     'config',
     () => `openDevice: device must be 'auto', 'cpu' or 'webgpu', not ${JSON.stringify(wanted)}`,
   )
-  if (wanted === 'cpu') return { device: await openCpuDevice(options.cpu), reason: 'the CPU engine was asked for' }
+  if (wanted === 'cpu') return openCpu('the CPU engine was asked for', options.cpu)
   const answer: GpuAnswer = options.gpu === undefined ? await requestGpu() : { gpu: options.gpu }
   if (wanted === 'webgpu') {
     check(
@@ -47,7 +47,13 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Opene
   }
   const found = 'gpu' in answer ? await openHardware(answer.gpu, options.webgpu) : answer.reason
   if (typeof found !== 'string') return found
-  return { device: await openCpuDevice(options.cpu), reason: `the CPU engine, because ${found}` }
+  return openCpu(`the CPU engine, because ${found}`, options.cpu)
+}
+
+async function openCpu(reason: string, options?: CpuOptions): Promise<OpenedDevice> {
+  const device = await openCpuDevice(options)
+  const { whyOneThread } = device
+  return { device, reason: whyOneThread === null ? reason : `${reason}; on one thread, because ${whyOneThread}` }
 }
 
 /** The adapter opened, or why it is not to be used. */

@@ -15,6 +15,31 @@ export const requestGpu: Platform['requestGpu'] = async () => {
   return { gpu }
 }
 
+/** What the browser says the machine has. */
+export const availableThreads: Platform['availableThreads'] = () => globalThis.navigator?.hardwareConcurrency ?? 1
+
+/** A Web Worker from a Blob, so that no file need be served beside the page. */
+export const startWorker: Platform['startWorker'] = (script, orders) =>
+  new Promise((resolve, reject) => {
+    const url = URL.createObjectURL(new Blob([`const port = self;${script}`], { type: 'text/javascript' }))
+    const worker = new Worker(url)
+    const stop = () => {
+      URL.revokeObjectURL(url)
+      worker.terminate()
+    }
+    worker.onerror = ({ message }) => {
+      stop()
+      reject(new Error(message || "the page's Content-Security-Policy must allow blob: in worker-src"))
+    }
+    worker.onmessage = () => resolve({ stop })
+    try {
+      worker.postMessage(orders)
+    } catch (error) {
+      stop()
+      throw error
+    }
+  })
+
 /** Browsers have no paths. @throws MedAwareError `unsupported`. */
 export const fileSource: Platform['fileSource'] = async (path) => {
   throw refuse('fileSource', path, 'use blobSource with a File the user chose, or urlSource')

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { MedAwareError } from '../core/errors.ts'
 import { checkRange } from '../safetensors/source.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
@@ -31,6 +33,28 @@ async function findGpu(): Promise<GpuAnswer> {
   }
   return { gpu }
 }
+
+/** What the process may use of the machine's cores. */
+export const availableThreads: Platform['availableThreads'] = () => availableParallelism()
+
+/** A worker thread without the flags, loaders and environment of this one, which it has no use for. */
+export const startWorker: Platform['startWorker'] = (script, orders) =>
+  new Promise((resolve, reject) => {
+    const line = `const port = require('node:worker_threads').parentPort;`
+    const worker = new Worker(line + script, { eval: true, execArgv: [], env: {} })
+    worker.once('error', reject)
+    worker.once('exit', () => reject(new Error('a worker thread ended before it was ready')))
+    worker.once('message', () => {
+      worker.unref()
+      resolve({ stop: () => void worker.terminate() })
+    })
+    try {
+      worker.postMessage(orders)
+    } catch (error) {
+      void worker.terminate()
+      throw error
+    }
+  })
 
 /** A file that is read in part. @throws MedAwareError `not-found`. */
 export const fileSource: Platform['fileSource'] = async (path) => {

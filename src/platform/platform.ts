@@ -6,11 +6,24 @@ export type Gpu = GPU
 /** WebGPU where there is any, else why there is none. */
 export type GpuAnswer = { readonly gpu: Gpu } | { readonly reason: string }
 
+/** A thread beside this one. It keeps no program alive. */
+export interface StartedWorker {
+  /** Ends it, whatever it does. */
+  stop(): void
+}
+
 /** What differs between Node and browsers. `#platform` is one of the two modules that have this face. */
 export interface Platform {
   readonly platformName: 'node' | 'browser'
   /** WebGPU with at least one adapter, or the reason why there is none, as a sentence without a full stop. */
   requestGpu(): Promise<GpuAnswer>
+  /** Threads that can run at the same time. */
+  availableThreads(): number
+  /**
+   * Runs a script in a thread of its own, where `port` is its line to this one, and sends it `orders`. Resolves when it has
+   * sent anything back; rejects when it cannot be started or fails before.
+   */
+  startWorker(script: string, orders: unknown): Promise<StartedWorker>
   /** A file that is read in part. @throws MedAwareError `not-found`. */
   fileSource(path: string): Promise<ByteSource>
   /** @throws MedAwareError `not-found`. */

@@ -5,7 +5,7 @@ import type { Binding } from '../../src/device/device.ts'
 
 let device: CpuDevice
 beforeEach(async () => {
-  device = await openCpuDevice({ relaxedSimd: false })
+  device = await openCpuDevice({ relaxedSimd: false, threads: 2 })
 })
 afterEach(() => device.dispose())
 
@@ -22,8 +22,8 @@ async function read(window: Binding, on = device): Promise<number[]> {
 
 describe('the CPU device', () => {
   it('names its build and its threads', async () => {
-    expect(device.description).toBe('CPU engine (WebAssembly, SIMD, 1 thread)')
-    const best = await openCpuDevice()
+    expect(device.description).toBe('CPU engine (WebAssembly, SIMD, 2 threads)')
+    const best = await openCpuDevice({ threads: 1 })
     const build = hasRelaxedSimd() ? 'relaxed SIMD' : 'SIMD'
     expect(best.description).toBe(`CPU engine (WebAssembly, ${build}, 1 thread)`)
     best.dispose()

@@ -7,10 +7,13 @@ import { testGpu } from './test-gpu.ts'
 // Node 20 has relaxed SIMD behind a flag; from 22 on it needs none.
 if (process.versions.node.startsWith('20.')) setFlagsFromString('--experimental-wasm-relaxed-simd')
 
-/** Every device of this machine: the CPU engine's builds, and WebGPU. The caller disposes of them. */
+/**
+ * Every device of this machine: the CPU engine's builds, one on a single thread and one on five that share out whatever can
+ * be cut, and WebGPU. The caller disposes of them.
+ */
 export async function testDevices(): Promise<Device[]> {
-  const devices: Device[] = [await openCpuDevice({ relaxedSimd: false })]
-  if (hasRelaxedSimd()) devices.push(await openCpuDevice({ relaxedSimd: true }))
+  const devices: Device[] = [await openCpuDevice({ relaxedSimd: false, threads: 1 })]
+  devices.push(await openCpuDevice({ relaxedSimd: hasRelaxedSimd(), threads: 5, shareItems: 3 }))
   devices.push(await openWebGpuDevice(await testGpu()))
   return devices
 }

@@ -12,11 +12,31 @@ import { expectCase, runCase } from './kernel-case.ts'
 
 const cases = [...matmulCases, ...fourBitCases, ...attentionCases, ...elementwiseCases, ...rowCases]
 
+/** One thread beside several that take shares of odd sizes. */
+async function openCutDevices(relaxedSimd: boolean): Promise<CutDevices> {
+  const whole = await openCpuDevice({ relaxedSimd, threads: 1 })
+  const cuts = [
+    { threads: 2, shareItems: 1 },
+    { threads: 2, shareItems: 7 },
+    { threads: 5, shareItems: 3 },
+  ]
+  return { whole, cut: await Promise.all(cuts.map((cut) => openCpuDevice({ relaxedSimd, ...cut }))) }
+}
+
+interface CutDevices {
+  readonly whole: Device
+  readonly cut: readonly Device[]
+}
+
 let devices: Device[]
+let cutDevices: CutDevices[]
 beforeAll(async () => {
   devices = await testDevices()
+  cutDevices = await Promise.all((hasRelaxedSimd() ? [false, true] : [false]).map(openCutDevices))
 })
-afterAll(() => devices.forEach((device) => device.dispose()))
+afterAll(() => {
+  for (const device of [...devices, ...cutDevices.flatMap(({ whole, cut }) => [whole, ...cut])]) device.dispose()
+})
 
 it('there is a case for every row of the register', () => {
   expect(new Set(cases.map(({ kernel }) => kernel))).toEqual(new Set(Object.keys(kernels)))
@@ -33,12 +53,10 @@ describe.each(Object.keys(kernels))('%s', (kernel) => {
   })
 
   it('gives the same bits on the CPU however its work is cut', async () => {
-    for (const relaxedSimd of hasRelaxedSimd() ? [false, true] : [false]) {
-      for (const lanes of [2, 3]) {
-        const [whole, cut] = [await openCpuDevice({ relaxedSimd }), await openCpuDevice({ relaxedSimd, lanes })]
-        for (const one of own) expect(await runCase(cut, one)).toEqual(await runCase(whole, one))
-        whole.dispose()
-        cut.dispose()
+    for (const { whole, cut } of cutDevices) {
+      for (const one of own) {
+        const expected = await runCase(whole, one)
+        for (const device of cut) expect(await runCase(device, one), device.description).toEqual(expected)
       }
     }
   })

@@ -1,0 +1,79 @@
+import { MedAwareError } from '../core/errors.ts'
+import type { CpuKernel } from './cpu-job-board.ts'
+import { CpuHeap } from './cpu-memory.ts'
+import { compileKernels, type KernelExports } from './cpu-module.ts'
+import { CpuThreads } from './cpu-threads.ts'
+import { cpuKernels } from './kernels.generated.ts'
+import type { KernelName } from './kernels.ts'
+
+/** Kernels over one memory: what a device computes with. */
+export interface CpuEngine {
+  readonly memory: WebAssembly.Memory
+  readonly heap: CpuHeap
+  /** Kernels of the calling thread. */
+  readonly kernels: ReadonlyMap<KernelName, CpuKernel>
+  /** null: there is the calling thread alone. */
+  readonly threads: CpuThreads | null
+  /** Why there is one thread where more were to be used; null if there are as many. */
+  readonly whyOneThread: string | null
+}
+
+const pageBytes = 65536
+const mostPages = 65536
+/** Bytes under which a kernel is done before other threads would have heard of it. */
+const smallBytes = 262144
+
+/** Sets up an engine of so many threads, or of one where more cannot be had. */
+export async function openEngine(relaxed: boolean, count: number): Promise<CpuEngine> {
+  if (count === 1) return setUp(relaxed, 1)
+  let whyOneThread = 'this page may not share memory between threads (it is not cross-origin isolated)'
+  if (typeof SharedArrayBuffer !== 'undefined') {
+    try {
+      return await setUp(relaxed, count)
+    } catch (error) {
+      if (error instanceof MedAwareError) throw error
+      whyOneThread = `worker threads cannot be had (${error instanceof Error ? error.message : String(error)})`
+    }
+  }
+  return { ...(await setUp(relaxed, 1)), whyOneThread }
+}
+
+async function setUp(relaxed: boolean, count: number): Promise<CpuEngine> {
+  const shared = count > 1
+  const module = await compileKernels(relaxed, shared)
+  const memory = new WebAssembly.Memory({ initial: 64, maximum: mostPages, shared })
+  const instance = await WebAssembly.instantiate(module, { env: { memory } })
+  const exported = instance.exports as unknown as KernelExports
+  const heap = new CpuHeap(
+    {
+      byteLength: () => memory.buffer.byteLength,
+      growTo: (bytes) => memory.grow(Math.ceil(bytes / pageBytes) - memory.buffer.byteLength / pageBytes),
+    },
+    exported.heapBase(),
+  )
+  const bytes = exported.scratchBytes()
+  const scratches = Array.from({ length: count }, () => [heap.create(bytes, 'scratch').pointer, bytes] as const)
+  const [first = [0, 0] as const, ...others] = scratches
+  exported.setScratch(...first)
+  const own = new Map((Object.keys(cpuKernels) as KernelName[]).map((name) => [name, exported[name]]))
+  const threads = shared ? await CpuThreads.start(module, memory, own, others) : null
+  return { memory, heap, kernels: own, threads, whyOneThread: null }
+}
+
+/**
+ * Runs a kernel over all its items, on all threads where that is worth while or `shareItems` says how. Throws what the
+ * kernel throws.
+ */
+export function runKernel(
+  { kernels, threads }: CpuEngine,
+  name: KernelName,
+  operands: readonly number[],
+  items: number,
+  bytes: number,
+  shareItems: number | undefined,
+): void {
+  if (items === 0) return
+  const isSmall = items === 1 || (shareItems === undefined && bytes < smallBytes)
+  if (threads === null || isSmall) kernels.get(name)?.(...operands, 0, items)
+  else threads.run(name, operands, items, shareItems)
+}

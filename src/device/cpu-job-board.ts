@@ -1,0 +1,121 @@
+/** A kernel of one instance: operands, then the first item and the one behind the last. */
+export type CpuKernel = (...operands: number[]) => void
+
+/** Most shares a job is cut into: what the low bits of a ticket can count. */
+export const mostShares = 1023
+
+// Words of the board. What threads write at the same time lies on cache lines of its own.
+const ticketWord = 0
+const doneWord = 32
+const jobWord = 64
+const failedWord = 96
+const messageWord = 128
+const operandsByte = 1024
+const mostOperands = 64
+const mostLetters = 120
+
+/**
+ * Milliseconds for which a thread looks for what it waits for before it sleeps: waking one takes the system about as long,
+ * and the next kernel of a step is posted within them.
+ */
+const looksFor = 0.05
+
+/**
+ * Where threads find work. One of them posts a job, cut into shares; each takes shares until none is left.
+ *
+ * The ticket counts the shares that are left, under the number of the job. A share is taken by compare-and-swap of the
+ * whole ticket, so that what was read of a job before is known to belong to it. The poster waits for shares, not for
+ * threads: one that sleeps, or was stopped by the system between two shares, holds nobody up.
+ */
+export class JobBoard {
+  readonly #words: Int32Array
+  readonly #operands: Float64Array
+  /** Kernels of this thread's instance, in an order that all threads know. */
+  readonly #kernels: readonly CpuKernel[]
+  #job = 0
+
+  constructor(memory: SharedArrayBuffer, kernels: readonly CpuKernel[]) {
+    this.#words = new Int32Array(memory, 0, operandsByte / 4)
+    this.#operands = new Float64Array(memory, operandsByte, mostOperands)
+    this.#kernels = kernels
+  }
+
+  /** Bytes that a board takes. */
+  static get byteLength(): number {
+    return operandsByte + 8 * mostOperands
+  }
+
+  /**
+   * Runs kernel number `kernel` over all `items`, with the help of the threads that serve the board, and returns when it is
+   * done. Throws what the kernel threw, on whichever thread, when no share of it runs any more.
+   * @param mayWait Whether this thread may sleep; the main thread of a page may not.
+   */
+  run(kernel: number, operands: readonly number[], items: number, size: number, mayWait: boolean): void {
+    const words = this.#words
+    const shares = Math.ceil(items / size)
+    words.set([kernel, items, size, shares, operands.length], jobWord)
+    this.#operands.set(operands)
+    words[failedWord] = 0
+    words[doneWord] = 0
+    this.#job = (this.#job + 1) & 0x3fffff
+    Atomics.store(words, ticketWord, (this.#job << 10) | shares)
+    Atomics.notify(words, ticketWord, shares - 1)
+    this.#takeShares()
+    for (let done = Atomics.load(words, doneWord); done < shares; done = Atomics.load(words, doneWord)) {
+      if (!mayWait) continue
+      if (!changesSoon(words, doneWord, done)) Atomics.wait(words, doneWord, done)
+    }
+    if (words[failedWord] !== 0) throw new Error(this.#readMessage())
+  }
+
+  /** Takes shares of every job that is posted, and never returns. */
+  serve(): never {
+    for (;;) {
+      const empty = this.#takeShares()
+      if (!changesSoon(this.#words, ticketWord, empty)) Atomics.wait(this.#words, ticketWord, empty)
+    }
+  }
+
+  /** Takes shares until none is left, and returns the ticket that says so. */
+  #takeShares(): number {
+    const words = this.#words
+    for (;;) {
+      const ticket = Atomics.load(words, ticketWord)
+      const left = ticket & mostShares
+      if (left === 0) return ticket
+      const kernel = Atomics.load(words, jobWord)
+      const items = Atomics.load(words, jobWord + 1)
+      const size = Atomics.load(words, jobWord + 2)
+      const shares = Atomics.load(words, jobWord + 3)
+      const operands = this.#operands.slice(0, Atomics.load(words, jobWord + 4))
+      if (Atomics.compareExchange(words, ticketWord, ticket, ticket - 1) !== ticket) continue
+      const begin = (left - 1) * size
+      if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands, begin, Math.min(begin + size, items))
+      if (Atomics.add(words, doneWord, 1) + 1 === shares) Atomics.notify(words, doneWord)
+    }
+  }
+
+  #attempt(kernel: number, operands: Float64Array, begin: number, end: number): void {
+    try {
+      this.#kernels[kernel]?.(...operands, begin, end)
+    } catch (error) {
+      if (Atomics.compareExchange(this.#words, failedWord, 0, 1) !== 0) return
+      const letters = Array.from(String(error).slice(0, mostLetters), (letter) => letter.charCodeAt(0))
+      this.#words.set([letters.length, ...letters], messageWord)
+    }
+  }
+
+  #readMessage(): string {
+    const start = messageWord + 1
+    return String.fromCharCode(...this.#words.subarray(start, start + Atomics.load(this.#words, messageWord)))
+  }
+}
+
+/** Looks at a word for a short while, and says whether it ceased to hold `value`. */
+function changesSoon(words: Int32Array, index: number, value: number): boolean {
+  const until = performance.now() + looksFor
+  do {
+    for (let i = 0; i < 64; i++) if (Atomics.load(words, index) !== value) return true
+  } while (performance.now() < until)
+  return false
+}

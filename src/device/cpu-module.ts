@@ -1,0 +1,48 @@
+import { check } from '../core/errors.ts'
+import { type cpuKernels, wasm } from './kernels.generated.ts'
+
+type Kernels = { readonly [name in keyof typeof cpuKernels]: (...operands: number[]) => void }
+
+/** What an instance of `kernels/*.as.ts` exports. */
+export interface KernelExports extends Kernels {
+  heapBase(): number
+  scratchBytes(): number
+  setScratch(pointer: number, bytes: number): void
+}
+
+/** A module that is valid where relaxed SIMD is: one function, `f32x4.relaxed_madd(0, 0, 0)`. */
+const relaxedProbe = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 20, 1, 18, 0],
+  ...[65, 0, 253, 17, 65, 0, 253, 17, 65, 0, 253, 17, 253, 133, 2, 26, 11],
+)
+
+/** How the modules import their memory: kind memory, named env.memory, with flags for "has a maximum, is shared". */
+const sharedMemoryImport = [3, ...bytesOf('env'), 6, ...bytesOf('memory'), 2, 3]
+
+/** Whether this JavaScript engine knows relaxed SIMD. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(relaxedProbe)
+}
+
+/**
+ * Compiles the kernels for a memory that is shared between threads or is not.
+ * @throws MedAwareError `unsupported` when there is no SIMD at all.
+ */
+export function compileKernels(relaxed: boolean, shared: boolean): Promise<WebAssembly.Module> {
+  const bytes = Uint8Array.from(bytesOf(atob(relaxed ? wasm.relaxed : wasm.simd)))
+  // The two builds would differ in this bit alone.
+  if (!shared) bytes[flagsOf(bytes)] = 1
+  check(WebAssembly.validate(bytes), 'unsupported', () => 'cpu: this engine has no WebAssembly SIMD; use a newer one')
+  return WebAssembly.compile(bytes)
+}
+
+/** Where the flags of the memory's import stand in a module. */
+function flagsOf(bytes: Uint8Array): number {
+  const { length } = sharedMemoryImport
+  const at = bytes.findIndex((_, i) => sharedMemoryImport.every((byte, j) => bytes[i + j] === byte))
+  return at + length - 1
+}
+
+function bytesOf(text: string): number[] {
+  return Array.from(text, (letter) => letter.charCodeAt(0))
+}

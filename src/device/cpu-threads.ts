@@ -1,0 +1,74 @@
+import { startWorker } from '#platform'
+import type { StartedWorker } from '../platform/platform.ts'
+import { type CpuKernel, JobBoard, mostShares } from './cpu-job-board.ts'
+import type { CpuWorkerOrders } from './cpu-worker.ts'
+import { workerScript } from './kernels.generated.ts'
+
+/** Shares of a job per thread: a thread that the system holds up is helped out by the others. */
+const sharesPerThread = 4
+
+/** The threads of a device: the one that calls, and workers beside it, over one memory. */
+export class CpuThreads {
+  readonly count: number
+  readonly #board: JobBoard
+  readonly #numbers: ReadonlyMap<string, number>
+  readonly #workers: readonly StartedWorker[]
+  readonly #mayWait = mayWait()
+
+  private constructor(board: JobBoard, names: readonly string[], workers: readonly StartedWorker[]) {
+    this.count = workers.length + 1
+    this.#board = board
+    this.#numbers = new Map(names.map((name, i) => [name, i]))
+    this.#workers = workers
+  }
+
+  /**
+   * Starts a worker for each scratch memory. Resolves when all are ready; rejects, and leaves none behind, when one is not.
+   * @param kernels Kernels of the calling thread's instance, by the names under which every instance exports them.
+   */
+  static async start(
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    kernels: ReadonlyMap<string, CpuKernel>,
+    scratches: readonly (readonly [number, number])[],
+  ): Promise<CpuThreads> {
+    const board = new SharedArrayBuffer(JobBoard.byteLength)
+    const names = [...kernels.keys()]
+    const shared = { module, memory, board, kernels: names }
+    const starts = await Promise.allSettled(
+      scratches.map(async (scratch) => startWorker(workerScript, { ...shared, scratch } satisfies CpuWorkerOrders)),
+    )
+    const workers = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
+    const failed = starts.find((start) => start.status === 'rejected')
+    if (failed !== undefined) {
+      workers.forEach((worker) => worker.stop())
+      throw failed.reason
+    }
+    return new CpuThreads(new JobBoard(board, [...kernels.values()]), names, workers)
+  }
+
+  /**
+   * Runs a kernel on all threads, and returns when it is done. Throws what it threw, on whichever thread.
+   * @param shareItems Items of a share. Default: such that each thread has a few.
+   */
+  run(name: string, operands: readonly number[], items: number, shareItems?: number): void {
+    const kernel = this.#numbers.get(name) as number
+    const size = Math.max(shareItems ?? items / (sharesPerThread * this.count), items / mostShares)
+    this.#board.run(kernel, operands, items, Math.ceil(size), this.#mayWait)
+  }
+
+  /** Ends the workers. */
+  stop(): void {
+    this.#workers.forEach((worker) => worker.stop())
+  }
+}
+
+/** Whether this thread may sleep: the main thread of a page may not. */
+function mayWait(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0)
+    return true
+  } catch {
+    return false
+  }
+}
