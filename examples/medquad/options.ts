@@ -26,7 +26,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
 
 Ctrl-C saves a checkpoint. The result is a demonstration, and no medical advice.`
 
-const DEFAULT_STEPS = 220
+const DEFAULT_STEPS = 300
 
 /** What the recipe was asked for. */
 export type Options = ReturnType<typeof parseOptions>
