@@ -14,7 +14,6 @@ import {
   writeFolder,
 } from 'peft-medaware'
 import { cacheDirectory } from './data/cache-directory.ts'
-import { formatCounts } from './data/count-medquad.ts'
 import { loadMedquad } from './data/load-medquad.ts'
 import type { MedquadPair } from './data/medquad-pair.ts'
 import { emptyHistory, forgetProgress, restoreProgress, saveProgress } from './history.ts'
@@ -44,9 +43,7 @@ const data = await loadMedquad({
   onProgress: ({ stage, done, total }) => line.show(describeProgress(stage, done, total, reading)),
   warn: (text) => story.say('WARNING', text),
 })
-story.say('data', 'MedQuAD, CC BY 4.0, Ben Abacha & Demner-Fushman 2019')
-console.log(formatCounts(data.counts))
-story.split(data)
+story.data(data)
 
 // 3. The base model, quantised as it loads
 const loading = Date.now()

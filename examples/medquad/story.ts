@@ -1,4 +1,5 @@
 import type { FalconForCausalLM, LossReport, ParameterCounts, StorageReport } from 'peft-medaware'
+import { formatCounts } from './data/count-medquad.ts'
 import type { LoadedMedquad } from './data/load-medquad.ts'
 import type { Answered } from './held-out.ts'
 import { bytes, count, ProgressLine } from './progress.ts'
@@ -13,7 +14,10 @@ export class Story {
     texts.forEach((text, i) => console.log(`${(i === 0 ? name : '').padEnd(11)}${text}`))
   }
 
-  split({ pairs, train, validation, test }: LoadedMedquad): void {
+  data({ counts, origin, pairs, train, validation, test }: LoadedMedquad): void {
+    const sample = "the recipe's own sample, written for it, CC0"
+    this.say('data', origin === 'sample' ? sample : 'MedQuAD, CC BY 4.0, Ben Abacha & Demner-Fushman 2019')
+    console.log(formatCounts(counts))
     const parts = `${count(train.length)} train, ${count(validation.length)} validation, ${count(test.length)} test`
     this.say('split', `${count(pairs.length)} answered pairs, cleaned, by disease: ${parts}`)
   }
