@@ -1,5 +1,5 @@
 import { openCpuDevice } from '../src/device/cpu.ts'
-import { openWithThreads, Product } from './cpu-operands.ts'
+import { Product } from './cpu-operands.ts'
 import { peakLoop, peakOperations } from './peak.ts'
 import type { Figure, Row, RowOptions } from './row.ts'
 import { type Contender, race, ratios, type Samples, summarise } from './stats.ts'
@@ -11,7 +11,7 @@ function speedOf(what: string, operations: number, samples: Samples): Figure {
 }
 
 async function matmul({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, ...{ threads: 1 } })
+  const device = await openCpuDevice({ relaxedSimd, threads: 1 })
   const product = new Product(device, 128, n, k)
   const shapes = [
     { name: 'f32 NT', work: () => product.dense(128, 0, 1) },
@@ -42,7 +42,7 @@ async function matmul({ rounds, relaxedSimd }: RowOptions): Promise<readonly Fig
 }
 
 async function fewRows({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, ...{ threads: 1 } })
+  const device = await openCpuDevice({ relaxedSimd, threads: 1 })
   const product = new Product(device, 64, n, k)
   const contenders: (Contender & { readonly m: number })[] = [1, 2, 4, 8, 16].flatMap((m) => [
     { name: `f32 NT, ${m} rows`, work: () => product.dense(m, 0, 1), repeats: 4, m },
@@ -55,7 +55,7 @@ async function fewRows({ rounds, relaxedSimd }: RowOptions): Promise<readonly Fi
 }
 
 async function lora({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, ...{ threads: 1 } })
+  const device = await openCpuDevice({ relaxedSimd, threads: 1 })
   const down = new Product(device, 2048, 16, 2048)
   const up = new Product(device, 2048, 2048, 16)
   const gradient = new Product(device, 2048, 2048, 128)
@@ -74,11 +74,12 @@ async function lora({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figur
 }
 
 async function threads({ rounds, relaxedSimd, say }: RowOptions): Promise<readonly Figure[]> {
-  const one = await openCpuDevice({ relaxedSimd, ...{ threads: 1 } })
-  const two = await openWithThreads({ relaxedSimd }, 2)
-  if (two === null) {
+  const one = await openCpuDevice({ relaxedSimd, threads: 1 })
+  const two = await openCpuDevice({ relaxedSimd, threads: 2 })
+  if (two.whyOneThread !== null) {
     one.dispose()
-    say('the CPU engine opens with one thread here')
+    two.dispose()
+    say(`one thread only, because ${two.whyOneThread}`)
     return []
   }
   const [single, double] = [new Product(one, 128, n, k), new Product(two, 128, n, k)]

@@ -1,16 +1,6 @@
 import { Random } from '../src/core/random.ts'
-import { type CpuDevice, type CpuOptions, openCpuDevice } from '../src/device/cpu.ts'
 import type { Binding, Device } from '../src/device/device.ts'
 import { dynamicMap, fourBitCode, quantizeAbsmax, quantizeFourBit } from '../src/quant/index.ts'
-
-/** Opens the CPU engine with as many threads; null where it knows of no such option. */
-export async function openWithThreads(options: CpuOptions, threads: number): Promise<CpuDevice | null> {
-  const device = await openCpuDevice({ ...options, ...{ threads } })
-  const count = 'threads' in device ? Number(device.threads) : 1
-  if (count === threads) return device
-  device.dispose()
-  return null
-}
 
 export function normals(count: number, seed = 1): Float32Array {
   const random = new Random(seed)
