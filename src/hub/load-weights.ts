@@ -3,8 +3,9 @@ import { countOf, sameShape, showShape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
-import { dequantizeFourBit, fourBitFromStored, NESTED_BLOCK, quantizeFourBit } from '../ops/quantize.ts'
+import { dequantizeFourBit, fourBitFromStored, quantizeFourBit } from '../ops/quantize.ts'
 import { findQuantState, parseQuantState } from '../quant/bitsandbytes-state.ts'
+import { nestedBlockSize } from '../quant/double-quant.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { fromArray } from '../tensor/tensor.ts'
@@ -155,7 +156,7 @@ async function loadStoredFourBit(
   const nested = isNested
     ? { absmax: await reader.readF32(`${name}.nested_absmax`), offset: state.nestedOffset }
     : undefined
-  check(nested === undefined || nested.absmax.length === Math.ceil(blocks / NESTED_BLOCK), 'format', () => {
+  check(nested === undefined || nested.absmax.length === Math.ceil(blocks / nestedBlockSize), 'format', () => {
     return `${name}: ${nested?.absmax.length} nested absmax do not fit ${blocks} blocks`
   })
   const stored = { type: state.quantType, blockSize: state.blockSize, codes, absmax, ...(nested && { nested }) }

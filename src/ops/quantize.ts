@@ -1,13 +1,11 @@
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
+import { nestedBlockSize } from '../quant/double-quant.ts'
 import { dynamicMap } from '../quant/dynamic-map.ts'
-import { fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
+import { fourBitBlockSizes, fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
 import type { Device } from '../device/device.ts'
 import { FourBitTensor, type FourBitParts } from '../tensor/four-bit-tensor.ts'
 import { empty, fromArray, type Tensor } from '../tensor/tensor.ts'
-
-/** Block maxima that share one maximum of their own (bitsandbytes' only supported value). */
-export const NESTED_BLOCK = 256
 
 /** How a matrix is stored in 4 bits, in bitsandbytes' words. */
 export interface FourBitOptions {
@@ -27,7 +25,7 @@ export interface FourBitOptions {
 export function quantizeFourBit(x: Tensor, options: FourBitOptions = {}): FourBitTensor {
   const { type = 'nf4', blockSize = 64, doubleQuant = true } = options
   check(
-    [32, 64, 128, 256, 512, 1024, 2048, 4096].includes(blockSize),
+    fourBitBlockSizes.includes(blockSize),
     'config',
     () => `quantizeFourBit: blockSize must be a power of two from 32 to 4096, got ${blockSize}`,
   )
@@ -45,7 +43,7 @@ export function quantizeFourBit(x: Tensor, options: FourBitOptions = {}): FourBi
   const parts = { type, blockSize, codes, tables: codeTables(device, type) }
   if (!doubleQuant) return new FourBitTensor(x.shape, { ...parts, absmax: full, nested: null })
   const absmax = empty(device, [blocks], `${type} absmax codes`, 'u8')
-  const nested = empty(device, [Math.ceil(blocks / NESTED_BLOCK) + 1], `${type} nested absmax`)
+  const nested = empty(device, [Math.ceil(blocks / nestedBlockSize) + 1], `${type} nested absmax`)
   device.run('quantizeAbsmax', { absmax: full, map: dynamicMapTable(device), codes: absmax, nested }, { count: blocks })
   full.dispose()
   return new FourBitTensor(x.shape, { ...parts, absmax, nested })

@@ -12,7 +12,8 @@ export interface FourBitBlocks {
   readonly absmax: Float32Array
 }
 
-const blockSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048, 4096]
+/** Elements that may share a scale, as bitsandbytes allows (functional.py, `quantize_4bit`). */
+export const fourBitBlockSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048, 4096]
 
 /** bitsandbytes functional.py, `get_4bit_type`: NF4 in order of value, FP4 in order of its bit pattern (8 is the sign). */
 const codeValues: Readonly<Record<FourBitType, Float32Array>> = {
@@ -113,9 +114,9 @@ export function dequantizeFourBit({
 
 function checkBlockSize(who: string, blockSize: number): void {
   check(
-    blockSizes.includes(blockSize),
+    fourBitBlockSizes.includes(blockSize),
     'config',
-    () => `${who}: blockSize must be one of ${blockSizes.join(', ')}, got ${blockSize}`,
+    () => `${who}: blockSize must be one of ${fourBitBlockSizes.join(', ')}, got ${blockSize}`,
   )
 }
 
