@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { cpuBuilds } from '../src/device/cpu.ts'
 import { cpuRows } from './cpu.ts'
-import { defaultBuild } from './open-build.ts'
-import { builds, type Figure, fullLayers, type RowResult } from './row.ts'
+import { type Figure, fullLayers, type RowResult } from './row.ts'
 
+const builds = cpuBuilds()
+const defaultBuild = builds.includes('relaxed') ? 'relaxed' : 'simd'
 const help = `Measures peft-medaware in alternating rounds of one run, each figure beside its bar.
 
   npm run bench -- cpu [options]
@@ -12,7 +14,7 @@ const help = `Measures peft-medaware in alternating rounds of one run, each figu
   --only NAME    the row of this name; repeatable         (all)
   --rounds N     rounds that count                        (as below)
   --layers N     decoder layers of the models; bars on models hold at ${fullLayers}  (${fullLayers})
-  --build NAME   of the kernels: ${builds.join(', ')}    (the library's choice)
+  --build NAME   of the kernels: ${builds.join(', ')}    (${defaultBuild})
   --profile      kernels of a step: calls, time, speed, share
   --json         figures as JSON, and nothing else on standard output
 
@@ -27,7 +29,7 @@ const { values: flags, positionals } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string' },
     layers: { type: 'string', default: String(fullLayers) },
-    build: { type: 'string', default: defaultBuild() },
+    build: { type: 'string', default: defaultBuild },
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },

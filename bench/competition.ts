@@ -45,7 +45,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
     for (const { name, file, args } of competitors) {
       const runner = new Runner(file, args)
       const start = performance.now()
-      progress(`  ${name}: building${isModel ? ` a model of ${layers} layers` : ""} ...`)
+      progress(`  ${name}: building${isModel ? ` a model of ${layers} layers` : ''} ...`)
       try {
         Object.assign(versions, await runner.ready())
         runners.set(name, runner)

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
+import { openCpuDevice } from '../src/device/cpu.ts'
 import { trainingSteps } from './falcon.ts'
-import { openBuild } from './open-build.ts'
 import { Peak } from './peak.ts'
 import { Product } from './product.ts'
 import { type Bar, type Figure, figure, type Row, type RowOptions, type RowResult } from './row.ts'
@@ -21,7 +21,7 @@ async function matmul({ rounds, build }: RowOptions): Promise<RowResult> {
   const cores = availableParallelism()
   const teams = await Promise.all(
     [...new Set([cores, 1])].map(async (threads) => {
-      const device = await openBuild(build, { threads })
+      const device = await openCpuDevice({ build, threads })
       return { threads, device, product: new Product(device, 128, n, k), peak: await Peak.open(build, threads) }
     }),
   )
@@ -65,7 +65,7 @@ async function matmul({ rounds, build }: RowOptions): Promise<RowResult> {
 }
 
 async function fewRows({ rounds, build }: RowOptions): Promise<RowResult> {
-  const device = await openBuild(build, { threads: 1 })
+  const device = await openCpuDevice({ build, threads: 1 })
   const product = new Product(device, 64, n, k)
   const contenders: (Contender & { readonly m: number })[] = [1, 2, 4, 8, 16].flatMap((m) => [
     { name: `f32 NT, ${m} rows`, time: () => clock(() => product.dense(m, 0, 1), 4), m },
@@ -78,7 +78,7 @@ async function fewRows({ rounds, build }: RowOptions): Promise<RowResult> {
 }
 
 async function lora({ rounds, build }: RowOptions): Promise<RowResult> {
-  const device = await openBuild(build, { threads: 1 })
+  const device = await openCpuDevice({ build, threads: 1 })
   const down = new Product(device, 2048, 16, 2048)
   const up = new Product(device, 2048, 2048, 16)
   const gradient = new Product(device, 2048, 2048, 128)
@@ -97,7 +97,7 @@ async function lora({ rounds, build }: RowOptions): Promise<RowResult> {
 }
 
 async function threads({ rounds, build, layers }: RowOptions): Promise<RowResult> {
-  const [one, two] = await Promise.all([openBuild(build, { threads: 1 }), openBuild(build, { threads: 2 })])
+  const [one, two] = await Promise.all([openCpuDevice({ build, threads: 1 }), openCpuDevice({ build, threads: 2 })])
   const dispose = () => {
     one.dispose()
     two.dispose()

@@ -1,10 +1,9 @@
 // What peft-medaware does, timed in a process of its own: a matrix product, a training step or a decoded token.
 import { parseArgs } from 'node:util'
+import { type CpuBuild, openCpuDevice } from '../src/device/cpu.ts'
 import { decodedTokens, trainingSteps } from './falcon.ts'
 import { KernelCount } from './kernel-table.ts'
-import { openBuild } from './open-build.ts'
 import { Product } from './product.ts'
-import type { Build } from './row.ts'
 import { serve } from './serve.ts'
 import { clock } from './stats.ts'
 
@@ -17,7 +16,7 @@ const { values: flags } = parseArgs({
     'gradient-checkpointing': { type: 'boolean', default: false },
   },
 })
-const device = await openBuild(flags.build as Build, { profile: true })
+const device = await openCpuDevice({ build: flags.build as CpuBuild, profile: true })
 const count = new KernelCount(device)
 const call = await work()
 await serve({}, async (calls) => {

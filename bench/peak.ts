@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { Build } from './row.ts'
+import type { CpuBuild } from '../src/device/cpu.ts'
 
 interface Compiler {
   readonly main: (options: readonly string[], files: object) => Promise<{ readonly error: Error | null }>
@@ -27,8 +27,8 @@ export class Peak {
     this.#workers = workers
   }
 
-  /** Compiles `peak.as.ts` as the kernels of `build` are, and starts the threads. */
-  static async open(build: Build, threads: number): Promise<Peak> {
+  /** Compiles `peak.as.ts` as the kernels of `build` are, and starts the threads. For `wide`, open a device of that build before. */
+  static async open(build: CpuBuild, threads: number): Promise<Peak> {
     const module = await WebAssembly.compile(await compile(build !== 'simd'))
     const options = { eval: true, workerData: module, execArgv: [] }
     const peak = new Peak(Array.from({ length: threads }, () => new Worker(script, options)))

@@ -1,3 +1,4 @@
+import type { CpuBuild } from '../src/device/cpu.ts'
 import { type Samples, summarise, type Summary } from './stats.ts'
 
 /** What the median of a figure should be. */
@@ -22,14 +23,10 @@ export function figure(what: string, unit: string, samples: Samples, bar?: Bar |
   return { what, unit, ...summary, bar, met }
 }
 
-/** How the kernels are compiled. */
-export const builds = ['simd', 'relaxed', 'wide'] as const
-export type Build = (typeof builds)[number]
-
 /** What rows are told. */
 export interface RowOptions {
   readonly rounds: number
-  readonly build: Build
+  readonly build: CpuBuild
   /** Decoder layers of the models that are made. */
   readonly layers: number
   /** Whether to print the kernels of a row that runs a model. */
