@@ -3,24 +3,27 @@ import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { cpuBuilds } from '../src/device/cpu.ts'
 import { cpuRows } from './cpu.ts'
-import { type Figure, fullLayers, type RowResult } from './row.ts'
+import { type Figure, fullLayers, type Row, type RowResult } from './row.ts'
+import { webgpuRows } from './webgpu.ts'
 
 const builds = cpuBuilds()
 const defaultBuild = builds.includes('relaxed') ? 'relaxed' : 'simd'
+const rowsOf: Readonly<Record<string, readonly Row[]>> = { cpu: cpuRows, webgpu: webgpuRows }
 const help = `Measures peft-medaware in alternating rounds of one run, each figure beside its bar.
 
   npm run bench -- cpu [options]
+  npm run bench -- webgpu [options]
 
   --only NAME    the row of this name; repeatable         (all)
   --rounds N     rounds that count                        (as below)
   --layers N     decoder layers of the models; bars on models hold at ${fullLayers}  (${fullLayers})
-  --build NAME   of the kernels: ${builds.join(', ')}    (${defaultBuild})
+  --build NAME   of the CPU kernels: ${builds.join(', ')}    (${defaultBuild})
   --profile      kernels of a step: calls, time, speed, share
   --json         figures as JSON, and nothing else on standard output
 
-Rows and their rounds:
-${cpuRows.map(({ name, about, rounds }) => `  ${name.padEnd(16)} ${String(rounds)}  ${about}`).join('\n')}
-
+${Object.entries(rowsOf)
+  .map(([engine, rows]) => `Rows of ${engine} and their rounds:\n${rows.map(aboutRow).join('\n')}\n`)
+  .join('\n')}
 The peers are installed apart from the project: bench/README.md says how. Those that are absent are left out.`
 
 const { values: flags, positionals } = parseArgs({
@@ -38,8 +41,9 @@ const { values: flags, positionals } = parseArgs({
 const layers = Number(flags.layers)
 const build = builds.find((name) => name === flags.build)
 const areRight = [layers, Number(flags.rounds ?? 1)].every((count) => Number.isInteger(count) && count >= 1)
-const areKnown = flags.only.every((name) => cpuRows.some((row) => row.name === name))
-if (flags.help || positionals.join() !== 'cpu' || build === undefined || !areRight || !areKnown) {
+const rows = positionals.length === 1 ? rowsOf[positionals[0] ?? ''] : undefined
+const areKnown = flags.only.every((name) => rows?.some((row) => row.name === name))
+if (flags.help || rows === undefined || build === undefined || !areRight || !areKnown) {
   console.log(help)
   process.exit(flags.help ? 0 : 2)
 }
@@ -64,7 +68,7 @@ const list = (pairs: object) =>
 say(list(machine))
 
 const results: Record<string, RowResult & { about: string; rounds: number }> = {}
-for (const row of cpuRows) {
+for (const row of rows) {
   if (flags.only.length > 0 && !flags.only.includes(row.name)) continue
   const rounds = Number(flags.rounds ?? row.rounds)
   say(`\n${row.name}: ${row.about}; ${rounds} rounds`)
@@ -76,6 +80,10 @@ for (const row of cpuRows) {
   for (const [name, reason] of Object.entries(absent)) say(`  ${name}: absent (${reason})`)
 }
 if (flags.json) console.log(JSON.stringify({ machine, layers, rows: results }, null, 2))
+
+function aboutRow({ name, about, rounds }: Row): string {
+  return `  ${name.padEnd(16)} ${String(rounds)}  ${about}`
+}
 
 function line({ what, unit, median, least, most, bar, met }: Figure): string {
   const spread = least === most ? '' : `${short(least)} – ${short(most)}`

@@ -31,11 +31,13 @@ export interface Rules {
   readonly unit?: 's' | 'ms'
   /** Whether a model of `layers` runs: its bars are for the full size. Default true. */
   readonly isModel?: boolean
+  /** What competitors find in their environment beside this process's. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Builds all competitors one after another, lets each work once a round while the others sleep, and ends them. */
 export async function compete(rules: Rules, { rounds, layers, profile, say }: RowOptions): Promise<RowResult> {
-  const { competitors, compare = [], calls = 1, unit = 'ms', isModel = true } = rules
+  const { competitors, compare = [], calls = 1, unit = 'ms', isModel = true, env = {} } = rules
   const runners = new Map<string, Runner>()
   const versions: Record<string, string> = {}
   const absent: Record<string, string> = {}
@@ -43,7 +45,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
   const barOf = (bar: Bar | undefined) => (isModel && layers !== fullLayers ? null : bar)
   try {
     for (const { name, file, args } of competitors) {
-      const runner = new Runner(file, args)
+      const runner = new Runner(file, args, { ...process.env, ...env })
       const start = performance.now()
       progress(`  ${name}: building${isModel ? ` a model of ${layers} layers` : ''} ...`)
       try {

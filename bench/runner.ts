@@ -13,14 +13,17 @@ export class Runner {
   readonly #lines: AsyncIterator<string>
   #complaints = ''
 
-  /** @param file From this folder; a .py runs with BENCH_PYTHON, all else with this Node and its options. */
-  constructor(file: string, args: readonly (string | number)[]) {
+  /**
+   * @param file From this folder; a .py runs with BENCH_PYTHON, all else with this Node and its options.
+   * @param env Its environment. Default: this process's.
+   */
+  constructor(file: string, args: readonly (string | number)[], env: NodeJS.ProcessEnv = process.env) {
     const path = fileURLToPath(new URL(file, import.meta.url))
     const [program, options] = isPython(file)
       ? [process.env['BENCH_PYTHON'] ?? 'python3', []]
       : [process.execPath, process.execArgv]
     this.#file = file
-    this.#child = spawn(program, [...options, path, ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child = spawn(program, [...options, path, ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
     this.#child.stderr.on('data', (text: Buffer) => {
       this.#complaints += text.toString()

@@ -1,0 +1,72 @@
+import { gpuEnvironment } from '../test/device/gpu-environment.ts'
+import { type Comparison, compete, type Competitor } from './competition.ts'
+import type { Row } from './row.ts'
+
+const [m, n, k] = [128, 2048, 2048]
+const lora = [128, 1024, 256]
+
+const competitor = (name: string, file: string, work: string, sizes: readonly number[] = [m, n, k]): Competitor => ({
+  name,
+  file,
+  args: [work, ...sizes],
+})
+const own = (work: string, name = 'peft-medaware') => competitor(name, 'own-webgpu.ts', work)
+const jax = (work: string, sizes?: readonly number[]) => competitor('jax-js', 'peers/jax-js-webgpu.mjs', work, sizes)
+const tfjs = (work: string, sizes?: readonly number[]) => competitor('tfjs', 'peers/tfjs-webgpu.mjs', work, sizes)
+const ort = (name: string, work: string) => competitor(name, 'peers/onnxruntime.mjs', work)
+const registers = own('peak', 'multiply-adds in registers')
+const over = (slower: string, faster: string, bar: Comparison['bar']) => ({ slower, faster, bar })
+
+function row(
+  name: string,
+  about: string,
+  competitors: readonly Competitor[],
+  compare: readonly Comparison[],
+  calls = 1,
+): Row {
+  return {
+    name,
+    about,
+    rounds: 7,
+    run: (options) => compete({ competitors, compare, calls, isModel: false, env: gpuEnvironment() }, options),
+  }
+}
+
+const peers = [over('jax-js', 'peft-medaware', '>= 2'), over('tfjs', 'peft-medaware', '>= 2')]
+const matmulPeers = [...peers, over('ONNX Runtime MatMul', 'peft-medaware', '>= 1.3')]
+
+/**
+ * Everything `npm run bench -- webgpu` can measure: each competitor a process of its own on the same adapter. ONNX Runtime's
+ * MatMul has no transposed form; its x · W stands beside both of ours.
+ */
+export const webgpuRows: readonly Row[] = [
+  row(
+    'matmul',
+    `f32 ${m} x ${n} x ${k}, x · Wᵀ`,
+    [own('f32-nt'), registers, jax('f32-nt'), tfjs('f32-nt'), ort('ONNX Runtime MatMul', 'f32-nn')],
+    matmulPeers,
+  ),
+  row(
+    'matmul-back',
+    `f32 ${m} x ${n} x ${k}, dY · W`,
+    [own('f32-nn'), jax('f32-nn'), tfjs('f32-nn'), ort('ONNX Runtime MatMul', 'f32-nn')],
+    matmulPeers,
+  ),
+  row(
+    'nf4',
+    `NF4 ${m} x ${n} x ${k}: forward x · Wᵀ, dX = dY · W; ours doubly quantised`,
+    [own('nf4-nt'), own('nf4-nn', 'peft-medaware dX'), registers, ort('ONNX Runtime MatMulBnb4', 'nf4')],
+    [
+      over('ONNX Runtime MatMulBnb4', 'peft-medaware', '>= 2'),
+      over('multiply-adds in registers', 'peft-medaware', '>= 0.3'),
+      over('peft-medaware dX', 'peft-medaware', '<= 1.3'),
+    ],
+  ),
+  row(
+    'lora',
+    `LoRA linear ${lora.join(' x ')}, r = 8: forward, and the gradients of x, A and B`,
+    [competitor('peft-medaware', 'own-webgpu.ts', 'lora', lora), jax('lora', lora), tfjs('lora', lora)],
+    peers,
+    3,
+  ),
+]
