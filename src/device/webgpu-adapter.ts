@@ -21,6 +21,9 @@ const wantedLimits = [
   'maxComputeWorkgroupSizeY',
 ] as const
 
+/** Features that are asked for where they are. */
+const wantedFeatures = ['subgroups'] as const
+
 /** Storage buffers the largest kernel binds; WebGPU's core limit. */
 const storageBuffersNeeded = 8
 
@@ -53,7 +56,8 @@ export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredLimits: Record<string, number> = {}
   for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name]
   try {
-    return await adapter.requestDevice({ label: 'peft-medaware', requiredLimits })
+    const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name))
+    return await adapter.requestDevice({ label: 'peft-medaware', requiredLimits, requiredFeatures })
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new MedAwareError('device', `${description}: the adapter gave no device, ${why}`, { cause })

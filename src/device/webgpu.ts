@@ -17,6 +17,11 @@ export interface WebGpuOptions {
   readonly idleBytes?: number
   /** Kernels queued before they are sent out. Default 64. */
   readonly flushEvery?: number
+  /**
+   * Whether matrix products broadcast within subgroups instead of meeting in workgroup memory, where the adapter has subgroups
+   * of at least 8 lanes. Default: on software adapters. Results may differ in the last bits between the two.
+   */
+  readonly subgroups?: boolean
 }
 
 const mostGroups = 65535
@@ -63,7 +68,8 @@ export class WebGpuDevice implements Device {
     this.gpu = gpu
     this.#queue = new CommandQueue(gpu, options.flushEvery ?? 64)
     this.#pool = new BufferPool(gpu, options.idleBytes ?? 256 * 1024 * 1024, (buffer) => this.#queue.retire(buffer))
-    this.#pipelines = new Pipelines(gpu)
+    const canUse = gpu.features.has('subgroups') && (options.subgroups ?? this.isSoftware)
+    this.#pipelines = new Pipelines(gpu, { subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0 })
     this.memory = new Memory(this.#pool)
     this.#bindGroups = new BindGroups(gpu, this.memory, (pipeline) => this.#queue.paramsBinding(pipeline))
   }
@@ -145,9 +151,9 @@ export class WebGpuDevice implements Device {
 
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
-    const pipeline = this.#pipelines.get(name)
     const values: Readonly<Record<string, number>> = params
-    const groups = pipeline.row.groups(values)
+    const pipeline = this.#pipelines.get(name, values)
+    const groups = pipeline.groups(values)
     check(
       groups.every((count) => count <= mostGroups),
       'shape',

@@ -4,9 +4,11 @@ import { wgsl } from '../../src/device/kernels.generated.ts'
 import { kernels, type KernelName } from '../../src/device/kernels.ts'
 import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
 import { rowOf } from '../../src/device/webgpu-pipelines.ts'
+import { variantsFor } from '../../src/device/webgpu-variants.ts'
 import { testGpu } from './test-gpu.ts'
 
 const names = Object.keys(kernels) as KernelName[]
+const variants = variantsFor({ subgroupLanes: 8 })
 /** Words WGSL reserves, which get an underscore. */
 const reserved = new Set(['target'])
 
@@ -18,21 +20,33 @@ afterAll(() => device.dispose())
 
 it('has one WGSL file for each row of the register, and no other', () => {
   const files = readdirSync(new URL('../../kernels', import.meta.url)).filter((name) => name.endsWith('.wgsl'))
-  const expected = names.map((name) => `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`)
-  expect(files.sort()).toEqual(expected.sort())
+  const expected = [...names, ...variants.map(({ text }) => text)].map(
+    (name) => `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`,
+  )
+  expect(files.sort()).toEqual([...new Set(expected)].sort())
 })
 
-describe.each(names)('%s.wgsl', (name) => {
-  const row = rowOf(name)
-  const text = wgsl[name]
+const programs = [
+  ...names.map((name) => ({ file: name, kernel: name, sets: [rowOf(name).constants] })),
+  ...[...new Set(variants.map(({ text }) => text))].map((file) => {
+    const own = variants.filter(({ text }) => text === file)
+    return { file, kernel: own[0]!.kernel, sets: own.map(({ constants }) => constants) }
+  }),
+]
 
-  it('compiles alone, without a warning', async () => {
-    const module = device.gpu.createShaderModule({ label: name, code: text })
+describe.each(programs)('$file.wgsl', ({ file, kernel, sets }) => {
+  const row = rowOf(kernel)
+  const text = wgsl[file]
+
+  it('compiles alone with all its constants, without a warning', async () => {
+    const module = device.gpu.createShaderModule({ label: file, code: text })
     const { messages } = await module.getCompilationInfo()
     expect(messages.map((message) => `${message.lineNum}: ${message.message}`)).toEqual([])
-    device.gpu.pushErrorScope('validation')
-    device.gpu.createComputePipeline({ label: name, layout: 'auto', compute: { module, constants: row.constants } })
-    expect((await device.gpu.popErrorScope())?.message ?? null).toBeNull()
+    for (const constants of sets) {
+      device.gpu.pushErrorScope('validation')
+      device.gpu.createComputePipeline({ label: file, layout: 'auto', compute: { module, constants } })
+      expect((await device.gpu.popErrorScope())?.message ?? null).toBeNull()
+    }
   })
 
   it('binds what the register says, in its order', () => {
@@ -53,7 +67,7 @@ describe.each(names)('%s.wgsl', (name) => {
     const fields = [...struct.matchAll(/(\w+): (\w+),/g)].map(([, field, type]) => [field, type])
     expect(fields).toEqual(Object.entries(row.params))
     const overrides = [...text.matchAll(/^override (\w+): u32 = (\d+);$/gm)].map(([, constant]) => constant)
-    expect(overrides).toEqual(Object.keys(row.constants))
+    for (const constants of sets) expect(overrides).toEqual(Object.keys(constants))
   })
 
   it('has a header of at most eight lines', () => {

@@ -32,7 +32,7 @@ function fourBit(count: number, type: FourBitType, blockSize: number, isNested: 
   }
 }
 
-// Blocks that lie across rows, rows of odd length, more than 256 blocks, more columns than are packed at a time.
+// Blocks that lie across rows, rows of odd length, more than 256 blocks, more columns than are packed at a time, rows of whole blocks.
 const sizes = [
   [1, 24, 40, 64],
   [1, 530, 24, 32],
@@ -45,6 +45,9 @@ const sizes = [
   [4, 560, 72, 64],
   [20, 13, 1088, 64],
   [16, 70, 640, 32],
+  [1, 64, 128, 64],
+  [3, 192, 64, 64],
+  [7, 128, 192, 64],
 ] as const
 
 const products = sizes.flatMap(([m, n, k, blockSize], index) =>

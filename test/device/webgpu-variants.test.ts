@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
+import { variantsFor } from '../../src/device/webgpu-variants.ts'
+import { fourBitCases } from './cases/four-bit.ts'
+import { matmulCases } from './cases/matmul.ts'
+import { expectCase, runCase } from './kernel-case.ts'
+import { testGpu } from './test-gpu.ts'
+
+const cases = [...matmulCases, ...fourBitCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+
+/** The first variant that takes a call, by what it is called and its tile. */
+function choice(kernel: string, params: Readonly<Record<string, number>>): string {
+  const variant = variantsFor({ subgroupLanes: 8 }).find((one) => one.kernel === kernel && one.takes(params))
+  return variant === undefined ? 'none' : `${variant.text} ${Object.values(variant.constants).join(' ')}`
+}
+
+describe('which program does a product', () => {
+  const size = { m: 128, n: 2048, k: 2048, transA: 0, transB: 1 }
+  const packed = { ...size, blockSize: 64, isNested: 1 }
+
+  it('goes by the rows of the product', () => {
+    const tiles = [1, 2, 3, 4, 5, 8, 9, 128].map((m) => choice('matmul', { ...size, m }).split(' ')[1])
+    expect(tiles).toEqual(['1', '2', '4', '4', '8', '8', '16', '16'])
+  })
+
+  it('leaves to the twin what has words or blocks across rows', () => {
+    expect(choice('matmulFourBit', packed)).toMatch(/^matmulFourBitBroadcast .* 1$/)
+    expect(choice('matmulFourBit', { ...packed, transB: 0 })).toMatch(/^matmulFourBitBroadcast .* 0$/)
+    expect(choice('matmulFourBit', { ...packed, k: 2080 })).toBe('none')
+    expect(choice('matmulFourBit', { ...packed, transB: 0, n: 2052 })).toBe('none')
+  })
+
+  it('leaves all to the twins where subgroups have fewer lanes', () => {
+    expect(variantsFor({ subgroupLanes: 4 })).toEqual([])
+  })
+})
+
+describe('products in workgroup memory', () => {
+  let device: WebGpuDevice
+  beforeAll(async () => {
+    device = await openWebGpuDevice(await testGpu(), { subgroups: false })
+  })
+  afterAll(() => device.dispose())
+
+  it.each(cases)('$kernel $title', async (one) => {
+    expectCase(one, await runCase(device, one), device)
+  })
+})
