@@ -3,7 +3,7 @@ import type { KernelName } from './kernels.ts'
 type Params = Readonly<Record<string, number>>
 
 /** Names of the WGSL texts that do a kernel's work in another way than its twin. */
-export type VariantText = 'matmulBroadcast' | 'matmulFourBitBroadcast'
+export type VariantText = 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulFourBitBroadcast'
 
 /** What kernels want to know of an adapter. */
 export interface AdapterTraits {
@@ -28,10 +28,10 @@ const lanesNeeded = 8
 function broadcast(
   kernel: KernelName,
   text: VariantText,
-  tile: { readonly ROWS: number; readonly COLUMNS: number; readonly LANES: number; readonly TRANS_B?: number },
+  tile: { readonly ROWS: number; readonly COLUMNS?: number; readonly LANES: number; readonly TRANS_B?: number },
   takes: (params: Params) => boolean,
 ): Variant {
-  const width = tile.LANES * tile.COLUMNS
+  const width = tile.LANES * (tile.COLUMNS ?? 4)
   return {
     kernel,
     text,
@@ -59,7 +59,22 @@ const LANES = 8
 const isEven = ({ n = 0, k = 0, transB, blockSize = 1 }: Params) =>
   blockSize % 8 === 0 && (transB === 1 ? k % blockSize === 0 : n % 8 === 0)
 
+/** Whether all four-element loads of the text are whole, and a row of out has work for every lane. */
+const isWhole = ({ n = 0, k = 0, transA }: Params) => transA === 0 && n % 4 === 0 && k % 4 === 0 && n >= 4 * LANES
+
 const forSubgroups: readonly Variant[] = [
+  ...[0, 1].flatMap((TRANS_B) =>
+    heights
+      .filter(([ROWS]) => ROWS >= 4)
+      .map(([ROWS, least]) =>
+        broadcast(
+          'matmul',
+          'matmulBroadcastVectors',
+          { ROWS, LANES, TRANS_B },
+          (params) => (params['m'] ?? 0) >= least && params['transB'] === TRANS_B && isWhole(params),
+        ),
+      ),
+  ),
   ...tall.map(([ROWS, least]) =>
     broadcast('matmul', 'matmulBroadcast', { ROWS, COLUMNS: 1, LANES }, ({ m = 0 }) => m >= least),
   ),

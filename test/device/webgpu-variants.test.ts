@@ -19,8 +19,16 @@ describe('which program does a product', () => {
   const packed = { ...size, blockSize: 64, isNested: 1 }
 
   it('goes by the rows of the product', () => {
-    const tiles = [1, 2, 3, 4, 5, 8, 9, 128].map((m) => choice('matmul', { ...size, m }).split(' ')[1])
+    const tiles = [1, 2, 3, 4, 5, 8, 9, 128].map((m) => choice('matmul', { ...size, n: 2047, m }).split(' ')[1])
     expect(tiles).toEqual(['1', '2', '4', '4', '8', '8', '16', '16'])
+  })
+
+  it('loads four elements at a time where all loads are whole', () => {
+    expect(choice('matmul', size)).toBe('matmulBroadcastVectors 8 8 1')
+    expect(choice('matmul', { ...size, transB: 0, m: 3 })).toBe('matmulBroadcastVectors 4 8 0')
+    for (const odd of [{ transA: 1 }, { k: 2046 }, { n: 2046 }, { n: 16 }, { m: 2 }]) {
+      expect(choice('matmul', { ...size, ...odd })).toMatch(/^matmulBroadcast /)
+    }
   })
 
   it('leaves to the twin what has words or blocks across rows', () => {

@@ -14,7 +14,8 @@ export function product(
   })
 }
 
-// Rows around the 1 to 3 that have a way of their own, columns that end in part of a panel, depths across blocks of 512.
+// Rows around the 1 to 3 that have a way of their own, columns that end in part of a panel, depths across blocks of 512,
+// and multiples of 4 that end within a tile.
 const sizes = [
   [1, 1, 1],
   [1, 13, 70],
@@ -27,6 +28,9 @@ const sizes = [
   [33, 70, 1030],
   [69, 41, 67],
   [4, 600, 520],
+  [3, 32, 12],
+  [6, 36, 20],
+  [21, 72, 132],
 ] as const
 
 export const matmulCases: KernelCase[] = sizes.flatMap(([m, n, k], index) =>
