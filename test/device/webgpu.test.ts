@@ -144,6 +144,7 @@ describe('memory', () => {
 function withLowerLimit(adapter: GPUAdapter): GPUAdapter {
   return {
     info: adapter.info,
+    features: adapter.features,
     limits: { ...limitsOf(adapter), maxStorageBufferBindingSize: 134217728 },
     requestDevice: (descriptor: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
   } as unknown as GPUAdapter
