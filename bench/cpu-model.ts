@@ -1,6 +1,7 @@
 import { openCpuDevice } from '../src/device/cpu.ts'
 import { generateTokens } from '../src/generate/generate.ts'
 import { attachLora } from '../src/peft/attach.ts'
+import type { TrainingOptions } from '../src/train/training-options.ts'
 import { TrainingRun } from '../src/train/training-run.ts'
 import { randomFalcon } from './falcon.ts'
 import { KernelCount, kernelTable, shareOutside } from './kernel-table.ts'
@@ -8,14 +9,22 @@ import type { Figure, Row, RowOptions } from './row.ts'
 import { race, summarise } from './stats.ts'
 
 /** Steps of QLoRA, batch 1, r = 16 on query_key_value, as PEFT's default for Falcon. */
-export async function stepFigures(tokens: number, options: RowOptions): Promise<readonly Figure[]> {
+export async function stepFigures(
+  tokens: number,
+  options: RowOptions,
+  { gradientCheckpointing = false }: Pick<TrainingOptions, 'gradientCheckpointing'> = {},
+): Promise<readonly Figure[]> {
   const { rounds, relaxedSimd, layers, say } = options
   const device = await openCpuDevice({ relaxedSimd, profile: true })
   const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
   attachLora(model, { r: 16, loraAlpha: 32 }, { device })
   const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 50304)
-  const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], { batchSize: 1, maxSteps: rounds + 1 })
+  const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], {
+    batchSize: 1,
+    maxSteps: rounds + 1,
+    gradientCheckpointing,
+  })
   const steps = run[Symbol.asyncIterator]()
   await steps.next()
   count.reset()
