@@ -14,8 +14,8 @@ export async function stepFigures(
   options: RowOptions,
   { gradientCheckpointing = false }: Pick<TrainingOptions, 'gradientCheckpointing'> = {},
 ): Promise<readonly Figure[]> {
-  const { rounds, relaxedSimd, layers, say } = options
-  const device = await openCpuDevice({ relaxedSimd, profile: true })
+  const { rounds, build, layers, say } = options
+  const device = await openCpuDevice({ build, profile: true })
   const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
   attachLora(model, { r: 16, loraAlpha: 32 }, { device })
@@ -53,14 +53,8 @@ export async function stepFigures(
 }
 
 /** Tokens of Falcon-RW, one after another. */
-export async function decodeFigures({
-  rounds,
-  relaxedSimd,
-  layers,
-  profile,
-  say,
-}: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, profile: true })
+export async function decodeFigures({ rounds, build, layers, profile, say }: RowOptions): Promise<readonly Figure[]> {
+  const device = await openCpuDevice({ build, profile: true })
   const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
   const perRound = 4
