@@ -1,42 +1,45 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type CpuBuild, cpuBuilds } from '../src/device/cpu.ts'
+import { cpuBuilds } from '../src/device/cpu.ts'
 import { cpuRows } from './cpu.ts'
-import type { Figure } from './row.ts'
+import { type Figure, fullLayers, type RowResult } from './row.ts'
 
-const help = `Measures peft-medaware in alternating rounds of one run.
+const builds = cpuBuilds()
+const defaultBuild = builds.includes('relaxed') ? 'relaxed' : 'simd'
+const help = `Measures peft-medaware in alternating rounds of one run, each figure beside its bar.
 
   npm run bench -- cpu [options]
 
-  --only NAME    rows whose name starts so; repeatable    (all)
-  --rounds N     rounds that count                        (7)
-  --layers N     decoder layers of the models            (2)
+  --only NAME    the row of this name; repeatable         (all)
+  --rounds N     rounds that count                        (as below)
+  --layers N     decoder layers of the models; bars on models hold at ${fullLayers}  (${fullLayers})
+  --build NAME   of the kernels: ${builds.join(', ')}    (${defaultBuild})
   --profile      kernels of a step: calls, time, speed, share
-  --build NAME   simd, relaxed or wide                   (the engine's default)
-  --json         figures as JSON, and nothing else
+  --json         figures as JSON, and nothing else on standard output
 
-Rows: ${cpuRows.map(({ name }) => name).join(', ')}`
+Rows and their rounds:
+${cpuRows.map(({ name, about, rounds }) => `  ${name.padEnd(16)} ${String(rounds)}  ${about}`).join('\n')}
+
+The peers are installed apart from the project: bench/README.md says how. Those that are absent are left out.`
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: 'string', multiple: true, default: [] },
-    rounds: { type: 'string', default: '7' },
-    layers: { type: 'string', default: '2' },
+    rounds: { type: 'string' },
+    layers: { type: 'string', default: String(fullLayers) },
+    build: { type: 'string', default: defaultBuild },
     profile: { type: 'boolean', default: false },
-    build: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
-const rounds = Number(flags.rounds)
-const builds = cpuBuilds()
-const build = (flags.build ?? (builds.includes('relaxed') ? 'relaxed' : 'simd')) as CpuBuild
 const layers = Number(flags.layers)
-const isWrong =
-  positionals.length !== 1 || positionals[0] !== 'cpu' || !(rounds >= 1) || !(layers >= 1) || !builds.includes(build)
-if (flags.help || isWrong) {
+const build = builds.find((name) => name === flags.build)
+const areRight = [layers, Number(flags.rounds ?? 1)].every((count) => Number.isInteger(count) && count >= 1)
+const areKnown = flags.only.every((name) => cpuRows.some((row) => row.name === name))
+if (flags.help || positionals.join() !== 'cpu' || build === undefined || !areRight || !areKnown) {
   console.log(help)
   process.exit(flags.help ? 0 : 2)
 }
@@ -45,39 +48,39 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const machine = {
   'peft-medaware': version,
   node: process.version,
+  v8: process.versions.v8,
   build,
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: cpus().length,
   memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
-  rounds,
 }
 const say = (text: string) => {
   if (!flags.json) console.log(text)
 }
-const results: Record<string, readonly Figure[]> = {}
-say(
-  Object.entries(machine)
+const list = (pairs: object) =>
+  Object.entries(pairs)
     .map(([name, value]) => `${name} ${value}`)
-    .join(' · '),
-)
-for (const row of cpuRows) {
-  if (flags.only.length > 0 && !flags.only.some((name) => row.name.startsWith(name))) continue
-  say(`\n${row.name}: ${row.about}`)
-  const figures = await row.run({
-    rounds,
-    layers,
-    build,
-    profile: flags.profile,
-    say,
-  })
-  results[row.name] = figures
-  for (const figure of figures) say(line(figure))
-}
-if (flags.json) console.log(JSON.stringify({ machine, results }, null, 2))
+    .join(' · ')
+say(list(machine))
 
-function line({ what, unit, median, least, most, bar }: Figure): string {
-  const spread = `${short(least)} – ${short(most)}`
-  return `  ${what.padEnd(44)} ${short(median).padStart(8)} ${unit.padEnd(8)} ${spread.padEnd(18)} ${bar ?? ''}`.trimEnd()
+const results: Record<string, RowResult & { about: string; rounds: number }> = {}
+for (const row of cpuRows) {
+  if (flags.only.length > 0 && !flags.only.includes(row.name)) continue
+  const rounds = Number(flags.rounds ?? row.rounds)
+  say(`\n${row.name}: ${row.about}; ${rounds} rounds`)
+  const result = await row.run({ rounds, layers, build, profile: flags.profile, say })
+  results[row.name] = { about: row.about, rounds, ...result }
+  const { figures, versions = {}, absent = {} } = result
+  if (Object.keys(versions).length > 0) say(`  ${list(versions)}`)
+  for (const figure of figures) say(line(figure))
+  for (const [name, reason] of Object.entries(absent)) say(`  ${name}: absent (${reason})`)
+}
+if (flags.json) console.log(JSON.stringify({ machine, layers, rows: results }, null, 2))
+
+function line({ what, unit, median, least, most, bar, met }: Figure): string {
+  const spread = least === most ? '' : `${short(least)} – ${short(most)}`
+  const verdict = bar === undefined ? '' : `${bar.padEnd(8)} ${met === true ? 'met' : 'NOT MET'}`
+  return `  ${what.padEnd(48)} ${short(median).padStart(8)} ${unit.padEnd(8)} ${spread.padEnd(18)} ${verdict}`.trimEnd()
 }
 
 function short(value: number): string {

@@ -1,60 +1,83 @@
+import { availableParallelism } from 'node:os'
 import { openCpuDevice } from '../src/device/cpu.ts'
-import { Product } from './cpu-operands.ts'
-import { peakLoop, peakOperations } from './peak.ts'
-import type { Figure, Row, RowOptions } from './row.ts'
-import { type Contender, race, ratios, type Samples, summarise } from './stats.ts'
+import { trainingSteps } from './falcon.ts'
+import { Peak } from './peak.ts'
+import { Product } from './product.ts'
+import { type Bar, type Figure, figure, type Row, type RowOptions, type RowResult } from './row.ts'
+import { clock, type Contender, race, ratios, type Samples } from './stats.ts'
 
 const [n, k] = [2048, 2048]
+const warmUps = 3
 
 function speedOf(what: string, operations: number, samples: Samples): Figure {
-  return { what, unit: 'GFLOP/s', ...summarise(samples.map((ms) => operations / ms / 1e6)) }
-}
-
-async function matmul({ rounds, build }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ build, threads: 1 })
-  const product = new Product(device, 128, n, k)
-  const shapes = [
-    { name: 'f32 NT', work: () => product.dense(128, 0, 1) },
-    { name: 'f32 NN', work: () => product.dense(128, 0, 0) },
-    { name: 'f32 TN', work: () => product.dense(128, 1, 0) },
-    { name: 'NF4 NT', work: () => product.fourBit(128, 1) },
-    { name: 'NF4 NN (dX)', work: () => product.fourBit(128, 0) },
-  ]
-  const samples = await race([{ name: 'peak', work: await peakLoop(build) }, ...shapes], rounds)
-  device.dispose()
-  const of = (name: string) => samples.get(name)!
-  const operations = product.operations(128)
-  const share = (what: string, of1: Samples, of2: Samples, bar: string): Figure => ({
+  return figure(
     what,
-    unit: 'x',
-    bar,
-    ...summarise(ratios(of1, of2)),
-  })
-  const rate = (name: string) => of(name).map((ms) => operations / ms)
-  const peak = of('peak').map((ms) => peakOperations / ms)
-  return [
-    speedOf('peak: multiply-adds in registers', peakOperations, of('peak')),
-    ...shapes.map(({ name }) => speedOf(name, operations, of(name))),
-    ...['f32 NT', 'f32 NN', 'f32 TN'].map((name) => share(`${name} of peak`, rate(name), peak, '>= 0.65')),
-    share('NF4 NT of f32 NT', rate('NF4 NT'), rate('f32 NT'), '>= 0.85'),
-    share('NF4 NN of f32 NN', rate('NF4 NN (dX)'), rate('f32 NN'), '>= 0.80'),
-  ]
+    'GFLOP/s',
+    samples.map((ms) => operations / ms / 1e6),
+  )
 }
 
-async function fewRows({ rounds, build }: RowOptions): Promise<readonly Figure[]> {
+async function matmul({ rounds, build }: RowOptions): Promise<RowResult> {
+  const cores = availableParallelism()
+  const teams = await Promise.all(
+    [...new Set([cores, 1])].map(async (threads) => {
+      const device = await openCpuDevice({ build, threads })
+      return { threads, device, product: new Product(device, 128, n, k), peak: await Peak.open(build, threads) }
+    }),
+  )
+  const events = teams.map(({ threads, device, product, peak }) => {
+    const on = threads === 1 ? ', one thread' : `, ${threads} threads`
+    const shapes = [
+      { name: `f32 NT${on}`, time: () => clock(() => product.dense(128, 0, 1), 2) },
+      { name: `f32 NN${on}`, time: () => clock(() => product.dense(128, 0, 0), 2) },
+      { name: `f32 TN${on}`, time: () => clock(() => product.dense(128, 1, 0), 2) },
+      { name: `NF4 NT${on}`, time: () => clock(() => product.fourBit(128, 1), 2) },
+      { name: `NF4 NN${on}`, time: () => clock(() => product.fourBit(128, 0), 2) },
+    ]
+    const registers = { name: `multiply-adds in registers${on}`, time: () => clock(() => peak.run()) }
+    return { threads, on, device, product, peak, shapes, registers }
+  })
+  const samples = await race(
+    events.flatMap(({ registers, shapes }) => [registers, ...shapes]),
+    rounds,
+    warmUps,
+  )
+  const figures = events.flatMap(({ threads, on, product, peak, shapes, registers }) => {
+    const operations = product.operations(128)
+    const rate = (name: string) => samples(name + on).map((ms) => operations / ms)
+    const most = samples(registers.name).map((ms) => peak.operations / ms)
+    // The bars are on what all cores do.
+    const share = (what: string, of1: Samples, of2: Samples, bar: Bar) =>
+      figure(what + on, 'x', ratios(of1, of2), threads === cores ? bar : null)
+    return [
+      speedOf(registers.name, peak.operations, samples(registers.name)),
+      ...shapes.map(({ name }) => speedOf(name, operations, samples(name))),
+      ...['f32 NT', 'f32 NN', 'f32 TN'].map((name) => share(`${name} of registers`, rate(name), most, '>= 0.65')),
+      share('NF4 NT of f32 NT', rate('NF4 NT'), rate('f32 NT'), '>= 0.85'),
+      share('NF4 NN (dX) of f32 NN', rate('NF4 NN'), rate('f32 NN'), '>= 0.8'),
+    ]
+  })
+  for (const { device, peak } of teams) {
+    device.dispose()
+    await peak.close()
+  }
+  return { figures }
+}
+
+async function fewRows({ rounds, build }: RowOptions): Promise<RowResult> {
   const device = await openCpuDevice({ build, threads: 1 })
   const product = new Product(device, 64, n, k)
   const contenders: (Contender & { readonly m: number })[] = [1, 2, 4, 8, 16].flatMap((m) => [
-    { name: `f32 NT, ${m} rows`, work: () => product.dense(m, 0, 1), repeats: 4, m },
-    { name: `NF4 NT, ${m} rows`, work: () => product.fourBit(m, 1), repeats: 4, m },
-    { name: `NF4 NN, ${m} rows`, work: () => product.fourBit(m, 0), repeats: 4, m },
+    { name: `f32 NT, ${m} rows`, time: () => clock(() => product.dense(m, 0, 1), 4), m },
+    { name: `NF4 NT, ${m} rows`, time: () => clock(() => product.fourBit(m, 1), 4), m },
+    { name: `NF4 NN, ${m} rows`, time: () => clock(() => product.fourBit(m, 0), 4), m },
   ])
-  const samples = await race(contenders, rounds)
+  const samples = await race(contenders, rounds, warmUps)
   device.dispose()
-  return contenders.map(({ name, m }) => speedOf(name, product.operations(m), samples.get(name)!))
+  return { figures: contenders.map(({ name, m }) => speedOf(name, product.operations(m), samples(name))) }
 }
 
-async function lora({ rounds, build }: RowOptions): Promise<readonly Figure[]> {
+async function lora({ rounds, build }: RowOptions): Promise<RowResult> {
   const device = await openCpuDevice({ build, threads: 1 })
   const down = new Product(device, 2048, 16, 2048)
   const up = new Product(device, 2048, 2048, 16)
@@ -67,39 +90,51 @@ async function lora({ rounds, build }: RowOptions): Promise<readonly Figure[]> {
       work: () => gradient.dense(16, 1, 0),
       operations: gradient.operations(16),
     },
-  ].map((contender) => ({ ...contender, repeats: 8 }))
-  const samples = await race(contenders, rounds)
+  ].map(({ work, ...contender }) => ({ ...contender, time: () => clock(work, 8) }))
+  const samples = await race(contenders, rounds, warmUps)
   device.dispose()
-  return contenders.map(({ name, operations }) => speedOf(name, operations, samples.get(name)!))
+  return { figures: contenders.map(({ name, operations }) => speedOf(name, operations, samples(name))) }
 }
 
-async function threads({ rounds, build, say }: RowOptions): Promise<readonly Figure[]> {
-  const one = await openCpuDevice({ build, threads: 1 })
-  const two = await openCpuDevice({ build, threads: 2 })
-  if (two.whyOneThread !== null) {
+async function threads({ rounds, build, layers }: RowOptions): Promise<RowResult> {
+  const [one, two] = await Promise.all([openCpuDevice({ build, threads: 1 }), openCpuDevice({ build, threads: 2 })])
+  const dispose = () => {
     one.dispose()
     two.dispose()
-    say(`one thread only, because ${two.whyOneThread}`)
-    return []
   }
-  const [single, double] = [new Product(one, 128, n, k), new Product(two, 128, n, k)]
-  const samples = await race(
-    [
-      { name: 'one', work: () => single.dense(128, 0, 1) },
-      { name: 'two', work: () => double.dense(128, 0, 1) },
+  if (two.whyOneThread !== null) {
+    dispose()
+    return { figures: [], absent: { 'two threads': two.whyOneThread } }
+  }
+  const size = { layers: Math.min(layers, 2), tokens: 128 }
+  const teams = [one, two].map((device, i) => {
+    const product = new Product(device, 128, n, k)
+    const step = trainingSteps(device, size)
+    return [
+      { name: `matmul ${i}`, time: () => clock(() => product.dense(128, 0, 1), 2) },
+      { name: `step ${i}`, time: () => clock(step) },
+    ]
+  })
+  const samples = await race(teams.flat(), rounds, warmUps)
+  dispose()
+  const gain = (name: string) => ratios(samples(`${name} 0`), samples(`${name} 1`))
+  return {
+    figures: [
+      figure('f32 NT, two threads over one', 'x', gain('matmul'), '>= 1.8'),
+      figure(`a step of ${size.layers} layers, two threads over one`, 'x', gain('step'), '>= 1.6'),
     ],
-    rounds,
-  )
-  one.dispose()
-  two.dispose()
-  const gain = summarise(ratios(samples.get('one')!, samples.get('two')!))
-  return [{ what: 'f32 NT, two threads over one', unit: 'x', bar: '>= 1.8', ...gain }]
+  }
 }
 
-/** Matrix products of the CPU engine, one thread unless the row says otherwise. */
+/** Matrix products of the CPU engine, and what threads are worth. */
 export const matmulRows: readonly Row[] = [
-  { name: 'matmul', about: `128 x ${n} x ${k}`, run: matmul },
-  { name: 'few-rows', about: `m x ${n} x ${k}`, run: fewRows },
-  { name: 'lora', about: 'thin products of rank 16', run: lora },
-  { name: 'threads', about: `128 x ${n} x ${k} on one and two threads`, run: threads },
+  { name: 'matmul', about: `128 x ${n} x ${k}, all cores and one thread`, rounds: 9, run: matmul },
+  { name: 'few-rows', about: `m x ${n} x ${k}, one thread`, rounds: 7, run: fewRows },
+  { name: 'lora', about: 'thin products of rank 16, one thread', rounds: 7, run: lora },
+  {
+    name: 'threads',
+    about: `two threads over one: 128 x ${n} x ${k}, and a QLoRA step of 2 full-width layers, T = 128`,
+    rounds: 7,
+    run: threads,
+  },
 ]

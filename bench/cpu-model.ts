@@ -1,91 +1,126 @@
-import { openCpuDevice } from '../src/device/cpu.ts'
-import { generateTokens } from '../src/generate/generate.ts'
-import { attachLora } from '../src/peft/attach.ts'
-import type { TrainingOptions } from '../src/train/training-options.ts'
-import { TrainingRun } from '../src/train/training-run.ts'
-import { randomFalcon } from './falcon.ts'
-import { KernelCount, kernelTable, shareOutside } from './kernel-table.ts'
-import type { Figure, Row, RowOptions } from './row.ts'
-import { race, summarise } from './stats.ts'
+import { type Competitor, compete } from './competition.ts'
+import type { Bar, Row, RowOptions } from './row.ts'
 
-/** Steps of QLoRA, batch 1, r = 16 on query_key_value, as PEFT's default for Falcon. */
-export async function stepFigures(
-  tokens: number,
-  options: RowOptions,
-  { gradientCheckpointing = false }: Pick<TrainingOptions, 'gradientCheckpointing'> = {},
-): Promise<readonly Figure[]> {
-  const { rounds, build, layers, say } = options
-  const device = await openCpuDevice({ build, profile: true })
-  const count = new KernelCount(device)
-  const model = randomFalcon(device, layers)
-  attachLora(model, { r: 16, loraAlpha: 32 }, { device })
-  const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 50304)
-  const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], {
-    batchSize: 1,
-    maxSteps: rounds + 1,
-    gradientCheckpointing,
-  })
-  const steps = run[Symbol.asyncIterator]()
-  await steps.next()
-  count.reset()
-  const start = performance.now()
-  const outside: number[] = []
-  const samples: number[] = []
-  for (let round = 0; round < rounds; round++) {
-    const [before, began] = [count.lines(), performance.now()]
-    await steps.next()
-    const took = performance.now() - began
-    samples.push(took)
-    const spent = count.lines().map((line) => ({
-      ...line,
-      milliseconds: line.milliseconds - (before.find(({ name }) => name === line.name)?.milliseconds ?? 0),
-    }))
-    outside.push(100 * shareOutside(spent, took))
-  }
-  if (options.profile) say(kernelTable(count.lines(), performance.now() - start))
-  run.dispose()
-  device.dispose()
-  return [
-    { what: `a step of ${layers} layers, T = ${tokens}`, unit: 's', ...summarise(samples.map((ms) => ms / 1000)) },
-    { what: 'share outside matmul and attention', unit: '%', bar: '<= 12', ...summarise(outside) },
-    memoryInUse(),
-  ]
+const ours = 'peft-medaware'
+const checkpointed = 'peft-medaware, checkpointed'
+const torch = 'PyTorch f32'
+const torchNf4 = 'PyTorch + bitsandbytes NF4'
+
+const own = ({ build }: RowOptions, work: string, ...args: readonly (string | number)[]): Competitor => ({
+  name: ours,
+  file: 'own.ts',
+  args: ['--work', work, '--build', build, ...args],
+})
+
+function step(options: RowOptions, tokens: number): Competitor {
+  const competitor = own(options, 'step', '--layers', options.layers, '--tokens', tokens)
+  return { ...competitor, outside: '<= 12', ...(tokens === 128 ? { memory: '<= 1.6' as const } : {}) }
 }
 
-/** Tokens of Falcon-RW, one after another. */
-export async function decodeFigures({ rounds, build, layers, profile, say }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ build, profile: true })
-  const count = new KernelCount(device)
-  const model = randomFalcon(device, layers)
-  const perRound = 4
-  const tokens = generateTokens(model, [Array.from({ length: 16 }, (_, i) => i * 37)], {
-    maxNewTokens: 2 + perRound * (rounds + 1),
-  })
-  await tokens.next()
-  count.reset()
-  const start = performance.now()
-  const work = async () => {
-    await tokens.next()
-  }
-  const samples = await race([{ name: 'token', work, repeats: perRound }], rounds)
-  if (profile) say(kernelTable(count.lines(), performance.now() - start))
-  await tokens.return()
-  device.dispose()
-  return [{ what: `a token of ${layers} layers`, unit: 'ms', ...summarise(samples.get('token')!) }, memoryInUse()]
+function checkpointedStep(options: RowOptions, tokens: number): Competitor {
+  const { args, ...rest } = step(options, tokens)
+  return { ...rest, name: checkpointed, args: [...args, '--gradient-checkpointing'], memory: '<= 1.9' }
 }
 
-function memoryInUse(): Figure {
-  const gigabytes = process.memoryUsage().rss / 1e9
-  return { what: 'resident memory of this process', unit: 'GB', ...summarise([gigabytes]) }
-}
+const pytorch = (work: string, ...args: readonly (string | number)[]): Competitor => ({
+  name: args.includes('--nf4') ? torchNf4 : torch,
+  file: 'peers/pytorch.py',
+  args: ['--work', work, ...args],
+})
 
-/** Falcon-RW-1B's shapes, on one thread or as many as the engine opens with. */
+const over = (slower: string, faster: string, bar: Bar) => ({ slower, faster, bar })
+
+/** The CPU engine in a process of its own, alone and beside others that have theirs, in alternating rounds. */
 export const modelRows: readonly Row[] = [
-  { name: 'step', about: 'QLoRA of Falcon-RW, batch 1, T = 128, r = 16', run: (options) => stepFigures(128, options) },
+  {
+    name: 'step',
+    about: 'QLoRA of Falcon-RW-1B, batch 1, T = 128, r = 16',
+    rounds: 5,
+    run: (options) => compete({ competitors: [step(options, 128)], unit: 's' }, options),
+  },
   {
     name: 'long-step',
-    about: 'QLoRA of Falcon-RW, batch 1, T = 512, r = 16',
-    run: (options) => stepFigures(512, options),
+    about: 'the same at T = 512, without and with gradient checkpointing',
+    rounds: 3,
+    run: (options) =>
+      compete({ competitors: [step(options, 512), checkpointedStep(options, 512)], unit: 's' }, options),
   },
-  { name: 'decode', about: 'one token after another, batch 1', run: decodeFigures },
+  {
+    name: 'decode',
+    about: 'one token of Falcon-RW-1B in NF4 after another, batch 1',
+    rounds: 7,
+    run: (options) => compete({ competitors: [own(options, 'decode', '--layers', options.layers)], calls: 4 }, options),
+  },
+  {
+    name: 'peers-matmul',
+    about: 'f32 128 x 2048 x 2048, x · Wᵀ',
+    rounds: 7,
+    run: (options) =>
+      compete(
+        {
+          competitors: [
+            own(options, 'matmul'),
+            { name: 'jax-js wasm', file: 'peers/jax-js.mjs', args: [128, 2048, 2048] },
+            { name: 'tfjs wasm', file: 'peers/tfjs.mjs', args: [128, 2048, 2048] },
+          ],
+          compare: [over('jax-js wasm', ours, '>= 5'), over('tfjs wasm', ours, '>= 20')],
+          calls: 4,
+          isModel: false,
+        },
+        options,
+      ),
+  },
+  {
+    name: 'peers-step',
+    about: 'a LoRA step of Falcon-RW-1B, batch 1, T = 128, r = 16; ours on NF4',
+    rounds: 5,
+    run: (options) =>
+      compete(
+        {
+          competitors: [
+            step(options, 128),
+            pytorch('step', '--layers', options.layers, '--tokens', 128),
+            pytorch('step', '--layers', options.layers, '--tokens', 128, '--nf4'),
+          ],
+          compare: [over(torch, ours, '> 1'), over(torchNf4, ours, '> 1')],
+          unit: 's',
+        },
+        options,
+      ),
+  },
+  {
+    name: 'peers-long-step',
+    about: 'the same at T = 512, ours without and with gradient checkpointing',
+    rounds: 3,
+    run: (options) =>
+      compete(
+        {
+          competitors: [
+            step(options, 512),
+            checkpointedStep(options, 512),
+            pytorch('step', '--layers', options.layers, '--tokens', 512),
+          ],
+          compare: [over(ours, torch, '<= 2.2'), over(checkpointed, torch, '<= 3')],
+          unit: 's',
+        },
+        options,
+      ),
+  },
+  {
+    name: 'peers-decode',
+    about: 'one token of Falcon-RW-1B after another, batch 1; ours on NF4',
+    rounds: 7,
+    run: (options) =>
+      compete(
+        {
+          competitors: [
+            own(options, 'decode', '--layers', options.layers),
+            pytorch('decode', '--layers', options.layers),
+          ],
+          compare: [over(torch, ours, '> 1')],
+          calls: 4,
+        },
+        options,
+      ),
+  },
 ]

@@ -1,7 +1,6 @@
 import { matmulRows } from './cpu-matmul.ts'
 import { modelRows } from './cpu-model.ts'
-import { peerRows } from './cpu-peers.ts'
 import type { Row } from './row.ts'
 
 /** Everything `npm run bench -- cpu` can measure. */
-export const cpuRows: readonly Row[] = [...matmulRows, ...modelRows, ...peerRows]
+export const cpuRows: readonly Row[] = [...matmulRows, ...modelRows]

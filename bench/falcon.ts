@@ -1,12 +1,16 @@
+import { countOf, type Shape } from '../src/core/shape.ts'
 import type { Device } from '../src/device/device.ts'
+import { generateTokens } from '../src/generate/generate.ts'
 import { falconRwConfig } from '../src/models/falcon-config.ts'
 import { FalconForCausalLM, falconWeights } from '../src/models/falcon.ts'
 import type { Weight } from '../src/nn/module.ts'
 import { quantizeFourBit } from '../src/ops/quantize.ts'
-import { empty, type Tensor } from '../src/tensor/tensor.ts'
+import { attachLora } from '../src/peft/attach.ts'
+import { empty, fromArray, type Tensor } from '../src/tensor/tensor.ts'
+import { TrainingRun } from '../src/train/training-run.ts'
 
 /** Falcon-RW-1B's width and vocabulary with as many layers, random weights, its projections in double-quantised NF4. */
-export function randomFalcon(device: Device, layers: number): FalconForCausalLM {
+function randomFalcon(device: Device, layers: number): FalconForCausalLM {
   const config = falconRwConfig({
     vocabSize: 50304,
     hiddenSize: 2048,
@@ -14,11 +18,12 @@ export function randomFalcon(device: Device, layers: number): FalconForCausalLM 
     numAttentionHeads: 32,
   })
   const weights = new Map<string, Weight>()
-  const noise = new Noise()
   for (const { name, shape, role, init } of falconWeights(config)) {
-    const tensor = device.memory.rooted(() => empty(device, shape, name))
-    if (init === 'normal') noise.fill(tensor)
-    else tensor.write(new Float32Array(tensor.count).fill(+(init === 'ones')))
+    const tensor = device.memory.rooted(() =>
+      init === 'normal'
+        ? noisy(device, shape, name)
+        : fromArray(device, new Float32Array(countOf(shape)).fill(+(init === 'ones')), shape, name),
+    )
     if (role === 'projection') {
       weights.set(
         name,
@@ -30,26 +35,51 @@ export function randomFalcon(device: Device, layers: number): FalconForCausalLM 
   return new FalconForCausalLM(config, weights)
 }
 
-/** Numbers of the weights' size, a few at a time: their distribution does not change what a step costs. */
-class Noise {
-  readonly #values = new Float32Array(2 ** 20)
-  #state = 1
-
-  fill(tensor: Tensor): void {
-    const most = Math.floor(this.#values.length / tensor.columns)
-    for (let row = 0; row < tensor.rows; row += most) {
-      const part = tensor.slice(row, Math.min(tensor.rows, row + most))
-      part.write(this.#next(part.count))
-    }
+/** A tensor of one piece of noise over and over: which numbers they are does not change what a step costs. */
+function noisy(device: Device, shape: Shape, label: string): Tensor {
+  const tensor = empty(device, shape, label)
+  for (let at = 0; at < tensor.count; at += noise.length) {
+    const piece = noise.subarray(0, tensor.count - at)
+    device.upload({ buffer: tensor.buffer, byteOffset: 4 * at, byteLength: piece.byteLength }, piece)
   }
+  return tensor
+}
 
-  #next(count: number): Float32Array {
-    let state = this.#state
-    for (let i = 0; i < count; i++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      this.#values[i] = (state / 2 ** 32 - 0.5) * 0.07
-    }
-    this.#state = state
-    return this.#values.subarray(0, count)
+const noise = new Float32Array(1_000_003)
+let state = 1
+for (let i = 0; i < noise.length; i++) {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+  noise[i] = (state / 2 ** 32 - 0.5) * 0.07
+}
+
+/** What a step is like. */
+export interface StepOptions {
+  readonly layers: number
+  readonly tokens: number
+  readonly gradientCheckpointing?: boolean
+}
+
+/** Steps of QLoRA, batch 1, r = 16 on query_key_value, which is PEFT's default for Falcon; a call is one. */
+export function trainingSteps(
+  device: Device,
+  { layers, tokens, gradientCheckpointing = false }: StepOptions,
+): () => Promise<void> {
+  const model = randomFalcon(device, layers)
+  attachLora(model, { r: 16, loraAlpha: 32 }, { device })
+  const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 50304)
+  const options = { batchSize: 1, maxSteps: 10_000, gradientCheckpointing }
+  const steps = new TrainingRun(model, [{ inputIds, labels: inputIds }], options)[Symbol.asyncIterator]()
+  return async () => {
+    await steps.next()
+  }
+}
+
+/** Tokens after a prompt of 16, one after another; a call is one. */
+export async function decodedTokens(device: Device, layers: number): Promise<() => Promise<void>> {
+  const prompt = Array.from({ length: 16 }, (_, i) => i * 37)
+  const tokens = generateTokens(randomFalcon(device, layers), [prompt], { maxNewTokens: 10_000 })
+  await tokens.next()
+  return async () => {
+    await tokens.next()
   }
 }

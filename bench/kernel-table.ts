@@ -52,11 +52,13 @@ export class KernelCount {
     this.#operations.clear()
   }
 
-  /** What was counted, the longest first. */
+  /** What was counted. */
   lines(): readonly KernelLine[] {
-    return [...(this.#device.profile ?? [])]
-      .map(([name, cost]) => ({ name, ...cost, operations: this.#operations.get(name) ?? 0 }))
-      .sort((a, b) => b.milliseconds - a.milliseconds)
+    return [...(this.#device.profile ?? [])].map(([name, cost]) => ({
+      name,
+      ...cost,
+      operations: this.#operations.get(name) ?? 0,
+    }))
   }
 }
 
@@ -64,6 +66,21 @@ export class KernelCount {
 export function shareOutside(lines: readonly KernelLine[], milliseconds: number): number {
   const inside = lines.filter(({ name }) => name in operationsOf).reduce((sum, line) => sum + line.milliseconds, 0)
   return 1 - inside / milliseconds
+}
+
+/** What several counts come to together, the longest first. */
+export function sumOfLines(counts: readonly (readonly KernelLine[])[]): readonly KernelLine[] {
+  const sums = new Map<KernelName, KernelLine>()
+  for (const { name, calls, milliseconds, operations } of counts.flat()) {
+    const sum = sums.get(name) ?? { name, calls: 0, milliseconds: 0, operations: 0 }
+    sums.set(name, {
+      name,
+      calls: sum.calls + calls,
+      milliseconds: sum.milliseconds + milliseconds,
+      operations: sum.operations + operations,
+    })
+  }
+  return [...sums.values()].sort((a, b) => b.milliseconds - a.milliseconds)
 }
 
 /** The table that `--profile` prints, of `milliseconds` in all. */

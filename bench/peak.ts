@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
 import type { CpuBuild } from '../src/device/cpu.ts'
 
 interface Compiler {
@@ -7,17 +9,55 @@ interface Compiler {
 // By a name that TypeScript does not follow: assemblyscript's types give every array of the program methods it lacks.
 const compiler: string = 'assemblyscript/asc'
 
-const steps = 4_000_000
+const steps = 12_000_000
 
-/** Floating-point operations of one call of what `peakLoop` returns. */
-export const peakOperations = steps * 96
+const script = `
+const { parentPort, workerData } = require('node:worker_threads')
+const { peak } = new WebAssembly.Instance(workerData).exports
+parentPort.on('message', (steps) => {
+  peak(steps, 0.999, 0.001)
+  parentPort.postMessage('done')
+})`
 
-/** Compiles `peak.as.ts`: the multiply-adds of one thread when nothing is loaded or stored. */
-export async function peakLoop(build: CpuBuild): Promise<() => void> {
+/** The multiply-adds that as many threads as given reach at the same time when nothing is loaded or stored. */
+export class Peak {
+  readonly #workers: readonly Worker[]
+
+  private constructor(workers: readonly Worker[]) {
+    this.#workers = workers
+  }
+
+  /** Compiles `peak.as.ts` as the kernels of `build` are, and starts the threads. For `wide`, open a device of that build before. */
+  static async open(build: CpuBuild, threads: number): Promise<Peak> {
+    const module = await WebAssembly.compile(await compile(build !== 'simd'))
+    const options = { eval: true, workerData: module, execArgv: [] }
+    const peak = new Peak(Array.from({ length: threads }, () => new Worker(script, options)))
+    // V8 compiles what has run a while once more, and takes up the faster code at the next call.
+    for (let i = 0; i < 10; i++) await peak.run(steps / 20)
+    return peak
+  }
+
+  /** Floating-point operations of a run. */
+  get operations(): number {
+    return this.#workers.length * steps * 96
+  }
+
+  async run(count = steps): Promise<void> {
+    const ends = this.#workers.map((worker) => once(worker, 'message'))
+    for (const worker of this.#workers) worker.postMessage(count)
+    await Promise.all(ends)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()))
+  }
+}
+
+async function compile(relaxed: boolean): Promise<Uint8Array<ArrayBuffer>> {
   const source = readFileSync(new URL('peak.as.ts', import.meta.url), 'utf8')
   const { main } = (await import(compiler)) as Compiler
   let binary = new Uint8Array()
-  const features = ['--enable', 'simd', ...(build !== 'simd' ? ['--enable', 'relaxed-simd'] : [])]
+  const features = ['--enable', 'simd', ...(relaxed ? ['--enable', 'relaxed-simd'] : [])]
   const { error } = await main(['peak.ts', '--runtime', 'stub', '-O3', ...features, '--outFile', 'peak.wasm'], {
     readFile: (name: string) => (name === 'peak.ts' ? source : null),
     writeFile: (_name: string, contents: unknown) => {
@@ -26,9 +66,5 @@ export async function peakLoop(build: CpuBuild): Promise<() => void> {
     listFiles: () => [],
   })
   if (error) throw error
-  const { instance } = await WebAssembly.instantiate(binary)
-  const peak = instance.exports['peak'] as (steps: number, factor: number, term: number) => number
-  return () => {
-    peak(steps, 0.999, 0.001)
-  }
+  return binary
 }

@@ -1,19 +1,33 @@
 import type { CpuBuild } from '../src/device/cpu.ts'
-import type { Summary } from './stats.ts'
+import { type Samples, summarise, type Summary } from './stats.ts'
+
+/** What the median of a figure should be. */
+export type Bar = `${'>=' | '<=' | '>'} ${number}`
 
 /** One number of a benchmark. */
 export interface Figure extends Summary {
   readonly what: string
   readonly unit: string
-  /** What it should reach. */
-  readonly bar?: string
+  readonly bar?: Bar
+  /** Whether the median reaches the bar. */
+  readonly met?: boolean
+}
+
+/** A figure of samples, a number per round, beside its bar where it has one. */
+export function figure(what: string, unit: string, samples: Samples, bar?: Bar | null): Figure {
+  const summary = summarise(samples)
+  if (!bar) return { what, unit, ...summary }
+  const [sign, value] = bar.split(' ')
+  const { median } = summary
+  const met = sign === '<=' ? median <= Number(value) : sign === '>=' ? median >= Number(value) : median > Number(value)
+  return { what, unit, ...summary, bar, met }
 }
 
 /** What rows are told. */
 export interface RowOptions {
   readonly rounds: number
   readonly build: CpuBuild
-  /** Decoder layers of the models that are made; Falcon-RW-1B has 24. */
+  /** Decoder layers of the models that are made. */
   readonly layers: number
   /** Whether to print the kernels of a row that runs a model. */
   readonly profile: boolean
@@ -21,9 +35,23 @@ export interface RowOptions {
   readonly say: (text: string) => void
 }
 
+/** Layers of Falcon-RW-1B: bars on models hold at this size only. */
+export const fullLayers = 24
+
+/** What a row found. */
+export interface RowResult {
+  readonly figures: readonly Figure[]
+  /** Versions of what took part. */
+  readonly versions?: Readonly<Record<string, string>>
+  /** Who could not take part, and why. */
+  readonly absent?: Readonly<Record<string, string>>
+}
+
 /** A group of figures that are taken in alternating rounds. */
 export interface Row {
   readonly name: string
   readonly about: string
-  readonly run: (options: RowOptions) => Promise<readonly Figure[]>
+  /** Rounds that count, unless `--rounds` says otherwise. */
+  readonly rounds: number
+  readonly run: (options: RowOptions) => Promise<RowResult>
 }

@@ -1,11 +1,11 @@
-/** One thing to time: a round of it is `repeats` calls of `work`. */
+/** One thing to time. */
 export interface Contender {
   readonly name: string
-  readonly work: () => void | Promise<void>
-  readonly repeats?: number
+  /** Does it, and says how many milliseconds it took. */
+  readonly time: () => number | Promise<number>
 }
 
-/** Milliseconds of one call, a number per round. */
+/** Milliseconds of one call, or what is made of them, a number per round. */
 export type Samples = readonly number[]
 
 /** What is said of samples. */
@@ -15,17 +15,27 @@ export interface Summary {
   readonly most: number
 }
 
-/** Times every contender once a round, in alternating order, after one round that does not count. */
-export async function race(contenders: readonly Contender[], rounds: number): Promise<Map<string, Samples>> {
+/** Milliseconds of a call of `work`: the mean of `calls` in a row. */
+export async function clock(work: () => void | Promise<void>, calls = 1): Promise<number> {
+  const start = performance.now()
+  for (let i = 0; i < calls; i++) await work()
+  return (performance.now() - start) / calls
+}
+
+/** Times every contender once a round, in alternating order, after rounds that do not count. */
+export async function race(
+  contenders: readonly Contender[],
+  rounds: number,
+  warmUps = 1,
+): Promise<(name: string) => Samples> {
   const samples = new Map<string, number[]>(contenders.map(({ name }) => [name, []]))
-  for (let round = -1; round < rounds; round++) {
-    for (const { name, work, repeats = 1 } of round % 2 === 0 ? contenders : [...contenders].reverse()) {
-      const start = performance.now()
-      for (let i = 0; i < repeats; i++) await work()
-      if (round >= 0) samples.get(name)!.push((performance.now() - start) / repeats)
+  for (let round = -warmUps; round < rounds; round++) {
+    for (const { name, time } of round % 2 === 0 ? contenders : [...contenders].reverse()) {
+      const milliseconds = await time()
+      if (round >= 0) samples.get(name)!.push(milliseconds)
     }
   }
-  return samples
+  return (name) => samples.get(name)!
 }
 
 /** The median and the ends of samples. */

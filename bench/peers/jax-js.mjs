@@ -1,8 +1,10 @@
-// x · Wᵀ [m,k] · [n,k]ᵀ with jax-js on wasm: prints the milliseconds of a call as JSON.
+// x · Wᵀ [m,k] · [n,k]ᵀ with jax-js on wasm.
 import { readFileSync } from 'node:fs'
 import { blockUntilReady, defaultDevice, init, numpy as np } from '@jax-js/jax'
+import { serve } from '../serve.ts'
+import { clock } from '../stats.ts'
 
-const [m, n, k, calls] = process.argv.slice(2).map(Number)
+const [m, n, k] = process.argv.slice(2).map(Number)
 await init('wasm')
 defaultDevice('wasm')
 const numbers = (count) => Float32Array.from({ length: count }, (_, i) => ((i * 37) % 201) / 100 - 1)
@@ -13,12 +15,7 @@ const call = async () => {
   await blockUntilReady(out)
   out.dispose()
 }
-await call()
-const start = performance.now()
-for (let i = 0; i < calls; i++) await call()
-const milliseconds = (performance.now() - start) / calls
 const { version } = JSON.parse(
   readFileSync(new URL('../node_modules/@jax-js/jax/package.json', import.meta.url), 'utf8'),
 )
-console.log(JSON.stringify({ version, milliseconds }))
-process.exit(0)
+await serve({ 'jax-js': version }, async (calls) => ({ milliseconds: await clock(call, calls) }))

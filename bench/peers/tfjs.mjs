@@ -1,10 +1,12 @@
-// x · Wᵀ [m,k] · [n,k]ᵀ with TensorFlow.js on wasm: prints the milliseconds of a call as JSON.
+// x · Wᵀ [m,k] · [n,k]ᵀ with TensorFlow.js on wasm.
 import { createRequire } from 'node:module'
+import { serve } from '../serve.ts'
+import { clock } from '../stats.ts'
 
 const require = createRequire(import.meta.url)
 const tf = require('@tensorflow/tfjs')
 require('@tensorflow/tfjs-backend-wasm')
-const [m, n, k, calls] = process.argv.slice(2).map(Number)
+const [m, n, k] = process.argv.slice(2).map(Number)
 await tf.setBackend('wasm')
 await tf.ready()
 const numbers = (count) => Float32Array.from({ length: count }, (_, i) => ((i * 37) % 201) / 100 - 1)
@@ -15,7 +17,4 @@ const call = async () => {
   await out.data()
   out.dispose()
 }
-await call()
-const start = performance.now()
-for (let i = 0; i < calls; i++) await call()
-console.log(JSON.stringify({ version: tf.version.tfjs, milliseconds: (performance.now() - start) / calls }))
+await serve({ tfjs: tf.version.tfjs }, async (calls) => ({ milliseconds: await clock(call, calls) }))
