@@ -1,0 +1,192 @@
+import { packRows } from './panel.as.ts'
+import { loadPart, madd, storePart } from './simd.as.ts'
+
+// Eight rows side by side, element by element, against many rows where they lie: the products of attention, as outer
+// products of 4 rows and 8 columns (see `tile` in panel.as.ts for the shape of their loops).
+
+/** Rows that are taken at a time: with their weights they stay in a first-level cache. */
+export const BLOCK: u32 = 64
+/** Bytes of a block's weights: 8 for each row. */
+export const BLOCK_BYTES: u32 = BLOCK * 32
+
+/** `dim` as columns of 8: how far apart rows of sums are. */
+export function wideOf(dim: u32): u32 {
+  return (dim + 7) & ~7
+}
+
+/** to[i · 8 + r] = row r[i] of up to 8 rows, 0 for those that are missing. `to` has room for wideOf(dim) · 8 numbers. */
+export function packEight(from: usize, rowBytes: u32, rows: u32, dim: u32, to: usize): void {
+  packRows(from, rowBytes, min<u32>(rows, 4), dim, to, 32)
+  if (rows > 4) packRows(from + 4 * rowBytes, rowBytes, rows - 4, dim, to + 16, 32)
+  else for (let i: u32 = 0; i < dim; i++) v128.store(to + (i << 5), f32x4.splat(0), 16)
+}
+
+/** to[r · 8 + c] = row r · eight's row c, for `count` rows; up to 3 rows more of `to` are written. */
+export function multiplyEight(rows: usize, rowBytes: u32, count: u32, eight: usize, dim: u32, to: usize): void {
+  for (let r: u32 = 0; r < count; r += 4) {
+    const left = count - r
+    const r0 = rows + r * rowBytes
+    const r1 = left > 1 ? r0 + rowBytes : r0
+    const r2 = left > 2 ? r1 + rowBytes : r1
+    const r3 = left > 3 ? r2 + rowBytes : r2
+    multiplyFour(r0, r1, r2, r3, eight, dim, to + (r << 5))
+  }
+}
+
+function multiplyFour(r0: usize, r1: usize, r2: usize, r3: usize, eight: usize, dim: u32, to: usize): void {
+  let c00 = f32x4.splat(0)
+  let c01 = c00
+  let c10 = c00
+  let c11 = c00
+  let c20 = c00
+  let c21 = c00
+  let c30 = c00
+  let c31 = c00
+  let b0 = c00
+  let b1 = c00
+  let x = c00
+  let b = eight
+  const last = b + (dim << 5)
+  while (b < last) {
+    b0 = v128.load(b)
+    b1 = v128.load(b, 16)
+    x = v128.load32_splat(r0)
+    c00 = madd(x, b0, c00)
+    c01 = madd(x, b1, c01)
+    x = v128.load32_splat(r1)
+    c10 = madd(x, b0, c10)
+    c11 = madd(x, b1, c11)
+    x = v128.load32_splat(r2)
+    c20 = madd(x, b0, c20)
+    c21 = madd(x, b1, c21)
+    x = v128.load32_splat(r3)
+    c30 = madd(x, b0, c30)
+    c31 = madd(x, b1, c31)
+    b += 32
+    if (b >= last) break
+    b0 = v128.load(b)
+    b1 = v128.load(b, 16)
+    x = v128.load32_splat(r0, 4)
+    c00 = madd(x, b0, c00)
+    c01 = madd(x, b1, c01)
+    x = v128.load32_splat(r1, 4)
+    c10 = madd(x, b0, c10)
+    c11 = madd(x, b1, c11)
+    x = v128.load32_splat(r2, 4)
+    c20 = madd(x, b0, c20)
+    c21 = madd(x, b1, c21)
+    x = v128.load32_splat(r3, 4)
+    c30 = madd(x, b0, c30)
+    c31 = madd(x, b1, c31)
+    b += 32
+    r0 += 8
+    r1 += 8
+    r2 += 8
+    r3 += 8
+  }
+  v128.store(to, c00)
+  v128.store(to, c01, 16)
+  v128.store(to, c10, 32)
+  v128.store(to, c11, 48)
+  v128.store(to, c20, 64)
+  v128.store(to, c21, 80)
+  v128.store(to, c30, 96)
+  v128.store(to, c31, 112)
+}
+
+/**
+ * sums[c] += Σ over r of weights[r · 8 + c] · row r, for `count` rows of `wide` numbers; sums [8,wide], and the first four
+ * take only the first `few` rows.
+ */
+export function addEight(weights: usize, rows: usize, few: u32, count: u32, wide: u32, sums: usize): void {
+  const bytes = wide << 2
+  for (let i: u32 = 0; i < bytes; i += 32) {
+    addFour(weights, rows + i, few, sums + i, bytes)
+    addFour(weights + 16, rows + i, count, sums + 4 * bytes + i, bytes)
+  }
+}
+
+function addFour(weights: usize, rows: usize, count: u32, to: usize, rowBytes: u32): void {
+  let c00 = f32x4.splat(0)
+  let c01 = c00
+  let c10 = c00
+  let c11 = c00
+  let c20 = c00
+  let c21 = c00
+  let c30 = c00
+  let c31 = c00
+  let b0 = c00
+  let b1 = c00
+  let x = c00
+  let a = weights
+  let b = rows
+  const last = a + (count << 5)
+  while (a < last) {
+    b0 = v128.load(b)
+    b1 = v128.load(b, 16)
+    x = v128.load32_splat(a)
+    c00 = madd(x, b0, c00)
+    c01 = madd(x, b1, c01)
+    x = v128.load32_splat(a, 4)
+    c10 = madd(x, b0, c10)
+    c11 = madd(x, b1, c11)
+    x = v128.load32_splat(a, 8)
+    c20 = madd(x, b0, c20)
+    c21 = madd(x, b1, c21)
+    x = v128.load32_splat(a, 12)
+    c30 = madd(x, b0, c30)
+    c31 = madd(x, b1, c31)
+    a += 32
+    b += rowBytes
+    if (a >= last) break
+    b0 = v128.load(b)
+    b1 = v128.load(b, 16)
+    x = v128.load32_splat(a)
+    c00 = madd(x, b0, c00)
+    c01 = madd(x, b1, c01)
+    x = v128.load32_splat(a, 4)
+    c10 = madd(x, b0, c10)
+    c11 = madd(x, b1, c11)
+    x = v128.load32_splat(a, 8)
+    c20 = madd(x, b0, c20)
+    c21 = madd(x, b1, c21)
+    x = v128.load32_splat(a, 12)
+    c30 = madd(x, b0, c30)
+    c31 = madd(x, b1, c31)
+    a += 32
+    b += rowBytes
+  }
+  addPair(to, c00, c01)
+  addPair(to + rowBytes, c10, c11)
+  addPair(to + 2 * rowBytes, c20, c21)
+  addPair(to + 3 * rowBytes, c30, c31)
+}
+
+function addPair(to: usize, low: v128, high: v128): void {
+  v128.store(to, f32x4.add(v128.load(to), low))
+  v128.store(to, f32x4.add(v128.load(to, 16), high), 16)
+}
+
+/** Where rows can be read 8 columns at a time: where they lie, or, if `dim` is no multiple of 8, in a copy at `to`. */
+export function wideRows(rows: usize, rowBytes: u32, count: u32, dim: u32, to: usize): usize {
+  if ((dim & 7) == 0) return rows
+  copyRows(rows, rowBytes, count, dim, to)
+  return to
+}
+
+/** Copies rows to where they lie wideOf(dim) apart. */
+export function copyRows(rows: usize, rowBytes: u32, count: u32, dim: u32, to: usize): void {
+  const bytes = wideOf(dim) << 2
+  for (let r: u32 = 0; r < count; r++) {
+    const from = rows + r * rowBytes
+    const at = to + r * bytes
+    for (let i: u32 = 0; i < dim; i += 4) storePart(at + (i << 2), loadPart(from + (i << 2), dim - i), dim - i)
+  }
+}
+
+/** Writes the first `count` of sums [8,wide] to rows of `dim` numbers that lie `rowBytes` apart. */
+export function storeEight(sums: usize, count: u32, dim: u32, to: usize, rowBytes: u32): void {
+  for (let c: u32 = 0; c < count; c++) {
+    memory.copy(to + c * rowBytes, sums + c * (wideOf(dim) << 2), dim << 2)
+  }
+}
