@@ -1,11 +1,9 @@
 // dV[j] = Σ P[i,j] · dOut[i], dK[j] = Σ dS[i,j] · q[i] over the queries i that see key j of all heads that share it; P, dS and
 // shapes as in attentionBackwardQuery; dK, dV [batch,kvHeads,capacity,dim], of which the first `keys` rows are written.
 // One item is 8 keys of one kv head, over which queries go in blocks.
-import { biasOf, hideEarlier } from './attention-scores.as.ts'
-import { addEight, BLOCK, BLOCK_BYTES, copyRows, multiplyEight, packEight, storeEight, wideOf, wideRows } from './eights.as.ts'
-import { exp4 } from './math.as.ts'
+import { biasRow, hideEarlier, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
 import { scratch } from './scratch.as.ts'
-import { madd } from './simd.as.ts'
 
 export function attentionBackwardKey(
   q: usize,
@@ -30,15 +28,17 @@ export function attentionBackwardKey(
   const bytes = dim << 2
   const group = heads / kvHeads
   const wide = wideOf(dim)
-  const eightK = scratch(4 * (wide << 5) + 2 * BLOCK_BYTES + 2 * BLOCK * (wide << 2) + 32)
+  const eightK = scratch(4 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 64)
   const eightV = eightK + (wide << 5)
   const sumsK = eightV + (wide << 5)
   const sumsV = sumsK + (wide << 5)
   const shares = sumsV + (wide << 5)
   const slopes = shares + BLOCK_BYTES
-  const copyQ = slopes + BLOCK_BYTES
-  const copyOut = copyQ + BLOCK * (wide << 2)
-  const biases = copyOut + BLOCK * (wide << 2)
+  const copy = slopes + BLOCK_BYTES
+  const terms = copy + BLOCK * (wide << 2)
+  const bases = terms + BLOCK * 4
+  const unused = bases + 32
+  const factor = scale * LOG2_E
   const blocks = (keys + 7) >> 3
   for (let item = begin; item < end; item++) {
     const key = (item % blocks) << 3
@@ -53,22 +53,21 @@ export function attentionBackwardKey(
     const first = <u32>max<i32>(0, key + queries - keys)
     for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
       const row = sample * heads + head
-      for (let c: u32 = 0; c < 8; c++) {
-        store<f32>(biases + (c << 2), c < count ? biasOf(keyBias + ((row * keys + key + c) << 2)) : 0)
-      }
+      biasRow(keyBias + ((row * keys + key) << 2), count, bases)
+      for (let h: u32 = 0; h < 32; h += 16) v128.store(bases + h, f32x4.neg(v128.load(bases + h)))
       for (let start = first; start < queries; start += BLOCK) {
         const rows = min<u32>(queries - start, BLOCK)
         const from = q + (row * queries + start) * bytes
         const gradients = dOut + ((sample * queries + start) * heads + head) * bytes
-        copyRows(gradients, heads * bytes, rows, dim, copyOut)
+        const pairs = stats + ((row * queries + start) << 3)
+        for (let r: u32 = 0; r < rows; r++) store<f32>(terms + (r << 2), -LOG2_E * load<f32>(pairs + (r << 3)))
         multiplyEight(from, bytes, rows, eightK, dim, shares)
-        multiplyEight(copyOut, wide << 2, rows, eightV, dim, slopes)
-        slopesOfEightKeys(shares, slopes, biases, stats + ((row * queries + start) << 3), rows, scale)
-        const sees = <i32>(start + 1 + keys - queries - key)
-        hideEarlier(shares, sees, rows)
-        hideEarlier(slopes, sees, rows)
-        addEight(shares, copyOut, rows, rows, wide, sumsV)
-        addEight(slopes, wideRows(from, bytes, rows, dim, copyQ), rows, rows, wide, sumsK)
+        multiplyEight(gradients, heads * bytes, rows, eightV, dim, slopes)
+        hideEarlier(shares, start + 1 + keys - queries - key, rows)
+        powersOfEight(shares, rows, factor, terms, bases, unused)
+        slopesOfEight(shares, slopes, rows, scale, pairs)
+        addEight(shares, gradients, heads * bytes, rows, rows, dim, copy, sumsV)
+        addEight(slopes, from, bytes, rows, rows, dim, copy, sumsK)
       }
     }
     storeEight(sumsK, count, dim, dK + at, bytes)
@@ -76,18 +75,15 @@ export function attentionBackwardKey(
   }
 }
 
-/** From q·k and dOut·v of 8 keys, one query a row: P to `shares` and dS to `slopes`. */
-function slopesOfEightKeys(shares: usize, slopes: usize, biases: usize, stats: usize, rows: u32, scale: f32): void {
+/** slopes[r,c] = scale · shares[r,c] · (slopes[r,c] - delta of query r). */
+function slopesOfEight(shares: usize, slopes: usize, rows: u32, scale: f32, stats: usize): void {
   const factor = f32x4.splat(scale)
-  for (let half: u32 = 0; half < 32; half += 16) {
-    const bias = v128.load(biases + half)
-    for (let r: u32 = 0; r < rows; r++) {
-      const at = (r << 5) + half
-      const logSum = v128.load32_splat(stats + (r << 3))
-      const delta = v128.load32_splat(stats + (r << 3), 4)
-      const p = exp4(f32x4.sub(madd(factor, v128.load(shares + at), bias), logSum))
-      v128.store(shares + at, p)
-      v128.store(slopes + at, f32x4.mul(f32x4.mul(factor, p), f32x4.sub(v128.load(slopes + at), delta)))
-    }
+  let pair = stats
+  for (let at: u32 = 0; at < rows << 5; at += 32, pair += 8) {
+    const delta = v128.load32_splat(pair, 4)
+    const x = f32x4.mul(factor, v128.load(shares + at))
+    const y = f32x4.mul(factor, v128.load(shares + at, 16))
+    v128.store(slopes + at, f32x4.mul(x, f32x4.sub(v128.load(slopes + at), delta)))
+    v128.store(slopes + at, f32x4.mul(y, f32x4.sub(v128.load(slopes + at, 16), delta)), 16)
   }
 }

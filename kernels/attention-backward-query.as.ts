@@ -1,11 +1,9 @@
 // dQ[i] = Σ over keys j of dS[i,j] · k[j], dS = scale · P · (dOut·v - delta), P = exp(score - log-sum-exp); shapes as in
 // attention, stats [batch,heads,queries,2] with delta in place 1, dQ [batch,heads,queries,dim] (Dao 2022, FlashAttention).
 // One item is 8 queries of one head, over which keys go in blocks.
-import { biasOf, hideLater } from './attention-scores.as.ts'
-import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf, wideRows } from './eights.as.ts'
-import { exp4 } from './math.as.ts'
+import { biasRow, hideLater, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
 import { scratch } from './scratch.as.ts'
-import { madd } from './simd.as.ts'
 
 export function attentionBackwardQuery(
   q: usize,
@@ -28,13 +26,17 @@ export function attentionBackwardQuery(
 ): void {
   const bytes = dim << 2
   const wide = wideOf(dim)
-  const eightQ = scratch(3 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * (wide << 2) + 64)
+  const eightQ = scratch(3 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128)
   const eightOut = eightQ + (wide << 5)
   const sums = eightOut + (wide << 5)
   const shares = sums + (wide << 5)
   const slopes = shares + BLOCK_BYTES
   const copy = slopes + BLOCK_BYTES
-  const eightStats = copy + BLOCK * (wide << 2)
+  const terms = copy + BLOCK * (wide << 2)
+  const logSums = terms + BLOCK * 4
+  const deltas = logSums + 32
+  const unused = logSums + 64
+  const factor = scale * LOG2_E
   const blocks = (queries + 7) >> 3
   for (let item = begin; item < end; item++) {
     const query = (item % blocks) << 3
@@ -47,36 +49,37 @@ export function attentionBackwardQuery(
     const count = min<u32>(queries - query, 8)
     packEight(q + at * bytes, bytes, count, dim, eightQ)
     packEight(dOut + ((sample * queries + query) * heads + head) * bytes, heads * bytes, count, dim, eightOut)
-    packEight(stats + (at << 3), 8, count, 2, eightStats)
+    packEight(stats + (at << 3), 8, count, 2, logSums)
+    for (let h: u32 = 0; h < 32; h += 16)
+      v128.store(logSums + h, f32x4.mul(v128.load(logSums + h), f32x4.splat(LOG2_E)))
     memory.fill(sums, 0, wide << 5)
     const sees = <i32>(query + 1 + keys - queries)
     const last = sees + <i32>count - 1
     for (let start = 0; start < last; start += BLOCK) {
       const rows = min<u32>(last - start, BLOCK)
       const from = kv + start * bytes
+      biasRow(bias + (start << 2), rows, terms)
       multiplyEight(k + from, bytes, rows, eightQ, dim, shares)
       multiplyEight(v + from, bytes, rows, eightOut, dim, slopes)
-      slopesOfEight(shares, slopes, bias + (start << 2), eightStats, rows, scale)
-      hideLater(slopes, sees - start, rows, 0)
+      hideLater(shares, sees - start, rows)
+      powersOfEight(shares, rows, factor, terms, logSums, unused)
+      slopesOfEight(shares, slopes, rows, scale, deltas)
       const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
-      addEight(slopes, wideRows(k + from, bytes, rows, dim, copy), few, rows, wide, sums)
+      addEight(slopes, k + from, bytes, few, rows, dim, copy, sums)
     }
     storeEight(sums, count, dim, dQ + at * bytes, bytes)
   }
 }
 
-/** From q·k and dOut·v of 8 queries, one key a row: dS to `slopes`. */
-function slopesOfEight(shares: usize, slopes: usize, bias: usize, stats: usize, rows: u32, scale: f32): void {
+/** slopes[r,c] = scale · shares[r,c] · (slopes[r,c] - deltas[c]). */
+function slopesOfEight(shares: usize, slopes: usize, rows: u32, scale: f32, deltas: usize): void {
   const factor = f32x4.splat(scale)
-  for (let half: u32 = 0; half < 32; half += 16) {
-    const logSums = v128.load(stats + half)
-    const deltas = v128.load(stats + half, 32)
-    for (let r: u32 = 0; r < rows; r++) {
-      const at = (r << 5) + half
-      const b = f32x4.splat(biasOf(bias + (r << 2)))
-      const p = exp4(f32x4.sub(madd(factor, v128.load(shares + at), b), logSums))
-      const d = f32x4.sub(v128.load(slopes + at), deltas)
-      v128.store(slopes + at, f32x4.mul(f32x4.mul(factor, p), d))
-    }
+  const low = v128.load(deltas)
+  const high = v128.load(deltas, 16)
+  for (let at: u32 = 0; at < rows << 5; at += 32) {
+    const x = f32x4.mul(factor, v128.load(shares + at))
+    const y = f32x4.mul(factor, v128.load(shares + at, 16))
+    v128.store(slopes + at, f32x4.mul(x, f32x4.sub(v128.load(slopes + at), low)))
+    v128.store(slopes + at, f32x4.mul(y, f32x4.sub(v128.load(slopes + at, 16), high)), 16)
   }
 }

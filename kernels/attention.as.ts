@@ -2,11 +2,12 @@
 // k, v [batch,kvHeads,capacity,dim], keyBias [batch,heads,keys] (below -1e30: not seen), out [batch,queries,heads·dim],
 // stats [batch,heads,queries,2]: log-sum-exp of the row, and room for attentionDelta. No key seen: out 0, log-sum-exp 0.
 // One item is 8 queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
-import { exponentials, hideLater, raiseTops, scoreKeys, sharesOfEight } from './attention-scores.as.ts'
-import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf, wideRows } from './eights.as.ts'
+import { biasRow, hideLater, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
+import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
+import { power4 } from './math.as.ts'
 import { addRows } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
-import { loadPart, storePart } from './simd.as.ts'
+import { loadPart, madd, storePart } from './simd.as.ts'
 
 /** As many queries of an item, or fewer, are not worth the work of eight. */
 const FEW: u32 = 4
@@ -45,7 +46,17 @@ export function attention(
     if (count <= FEW) {
       for (let i: u32 = 0; i < count; i++) {
         const seen = max<i32>(0, sees + i)
-        attendOne(q + (at + i) * bytes, k + kv, v + kv, bias, seen, dim, scale, to + i * heads * bytes, stats + ((at + i) << 3))
+        attendOne(
+          q + (at + i) * bytes,
+          k + kv,
+          v + kv,
+          bias,
+          seen,
+          dim,
+          scale,
+          to + i * heads * bytes,
+          stats + ((at + i) << 3),
+        )
       }
     } else {
       attendEight(q + at * bytes, k + kv, v + kv, bias, sees, count, dim, scale, to, heads * bytes, stats + (at << 3))
@@ -72,14 +83,19 @@ function attendOne(
     memory.fill(out, 0, bytes)
     return
   }
-  const sum = exponentials(scores, seen, top)
-  store<f32>(stats, <f32>(<f64>top + Math.log(sum)))
+  const sum = powers(scores, seen, top)
+  store<f32>(stats, logSum(top, sum))
   addRows(scores, v, bytes, seen, dim, out, false)
   const share = f32x4.splat(<f32>(1 / sum))
   for (let i: u32 = 0; i < dim; i += 4) {
     const at = out + (i << 2)
     storePart(at, f32x4.mul(loadPart(at, dim - i), share), dim - i)
   }
+}
+
+/** Natural logarithm of sum · 2^top. */
+function logSum(top: f32, sum: f64): f32 {
+  return <f32>(<f64>top * Math.LN2 + Math.log(sum))
 }
 
 /** Up to 8 queries, of which the first sees `sees` keys and each a key more than the one before. */
@@ -98,37 +114,76 @@ function attendEight(
 ): void {
   const bytes = dim << 2
   const wide = wideOf(dim)
-  const eight = scratch(2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + 96)
+  const eight = scratch(2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128)
   const sums = eight + (wide << 5)
-  const weights = sums + (wide << 5)
-  const copy = weights + BLOCK_BYTES
-  const tops = copy + BLOCK * (wide << 2)
-  const totals = tops + 32
+  const shares = sums + (wide << 5)
+  const copy = shares + BLOCK_BYTES
+  const terms = copy + BLOCK * (wide << 2)
+  const tops = terms + BLOCK * 4
+  const bases = tops + 32
+  const totals = bases + 32
   const factors = totals + 32
+  const factor = scale * LOG2_E
   packEight(q, bytes, count, dim, eight)
   memory.fill(sums, 0, wide << 5)
-  for (let c: u32 = 0; c < 32; c += 4) {
-    store<f32>(tops + c, -Infinity)
-    store<f32>(totals + c, 0)
-  }
+  memory.fill(totals, 0, 32)
+  for (let c: u32 = 0; c < 32; c += 4) store<f32>(tops + c, -Infinity)
   const last = sees + <i32>count - 1
   for (let start = 0; start < last; start += BLOCK) {
     const rows = min<u32>(last - start, BLOCK)
-    multiplyEight(k + start * bytes, bytes, rows, eight, dim, weights)
-    hideLater(weights, sees - start, rows, -Infinity)
-    if (raiseTops(weights, bias + (start << 2), rows, scale, tops, factors)) scaleEight(sums, factors, wide)
-    sharesOfEight(weights, rows, tops, factors, totals)
+    const from = start * bytes
+    biasRow(bias + (start << 2), rows, terms)
+    multiplyEight(k + from, bytes, rows, eight, dim, shares)
+    hideLater(shares, sees - start, rows)
+    if (raiseTops(shares, rows, factor, terms, tops, bases, factors)) {
+      scaleEight(sums, factors, wide)
+      for (let h: u32 = 0; h < 32; h += 16)
+        v128.store(totals + h, f32x4.mul(v128.load(totals + h), v128.load(factors + h)))
+    }
+    powersOfEight(shares, rows, factor, terms, bases, totals)
     const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
-    addEight(weights, wideRows(v + start * bytes, bytes, rows, dim, copy), few, rows, wide, sums)
+    addEight(shares, v + from, bytes, few, rows, dim, copy, sums)
   }
   for (let c: u32 = 0; c < count; c++) {
     const total = load<f32>(totals + (c << 2))
     const top = load<f32>(tops + (c << 2))
     store<f32>(factors + (c << 2), total > 0 ? 1 / total : 0)
-    store<f32>(stats + (c << 3), total > 0 ? <f32>(<f64>top + Math.log(total)) : 0)
+    store<f32>(stats + (c << 3), total > 0 ? logSum(top, total) : 0)
   }
   scaleEight(sums, factors, wide)
   storeEight(sums, count, dim, out, outBytes)
+}
+
+/**
+ * Raises tops[c] to the largest score of column c, factor · block[r,c] + terms[r]. Leaves in `bases` what is subtracted from
+ * the scores, and in `factors` how much smaller shares become that were taken before; returns whether any top was raised.
+ */
+function raiseTops(
+  block: usize,
+  rows: u32,
+  factor: f32,
+  terms: usize,
+  tops: usize,
+  bases: usize,
+  factors: usize,
+): bool {
+  const scale = f32x4.splat(factor)
+  let raised = false
+  for (let half: u32 = 0; half < 32; half += 16) {
+    const before = v128.load(tops + half)
+    let top = before
+    for (let r: u32 = 0; r < rows; r++) {
+      const term = v128.load32_splat(terms + (r << 2))
+      top = f32x4.pmax(top, madd(scale, v128.load(block + (r << 5) + half), term))
+    }
+    // Where no key was seen yet scores are -infinity, and nothing is subtracted.
+    const base = v128.andnot(top, f32x4.eq(top, f32x4.splat(-Infinity)))
+    v128.store(tops + half, top)
+    v128.store(bases + half, base)
+    v128.store(factors + half, power4(f32x4.sub(before, base)))
+    raised = raised || v128.any_true(f32x4.ne(before, top))
+  }
+  return raised
 }
 
 function scaleEight(sums: usize, factors: usize, wide: u32): void {

@@ -1,5 +1,5 @@
 import { packRows } from './panel.as.ts'
-import { loadPart, madd, storePart } from './simd.as.ts'
+import { madd } from './simd.as.ts'
 
 // Eight rows side by side, element by element, against many rows where they lie: the products of attention, as outer
 // products of 4 rows and 8 columns (see `tile` in panel.as.ts for the shape of their loops).
@@ -95,18 +95,42 @@ function multiplyFour(r0: usize, r1: usize, r2: usize, r3: usize, eight: usize, 
 }
 
 /**
- * sums[c] += Σ over r of weights[r · 8 + c] · row r, for `count` rows of `wide` numbers; sums [8,wide], and the first four
- * take only the first `few` rows.
+ * sums[c] += Σ over r of weights[r · 8 + c] · row r of `count` rows; sums [8,wideOf(dim)]. Its first four take only the first
+ * `few` rows. Rows that do not lie side by side, 8 columns after 8, are put so in `copy` first: far
+ * apart they would fall on the same few lines of the cache.
  */
-export function addEight(weights: usize, rows: usize, few: u32, count: u32, wide: u32, sums: usize): void {
-  const bytes = wide << 2
+export function addEight(
+  weights: usize,
+  rows: usize,
+  rowBytes: u32,
+  few: u32,
+  count: u32,
+  dim: u32,
+  copy: usize,
+  sums: usize,
+): void {
+  const bytes = wideOf(dim) << 2
+  if (rowBytes != bytes) {
+    for (let r: u32 = 0; r < count; r++) copyRow(rows + r * rowBytes, dim, copy + r * bytes)
+    rows = copy
+    rowBytes = bytes
+  }
   for (let i: u32 = 0; i < bytes; i += 32) {
-    addFour(weights, rows + i, few, sums + i, bytes)
-    addFour(weights + 16, rows + i, count, sums + 4 * bytes + i, bytes)
+    addFour(weights, rows + i, rowBytes, few, sums + i, bytes)
+    addFour(weights + 16, rows + i, rowBytes, count, sums + 4 * bytes + i, bytes)
   }
 }
 
-function addFour(weights: usize, rows: usize, count: u32, to: usize, rowBytes: u32): void {
+function copyRow(from: usize, dim: u32, to: usize): void {
+  const whole = to + ((dim & ~7) << 2)
+  for (; to < whole; to += 32, from += 32) {
+    v128.store(to, v128.load(from))
+    v128.store(to, v128.load(from, 16), 16)
+  }
+  for (let left = dim & 7; left > 0; left--, to += 4, from += 4) store<f32>(to, load<f32>(from))
+}
+
+function addFour(weights: usize, rows: usize, rowBytes: u32, count: u32, to: usize, toBytes: u32): void {
   let c00 = f32x4.splat(0)
   let c01 = c00
   let c10 = c00
@@ -157,9 +181,9 @@ function addFour(weights: usize, rows: usize, count: u32, to: usize, rowBytes: u
     b += rowBytes
   }
   addPair(to, c00, c01)
-  addPair(to + rowBytes, c10, c11)
-  addPair(to + 2 * rowBytes, c20, c21)
-  addPair(to + 3 * rowBytes, c30, c31)
+  addPair(to + toBytes, c10, c11)
+  addPair(to + 2 * toBytes, c20, c21)
+  addPair(to + 3 * toBytes, c30, c31)
 }
 
 function addPair(to: usize, low: v128, high: v128): void {
@@ -167,26 +191,7 @@ function addPair(to: usize, low: v128, high: v128): void {
   v128.store(to, f32x4.add(v128.load(to, 16), high), 16)
 }
 
-/** Where rows can be read 8 columns at a time: where they lie, or, if `dim` is no multiple of 8, in a copy at `to`. */
-export function wideRows(rows: usize, rowBytes: u32, count: u32, dim: u32, to: usize): usize {
-  if ((dim & 7) == 0) return rows
-  copyRows(rows, rowBytes, count, dim, to)
-  return to
-}
-
-/** Copies rows to where they lie wideOf(dim) apart. */
-export function copyRows(rows: usize, rowBytes: u32, count: u32, dim: u32, to: usize): void {
-  const bytes = wideOf(dim) << 2
-  for (let r: u32 = 0; r < count; r++) {
-    const from = rows + r * rowBytes
-    const at = to + r * bytes
-    for (let i: u32 = 0; i < dim; i += 4) storePart(at + (i << 2), loadPart(from + (i << 2), dim - i), dim - i)
-  }
-}
-
-/** Writes the first `count` of sums [8,wide] to rows of `dim` numbers that lie `rowBytes` apart. */
+/** Writes the first `count` of sums [8,wideOf(dim)] to rows of `dim` numbers that lie `rowBytes` apart. */
 export function storeEight(sums: usize, count: u32, dim: u32, to: usize, rowBytes: u32): void {
-  for (let c: u32 = 0; c < count; c++) {
-    memory.copy(to + c * rowBytes, sums + c * (wideOf(dim) << 2), dim << 2)
-  }
+  for (let c: u32 = 0; c < count; c++) copyRow(sums + c * (wideOf(dim) << 2), dim, to + c * rowBytes)
 }
