@@ -54,7 +54,8 @@ export function attentionBackwardKey(
     for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
       const row = sample * heads + head
       biasRow(keyBias + ((row * keys + key) << 2), count, bases)
-      for (let h: u32 = 0; h < 32; h += 16) v128.store(bases + h, f32x4.neg(v128.load(bases + h)))
+      v128.store(bases, f32x4.neg(v128.load(bases)))
+      v128.store(bases, f32x4.neg(v128.load(bases, 16)), 16)
       for (let start = first; start < queries; start += BLOCK) {
         const rows = min<u32>(queries - start, BLOCK)
         const from = q + (row * queries + start) * bytes

@@ -50,8 +50,8 @@ export function attentionBackwardQuery(
     packEight(q + at * bytes, bytes, count, dim, eightQ)
     packEight(dOut + ((sample * queries + query) * heads + head) * bytes, heads * bytes, count, dim, eightOut)
     packEight(stats + (at << 3), 8, count, 2, logSums)
-    for (let h: u32 = 0; h < 32; h += 16)
-      v128.store(logSums + h, f32x4.mul(v128.load(logSums + h), f32x4.splat(LOG2_E)))
+    v128.store(logSums, f32x4.mul(v128.load(logSums), f32x4.splat(LOG2_E)))
+    v128.store(logSums, f32x4.mul(v128.load(logSums, 16), f32x4.splat(LOG2_E)), 16)
     memory.fill(sums, 0, wide << 5)
     const sees = <i32>(query + 1 + keys - queries)
     const last = sees + <i32>count - 1

@@ -10,7 +10,7 @@ import { scratch } from './scratch.as.ts'
 import { loadPart, madd, storePart } from './simd.as.ts'
 
 /** As many queries of an item, or fewer, are not worth the work of eight. */
-const FEW: u32 = 4
+const FEW: u32 = 5
 
 export function attention(
   q: usize,
@@ -85,7 +85,7 @@ function attendOne(
   }
   const sum = powers(scores, seen, top)
   store<f32>(stats, logSum(top, sum))
-  addRows(scores, v, bytes, seen, dim, out, false)
+  addRows(scores, v, bytes, seen, dim, out)
   const share = f32x4.splat(<f32>(1 / sum))
   for (let i: u32 = 0; i < dim; i += 4) {
     const at = out + (i << 2)
@@ -137,8 +137,8 @@ function attendEight(
     hideLater(shares, sees - start, rows)
     if (raiseTops(shares, rows, factor, terms, tops, bases, factors)) {
       scaleEight(sums, factors, wide)
-      for (let h: u32 = 0; h < 32; h += 16)
-        v128.store(totals + h, f32x4.mul(v128.load(totals + h), v128.load(factors + h)))
+      v128.store(totals, f32x4.mul(v128.load(totals), v128.load(factors)))
+      v128.store(totals, f32x4.mul(v128.load(totals, 16), v128.load(factors, 16)), 16)
     }
     powersOfEight(shares, rows, factor, terms, bases, totals)
     const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))

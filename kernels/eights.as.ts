@@ -9,7 +9,7 @@ export const BLOCK: u32 = 64
 /** Bytes of a block's weights: 8 for each row. */
 export const BLOCK_BYTES: u32 = BLOCK * 32
 
-/** `dim` as columns of 8: how far apart rows of sums are. */
+/** `dim` up to a multiple of 8: numbers of a row of sums. */
 export function wideOf(dim: u32): u32 {
   return (dim + 7) & ~7
 }
@@ -96,8 +96,8 @@ function multiplyFour(r0: usize, r1: usize, r2: usize, r3: usize, eight: usize, 
 
 /**
  * sums[c] += Σ over r of weights[r · 8 + c] · row r of `count` rows; sums [8,wideOf(dim)]. Its first four take only the first
- * `few` rows. Rows that do not lie side by side, 8 columns after 8, are put so in `copy` first: far
- * apart they would fall on the same few lines of the cache.
+ * `few` rows. Rows that do not lie wideOf(dim) apart are copied so to `copy` first: far apart they would share few lines of
+ * the cache.
  */
 export function addEight(
   weights: usize,
@@ -111,7 +111,7 @@ export function addEight(
 ): void {
   const bytes = wideOf(dim) << 2
   if (rowBytes != bytes) {
-    for (let r: u32 = 0; r < count; r++) copyRow(rows + r * rowBytes, dim, copy + r * bytes)
+    copyRows(rows, rowBytes, count, dim, copy, bytes)
     rows = copy
     rowBytes = bytes
   }
@@ -121,13 +121,16 @@ export function addEight(
   }
 }
 
-function copyRow(from: usize, dim: u32, to: usize): void {
-  const whole = to + ((dim & ~7) << 2)
-  for (; to < whole; to += 32, from += 32) {
-    v128.store(to, v128.load(from))
-    v128.store(to, v128.load(from, 16), 16)
+function copyRows(rows: usize, rowBytes: u32, count: u32, dim: u32, to: usize, toBytes: u32): void {
+  for (let r: u32 = 0; r < count; r++) {
+    let from = rows + r * rowBytes
+    let put = to + r * toBytes
+    for (const whole = put + ((dim & ~7) << 2); put < whole; put += 32, from += 32) {
+      v128.store(put, v128.load(from))
+      v128.store(put, v128.load(from, 16), 16)
+    }
+    for (let left = dim & 7; left > 0; left--, put += 4, from += 4) store<f32>(put, load<f32>(from))
   }
-  for (let left = dim & 7; left > 0; left--, to += 4, from += 4) store<f32>(to, load<f32>(from))
 }
 
 function addFour(weights: usize, rows: usize, rowBytes: u32, count: u32, to: usize, toBytes: u32): void {
@@ -193,5 +196,5 @@ function addPair(to: usize, low: v128, high: v128): void {
 
 /** Writes the first `count` of sums [8,wideOf(dim)] to rows of `dim` numbers that lie `rowBytes` apart. */
 export function storeEight(sums: usize, count: u32, dim: u32, to: usize, rowBytes: u32): void {
-  for (let c: u32 = 0; c < count; c++) copyRow(sums + c * (wideOf(dim) << 2), dim, to + c * rowBytes)
+  copyRows(sums, wideOf(dim) << 2, count, dim, to, rowBytes)
 }
