@@ -61,7 +61,7 @@ export function addDots(
   let y0 = s00
   let y1 = s00
   let at: u32 = 0
-  // The exit makes two blocks of two steps: see `tile` in panel.as.ts.
+  // The exit makes two blocks of two steps: see `tile` in tile.as.ts.
   const last = (count & ~3) << 2
   while (at < last) {
     const p0 = a + at
