@@ -130,6 +130,7 @@ export class CpuDevice implements Device {
     try {
       runKernel(engine, name, operands, row.items(values), bytesIn(bindings), this.#shareItems)
     } catch (cause) {
+      if (cause instanceof MedAwareError) throw cause
       throw new MedAwareError('device', `${name}: stopped, it reached past its memory or scratch; check its sizes`, {
         cause,
       })
