@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import { hasRelaxedSimd } from '../src/device/cpu.ts'
+import { type CpuBuild, cpuBuilds } from '../src/device/cpu.ts'
 import { cpuRows } from './cpu.ts'
 import type { Figure } from './row.ts'
 
@@ -13,7 +13,7 @@ const help = `Measures peft-medaware in alternating rounds of one run.
   --rounds N     rounds that count                        (7)
   --layers N     decoder layers of the models            (2)
   --profile      kernels of a step: calls, time, speed, share
-  --relaxed      the relaxed SIMD build, where there is one
+  --build NAME   simd, relaxed or wide                   (the engine's default)
   --json         figures as JSON, and nothing else
 
 Rows: ${cpuRows.map(({ name }) => name).join(', ')}`
@@ -25,15 +25,17 @@ const { values: flags, positionals } = parseArgs({
     rounds: { type: 'string', default: '7' },
     layers: { type: 'string', default: '2' },
     profile: { type: 'boolean', default: false },
-    relaxed: { type: 'boolean', default: false },
+    build: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(flags.rounds)
-const relaxedSimd = flags.relaxed && hasRelaxedSimd()
+const builds = cpuBuilds()
+const build = (flags.build ?? (builds.includes('relaxed') ? 'relaxed' : 'simd')) as CpuBuild
 const layers = Number(flags.layers)
-const isWrong = positionals.length !== 1 || positionals[0] !== 'cpu' || !(rounds >= 1) || !(layers >= 1)
+const isWrong =
+  positionals.length !== 1 || positionals[0] !== 'cpu' || !(rounds >= 1) || !(layers >= 1) || !builds.includes(build)
 if (flags.help || isWrong) {
   console.log(help)
   process.exit(flags.help ? 0 : 2)
@@ -43,7 +45,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const machine = {
   'peft-medaware': version,
   node: process.version,
-  build: relaxedSimd ? 'relaxed SIMD' : 'SIMD',
+  build,
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: cpus().length,
   memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
@@ -64,7 +66,7 @@ for (const row of cpuRows) {
   const figures = await row.run({
     rounds,
     layers,
-    relaxedSimd,
+    build,
     profile: flags.profile,
     say,
   })

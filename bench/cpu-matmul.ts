@@ -10,8 +10,8 @@ function speedOf(what: string, operations: number, samples: Samples): Figure {
   return { what, unit: 'GFLOP/s', ...summarise(samples.map((ms) => operations / ms / 1e6)) }
 }
 
-async function matmul({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, threads: 1 })
+async function matmul({ rounds, build }: RowOptions): Promise<readonly Figure[]> {
+  const device = await openCpuDevice({ build, threads: 1 })
   const product = new Product(device, 128, n, k)
   const shapes = [
     { name: 'f32 NT', work: () => product.dense(128, 0, 1) },
@@ -20,7 +20,7 @@ async function matmul({ rounds, relaxedSimd }: RowOptions): Promise<readonly Fig
     { name: 'NF4 NT', work: () => product.fourBit(128, 1) },
     { name: 'NF4 NN (dX)', work: () => product.fourBit(128, 0) },
   ]
-  const samples = await race([{ name: 'peak', work: await peakLoop(relaxedSimd) }, ...shapes], rounds)
+  const samples = await race([{ name: 'peak', work: await peakLoop(build) }, ...shapes], rounds)
   device.dispose()
   const of = (name: string) => samples.get(name)!
   const operations = product.operations(128)
@@ -41,8 +41,8 @@ async function matmul({ rounds, relaxedSimd }: RowOptions): Promise<readonly Fig
   ]
 }
 
-async function fewRows({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, threads: 1 })
+async function fewRows({ rounds, build }: RowOptions): Promise<readonly Figure[]> {
+  const device = await openCpuDevice({ build, threads: 1 })
   const product = new Product(device, 64, n, k)
   const contenders: (Contender & { readonly m: number })[] = [1, 2, 4, 8, 16].flatMap((m) => [
     { name: `f32 NT, ${m} rows`, work: () => product.dense(m, 0, 1), repeats: 4, m },
@@ -54,8 +54,8 @@ async function fewRows({ rounds, relaxedSimd }: RowOptions): Promise<readonly Fi
   return contenders.map(({ name, m }) => speedOf(name, product.operations(m), samples.get(name)!))
 }
 
-async function lora({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, threads: 1 })
+async function lora({ rounds, build }: RowOptions): Promise<readonly Figure[]> {
+  const device = await openCpuDevice({ build, threads: 1 })
   const down = new Product(device, 2048, 16, 2048)
   const up = new Product(device, 2048, 2048, 16)
   const gradient = new Product(device, 2048, 2048, 128)
@@ -73,9 +73,9 @@ async function lora({ rounds, relaxedSimd }: RowOptions): Promise<readonly Figur
   return contenders.map(({ name, operations }) => speedOf(name, operations, samples.get(name)!))
 }
 
-async function threads({ rounds, relaxedSimd, say }: RowOptions): Promise<readonly Figure[]> {
-  const one = await openCpuDevice({ relaxedSimd, threads: 1 })
-  const two = await openCpuDevice({ relaxedSimd, threads: 2 })
+async function threads({ rounds, build, say }: RowOptions): Promise<readonly Figure[]> {
+  const one = await openCpuDevice({ build, threads: 1 })
+  const two = await openCpuDevice({ build, threads: 2 })
   if (two.whyOneThread !== null) {
     one.dispose()
     two.dispose()

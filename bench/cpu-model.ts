@@ -9,8 +9,8 @@ import { race, summarise } from './stats.ts'
 
 /** Steps of QLoRA, batch 1, r = 16 on query_key_value, as PEFT's default for Falcon. */
 export async function stepFigures(tokens: number, options: RowOptions): Promise<readonly Figure[]> {
-  const { rounds, relaxedSimd, layers, say } = options
-  const device = await openCpuDevice({ relaxedSimd, profile: true })
+  const { rounds, build, layers, say } = options
+  const device = await openCpuDevice({ build, profile: true })
   const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
   attachLora(model, { r: 16, loraAlpha: 32 }, { device })
@@ -44,14 +44,8 @@ export async function stepFigures(tokens: number, options: RowOptions): Promise<
 }
 
 /** Tokens of Falcon-RW, one after another. */
-export async function decodeFigures({
-  rounds,
-  relaxedSimd,
-  layers,
-  profile,
-  say,
-}: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd, profile: true })
+export async function decodeFigures({ rounds, build, layers, profile, say }: RowOptions): Promise<readonly Figure[]> {
+  const device = await openCpuDevice({ build, profile: true })
   const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
   const perRound = 4

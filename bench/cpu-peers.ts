@@ -49,7 +49,7 @@ async function against(
 }
 
 async function matmul(options: RowOptions): Promise<readonly Figure[]> {
-  const device = await openCpuDevice({ relaxedSimd: options.relaxedSimd })
+  const device = await openCpuDevice({ build: options.build })
   const product = new Product(device, m, n, k)
   const own = async () => {
     const samples = await race([{ name: 'own', work: () => product.dense(m, 0, 1), repeats: 4 }], 1)

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { CpuBuild } from '../src/device/cpu.ts'
 
 interface Compiler {
   readonly main: (options: readonly string[], files: object) => Promise<{ readonly error: Error | null }>
@@ -12,11 +13,11 @@ const steps = 4_000_000
 export const peakOperations = steps * 96
 
 /** Compiles `peak.as.ts`: the multiply-adds of one thread when nothing is loaded or stored. */
-export async function peakLoop(relaxed: boolean): Promise<() => void> {
+export async function peakLoop(build: CpuBuild): Promise<() => void> {
   const source = readFileSync(new URL('peak.as.ts', import.meta.url), 'utf8')
   const { main } = (await import(compiler)) as Compiler
   let binary = new Uint8Array()
-  const features = ['--enable', 'simd', ...(relaxed ? ['--enable', 'relaxed-simd'] : [])]
+  const features = ['--enable', 'simd', ...(build !== 'simd' ? ['--enable', 'relaxed-simd'] : [])]
   const { error } = await main(['peak.ts', '--runtime', 'stub', '-O3', ...features, '--outFile', 'peak.wasm'], {
     readFile: (name: string) => (name === 'peak.ts' ? source : null),
     writeFile: (_name: string, contents: unknown) => {

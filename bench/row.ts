@@ -1,3 +1,4 @@
+import type { CpuBuild } from '../src/device/cpu.ts'
 import type { Summary } from './stats.ts'
 
 /** One number of a benchmark. */
@@ -11,7 +12,7 @@ export interface Figure extends Summary {
 /** What rows are told. */
 export interface RowOptions {
   readonly rounds: number
-  readonly relaxedSimd: boolean
+  readonly build: CpuBuild
   /** Decoder layers of the models that are made; Falcon-RW-1B has 24. */
   readonly layers: number
   /** Whether to print the kernels of a row that runs a model. */

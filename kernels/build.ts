@@ -38,8 +38,9 @@ async function build(): Promise<void> {
     `export { heapBase, scratchBytes, setScratch } from './scratch'`,
     ...cpuKernels.map((name) => `export { ${name} } from './${kebab(name)}'`),
   ].join('\n')
-  const simd = await compile(entry, ['--enable', 'simd'])
-  const relaxed = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd'])
+  const simd = await compile(entry, ['--enable', 'simd', '--use', 'WIDE=0'])
+  const relaxed = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd', '--use', 'WIDE=0'])
+  const wide = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd', '--use', 'WIDE=1'])
   const lines = [
     firstLine,
     `import type { KernelName } from './kernels.ts'`,
@@ -54,10 +55,11 @@ async function build(): Promise<void> {
     ...cpuKernels.map((name) => `  ${name}: true,`),
     '} as const satisfies Record<KernelName, true>',
     '',
-    '/** The CPU twins compiled for SIMD and for relaxed SIMD, in base64; both import a shared memory. */',
+    '/** The CPU twins in every build of CpuBuild, in base64; all import a shared memory. */',
     'export const wasm = {',
     `  simd: '${simd}',`,
     `  relaxed: '${relaxed}',`,
+    `  wide: '${wide}',`,
     '} as const',
     '',
     '/** src/device/cpu-worker.ts as a script that stands alone: it runs where there are no files to load. */',

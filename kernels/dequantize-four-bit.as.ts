@@ -3,6 +3,7 @@
 // bitsandbytes csrc/kernels.cu, kDequantizeBlockwise.
 import { decode, PLANE_BYTES, prepare } from './four-bit.as.ts'
 import { scratch } from './scratch.as.ts'
+import { WIDTH } from './tile.as.ts'
 
 export function dequantizeFourBit(
   codes: usize,
@@ -19,5 +20,5 @@ export function dequantizeFourBit(
 ): void {
   prepare(codes, absmax, nested, tables, blockSize, isNested, nestedCount, scratch(PLANE_BYTES))
   const start = begin * blockSize
-  decode(start, min<u32>(end * blockSize, count) - start, out + (start << 2), 32)
+  decode(start, min<u32>(end * blockSize, count) - start, out + (start << 2), WIDTH * 4)
 }

@@ -1,5 +1,6 @@
 // Decoding of 4-bit weights: value i of the flattened matrix is code[nibble i] · absmax[i / blockSize], high nibble first.
 import { madd, sumLanes } from './simd.as.ts'
+import { WIDTH } from './tile.as.ts'
 
 let codes: usize = 0
 let absmax: usize = 0
@@ -50,13 +51,16 @@ function lookUp(plane: v128, index: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(plane, index) : i8x16.swizzle(plane, index)
 }
 
-/** Writes `count` values from value `start` on: eight to `to`, the next eight `jump` bytes behind them, and so on. */
+/** Writes `count` values from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so on. */
 export function decode(start: u32, count: u32, to: usize, jump: u32): void {
   const nibble = i8x16.splat(15)
   const plane0 = v128.load(planes)
   const plane1 = v128.load(planes, 16)
   const plane2 = v128.load(planes, 32)
   const plane3 = v128.load(planes, 48)
+  // Sixteen values are decoded at a time: one run of WIDTH, or two.
+  const half = WIDTH == 16 ? 32 : jump
+  const step = WIDTH == 16 ? jump : 2 * jump
   let done: u32 = 0
   while (done < count) {
     const block = (start + done) / blockSize
@@ -64,10 +68,10 @@ export function decode(start: u32, count: u32, to: usize, jump: u32): void {
     const scale = blockScale(block)
     const scales = f32x4.splat(scale)
     while (done < blockEnd) {
-      const run = ((done & 7) | ((start + done) & 1)) == 0 ? (blockEnd - done) & ~15 : 0
-      let out = to + (done >> 3) * jump
+      const run = ((done & (WIDTH - 1)) | ((start + done) & 1)) == 0 ? (blockEnd - done) & ~15 : 0
+      let out = to + (done / WIDTH) * jump
       let from = codes + ((start + done) >> 1)
-      for (const last = from + (run >> 1); from < last; from += 8, out += 2 * jump) {
+      for (const last = from + (run >> 1); from < last; from += 8, out += step) {
         const bytes = v128.load64_zero(from)
         const high = v128.and(i16x8.shr_u(bytes, 4), nibble)
         const low = v128.and(bytes, nibble)
@@ -80,7 +84,7 @@ export function decode(start: u32, count: u32, to: usize, jump: u32): void {
         const lower2 = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
         const upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
         const upper2 = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-        const next = out + jump
+        const next = out + half
         v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
         v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
         v128.store(next, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), scales))
@@ -88,7 +92,7 @@ export function decode(start: u32, count: u32, to: usize, jump: u32): void {
       }
       done += run
       if (done == blockEnd) break
-      store<f32>(to + (done >> 3) * jump + ((done & 7) << 2), decodeOne(start + done, scale))
+      store<f32>(to + (done / WIDTH) * jump + ((done & (WIDTH - 1)) << 2), decodeOne(start + done, scale))
       done++
     }
   }

@@ -3,20 +3,20 @@
 // nested may be null unless isNested; bias may be null.
 import { decode, dotDecoded, fitsBlocks, PLANE_BYTES, prepare } from './four-bit.as.ts'
 import {
-  DEPTH,
+  COLUMNS,
   FEW,
-  finishSums,
   multiplyPanels,
   packBlock,
   packRows,
   PANEL_BYTES,
-  PANELS,
+  panelAt,
   PANELS_BYTES,
   ROWS,
   ROWS_BYTES,
 } from './panel.as.ts'
 import { addDots, addFourRows } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
+import { DEPTH, finishSums, WIDTH } from './tile.as.ts'
 
 export function matmulFourBit(
   a: usize,
@@ -57,8 +57,8 @@ export function matmulFourBit(
       const depth = min<u32>(k - start, DEPTH)
       const add = start > 0 || accumulate != 0
       packBlock(a, m, k, 0, row, count, start, depth, rows)
-      for (let first = begin << 3; first < last; first += PANELS * 8) {
-        const columns = min<u32>(last - first, PANELS * 8)
+      for (let first = begin << 3; first < last; first += COLUMNS) {
+        const columns = min<u32>(last - first, COLUMNS)
         const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
         if (transB) decodeRows(k, first, columns, start, depth, panels, decoded)
         else decodeColumns(n, first, columns, start, depth, panels)
@@ -72,13 +72,13 @@ export function matmulFourBit(
 function decodeRows(k: u32, first: u32, columns: u32, start: u32, depth: u32, to: usize, decoded: usize): void {
   for (let c: u32 = 0; c < columns; c += 4) {
     const count = min<u32>(columns - c, 4)
-    for (let j: u32 = 0; j < count; j++) decode((first + c + j) * k + start, depth, decoded + j * DEPTH * 4, 32)
-    packRows(decoded, DEPTH * 4, count, depth, to + (c >> 3) * PANEL_BYTES + ((c & 4) << 2), 32)
+    for (let j: u32 = 0; j < count; j++) decode((first + c + j) * k + start, depth, decoded + j * DEPTH * 4, WIDTH * 4)
+    packRows(decoded, DEPTH * 4, count, depth, panelAt(to, c), WIDTH * 4)
   }
 }
 
 function decodeColumns(n: u32, first: u32, columns: u32, start: u32, depth: u32, to: usize): void {
-  for (let i: u32 = 0; i < depth; i++) decode((start + i) * n + first, columns, to + (i << 5), PANEL_BYTES)
+  for (let i: u32 = 0; i < depth; i++) decode((start + i) * n + first, columns, to + i * WIDTH * 4, PANEL_BYTES)
 }
 
 /** A few rows: every decoded run is used as it is, without packing. `sums` holds DEPTH of them per row. */
@@ -108,7 +108,7 @@ function multiplyRows(
     } else {
       for (let i: u32 = 0; i < k; i += 4) {
         const used = min<u32>(k - i, 4)
-        for (let j: u32 = 0; j < used; j++) decode((i + j) * n + first, columns, decoded + j * DEPTH * 4, 32)
+        for (let j: u32 = 0; j < used; j++) decode((i + j) * n + first, columns, decoded + j * DEPTH * 4, WIDTH * 4)
         for (let row: u32 = 0; row < m; row++) {
           addFourRows(a + ((row * k + i) << 2), decoded, DEPTH * 4, used, columns, sums + row * wide * 4)
         }
@@ -129,7 +129,7 @@ function multiplyDecoded(a: usize, m: u32, k: u32, first: u32, columns: u32, sum
     const used = min<u32>(columns - c, 2)
     for (let start: u32 = 0; start < k; start += most) {
       const depth = min<u32>(k - start, most)
-      for (let j: u32 = 0; j < used; j++) decode((first + c + j) * k + start, depth, decoded + j * bytes, 32)
+      for (let j: u32 = 0; j < used; j++) decode((first + c + j) * k + start, depth, decoded + j * bytes, WIDTH * 4)
       for (let r: u32 = 0; r < m; r += 4) {
         const from = a + ((r * k + start) << 2)
         const to = sums + ((r * DEPTH + c) << 2)

@@ -1,21 +1,11 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA;
 // b is [k,n], or [n,k] if transB; bias may be null. One item is 8 columns of out. Panels of b are packed in scratch and
-// multiplied by a 4x8 outer-product tile (Goto & van de Geijn 2008); a few rows go straight over b.
-// Sums run over blocks of 512 steps of k, so they do not depend on how the columns are shared out.
-import {
-  DEPTH,
-  FEW,
-  finishSums,
-  multiplyPanels,
-  packBlock,
-  packPanels,
-  PANELS,
-  PANELS_BYTES,
-  ROWS,
-  ROWS_BYTES,
-} from './panel.as.ts'
+// multiplied by an outer-product tile (Goto & van de Geijn 2008); a few rows go straight over b.
+// Sums run over blocks of DEPTH steps of k, so they do not depend on how the columns are shared out.
+import { COLUMNS, FEW, multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS, ROWS_BYTES } from './panel.as.ts'
 import { addDots, addFourRows } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
+import { DEPTH, finishSums } from './tile.as.ts'
 
 /** Columns whose sums stand in scratch while few rows are multiplied. */
 const WIDE: u32 = 512
@@ -58,8 +48,8 @@ export function matmul(
       const depth = min<u32>(k - start, DEPTH)
       const add = start > 0 || accumulate != 0
       packBlock(a, m, k, transA, row, count, start, depth, rows)
-      for (let first = begin << 3; first < last; first += PANELS * 8) {
-        const columns = min<u32>(last - first, PANELS * 8)
+      for (let first = begin << 3; first < last; first += COLUMNS) {
+        const columns = min<u32>(last - first, COLUMNS)
         const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
         packPanels(b, n, k, transB, first, columns, start, depth, panels)
         multiplyPanels(rows, count, panels, columns, depth, out + ((row * n + first) << 2), n, biasNow, alpha, add)

@@ -9,7 +9,7 @@ export type { Shape } from './core/shape.ts'
 export type { DType } from './core/dtype.ts'
 
 export type { Binding, Device, DeviceBuffer } from './device/device.ts'
-export type { CpuOptions } from './device/cpu.ts'
+export type { CpuBuild, CpuOptions } from './device/cpu.ts'
 export type { WebGpuOptions } from './device/webgpu.ts'
 export type { Memory, Scope } from './device/memory.ts'
 export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/open-device.ts'

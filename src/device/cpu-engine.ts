@@ -1,7 +1,7 @@
 import { MedAwareError } from '../core/errors.ts'
 import type { CpuKernel } from './cpu-job-board.ts'
 import { CpuHeap } from './cpu-memory.ts'
-import { compileKernels, type KernelExports } from './cpu-module.ts'
+import { compileKernels, type CpuBuild, type KernelExports } from './cpu-module.ts'
 import { CpuThreads } from './cpu-threads.ts'
 import { cpuKernels } from './kernels.generated.ts'
 import type { KernelName } from './kernels.ts'
@@ -24,23 +24,23 @@ const mostPages = 65536
 const smallBytes = 262144
 
 /** Sets up an engine of so many threads, or of one where more cannot be had. */
-export async function openEngine(relaxed: boolean, count: number): Promise<CpuEngine> {
-  if (count === 1) return setUp(relaxed, 1)
+export async function openEngine(build: CpuBuild, count: number): Promise<CpuEngine> {
+  if (count === 1) return setUp(build, 1)
   let whyOneThread = 'this page may not share memory between threads (it is not cross-origin isolated)'
   if (typeof SharedArrayBuffer !== 'undefined') {
     try {
-      return await setUp(relaxed, count)
+      return await setUp(build, count)
     } catch (error) {
       if (error instanceof MedAwareError) throw error
       whyOneThread = `worker threads cannot be had (${error instanceof Error ? error.message : String(error)})`
     }
   }
-  return { ...(await setUp(relaxed, 1)), whyOneThread }
+  return { ...(await setUp(build, 1)), whyOneThread }
 }
 
-async function setUp(relaxed: boolean, count: number): Promise<CpuEngine> {
+async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
   const shared = count > 1
-  const module = await compileKernels(relaxed, shared)
+  const module = await compileKernels(build, shared)
   const memory = new WebAssembly.Memory({ initial: 64, maximum: mostPages, shared })
   const instance = await WebAssembly.instantiate(module, { env: { memory } })
   const exported = instance.exports as unknown as KernelExports

@@ -1,3 +1,4 @@
+import { unlockSimd } from '#platform'
 import { check } from '../core/errors.ts'
 import { type cpuKernels, wasm } from './kernels.generated.ts'
 
@@ -19,18 +20,27 @@ const relaxedProbe = Uint8Array.of(
 /** How the modules import their memory: kind memory, named env.memory, with flags for "has a maximum, is shared". */
 const sharedMemoryImport = [3, ...bytesOf('env'), 6, ...bytesOf('memory'), 2, 3]
 
-/** Whether this JavaScript engine knows relaxed SIMD. */
-export function hasRelaxedSimd(): boolean {
-  return WebAssembly.validate(relaxedProbe)
+/**
+ * How the kernels are compiled. `simd`: plain SIMD. `relaxed`: with relaxed SIMD, whose multiply-adds round once. `wide`: relaxed,
+ * with tiles of matrix products that V8's revectoriser turns into 256-bit instructions, and that are slow without it. Results
+ * differ between the builds in the last bits; those of one build are the same on every run.
+ */
+export type CpuBuild = 'simd' | 'relaxed' | 'wide'
+
+/** The builds that this JavaScript engine can run. Switches on relaxed SIMD where Node has it behind a flag. */
+export function cpuBuilds(): readonly CpuBuild[] {
+  unlockSimd('relaxed')
+  return WebAssembly.validate(relaxedProbe) ? ['simd', 'relaxed', 'wide'] : ['simd']
 }
 
 /**
  * Compiles the kernels for a memory that is shared between threads or is not.
  * @throws MedAwareError `unsupported` when there is no SIMD at all.
  */
-export function compileKernels(relaxed: boolean, shared: boolean): Promise<WebAssembly.Module> {
-  const bytes = Uint8Array.from(bytesOf(atob(relaxed ? wasm.relaxed : wasm.simd)))
-  // The two builds would differ in this bit alone.
+export function compileKernels(build: CpuBuild, shared: boolean): Promise<WebAssembly.Module> {
+  if (build === 'wide') unlockSimd('wide')
+  const bytes = Uint8Array.from(bytesOf(atob(wasm[build])))
+  // Modules for memories of one thread would differ in this bit alone.
   if (!shared) bytes[flagsOf(bytes)] = 1
   check(WebAssembly.validate(bytes), 'unsupported', () => 'cpu: this engine has no WebAssembly SIMD; use a newer one')
   return WebAssembly.compile(bytes)

@@ -44,6 +44,9 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
     }
   })
 
+/** A page has no say in its engine's flags. */
+export const unlockSimd: Platform['unlockSimd'] = () => undefined
+
 /** Browsers have no paths. @throws MedAwareError `unsupported`. */
 export const fileSource: Platform['fileSource'] = async (path) => {
   throw refuse('fileSource', path, 'use blobSource with a File the user chose, or urlSource')

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { MedAwareError } from '../core/errors.ts'
 import { checkRange } from '../safetensors/source.ts'
@@ -59,6 +60,18 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
       throw error
     }
   })
+
+const major = Number.parseInt(process.versions.node, 10)
+const flags = { relaxed: '--experimental-wasm-relaxed-simd', wide: '--experimental-wasm-revectorize' } as const
+
+/**
+ * V8's flags, for the whole process and what it compiles from here on. Relaxed SIMD is behind one in Node 20, where it is
+ * what the next release of V8 shipped; the revectoriser that makes pairs of 128-bit instructions 256-bit ones is, on x64, from
+ * Node 24 on.
+ */
+export const unlockSimd: Platform['unlockSimd'] = (build) => {
+  if (build === 'relaxed' ? major === 20 : major >= 24 && process.arch === 'x64') setFlagsFromString(flags[build])
+}
 
 /** A file that is read in part. @throws MedAwareError `not-found`. */
 export const fileSource: Platform['fileSource'] = async (path) => {

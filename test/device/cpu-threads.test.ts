@@ -57,7 +57,7 @@ describe('threads', () => {
       [2, '2 threads'],
       [5, '5 threads'],
     ] as const) {
-      const device = await open({ threads, relaxedSimd: false })
+      const device = await open({ threads, build: 'simd' })
       expect(device.description).toBe(`CPU engine (WebAssembly, SIMD, ${words})`)
       expect(device.whyOneThread).toBeNull()
     }
@@ -137,7 +137,7 @@ describe('a kernel that traps', () => {
   })
 
   it('is heard of when it ran in a worker', async () => {
-    const module = await compileKernels(false, true)
+    const module = await compileKernels('simd', true)
     const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true })
     // This thread's twin does nothing, and long enough for the worker to take a share.
     const idle = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
@@ -212,7 +212,7 @@ describe('no worker is left behind', () => {
   })
 
   it('when one of them does not start', async () => {
-    const module = await compileKernels(false, true)
+    const module = await compileKernels('simd', true)
     const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true })
     const uncloneable = [0, () => 0] as unknown as [number, number]
     await expect(CpuThreads.start(module, memory, new Map(), [[0, 0], uncloneable])).rejects.toThrow(

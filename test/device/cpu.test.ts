@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { hasRelaxedSimd, openCpuDevice, type CpuDevice } from '../../src/device/cpu.ts'
+import { cpuBuilds, openCpuDevice, type CpuDevice } from '../../src/device/cpu.ts'
 import { CpuHeap } from '../../src/device/cpu-memory.ts'
 import type { Binding } from '../../src/device/device.ts'
 
 let device: CpuDevice
 beforeEach(async () => {
-  device = await openCpuDevice({ relaxedSimd: false, threads: 2 })
+  device = await openCpuDevice({ build: 'simd', threads: 2 })
 })
 afterEach(() => device.dispose())
 
@@ -24,7 +24,7 @@ describe('the CPU device', () => {
   it('names its build and its threads', async () => {
     expect(device.description).toBe('CPU engine (WebAssembly, SIMD, 2 threads)')
     const best = await openCpuDevice({ threads: 1 })
-    const build = hasRelaxedSimd() ? 'relaxed SIMD' : 'SIMD'
+    const build = cpuBuilds().includes('relaxed') ? 'relaxed SIMD' : 'SIMD'
     expect(best.description).toBe(`CPU engine (WebAssembly, ${build}, 1 thread)`)
     best.dispose()
   })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRelaxedSimd, openCpuDevice } from '../../src/device/cpu.ts'
+import { type CpuBuild, cpuBuilds, openCpuDevice } from '../../src/device/cpu.ts'
 import type { Device } from '../../src/device/device.ts'
 import { kernels } from '../../src/device/kernels.ts'
 import { attentionCases } from './cases/attention.ts'
@@ -13,14 +13,14 @@ import { expectCase, runCase } from './kernel-case.ts'
 const cases = [...matmulCases, ...fourBitCases, ...attentionCases, ...elementwiseCases, ...rowCases]
 
 /** One thread beside several that take shares of odd sizes. */
-async function openCutDevices(relaxedSimd: boolean): Promise<CutDevices> {
-  const whole = await openCpuDevice({ relaxedSimd, threads: 1 })
+async function openCutDevices(build: CpuBuild): Promise<CutDevices> {
+  const whole = await openCpuDevice({ build, threads: 1 })
   const cuts = [
     { threads: 2, shareItems: 1 },
     { threads: 2, shareItems: 7 },
     { threads: 5, shareItems: 3 },
   ]
-  return { whole, cut: await Promise.all(cuts.map((cut) => openCpuDevice({ relaxedSimd, ...cut }))) }
+  return { whole, cut: await Promise.all(cuts.map((cut) => openCpuDevice({ build, ...cut }))) }
 }
 
 interface CutDevices {
@@ -32,7 +32,7 @@ let devices: Device[]
 let cutDevices: CutDevices[]
 beforeAll(async () => {
   devices = await testDevices()
-  cutDevices = await Promise.all((hasRelaxedSimd() ? [false, true] : [false]).map(openCutDevices))
+  cutDevices = await Promise.all(cpuBuilds().map(openCutDevices))
 })
 afterAll(() => {
   for (const device of [...devices, ...cutDevices.flatMap(({ whole, cut }) => [whole, ...cut])]) device.dispose()
