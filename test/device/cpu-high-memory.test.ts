@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CpuDevice, hasRelaxedSimd, openCpuDevice } from '../../src/device/cpu.ts'
+import { type CpuBuild, cpuBuilds, type CpuDevice, openCpuDevice } from '../../src/device/cpu.ts'
 import { CpuBuffer } from '../../src/device/cpu-memory.ts'
 import type { Binding } from '../../src/device/device.ts'
 import { kernels } from '../../src/device/kernels.ts'
@@ -8,6 +8,7 @@ import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
 import { rowCases } from './cases/rows.ts'
+import { cutSmall } from './cpu-under-test.ts'
 import { runCase } from './kernel-case.ts'
 
 const cases = [...matmulCases, ...fourBitCases, ...attentionCases, ...elementwiseCases, ...rowCases]
@@ -28,8 +29,8 @@ interface HighDevice {
 const devices: HighDevice[] = []
 
 /** A device whose next buffer begins at `address`. The memory below is never touched, so the system does not give it. */
-async function openHigh(address: number, relaxedSimd: boolean, threads: number): Promise<CpuDevice> {
-  const device = await openCpuDevice({ relaxedSimd, threads, ...(threads > 1 && { shareItems: 3 }) })
+async function openHigh(address: number, build: CpuBuild, threads: number): Promise<CpuDevice> {
+  const device = await openCpuDevice({ build, threads, ...(threads > 1 && cutSmall) })
   const first = addressOf(device.memory.allocate(64, 'first'))
   device.memory.allocate(address - first - 64, 'below')
   return device
@@ -41,10 +42,12 @@ function addressOf(buffer: unknown): number {
 }
 
 beforeAll(async () => {
-  for (const relaxedSimd of hasRelaxedSimd() ? [false, true] : [false]) {
-    const low = await openCpuDevice({ relaxedSimd, threads: 1 })
+  for (const build of cpuBuilds()) {
+    const low = await openCpuDevice({ build, threads: 1 })
     for (const address of Object.values(places)) {
-      for (const threads of [1, 5]) devices.push({ device: await openHigh(address, relaxedSimd, threads), low })
+      for (const threads of build === 'simd' ? [1, 5] : [5]) {
+        devices.push({ device: await openHigh(address, build, threads), low })
+      }
     }
   }
 })
@@ -66,7 +69,7 @@ it.each(Object.keys(kernels))('%s gives the same bits wherever its buffers lie',
 
 describe.each(Object.entries(places))('%s', (_, address) => {
   it('bytes go up, down and across', async () => {
-    const device = await openHigh(address, false, 2)
+    const device = await openHigh(address, 'simd', 2)
     const bytes = Uint8Array.from({ length: 4096 }, (_, i) => (i * 7) & 255)
     const [from, to] = [window(device, 4096), window(device, 4096)]
     expect(addressOf(from.buffer)).toBe(address)
@@ -79,7 +82,7 @@ describe.each(Object.entries(places))('%s', (_, address) => {
 
 it('a buffer that ends with the memory is worked on to its last number', async () => {
   for (const threads of [1, 5]) {
-    const device = await openHigh(top - 4096 * 8, false, threads)
+    const device = await openHigh(top - 4096 * 8, 'simd', threads)
     const [x, out] = [window(device, 4096 * 4), window(device, 4096 * 4)]
     expect(addressOf(out.buffer) + out.byteLength).toBe(top)
     const values = Float32Array.from({ length: 4096 }, (_, i) => i)
@@ -96,7 +99,7 @@ it('what would pass 4 GiB is refused by name, and the device works on', async ()
   const large = device.memory.allocate(3 * 2 ** 30, 'model.embed_tokens.weight')
   const used = addressOf(large) + 3 * 2 ** 30
   const free = top - used
-  const error = (bytes: number) =>
+  const error = (bytes: number): unknown =>
     expect.objectContaining({
       code: 'memory',
       message:

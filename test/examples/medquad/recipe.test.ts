@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDevice } from '../../../src/device/open-device.ts'
 import { openAdapter } from '../../../src/hub/adapter-folder.ts'
 import { loadModel } from '../../../src/hub/load-model.ts'
+import { askedCpu } from '../../device/cpu-under-test.ts'
 import { type Ended, root, start } from './run-script.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'medquad-recipe-'))
@@ -77,7 +78,7 @@ describe('npm run medquad', () => {
       'adapter_config.json',
       'adapter_model.safetensors',
     ])
-    const { device } = await openDevice({ device: 'cpu' })
+    const { device } = await openDevice({ device: 'cpu', cpu: askedCpu ?? {} })
     const { model } = await loadModel(join(root, 'examples/medquad/base'), { device, quantize: {} })
     const adapter = await openAdapter(model, join(work, 'whole/adapter'), { device })
     expect(adapter.config).toMatchObject({
