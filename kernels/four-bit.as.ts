@@ -98,7 +98,69 @@ export function decode(start: u32, count: u32, to: usize, jump: u32): void {
   }
 }
 
-/** Whether `dotDecoded` takes rows of `count` values. */
+/**
+ * Writes four rows of `depth` values, the first from value `start` on and each `rowValues` behind the last, transposed: element
+ * (row, i) goes to to[i · step + row]. Rows are as `fitsBlocks` wants them, `depth` and `start` multiples of 16.
+ */
+export function decodeTransposed(start: u32, rowValues: u32, depth: u32, to: usize, step: u32): void {
+  const nibble = i8x16.splat(15)
+  const plane0 = v128.load(planes)
+  const plane1 = v128.load(planes, 16)
+  const plane2 = v128.load(planes, 32)
+  const plane3 = v128.load(planes, 48)
+  const rowBytes = rowValues >> 1
+  const rowBlocks = rowValues / blockSize
+  let from = codes + (start >> 1)
+  let out = to
+  const last = to + depth * step
+  while (out < last) {
+    const done = <u32>(out - to) / step
+    const block = (start + done) / blockSize
+    let scales = f32x4.splat(blockScale(block))
+    scales = f32x4.replace_lane(scales, 1, blockScale(block + rowBlocks))
+    scales = f32x4.replace_lane(scales, 2, blockScale(block + 2 * rowBlocks))
+    scales = f32x4.replace_lane(scales, 3, blockScale(block + 3 * rowBlocks))
+    const left = (block + 1) * blockSize - start - done
+    // The bytes of four rows are brought side by side before they are looked up: their values then come out transposed.
+    for (const blockEnd = min<usize>(last, out + left * step); out < blockEnd; from += 4, out += 8 * step) {
+      const c0 = v128.load32_zero(from)
+      const c1 = v128.load32_zero(from + rowBytes)
+      const c2 = v128.load32_zero(from + 2 * rowBytes)
+      const c3 = v128.load32_zero(from + 3 * rowBytes)
+      const c01 = v128.shuffle<u8>(c0, c1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      const c23 = v128.shuffle<u8>(c2, c3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      const bytes = v128.shuffle<u16>(c01, c23, 0, 8, 1, 9, 2, 10, 3, 11)
+      let index = v128.and(i16x8.shr_u(bytes, 4), nibble)
+      let b0 = lookUp(plane0, index)
+      let b1 = lookUp(plane1, index)
+      let b2 = lookUp(plane2, index)
+      let b3 = lookUp(plane3, index)
+      let lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      let upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+      v128.store(out + 2 * step, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales))
+      lower = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+      upper = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+      v128.store(out + 4 * step, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+      v128.store(out + 6 * step, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales))
+      index = v128.and(bytes, nibble)
+      b0 = lookUp(plane0, index)
+      b1 = lookUp(plane1, index)
+      b2 = lookUp(plane2, index)
+      b3 = lookUp(plane3, index)
+      lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+      v128.store(out + step, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+      v128.store(out + step + 2 * step, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales))
+      lower = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+      upper = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+      v128.store(out + step + 4 * step, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+      v128.store(out + step + 6 * step, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales))
+    }
+  }
+}
+
+/** Whether `dotDecoded` and `decodeTransposed` take rows of `count` values. */
 export function fitsBlocks(count: u32): bool {
   return count % blockSize == 0 && (blockSize & 15) == 0
 }

@@ -1,7 +1,7 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · a · op(b) + bias[n]: matmul with a 4-bit b, [n,k] if transB, else [k,n], decoded
 // as in four-bit.as.ts while panels are packed (dequantisation as bitsandbytes csrc/kernels.cu). One item is 8 columns of out.
 // nested may be null unless isNested; bias may be null.
-import { decode, dotDecoded, fitsBlocks, PLANE_BYTES, prepare } from './four-bit.as.ts'
+import { decode, decodeTransposed, dotDecoded, fitsBlocks, PLANE_BYTES, prepare } from './four-bit.as.ts'
 import {
   COLUMNS,
   FEW,
@@ -70,8 +70,13 @@ export function matmulFourBit(
 }
 
 function decodeRows(k: u32, first: u32, columns: u32, start: u32, depth: u32, to: usize, decoded: usize): void {
+  const whole = fitsBlocks(k)
   for (let c: u32 = 0; c < columns; c += 4) {
     const count = min<u32>(columns - c, 4)
+    if (count == 4 && whole) {
+      decodeTransposed((first + c) * k + start, k, depth, panelAt(to, c), WIDTH * 4)
+      continue
+    }
     for (let j: u32 = 0; j < count; j++) decode((first + c + j) * k + start, depth, decoded + j * DEPTH * 4, WIDTH * 4)
     packRows(decoded, DEPTH * 4, count, depth, panelAt(to, c), WIDTH * 4)
   }

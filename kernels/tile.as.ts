@@ -17,15 +17,21 @@ function finish(out: usize, bias: usize, sums: v128, columns: u32, alpha: f32, a
 }
 
 function finishRow(out: usize, bias: usize, low: v128, high: v128, columns: u32, alpha: f32, add: bool): void {
+  if (columns >= 8 && !bias) {
+    const factor = f32x4.splat(alpha)
+    v128.store(out, add ? madd(factor, low, v128.load(out)) : f32x4.mul(factor, low))
+    v128.store(out, add ? madd(factor, high, v128.load(out, 16)) : f32x4.mul(factor, high), 16)
+    return
+  }
   finish(out, bias, low, columns, alpha, add)
   if (columns > 4) finish(out + 16, bias ? bias + 16 : 0, high, columns - 4, alpha, add)
 }
 
 /** Writes alpha · sums to a row of out: added to what stands there if `add`, and to `bias` unless that is 0. */
 export function finishSums(sums: usize, columns: u32, out: usize, bias: usize, alpha: f32, add: bool): void {
-  for (let c: u32 = 0; c < columns; c += 4) {
+  for (let c: u32 = 0; c < columns; c += 8) {
     const at: usize = c << 2
-    finish(out + at, bias ? bias + at : 0, v128.load(sums + at), columns - c, alpha, add)
+    finishRow(out + at, bias ? bias + at : 0, v128.load(sums + at), v128.load(sums + at, 16), columns - c, alpha, add)
   }
 }
 
@@ -55,6 +61,11 @@ export function tile(
   let c21 = c00
   let c30 = c00
   let c31 = c00
+  // The rows of out are fetched from afar while the sums are made.
+  load<u32>(out)
+  load<u32>(out + (rows > 1 ? outBytes : 0))
+  load<u32>(out + (rows > 2 ? 2 * outBytes : 0))
+  load<u32>(out + (rows > 3 ? 3 * outBytes : 0))
   let a = rowsAt
   let b = panelAt
   let b0 = c00

@@ -43,6 +43,8 @@ const sizes = [
   [9, 72, 1032, 64],
   [70, 48, 128, 128],
   [4, 560, 72, 64],
+  [20, 13, 1088, 64],
+  [16, 70, 640, 32],
 ] as const
 
 const products = sizes.flatMap(([m, n, k, blockSize], index) =>
