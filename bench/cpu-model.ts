@@ -1,9 +1,9 @@
 import { openCpuDevice } from '../src/device/cpu.ts'
+import type { KernelCost } from '../src/device/kernel-profile.ts'
 import { generateTokens } from '../src/generate/generate.ts'
 import { attachLora } from '../src/peft/attach.ts'
 import { TrainingRun } from '../src/train/training-run.ts'
 import { randomFalcon } from './falcon.ts'
-import { KernelCount, kernelTable, shareOutside } from './kernel-table.ts'
 import type { Figure, Row, RowOptions } from './row.ts'
 import { race, summarise } from './stats.ts'
 
@@ -11,29 +11,24 @@ import { race, summarise } from './stats.ts'
 export async function stepFigures(tokens: number, options: RowOptions): Promise<readonly Figure[]> {
   const { rounds, build, layers, say } = options
   const device = await openCpuDevice({ build, profile: true })
-  const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
   attachLora(model, { r: 16, loraAlpha: 32 }, { device })
   const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 50304)
   const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], { batchSize: 1, maxSteps: rounds + 1 })
   const steps = run[Symbol.asyncIterator]()
   await steps.next()
-  count.reset()
+  device.profile!.reset()
   const start = performance.now()
   const outside: number[] = []
   const samples: number[] = []
   for (let round = 0; round < rounds; round++) {
-    const [before, began] = [count.lines(), performance.now()]
+    const [before, began] = [timeInProducts(device.profile!.costs()), performance.now()]
     await steps.next()
     const took = performance.now() - began
     samples.push(took)
-    const spent = count.lines().map((line) => ({
-      ...line,
-      milliseconds: line.milliseconds - (before.find(({ name }) => name === line.name)?.milliseconds ?? 0),
-    }))
-    outside.push(100 * shareOutside(spent, took))
+    outside.push(100 * (1 - (timeInProducts(device.profile!.costs()) - before) / took))
   }
-  if (options.profile) say(kernelTable(count.lines(), performance.now() - start))
+  if (options.profile) say(device.profile!.table(performance.now() - start))
   run.dispose()
   device.dispose()
   return [
@@ -46,23 +41,27 @@ export async function stepFigures(tokens: number, options: RowOptions): Promise<
 /** Tokens of Falcon-RW, one after another. */
 export async function decodeFigures({ rounds, build, layers, profile, say }: RowOptions): Promise<readonly Figure[]> {
   const device = await openCpuDevice({ build, profile: true })
-  const count = new KernelCount(device)
   const model = randomFalcon(device, layers)
   const perRound = 4
   const tokens = generateTokens(model, [Array.from({ length: 16 }, (_, i) => i * 37)], {
     maxNewTokens: 2 + perRound * (rounds + 1),
   })
   await tokens.next()
-  count.reset()
+  device.profile!.reset()
   const start = performance.now()
   const work = async () => {
     await tokens.next()
   }
   const samples = await race([{ name: 'token', work, repeats: perRound }], rounds)
-  if (profile) say(kernelTable(count.lines(), performance.now() - start))
+  if (profile) say(device.profile!.table(performance.now() - start))
   await tokens.return()
   device.dispose()
   return [{ what: `a token of ${layers} layers`, unit: 'ms', ...summarise(samples.get('token')!) }, memoryInUse()]
+}
+
+/** Milliseconds in matrix products and attention. */
+function timeInProducts(costs: readonly KernelCost[]): number {
+  return costs.reduce((sum, { operations, milliseconds }) => sum + (operations > 0 ? milliseconds : 0), 0)
 }
 
 function memoryInUse(): Figure {

@@ -20,6 +20,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --max-length N        tokens of a question and answer     (256)
   --eval N              held-out questions to measure on    (96)
   --seed N              (42)
+  --profile             time, calls and speed of each kernel of the training, on the CPU
   --out DIR             where the results go                (out/medquad)
   --resume              go on from the checkpoint in --out
   --help
@@ -50,6 +51,7 @@ export function parseOptions(args: readonly string[]) {
         eval: { type: 'string', default: '96' },
         seed: { type: 'string', default: '42' },
         out: { type: 'string', default: 'out/medquad' },
+        profile: { type: 'boolean', default: false },
         resume: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

@@ -47,9 +47,28 @@ describe('the CPU device', () => {
     expect(device.profile).toBeNull()
     const measured = await openCpuDevice({ profile: true })
     const x = floats('x', [1, 2, 3], measured)
+    const [a, b, out] = [x, x, floats('out', [0, 0, 0, 0], measured)]
+    const product = { m: 2, n: 2, k: 1, transA: 0, transB: 0, hasBias: 0, accumulate: 0, alpha: 1 }
     for (let i = 0; i < 3; i++) measured.run('fill', { out: x }, { count: 3, value: i })
-    expect(measured.profile?.get('fill')?.calls).toBe(3)
-    expect(measured.profile?.get('fill')?.milliseconds).toBeGreaterThanOrEqual(0)
+    measured.run('matmul', { a, b, bias: null, out }, product)
+    const heads = { batch: 1, heads: 1, kvHeads: 1, queries: 2, keys: 3, capacity: 3, dim: 1, scale: 1 }
+    const stats = floats('stats', [0, 0, 0, 0], measured)
+    measured.run('attention', { q: x, k: x, v: x, keyBias: x, out, stats }, heads)
+    const counted = measured.profile?.costs().map(({ name, calls, operations }) => [name, calls, operations])
+    // The two queries see 2 and 3 keys, and each is a product with the key and one with the value.
+    expect(Object.fromEntries(counted?.map(([name, ...rest]) => [name, rest]) ?? [])).toEqual({
+      fill: [3, 0],
+      matmul: [1, 8],
+      attention: [1, 20],
+    })
+    const sum = measured.profile?.costs().reduce((all, { milliseconds }) => all + milliseconds, 0) ?? 0
+    const table = measured.profile?.table(2 * sum).split('\n')
+    expect(table?.[0]).toBe(`  kernel${' '.repeat(25)}calls        ms   GFLOP/s     share`)
+    expect(table?.at(-1)).toMatch(/^ {2}between kernels +\d+\.\d +50\.0 %$/)
+    expect(table).toContainEqual(expect.stringMatching(/^ {2}matmul +1 +\d+\.\d +\d+\.\d +\d+\.\d %$/))
+    expect(table).toContainEqual(expect.stringMatching(/^ {2}fill +3 +\d+\.\d +\d+\.\d %$/))
+    measured.profile?.reset()
+    expect(measured.profile?.costs()).toEqual([])
     measured.dispose()
   })
 })

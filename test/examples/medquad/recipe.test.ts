@@ -30,7 +30,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }))
 describe('npm run medquad', () => {
   let whole: Ended
   beforeAll(async () => {
-    whole = await start('medquad', [...small, '--out', join(work, 'whole')])
+    whole = await start('medquad', [...small, '--profile', '--out', join(work, 'whole')])
   })
 
   it('tells the story from the device to the saved adapter', () => {
@@ -47,6 +47,7 @@ describe('npm run medquad', () => {
     ]) {
       expect(whole.stdout).toContain(text)
     }
+    expect(whole.stdout).toMatch(/^ {2}matmulFourBit( +[\d.]+){4} %$/m)
     expect(whole.stdout.match(/^Q {2}/gm)).toHaveLength(3)
   })
 
