@@ -2,19 +2,28 @@ import { openCpuDevice } from '../src/device/cpu.ts'
 import type { KernelCost } from '../src/device/kernel-profile.ts'
 import { generateTokens } from '../src/generate/generate.ts'
 import { attachLora } from '../src/peft/attach.ts'
+import type { TrainingOptions } from '../src/train/training-options.ts'
 import { TrainingRun } from '../src/train/training-run.ts'
 import { randomFalcon } from './falcon.ts'
 import type { Figure, Row, RowOptions } from './row.ts'
 import { race, summarise } from './stats.ts'
 
 /** Steps of QLoRA, batch 1, r = 16 on query_key_value, as PEFT's default for Falcon. */
-export async function stepFigures(tokens: number, options: RowOptions): Promise<readonly Figure[]> {
+export async function stepFigures(
+  tokens: number,
+  options: RowOptions,
+  { gradientCheckpointing = false }: Pick<TrainingOptions, 'gradientCheckpointing'> = {},
+): Promise<readonly Figure[]> {
   const { rounds, build, layers, say } = options
   const device = await openCpuDevice({ build, profile: true })
   const model = randomFalcon(device, layers)
   attachLora(model, { r: 16, loraAlpha: 32 }, { device })
   const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 50304)
-  const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], { batchSize: 1, maxSteps: rounds + 1 })
+  const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], {
+    batchSize: 1,
+    maxSteps: rounds + 1,
+    gradientCheckpointing,
+  })
   const steps = run[Symbol.asyncIterator]()
   await steps.next()
   device.profile!.reset()

@@ -86,6 +86,7 @@ const run = new TrainingRun(model, examplesOf(tokenizer, data.train, maxLength),
   maxGradNorm: 1,
   seed,
   groupByLength: true,
+  gradientCheckpointing: options['gradient-checkpointing'],
 })
 const checkpoint = `${out}/checkpoint`
 const history = options.resume ? await restoreProgress(run, checkpoint) : emptyHistory()

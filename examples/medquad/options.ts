@@ -19,6 +19,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --lr X                peak learning rate                  (4e-3)
   --max-length N        tokens of a question and answer     (256)
   --eval N              held-out questions to measure on    (96)
+  --gradient-checkpointing   less memory and more time for the same result
   --seed N              (42)
   --profile             time, calls and speed of each kernel of the training, on the CPU
   --out DIR             where the results go                (out/medquad)
@@ -49,6 +50,7 @@ export function parseOptions(args: readonly string[]) {
         lr: { type: 'string', default: '4e-3' },
         'max-length': { type: 'string', default: '256' },
         eval: { type: 'string', default: '96' },
+        'gradient-checkpointing': { type: 'boolean', default: false },
         seed: { type: 'string', default: '42' },
         out: { type: 'string', default: 'out/medquad' },
         profile: { type: 'boolean', default: false },

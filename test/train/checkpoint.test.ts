@@ -60,6 +60,12 @@ describe.each(devices)('a run on $description', (device) => {
     expect(await stepUntil(resumed.run, 6)).toEqual(losses.slice(4))
     expect(await trainedNumbers(resumed.model)).toEqual(wanted)
     resumed.dispose()
+
+    const smaller = await tinyRun(device, examples, { ...options, gradientCheckpointing: true })
+    await restoreCheckpoint(smaller.run, stateOf(files), await tensorsOf(files))
+    expect(await stepUntil(smaller.run, 6)).toEqual(losses.slice(4))
+    expect(await trainedNumbers(smaller.model)).toEqual(wanted)
+    smaller.dispose()
   })
 })
 
