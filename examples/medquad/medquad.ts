@@ -31,7 +31,7 @@ const story = new Story()
 const { line } = story
 
 // 1. Device
-const { device, reason } = await openDevice({ device: options.device })
+const { device, reason } = await openDevice({ device: options.device, cpu: { profile: options.profile } })
 story.say('device', `${device.description}: ${reason}`)
 
 // 2. Data
@@ -97,6 +97,8 @@ const mark = async (step: number) => {
   line.done()
 }
 if (run.step === 0) await mark(0)
+device.profile?.reset()
+const training = performance.now()
 let interrupted = false
 const onInterrupt = () => (interrupted = true)
 process.once('SIGINT', onInterrupt)
@@ -110,6 +112,7 @@ for await (const report of run) {
   process.exit(130)
 }
 process.off('SIGINT', onInterrupt)
+if (options.profile) story.profile(device, performance.now() - training)
 
 // 7. After
 const after = await measure(model, heldOut, line)

@@ -21,6 +21,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --eval N              held-out questions to measure on    (96)
   --gradient-checkpointing   less memory and more time for the same result
   --seed N              (42)
+  --profile             time, calls and speed of each kernel of the training, on the CPU
   --out DIR             where the results go                (out/medquad)
   --resume              go on from the checkpoint in --out
   --help
@@ -52,6 +53,7 @@ export function parseOptions(args: readonly string[]) {
         'gradient-checkpointing': { type: 'boolean', default: false },
         seed: { type: 'string', default: '42' },
         out: { type: 'string', default: 'out/medquad' },
+        profile: { type: 'boolean', default: false },
         resume: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

@@ -5,12 +5,12 @@ import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from '../../src/train/checkpoint.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { TrainingRun } from '../../src/train/training-run.ts'
-import { openCpuDevice } from '../../src/device/cpu.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
 
 const devices = await testDevices()
-const cpu = await openCpuDevice()
+const cpu = await openTestCpu()
 afterAll(() => [cpu, ...devices].forEach((device) => device.dispose()))
 const examples = randomExamples(10)
 const options: TrainingOptions = {

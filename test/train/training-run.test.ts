@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { openCpuDevice } from '../../src/device/cpu.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import { TrainingRun, type StepReport } from '../../src/train/training-run.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
 import { maxDifference, maxMagnitude, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
@@ -148,7 +149,7 @@ describe.each(devices)('TrainingRun on $description', (device) => {
 })
 
 describe('TrainingRun', async () => {
-  const device = await openCpuDevice()
+  const device = await openTestCpu()
   afterAll(() => device.dispose())
   const model = (await tinyFalcon(device)).requireGrad(true)
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDevice } from '../../../src/device/open-device.ts'
 import { openAdapter } from '../../../src/hub/adapter-folder.ts'
 import { loadModel } from '../../../src/hub/load-model.ts'
+import { askedCpu } from '../../device/cpu-under-test.ts'
 import { type Ended, root, start } from './run-script.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'medquad-recipe-'))
@@ -29,7 +30,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }))
 describe('npm run medquad', () => {
   let whole: Ended
   beforeAll(async () => {
-    whole = await start('medquad', [...small, '--out', join(work, 'whole')])
+    whole = await start('medquad', [...small, '--profile', '--out', join(work, 'whole')])
   })
 
   it('tells the story from the device to the saved adapter', () => {
@@ -46,6 +47,7 @@ describe('npm run medquad', () => {
     ]) {
       expect(whole.stdout).toContain(text)
     }
+    expect(whole.stdout).toMatch(/^ {2}matmulFourBit( +[\d.]+){4} %$/m)
     expect(whole.stdout.match(/^Q {2}/gm)).toHaveLength(3)
   })
 
@@ -77,7 +79,7 @@ describe('npm run medquad', () => {
       'adapter_config.json',
       'adapter_model.safetensors',
     ])
-    const { device } = await openDevice({ device: 'cpu' })
+    const { device } = await openDevice({ device: 'cpu', cpu: askedCpu ?? {} })
     const { model } = await loadModel(join(root, 'examples/medquad/base'), { device, quantize: {} })
     const adapter = await openAdapter(model, join(work, 'whole/adapter'), { device })
     expect(adapter.config).toMatchObject({
