@@ -29,6 +29,13 @@ const usualPatience = 60_000
 /** and how many times its own shares' time a thread waits beside them: another may be that much slower. */
 const mostTimesSlower = 20
 
+/** How the items of a job are cut up. */
+export interface Cut {
+  readonly shares: number
+  /** Items of a share; 0 where shares get smaller, which takes at least as many items as shares squared. */
+  readonly size: number
+}
+
 /** A share was taken and never done: the thread that took it has ended in the middle of it. */
 export class LostShare extends Error {
   /** @param seconds For how long no share was done. */
@@ -71,9 +78,8 @@ export class JobBoard {
    * never ends: a thread that was ended from outside gives no sign. The board cannot be used after that.
    * @param mayWait Whether this thread may sleep; the main thread of a page may not.
    */
-  run(kernel: number, operands: readonly number[], items: number, size: number, mayWait: boolean): void {
+  run(kernel: number, operands: readonly number[], items: number, { shares, size }: Cut, mayWait: boolean): void {
     const words = this.#words
-    const shares = Math.ceil(items / size)
     words.set([kernel, items, size, shares, operands.length], jobWord)
     this.#operands.set(operands)
     words[failedWord] = 0
@@ -119,8 +125,9 @@ export class JobBoard {
       const shares = Atomics.load(words, jobWord + 3)
       const operands = this.#operands.slice(0, Atomics.load(words, jobWord + 4))
       if (Atomics.compareExchange(words, ticketWord, ticket, ticket - 1) !== ticket) continue
-      const begin = (left - 1) * size
-      if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands, begin, Math.min(begin + size, items))
+      const begin = firstItem(left - 1, items, shares, size)
+      const end = firstItem(left, items, shares, size)
+      if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands, begin, end)
       if (Atomics.add(words, doneWord, 1) + 1 === shares) Atomics.notify(words, doneWord)
     }
   }
@@ -139,6 +146,15 @@ export class JobBoard {
     const start = messageWord + 1
     return String.fromCharCode(...this.#words.subarray(start, start + Atomics.load(this.#words, messageWord)))
   }
+}
+
+/**
+ * Where a share begins. Shares are taken from the last to the first: where they are of no fixed size each is smaller than the
+ * one taken before it by the same number of items, so that threads end at about the same time (trapezoid self-scheduling,
+ * Tzeng & Ni 1993).
+ */
+function firstItem(share: number, items: number, shares: number, size: number): number {
+  return size > 0 ? Math.min(share * size, items) : Math.floor((items * share * share) / (shares * shares))
 }
 
 /** Looks at a word for so many milliseconds, and says whether it ceased to hold `value`. */

@@ -1,7 +1,7 @@
 import { startWorker } from '#platform'
 import { MedAwareError } from '../core/errors.ts'
 import type { StartedWorker } from '../platform/platform.ts'
-import { type CpuKernel, JobBoard, LostShare, mostShares } from './cpu-job-board.ts'
+import { type CpuKernel, type Cut, JobBoard, LostShare, mostShares } from './cpu-job-board.ts'
 import type { CpuWorkerOrders } from './cpu-worker.ts'
 import { workerScript } from './kernels.generated.ts'
 
@@ -60,15 +60,14 @@ export class CpuThreads {
   /**
    * Runs a kernel on all threads, and returns when it is done. Throws what it threw, on whichever thread. Workers that
    * ended between kernels are not missed: the others take their shares.
-   * @param shareItems Items of a share. Default: such that each thread has a few.
+   * @param shareItems Items of a share. Default: such that each thread has a few, the later ones smaller.
    * @throws MedAwareError `device`, now and ever after, when a worker ended in the middle of a kernel.
    */
   run(name: string, operands: readonly number[], items: number, shareItems?: number): void {
     if (this.#lost !== null) throw this.#lost
     const kernel = this.#numbers.get(name) as number
-    const size = Math.max(shareItems ?? items / (sharesPerThread * this.count), items / mostShares)
     try {
-      this.#board.run(kernel, operands, items, Math.ceil(size), this.#mayWait)
+      this.#board.run(kernel, operands, items, this.#cut(items, shareItems), this.#mayWait)
     } catch (error) {
       if (!(error instanceof LostShare)) throw error
       // One that was only slow must not write into what the caller does next.
@@ -78,6 +77,13 @@ export class CpuThreads {
         `cpu: a worker thread took a share of ${name} and gave no answer for ${error.seconds} s; open another device`,
       ))
     }
+  }
+
+  #cut(items: number, shareItems: number | undefined): Cut {
+    const shares = sharesPerThread * this.count
+    if (shareItems === undefined && items >= shares ** 2) return { shares, size: 0 }
+    const size = Math.ceil(Math.max(shareItems ?? items / shares, items / mostShares))
+    return { shares: Math.ceil(items / size), size }
   }
 
   /** Ends the workers. */
