@@ -31,7 +31,7 @@ const story = new Story()
 const { line } = story
 
 // 1. Device
-const { device, reason } = await openDevice({ device: options.device, cpu: { profile: options.profile } })
+const { device, reason } = await openDevice({ device: options.device, cpu: options.cpu })
 story.say('device', `${device.description}: ${reason}`)
 
 // 2. Data

@@ -108,9 +108,10 @@ describe('npm run medquad', () => {
   })
 
   it('says what is wrong in one sentence', async () => {
-    const [help, flag, model, resume, rate] = await Promise.all([
+    const [help, flag, build, model, resume, rate] = await Promise.all([
       start('medquad', ['--help']),
       start('medquad', ['--steps', 'many']),
+      start('medquad', ['--build', 'fast']),
       start('medquad', [...small, '--model', join(work, 'nowhere')]),
       start('medquad', [...small, '--out', join(work, 'fresh'), '--resume']),
       start('medquad', [...small, '--out', join(work, 'wild'), '--lr', '1e30', '--steps', '60']),
@@ -120,6 +121,8 @@ describe('npm run medquad', () => {
       code: 2,
       stderr: expect.stringContaining('--steps must be a whole number from 1, got many') as string,
     })
+    expect(build.code).toBe(2)
+    expect(build.stderr).toContain('--build must be simd, relaxed or wide, got fast\n')
     expect(model.code).toBe(1)
     expect(model.stderr).toMatch(/\nerror: .*nowhere\/config\.json/)
     expect(resume.code).toBe(1)
