@@ -88,7 +88,7 @@ export default defineConfig(
   // Plain programs of Node, whose globals no type tells of.
   { files: ['bench/peers/*.mjs'], rules: { 'no-undef': 'off' } },
   {
-    files: ['*.config.ts', '*.config.js'],
+    files: ['**/*.config.ts', '*.config.js'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 )

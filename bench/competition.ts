@@ -1,4 +1,5 @@
-import { type KernelLine, kernelTable, shareOutside, sumOfLines } from './kernel-table.ts'
+import { type KernelCost, kernelTable } from '../src/device/kernel-profile.ts'
+import { shareOutside, sumOfCosts } from './kernel-costs.ts'
 import { type Bar, type Figure, figure, fullLayers, type RowOptions, type RowResult } from './row.ts'
 import { Runner } from './runner.ts'
 import { race, ratios } from './stats.ts'
@@ -41,7 +42,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
   const runners = new Map<string, Runner>()
   const versions: Record<string, string> = {}
   const absent: Record<string, string> = {}
-  const kernels = new Map<string, (readonly KernelLine[])[]>()
+  const kernels = new Map<string, (readonly KernelCost[])[]>()
   const barOf = (bar: Bar | undefined) => (isModel && layers !== fullLayers ? null : bar)
   try {
     for (const { name, file, args } of competitors) {
@@ -89,7 +90,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
       if (peak !== null) figures.push(figure(`${name}: peak resident memory`, 'GB', [peak], barOf(memory)))
       if (profile && lines.length > 0) {
         say(`  ${name}, ${rounds} rounds`)
-        say(kernelTable(sumOfLines(lines), calls * times.reduce((sum, ms) => sum + ms, 0)))
+        say(kernelTable(sumOfCosts(lines), calls * times.reduce((sum, ms) => sum + ms, 0)))
       }
     }
     for (const { slower, faster, bar } of compare) {

@@ -2,7 +2,6 @@
 import { parseArgs } from 'node:util'
 import { type CpuBuild, openCpuDevice } from '../src/device/cpu.ts'
 import { decodedTokens, trainingSteps } from './falcon.ts'
-import { KernelCount } from './kernel-table.ts'
 import { Product } from './product.ts'
 import { serve } from './serve.ts'
 import { clock } from './stats.ts'
@@ -17,11 +16,10 @@ const { values: flags } = parseArgs({
   },
 })
 const device = await openCpuDevice({ build: flags.build as CpuBuild, profile: true })
-const count = new KernelCount(device)
 const call = await work()
 await serve({}, async (calls) => {
-  count.reset()
-  return { milliseconds: await clock(call, calls), kernels: count.lines() }
+  device.profile?.reset()
+  return { milliseconds: await clock(call, calls), kernels: device.profile?.costs() ?? [] }
 })
 
 async function work(): Promise<() => void | Promise<void>> {

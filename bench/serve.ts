@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import type { KernelLine } from './kernel-table.ts'
+import type { KernelCost } from '../src/device/kernel-profile.ts'
 
 /** The first line of a runner, when it has built what it times. */
 export interface Ready {
@@ -11,7 +11,7 @@ export interface Answer {
   /** Of one call, the mean of them all. */
   readonly milliseconds: number
   /** What ran in all calls together. */
-  readonly kernels?: readonly KernelLine[]
+  readonly kernels?: readonly KernelCost[]
 }
 
 /** What a runner does once it is ready: it times as many calls as a line of its input says, until the input ends. */

@@ -1,10 +1,9 @@
 // dV[j] = Σ P[i,j] · dOut[i], dK[j] = Σ dS[i,j] · q[i] over the queries i that see key j of all heads that share it; P, dS and
 // shapes as in attentionBackwardQuery; dK, dV [batch,kvHeads,capacity,dim], of which the first `keys` rows are written.
-// One item is one key of one kv head; a column of scores and one of their gradients stand in scratch.
-import { exp4 } from './math.as.ts'
-import { addRows, dotRows } from './rows.as.ts'
+// One item is 8 keys of one kv head, over which queries go in blocks.
+import { biasRow, hideEarlier, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
 import { scratch } from './scratch.as.ts'
-import { loadPart } from './simd.as.ts'
 
 export function attentionBackwardKey(
   q: usize,
@@ -28,46 +27,64 @@ export function attentionBackwardKey(
 ): void {
   const bytes = dim << 2
   const group = heads / kvHeads
-  const columnBytes = (queries + 4) << 2
-  const shares = scratch(2 * columnBytes)
-  const slopes = shares + columnBytes
+  const wide = wideOf(dim)
+  const eightK = scratch(4 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 64)
+  const eightV = eightK + (wide << 5)
+  const sumsK = eightV + (wide << 5)
+  const sumsV = sumsK + (wide << 5)
+  const shares = sumsV + (wide << 5)
+  const slopes = shares + BLOCK_BYTES
+  const copy = slopes + BLOCK_BYTES
+  const terms = copy + BLOCK * (wide << 2)
+  const bases = terms + BLOCK * 4
+  const unused = bases + 32
+  const factor = scale * LOG2_E
+  const blocks = (keys + 7) >> 3
   for (let item = begin; item < end; item++) {
-    const key = item % keys
-    const sample = item / keys / kvHeads
-    const kvHead = (item / keys) % kvHeads
-    const at = ((sample * kvHeads + kvHead) * capacity + key) * bytes
-    memory.fill(dK + at, 0, bytes)
-    memory.fill(dV + at, 0, bytes)
+    const key = (item % blocks) << 3
+    const pair = item / blocks
+    const sample = pair / kvHeads
+    const kvHead = pair % kvHeads
+    const at = (pair * capacity + key) * bytes
+    const count = min<u32>(keys - key, 8)
+    packEight(k + at, bytes, count, dim, eightK)
+    packEight(v + at, bytes, count, dim, eightV)
+    memory.fill(sumsK, 0, wide << 6)
     const first = <u32>max<i32>(0, key + queries - keys)
-    const count = queries - first
     for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
       const row = sample * heads + head
-      const bias = load<f32>(keyBias + ((row * keys + key) << 2))
-      if (!(bias >= -1e30)) continue
-      const rows = q + (row * queries + first) * bytes
-      const gradients = dOut + ((sample * queries + first) * heads + head) * bytes
-      dotRows(k + at, rows, bytes, count, dim, shares)
-      dotRows(v + at, gradients, heads * bytes, count, dim, slopes)
-      softmaxSlopes(shares, slopes, stats + ((row * queries + first) << 3), count, scale, bias)
-      addRows(shares, gradients, heads * bytes, count, dim, dV + at, true)
-      addRows(slopes, rows, bytes, count, dim, dK + at, true)
+      biasRow(keyBias + ((row * keys + key) << 2), count, bases)
+      v128.store(bases, f32x4.neg(v128.load(bases)))
+      v128.store(bases, f32x4.neg(v128.load(bases, 16)), 16)
+      for (let start = first; start < queries; start += BLOCK) {
+        const rows = min<u32>(queries - start, BLOCK)
+        const from = q + (row * queries + start) * bytes
+        const gradients = dOut + ((sample * queries + start) * heads + head) * bytes
+        const pairs = stats + ((row * queries + start) << 3)
+        for (let r: u32 = 0; r < rows; r++) store<f32>(terms + (r << 2), -LOG2_E * load<f32>(pairs + (r << 3)))
+        multiplyEight(from, bytes, rows, eightK, dim, shares)
+        multiplyEight(gradients, heads * bytes, rows, eightV, dim, slopes)
+        hideEarlier(shares, start + 1 + keys - queries - key, rows)
+        powersOfEight(shares, rows, factor, terms, bases, unused)
+        slopesOfEight(shares, slopes, rows, scale, pairs)
+        addEight(shares, gradients, heads * bytes, rows, rows, dim, copy, sumsV)
+        addEight(slopes, from, bytes, rows, rows, dim, copy, sumsK)
+      }
     }
+    storeEight(sumsK, count, dim, dK + at, bytes)
+    storeEight(sumsV, count, dim, dV + at, bytes)
   }
 }
 
-/** From q·k and dOut·v of a column: P to `shares` and dS to `slopes`. */
-function softmaxSlopes(shares: usize, slopes: usize, stats: usize, count: u32, scale: f32, bias: f32): void {
-  for (let i: u32 = 0; i < count; i += 4) {
-    const at: usize = i << 2
-    const pairs = stats + (i << 3)
-    const left = count - i
-    const low = loadPart(pairs, left << 1)
-    const high = left > 2 ? loadPart(pairs + 16, (left - 2) << 1) : low
-    const logSums = v128.shuffle<f32>(low, high, 0, 2, 4, 6)
-    const deltas = v128.shuffle<f32>(low, high, 1, 3, 5, 7)
-    const score = f32x4.add(f32x4.mul(f32x4.splat(scale), v128.load(shares + at)), f32x4.splat(bias))
-    const p = exp4(f32x4.sub(score, logSums))
-    v128.store(shares + at, p)
-    v128.store(slopes + at, f32x4.mul(f32x4.mul(f32x4.splat(scale), p), f32x4.sub(v128.load(slopes + at), deltas)))
+/** slopes[r,c] = scale · shares[r,c] · (slopes[r,c] - delta of query r). */
+function slopesOfEight(shares: usize, slopes: usize, rows: u32, scale: f32, stats: usize): void {
+  const factor = f32x4.splat(scale)
+  let pair = stats
+  for (let at: u32 = 0; at < rows << 5; at += 32, pair += 8) {
+    const delta = v128.load32_splat(pair, 4)
+    const x = f32x4.mul(factor, v128.load(shares + at))
+    const y = f32x4.mul(factor, v128.load(shares + at, 16))
+    v128.store(slopes + at, f32x4.mul(x, f32x4.sub(v128.load(slopes + at), delta)))
+    v128.store(slopes + at, f32x4.mul(y, f32x4.sub(v128.load(slopes + at, 16), delta)), 16)
   }
 }

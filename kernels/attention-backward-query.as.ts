@@ -1,8 +1,8 @@
 // dQ[i] = Σ over keys j of dS[i,j] · k[j], dS = scale · P · (dOut·v - delta), P = exp(score - log-sum-exp); shapes as in
 // attention, stats [batch,heads,queries,2] with delta in place 1, dQ [batch,heads,queries,dim] (Dao 2022, FlashAttention).
-// One item is one query of one head; its scores and their gradients stand in scratch.
-import { exponentials, scoreKeys } from './attention-scores.as.ts'
-import { addRows, dotRows } from './rows.as.ts'
+// One item is 8 queries of one head, over which keys go in blocks.
+import { biasRow, hideLater, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
 import { scratch } from './scratch.as.ts'
 
 export function attentionBackwardQuery(
@@ -25,25 +25,61 @@ export function attentionBackwardQuery(
   end: u32,
 ): void {
   const bytes = dim << 2
-  const rowBytes = (keys + 4) << 2
-  const scores = scratch(2 * rowBytes)
-  const slopes = scores + rowBytes
+  const wide = wideOf(dim)
+  const eightQ = scratch(3 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128)
+  const eightOut = eightQ + (wide << 5)
+  const sums = eightOut + (wide << 5)
+  const shares = sums + (wide << 5)
+  const slopes = shares + BLOCK_BYTES
+  const copy = slopes + BLOCK_BYTES
+  const terms = copy + BLOCK * (wide << 2)
+  const logSums = terms + BLOCK * 4
+  const deltas = logSums + 32
+  const unused = logSums + 64
+  const factor = scale * LOG2_E
+  const blocks = (queries + 7) >> 3
   for (let item = begin; item < end; item++) {
-    const query = item % queries
-    const row = item / queries
+    const query = (item % blocks) << 3
+    const row = item / blocks
     const sample = row / heads
     const head = row % heads
     const kv = (sample * kvHeads + head / (heads / kvHeads)) * capacity * bytes
-    const seen = max<i32>(0, query + 1 + keys - queries)
-    scoreKeys(q + item * bytes, k + kv, keyBias + row * (keys << 2), seen, dim, scale, scores)
-    exponentials(scores, seen, load<f32>(stats + (item << 3)))
-    dotRows(dOut + ((sample * queries + query) * heads + head) * bytes, v + kv, bytes, seen, dim, slopes)
-    const delta = v128.load32_splat(stats + (item << 3), 4)
-    for (let j: u32 = 0; j < <u32>seen; j += 4) {
-      const at: usize = j << 2
-      const d = f32x4.mul(v128.load(scores + at), f32x4.sub(v128.load(slopes + at), delta))
-      v128.store(slopes + at, f32x4.mul(f32x4.splat(scale), d))
+    const bias = keyBias + row * (keys << 2)
+    const at = row * queries + query
+    const count = min<u32>(queries - query, 8)
+    packEight(q + at * bytes, bytes, count, dim, eightQ)
+    packEight(dOut + ((sample * queries + query) * heads + head) * bytes, heads * bytes, count, dim, eightOut)
+    packEight(stats + (at << 3), 8, count, 2, logSums)
+    v128.store(logSums, f32x4.mul(v128.load(logSums), f32x4.splat(LOG2_E)))
+    v128.store(logSums, f32x4.mul(v128.load(logSums, 16), f32x4.splat(LOG2_E)), 16)
+    memory.fill(sums, 0, wide << 5)
+    const sees = <i32>(query + 1 + keys - queries)
+    const last = sees + <i32>count - 1
+    for (let start = 0; start < last; start += BLOCK) {
+      const rows = min<u32>(last - start, BLOCK)
+      const from = kv + start * bytes
+      biasRow(bias + (start << 2), rows, terms)
+      multiplyEight(k + from, bytes, rows, eightQ, dim, shares)
+      multiplyEight(v + from, bytes, rows, eightOut, dim, slopes)
+      hideLater(shares, sees - start, rows)
+      powersOfEight(shares, rows, factor, terms, logSums, unused)
+      slopesOfEight(shares, slopes, rows, scale, deltas)
+      const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
+      addEight(slopes, k + from, bytes, few, rows, dim, copy, sums)
     }
-    addRows(slopes, k + kv, bytes, seen, dim, dQ + item * bytes, false)
+    storeEight(sums, count, dim, dQ + at * bytes, bytes)
+  }
+}
+
+/** slopes[r,c] = scale · shares[r,c] · (slopes[r,c] - deltas[c]). */
+function slopesOfEight(shares: usize, slopes: usize, rows: u32, scale: f32, deltas: usize): void {
+  const factor = f32x4.splat(scale)
+  const low = v128.load(deltas)
+  const high = v128.load(deltas, 16)
+  for (let at: u32 = 0; at < rows << 5; at += 32) {
+    const x = f32x4.mul(factor, v128.load(shares + at))
+    const y = f32x4.mul(factor, v128.load(shares + at, 16))
+    v128.store(slopes + at, f32x4.mul(x, f32x4.sub(v128.load(slopes + at), low)))
+    v128.store(slopes + at, f32x4.mul(y, f32x4.sub(v128.load(slopes + at, 16), high)), 16)
   }
 }

@@ -1,22 +1,35 @@
-import { exp4 } from './math.as.ts'
+import { power4 } from './math.as.ts'
 import { dotRows } from './rows.as.ts'
-import { loadPart, maxLane, sumWide, widen } from './simd.as.ts'
+import { loadPart, madd, maxLane, sumWide, widen } from './simd.as.ts'
 
-// What the attention kernels share: rows of scores in scratch, filled up to a multiple of 4.
+// What the attention kernels share. Scores are logarithms to base 2: scale and bias are multiplied by LOG2_E.
 
 /** A key with a smaller bias is not seen. */
 const UNSEEN: f32 = -1e30
+export const LOG2_E: f32 = 1.44269504
 
-/** Scores of one query against `count` keys: scale · q·k + bias, -infinity where the key is not seen. Returns the largest. */
+/** to[j] = LOG2_E · bias[j], -infinity where the key is not seen; up to 3 numbers more of `to` are written. */
+export function biasRow(bias: usize, count: u32, to: usize): void {
+  for (let j: u32 = 0; j < count; j += 4) {
+    const b = loadPart(bias + (j << 2), count - j)
+    const seen = f32x4.ge(b, f32x4.splat(UNSEEN))
+    v128.store(to + (j << 2), v128.bitselect(f32x4.mul(b, f32x4.splat(LOG2_E)), f32x4.splat(-Infinity), seen))
+  }
+}
+
+/**
+ * Scores of one query against `count` keys: scale · q·k + bias, -infinity where the key is not seen and up to a multiple of
+ * 4. Returns the largest.
+ */
 export function scoreKeys(q: usize, keys: usize, bias: usize, count: u32, dim: u32, scale: f32, scores: usize): f32 {
   dotRows(q, keys, dim << 2, count, dim, scores)
   const none = f32x4.splat(-Infinity)
-  const factor = f32x4.splat(scale)
+  const factor = f32x4.splat(scale * LOG2_E)
   let largest = none
   for (let j: u32 = 0; j < count; j += 4) {
     const at: usize = j << 2
     const b = loadPart(bias + at, count - j)
-    const s = f32x4.add(f32x4.mul(factor, v128.load(scores + at)), b)
+    const s = madd(factor, v128.load(scores + at), f32x4.mul(b, f32x4.splat(LOG2_E)))
     const seen = v128.bitselect(s, none, f32x4.ge(b, f32x4.splat(UNSEEN)))
     v128.store(scores + at, seen)
     if (j + 4 <= count) largest = f32x4.pmax(largest, seen)
@@ -27,13 +40,47 @@ export function scoreKeys(q: usize, keys: usize, bias: usize, count: u32, dim: u
   return top
 }
 
-/** scores = exp(scores - top); returns their sum. */
-export function exponentials(scores: usize, count: u32, top: f32): f64 {
+/** scores = 2^(scores - top); returns their sum. */
+export function powers(scores: usize, count: u32, top: f32): f64 {
   let sum = f64x2.splat(0)
   for (let j: u32 = 0; j < count; j += 4) {
-    const e = exp4(f32x4.sub(v128.load(scores + (j << 2)), f32x4.splat(top)))
+    const e = power4(f32x4.sub(v128.load(scores + (j << 2)), f32x4.splat(top)))
     v128.store(scores + (j << 2), e)
     sum = widen(sum, e)
   }
   return sumWide(sum)
+}
+
+// Blocks of products of 8 queries or keys, a row for each key or query they met.
+
+/** Hides what a causal query does not see: column c of a block of queries from row `sees` + c on. */
+export function hideLater(block: usize, sees: i32, rows: u32): void {
+  for (let c = 0; c < 8; c++) {
+    for (let r = max<i32>(sees + c, 0); r < <i32>rows; r++) store<f32>(block + (r << 5) + (c << 2), -Infinity)
+  }
+}
+
+/** The same of a block of keys: row r from column `sees` + r on. */
+export function hideEarlier(block: usize, sees: i32, rows: u32): void {
+  for (let r = 0; r < <i32>rows && sees + r < 8; r++) {
+    for (let c = max<i32>(sees + r, 0); c < 8; c++) store<f32>(block + (r << 5) + (c << 2), -Infinity)
+  }
+}
+
+/** block[r,c] = 2^(factor · block[r,c] + terms[r] - bases[c]); adds it up in totals[c]. */
+export function powersOfEight(block: usize, rows: u32, factor: f32, terms: usize, bases: usize, totals: usize): void {
+  const scale = f32x4.splat(factor)
+  const last = block + (rows << 5)
+  for (let half: u32 = 0; half < 32; half += 16) {
+    const base = v128.load(bases + half)
+    let sum = v128.load(totals + half)
+    let term = terms
+    for (let at = block; at < last; at += 32, term += 4) {
+      const score = madd(scale, v128.load(at + half), v128.load32_splat(term))
+      const p = power4(f32x4.sub(score, base))
+      v128.store(at + half, p)
+      sum = f32x4.add(sum, p)
+    }
+    v128.store(totals + half, sum)
+  }
 }

@@ -33,6 +33,25 @@ export function exp4(x: v128): v128 {
   return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, least))
 }
 
+const powerLimits = memory.data<f32>([-125, 12582912])
+const powerSeries = memory.data<f32>([
+  1, 0.693147181, 0.240226479, 0.0555033247, 0.00961843736, 0.00133988744, 1.53533619e-4,
+])
+
+/** 2^x within 2 ulp for x up to 127, 0 below -125 (Cephes exp2f, S. Moshier 1989, its series in pairs). */
+export function power4(x: v128): v128 {
+  const least = each(powerLimits, 0)
+  const shifted = f32x4.add(f32x4.pmax(x, least), each(powerLimits, 1))
+  const f = f32x4.sub(f32x4.pmax(x, least), f32x4.sub(shifted, each(powerLimits, 1)))
+  const square = f32x4.mul(f, f)
+  const low = madd(each(powerSeries, 1), f, each(powerSeries, 0))
+  const middle = madd(each(powerSeries, 3), f, each(powerSeries, 2))
+  const high = madd(each(powerSeries, 6), square, madd(each(powerSeries, 5), f, each(powerSeries, 4)))
+  const p = madd(f32x4.mul(square, square), high, madd(middle, square, low))
+  // 2^n: n, in the low bits of `shifted`, is added to the exponent.
+  return v128.andnot(i32x4.add(p, i32x4.shl(shifted, 23)), f32x4.lt(x, least))
+}
+
 const erfFar = memory.data<f32>([
   -1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -0.106777877, -0.634846687, -0.128717512,
 ])

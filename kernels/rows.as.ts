@@ -61,7 +61,7 @@ export function addDots(
   let y0 = s00
   let y1 = s00
   let at: u32 = 0
-  // The exit makes two blocks of two steps: see `tile` in panel.as.ts.
+  // The exit makes two blocks of two steps: see `tile` in tile.as.ts.
   const last = (count & ~3) << 2
   while (at < last) {
     const p0 = a + at
@@ -165,18 +165,18 @@ export function dotRows(a: usize, rows: usize, rowBytes: u32, count: u32, dim: u
   for (; j < count; j++) store<f32>(to + (j << 2), dot(a, rows + j * rowBytes, dim))
 }
 
-/** out = (add ? out : 0) + Σ over j of weights[j] · row j, for `count` rows that lie `rowBytes` apart. */
-export function addRows(weights: usize, rows: usize, rowBytes: u32, count: u32, dim: u32, out: usize, add: bool): void {
+/** out = Σ over j of weights[j] · row j, for `count` rows that lie `rowBytes` apart. */
+export function addRows(weights: usize, rows: usize, rowBytes: u32, count: u32, dim: u32, out: usize): void {
   const zero = f32x4.splat(0)
   const last = weights + (count << 2)
   let i: u32 = 0
   for (; i + 16 <= dim; i += 16) {
     const to = out + (i << 2)
     let row = rows + (i << 2)
-    let s0 = add ? v128.load(to) : zero
-    let s1 = add ? v128.load(to, 16) : zero
-    let s2 = add ? v128.load(to, 32) : zero
-    let s3 = add ? v128.load(to, 48) : zero
+    let s0 = zero
+    let s1 = zero
+    let s2 = zero
+    let s3 = zero
     for (let w = weights; w < last; w += 4, row += rowBytes) {
       const x = v128.load32_splat(w)
       s0 = madd(x, v128.load(row), s0)
@@ -193,7 +193,7 @@ export function addRows(weights: usize, rows: usize, rowBytes: u32, count: u32, 
     const left = dim - i
     const to = out + (i << 2)
     let row = rows + (i << 2)
-    let s = add ? loadPart(to, left) : zero
+    let s = zero
     for (let w = weights; w < last; w += 4, row += rowBytes) s = madd(v128.load32_splat(w), loadPart(row, left), s)
     storePart(to, s, left)
   }

@@ -4,8 +4,8 @@ import { loadPart, madd, storePart } from './simd.as.ts'
 
 /** Columns of a tile, and of a packed panel. kernels/build.ts defines WIDE, 1 in one of the builds and else 0. */
 export const WIDTH: u32 = WIDE ? 16 : 8
-/** Steps of k that are packed at a time: a panel then fills half of a first-level cache. */
-export const DEPTH: u32 = WIDE ? 256 : 512
+/** Steps of k that are packed at a time: a panel then fits a first-level cache. */
+export const DEPTH: u32 = 512
 /** Bytes of scratch that a tile needs. */
 export const TILE_BYTES: u32 = 256
 

@@ -11,6 +11,7 @@ export type { DType } from './core/dtype.ts'
 export type { Binding, Device, DeviceBuffer } from './device/device.ts'
 export type { CpuBuild, CpuOptions } from './device/cpu.ts'
 export type { WebGpuOptions } from './device/webgpu.ts'
+export type { KernelCost, KernelProfile } from './device/kernel-profile.ts'
 export type { Memory, Scope } from './device/memory.ts'
 export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/open-device.ts'
 

@@ -29,6 +29,8 @@ with torch.device("meta"):
     model = transformers.FalconForCausalLM(config)
 model.transformer.rotary_emb = type(model.transformer.rotary_emb)(config=config)
 for module in list(model.transformer.modules()):
+    if options.nf4 and isinstance(module, torch.nn.Linear):
+        continue
     for name, old in list(module.named_parameters(recurse=False)):
         new = torch.empty(old.shape)
         if old.dim() == 2:

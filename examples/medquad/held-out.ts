@@ -20,7 +20,11 @@ export interface Answered {
 }
 
 /** Pairs as tokens; those whose question fills the whole length are left out. */
-export function examplesOf(tokenizer: TextTokenizer, pairs: readonly MedquadPair[], maxLength: number): Example[] {
+export function examplesOf(
+  tokenizer: TextTokenizer,
+  pairs: readonly Pick<MedquadPair, 'question' | 'answer'>[],
+  maxLength: number,
+): Example[] {
   return pairs.flatMap((pair) => promptCompletionExample(tokenizer, pairText(pair), maxLength) ?? [])
 }
 

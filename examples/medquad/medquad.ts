@@ -31,7 +31,7 @@ const story = new Story()
 const { line } = story
 
 // 1. Device
-const { device, reason } = await openDevice({ device: options.device })
+const { device, reason } = await openDevice({ device: options.device, cpu: options.cpu })
 story.say('device', `${device.description}: ${reason}`)
 
 // 2. Data
@@ -86,6 +86,7 @@ const run = new TrainingRun(model, examplesOf(tokenizer, data.train, maxLength),
   maxGradNorm: 1,
   seed,
   groupByLength: true,
+  gradientCheckpointing: options['gradient-checkpointing'],
 })
 const checkpoint = `${out}/checkpoint`
 const history = options.resume ? await restoreProgress(run, checkpoint) : emptyHistory()
@@ -96,6 +97,8 @@ const mark = async (step: number) => {
   line.done()
 }
 if (run.step === 0) await mark(0)
+device.profile?.reset()
+const training = performance.now()
 let interrupted = false
 const onInterrupt = () => (interrupted = true)
 process.once('SIGINT', onInterrupt)
@@ -109,6 +112,7 @@ for await (const report of run) {
   process.exit(130)
 }
 process.off('SIGINT', onInterrupt)
+if (options.profile) story.profile(device, performance.now() - training)
 
 // 7. After
 const after = await measure(model, heldOut, line)

@@ -1,4 +1,4 @@
-import type { FalconForCausalLM, LossReport, ParameterCounts, StorageReport } from 'peft-medaware'
+import type { Device, FalconForCausalLM, LossReport, ParameterCounts, StorageReport } from 'peft-medaware'
 import { formatCounts } from './data/count-medquad.ts'
 import type { LoadedMedquad } from './data/load-medquad.ts'
 import type { Answered } from './held-out.ts'
@@ -47,6 +47,13 @@ export class Story {
   measured(when: string, { loss, bitsPerByte }: LossReport, before?: LossReport): void {
     const fall = before ? `, ${(before.loss - loss).toFixed(4)} less` : ''
     this.say(when, `held-out loss ${loss.toFixed(4)}${fall}; ${bitsPerByte?.toFixed(4) ?? '?'} bits per byte`)
+  }
+
+  profile({ profile }: Device, milliseconds: number): void {
+    const title =
+      profile === null ? 'only the CPU engine measures its kernels' : 'kernels of the training, validation included'
+    this.say('profile', title)
+    if (profile !== null) console.log(profile.table(milliseconds))
   }
 
   answers(answered: readonly Answered[]): void {

@@ -1,21 +1,25 @@
-import type { Scope } from '../device/memory.ts'
 import type { Device } from '../device/device.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Tape, type Rule } from './tape.ts'
 
-/**
- * Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. `saved` are tensors
- * besides inputs and output that only the rule reads; they are freed at once when nothing is noted.
- */
+/** What a rule looks at when its time comes. All else a block of the model made is freed when the block is done. */
+export interface RuleReads {
+  /** Inputs, the output, or tensors of others; `null` for one that is not looked at. Default none. */
+  readonly reads?: readonly (Tensor | null)[]
+  /** Tensors that only the rule reads; they are freed with it, or at once when nothing is noted. Default none. */
+  readonly saved?: readonly Tensor[]
+}
+
+/** Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. */
 export function record(
   out: Tensor,
   inputs: readonly (Tensor | null)[],
   rule: Rule,
-  saved: readonly Tensor[] = [],
+  { reads = [], saved = [] }: RuleReads = {},
 ): Tensor {
   if (Tape.active !== null && inputs.some((input) => input?.requiresGrad)) {
     out.requiresGrad = true
-    Tape.active.add({ out, inputs, rule, saved })
+    Tape.active.add({ out, inputs, rule, reads, saved })
   } else for (const value of saved) value.dispose()
   return out
 }
@@ -25,8 +29,13 @@ export function records(inputs: readonly (Tensor | null)[]): boolean {
   return Tape.active !== null && inputs.some((input) => input?.requiresGrad)
 }
 
-/** Runs part of a model and, where no tape needs what it leaves behind, frees all but its result. */
+/** Runs part of a model and frees all that it made but its result and, where a tape records, what rules will read. */
 export function block(device: Device, work: () => Tensor): Tensor {
-  if (Tape.active !== null) return work()
-  return device.memory.scoped((scope: Scope) => scope.keep(work()))
+  const tape = Tape.active
+  const before = tape?.length ?? 0
+  return device.memory.scoped((scope) => {
+    const out = scope.keep(work())
+    for (const value of tape?.readsSince(before) ?? []) scope.keep(value)
+    return out
+  })
 }

@@ -11,7 +11,9 @@ interface Entry {
   readonly out: Tensor
   readonly inputs: readonly (Tensor | null)[]
   readonly rule: Rule
-  /** What the rule reads besides inputs; freed with the entry. */
+  /** What the rule reads that belongs to others. */
+  readonly reads: readonly (Tensor | null)[]
+  /** What only the rule reads; freed with the entry. */
   readonly saved: readonly Tensor[]
 }
 
@@ -22,32 +24,55 @@ export class Tape {
   /** The tape that ops record on now, if any. */
   static active: Tape | null = null
 
+  /** Runs `work` with this tape or none, and puts back the one that recorded before. */
+  static during<T>(tape: Tape | null, work: () => T): T {
+    const outer = Tape.active
+    Tape.active = tape
+    try {
+      return work()
+    } finally {
+      Tape.active = outer
+    }
+  }
+
+  /** Entries so far. */
+  get length(): number {
+    return this.#entries.length
+  }
+
   add(entry: Entry): void {
     this.#entries.push(entry)
   }
 
+  /** What the rules of the entries from `begin` on will read. */
+  readsSince(begin: number): readonly Tensor[] {
+    const noted = this.#entries.slice(begin).flatMap(({ reads, saved }) => [...reads, ...saved])
+    return noted.filter((value) => value !== null)
+  }
+
   /**
-   * Walks back from the scalar `loss` and returns the gradients of `wanted`. Each entry's output, saved values and
-   * gradient are freed as soon as they have served, so the peak is that of the forward pass.
+   * Walks back from `out`, whose gradient `dOut` stays the caller's, and returns the gradients of `wanted`. Each entry's
+   * output, saved values and gradient are freed as soon as they have served, so the peak is that of the forward pass.
    */
   backward(
-    loss: Tensor,
-    dLoss: Tensor,
+    out: Tensor,
+    dOut: Tensor,
     wanted: ReadonlySet<Tensor>,
     keep: ReadonlySet<DeviceBuffer>,
   ): Map<Tensor, Tensor> {
     const gradients = new Gradients()
-    gradients.put(loss, dLoss)
+    gradients.hold(dOut)
+    gradients.put(out, dOut)
     for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
-      const dOut = gradients.take(entry.out)
-      if (dOut !== null) {
+      const gradient = gradients.take(entry.out)
+      if (gradient !== null) {
         const needs = entry.inputs.map((input) => input?.requiresGrad ?? false)
-        const dInputs = entry.rule(dOut, needs)
+        const dInputs = entry.rule(gradient, needs)
         entry.inputs.forEach((input, i) => {
           const dInput = dInputs[i]
           if (input?.requiresGrad === true && dInput != null) gradients.put(input, dInput)
         })
-        gradients.release(dOut)
+        gradients.release(gradient)
       }
       for (const value of [entry.out, ...entry.saved]) if (!keep.has(value.buffer)) value.dispose()
     }
@@ -64,14 +89,19 @@ class Gradients {
     const before = this.#byValue.get(value)
     if (before === undefined) {
       this.#byValue.set(value, gradient)
-      this.#hold(gradient)
+      this.hold(gradient)
       return
     }
     const sum = sumOf(before, gradient)
     this.#byValue.set(value, sum)
-    this.#hold(sum)
+    this.hold(sum)
     this.release(before)
     if (!this.#holders.has(gradient.buffer)) gradient.dispose()
+  }
+
+  /** Counts one more holder, who has to release it. */
+  hold(gradient: Tensor): void {
+    this.#holders.set(gradient.buffer, (this.#holders.get(gradient.buffer) ?? 0) + 1)
   }
 
   /** Hands over the gradient of `value`; the caller releases it. */
@@ -101,10 +131,6 @@ class Gradients {
         return [value, own]
       }),
     )
-  }
-
-  #hold(gradient: Tensor): void {
-    this.#holders.set(gradient.buffer, (this.#holders.get(gradient.buffer) ?? 0) + 1)
   }
 }
 

@@ -33,22 +33,18 @@ export function valueAndGrad<Batch>(
       () => 'valueAndGrad: the model has no trainable parameter; attach an adapter first',
     )
     const tape = new Tape()
-    const outer = Tape.active
-    Tape.active = tape
     const [first] = parameters
     const memory = (first as Tensor).device.memory
     const scope = memory.open()
     try {
-      const loss = lossOf(batch)
-      Tape.active = null
+      const loss = Tape.during(tape, () => lossOf(batch))
       check(loss.count === 1, 'shape', () => `valueAndGrad: the loss must be a scalar, not ${showShape(loss.shape)}`)
       check(loss.requiresGrad, 'config', () => 'valueAndGrad: the loss depends on no trainable parameter')
       const one = fromArray(loss.device, new Float32Array([1]), [1], 'dLoss')
-      const grads = tape.backward(loss, one, parameters, new Set([loss.buffer]))
+      const grads = Tape.during(null, () => tape.backward(loss, one, parameters, new Set([loss.buffer])))
       for (const value of [loss, ...grads.values()]) scope.keep(value)
       return { loss, grads }
     } finally {
-      Tape.active = outer
       scope.close()
     }
   }

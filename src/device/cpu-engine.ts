@@ -47,7 +47,7 @@ async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
   const heap = new CpuHeap(
     {
       byteLength: () => memory.buffer.byteLength,
-      growTo: (bytes) => memory.grow(Math.ceil(bytes / pageBytes) - memory.buffer.byteLength / pageBytes),
+      growTo: (bytes) => grow(memory, Math.ceil(bytes / pageBytes)),
     },
     exported.heapBase(),
   )
@@ -58,6 +58,17 @@ async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
   const own = new Map((Object.keys(cpuKernels) as KernelName[]).map((name) => [name, exported[name]]))
   const threads = shared ? await CpuThreads.start(module, memory, own, others) : null
   return { memory, heap, kernels: own, threads, whyOneThread: null }
+}
+
+/** Grows to so many pages. Asks for an eighth more than there are first: untouched pages cost nothing, each growth a collection. */
+function grow(memory: WebAssembly.Memory, pages: number): void {
+  const now = memory.buffer.byteLength / pageBytes
+  const ample = Math.min(mostPages, Math.max(pages, Math.ceil(now * 1.125)))
+  try {
+    memory.grow(ample - now)
+  } catch {
+    memory.grow(pages - now)
+  }
 }
 
 /**

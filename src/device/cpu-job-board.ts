@@ -20,24 +20,51 @@ const mostLetters = 120
  */
 const looksFor = 0.05
 
+/** Milliseconds after which a thread that waits for others looks how far they are. */
+const looksEvery = 1000
+
+/** Milliseconds without news after which a share counts as lost, */
+const usualPatience = 60_000
+
+/** and how many times its own shares' time a thread waits beside them: another may be that much slower. */
+const mostTimesSlower = 20
+
+/** How the items of a job are cut up. */
+export interface Cut {
+  readonly shares: number
+  /** Items of a share; 0 where shares get smaller, which takes at least as many items as shares squared. */
+  readonly size: number
+}
+
+/** A share was taken and never done: the thread that took it has ended in the middle of it. */
+export class LostShare extends Error {
+  /** @param seconds For how long no share was done. */
+  constructor(readonly seconds: number) {
+    super(`no share was done for ${seconds} s`)
+  }
+}
+
 /**
  * Where threads find work. One of them posts a job, cut into shares; each takes shares until none is left.
  *
  * The ticket counts the shares that are left, under the number of the job. A share is taken by compare-and-swap of the
  * whole ticket, so that what was read of a job before is known to belong to it. The poster waits for shares, not for
- * threads: one that sleeps, or was stopped by the system between two shares, holds nobody up.
+ * threads: one that sleeps, has ended, or was stopped by the system between two shares, holds nobody up.
  */
 export class JobBoard {
   readonly #words: Int32Array
   readonly #operands: Float64Array
   /** Kernels of this thread's instance, in an order that all threads know. */
   readonly #kernels: readonly CpuKernel[]
+  readonly #patience: number
   #job = 0
 
-  constructor(memory: SharedArrayBuffer, kernels: readonly CpuKernel[]) {
+  /** @param patience Milliseconds without news, at least, after which a share counts as lost. */
+  constructor(memory: SharedArrayBuffer, kernels: readonly CpuKernel[], patience = usualPatience) {
     this.#words = new Int32Array(memory, 0, operandsByte / 4)
     this.#operands = new Float64Array(memory, operandsByte, mostOperands)
     this.#kernels = kernels
+    this.#patience = patience
   }
 
   /** Bytes that a board takes. */
@@ -47,12 +74,12 @@ export class JobBoard {
 
   /**
    * Runs kernel number `kernel` over all `items`, with the help of the threads that serve the board, and returns when it is
-   * done. Throws what the kernel threw, on whichever thread, when no share of it runs any more.
+   * done. Throws what the kernel threw, on whichever thread, when no share of it runs any more, and `LostShare` when one
+   * never ends: a thread that was ended from outside gives no sign. The board cannot be used after that.
    * @param mayWait Whether this thread may sleep; the main thread of a page may not.
    */
-  run(kernel: number, operands: readonly number[], items: number, size: number, mayWait: boolean): void {
+  run(kernel: number, operands: readonly number[], items: number, { shares, size }: Cut, mayWait: boolean): void {
     const words = this.#words
-    const shares = Math.ceil(items / size)
     words.set([kernel, items, size, shares, operands.length], jobWord)
     this.#operands.set(operands)
     words[failedWord] = 0
@@ -60,10 +87,19 @@ export class JobBoard {
     this.#job = (this.#job + 1) & 0x3fffff
     Atomics.store(words, ticketWord, (this.#job << 10) | shares)
     Atomics.notify(words, ticketWord, shares - 1)
+    const start = performance.now()
     this.#takeShares()
-    for (let done = Atomics.load(words, doneWord); done < shares; done = Atomics.load(words, doneWord)) {
-      if (!mayWait) continue
-      if (!changesSoon(words, doneWord, done)) Atomics.wait(words, doneWord, done)
+    const patience = this.#patience + mostTimesSlower * (performance.now() - start)
+    let waited = 0
+    for (let done = Atomics.load(words, doneWord); done < shares;) {
+      if (!changesSoon(words, doneWord, done, mayWait ? looksFor : looksEvery) && mayWait) {
+        Atomics.wait(words, doneWord, done, looksEvery)
+      }
+      const before = done
+      done = Atomics.load(words, doneWord)
+      // Looks are counted: the clock goes on while the whole process is stopped.
+      waited = done === before ? waited + looksEvery : 0
+      if (waited >= patience) throw new LostShare(waited / 1000)
     }
     if (words[failedWord] !== 0) throw new Error(this.#readMessage())
   }
@@ -72,7 +108,7 @@ export class JobBoard {
   serve(): never {
     for (;;) {
       const empty = this.#takeShares()
-      if (!changesSoon(this.#words, ticketWord, empty)) Atomics.wait(this.#words, ticketWord, empty)
+      if (!changesSoon(this.#words, ticketWord, empty, looksFor)) Atomics.wait(this.#words, ticketWord, empty)
     }
   }
 
@@ -89,8 +125,9 @@ export class JobBoard {
       const shares = Atomics.load(words, jobWord + 3)
       const operands = this.#operands.slice(0, Atomics.load(words, jobWord + 4))
       if (Atomics.compareExchange(words, ticketWord, ticket, ticket - 1) !== ticket) continue
-      const begin = (left - 1) * size
-      if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands, begin, Math.min(begin + size, items))
+      const begin = firstItem(left - 1, items, shares, size)
+      const end = firstItem(left, items, shares, size)
+      if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands, begin, end)
       if (Atomics.add(words, doneWord, 1) + 1 === shares) Atomics.notify(words, doneWord)
     }
   }
@@ -111,9 +148,18 @@ export class JobBoard {
   }
 }
 
-/** Looks at a word for a short while, and says whether it ceased to hold `value`. */
-function changesSoon(words: Int32Array, index: number, value: number): boolean {
-  const until = performance.now() + looksFor
+/**
+ * Where a share begins. Shares are taken from the last to the first: where they are of no fixed size each is smaller than the
+ * one taken before it by the same number of items, so that threads end at about the same time (trapezoid self-scheduling,
+ * Tzeng & Ni 1993).
+ */
+function firstItem(share: number, items: number, shares: number, size: number): number {
+  return size > 0 ? Math.min(share * size, items) : Math.floor((items * share * share) / (shares * shares))
+}
+
+/** Looks at a word for so many milliseconds, and says whether it ceased to hold `value`. */
+function changesSoon(words: Int32Array, index: number, value: number, milliseconds: number): boolean {
+  const until = performance.now() + milliseconds
   do {
     for (let i = 0; i < 64; i++) if (Atomics.load(words, index) !== value) return true
   } while (performance.now() < until)

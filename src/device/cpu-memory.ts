@@ -22,8 +22,8 @@ export interface GrowableMemory {
 }
 
 const alignment = 64
-/** The most a 32-bit pointer reaches. */
-const mostBytes = 2 ** 32
+/** What a 32-bit pointer reaches, less a page: kernels step up to a pointer behind their last byte, which must not be 0. */
+const mostBytes = 2 ** 32 - 65536
 
 interface Gap {
   start: number
@@ -77,7 +77,7 @@ export class CpuHeap implements MemoryDriver {
       'memory',
       () =>
         `cpu: cannot allocate ${label}, ${byteLength} bytes; ${this.#used()} of the 4294967296 bytes a WebAssembly ` +
-        'memory can have are in use; quantise the model, or shorten the batch',
+        `memory can have are in use, and ${this.#largestGap()} in one piece are free; quantise the model, or shorten the batch`,
     )
     if (end > this.#memory.byteLength()) {
       try {
@@ -98,6 +98,12 @@ export class CpuHeap implements MemoryDriver {
 
   #used(): number {
     return this.#gaps.reduce((used, gap) => used - (gap.end - gap.start), this.#end)
+  }
+
+  /** Bytes of the largest buffer there is room for, past the end as well. */
+  #largestGap(): number {
+    const gaps = this.#gaps.map(({ start, end }) => (end === this.#end ? mostBytes : end) - start)
+    return Math.max(mostBytes - this.#end, ...gaps)
   }
 
   #free(start: number, end: number): void {

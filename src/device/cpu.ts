@@ -6,6 +6,7 @@ import type { CpuHeap } from './cpu-memory.ts'
 import { type CpuBuild, cpuBuilds } from './cpu-module.ts'
 import type { CpuThreads } from './cpu-threads.ts'
 import type { Binding, Device, KernelBindings } from './device.ts'
+import { KernelProfile } from './kernel-profile.ts'
 import type { KernelRow } from './kernel-row.ts'
 import { type KernelName, kernels, type KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
@@ -26,14 +27,8 @@ export interface CpuOptions {
   readonly threads?: number
   /** Items of a kernel that a thread takes at a time; results do not depend on it. Default: a few shares for each thread, small kernels whole. */
   readonly shareItems?: number
-  /** Whether to add up calls and time per kernel in `CpuDevice.profile`. Default false. */
+  /** Whether to add up calls, time and operations of each kernel in `Device.profile`. Default false. */
   readonly profile?: boolean
-}
-
-/** Calls of a kernel and the time they took. */
-export interface KernelCost {
-  calls: number
-  milliseconds: number
 }
 
 const mostThreads = 64
@@ -79,8 +74,7 @@ export class CpuDevice implements Device {
   /** Why there is one thread where more were to be used; null if there are as many. */
   readonly whyOneThread: string | null
   readonly memory: Memory
-  /** Cost of each kernel so far; null unless asked for. */
-  readonly profile: Map<KernelName, KernelCost> | null
+  readonly profile: KernelProfile | null
   readonly #heap: CpuHeap
   readonly #shareItems: number | undefined
   #engine: CpuEngine | null
@@ -91,7 +85,7 @@ export class CpuDevice implements Device {
     const threads = count === 1 ? '1 thread' : `${count} threads`
     this.description = `CPU engine (WebAssembly, ${build === 'simd' ? '' : `${build} `}SIMD, ${threads})`
     this.whyOneThread = engine.whyOneThread
-    this.profile = options.profile === true ? new Map() : null
+    this.profile = options.profile === true ? new KernelProfile() : null
     this.#shareItems = options.shareItems
     this.#engine = engine
     this.#heap = engine.heap
@@ -140,11 +134,12 @@ export class CpuDevice implements Device {
     try {
       runKernel(engine, name, operands, row.items(values), bytesIn(bindings), this.#shareItems)
     } catch (cause) {
+      if (cause instanceof MedAwareError) throw cause
       throw new MedAwareError('device', `${name}: stopped, it reached past its memory or scratch; check its sizes`, {
         cause,
       })
     }
-    if (this.profile !== null) this.#account(this.profile, name, performance.now() - start)
+    this.profile?.add(name, values, performance.now() - start)
   }
 
   /** All work is done already; lets the event loop turn now and then, so that timers and signals are heard. */
@@ -159,13 +154,6 @@ export class CpuDevice implements Device {
     this.#engine?.threads?.stop()
     this.#engine = null
     forgotten.unregister(this)
-  }
-
-  #account(profile: Map<KernelName, KernelCost>, name: KernelName, milliseconds: number): void {
-    const cost = profile.get(name) ?? { calls: 0, milliseconds: 0 }
-    cost.calls++
-    cost.milliseconds += milliseconds
-    profile.set(name, cost)
   }
 
   /** A view that is good until the memory grows. */

@@ -1,3 +1,4 @@
+import type { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
 import type { Memory } from './memory.ts'
 
@@ -27,6 +28,8 @@ export interface Device {
   readonly description: string
   /** Every buffer of this device, and the scopes that own them. */
   readonly memory: Memory
+  /** What each kernel has cost so far; null unless asked for, and on WebGPU, which does not measure kernels. */
+  readonly profile: KernelProfile | null
   /** Copies host bytes into a window, whose length must equal theirs. */
   upload(target: Binding, bytes: ArrayBufferView): void
   /** Copies a window back to the host, after all work queued before. */

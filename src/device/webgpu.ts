@@ -53,6 +53,7 @@ export class WebGpuDevice implements Device {
   /** Whether a CPU stands in for the adapter. */
   readonly isSoftware: boolean
   readonly memory: Memory
+  readonly profile = null
   /** The device underneath, for code that shares it. */
   readonly gpu: GPUDevice
   readonly #queue: CommandQueue

@@ -22,6 +22,11 @@ export interface CausalLm extends Module {
   readonly vocabSize: number
   /** Key and value heads, and channels of each. */
   readonly cacheShape: readonly [heads: number, dim: number]
+  /**
+   * Whether training keeps only the input of each decoder block and computes the rest again on the way back: less memory
+   * for about a third more work, and the same bits. transformers' gradient_checkpointing_enable. Default false.
+   */
+  gradientCheckpointing: boolean
   /** Logits of every token: f32 [b, t, vocab]. */
   forward(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor
   /** Logits of each row's last token: f32 [b, vocab]. */

@@ -1,3 +1,4 @@
+import { checkpointed } from '../autograd/checkpointed.ts'
 import { block } from '../autograd/record.ts'
 import { check, MedAwareError } from '../core/errors.ts'
 import type { Shape } from '../core/shape.ts'
@@ -23,6 +24,7 @@ import type { FalconConfig } from './falcon-config.ts'
  */
 export class FalconForCausalLM extends Module<{ transformer: FalconModel }> implements CausalLm {
   readonly device: Device
+  gradientCheckpointing = false
 
   /** @throws MedAwareError `not-found` when `weights` lacks one of `falconWeights(config)`. */
   constructor(
@@ -103,7 +105,8 @@ export class FalconForCausalLM extends Module<{ transformer: FalconModel }> impl
     })
     const bias = alibiKeyBias(shape[0], keys, heads, hiddenSize / heads, attentionMask)
     const keyBias = fromArray(this.device, bias, [shape[0], heads, keys], 'alibi')
-    return this.modules.transformer.forward(fromArray(this.device, inputIds, shape, 'input ids'), keyBias, caches)
+    const ids = fromArray(this.device, inputIds, shape, 'input ids')
+    return this.modules.transformer.forward(ids, keyBias, this.gradientCheckpointing, caches)
   }
 }
 
@@ -126,13 +129,16 @@ class FalconModel extends Module<{ word_embeddings: Embedding; h: ModuleList<Fal
   }
 
   /** ids i32 [b,t] to hidden states f32 [b,t,c]. */
-  forward(ids: Tensor, keyBias: Tensor, caches?: readonly KeyValueCache[]): Tensor {
+  forward(ids: Tensor, keyBias: Tensor, isCheckpointing: boolean, caches?: readonly KeyValueCache[]): Tensor {
     let x = this.modules.word_embeddings.forward(ids)
     let i = 0
     for (const layer of this.modules.h) {
       const cache = caches?.[i++]
       const input = x
-      x = block(x.device, () => layer.forward(input, keyBias, cache))
+      const work = () => layer.forward(input, keyBias, cache)
+      x = isCheckpointing
+        ? checkpointed(x.device, { inputs: [input, keyBias], trainable: layer.trainable() }, work)
+        : block(x.device, work)
     }
     return this.modules.ln_f.forward(x)
   }

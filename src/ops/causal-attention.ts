@@ -76,5 +76,5 @@ export function causalAttention(qkv: Tensor, keyBias: Tensor, layout: HeadLayout
     'unsupported',
     () => 'causalAttention: no gradient goes through a cache',
   )
-  return record(out, [qkv], rule, cache ? [q, stats] : [q, k, v, stats])
+  return record(out, [qkv], rule, { reads: [keyBias, out], saved: cache ? [q, stats] : [q, k, v, stats] })
 }

@@ -12,7 +12,7 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
     return `embedding: needs i32 ids and a 2-D table, got ${ids.dtype} ${showShape(ids.shape)} and ${showShape(table.shape)}`
   })
   const out = gatherRows(ids, table, [...ids.shape, table.columns])
-  return record(out, [table], (dOut) => [scatterRows(ids, dOut, table.shape)])
+  return record(out, [table], (dOut) => [scatterRows(ids, dOut, table.shape)], { reads: [ids] })
 }
 
 /** table[ids], without history. */

@@ -6,9 +6,10 @@ export function gelu(x: Tensor): Tensor {
   const { device, count } = x
   const out = empty(device, x.shape, 'gelu')
   device.run('gelu', { x, out }, { count })
-  return record(out, [x], (dOut) => {
+  const rule = (dOut: Tensor) => {
     const dX = empty(device, x.shape, 'gelu dX')
     device.run('geluBackward', { dOut, x, dX }, { count })
     return [dX]
-  })
+  }
+  return record(out, [x], rule, { reads: [x] })
 }

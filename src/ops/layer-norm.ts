@@ -24,5 +24,5 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
     device.run('layerNormParamsBackward', { dOut, x, stats, dWeight, dBias }, { rows, dim })
     return [dX, dWeight, dBias]
   }
-  return record(out, [x, weight, bias], rule, [stats])
+  return record(out, [x, weight, bias], rule, { reads: [x, weight], saved: [stats] })
 }

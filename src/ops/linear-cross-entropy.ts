@@ -71,7 +71,7 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
     dWeight && scaleBy(dWeight, dLoss),
   ]
   const saved = [ids, ...(dHidden ? [dHidden] : []), ...(dWeight ? [dWeight] : [])]
-  return record(loss, [x, weight], rule, saved)
+  return record(loss, [x, weight], rule, { saved })
 }
 
 function scaleBy(x: Tensor, factor: Tensor): Tensor {

@@ -1,4 +1,5 @@
 import { record } from '../autograd/record.ts'
+import type { Rule } from '../autograd/tape.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 import { matmul, type Matrix } from './matmul.ts'
@@ -10,12 +11,14 @@ import { matmul, type Matrix } from './matmul.ts'
  */
 export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {
   const out = matmul(x, weight, { transB: true, bias })
-  const trainable = weight instanceof FourBitTensor ? null : weight
-  return record(out, [x, trainable, bias], (dOut, [needsX, needsWeight, needsBias]) => [
+  const dense = weight instanceof FourBitTensor ? null : weight
+  const rule: Rule = (dOut, [needsX, needsWeight, needsBias]) => [
     needsX ? matmul(dOut, weight) : null,
     needsWeight ? matmul(dOut, x, { transA: true }) : null,
     needsBias ? sumRows(dOut) : null,
-  ])
+  ]
+  const reads = weight instanceof FourBitTensor ? weight.tensors : [weight, weight.requiresGrad ? x : null]
+  return record(out, [x, dense, bias], rule, { reads })
 }
 
 /**
@@ -25,11 +28,12 @@ export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): T
  */
 export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number): Tensor {
   const out = matmul(x, weight, { transB: true, alpha, out: base.reshape(base.shape), accumulate: true })
-  return record(out, [base, x, weight], (dOut, [needsBase, needsX, needsWeight]) => [
+  const rule: Rule = (dOut, [needsBase, needsX, needsWeight]) => [
     needsBase ? dOut : null,
     needsX ? matmul(dOut, weight, { alpha }) : null,
     needsWeight ? matmul(dOut, x, { transA: true, alpha }) : null,
-  ])
+  ]
+  return record(out, [base, x, weight], rule, { reads: [weight, weight.requiresGrad ? x : null] })
 }
 
 /** Column sums of x [..., c], without history: f32 [c]. */

@@ -68,6 +68,14 @@ export class Adapter {
     for (const tensor of this.#trained.values()) tensor.requiresGrad = isTrainable
   }
 
+  /**
+   * Whether the model computes with the adapter or, for a while, as its base does; PEFT's `disable_adapter`. As there, biases
+   * that were trained stay as they are.
+   */
+  setEnabled(isEnabled: boolean): void {
+    for (const layer of this.layers.values()) layer.isEnabled = isEnabled
+  }
+
   /** Takes the adapter off and frees it; the model, biases included, is as before. @throws MedAwareError `config` the second time. */
   detach(): void {
     this.#leave('detach')

@@ -21,6 +21,9 @@ export class LoraLinear
   extends Module<{ base_layer: Linear; lora_dropout: Dropout }, { 'lora_A.weight': Tensor; 'lora_B.weight': Tensor }>
   implements Projection
 {
+  /** Whether `forward` adds the update; the adapter's `setEnabled` says so. */
+  isEnabled = true
+
   /** @param scaling loraAlpha / r, or loraAlpha / √r for rsLoRA. */
   constructor(
     base: Linear,
@@ -41,6 +44,7 @@ export class LoraLinear
 
   forward(x: Tensor): Tensor {
     const { base_layer, lora_dropout } = this.modules
+    if (!this.isEnabled) return base_layer.forward(x)
     const low = linear(lora_dropout.forward(x), this.weights['lora_A.weight'])
     return addLinear(base_layer.forward(x), low, this.weights['lora_B.weight'], this.scaling)
   }

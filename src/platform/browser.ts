@@ -23,19 +23,23 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
   new Promise((resolve, reject) => {
     const url = URL.createObjectURL(new Blob([`const port = self;${script}`], { type: 'text/javascript' }))
     const worker = new Worker(url)
-    const stop = () => {
-      URL.revokeObjectURL(url)
-      worker.terminate()
+    const started = {
+      hasEnded: false,
+      stop() {
+        started.hasEnded = true
+        URL.revokeObjectURL(url)
+        worker.terminate()
+      },
     }
     worker.onerror = ({ message }) => {
-      stop()
+      started.stop()
       reject(new Error(message || "the page's Content-Security-Policy must allow blob: in worker-src"))
     }
-    worker.onmessage = () => resolve({ stop })
+    worker.onmessage = () => resolve(started)
     try {
       worker.postMessage(orders)
     } catch (error) {
-      stop()
+      started.stop()
       throw error
     }
   })

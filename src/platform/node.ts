@@ -43,11 +43,15 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
   new Promise((resolve, reject) => {
     const line = `const port = require('node:worker_threads').parentPort;`
     const worker = new Worker(line + script, { eval: true, execArgv: [], env: {} })
+    const started = { hasEnded: false, stop: () => void worker.terminate() }
     worker.once('error', reject)
-    worker.once('exit', () => reject(new Error('a worker thread ended before it was ready')))
+    worker.once('exit', () => {
+      started.hasEnded = true
+      reject(new Error('a worker thread ended before it was ready'))
+    })
     worker.once('message', () => {
       worker.unref()
-      resolve({ stop: () => void worker.terminate() })
+      resolve(started)
     })
     try {
       worker.postMessage(orders)

@@ -8,6 +8,8 @@ export type GpuAnswer = { readonly gpu: Gpu } | { readonly reason: string }
 
 /** A thread beside this one. It keeps no program alive. */
 export interface StartedWorker {
+  /** Whether it is known to have ended, by `stop` or by itself. Known only after the event loop has turned. */
+  readonly hasEnded: boolean
   /** Ends it, whatever it does. */
   stop(): void
 }

@@ -37,16 +37,18 @@ export class FourBitTensor {
     return countOf(this.shape)
   }
 
+  /** The tensors that are its own: all parts but the shared tables. */
+  get tensors(): readonly Tensor[] {
+    const { codes, absmax, nested } = this.parts
+    return nested === null ? [codes, absmax] : [codes, absmax, nested]
+  }
+
   /** Bytes it takes, without the shared tables. */
   get byteLength(): number {
-    const { codes, absmax, nested } = this.parts
-    return codes.byteLength + absmax.byteLength + (nested?.byteLength ?? 0)
+    return this.tensors.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
 
   dispose(): void {
-    const { codes, absmax, nested } = this.parts
-    codes.dispose()
-    absmax.dispose()
-    nested?.dispose()
+    for (const tensor of this.tensors) tensor.dispose()
   }
 }

@@ -83,8 +83,10 @@ function stateTensors(run: TrainingRun): [string, Tensor][] {
   })
 }
 
+/** What changes a run's numbers, which gradient checkpointing does not. */
 function settings(state: TrainerState): Map<string, string> {
-  const all = { ...state.options, steps: state.steps, examples: state.examples }
+  const { gradientCheckpointing: _, ...options } = state.options
+  const all = { ...options, steps: state.steps, examples: state.examples }
   return new Map(Object.entries(all).map(([key, value]) => [key, JSON.stringify(value)]))
 }
 

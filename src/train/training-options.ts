@@ -29,6 +29,11 @@ export interface TrainingOptions {
   readonly seed?: number
   /** Let examples of like length meet in a batch. Default false. */
   readonly groupByLength?: boolean
+  /**
+   * Turn on the model's `gradientCheckpointing` for the run: less memory, more time, the same bits. Default false, which
+   * leaves it as it is, as in transformers' TrainingArguments: most batches fit here, and time is dearer (TRL's default is true).
+   */
+  readonly gradientCheckpointing?: boolean
 }
 
 /** Options with every default filled in. */
@@ -49,6 +54,7 @@ export function trainingOptions(given: TrainingOptions): ResolvedOptions {
     maxGradNorm: 1,
     seed: 42,
     groupByLength: false,
+    gradientCheckpointing: false,
     ...given,
     maxSteps: given.maxSteps ?? null,
   }

@@ -90,6 +90,8 @@ export class TrainingRun implements AsyncIterable<StepReport> {
   /** Trains on from the step it is at to the end of the run. @throws MedAwareError `numeric` on NaN or zero gradients. */
   async *[Symbol.asyncIterator](): AsyncGenerator<StepReport> {
     const recent: { tokens: number; seconds: number }[] = []
+    const { gradientCheckpointing } = this.model
+    this.model.gradientCheckpointing ||= this.options.gradientCheckpointing
     this.model.train(true)
     try {
       while (this.step < this.steps) {
@@ -102,6 +104,7 @@ export class TrainingRun implements AsyncIterable<StepReport> {
       }
     } finally {
       this.model.train(false)
+      this.model.gradientCheckpointing = gradientCheckpointing
     }
   }
 

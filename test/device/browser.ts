@@ -7,14 +7,20 @@ import { unpackChromium } from './unpack-chromium.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Chromium from `@sparticuz/chromium`, with the system libraries it brings along, as it starts for a user: no flags for the web. */
-export async function openBrowser(): Promise<Browser> {
+/** Flags for WebGPU on SwiftShader, which comes with Chromium. */
+export const webGpuFlags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+
+/**
+ * Chromium from `@sparticuz/chromium`, with the system libraries it brings along, as it starts for a user: no flags for the
+ * web unless they are given.
+ */
+export async function openBrowser(flags: readonly string[] = ['--disable-gpu']): Promise<Browser> {
   // NSS and what else Chromium needs of a system.
   const own = join(unpackChromium('al2023.tar.br', 'chromium-libraries'), 'lib')
   const libraries = [own, process.env['LD_LIBRARY_PATH']].filter((path) => path !== undefined)
   return chromium.launch({
     executablePath: await chromiumPack.executablePath(),
-    args: ['--no-sandbox', '--disable-gpu'],
+    args: ['--no-sandbox', ...flags],
     env: { ...process.env, LD_LIBRARY_PATH: libraries.join(delimiter) },
   })
 }

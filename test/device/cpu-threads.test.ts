@@ -150,6 +150,57 @@ describe('a kernel that traps', () => {
   })
 })
 
+describe('a worker that is ended from outside', () => {
+  it('is not missed between two kernels', async () => {
+    const device = await open({ threads: 3, shareItems: 100 })
+    const out = put(device, new Float32Array(10_000))
+    for (const [value, worker] of [...live].entries()) {
+      await worker.terminate()
+      device.run('fill', { out }, { count: 10_000, value })
+      expect(new Set(await read(device, out))).toEqual(new Set([value]))
+    }
+    expect(live.size).toBe(0)
+  })
+
+  it('no longer counts when work is cut into shares', async () => {
+    const threads = await startSpinning()
+    expect(threads.count).toBe(3)
+    const [worker] = live
+    await worker?.terminate()
+    expect(threads.count).toBe(2)
+    threads.stop()
+  })
+
+  it('in the middle of a kernel is given up after a while, and the others end', async () => {
+    const threads = await startSpinning()
+    const message = /^cpu: a worker thread took a share of spin and gave no answer for \d+ s; open another device$/
+    const error = expect.objectContaining({ code: 'device', message: expect.stringMatching(message) })
+    for (let i = 0; i < 2; i++) expect(() => threads.run('spin', [], 2, 1)).toThrow(error)
+    await Promise.all([...live].map((worker) => once(worker, 'exit')))
+  })
+})
+
+/** Three threads whose workers never finish a share of `spin`; the caller finishes one when a worker has taken one, and ends that. */
+async function startSpinning(): Promise<CpuThreads> {
+  // (func (export "spin") (i32.store (i32.const 0) (i32.const 1)) (loop (br 0))) over a shared memory.
+  const module = await WebAssembly.compile(
+    Uint8Array.of(
+      ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0],
+      ...[2, 18, 1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3, 1, 128, 128, 4],
+      ...[3, 2, 1, 0, 7, 8, 1, 4, 115, 112, 105, 110, 0, 0],
+      ...[10, 16, 1, 14, 0, 65, 0, 65, 1, 54, 2, 0, 3, 64, 12, 0, 11, 11],
+    ),
+  )
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true })
+  const taken = new Int32Array(memory.buffer)
+  const own = () => {
+    while (Atomics.load(taken, 0) === 0);
+    for (const worker of live) void worker.terminate()
+  }
+  const none: [number, number] = [0, 0]
+  return CpuThreads.start(module, memory, new Map<string, CpuKernel>([['spin', own]]), [none, none], 1000)
+}
+
 describe('no worker is left behind', () => {
   it('by dispose', async () => {
     const device = await openCpuDevice({ threads: 3 })
@@ -167,6 +218,18 @@ describe('no worker is left behind', () => {
     await expect(CpuThreads.start(module, memory, new Map(), [[0, 0], uncloneable])).rejects.toThrow(
       'could not be cloned',
     )
+    await Promise.all([...live].map((worker) => once(worker, 'exit')))
+  })
+
+  it('by a device that opens on one thread because another did not start', async () => {
+    let count = 0
+    const endTheSecond = (worker: Worker) => void (++count === 2 && worker.terminate())
+    process.on('worker', endTheSecond)
+    const device = await open({ threads: 4 })
+    process.off('worker', endTheSecond)
+    expect(device.description).toMatch(/SIMD, 1 thread\)$/)
+    expect(device.whyOneThread).toBe('worker threads cannot be had (a worker thread ended before it was ready)')
+    expect(count).toBe(3)
     await Promise.all([...live].map((worker) => once(worker, 'exit')))
   })
 

@@ -1,15 +1,17 @@
 import { cpuBuilds, openCpuDevice } from '../../src/device/cpu.ts'
 import type { Device } from '../../src/device/device.ts'
 import { openWebGpuDevice } from '../../src/device/webgpu.ts'
+import { askedCpu, cutSmall, openTestCpu } from './cpu-under-test.ts'
 import { testGpu } from './test-gpu.ts'
 
 /**
  * Every device of this machine: the CPU engine's builds, one on a single thread and one on five that share out whatever can
- * be cut, and WebGPU. The caller disposes of them.
+ * be cut, and WebGPU; or the one CPU engine that was asked for. The caller disposes of them.
  */
 export async function testDevices(): Promise<Device[]> {
+  if (askedCpu !== null) return [await openTestCpu()]
   const devices: Device[] = [await openCpuDevice({ build: 'simd', threads: 1 })]
-  for (const build of cpuBuilds().slice(1)) devices.push(await openCpuDevice({ build, threads: 5, shareItems: 3 }))
+  for (const build of cpuBuilds().slice(1)) devices.push(await openCpuDevice({ build, threads: 5, ...cutSmall }))
   devices.push(await openWebGpuDevice(await testGpu()))
   return devices
 }

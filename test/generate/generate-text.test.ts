@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openCpuDevice } from '../../src/device/cpu.ts'
 import type { Device } from '../../src/device/device.ts'
 import { completeText, generateText } from '../../src/generate/generate-text.ts'
 import type { GenerationOptions } from '../../src/generate/generate.ts'
 import { tokenizerFromJson } from '../../src/hub/tokenizer.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { ScriptedModel } from './scripted-model.ts'
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, '../fixtures/tokenizer', name), 'utf8')
@@ -16,7 +16,7 @@ const ANSWER = 300
 
 describe('generateText', () => {
   let device: Device
-  beforeAll(async () => void (device = await openCpuDevice()))
+  beforeAll(async () => void (device = await openTestCpu()))
   afterAll(() => device.dispose())
 
   async function pieces(script: readonly number[], options: GenerationOptions = {}): Promise<string[]> {

@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { openCpuDevice } from '../../src/device/cpu.ts'
 import type { Device } from '../../src/device/device.ts'
 import { fileFolder, type Folder } from '../../src/hub/folder.ts'
 import { loadModel, type LoadModelOptions } from '../../src/hub/load-model.ts'
 import { quantizeFourBit } from '../../src/ops/quantize.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import { zeros } from '../../src/tensor/tensor.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { changedTiny, filesOf, temporaryFolder, tensorsOf, tinyBytes } from './tiny-files.ts'
 
-const device: Device = await openCpuDevice()
+const device: Device = await openTestCpu()
 afterAll(() => device.dispose())
 // Tables are made once a device, and kept.
 device.memory.scoped(() => quantizeFourBit(zeros(device, [1, 64], 'x')))

@@ -2,7 +2,6 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/core/float16.ts'
-import { openCpuDevice } from '../../src/device/cpu.ts'
 import { openAdapter, saveAdapter } from '../../src/hub/adapter-folder.ts'
 import { restoreRun, saveRun } from '../../src/hub/checkpoint-folder.ts'
 import { diskFolder, fileFolder, folderOf, readJson, readText, writeFolder } from '../../src/hub/folder.ts'
@@ -11,11 +10,12 @@ import { modelFiles, type SaveDType } from '../../src/hub/save-model.ts'
 import type { FalconForCausalLM } from '../../src/models/falcon.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { tinyBatch, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { randomExamples } from '../train/tiny-run.ts'
 import { filesOf, temporaryFolder, tinyFolder } from './tiny-files.ts'
 
-const device = await openCpuDevice()
+const device = await openTestCpu()
 afterAll(() => device.dispose())
 const refusal = (code: string, message: string): unknown => expect.objectContaining({ code, message })
 

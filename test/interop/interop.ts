@@ -1,6 +1,6 @@
 /**
  * `npm run interop`: adapters trained here load in real PEFT without a warning and give the same logits, adapters trained there
- * load here, and a model merged here loads in transformers. Talks to peft_side.py; needs Python with its requirements.txt.
+ * load here, a model merged here loads in transformers, and PEFT reads the adapter that the page hands out. Talks to peft_side.py; needs Python with its requirements.txt.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,10 @@ import { fileSource } from '../../src/platform/node.ts'
 import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
+import { openBrowser } from '../device/browser.ts'
 import { testDevices } from '../device/devices.ts'
+import { download, fourLines, trainTenSteps, visit } from '../examples/browser/drive-page.ts'
+import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
 import { batchOf, gradientChecks, logitsOf } from '../golden/falcon-checks.ts'
 
@@ -180,6 +183,34 @@ async function writeMerged(device: Device): Promise<void> {
   model.dispose()
 }
 
+/** The adapter that the page of examples/browser trains in Chromium and hands out, read by PEFT. */
+async function readPages(device: Device): Promise<void> {
+  const folder = fileURLToPath(new URL('../../examples/medquad/base', import.meta.url))
+  const [browser, served] = [await openBrowser(), await servePage()]
+  try {
+    const page = await browser.newPage()
+    await visit(page, served.url)
+    await trainTenSteps(page)
+    const { files } = await download(page)
+    await writeFolder(join(work, 'page'), files)
+  } finally {
+    await browser.close()
+    await served.close()
+  }
+  const { model, tokenizer } = await loadModel(folder, { device })
+  const adapterFolder = join(work, 'page/medaware-adapter')
+  await openAdapter(model, adapterFolder, { device })
+  const ids = Int32Array.from(tokenizer?.encode(fourLines) ?? [])
+  const [asked, out] = [join(work, 'page-inputs.safetensors'), join(work, 'page.safetensors')]
+  const tensor = { name: 'input_ids', dtype: 'I32', shape: [1, ids.length], data: ids } as const
+  writeFileSync(asked, writeSafetensors([tensor]))
+  askPython('check', adapterFolder, folder, asked, out)
+  const logits = await logitsOf(model, { inputIds: ids, shape: [1, ids.length] })
+  const theirs = await (await open(out)).readF32('logits')
+  print(`${device.description}: the page's adapter in PEFT`, within('logits', logits, theirs, BOUND))
+  model.dispose()
+}
+
 try {
   askPython('make', base, join(work, 'theirs'), inputs, join(work, 'theirs.safetensors'))
   const devices = await testDevices()
@@ -189,6 +220,7 @@ try {
   }
   const [first] = devices
   if (first) await writeMerged(first)
+  if (first) await readPages(first)
   for (const device of devices) device.dispose()
 } finally {
   for (const reader of opened) await reader.close()

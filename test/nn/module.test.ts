@@ -1,13 +1,13 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { openCpuDevice } from '../../src/device/cpu.ts'
 import { Dropout, seedDropout } from '../../src/nn/dropout.ts'
 import { LayerNorm } from '../../src/nn/layer-norm.ts'
 import { Linear } from '../../src/nn/linear.ts'
 import { Module, ModuleList } from '../../src/nn/module.ts'
 import { quantizeFourBit } from '../../src/ops/quantize.ts'
 import { zeros } from '../../src/tensor/tensor.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 
-const device = await openCpuDevice()
+const device = await openTestCpu()
 afterAll(() => device.dispose())
 
 class Block extends Module<{ norm: LayerNorm; drop: Dropout; up: Linear }> {}

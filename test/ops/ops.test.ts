@@ -1,5 +1,4 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { openCpuDevice } from '../../src/device/cpu.ts'
 import { add } from '../../src/ops/add.ts'
 import { causalAttention } from '../../src/ops/causal-attention.ts'
 import { dropout } from '../../src/ops/dropout.ts'
@@ -10,10 +9,11 @@ import { linear } from '../../src/ops/linear.ts'
 import { matmul } from '../../src/ops/matmul.ts'
 import { dequantizeFourBit, quantizeFourBit } from '../../src/ops/quantize.ts'
 import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
 import { normals } from '../device/kernel-case.ts'
 
-const cpu = await openCpuDevice()
+const cpu = await openTestCpu()
 const devices = await testDevices()
 afterAll(() => [cpu, ...devices].forEach((device) => device.dispose()))
 

@@ -63,6 +63,18 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     expect(maxMagnitude(plainB)).toBeLessThanOrEqual(1 / Math.sqrt(16))
   })
 
+  it('switched off, the model computes as its base, and switched on again, as before', async () => {
+    const before = await logits()
+    const adapter = attachLora(model, { targetModules: 'all-linear', loraDropout: 0.1 }, { device })
+    await fill(adapter.namedTrainable().values(), 0.1)
+    const adapted = await logits()
+    expect(maxDifference(adapted, before)).toBeGreaterThan(0.01)
+    adapter.setEnabled(false)
+    expect(await logits()).toEqual(before)
+    adapter.setEnabled(true)
+    expect(await logits()).toEqual(adapted)
+  })
+
   it('detached, the model is as before and no byte is left', async () => {
     const before = await logits()
     const { liveBytes, liveBuffers } = device.memory

@@ -5,12 +5,12 @@ import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from '../../src/train/checkpoint.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { TrainingRun } from '../../src/train/training-run.ts'
-import { openCpuDevice } from '../../src/device/cpu.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
 
 const devices = await testDevices()
-const cpu = await openCpuDevice()
+const cpu = await openTestCpu()
 afterAll(() => [cpu, ...devices].forEach((device) => device.dispose()))
 const examples = randomExamples(10)
 const options: TrainingOptions = {
@@ -60,6 +60,12 @@ describe.each(devices)('a run on $description', (device) => {
     expect(await stepUntil(resumed.run, 6)).toEqual(losses.slice(4))
     expect(await trainedNumbers(resumed.model)).toEqual(wanted)
     resumed.dispose()
+
+    const smaller = await tinyRun(device, examples, { ...options, gradientCheckpointing: true })
+    await restoreCheckpoint(smaller.run, stateOf(files), await tensorsOf(files))
+    expect(await stepUntil(smaller.run, 6)).toEqual(losses.slice(4))
+    expect(await trainedNumbers(smaller.model)).toEqual(wanted)
+    smaller.dispose()
   })
 })
 

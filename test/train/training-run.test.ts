@@ -1,7 +1,8 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { openCpuDevice } from '../../src/device/cpu.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import { TrainingRun, type StepReport } from '../../src/train/training-run.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
 import { maxDifference, maxMagnitude, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
@@ -106,6 +107,23 @@ describe.each(devices)('TrainingRun on $description', (device) => {
     expect(await outcome(2)).not.toEqual(first)
   })
 
+  it('takes the same steps with gradient checkpointing, and leaves the model as it was', async () => {
+    const outcome = async (gradientCheckpointing: boolean) => {
+      const options = { batchSize: 2, gradientAccumulationSteps: 2, maxSteps: 3, learningRate: 0.01 }
+      const { run, model, dispose } = await tinyRun(device, examples, { ...options, gradientCheckpointing })
+      const reports: StepReport[] = []
+      for await (const report of run) {
+        reports.push(report)
+        expect(model.gradientCheckpointing).toBe(gradientCheckpointing)
+      }
+      expect(model.gradientCheckpointing).toBe(false)
+      const numbers = await trainedNumbers(model)
+      dispose()
+      return { numbers, losses: reports.map(({ loss, gradNorm }) => [loss, gradNorm]) }
+    }
+    expect(await outcome(true)).toEqual(await outcome(false))
+  })
+
   it('stops at a loss that is no number and at gradients that are all zero, and leaves no byte', async () => {
     const stopped = async (fill: number): Promise<unknown> => {
       const { run, model, dispose } = await tinyRun(device, examples, { batchSize: 2 })
@@ -131,7 +149,7 @@ describe.each(devices)('TrainingRun on $description', (device) => {
 })
 
 describe('TrainingRun', async () => {
-  const device = await openCpuDevice()
+  const device = await openTestCpu()
   afterAll(() => device.dispose())
   const model = (await tinyFalcon(device)).requireGrad(true)
 
@@ -164,6 +182,7 @@ describe('TrainingRun', async () => {
       maxGradNorm: 1,
       seed: 42,
       groupByLength: false,
+      gradientCheckpointing: false,
     })
     run.dispose()
   })
@@ -180,6 +199,40 @@ describe('TrainingRun', async () => {
     expect(await all(run)).toEqual([])
     dispose()
   })
+
+  it('leaves gradient checkpointing on where the model has it', async () => {
+    const { run, model: adapted, dispose } = await tinyRun(device, examples, { maxSteps: 1 })
+    adapted.gradientCheckpointing = true
+    const during: boolean[] = []
+    for await (const { step } of run) if (step === 1) during.push(adapted.gradientCheckpointing)
+    expect([...during, adapted.gradientCheckpointing]).toEqual([true, true])
+    dispose()
+  })
+
+  it.each([
+    [1, 4, false],
+    [1, 4, true],
+    [1, 2, false],
+    [3, 2, true],
+  ])(
+    'grows the memory of %i threads in the first pass only, in batches of %i, checkpointing %s',
+    async (threads, batchSize, gradientCheckpointing) => {
+      const grow = vi.spyOn(WebAssembly.Memory.prototype, 'grow')
+      const own = await openCpuDevice({ threads })
+      const long = [700, 400, 700, 550].map((tokens) => {
+        const inputIds = Int32Array.from({ length: tokens }, (_, i) => 3 + (i % 61))
+        return { inputIds, labels: inputIds }
+      })
+      const { run } = await tinyRun(own, long, { batchSize, epochs: 4, gradientCheckpointing })
+      const grown: number[] = []
+      for await (const { step } of run) grown[step - 1] = grow.mock.calls.length
+      expect(grown).toHaveLength(16 / batchSize)
+      expect(grown[0]).toBeGreaterThan(0)
+      expect(new Set(grown.slice(run.stepsPerEpoch - 1)).size).toBe(1)
+      own.dispose()
+      grow.mockRestore()
+    },
+  )
 
   it('decays matrices only', async () => {
     const moved = async (weightDecay: number) => {

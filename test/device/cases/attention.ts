@@ -16,6 +16,7 @@ const sizes: Sizes[] = [
   { batch: 1, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17 },
   { batch: 2, heads: 4, kvHeads: 1, queries: 1, keys: 70, capacity: 80, dim: 64 },
   { batch: 1, heads: 2, kvHeads: 1, queries: 70, keys: 70, capacity: 70, dim: 32 },
+  { batch: 2, heads: 2, kvHeads: 1, queries: 75, keys: 150, capacity: 160, dim: 22 },
 ]
 
 /** The kernels' formulas in doubles, by index functions. */
@@ -25,7 +26,8 @@ function attend(s: Sizes) {
   const [k, v] = [normals(s.batch * s.kvHeads * s.capacity * s.dim), normals(s.batch * s.kvHeads * s.capacity * s.dim)]
   const keyBias = normals(s.batch * s.heads * s.keys)
   // The first sample is padded on its left, so that its first queries see nothing; in the others key 3 is hidden.
-  const hidden = (sample: number, key: number) => (s.keys > 5 ? (sample === 0 ? key < 2 : key === 3) : false)
+  const padding = s.keys > 100 ? 80 : 2
+  const hidden = (sample: number, key: number) => (s.keys > 5 ? (sample === 0 ? key < padding : key === 3) : false)
   keyBias.forEach((_, i) => {
     if (hidden(Math.floor(i / s.keys / s.heads), i % s.keys)) keyBias[i] = -3e38
   })

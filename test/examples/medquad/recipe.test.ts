@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDevice } from '../../../src/device/open-device.ts'
 import { openAdapter } from '../../../src/hub/adapter-folder.ts'
 import { loadModel } from '../../../src/hub/load-model.ts'
+import { askedCpu } from '../../device/cpu-under-test.ts'
 import { type Ended, root, start } from './run-script.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'medquad-recipe-'))
@@ -29,7 +30,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }))
 describe('npm run medquad', () => {
   let whole: Ended
   beforeAll(async () => {
-    whole = await start('medquad', [...small, '--out', join(work, 'whole')])
+    whole = await start('medquad', [...small, '--profile', '--out', join(work, 'whole')])
   })
 
   it('tells the story from the device to the saved adapter', () => {
@@ -46,6 +47,7 @@ describe('npm run medquad', () => {
     ]) {
       expect(whole.stdout).toContain(text)
     }
+    expect(whole.stdout).toMatch(/^ {2}matmulFourBit( +[\d.]+){4} %$/m)
     expect(whole.stdout.match(/^Q {2}/gm)).toHaveLength(3)
   })
 
@@ -77,7 +79,7 @@ describe('npm run medquad', () => {
       'adapter_config.json',
       'adapter_model.safetensors',
     ])
-    const { device } = await openDevice({ device: 'cpu' })
+    const { device } = await openDevice({ device: 'cpu', cpu: askedCpu ?? {} })
     const { model } = await loadModel(join(root, 'examples/medquad/base'), { device, quantize: {} })
     const adapter = await openAdapter(model, join(work, 'whole/adapter'), { device })
     expect(adapter.config).toMatchObject({
@@ -106,9 +108,10 @@ describe('npm run medquad', () => {
   })
 
   it('says what is wrong in one sentence', async () => {
-    const [help, flag, model, resume, rate] = await Promise.all([
+    const [help, flag, build, model, resume, rate] = await Promise.all([
       start('medquad', ['--help']),
       start('medquad', ['--steps', 'many']),
+      start('medquad', ['--build', 'fast']),
       start('medquad', [...small, '--model', join(work, 'nowhere')]),
       start('medquad', [...small, '--out', join(work, 'fresh'), '--resume']),
       start('medquad', [...small, '--out', join(work, 'wild'), '--lr', '1e30', '--steps', '60']),
@@ -118,6 +121,8 @@ describe('npm run medquad', () => {
       code: 2,
       stderr: expect.stringContaining('--steps must be a whole number from 1, got many') as string,
     })
+    expect(build.code).toBe(2)
+    expect(build.stderr).toContain('--build must be simd, relaxed or wide, got fast\n')
     expect(model.code).toBe(1)
     expect(model.stderr).toMatch(/\nerror: .*nowhere\/config\.json/)
     expect(resume.code).toBe(1)

@@ -1,0 +1,32 @@
+import type { Device } from '../device/device.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { block, record, records } from './record.ts'
+import { Tape } from './tape.ts'
+
+/** What a checkpointed block reads. A gradient goes to those that want one. */
+export interface CheckpointedReads {
+  /** Values made before it, by this pass: they are kept until its gradient is taken. */
+  readonly inputs: readonly Tensor[]
+  /** The trained tensors inside it. */
+  readonly trainable: readonly Tensor[]
+}
+
+/**
+ * Runs a block of a model and keeps nothing of what is inside it for the backward pass, which runs the block once more
+ * (arXiv 1604.06174; torch.utils.checkpoint). `work` must do the same both times, and then loss and gradients are those
+ * without checkpointing, to the bit. Without a tape it is `block`.
+ */
+export function checkpointed(device: Device, { inputs, trainable }: CheckpointedReads, work: () => Tensor): Tensor {
+  const sources = [...inputs, ...trainable]
+  if (!records(sources)) return block(device, work)
+  const rule = (dOut: Tensor) =>
+    device.memory.scoped((scope) => {
+      const tape = new Tape()
+      const again = Tape.during(tape, () => block(device, work))
+      const grads = tape.backward(again, dOut, new Set(sources), new Set())
+      for (const grad of grads.values()) scope.keep(grad)
+      return sources.map((source) => grads.get(source) ?? null)
+    })
+  const out = Tape.during(null, () => block(device, work))
+  return record(out, sources, rule, { reads: inputs })
+}

@@ -1,0 +1,224 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { examplesOf } from '../../../examples/medquad/held-out.ts'
+import { evaluateLoss, loadModel, openAdapter, openDevice } from '../../../src/index.ts'
+import { openBrowser, webGpuFlags } from '../../device/browser.ts'
+import { root } from '../medquad/run-script.ts'
+import { download, fourLines, fourPairs, isOpened, isTrained, textOf, visit } from './drive-page.ts'
+import { serveBuiltPage, type ServedPage, servePage } from './serve-page.ts'
+
+const base = join(root, 'examples/medquad/base')
+const built = join(root, 'out/test-browser')
+
+let browser: Browser
+let served: ServedPage
+let page: Page
+let wrong: string[]
+
+beforeAll(async () => {
+  browser = await openBrowser(webGpuFlags)
+})
+afterAll(() => browser.close())
+beforeEach(async () => {
+  page = await browser.newPage()
+  page.setDefaultTimeout(60_000)
+  wrong = []
+  page.on('pageerror', ({ message }) => wrong.push(message))
+  page.on('console', (message) => {
+    if (message.type() === 'error') wrong.push(message.text())
+  })
+})
+afterEach(async () => {
+  await page.close()
+  expect(wrong).toEqual([])
+})
+
+/** Our own reader: the mean loss on the four pairs without and with an adapter that the page handed out. */
+async function lossesHere(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Promise<[number, number]> {
+  const { device } = await openDevice({ device: 'cpu' })
+  const { model, tokenizer } = await loadModel(base, { device, quantize: { type: 'nf4', doubleQuant: true } })
+  const examples = examplesOf(tokenizer!, fourPairs, 256)
+  const before = await evaluateLoss(model, examples)
+  const parts = [...files].map(([path, bytes]) => new File([bytes], path.replace('medaware-adapter/', '')))
+  await openAdapter(model, parts, { device })
+  const after = await evaluateLoss(model, examples)
+  device.dispose()
+  return [before.loss, after.loss]
+}
+
+/** Moves the focus with the Tab key, as one without a mouse does. */
+async function tabTo(id: string): Promise<void> {
+  for (let presses = 0; presses < 40; presses++) {
+    if ((await page.evaluate('document.activeElement?.id')) === id) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`the Tab key does not lead to ${id}`)
+}
+
+async function checkAdapter(losses: { first: number; last: number }): Promise<void> {
+  expect(losses.last).toBeLessThan(losses.first - 0.05)
+  const { name, files } = await download(page)
+  expect(name).toBe('medaware-adapter.zip')
+  expect([...files.keys()]).toEqual(
+    ['adapter_config.json', 'adapter_model.safetensors', 'README.md'].map((file) => `medaware-adapter/${file}`),
+  )
+  const [before, after] = await lossesHere(files)
+  expect(before).toBeCloseTo(losses.first, 1)
+  expect(after).toBeLessThan(losses.last + 0.1)
+}
+
+describe('the page as it is built', () => {
+  beforeAll(async () => {
+    served = await serveBuiltPage(built)
+  })
+  afterAll(async () => {
+    await served.close()
+    await rm(built, { recursive: true })
+  })
+
+  it('trains, answers and hands out an adapter on the CPU engine, by the keyboard alone', async () => {
+    expect(await visit(page, served.url, 'cpu')).toMatch(
+      /^examples\/medquad\/base: 1,25\d,\d{3} parameters in \d\.\d\d MB, on CPU engine \(WebAssembly.* threads?\)\.$/,
+    )
+    await tabTo('data')
+    await page.keyboard.insertText(fourLines)
+    await page.getByText('4 questions with answers.').waitFor()
+    await tabTo('steps')
+    await page.keyboard.type('10')
+    await page.keyboard.press('Enter')
+    const losses = await isTrained(page)
+    expect(await textOf(page, 'train-status')).toBe('Done: step 10 of 10.')
+    expect(await textOf(page, 'figure-step')).toBe('10 of 10')
+    expect(Number((await textOf(page, 'figure-speed')).replace(',', ''))).toBeGreaterThan(0)
+    const answers = await Promise.all(['before', 'after'].map((id) => textOf(page, id)))
+    for (const answer of answers) expect(answer.length).toBeGreaterThan(5)
+    expect(answers[0]).not.toBe(answers[1])
+    await checkAdapter(losses)
+  })
+
+  it('hears while it trains, stops at a step, answers, and goes on from there', async () => {
+    await visit(page, served.url)
+    await page.locator('#sample').click()
+    await page.getByText('76 questions with answers.').waitFor()
+    await page.locator('#steps').fill('40')
+    await page.locator('#start').click()
+    await page.locator('#figure-step', { hasText: ' of 40' }).waitFor()
+    await page.locator('#clear').click()
+    await page.getByText('No questions yet.').waitFor()
+    await page.locator('#stop').click()
+    await page.locator('#train-status', { hasText: /^Stopped at step \d+ of 40\.$/ }).waitFor()
+    await isTrained(page)
+    const at = Number.parseInt(await textOf(page, 'figure-step'))
+    expect(at).toBeLessThan(40)
+    await page.locator('#go-on').click()
+    await page.locator('#train-status', { hasText: 'Done: step 40 of 40.' }).waitFor()
+    const label = await page.locator('#loss-chart').getAttribute('aria-label')
+    expect(label).toMatch(/ at step 1, [\d.]+ at step 40$/)
+    expect(await page.locator('#go-on').isVisible()).toBe(false)
+  })
+
+  it('takes a dropped file, and says what is wrong with it and with nothing at all', async () => {
+    await visit(page, served.url)
+    const status = page.locator('#data-status')
+    const choose = (name: string, text: string) =>
+      page.locator('#file').setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(text) })
+    await choose('bad.jsonl', `${fourLines}\n{"question": "Why?"}`)
+    await status.filter({ hasText: 'Line 5 has no answer; it has question.' }).waitFor()
+    expect(await page.locator('#start').isDisabled()).toBe(true)
+    await choose('good.csv', 'question,answer\nWhy?,So.\nHow?,\n')
+    await status.filter({ hasText: '1 questions with answers; 1 without question or answer left out.' }).waitFor()
+    await page.locator('#clear').click()
+    await status.filter({ hasText: 'No questions yet.' }).waitFor()
+    const drop = await page.evaluateHandle((text) => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File([text], 'pairs.jsonl'))
+      return transfer
+    }, fourLines)
+    await page.locator('#data').dispatchEvent('drop', { dataTransfer: drop })
+    await status.filter({ hasText: '4 questions with answers.' }).waitFor()
+    expect(await page.locator('#start').isEnabled()).toBe(true)
+  })
+
+  it('loads a folder from this machine, and says what is missing in another', async () => {
+    await visit(page, served.url)
+    expect(await page.locator('#folder').isVisible()).toBe(false)
+    await page.locator('#large').check()
+    expect(await textOf(page, 'opened')).toBe('Choose the folder of the model.')
+    await page.locator('#folder').setInputFiles(join(root, 'examples/medquad/sample'))
+    await page.locator('#error').filter({ hasText: 'no config.json' }).waitFor()
+    expect(await textOf(page, 'opened')).toBe('No model.')
+    await page.locator('#folder').setInputFiles(base)
+    await page
+      .locator('#opened')
+      .filter({ hasText: /^base: 1,25/ })
+      .waitFor()
+    await isOpened(page)
+    expect(await page.locator('#ask-button').isEnabled()).toBe(true)
+  })
+
+  it('runs on one thread where pages may not share memory, and says so', async () => {
+    await page.route('**/*', async (route) => {
+      const response = await route.fetch()
+      const headers = { ...response.headers() }
+      delete headers['cross-origin-embedder-policy']
+      await route.fulfill({ response, headers })
+    })
+    expect(await visit(page, served.url)).toContain('1 thread')
+    expect(await textOf(page, 'reason')).toBe(
+      'Why there: the CPU engine, because the only adapter is software: WebGPU on google swiftshader (software); on one thread, ' +
+        'because this page may not share memory between threads (it is not cross-origin isolated).',
+    )
+  })
+
+  it('fits a phone, with nothing too small for a finger', async () => {
+    await page.setViewportSize({ width: 360, height: 740 })
+    await visit(page, served.url)
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    const heights = await page
+      .locator('button:visible, select, textarea, input[type=number]')
+      .evaluateAll((elements) => elements.map((element) => element.getBoundingClientRect().height))
+    expect(heights.length).toBeGreaterThan(10)
+    expect(Math.min(...heights)).toBeGreaterThanOrEqual(44)
+    const nameless = await page
+      .locator('button, select, textarea, input')
+      .evaluateAll((elements) =>
+        (elements as HTMLInputElement[])
+          .filter((element) => element.labels?.length === 0 && element.textContent === '')
+          .map(({ id }) => id),
+      )
+    expect(nameless).toEqual([])
+  })
+})
+
+describe('the page as npm run browser serves it', () => {
+  beforeAll(async () => {
+    served = await servePage()
+  })
+  afterAll(() => served.close())
+
+  it('trains, answers and hands out an adapter on WebGPU', async () => {
+    expect(await visit(page, served.url, 'webgpu')).toMatch(/ parameters in .* MB, on WebGPU on google swiftshader/)
+    await page.locator('#data').fill(fourLines)
+    await page.getByText('4 questions with answers.').waitFor()
+    await page.locator('#steps').fill('10')
+    await page.locator('#start').click()
+    // A software adapter takes its time to answer: the beginning is enough.
+    await page.locator('#before').filter({ hasText: /\w\w/ }).waitFor({ timeout: 100_000 })
+    await page.locator('#stop').click()
+    await checkAdapter(await isTrained(page))
+  })
+})
+
+it('says plainly that there is no WebGPU, and goes on with the CPU engine', async () => {
+  const plain = await openBrowser()
+  const server = await servePage()
+  const there = await plain.newPage()
+  expect(await visit(there, server.url)).toContain('on CPU engine (WebAssembly')
+  expect(await textOf(there, 'reason')).toMatch(/^Why there: the CPU engine, because this browser has /)
+  await there.locator('#engine').selectOption('webgpu')
+  await there.locator('#error').filter({ hasText: 'openDevice: there is no WebGPU, this browser has' }).waitFor()
+  await plain.close()
+  await server.close()
+})
