@@ -12,6 +12,7 @@ async function gpuThatSays(info: Partial<GPUAdapterInfo>): Promise<GPU> {
       const none = { vendor: '', architecture: '', device: '', description: '', isFallbackAdapter: false }
       return {
         info: { ...none, ...info },
+        features: adapter.features,
         limits: adapter.limits,
         requestDevice: (descriptor: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
       }
@@ -58,6 +59,7 @@ it('takes the CPU when a hardware adapter gives no device', async () => {
   const gpu = {
     requestAdapter: async () => ({
       info: { vendor: 'intel', architecture: 'gen-12lp', device: '', description: '' },
+      features: new Set(),
       limits: { maxStorageBuffersPerShaderStage: 8 },
       requestDevice: async () => {
         throw new Error('driver is too old')
