@@ -128,13 +128,13 @@ async function threads({ rounds, build, layers }: RowOptions): Promise<RowResult
 
 /** Matrix products of the CPU engine, and what threads are worth. */
 export const matmulRows: readonly Row[] = [
-  { name: 'matmul', about: `128 x ${n} x ${k}, all cores and one thread`, rounds: 9, run: matmul },
+  { name: 'matmul', about: `128 x ${n} x ${k}, all cores and one thread`, rounds: 15, run: matmul },
   { name: 'few-rows', about: `m x ${n} x ${k}, one thread`, rounds: 7, run: fewRows },
   { name: 'lora', about: 'thin products of rank 16, one thread', rounds: 7, run: lora },
   {
     name: 'threads',
     about: `two threads over one: 128 x ${n} x ${k}, and a QLoRA step of 2 full-width layers, T = 128`,
-    rounds: 7,
+    rounds: 15,
     run: threads,
   },
 ]
