@@ -1,3 +1,5 @@
+import { movingMean } from '../medquad/moving-mean.ts'
+
 /** A value after so many steps. */
 export interface Point {
   readonly step: number
@@ -30,7 +32,7 @@ export function drawCurve(svg: SVGSVGElement, curve: Curve, steps: number): void
   const x = (step: number) => size.left + (step / Math.max(1, steps)) * (size.width - size.left - size.right)
   const y = (value: number) => height - size.bottom - ((value - low) / (high - low)) * (height - size.top - size.bottom)
   const dots = isNoisy ? thinned(points) : []
-  const mean = thinned(isNoisy ? movingMean(points) : points)
+  const mean = thinned(isNoisy ? smoothed(points) : points)
   const line = mean.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`)
   const format = (value: number) =>
     value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits })
@@ -68,13 +70,9 @@ function described(title: string, points: readonly Point[], format: (value: numb
   return `${title}: ${format(first.value)} at step ${first.step}, ${format(last.value)} at step ${last.step}`
 }
 
-function movingMean(points: readonly Point[]): Point[] {
-  const window = Math.max(1, Math.round(points.length / 8))
-  let sum = 0
-  return points.map(({ step, value }, i) => {
-    sum += value - (points[i - window]?.value ?? 0)
-    return { step, value: sum / Math.min(window, i + 1) }
-  })
+function smoothed(points: readonly Point[]): Point[] {
+  const means = movingMean(points.map(({ value }) => value))
+  return points.map(({ step, value }, i) => ({ step, value: means[i] ?? value }))
 }
 
 function thinned(points: readonly Point[]): readonly Point[] {

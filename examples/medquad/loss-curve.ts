@@ -1,3 +1,5 @@
+import { movingMean } from './moving-mean.ts'
+
 /** A loss, in nats a token, after so many optimiser steps. */
 export interface Point {
   readonly step: number
@@ -11,6 +13,8 @@ const size = { width: 720, panel: 190, left: 56, right: 12, top: 30, bottom: 8, 
  * a dot with their moving mean, which is noisy since steps read different texts.
  */
 export function lossCurve(training: readonly Point[], validation: readonly Point[]): string {
+  const means = movingMean(training.map(({ loss }) => loss))
+  const smoothed = training.map(({ step, loss }, i) => ({ step, loss: means[i] ?? loss }))
   const last = Math.max(1, ...training.map(({ step }) => step))
   const height = 2 * size.panel + size.foot
   const x = (step: number) => size.left + (step / last) * (size.width - size.left - size.right)
@@ -19,7 +23,7 @@ export function lossCurve(training: readonly Point[], validation: readonly Point
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" role="img" aria-label="Validation and training loss by step" font-family="system-ui, sans-serif" font-size="12">
 <rect width="${size.width}" height="${height}" fill="#ffffff"/>
 ${panel(0, 'Validation loss, on diseases the base has not seen', validation, x, (y) => [line(validation, x, y), ...dots(validation, x, y, '#1b5e9e', 3)])}
-${panel(size.panel, 'Training loss', training, x, (y) => [...dots(training, x, y, '#8fb8de', 2), line(movingMean(training), x, y)])}
+${panel(size.panel, 'Training loss', training, x, (y) => [...dots(training, x, y, '#8fb8de', 2), line(smoothed, x, y)])}
 ${labels.join('\n')}
 ${text(size.width / 2, height - 6, 'optimiser step (loss in nats a token)', 'middle')}
 </svg>`
@@ -56,14 +60,6 @@ function dots(points: readonly Point[], x: Scale, y: Scale, fill: string, radius
   return points.map(
     ({ step, loss }) => `<circle cx="${x(step).toFixed(1)}" cy="${y(loss).toFixed(1)}" r="${radius}" fill="${fill}"/>`,
   )
-}
-
-function movingMean(points: readonly Point[]): Point[] {
-  const window = Math.max(1, Math.round(points.length / 8))
-  return points.map(({ step }, i) => {
-    const part = points.slice(Math.max(0, i - window + 1), i + 1)
-    return { step, loss: part.reduce((sum, { loss }) => sum + loss, 0) / part.length }
-  })
 }
 
 function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string {
