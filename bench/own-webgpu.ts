@@ -4,7 +4,7 @@ import { requestGpu } from '#platform'
 import { Tape } from '../src/autograd/tape.ts'
 import { openWebGpuDevice } from '../src/device/webgpu.ts'
 import { Linear } from '../src/nn/linear.ts'
-import { copyOf, LoraLinear } from '../src/peft/lora-linear.ts'
+import { LoraLinear } from '../src/peft/lora-linear.ts'
 import { fromArray } from '../src/tensor/tensor.ts'
 import { normals, Product } from './product.ts'
 import { serve } from './serve.ts'
@@ -45,12 +45,10 @@ function loraLinear(): () => void {
   const layer = new LoraLinear(new Linear(tensor(n, k), null), { a, b }, 2, 0)
   return () => {
     const tape = new Tape()
-    const scope = device.memory.open()
-    Tape.active = tape
-    const y = layer.forward(x)
-    Tape.active = null
-    tape.backward(y, copyOf(dY), parameters, new Set())
-    scope.close()
+    device.memory.scoped(() => {
+      const y = Tape.during(tape, () => layer.forward(x))
+      tape.backward(y, dY, parameters, new Set())
+    })
   }
 }
 
