@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import { cpuBuilds } from '../src/device/cpu.ts'
+import { cpuBuilds, defaultCpuBuild } from '../src/device/cpu.ts'
 import { cpuRows } from './cpu.ts'
 import { type Figure, fullLayers, type Row, type RowResult } from './row.ts'
 import { webgpuRows } from './webgpu.ts'
 
 const builds = cpuBuilds()
-const defaultBuild = builds.includes('relaxed') ? 'relaxed' : 'simd'
+const defaultBuild = defaultCpuBuild()
 const rowsOf: Readonly<Record<string, readonly Row[]>> = { cpu: cpuRows, webgpu: webgpuRows }
 const help = `Measures peft-medaware in alternating rounds of one run, each figure beside its bar.
 

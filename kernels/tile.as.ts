@@ -17,6 +17,7 @@ function finish(out: usize, bias: usize, sums: v128, columns: u32, alpha: f32, a
 }
 
 function finishRow(out: usize, bias: usize, low: v128, high: v128, columns: u32, alpha: f32, add: bool): void {
+  // Most rows are whole and have no bias: they are spared the questions below, a few per cent of a product.
   if (columns >= 8 && !bias) {
     const factor = f32x4.splat(alpha)
     v128.store(out, add ? madd(factor, low, v128.load(out)) : f32x4.mul(factor, low))

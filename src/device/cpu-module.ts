@@ -33,6 +33,11 @@ export function cpuBuilds(): readonly CpuBuild[] {
   return WebAssembly.validate(relaxedProbe) ? ['simd', 'relaxed', 'wide'] : ['simd']
 }
 
+/** The build that is taken where none is asked for. */
+export function defaultCpuBuild(): CpuBuild {
+  return cpuBuilds().includes('relaxed') ? 'relaxed' : 'simd'
+}
+
 /**
  * Compiles the kernels for a memory that is shared between threads or is not.
  * @throws MedAwareError `unsupported` when there is no SIMD at all.

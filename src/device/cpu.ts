@@ -3,7 +3,7 @@ import { check, MedAwareError } from '../core/errors.ts'
 import { addressesOf, addressOf } from './cpu-bindings.ts'
 import { type CpuEngine, openEngine, runKernel } from './cpu-engine.ts'
 import type { CpuHeap } from './cpu-memory.ts'
-import { type CpuBuild, cpuBuilds } from './cpu-module.ts'
+import { type CpuBuild, cpuBuilds, defaultCpuBuild } from './cpu-module.ts'
 import type { CpuThreads } from './cpu-threads.ts'
 import type { Binding, Device, KernelBindings } from './device.ts'
 import { KernelProfile } from './kernel-profile.ts'
@@ -11,7 +11,7 @@ import type { KernelRow } from './kernel-row.ts'
 import { type KernelName, kernels, type KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
 
-export { type CpuBuild, cpuBuilds }
+export { type CpuBuild, cpuBuilds, defaultCpuBuild }
 
 export interface CpuOptions {
   /**
@@ -44,11 +44,10 @@ const forgotten = new FinalizationRegistry<CpuThreads>((threads) => threads.stop
  *   `config` when `threads` or `shareItems` is not a whole number in its range.
  */
 export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
+  const build = options.build ?? defaultCpuBuild()
   // Asked for plain SIMD, the library touches no flag of the process.
-  const builds = options.build === 'simd' ? (['simd'] as const) : cpuBuilds()
-  const build = options.build ?? (builds.includes('relaxed') ? 'relaxed' : 'simd')
   check(
-    builds.includes(build),
+    build === 'simd' || cpuBuilds().includes(build),
     'device',
     () => `cpu: build ${build} cannot run here, this engine has no relaxed SIMD; leave build out`,
   )
