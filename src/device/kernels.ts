@@ -39,9 +39,10 @@ export const kernels = {
     groups: tiles,
   }),
   /**
-   * The same with b as it is stored, decoded on the way: `bits` an element, 4. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
-   * tables: f32[16 + 256], the code and the dynamic map. absmax: u8 codes if nested, else f32.
-   * nested: f32 per 256 blocks, and the offset as its last element.
+   * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
+   * bits 4: tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256
+   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, and all three null. Of 8 and
+   * 16 bits, blockSize is the length of a row of b.
    */
   matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],
@@ -66,7 +67,7 @@ export const kernels = {
     groups: tiles,
   }),
 
-  // ── 4-bit storage ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── stored weights ────────────────────────────────────────────────────────────────────────────────────────────
   /** decision: f32[32], 15 thresholds, a pad, then the 16 codes in the order of the thresholds. */
   quantizeFourBit: kernel({
     reads: ['input', 'decision'],
@@ -76,10 +77,11 @@ export const kernels = {
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
   }),
-  dequantizeFourBit: kernel({
+  /** The values of a matrix as it is stored, in the terms of matmulStored. */
+  dequantize: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],
     writes: ['out'],
-    params: { count: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
+    params: { count: 'u32', bits: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
@@ -95,11 +97,11 @@ export const kernels = {
   }),
 
   // ── rows of a table ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[row] = table[ids[row]]. */
+  /** out[row] = table[ids[row]]; the table is f32 (bits 32) or f16 (16). */
   embedding: kernel({
     reads: ['ids', 'table'],
     writes: ['out'],
-    params: rowsByDim,
+    params: { ...rowsByDim, bits: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),

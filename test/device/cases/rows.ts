@@ -1,3 +1,4 @@
+import { f16ToF32, f32ToF16 } from '../../../src/core/float16.ts'
 import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
 
 const shapes = [
@@ -18,12 +19,15 @@ const tableCases = shapes.flatMap(([rows, dim]) => {
       return start + sumOf(rows, (row) => (at(ids, row) === Math.floor(e / dim) ? at(dOut, row * dim + (e % dim)) : 0))
     })
   return [
-    kernelCase('embedding', `${rows}x${dim}`, {
-      reads: { ids, table },
-      writes: { out: junk(rows * dim) },
-      params: { rows, dim },
-      expected: { out: doubles(rows * dim, (e) => at(table, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
-      tolerance: 0,
+    ...[table, f32ToF16(table)].map((stored) => {
+      const [bits, values] = stored instanceof Float32Array ? [32, stored] : [16, f16ToF32(stored)]
+      return kernelCase('embedding', `${rows}x${dim} of ${bits} bits`, {
+        reads: { ids, table: stored },
+        writes: { out: junk(rows * dim) },
+        params: { rows, dim, bits },
+        expected: { out: doubles(rows * dim, (e) => at(values, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
+        tolerance: 0,
+      })
     }),
     ...[0, 1].map((accumulate) =>
       kernelCase('embeddingBackward', `${rows}x${dim} accumulate ${accumulate}`, {
