@@ -1,9 +1,8 @@
 // A LoRA step of the small Falcon with the WebGPU engine, in a process of its own: its base in f32 or nf4, and with the word
 // profile each kernel timed.
-import { requestGpu } from '#platform'
+import { create } from 'webgpu'
 import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
-import type { Device } from '../src/device/device.ts'
-import { openWebGpuDevice, type WebGpuOptions } from '../src/device/webgpu.ts'
+import { openWebGpuDevice } from '../src/device/webgpu.ts'
 import { FalconForCausalLM } from '../src/models/falcon.ts'
 import { quantize } from '../src/nn/quantize.ts'
 import { AdamW } from '../src/optim/adamw.ts'
@@ -13,10 +12,9 @@ import { serveSteps } from './serve-steps.ts'
 import { small, smallFalcon } from './small-falcon.ts'
 
 const [storage, profile] = process.argv.slice(2)
-const answer = await requestGpu()
-if (!('gpu' in answer)) throw new Error(answer.reason)
-const options: WebGpuOptions & { profile?: boolean } = { profile: profile === 'profile' }
-const device: Device = await openWebGpuDevice(answer.gpu, options)
+// Timestamps are multiples of 65 µs unless Dawn is told otherwise.
+const gpu = create(['disable-dawn-features=timestamp_quantization'])
+const device = await openWebGpuDevice(gpu, { profile: profile === 'profile' })
 const { config, weights, factors, inputIds } = smallFalcon()
 const { tokens, rank, loraAlpha, beta1, beta2, eps, learningRate, maxGradNorm } = small
 
