@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import type { Binding, Device, KernelBindings } from './device.ts'
+import { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
@@ -13,16 +14,27 @@ export interface WebGpuOptions {
   readonly adapter?: GPUAdapter
   /** Which adapter of several is preferred. Default 'high-performance'. */
   readonly powerPreference?: GPUPowerPreference
-  /** Most bytes of released buffers kept for reuse. Default 256 MiB. */
+  /**
+   * Most bytes of released buffers kept for reuse. Default: so many that buffers live and kept together are no more than were
+   * live at one time before, and 256 MiB in any case.
+   */
   readonly idleBytes?: number
-  /** Kernels queued before they are sent out. Default 64. */
+  /** Kernels queued before they are sent out; fewer where they are much work. Default 256. */
   readonly flushEvery?: number
   /**
    * Whether matrix products broadcast within subgroups instead of meeting in workgroup memory, where the adapter has subgroups
    * of at least 8 lanes. Default: on software adapters. Results may differ in the last bits between the two.
    */
   readonly subgroups?: boolean
+  /**
+   * Measure each kernel into `profile`, by the adapter's timestamps. Every kernel then has a pass of its own, so a step takes
+   * longer. `openDevice` asks Dawn for exact ones; browsers, and a Dawn that the caller made, give multiples of 65 to 100 µs.
+   * Default false.
+   */
+  readonly profile?: boolean
 }
+
+const defaultFlushEvery = 256
 
 const mostGroups = 65535
 const uploadChunk = 16 * 1024 * 1024
@@ -40,6 +52,11 @@ export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): P
   const adapter =
     options.adapter ?? (await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }))
   check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
+  check(
+    options.profile !== true || adapter.features.has('timestamp-query'),
+    'unsupported',
+    () => 'webgpu: profile needs timestamps, and this adapter or browser has no timestamp-query; leave profile out',
+  )
   const device = new WebGpuDevice(await requestDevice(adapter), adapter.info, options)
   inUse.set(device, gpu)
   void device.gpu.lost.then(() => inUse.delete(device))
@@ -53,7 +70,7 @@ export class WebGpuDevice implements Device {
   /** Whether a CPU stands in for the adapter. */
   readonly isSoftware: boolean
   readonly memory: Memory
-  readonly profile = null
+  readonly profile: KernelProfile | null
   /** The device underneath, for code that shares it. */
   readonly gpu: GPUDevice
   readonly #queue: CommandQueue
@@ -67,8 +84,15 @@ export class WebGpuDevice implements Device {
     this.description = facts.description
     this.isSoftware = facts.isSoftware
     this.gpu = gpu
-    this.#queue = new CommandQueue(gpu, options.flushEvery ?? 64)
-    this.#pool = new BufferPool(gpu, options.idleBytes ?? 256 * 1024 * 1024, (buffer) => this.#queue.retire(buffer))
+    this.profile = options.profile === true ? new KernelProfile() : null
+    this.#queue = new CommandQueue(gpu, options.flushEvery ?? defaultFlushEvery, this.profile)
+    this.#pool = new BufferPool(gpu, options.idleBytes ?? null, {
+      createBuffer: (descriptor) => this.#queue.faults.createBuffer(descriptor, () => this.#held()),
+      retire: ({ gpu: buffer, id }) => {
+        this.#bindGroups.forget(id)
+        this.#queue.retire(buffer)
+      },
+    })
     const canUse = gpu.features.has('subgroups') && (options.subgroups ?? this.isSoftware)
     this.#pipelines = new Pipelines(gpu, {
       isSoftware: this.isSoftware,
@@ -76,12 +100,17 @@ export class WebGpuDevice implements Device {
       hasMatrices: false,
     })
     this.memory = new Memory(this.#pool)
-    this.#bindGroups = new BindGroups(gpu, this.memory, (pipeline) => this.#queue.paramsBinding(pipeline))
+    this.#bindGroups = new BindGroups(gpu, this.memory, this.#queue)
   }
 
   /** Bytes of released buffers kept for reuse, beside `memory.liveBytes`. */
   get idleBytes(): number {
     return this.#pool.idleBytes
+  }
+
+  /** Bind groups kept for calls to come. */
+  get bindGroups(): number {
+    return this.#bindGroups.count
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {
@@ -116,11 +145,7 @@ export class WebGpuDevice implements Device {
     const staging = this.#pool.staging(byteLength)
     this.#queue.copy(asWebGpu(source.buffer).block.gpu, source.byteOffset, staging, 0, byteLength)
     this.#queue.flush()
-    try {
-      await staging.mapAsync(mapModeRead, 0, byteLength)
-    } catch (cause) {
-      return await this.#queue.failed(cause)
-    }
+    await this.#queue.faults.unlessLost('a download', staging.mapAsync(mapModeRead, 0, byteLength))
     result.set(new Uint8Array(staging.getMappedRange(0, byteLength), 0, source.byteLength))
     staging.unmap()
     this.#pool.releaseStaging(staging)
@@ -178,6 +203,10 @@ export class WebGpuDevice implements Device {
     this.#pool.clear()
     this.gpu.destroy()
     inUse.delete(this)
+  }
+
+  #held(): string {
+    return `${this.memory.liveBytes} bytes in use and ${this.#pool.idleBytes} kept for reuse`
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
