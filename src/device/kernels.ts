@@ -2,6 +2,7 @@ import { attentionKernels } from './attention-kernels.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
+const perFour = (p: { readonly count: number }) => fold(p.count / 4 / LANES)
 /** Matrix products: SIDE × SIDE invocations of 4 × 4 elements each; k goes by in steps of 4 · DEPTH. */
 const tile = { SIDE: 8, DEPTH: 4 }
 const tiles = (p: { readonly m: number; readonly n: number }) =>
@@ -141,7 +142,7 @@ export const kernels = {
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   geluBackward: kernel({
     reads: ['dOut', 'x'],
@@ -149,7 +150,7 @@ export const kernels = {
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** out = a + alpha · b. */
   add: kernel({
@@ -158,7 +159,7 @@ export const kernels = {
     params: { count: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** target += alpha · x. */
   accumulate: kernel({
@@ -167,7 +168,7 @@ export const kernels = {
     params: { count: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** out = factor[0] · alpha · x; factor may be null (then 1). */
   scale: kernel({
@@ -176,7 +177,7 @@ export const kernels = {
     params: { count: 'u32', hasFactor: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   fill: kernel({
     reads: [],
@@ -184,7 +185,7 @@ export const kernels = {
     params: { count: 'u32', value: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** Keeps x[i] · scale where mix32(i ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
   dropout: kernel({
@@ -193,7 +194,7 @@ export const kernels = {
     params: { count: 'u32', seed: 'u32', threshold: 'u32', scale: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
 
   // ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,7 +267,7 @@ export const kernels = {
     },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
 } as const
 
