@@ -1,5 +1,5 @@
 import type { DeviceBuffer } from '../device/device.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { copyOf, empty, type Tensor } from '../tensor/tensor.ts'
 
 /**
  * An op's gradient rule: from the gradient of its output to those of its inputs, in their order, `null` where none is
@@ -126,18 +126,12 @@ class Gradients {
     const picked = [...this.#byValue].filter(([value]) => wanted.has(value))
     return new Map(
       picked.map(([value, gradient]) => {
-        const own = taken.has(gradient.buffer) ? copyOf(gradient) : gradient
+        const own = taken.has(gradient.buffer) ? copyOf(gradient, 'gradient copy') : gradient
         taken.add(own.buffer)
         return [value, own]
       }),
     )
   }
-}
-
-function copyOf(gradient: Tensor): Tensor {
-  const out = empty(gradient.device, gradient.shape, 'gradient copy')
-  gradient.device.copy(gradient, out)
-  return out
 }
 
 function sumOf(a: Tensor, b: Tensor): Tensor {

@@ -216,14 +216,14 @@ export const kernels = {
     constants: wide,
     groups: () => [1, 1, 1],
   }),
-  /** out[slot] = Σ x². */
+  /** out[slot + s] = Σ x² over the s-th `share` elements, a multiple of 4. */
   sumSquares: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', slot: 'u32' },
-    items: () => 1,
-    constants: wide,
-    groups: () => [1, 1, 1],
+    params: { count: 'u32', share: 'u32', slot: 'u32' },
+    items: (p) => Math.ceil(p.count / p.share),
+    constants: lanes,
+    groups: (p) => fold(p.count / p.share),
   }),
 
   ...attentionKernels,
@@ -247,7 +247,7 @@ export const kernels = {
     writes: ['clip'],
     params: { count: 'u32', maxNorm: 'f32' },
     items: () => 1,
-    constants: wide,
+    constants: lanes,
     groups: () => [1, 1, 1],
   }),
   /** torch.optim.AdamW on g = clip[0] · grad, nothing where clip[0] is 0; the factors that depend on the step are the host's, in double precision. */

@@ -5,7 +5,7 @@ import { addLinear, linear } from '../ops/linear.ts'
 import { matmul } from '../ops/matmul.ts'
 import { dequantizeFourBit } from '../ops/quantize.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { copyOf, type Tensor } from '../tensor/tensor.ts'
 
 /** The low-rank factors of an update: A f32 [r, in], B f32 [out, r]. */
 export interface LoraFactors {
@@ -60,7 +60,7 @@ export class LoraLinear
    */
   merged(): Linear {
     const { weight, bias } = this.modules.base_layer.weights
-    const full = weight instanceof FourBitTensor ? dequantizeFourBit(weight) : copyOf(weight)
+    const full = weight instanceof FourBitTensor ? dequantizeFourBit(weight) : copyOf(weight, 'merged weight')
     matmul(this.weights['lora_B.weight'], this.weights['lora_A.weight'], {
       alpha: this.scaling,
       out: full,
@@ -68,11 +68,4 @@ export class LoraLinear
     })
     return new Linear(full, bias)
   }
-}
-
-/** A tensor of its own with the same elements, without history. */
-export function copyOf(x: Tensor): Tensor {
-  const copy = empty(x.device, x.shape, 'copy', x.dtype)
-  x.device.copy(x, copy)
-  return copy
 }

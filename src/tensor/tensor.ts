@@ -115,3 +115,10 @@ export function fromArray(
   const dtype = values instanceof Float32Array ? 'f32' : values instanceof Int32Array ? 'i32' : 'u8'
   return empty(device, shape, label, dtype).write(values)
 }
+
+/** A tensor of its own with the same elements, without history. */
+export function copyOf(x: Tensor, label: string): Tensor {
+  const copy = empty(x.device, x.shape, label, x.dtype)
+  x.device.copy(x, copy)
+  return copy
+}

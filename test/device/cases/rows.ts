@@ -92,7 +92,6 @@ const normCases = shapes.flatMap(([rows, dim]) => {
 const sumCases = shapes.flatMap(([rows, dim]) => {
   const x = normals(rows * dim)
   const count = rows * dim
-  const out = junk(5)
   return [
     kernelCase('sumRows', `${rows}x${dim}`, {
       reads: { x },
@@ -106,11 +105,16 @@ const sumCases = shapes.flatMap(([rows, dim]) => {
       params: { count, alpha: 0.5 },
       expected: { out: [0.5 * sumOf(count, (i) => at(x, i))] },
     }),
-    kernelCase('sumSquares', `${count}`, {
-      reads: { x },
-      writes: { out },
-      params: { count, slot: 3 },
-      expected: { out: doubles(5, (i) => (i === 3 ? sumOf(count, (e) => at(x, e) ** 2) : at(out, i))) },
+    ...[4, 64, 16384].map((share) => {
+      const shares = Math.ceil(count / share)
+      const out = junk(shares + 3)
+      const sumOfShare = (s: number) => sumOf(Math.min(share, count - s * share), (e) => at(x, s * share + e) ** 2)
+      return kernelCase('sumSquares', `${count} in shares of ${share}`, {
+        reads: { x },
+        writes: { out },
+        params: { count, share, slot: 2 },
+        expected: { out: doubles(shares + 3, (i) => (i < 2 || i === shares + 2 ? at(out, i) : sumOfShare(i - 2))) },
+      })
     }),
   ]
 })
@@ -141,15 +145,17 @@ const lossCases = shapes.flatMap(([rows, vocab]) =>
   }),
 )
 
-const clipCases = [0, 0.7, 100].map((maxNorm) => {
-  const squares = normals(7).map((x) => x * x)
-  const norm = Math.sqrt(squares.reduce((a, b) => a + b, 0))
-  return kernelCase('clipFactor', `maxNorm ${maxNorm}`, {
-    reads: { squares },
-    writes: { clip: junk(2) },
-    params: { count: 7, maxNorm },
-    expected: { clip: [maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1, norm] },
-  })
-})
+const clipCases = [7, 131].flatMap((count) =>
+  [0, 0.7, 100].map((maxNorm) => {
+    const squares = normals(count).map((x) => x * x)
+    const norm = Math.sqrt(squares.reduce((a, b) => a + b, 0))
+    return kernelCase('clipFactor', `${count} squares, maxNorm ${maxNorm}`, {
+      reads: { squares },
+      writes: { clip: junk(2) },
+      params: { count, maxNorm },
+      expected: { clip: [maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1, norm] },
+    })
+  }),
+)
 
 export const rowCases: KernelCase[] = [...tableCases, ...normCases, ...sumCases, ...lossCases, ...clipCases]
