@@ -117,10 +117,20 @@ export const kernels = {
     constants: lanes,
     groups: (p) => fold(p.rows),
   }),
+  /** y = x + r, and out and stats as layerNorm gives them of y. */
+  addLayerNorm: kernel({
+    reads: ['x', 'r', 'weight', 'bias'],
+    writes: ['y', 'out', 'stats'],
+    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows),
+  }),
+  /** dX is added to where accumulate is 1. */
   layerNormBackward: kernel({
     reads: ['dOut', 'x', 'weight', 'stats'],
     writes: ['dX'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),

@@ -1,14 +1,17 @@
 import type { KernelName } from './kernels.ts'
+import { type RowText, rowVariants } from './row-variants.ts'
 
 type Params = Readonly<Record<string, number>>
 
 /** Names of the WGSL texts that do a kernel's work in another way than its twin. */
-export type VariantText = 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulFourBitBroadcast'
+export type VariantText = RowText | 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulFourBitBroadcast'
 
 /** What kernels want to know of an adapter. */
 export interface AdapterTraits {
   /** Lanes that every subgroup has at least; 0 where kernels may not use subgroups. */
   readonly subgroupLanes: number
+  /** Whether a CPU stands in for the adapter. Default false. */
+  readonly isSoftware?: boolean
 }
 
 /** Another WGSL program of a kernel, with the same bindings and parameters. */
@@ -94,6 +97,6 @@ const forSubgroups: readonly Variant[] = [
  * Programs to prefer to a kernel's twin on an adapter, the best first. Which one does a call depends on nothing but its
  * parameters, so that the same call gives the same bits in every run.
  */
-export function variantsFor({ subgroupLanes }: AdapterTraits): readonly Variant[] {
-  return subgroupLanes >= lanesNeeded ? forSubgroups : []
+export function variantsFor({ subgroupLanes, isSoftware = false }: AdapterTraits): readonly Variant[] {
+  return [...(subgroupLanes >= lanesNeeded ? forSubgroups : []), ...rowVariants(isSoftware)]
 }

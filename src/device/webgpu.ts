@@ -70,7 +70,10 @@ export class WebGpuDevice implements Device {
     this.#queue = new CommandQueue(gpu, options.flushEvery ?? 64)
     this.#pool = new BufferPool(gpu, options.idleBytes ?? 256 * 1024 * 1024, (buffer) => this.#queue.retire(buffer))
     const canUse = gpu.features.has('subgroups') && (options.subgroups ?? this.isSoftware)
-    this.#pipelines = new Pipelines(gpu, { subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0 })
+    this.#pipelines = new Pipelines(gpu, {
+      subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0,
+      isSoftware: this.isSoftware,
+    })
     this.memory = new Memory(this.#pool)
     this.#bindGroups = new BindGroups(gpu, this.memory, (pipeline) => this.#queue.paramsBinding(pipeline))
   }

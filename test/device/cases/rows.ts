@@ -6,6 +6,7 @@ const shapes = [
   [9, 64],
   [18, 131],
   [301, 34],
+  [5, 100],
 ] as const
 
 const tableCases = shapes.flatMap(([rows, dim]) => {
@@ -49,20 +50,23 @@ const normCases = shapes.flatMap(([rows, dim]) => {
   const xHat = (r: number, c: number) => (at(x, r * dim + c) - at(means, r)) * at(rstds, r)
   const g = (r: number, c: number) => at(dOut, r * dim + c) * at(weight, c)
   const title = `${rows}x${dim}`
+  const before = junk(rows * dim)
   const backward = [
-    kernelCase('layerNormBackward', title, {
-      reads: { dOut, x, weight, stats: read },
-      writes: { dX: junk(rows * dim) },
-      params: { rows, dim },
-      expected: {
-        dX: doubles(rows * dim, (e) => {
-          const [r, c] = [Math.floor(e / dim), e % dim]
-          const mean = sumOf(dim, (i) => g(r, i)) / dim
-          const projection = sumOf(dim, (i) => g(r, i) * xHat(r, i)) / dim
-          return at(rstds, r) * (g(r, c) - mean - xHat(r, c) * projection)
-        }),
-      },
-    }),
+    ...[0, 1].map((accumulate) =>
+      kernelCase('layerNormBackward', `${title} accumulate ${accumulate}`, {
+        reads: { dOut, x, weight, stats: read },
+        writes: { dX: before },
+        params: { rows, dim, accumulate },
+        expected: {
+          dX: doubles(rows * dim, (e) => {
+            const [r, c] = [Math.floor(e / dim), e % dim]
+            const mean = sumOf(dim, (i) => g(r, i)) / dim
+            const projection = sumOf(dim, (i) => g(r, i) * xHat(r, i)) / dim
+            return (accumulate ? at(before, e) : 0) + at(rstds, r) * (g(r, c) - mean - xHat(r, c) * projection)
+          }),
+        },
+      }),
+    ),
     kernelCase('layerNormParamsBackward', title, {
       reads: { dOut, x, stats: read },
       writes: { dWeight: junk(dim), dBias: junk(dim) },
@@ -73,20 +77,27 @@ const normCases = shapes.flatMap(([rows, dim]) => {
       },
     }),
   ]
-  const forward = kernelCase('layerNorm', title, {
-    reads: { x, weight, bias },
-    writes: { out: junk(rows * dim), stats: junk(2 * rows) },
-    params: { rows, dim, eps },
-    expected: {
-      out: doubles(rows * dim, (e) => {
-        const [r, c] = [Math.floor(e / dim), e % dim]
-        return xHat(r, c) * at(weight, c) + at(bias, c)
-      }),
-      stats,
-    },
+  const out = doubles(rows * dim, (e) => {
+    const [r, c] = [Math.floor(e / dim), e % dim]
+    return xHat(r, c) * at(weight, c) + at(bias, c)
   })
+  const forward = [
+    kernelCase('layerNorm', title, {
+      reads: { x, weight, bias },
+      writes: { out: junk(rows * dim), stats: junk(2 * rows) },
+      params: { rows, dim, eps },
+      expected: { out, stats },
+    }),
+    kernelCase('addLayerNorm', title, {
+      // The two add up to x again, but for a rounding.
+      reads: { x: x.map((value) => 0.25 * value), r: x.map((value) => 0.75 * value), weight, bias },
+      writes: { y: junk(rows * dim), out: junk(rows * dim), stats: junk(2 * rows) },
+      params: { rows, dim, eps },
+      expected: { y: x, out, stats },
+    }),
+  ]
   // With one column the slope is 0 times 1 / sqrt(eps): all that is left is rounding.
-  return dim === 1 ? [forward] : [forward, ...backward]
+  return dim === 1 ? forward : [...forward, ...backward]
 })
 
 const sumCases = shapes.flatMap(([rows, dim]) => {
@@ -119,7 +130,7 @@ const sumCases = shapes.flatMap(([rows, dim]) => {
   ]
 })
 
-const lossCases = shapes.flatMap(([rows, vocab]) =>
+const lossCases = [...shapes, [3, 4100] as const].flatMap(([rows, vocab]) =>
   [0, 1].map((writeGrad) => {
     const logits = normals(rows * vocab, 3)
     const labels = Int32Array.from(integers(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label))
