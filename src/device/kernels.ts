@@ -2,6 +2,7 @@ import { attentionKernels } from './attention-kernels.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
+const perFour = (p: { readonly count: number }) => fold(p.count / 4 / LANES)
 /** Matrix products: SIDE × SIDE invocations of 4 × 4 elements each; k goes by in steps of 4 · DEPTH. */
 const tile = { SIDE: 8, DEPTH: 4 }
 const tiles = (p: { readonly m: number; readonly n: number }) =>
@@ -126,10 +127,20 @@ export const kernels = {
     constants: lanes,
     groups: (p) => fold(p.rows),
   }),
+  /** y = x + r, and out and stats as layerNorm gives them of y. */
+  addLayerNorm: kernel({
+    reads: ['x', 'r', 'weight', 'bias'],
+    writes: ['y', 'out', 'stats'],
+    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows),
+  }),
+  /** dX is added to where accumulate is 1. */
   layerNormBackward: kernel({
     reads: ['dOut', 'x', 'weight', 'stats'],
     writes: ['dX'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
@@ -151,7 +162,7 @@ export const kernels = {
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   geluBackward: kernel({
     reads: ['dOut', 'x'],
@@ -159,7 +170,7 @@ export const kernels = {
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** out = a + alpha · b. */
   add: kernel({
@@ -168,7 +179,7 @@ export const kernels = {
     params: { count: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** target += alpha · x. */
   accumulate: kernel({
@@ -177,7 +188,7 @@ export const kernels = {
     params: { count: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** out = factor[0] · alpha · x; factor may be null (then 1). */
   scale: kernel({
@@ -186,7 +197,7 @@ export const kernels = {
     params: { count: 'u32', hasFactor: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   fill: kernel({
     reads: [],
@@ -194,7 +205,7 @@ export const kernels = {
     params: { count: 'u32', value: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
   /** Keeps x[i] · scale where mix32(i ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
   dropout: kernel({
@@ -203,7 +214,7 @@ export const kernels = {
     params: { count: 'u32', seed: 'u32', threshold: 'u32', scale: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
 
   // ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -225,14 +236,14 @@ export const kernels = {
     constants: wide,
     groups: () => [1, 1, 1],
   }),
-  /** out[slot] = Σ x². */
+  /** out[slot + s] = Σ x² over the s-th `share` elements, a multiple of 4. */
   sumSquares: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', slot: 'u32' },
-    items: () => 1,
-    constants: wide,
-    groups: () => [1, 1, 1],
+    params: { count: 'u32', share: 'u32', slot: 'u32' },
+    items: (p) => Math.ceil(p.count / p.share),
+    constants: lanes,
+    groups: (p) => fold(p.count / p.share),
   }),
 
   ...attentionKernels,
@@ -256,7 +267,7 @@ export const kernels = {
     writes: ['clip'],
     params: { count: 'u32', maxNorm: 'f32' },
     items: () => 1,
-    constants: wide,
+    constants: lanes,
     groups: () => [1, 1, 1],
   }),
   /** torch.optim.AdamW on g = clip[0] · grad, nothing where clip[0] is 0; the factors that depend on the step are the host's, in double precision. */
@@ -276,7 +287,7 @@ export const kernels = {
     },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
   }),
 } as const
 

@@ -126,8 +126,8 @@ export class BindGroups {
 
   #resource(window: Binding | null): GPUBufferBinding {
     if (window === null) return { buffer: this.#nothing }
-    // WebGPU binds no empty window, and array<u32> wants whole words; buffers are padded to them.
-    const size = Math.max(4, Math.ceil(window.byteLength / 4) * 4)
+    // WebGPU binds no empty window, and kernels see whole vec4; buffers are padded to them.
+    const size = Math.max(16, Math.ceil(window.byteLength / 16) * 16)
     return { buffer: asWebGpu(window.buffer).block.gpu, offset: window.byteOffset, size }
   }
 

@@ -1,10 +1,12 @@
 import type { KernelName } from './kernels.ts'
 import { matmulVariants } from './matmul-variants.ts'
+import { type RowText, rowVariants } from './row-variants.ts'
 
 type Params = Readonly<Record<string, number>>
 
 /** Names of the WGSL texts that do a kernel's work in another way than its twin. */
 export type VariantText =
+  | RowText
   | 'matmulTile'
   | 'matmulSplit'
   | 'matmulSubgroupMatrix'
@@ -42,5 +44,5 @@ export interface Variant {
  * parameters, so that the same call gives the same bits in every run.
  */
 export function variantsFor(traits: AdapterTraits): readonly Variant[] {
-  return matmulVariants(traits)
+  return [...matmulVariants(traits), ...rowVariants(traits.isSoftware)]
 }

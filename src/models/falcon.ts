@@ -165,8 +165,9 @@ class FalconDecoderLayer extends Module<{
   /** x f32 [b,t,c] to the same shape. */
   forward(x: Tensor, keyBias: Tensor, cache?: KeyValueCache): Tensor {
     const { input_layernorm, self_attention, post_attention_layernorm, mlp } = this.modules
-    const y = add(x, self_attention.forward(input_layernorm.forward(x), keyBias, cache))
-    return add(y, mlp.forward(post_attention_layernorm.forward(y)))
+    const attended = self_attention.forward(input_layernorm.forward(x), keyBias, cache)
+    const { y, out } = post_attention_layernorm.afterSum(x, attended)
+    return add(y, mlp.forward(out))
   }
 }
 

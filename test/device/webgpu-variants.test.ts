@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
+import { requestDevice } from '../../src/device/webgpu-adapter.ts'
+import { openWebGpuDevice, WebGpuDevice } from '../../src/device/webgpu.ts'
 import { type AdapterTraits, variantsFor } from '../../src/device/webgpu-variants.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
+import { rowCases } from './cases/rows.ts'
 import { storedCases } from './cases/stored.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 import { testGpu } from './test-gpu.ts'
@@ -56,7 +58,9 @@ describe('which program does a product', () => {
   })
 
   it('leaves all to the twins on software whose subgroups have fewer lanes', () => {
-    expect(variantsFor({ ...llvmpipe, subgroupLanes: 4 })).toEqual([])
+    expect(variantsFor({ ...llvmpipe, subgroupLanes: 4 }).filter(({ kernel }) => kernel.startsWith('matmul'))).toEqual(
+      [],
+    )
   })
 
   it('takes the largest tile on hardware that makes enough workgroups', () => {
@@ -79,6 +83,43 @@ describe('which program does a product', () => {
     expect(choice('matmul', size, apple)).toBe('matmulSubgroupMatrix ')
     expect(choice('matmulStored', { ...packed, transB: 0 }, apple)).toBe('matmulStoredSubgroupMatrix 0 4')
     expect(choice('matmul', { ...size, m: 4 }, apple)).toMatch(/^matmulSplit /)
+  })
+})
+
+describe('which program does a kernel of rows', () => {
+  const choices = (kernel: string, params: Readonly<Record<string, number>>) =>
+    [false, true].map((isSoftware) => {
+      const variant = variantsFor({ subgroupLanes: 0, isSoftware, hasMatrices: false }).find(
+        (one) => one.kernel === kernel && one.takes(params),
+      )
+      return variant && [variant.text, variant.constants['LANES'], variant.groups(params)]
+    })
+
+  it('goes by the length of a row and the adapter', () => {
+    expect(choices('addLayerNorm', { rows: 3, dim: 512 })).toEqual([
+      ['addLayerNormVectors', 64, [3, 1, 1]],
+      ['addLayerNormVectors', 8, [3, 1, 1]],
+    ])
+    expect(choices('crossEntropy', { rows: 7, vocab: 50304 })).toEqual([
+      ['crossEntropyVectors', 256, [7, 1, 1]],
+      ['crossEntropyVectors', 8, [7, 1, 1]],
+    ])
+    expect(choices('layerNorm', { rows: 3, dim: 510 })).toEqual([undefined, undefined])
+  })
+})
+
+describe('kernels of rows as on hardware', () => {
+  let device: WebGpuDevice
+  beforeAll(async () => {
+    const adapter = await (await testGpu()).requestAdapter()
+    const hardware = { vendor: 'chips', architecture: '', device: 'a chip', description: '' }
+    device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo)
+    expect(device.isSoftware).toBe(false)
+  })
+  afterAll(() => device.dispose())
+
+  it.each(rowCases)('$kernel $title', async (one) => {
+    expectCase(one, await runCase(device, one), device)
   })
 })
 

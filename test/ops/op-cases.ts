@@ -1,6 +1,7 @@
 import { mix32 } from '../../src/core/random.ts'
 import type { Shape } from '../../src/core/shape.ts'
 import type { Device } from '../../src/device/device.ts'
+import { addLayerNorm } from '../../src/ops/add-layer-norm.ts'
 import { add } from '../../src/ops/add.ts'
 import { causalAttention } from '../../src/ops/causal-attention.ts'
 import { dropout } from '../../src/ops/dropout.ts'
@@ -140,6 +141,40 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * sum
 }
 
+/** Σ and norm are both used, so that the gradient of Σ is a total of two. */
+function addLayerNormCase(dim: number): OpCase {
+  return {
+    op: 'addLayerNorm',
+    title: `rows of ${dim}, the sum used again`,
+    inputs: {
+      x: { shape: [2, 3, dim], values: normals(6 * dim).map((x, i) => 2 * x + 5 - (i % 3)) },
+      r: input([2, 3, dim]),
+      weight: input([dim]),
+      bias: input([dim]),
+    },
+    apply: (t) => {
+      const { y, out } = addLayerNorm(part(t, 'x'), part(t, 'r'), part(t, 'weight'), part(t, 'bias'), 1e-3)
+      return add(y, out)
+    },
+    reference: (v) => {
+      const y = part(v, 'x').map((x, i) => x + at(part(v, 'r'), i))
+      return normalised(y, dim, v).map((value, i) => at(y, i) + value)
+    },
+    tolerance: 5e-5,
+  }
+}
+
+/** Layer norm of rows of `dim`, with eps 1e-3. */
+function normalised(x: Float64Array, dim: number, v: Values): Float64Array {
+  return x.map((value, e) => {
+    const row = x.subarray(e - (e % dim), e - (e % dim) + dim)
+    const mean = sumOf(dim, (i) => at(row, i)) / dim
+    const variance = sumOf(dim, (i) => (at(row, i) - mean) ** 2) / dim
+    const normal = (value - mean) / Math.sqrt(variance + 1e-3)
+    return normal * at(part(v, 'weight'), e % dim) + at(part(v, 'bias'), e % dim)
+  })
+}
+
 /** A case or more for every op that has a gradient rule. */
 export const opCases: readonly OpCase[] = [
   {
@@ -190,18 +225,10 @@ export const opCases: readonly OpCase[] = [
       bias: input([13]),
     },
     apply: (t) => layerNorm(part(t, 'x'), part(t, 'weight'), part(t, 'bias'), 1e-3),
-    reference: (v) => {
-      const [x, dim] = [part(v, 'x'), 13]
-      return x.map((value, e) => {
-        const row = x.subarray(e - (e % dim), e - (e % dim) + dim)
-        const mean = sumOf(dim, (i) => at(row, i)) / dim
-        const variance = sumOf(dim, (i) => (at(row, i) - mean) ** 2) / dim
-        const normal = (value - mean) / Math.sqrt(variance + 1e-3)
-        return normal * at(part(v, 'weight'), e % dim) + at(part(v, 'bias'), e % dim)
-      })
-    },
+    reference: (v) => normalised(part(v, 'x'), 13, v),
     tolerance: 5e-5,
   },
+  ...[13, 16].map((dim) => addLayerNormCase(dim)),
   {
     op: 'dropout',
     title: 'p 0.3',
