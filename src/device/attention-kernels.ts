@@ -8,7 +8,9 @@ const attentionParams = {
   keys: 'u32',
   capacity: 'u32',
   dim: 'u32',
+  hasAlibi: 'u32',
   scale: 'f32',
+  alibiScale: 'f32',
 } as const
 const headParams = {
   batch: 'u32',
@@ -44,12 +46,13 @@ export const attentionKernels = {
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
   }),
   /**
-   * Causal attention: query i sits at key i + keys - queries. keyBias [batch,heads,keys] is added to the scaled scores; a key
-   * whose bias is below -1e30 is not seen, and a query that sees no key gives 0. out [batch,queries,heads·dim];
-   * stats [batch,heads,queries,2]: log-sum-exp of the row's scores, and room for attentionDelta.
+   * Causal attention: query i sits at key i + keys - queries. alibi: slopes [heads], then positions [batch,keys], or null with
+   * hasAlibi 0; alibiScale · bfloat16(slope · position) is added to the scaled scores. A key whose position is negative is not
+   * seen, and a query that sees no key gives 0. out [batch,queries,heads·dim]; stats [batch,heads,queries,2]: log-sum-exp of
+   * the row's scores, and room for attentionDelta.
    */
   attention: kernel({
-    reads: ['q', 'k', 'v', 'keyBias'],
+    reads: ['q', 'k', 'v', 'alibi'],
     writes: ['out', 'stats'],
     params: attentionParams,
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
@@ -66,7 +69,7 @@ export const attentionKernels = {
     groups: (p) => fold((p.batch * p.heads * p.queries) / LANES),
   }),
   attentionBackwardQuery: kernel({
-    reads: ['q', 'k', 'v', 'keyBias', 'stats', 'dOut'],
+    reads: ['q', 'k', 'v', 'alibi', 'stats', 'dOut'],
     writes: ['dQ'],
     params: attentionParams,
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
@@ -74,7 +77,7 @@ export const attentionKernels = {
     groups: (p) => fold(p.batch * p.heads * p.queries),
   }),
   attentionBackwardKey: kernel({
-    reads: ['q', 'k', 'v', 'keyBias', 'stats', 'dOut'],
+    reads: ['q', 'k', 'v', 'alibi', 'stats', 'dOut'],
     writes: ['dK', 'dV'],
     params: attentionParams,
     items: (p) => p.batch * p.kvHeads * Math.ceil(p.keys / 8),
