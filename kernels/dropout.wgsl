@@ -1,9 +1,10 @@
-// out[i] = mix32(i ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
+// out[i] = mix32((first + i) ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
 // same call on the gradient. mix32: lowbias32, C. Wellons 2018, as in src/core/random.ts. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
   count: u32,
+  first: u32,
   seed: u32,
   threshold: u32,
   scale: f32,
@@ -30,5 +31,5 @@ fn main(
   if (i >= params.count) {
     return;
   }
-  out[i] = select(0.0, x[i] * params.scale, mix32(i ^ params.seed) >= params.threshold);
+  out[i] = select(0.0, x[i] * params.scale, mix32((params.first + i) ^ params.seed) >= params.threshold);
 }

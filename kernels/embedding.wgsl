@@ -1,9 +1,12 @@
-// out[rows,dim]: out[row] = table[ids[row]]; ids i32 [rows], table [vocab,dim]. One invocation an element.
+// out[row] = table[ids[row] - first]; ids i32 [rows], table [vocab,dim], out [rows,dim]. A row whose id is below first or not
+// below first + vocab stays: the table may be a window of a larger one. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  first: u32,
+  vocab: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,5 +24,9 @@ fn main(
   if (i >= params.rows * params.dim) {
     return;
   }
-  out[i] = table[u32(ids[i / params.dim]) * params.dim + i % params.dim];
+  // An id below first wraps around to one past vocab.
+  let row = u32(ids[i / params.dim]) - params.first;
+  if (row < params.vocab) {
+    out[i] = table[row * params.dim + i % params.dim];
+  }
 }

@@ -1,9 +1,10 @@
-// out[slot] = Σ x² over count elements. One workgroup.
+// out[slot] = (accumulate ? out[slot] : 0) + Σ x² over count elements. One workgroup.
 override LANES: u32 = 256;
 
 struct Params {
   count: u32,
   slot: u32,
+  accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -34,6 +35,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
   let total = sumOverLanes(lane, sum);
   if (lane == 0u) {
-    out[params.slot] = total;
+    var value = total;
+    if (params.accumulate != 0u) {
+      value += out[params.slot];
+    }
+    out[params.slot] = value;
   }
 }

@@ -1,4 +1,5 @@
 import { attentionKernels } from './attention-kernels.ts'
+import { added, cutElements, fourBitCut } from './kernel-cuts.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
@@ -67,6 +68,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
+    cuts: [{ along: 'count', windows: ({ blockSize }) => ({ input: 4, codes: 1 / 2, absmax: 4 / blockSize }) }],
   }),
   dequantizeFourBit: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],
@@ -75,6 +77,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
+    cuts: [fourBitCut],
   }),
   /** Double quantisation of `count` block maxima: u8 codes, f32 per 256 of them, and their mean at the end. */
   quantizeAbsmax: kernel({
@@ -87,23 +90,39 @@ export const kernels = {
   }),
 
   // ── rows of a table ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[row] = table[ids[row]]. */
+  /** out[row] = table[ids[row] - first] where that is a row below vocab; other rows of out stay. */
   embedding: kernel({
     reads: ['ids', 'table'],
     writes: ['out'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),
+    cuts: [
+      { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
+      {
+        along: 'vocab',
+        windows: ({ dim }) => ({ table: 4 * dim }),
+        from: (begin, { first }) => ({ first: first + begin }),
+      },
+    ],
   }),
-  /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = v. */
+  /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v. */
   embeddingBackward: kernel({
     reads: ['ids', 'dOut'],
     writes: ['dTable'],
-    params: { rows: 'u32', dim: 'u32', vocab: 'u32', accumulate: 'u32' },
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', accumulate: 'u32' },
     items: (p) => p.vocab,
     constants: lanes,
     groups: (p) => fold(p.vocab),
+    cuts: [
+      {
+        along: 'vocab',
+        windows: ({ dim }) => ({ dTable: 4 * dim }),
+        from: (begin, { first }) => ({ first: first + begin }),
+      },
+      { along: 'rows', windows: ({ dim }) => ({ ids: 4, dOut: 4 * dim }), from: added },
+    ],
   }),
 
   // ── normalisation ────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,6 +134,7 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim, stats: 8 }) }],
   }),
   layerNormBackward: kernel({
     reads: ['dOut', 'x', 'weight', 'stats'],
@@ -123,14 +143,16 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8, dX: 4 * dim }) }],
   }),
   layerNormParamsBackward: kernel({
     reads: ['dOut', 'x', 'stats'],
     writes: ['dWeight', 'dBias'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8 }), from: added }],
   }),
 
   // ── element by element ───────────────────────────────────────────────────────────────────────────────────────
@@ -142,6 +164,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: cutElements('x', 'out'),
   }),
   geluBackward: kernel({
     reads: ['dOut', 'x'],
@@ -150,6 +173,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: cutElements('dOut', 'x', 'dX'),
   }),
   /** out = a + alpha · b. */
   add: kernel({
@@ -159,6 +183,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: cutElements('a', 'b', 'out'),
   }),
   /** target += alpha · x. */
   accumulate: kernel({
@@ -168,6 +193,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: cutElements('x', 'target'),
   }),
   /** out = factor[0] · alpha · x; factor may be null (then 1). */
   scale: kernel({
@@ -177,6 +203,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: cutElements('x', 'out'),
   }),
   fill: kernel({
     reads: [],
@@ -185,44 +212,51 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: cutElements('out'),
   }),
-  /** Keeps x[i] · scale where mix32(i ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
+  /** Keeps x[i] · scale where mix32((first + i) ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
   dropout: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', seed: 'u32', threshold: 'u32', scale: 'f32' },
+    params: { count: 'u32', first: 'u32', seed: 'u32', threshold: 'u32', scale: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: [
+      { along: 'count', windows: () => ({ x: 4, out: 4 }), from: (begin, { first }) => ({ first: first + begin }) },
+    ],
   }),
 
   // ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────
-  /** out[c] = Σ over rows of x[row,c]. */
+  /** out[c] = (accumulate ? out[c] : 0) + Σ over rows of x[row,c]. */
   sumRows: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim }), from: added }],
   }),
-  /** out[0] = alpha · Σ x. */
+  /** out[0] = (accumulate ? out[0] : 0) + alpha · Σ x. */
   sum: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', alpha: 'f32' },
+    params: { count: 'u32', accumulate: 'u32', alpha: 'f32' },
     items: () => 1,
     constants: wide,
     groups: () => [1, 1, 1],
+    cuts: [{ along: 'count', windows: () => ({ x: 4 }), from: added }],
   }),
-  /** out[slot] = Σ x². */
+  /** out[slot] = (accumulate ? out[slot] : 0) + Σ x². */
   sumSquares: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', slot: 'u32' },
+    params: { count: 'u32', slot: 'u32', accumulate: 'u32' },
     items: () => 1,
     constants: wide,
     groups: () => [1, 1, 1],
+    cuts: [{ along: 'count', windows: () => ({ x: 4 }), from: added }],
   }),
 
   ...attentionKernels,
@@ -239,6 +273,7 @@ export const kernels = {
     items: (p) => p.rows,
     constants: wide,
     groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, losses: 4 }) }],
   }),
   /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a norm that is not finite gives 0. */
   clipFactor: kernel({
@@ -267,6 +302,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
+    cuts: cutElements('grad', 'param', 'm', 'v'),
   }),
 } as const
 

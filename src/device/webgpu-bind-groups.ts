@@ -3,10 +3,10 @@ import type { Binding } from './device.ts'
 import type { Memory } from './memory.ts'
 import { asWebGpu, usage } from './webgpu-buffers.ts'
 import type { Pipeline } from './webgpu-pipelines.ts'
+import { bindingAlignment } from './webgpu-windows.ts'
 
 type Windows = Readonly<Record<string, Binding | null>>
 
-const alignment = 256
 const mostKept = 4096
 
 /** Checks what a kernel is given and makes the bind group for it, or finds the one it made before. */
@@ -15,12 +15,15 @@ export class BindGroups {
   readonly #device: GPUDevice
   readonly #memory: Memory
   readonly #paramsOf: (pipeline: Pipeline) => GPUBufferBinding
+  /** Most bytes of a binding. */
+  readonly #limit: number
   /** Bound where a kernel is given `null`. */
   readonly #nothing: GPUBuffer
 
-  constructor(device: GPUDevice, memory: Memory, paramsOf: (pipeline: Pipeline) => GPUBufferBinding) {
+  constructor(device: GPUDevice, memory: Memory, limit: number, paramsOf: (pipeline: Pipeline) => GPUBufferBinding) {
     this.#device = device
     this.#memory = memory
+    this.#limit = limit
     this.#paramsOf = paramsOf
     this.#nothing = device.createBuffer({ label: 'nothing', size: 256, usage: usage.storage })
   }
@@ -61,7 +64,7 @@ export class BindGroups {
   }
 
   #check(pipeline: Pipeline, windows: Windows): void {
-    const limit = this.#device.limits.maxStorageBufferBindingSize
+    const limit = this.#limit
     const written = new Map<GPUBuffer, string>()
     const writes: readonly string[] = pipeline.row.writes
     for (const name of [...writes, ...pipeline.row.reads]) {
@@ -74,7 +77,7 @@ export class BindGroups {
       checkWindow(this.#memory, window, pipeline.name)
       const { label } = window.buffer
       check(
-        window.byteOffset % alignment === 0,
+        window.byteOffset % bindingAlignment === 0,
         'shape',
         () => `${pipeline.name}: ${name} starts at byte ${window.byteOffset} of ${label}, not at a multiple of 256`,
       )

@@ -18,7 +18,8 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
 /** table[ids], without history. */
 export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[]): Tensor {
   const out = empty(table.device, shape, 'gathered rows')
-  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim: table.columns })
+  const { rows: vocab, columns: dim } = table
+  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab })
   return out
 }
 
@@ -29,7 +30,7 @@ export function scatterRows(ids: Tensor, dOut: Tensor, shape: readonly number[])
   dOut.device.run(
     'embeddingBackward',
     { ids, dOut, dTable },
-    { rows: ids.count, dim, vocab: dTable.count / dim, accumulate: 0 },
+    { rows: ids.count, dim, first: 0, vocab: dTable.rows, accumulate: 0 },
   )
   return dTable
 }

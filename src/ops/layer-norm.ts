@@ -21,7 +21,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
     if (!needsWeight && !needsBias) return [dX, null, null]
     const dWeight = empty(device, [dim], 'layer norm dWeight')
     const dBias = empty(device, [dim], 'layer norm dBias')
-    device.run('layerNormParamsBackward', { dOut, x, stats, dWeight, dBias }, { rows, dim })
+    device.run('layerNormParamsBackward', { dOut, x, stats, dWeight, dBias }, { rows, dim, accumulate: 0 })
     return [dX, dWeight, dBias]
   }
   return record(out, [x, weight, bias], rule, { reads: [x, weight], saved: [stats] })

@@ -64,7 +64,7 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
     })
   }
   const loss = empty(device, [1], 'loss')
-  device.run('sum', { x: losses, out: loss }, { count: rows.length, alpha: scale })
+  device.run('sum', { x: losses, out: loss }, { count: rows.length, accumulate: 0, alpha: scale })
   for (const value of [hidden, losses, labelled]) value.dispose()
   const rule = (dLoss: Tensor) => [
     dHidden && scaleBy(scatterRows(ids, dHidden, x.shape), dLoss),

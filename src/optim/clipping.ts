@@ -11,7 +11,7 @@ export function clipFactor(grads: readonly Tensor[], maxNorm: number): Tensor {
   const { device } = first
   const squares = empty(device, [grads.length], 'squared norms')
   grads.forEach((x, slot) => {
-    device.run('sumSquares', { x, out: squares }, { count: x.count, slot })
+    device.run('sumSquares', { x, out: squares }, { count: x.count, slot, accumulate: 0 })
   })
   const clip = empty(device, [2], 'clip factor')
   device.run('clipFactor', { squares, clip }, { count: grads.length, maxNorm })

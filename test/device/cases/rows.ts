@@ -12,6 +12,7 @@ const tableCases = shapes.flatMap(([rows, dim]) => {
   const vocab = 13
   const ids = integers(rows, vocab)
   const [table, dOut, before] = [normals(vocab * dim), normals(rows * dim), junk(vocab * dim)]
+  const rowsBefore = junk(rows * dim)
   const gradient = (accumulate: number) =>
     doubles(vocab * dim, (e) => {
       const start = accumulate ? at(before, e) : 0
@@ -21,16 +22,36 @@ const tableCases = shapes.flatMap(([rows, dim]) => {
     kernelCase('embedding', `${rows}x${dim}`, {
       reads: { ids, table },
       writes: { out: junk(rows * dim) },
-      params: { rows, dim },
+      params: { rows, dim, first: 0, vocab },
       expected: { out: doubles(rows * dim, (e) => at(table, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
+      tolerance: 0,
+    }),
+    kernelCase('embedding', `${rows}x${dim}, rows 4 to 8 of the table alone`, {
+      reads: { ids, table: table.slice(4 * dim, 9 * dim) },
+      writes: { out: rowsBefore },
+      params: { rows, dim, first: 4, vocab: 5 },
+      expected: {
+        out: doubles(rows * dim, (e) => {
+          const id = at(ids, Math.floor(e / dim))
+          return id >= 4 && id < 9 ? at(table, id * dim + (e % dim)) : at(rowsBefore, e)
+        }),
+      },
       tolerance: 0,
     }),
     ...[0, 1].map((accumulate) =>
       kernelCase('embeddingBackward', `${rows}x${dim} accumulate ${accumulate}`, {
         reads: { ids, dOut },
         writes: { dTable: before },
-        params: { rows, dim, vocab, accumulate },
+        params: { rows, dim, first: 0, vocab, accumulate },
         expected: { dTable: gradient(accumulate) },
+      }),
+    ),
+    ...[0, 1].map((accumulate) =>
+      kernelCase('embeddingBackward', `${rows}x${dim} accumulate ${accumulate}, rows 4 to 8 of the table alone`, {
+        reads: { ids, dOut },
+        writes: { dTable: before.slice(4 * dim, 9 * dim) },
+        params: { rows, dim, first: 4, vocab: 5, accumulate },
+        expected: { dTable: gradient(accumulate).slice(4 * dim, 9 * dim) },
       }),
     ),
   ]
@@ -63,14 +84,19 @@ const normCases = shapes.flatMap(([rows, dim]) => {
         }),
       },
     }),
-    kernelCase('layerNormParamsBackward', title, {
-      reads: { dOut, x, stats: read },
-      writes: { dWeight: junk(dim), dBias: junk(dim) },
-      params: { rows, dim },
-      expected: {
-        dWeight: doubles(dim, (c) => sumOf(rows, (r) => at(dOut, r * dim + c) * xHat(r, c))),
-        dBias: doubles(dim, (c) => sumOf(rows, (r) => at(dOut, r * dim + c))),
-      },
+    ...[0, 1].map((accumulate) => {
+      const [dWeight, dBias] = [junk(dim), junk(dim)]
+      return kernelCase('layerNormParamsBackward', `${title} accumulate ${accumulate}`, {
+        reads: { dOut, x, stats: read },
+        writes: { dWeight, dBias },
+        params: { rows, dim, accumulate },
+        expected: {
+          dWeight: doubles(dim, (c) => {
+            return accumulate * at(dWeight, c) + sumOf(rows, (r) => at(dOut, r * dim + c) * xHat(r, c))
+          }),
+          dBias: doubles(dim, (c) => accumulate * at(dBias, c) + sumOf(rows, (r) => at(dOut, r * dim + c))),
+        },
+      })
     }),
   ]
   const forward = kernelCase('layerNorm', title, {
@@ -92,27 +118,33 @@ const normCases = shapes.flatMap(([rows, dim]) => {
 const sumCases = shapes.flatMap(([rows, dim]) => {
   const x = normals(rows * dim)
   const count = rows * dim
-  const out = junk(5)
-  return [
-    kernelCase('sumRows', `${rows}x${dim}`, {
+  const [columns, one, slots] = [junk(dim), junk(1), junk(5)]
+  return [0, 1].flatMap((accumulate) => [
+    kernelCase('sumRows', `${rows}x${dim} accumulate ${accumulate}`, {
       reads: { x },
-      writes: { out: junk(dim) },
-      params: { rows, dim },
-      expected: { out: doubles(dim, (c) => sumOf(rows, (r) => at(x, r * dim + c))) },
+      writes: { out: columns },
+      params: { rows, dim, accumulate },
+      expected: {
+        out: doubles(dim, (c) => accumulate * at(columns, c) + sumOf(rows, (r) => at(x, r * dim + c))),
+      },
     }),
-    kernelCase('sum', `${count}`, {
+    kernelCase('sum', `${count} accumulate ${accumulate}`, {
       reads: { x },
-      writes: { out: junk(1) },
-      params: { count, alpha: 0.5 },
-      expected: { out: [0.5 * sumOf(count, (i) => at(x, i))] },
+      writes: { out: one },
+      params: { count, accumulate, alpha: 0.5 },
+      expected: { out: [accumulate * at(one, 0) + 0.5 * sumOf(count, (i) => at(x, i))] },
     }),
-    kernelCase('sumSquares', `${count}`, {
+    kernelCase('sumSquares', `${count} accumulate ${accumulate}`, {
       reads: { x },
-      writes: { out },
-      params: { count, slot: 3 },
-      expected: { out: doubles(5, (i) => (i === 3 ? sumOf(count, (e) => at(x, e) ** 2) : at(out, i))) },
+      writes: { out: slots },
+      params: { count, slot: 3, accumulate },
+      expected: {
+        out: doubles(5, (i) =>
+          i === 3 ? accumulate * at(slots, 3) + sumOf(count, (e) => at(x, e) ** 2) : at(slots, i),
+        ),
+      },
     }),
-  ]
+  ])
 })
 
 const lossCases = shapes.flatMap(([rows, vocab]) =>

@@ -1,0 +1,97 @@
+import type { Cut, CutWindow } from './kernel-row.ts'
+
+/** The cut of a kernel that goes through f32 vectors of `count` elements. */
+export function cutElements<N extends string>(...names: readonly N[]): readonly [Cut<N, { readonly count: 'u32' }>] {
+  const windows = Object.fromEntries(names.map((name) => [name, 4])) as Record<N, number>
+  return [{ along: 'count', windows: () => windows }]
+}
+
+/** What changes along an axis that is summed over: all pieces but the first add to what is there. */
+export function added(begin: number): { readonly accumulate?: number } {
+  return begin > 0 ? { accumulate: 1 } : {}
+}
+
+/** The same for products, whose bias is added once. */
+function addedWithoutBias(begin: number): { readonly accumulate?: number; readonly hasBias?: number } {
+  return begin > 0 ? { accumulate: 1, hasBias: 0 } : {}
+}
+
+/** Columns of `rows` rows that lie `pitch` elements apart: a piece's window reaches from its first column in the first row to the last. */
+function columns(rows: number, pitch: number): CutWindow {
+  return { bytes: 4, beyond: 4 * (rows - 1) * pitch }
+}
+
+type ProductParams = Readonly<
+  Record<'m' | 'n' | 'k' | 'pitchA' | 'pitchOut' | 'transB' | 'hasBias' | 'accumulate', 'u32'>
+>
+
+/** Rows of a and of out. */
+const productRows: Cut<'a' | 'out', ProductParams> = {
+  along: 'm',
+  windows: ({ pitchA, pitchOut }) => ({ a: 4 * pitchA, out: 4 * pitchOut }),
+}
+
+/** The cuts of `matmul`: rows of out; columns of out where they are rows of b; terms of the sums where those are rows of b. */
+export const productCuts: readonly Cut<'a' | 'b' | 'bias' | 'out', ProductParams & { readonly transA: 'u32' }>[] = [
+  {
+    along: 'm',
+    windows: ({ transA, k, pitchA, pitchOut }) => ({
+      a: transA === 1 ? columns(k, pitchA) : 4 * pitchA,
+      out: 4 * pitchOut,
+    }),
+  },
+  {
+    along: 'n',
+    windows: ({ transB, m, k, pitchOut }) => (transB === 1 ? { b: 4 * k, bias: 4, out: columns(m, pitchOut) } : null),
+  },
+  {
+    along: 'k',
+    windows: ({ transA, transB, m, n, pitchA }) =>
+      transB === 1 ? null : { a: transA === 1 ? 4 * pitchA : columns(m, pitchA), b: 4 * n },
+    from: addedWithoutBias,
+  },
+]
+
+type FourBitParams = Readonly<Record<'blockSize' | 'isNested' | 'nestedCount', 'u32'>>
+type FourBitValues = { readonly [name in keyof FourBitParams]: number }
+
+const nestedBlock = 256
+
+/** Windows of a matrix in 4 bits along an axis whose unit is `elements` of it. The last of nested is read by every piece. */
+function fourBitWindows(elements: number, { blockSize, isNested }: FourBitValues) {
+  return {
+    codes: elements / 2,
+    absmax: ((isNested === 1 ? 1 : 4) * elements) / blockSize,
+    nested: { bytes: (4 * elements) / (nestedBlock * blockSize), beyond: Infinity },
+  }
+}
+
+/** Where the last of nested lies in the window that begins `elements` elements on. */
+function nestedFrom(elements: number, { blockSize, isNested, nestedCount }: FourBitValues) {
+  return isNested === 1 ? { nestedCount: nestedCount - elements / (nestedBlock * blockSize) } : {}
+}
+
+/** Elements of a matrix in 4 bits. */
+export const fourBitCut: Cut<'codes' | 'absmax' | 'nested' | 'out', FourBitParams & { readonly count: 'u32' }> = {
+  along: 'count',
+  windows: (params) => ({ ...fourBitWindows(1, params), out: 4 }),
+  from: (begin, params) => nestedFrom(begin, params),
+}
+
+/** The cuts of a product with a stored matrix: as `productCuts`. */
+export const storedProductCuts: readonly Cut<
+  'a' | 'codes' | 'absmax' | 'nested' | 'bias' | 'out',
+  ProductParams & FourBitParams
+>[] = [
+  productRows,
+  {
+    along: 'n',
+    windows: (p) => (p.transB === 1 ? { ...fourBitWindows(p.k, p), bias: 4, out: columns(p.m, p.pitchOut) } : null),
+    from: (begin, params) => nestedFrom(begin * params.k, params),
+  },
+  {
+    along: 'k',
+    windows: (p) => (p.transB === 1 ? null : { ...fourBitWindows(p.n, p), a: columns(p.m, p.pitchA) }),
+    from: (begin, params) => ({ ...addedWithoutBias(begin), ...nestedFrom(begin * params.n, params) }),
+  },
+]
