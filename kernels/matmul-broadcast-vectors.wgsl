@@ -1,5 +1,5 @@
 // matmul-broadcast.wgsl with loads of four elements, each of which costs little more than a load of one: for a that is not
-// transposed, and k and n that are multiples of 4. TRANS_B is transB. A lane makes ROWS (a multiple of 4, at most 16) × 4
+// transposed, and k, n and pitches that are multiples of 4. TRANS_B is transB. A lane makes ROWS (a multiple of 4, at most 16) × 4
 // elements, its columns side by side. Of each four rows of a, lane i of eight loads half i % 2 of eight elements of row i / 2.
 enable subgroups;
 
@@ -11,6 +11,8 @@ struct Params {
   m: u32,
   n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   transA: u32,
   transB: u32,
   hasBias: u32,
@@ -72,7 +74,7 @@ fn main(
     let mine = depth + 4u * (eighth & 1u);
     for (var r = 0u; r < ROWS; r += 4u) {
       let row = min(row0 + r + (eighth >> 1u), params.m - 1u);
-      let value = a[(row * params.k + min(mine, params.k - 4u)) / 4u];
+      let value = a[(row * params.pitchA + min(mine, params.k - 4u)) / 4u];
       let own = select(vec4<f32>(), value, mine < params.k);
       let x = array<vec4<f32>, 8>(
         subgroupBroadcast(own, 0u),
@@ -96,7 +98,7 @@ fn main(
   for (var r = 0u; r < ROWS; r++) {
     let row = row0 + r;
     if (row < params.m && column0 < params.n) {
-      let at = (row * params.n + column0) / 4u;
+      let at = (row * params.pitchOut + column0) / 4u;
       var value = params.alpha * sums[r];
       if (params.hasBias != 0u) {
         value += bias[column0 / 4u];

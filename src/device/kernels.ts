@@ -16,7 +16,10 @@ const rowsByDim = { rows: 'u32', dim: 'u32' } as const
  */
 export const kernels = {
   // ── matrix products ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias; transA: a is [k,m]; transB: b is [n,k]. */
+  /**
+   * out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias; transA: a is [k,m]; transB: b is [n,k].
+   * pitchA, pitchOut: elements from a row of a, of out, to the next; more than a row holds where it is a window of columns.
+   */
   matmul: kernel({
     reads: ['a', 'b', 'bias'],
     writes: ['out'],
@@ -24,6 +27,8 @@ export const kernels = {
       m: 'u32',
       n: 'u32',
       k: 'u32',
+      pitchA: 'u32',
+      pitchOut: 'u32',
       transA: 'u32',
       transB: 'u32',
       hasBias: 'u32',
@@ -35,18 +40,21 @@ export const kernels = {
     groups: tiles,
   }),
   /**
-   * The same with a 4-bit b that is decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
+   * The same with b as it is stored, decoded on the way: `bits` an element, 4. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
    * tables: f32[16 + 256], the code and the dynamic map. absmax: u8 codes if nested, else f32.
    * nested: f32 per 256 blocks, and the offset as its last element.
    */
-  matmulFourBit: kernel({
+  matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],
     writes: ['out'],
     params: {
       m: 'u32',
       n: 'u32',
       k: 'u32',
+      pitchA: 'u32',
+      pitchOut: 'u32',
       transB: 'u32',
+      bits: 'u32',
       blockSize: 'u32',
       isNested: 'u32',
       nestedCount: 'u32',

@@ -3,7 +3,7 @@ import type { KernelName } from './kernels.ts'
 type Params = Readonly<Record<string, number>>
 
 /** Names of the WGSL texts that do a kernel's work in another way than its twin. */
-export type VariantText = 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulFourBitBroadcast'
+export type VariantText = 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulStoredBroadcast'
 
 /** What kernels want to know of an adapter. */
 export interface AdapterTraits {
@@ -56,11 +56,12 @@ const tall = [[16, 9], ...heights] as const
 const LANES = 8
 
 /** Whether the words and blocks of a 4-bit W come out even for what the text does with them. */
-const isEven = ({ n = 0, k = 0, transB, blockSize = 1 }: Params) =>
-  blockSize % 8 === 0 && (transB === 1 ? k % blockSize === 0 : n % 8 === 0)
+const isEven = ({ n = 0, k = 0, transB, bits, blockSize = 1 }: Params) =>
+  bits === 4 && blockSize % 8 === 0 && (transB === 1 ? k % blockSize === 0 : n % 8 === 0)
 
 /** Whether all four-element loads of the text are whole, and a row of out has work for every lane. */
-const isWhole = ({ n = 0, k = 0, transA }: Params) => transA === 0 && n % 4 === 0 && k % 4 === 0 && n >= 4 * LANES
+const isWhole = ({ n = 0, k = 0, pitchA = k, pitchOut = n, transA }: Params) =>
+  transA === 0 && [n, k, pitchA, pitchOut].every((length) => length % 4 === 0) && n >= 4 * LANES
 
 const forSubgroups: readonly Variant[] = [
   ...[0, 1].flatMap((TRANS_B) =>
@@ -81,8 +82,8 @@ const forSubgroups: readonly Variant[] = [
   ...[0, 1].flatMap((TRANS_B) =>
     heights.map(([ROWS, least]) =>
       broadcast(
-        'matmulFourBit',
-        'matmulFourBitBroadcast',
+        'matmulStored',
+        'matmulStoredBroadcast',
         { ROWS, COLUMNS: 4, LANES, TRANS_B },
         (params) => (params['m'] ?? 0) >= least && params['transB'] === TRANS_B && isEven(params),
       ),

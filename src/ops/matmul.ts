@@ -46,12 +46,18 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
   const { device } = a
   const out = options.out ?? empty(device, shape, 'matmul')
   check(out.count === m * n, 'shape', () => `matmul: out ${showShape(out.shape)} does not fit ${showShape(shape)}`)
-  const common = { m, n, k, transB: +transB, hasBias: +(bias !== null), accumulate: +accumulate, alpha }
+  const pitches = { pitchA: transA ? m : k, pitchOut: n }
+  const common = { m, n, k, ...pitches, transB: +transB, hasBias: +(bias !== null), accumulate: +accumulate, alpha }
   if (b instanceof FourBitTensor) {
     check(!transA, 'unsupported', () => 'matmul: a cannot be transposed against a 4-bit b')
     const { codes, absmax, nested, tables, blockSize } = b.parts
-    const storage = { blockSize, isNested: +(nested !== null), nestedCount: nested === null ? 0 : nested.count - 1 }
-    device.run('matmulFourBit', { a, codes, absmax, nested, tables, bias, out }, { ...common, ...storage })
+    const storage = {
+      bits: 4,
+      blockSize,
+      isNested: +(nested !== null),
+      nestedCount: nested === null ? 0 : nested.count - 1,
+    }
+    device.run('matmulStored', { a, codes, absmax, nested, tables, bias, out }, { ...common, ...storage })
   } else device.run('matmul', { a, b, bias, out }, { ...common, transA: +transA })
   return out
 }

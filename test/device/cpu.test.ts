@@ -48,7 +48,18 @@ describe('the CPU device', () => {
     const measured = await openCpuDevice({ profile: true })
     const x = floats('x', [1, 2, 3], measured)
     const [a, b, out] = [x, x, floats('out', [0, 0, 0, 0], measured)]
-    const product = { m: 2, n: 2, k: 1, transA: 0, transB: 0, hasBias: 0, accumulate: 0, alpha: 1 }
+    const product = {
+      m: 2,
+      n: 2,
+      k: 1,
+      pitchA: 1,
+      pitchOut: 2,
+      transA: 0,
+      transB: 0,
+      hasBias: 0,
+      accumulate: 0,
+      alpha: 1,
+    }
     for (let i = 0; i < 3; i++) measured.run('fill', { out: x }, { count: 3, value: i })
     measured.run('matmul', { a, b, bias: null, out }, product)
     const heads = { batch: 1, heads: 1, kvHeads: 1, queries: 2, keys: 3, capacity: 3, dim: 1, scale: 1 }

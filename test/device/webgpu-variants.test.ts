@@ -16,7 +16,7 @@ function choice(kernel: string, params: Readonly<Record<string, number>>): strin
 
 describe('which program does a product', () => {
   const size = { m: 128, n: 2048, k: 2048, transA: 0, transB: 1 }
-  const packed = { ...size, blockSize: 64, isNested: 1 }
+  const packed = { ...size, bits: 4, blockSize: 64, isNested: 1 }
 
   it('goes by the rows of the product', () => {
     const tiles = [1, 2, 3, 4, 5, 8, 9, 128].map((m) => choice('matmul', { ...size, n: 2047, m }).split(' ')[1])
@@ -26,16 +26,24 @@ describe('which program does a product', () => {
   it('loads four elements at a time where all loads are whole', () => {
     expect(choice('matmul', size)).toBe('matmulBroadcastVectors 8 8 1')
     expect(choice('matmul', { ...size, transB: 0, m: 3 })).toBe('matmulBroadcastVectors 4 8 0')
-    for (const odd of [{ transA: 1 }, { k: 2046 }, { n: 2046 }, { n: 16 }, { m: 2 }]) {
+    for (const odd of [
+      { transA: 1 },
+      { k: 2046 },
+      { n: 2046 },
+      { n: 16 },
+      { m: 2 },
+      { pitchA: 2050 },
+      { pitchOut: 2050 },
+    ]) {
       expect(choice('matmul', { ...size, ...odd })).toMatch(/^matmulBroadcast /)
     }
   })
 
   it('leaves to the twin what has words or blocks across rows', () => {
-    expect(choice('matmulFourBit', packed)).toMatch(/^matmulFourBitBroadcast .* 1$/)
-    expect(choice('matmulFourBit', { ...packed, transB: 0 })).toMatch(/^matmulFourBitBroadcast .* 0$/)
-    expect(choice('matmulFourBit', { ...packed, k: 2080 })).toBe('none')
-    expect(choice('matmulFourBit', { ...packed, transB: 0, n: 2052 })).toBe('none')
+    expect(choice('matmulStored', packed)).toMatch(/^matmulStoredBroadcast .* 1$/)
+    expect(choice('matmulStored', { ...packed, transB: 0 })).toMatch(/^matmulStoredBroadcast .* 0$/)
+    expect(choice('matmulStored', { ...packed, k: 2080 })).toBe('none')
+    expect(choice('matmulStored', { ...packed, transB: 0, n: 2052 })).toBe('none')
   })
 
   it('leaves all to the twins where subgroups have fewer lanes', () => {

@@ -102,7 +102,8 @@ describe('memory', () => {
         const x = allocate(4 * rows * 16, 'x')
         device.upload(x, new Float32Array(rows * 16).fill(1))
         const y = allocate(4 * rows * 16, 'y')
-        const params = { m: rows, n: 16, k: 16, transA: 0, transB: 1, hasBias: 0, accumulate: 0, alpha: 1 }
+        const size = { m: rows, n: 16, k: 16, pitchA: 16, pitchOut: 16 }
+        const params = { ...size, transA: 0, transB: 1, hasBias: 0, accumulate: 0, alpha: 1 }
         device.run('matmul', { a: x, b: weight, bias: null, out: y }, params)
         const sum = scope.keep({ ...allocate(4, 'sum') })
         device.run('sum', { x: y, out: sum }, { count: rows * 16, accumulate: 0, alpha: 1 })

@@ -1,4 +1,5 @@
-// out[m,n] = (accumulate ? out : 0) + alpha · a · op(W) + bias[n]; a is [m,k]; W is [n,k] when transB, else [k,n].
+// out[m,n] = (accumulate ? out : 0) + alpha · a · op(W) + bias[n]; a is [m,k]; W is [n,k] when transB, else [k,n]; rows of a
+// and of out lie pitchA and pitchOut elements apart.
 // W is 4 bits an element, row-major, even elements in the high half of a byte: tables[code] · absmax[element / blockSize].
 // absmax is f32, or when isNested u8 codes: tables[16 + code] · nested[block / 256] + nested[nestedCount].
 // bias may be null when hasBias = 0, nested when isNested = 0. Cut and tiles as in matmul.wgsl; W is decoded on its way
@@ -10,7 +11,10 @@ struct Params {
   m: u32,
   n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   transB: u32,
+  bits: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -61,7 +65,7 @@ fn loadA(row: u32, depth: u32) -> vec4<f32> {
   var values = vec4<f32>();
   if (row < params.m) {
     for (var i = 0u; i < 4u && depth + i < params.k; i++) {
-      values[i] = a[row * params.k + depth + i];
+      values[i] = a[row * params.pitchA + depth + i];
     }
   }
   return values;
@@ -161,7 +165,7 @@ fn main(
     for (var c = 0u; c < 4u; c++) {
       let column = column0 + local.x + c * SIDE;
       if (row < params.m && column < params.n) {
-        let at = row * params.n + column;
+        let at = row * params.pitchOut + column;
         var value = params.alpha * sums[r][c];
         if (params.hasBias != 0u) {
           value += bias[column];

@@ -1,4 +1,4 @@
-// matmul-four-bit.wgsl without workgroup memory: matmul-broadcast.wgsl's tiles with W decoded a word of eight elements at a
+// matmul-stored.wgsl without workgroup memory: matmul-broadcast.wgsl's tiles with W decoded a word of eight elements at a
 // time. The sixteen levels lie in two registers of eight lanes, where a code finds its level by shuffles. TRANS_B is transB:
 // then a word runs along k, and a row of W is whole blocks (k is a multiple of blockSize). Else a word runs along n (a
 // multiple of 8), lane i of eight loads row i for its eight columns, and each takes its column's bits of what comes around.
@@ -13,7 +13,10 @@ struct Params {
   m: u32,
   n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   transB: u32,
+  bits: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -101,7 +104,7 @@ fn main(
     }
     let mine = depth + eighth;
     for (var r = 0u; r < ROWS; r++) {
-      let value = a[min(row0 + r, params.m - 1u) * params.k + min(mine, last)];
+      let value = a[min(row0 + r, params.m - 1u) * params.pitchA + min(mine, last)];
       let own = select(0.0, value, mine <= last);
       let x = array<f32, 8>(
         subgroupBroadcast(own, 0u),
@@ -127,7 +130,7 @@ fn main(
     for (var c = 0u; c < COLUMNS; c++) {
       let column = column0 + c * LANES;
       if (row < params.m && column < params.n) {
-        let at = row * params.n + column;
+        let at = row * params.pitchOut + column;
         var value = params.alpha * sums[r * COLUMNS + c];
         if (params.hasBias != 0u) {
           value += bias[column];
