@@ -52,46 +52,47 @@ export const productCuts: readonly Cut<'a' | 'b' | 'bias' | 'out', ProductParams
   },
 ]
 
-type FourBitParams = Readonly<Record<'blockSize' | 'isNested' | 'nestedCount', 'u32'>>
-type FourBitValues = { readonly [name in keyof FourBitParams]: number }
+type StorageParams = Readonly<Record<'blockSize' | 'isNested' | 'nestedCount', 'u32'>>
+type StorageValues = { readonly [name in keyof StorageParams]: number }
 
 const nestedBlock = 256
 
-/** Windows of a matrix in 4 bits along an axis whose unit is `elements` of it. The last of nested is read by every piece. */
-function fourBitWindows(elements: number, { blockSize, isNested }: FourBitValues) {
+/** Windows of a stored matrix along an axis whose unit is `elements` of it. The last of nested is read by every piece. */
+function storedWindows(elements: number, bits: number, { blockSize, isNested }: StorageValues) {
   return {
-    codes: elements / 2,
+    codes: (elements * bits) / 8,
     absmax: ((isNested === 1 ? 1 : 4) * elements) / blockSize,
     nested: { bytes: (4 * elements) / (nestedBlock * blockSize), beyond: Infinity },
   }
 }
 
 /** Where the last of nested lies in the window that begins `elements` elements on. */
-function nestedFrom(elements: number, { blockSize, isNested, nestedCount }: FourBitValues) {
+function nestedFrom(elements: number, { blockSize, isNested, nestedCount }: StorageValues) {
   return isNested === 1 ? { nestedCount: nestedCount - elements / (nestedBlock * blockSize) } : {}
 }
 
 /** Elements of a matrix in 4 bits. */
-export const fourBitCut: Cut<'codes' | 'absmax' | 'nested' | 'out', FourBitParams & { readonly count: 'u32' }> = {
+export const fourBitCut: Cut<'codes' | 'absmax' | 'nested' | 'out', StorageParams & { readonly count: 'u32' }> = {
   along: 'count',
-  windows: (params) => ({ ...fourBitWindows(1, params), out: 4 }),
+  windows: (params) => ({ ...storedWindows(1, 4, params), out: 4 }),
   from: (begin, params) => nestedFrom(begin, params),
 }
 
 /** The cuts of a product with a stored matrix: as `productCuts`. */
 export const storedProductCuts: readonly Cut<
   'a' | 'codes' | 'absmax' | 'nested' | 'bias' | 'out',
-  ProductParams & FourBitParams
+  ProductParams & StorageParams & { readonly bits: 'u32' }
 >[] = [
   productRows,
   {
     along: 'n',
-    windows: (p) => (p.transB === 1 ? { ...fourBitWindows(p.k, p), bias: 4, out: columns(p.m, p.pitchOut) } : null),
+    windows: (p) =>
+      p.transB === 1 ? { ...storedWindows(p.k, p.bits, p), bias: 4, out: columns(p.m, p.pitchOut) } : null,
     from: (begin, params) => nestedFrom(begin * params.k, params),
   },
   {
     along: 'k',
-    windows: (p) => (p.transB === 1 ? null : { ...fourBitWindows(p.n, p), a: columns(p.m, p.pitchA) }),
+    windows: (p) => (p.transB === 1 ? null : { ...storedWindows(p.n, p.bits, p), a: columns(p.m, p.pitchA) }),
     from: (begin, params) => ({ ...addedWithoutBias(begin), ...nestedFrom(begin * params.n, params) }),
   },
 ]

@@ -1,5 +1,5 @@
 import { attentionKernels } from './attention-kernels.ts'
-import { added, cutElements, fourBitCut } from './kernel-cuts.ts'
+import { added, cutElements, fourBitCut, productCuts, storedProductCuts } from './kernel-cuts.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
@@ -38,6 +38,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
+    cuts: productCuts,
   }),
   /**
    * The same with b as it is stored, decoded on the way: `bits` an element, 4. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
@@ -65,6 +66,7 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
+    cuts: storedProductCuts,
   }),
 
   // ── 4-bit storage ────────────────────────────────────────────────────────────────────────────────────────────
