@@ -133,4 +133,22 @@ const gradient = (at: number) => {
   return sum(rows, (row) => (logitsNow[row * vocab + v] ?? NaN) * (x[row * dim + column] ?? NaN)) + scattered
 }
 expectSmall('gradient of the table', worst(await floats(dTable), places, gradient), 1e-5)
+
+// More workgroups than an axis has: 65,536 rows of the twin's tiles of 32, more of smaller ones.
+const long = 32 * 65535 + 5
+const tall = place(
+  Float32Array.from({ length: long }, (_, i) => i % 1000),
+  'tall',
+)
+const three = place(Float32Array.of(3), 'three')
+for (const axis of ['m', 'n'] as const) {
+  const [m, n] = axis === 'm' ? [long, 1] : [1, long]
+  const [a, b] = axis === 'm' ? [tall, three] : [three, tall]
+  const out = window(4 * long, 'out')
+  device.run('matmul', { a, b, bias: null, out }, { ...head, m, n, k: 1, pitchA: 1, pitchOut: n })
+  const got = await floats(out)
+  const wrong = got.findIndex((value, i) => value !== 3 * (i % 1000))
+  if (wrong >= 0) throw new Error(`a product whose ${axis} is ${long}: element ${wrong} is ${got[wrong]}`)
+  console.log(`a product whose ${axis} is ${long}: right`)
+}
 device.dispose()

@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import type { Binding, Device, KernelBindings } from './device.ts'
+import type { Binding, Device, DeviceLimits, KernelBindings } from './device.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
@@ -95,6 +95,10 @@ export class WebGpuDevice implements Device {
   /** Bytes of released buffers kept for reuse, beside `memory.liveBytes`. */
   get idleBytes(): number {
     return this.#pool.idleBytes
+  }
+
+  get limits(): DeviceLimits {
+    return { bufferBytes: this.gpu.limits.maxBufferSize, freeBytes: null }
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {
