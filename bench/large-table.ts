@@ -72,7 +72,7 @@ const logits = window(4 * rows * vocab, 'logits')
 const gathered = window(4 * rows * dim, 'gathered')
 
 await timed('embedding', async () => {
-  device.run('embedding', { ids, table, out: gathered }, { rows, dim, first: 0, vocab })
+  device.run('embedding', { ids, table, out: gathered }, { rows, dim, first: 0, vocab, bits: 32 })
   await device.settle()
 })
 const rowsOf = await floats(gathered)

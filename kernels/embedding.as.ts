@@ -1,5 +1,8 @@
-// out[row] = table[ids[row] - first]; ids u32 [rows], table [vocab,dim], out [rows,dim]. A row whose id is below first or not
-// below first + vocab stays: the table may be a window of a larger one. One item is one row.
+// out[row] = table[ids[row] - first]; ids u32 [rows], table [vocab,dim] f32 (bits 32) or f16 (16), out [rows,dim] f32. A row
+// whose id is below first or not below first + vocab stays: the table may be a window of a larger one. One item is one row.
+import { WIDTH } from './tile.as.ts'
+import { decodeBytes, prepareBytes } from './whole-bytes.as.ts'
+
 export function embedding(
   ids: usize,
   table: usize,
@@ -8,13 +11,18 @@ export function embedding(
   dim: u32,
   first: u32,
   vocab: u32,
+  bits: u32,
   begin: u32,
   end: u32,
 ): void {
   const bytes = dim << 2
+  prepareBytes(table, 0, dim)
   for (let row = begin; row < end; row++) {
     // An id below first wraps around to one past vocab.
     const from = load<u32>(ids + (row << 2)) - first
-    if (from < vocab) memory.copy(out + row * bytes, table + from * bytes, bytes)
+    if (from >= vocab) continue
+    const to = out + row * bytes
+    if (bits == 16) decodeBytes<i16>(from * dim, dim, to, WIDTH * 4)
+    else memory.copy(to, table + from * bytes, bytes)
   }
 }

@@ -52,17 +52,17 @@ export const productCuts: readonly Cut<'a' | 'b' | 'bias' | 'out', ProductParams
   },
 ]
 
-type StorageParams = Readonly<Record<'blockSize' | 'isNested' | 'nestedCount', 'u32'>>
+type StorageParams = Readonly<Record<'bits' | 'blockSize' | 'isNested' | 'nestedCount', 'u32'>>
 type StorageValues = { readonly [name in keyof StorageParams]: number }
 
 const nestedBlock = 256
 
 /** Windows of a stored matrix along an axis whose unit is `elements` of it. The last of nested is read by every piece. */
-function storedWindows(elements: number, bits: number, { blockSize, isNested }: StorageValues) {
+function storedWindows(elements: number, { bits, blockSize, isNested }: StorageValues) {
   return {
-    codes: (elements * bits) / 8,
-    absmax: ((isNested === 1 ? 1 : 4) * elements) / blockSize,
-    nested: { bytes: (4 * elements) / (nestedBlock * blockSize), beyond: Infinity },
+    codes: { bytes: elements * bits, per: 8 },
+    absmax: { bytes: (isNested === 1 ? 1 : 4) * elements, per: blockSize },
+    nested: { bytes: 4 * elements, per: nestedBlock * blockSize, beyond: Infinity },
   }
 }
 
@@ -71,28 +71,28 @@ function nestedFrom(elements: number, { blockSize, isNested, nestedCount }: Stor
   return isNested === 1 ? { nestedCount: nestedCount - elements / (nestedBlock * blockSize) } : {}
 }
 
-/** Elements of a matrix in 4 bits. */
-export const fourBitCut: Cut<'codes' | 'absmax' | 'nested' | 'out', StorageParams & { readonly count: 'u32' }> = {
+/** Elements of a stored matrix. */
+export const storedCut: Cut<'codes' | 'absmax' | 'nested' | 'out', StorageParams & { readonly count: 'u32' }> = {
   along: 'count',
-  windows: (params) => ({ ...storedWindows(1, 4, params), out: 4 }),
+  step: ({ blockSize }) => blockSize,
+  windows: (params) => ({ ...storedWindows(1, params), out: 4 }),
   from: (begin, params) => nestedFrom(begin, params),
 }
 
 /** The cuts of a product with a stored matrix: as `productCuts`. */
 export const storedProductCuts: readonly Cut<
   'a' | 'codes' | 'absmax' | 'nested' | 'bias' | 'out',
-  ProductParams & StorageParams & { readonly bits: 'u32' }
+  ProductParams & StorageParams
 >[] = [
   productRows,
   {
     along: 'n',
-    windows: (p) =>
-      p.transB === 1 ? { ...storedWindows(p.k, p.bits, p), bias: 4, out: columns(p.m, p.pitchOut) } : null,
+    windows: (p) => (p.transB === 1 ? { ...storedWindows(p.k, p), bias: 4, out: columns(p.m, p.pitchOut) } : null),
     from: (begin, params) => nestedFrom(begin * params.k, params),
   },
   {
     along: 'k',
-    windows: (p) => (p.transB === 1 ? null : { ...storedWindows(p.n, p.bits, p), a: columns(p.m, p.pitchA) }),
+    windows: (p) => (p.transB === 1 ? null : { ...storedWindows(p.n, p), a: columns(p.m, p.pitchA) }),
     from: (begin, params) => ({ ...addedWithoutBias(begin), ...nestedFrom(begin * params.n, params) }),
   },
 ]

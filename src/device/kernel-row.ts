@@ -6,8 +6,10 @@ export type ParamValues<P extends Readonly<Record<string, ParamType>>> = { reado
 
 /** What a piece of a call sees of a binding. */
 export interface CutWindow {
-  /** Bytes that one unit of the axis takes, in fractions where units share a byte: a piece's window starts at its first unit. */
+  /** Bytes that one unit of the axis takes, or `per` of them: a piece's window starts at its first unit. */
   readonly bytes: number
+  /** Default 1. */
+  readonly per?: number
   /** Bytes the window goes on behind the piece's last unit, at most to the binding's end. */
   readonly beyond?: number
 }
@@ -18,6 +20,8 @@ export interface Cut<N extends string, P extends Readonly<Record<string, ParamTy
   readonly along: keyof P & string
   /** The bindings that are cut, a bare number being `bytes`; all others are bound whole. `null` where this call has no such cut. */
   windows(params: ParamValues<P>): { readonly [name in N]?: number | CutWindow } | null
+  /** Pieces begin at multiples of so many units. Default 1. */
+  step?(params: ParamValues<P>): number
   /** Parameters of the piece from unit `begin` on that differ from the call's, beside `along`. Default none. */
   from?(begin: number, params: ParamValues<P>): Partial<ParamValues<P>>
 }

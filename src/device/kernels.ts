@@ -1,5 +1,5 @@
 import { attentionKernels } from './attention-kernels.ts'
-import { added, cutElements, fourBitCut, productCuts, storedProductCuts } from './kernel-cuts.ts'
+import { added, cutElements, storedCut, productCuts, storedProductCuts } from './kernel-cuts.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
@@ -41,9 +41,10 @@ export const kernels = {
     cuts: productCuts,
   }),
   /**
-   * The same with b as it is stored, decoded on the way: `bits` an element, 4. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
-   * tables: f32[16 + 256], the code and the dynamic map. absmax: u8 codes if nested, else f32.
-   * nested: f32 per 256 blocks, and the offset as its last element.
+   * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
+   * bits 4: tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256
+   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, and all three null. Of 8 and
+   * 16 bits, blockSize is the length of a row of b.
    */
   matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],
@@ -69,7 +70,7 @@ export const kernels = {
     cuts: storedProductCuts,
   }),
 
-  // ── 4-bit storage ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── stored weights ────────────────────────────────────────────────────────────────────────────────────────────
   /** decision: f32[32], 15 thresholds, a pad, then the 16 codes in the order of the thresholds. */
   quantizeFourBit: kernel({
     reads: ['input', 'decision'],
@@ -78,16 +79,22 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
-    cuts: [{ along: 'count', windows: ({ blockSize }) => ({ input: 4, codes: 1 / 2, absmax: 4 / blockSize }) }],
+    cuts: [
+      {
+        along: 'count',
+        windows: ({ blockSize }) => ({ input: 4, codes: { bytes: 1, per: 2 }, absmax: { bytes: 4, per: blockSize } }),
+      },
+    ],
   }),
-  dequantizeFourBit: kernel({
+  /** The values of a matrix as it is stored, in the terms of matmulStored. */
+  dequantize: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],
     writes: ['out'],
-    params: { count: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
+    params: { count: 'u32', bits: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
-    cuts: [fourBitCut],
+    cuts: [storedCut],
   }),
   /** Double quantisation of `count` block maxima: u8 codes, f32 per 256 of them, and their mean at the end. */
   quantizeAbsmax: kernel({
@@ -100,11 +107,11 @@ export const kernels = {
   }),
 
   // ── rows of a table ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[row] = table[ids[row] - first] where that is a row below vocab; other rows of out stay. */
+  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32) or f16 (16); other rows of out stay. */
   embedding: kernel({
     reads: ['ids', 'table'],
     writes: ['out'],
-    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32' },
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),
@@ -112,7 +119,7 @@ export const kernels = {
       { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
       {
         along: 'vocab',
-        windows: ({ dim }) => ({ table: 4 * dim }),
+        windows: ({ dim, bits }) => ({ table: (dim * bits) / 8 }),
         from: (begin, { first }) => ({ first: first + begin }),
       },
     ],

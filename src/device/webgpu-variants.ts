@@ -3,7 +3,8 @@ import type { KernelName } from './kernels.ts'
 type Params = Readonly<Record<string, number>>
 
 /** Names of the WGSL texts that do a kernel's work in another way than its twin. */
-export type VariantText = 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulStoredBroadcast'
+export type VariantText =
+  'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulStoredBroadcast' | 'matmulStoredBroadcastVectors'
 
 /** What kernels want to know of an adapter. */
 export interface AdapterTraits {
@@ -28,7 +29,13 @@ const lanesNeeded = 8
 function broadcast(
   kernel: KernelName,
   text: VariantText,
-  tile: { readonly ROWS: number; readonly COLUMNS?: number; readonly LANES: number; readonly TRANS_B?: number },
+  tile: {
+    readonly ROWS: number
+    readonly COLUMNS?: number
+    readonly LANES: number
+    readonly TRANS_B?: number
+    readonly BITS?: number
+  },
   takes: (params: Params) => boolean,
 ): Variant {
   const width = tile.LANES * (tile.COLUMNS ?? 4)
@@ -51,6 +58,11 @@ const heights = [
   [2, 2],
   [1, 1],
 ] as const
+/** The same for tiles that are cut in fours of rows; there is no other for a stored W. */
+const few = [
+  [8, 5],
+  [4, 1],
+] as const
 const tall = [[16, 9], ...heights] as const
 
 const LANES = 8
@@ -62,6 +74,10 @@ const isEven = ({ n = 0, k = 0, transB, bits, blockSize = 1 }: Params) =>
 /** Whether all four-element loads of the text are whole, and a row of out has work for every lane. */
 const isWhole = ({ n = 0, k = 0, pitchA = k, pitchOut = n, transA }: Params) =>
   transA === 0 && [n, k, pitchA, pitchOut].every((length) => length % 4 === 0) && n >= 4 * LANES
+
+/** The same for a stored W, whose words of 16 or 8 bits an element must not lie across its rows either. */
+const isWholeStored = (params: Params) =>
+  isWhole({ ...params, transA: 0 }) && (params['bits'] === 16 || (params['blockSize'] ?? 1) % 8 === 0)
 
 const forSubgroups: readonly Variant[] = [
   ...[0, 1].flatMap((TRANS_B) =>
@@ -86,6 +102,19 @@ const forSubgroups: readonly Variant[] = [
         'matmulStoredBroadcast',
         { ROWS, COLUMNS: 4, LANES, TRANS_B },
         (params) => (params['m'] ?? 0) >= least && params['transB'] === TRANS_B && isEven(params),
+      ),
+    ),
+  ),
+  ...[16, 8].flatMap((BITS) =>
+    [0, 1].flatMap((TRANS_B) =>
+      few.map(([ROWS, least]) =>
+        broadcast(
+          'matmulStored',
+          'matmulStoredBroadcastVectors',
+          { ROWS, LANES, TRANS_B, BITS },
+          ({ m = 0, ...params }) =>
+            m >= least && params['transB'] === TRANS_B && params['bits'] === BITS && isWholeStored(params),
+        ),
       ),
     ),
   ),

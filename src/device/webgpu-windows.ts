@@ -65,12 +65,12 @@ function sizeOfPieces(cut: AnyCut, { bindings, params }: Call, limits: DispatchL
   if (windows === null) return null
   const count = params[cut.along] ?? 0
   const own = windows.filter(([name]) => bindings[name] != null)
-  let step = 1
-  while (step < count && !own.every(([, { bytes }]) => (step * bytes) % bindingAlignment === 0)) step *= 2
+  let step = cut.step?.(params) ?? 1
+  while (step < count && !own.every(([, window]) => bytesOf(window, step) % bindingAlignment === 0)) step *= 2
   let size = count
-  for (const [name, { bytes, beyond = 0 }] of own) {
+  for (const [name, { bytes, per = 1, beyond = 0 }] of own) {
     if ((bindings[name]?.byteLength ?? 0) <= limits.bindingBytes) continue
-    const most = Math.floor((limits.bindingBytes - beyond) / bytes / step) * step
+    const most = Math.floor(((limits.bindingBytes - beyond) * per) / bytes / step) * step
     // A binding that does not fit for however few units waits for another axis.
     if (most > 0) size = Math.min(size, most)
   }
@@ -93,13 +93,17 @@ function pieceOf(cut: AnyCut, { bindings, params }: Call, begin: number, size: n
 
 function windowOf(
   { buffer, byteOffset, byteLength }: Binding,
-  { bytes, beyond = 0 }: CutWindow,
+  window: CutWindow,
   begin: number,
   size: number,
 ): Binding {
-  const start = begin * bytes
-  const length = Math.ceil((size * bytes + beyond) / 4) * 4
+  const start = bytesOf(window, begin)
+  const length = Math.ceil((bytesOf(window, size) + (window.beyond ?? 0)) / 4) * 4
   return { buffer, byteOffset: byteOffset + start, byteLength: Math.min(length, byteLength - start) }
+}
+
+function bytesOf({ bytes, per = 1 }: CutWindow, units: number): number {
+  return (units * bytes) / per
 }
 
 function windowsOf(cut: AnyCut, params: Params): readonly (readonly [name: string, window: CutWindow])[] | null {

@@ -7,17 +7,19 @@ import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
 import type { FalconConfig } from '../models/falcon-config.ts'
 import type { Weight } from '../nn/module.ts'
 import { logitRows } from '../ops/linear-cross-entropy.ts'
-import { quantizeFourBit, type FourBitOptions } from '../ops/quantize.ts'
+import { quantizeFourBit } from '../ops/quantize.ts'
 import { AdamW } from '../optim/adamw.ts'
 import { attachLora } from '../peft/attach.ts'
 import type { LoraConfig } from '../peft/lora-config.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { empty } from '../tensor/tensor.ts'
+import type { LoadModelOptions } from './load-model.ts'
 
 /** What is to be loaded and trained. */
-export interface MemoryPlanOptions {
-  /** How projections are stored, as for `loadModel`. Default false: in f32. */
-  readonly quantize?: FourBitOptions | false
+export interface MemoryPlanOptions extends WeightStorage {
+  /** Where it is to fit; without one the plan says nothing of that. */
+  readonly device?: Pick<Device, 'description' | 'kind' | 'limits'>
   /** The adapter that is trained; `null` where the model is only loaded. Default null. */
   readonly lora?: Partial<LoraConfig> | null
   /** Examples of one forward pass. Default 8, as for `TrainingRun`. */
@@ -33,8 +35,8 @@ export interface MemoryPlanOptions {
 /** Bytes of device memory, by what they are for. */
 export interface MemoryPlan {
   /** The model's weights, by how they are stored. */
-  readonly weights: { readonly f32: number; readonly fourBit: number }
-  /** Peak while the weights are loaded: the weights, and the largest one in f32 beside its quantised self. */
+  readonly weights: { readonly f32: number; readonly f16: number; readonly int8: number; readonly fourBit: number }
+  /** Peak while the weights are loaded: the last of them may lie in f32 beside its quantised self. */
   readonly loading: number
   /** The adapter's weights. */
   readonly adapter: number
@@ -63,39 +65,58 @@ export function planMemory(config: FalconConfig, options: MemoryPlanOptions = {}
   const device = new DryDevice('cpu')
   const { memory } = device
   const specs = falconWeights(config)
-  const stored = dryWeights(device, specs, options.quantize ?? false)
+  const stored = dryWeights(device, specs, options)
   const loading = memory.peakBytes
-  const weights = { f32: 0, fourBit: 0 }
-  for (const weight of stored.values()) {
-    weights[weight instanceof FourBitTensor ? 'fourBit' : 'f32'] += weight.byteLength
-  }
+  const weights = { f32: 0, f16: 0, int8: 0, fourBit: 0 }
+  for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
   const training = lora === null ? noTraining : dryTraining(new FalconForCausalLM(config, stored), lora, options)
   const { byteLength: bytes, label } = device.largest
   return { weights, loading, ...training, total: Math.max(loading, memory.peakBytes), largest: { label, bytes } }
 }
 
+/** How `loadModel` is to store weights. */
+export type WeightStorage = Pick<LoadModelOptions, 'quantize' | 'dtype'>
+
 /**
  * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
- * @param bytesOf Bytes of a weight that is quantised already; such a weight is not in the result. Default: none is.
+ * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result. Default: none is.
  */
 export function dryWeights(
   device: DryDevice,
   specs: readonly WeightSpec[],
-  quantize: FourBitOptions | false,
+  storage: WeightStorage,
   bytesOf: (name: string) => number | undefined = () => undefined,
 ): Map<string, Weight> {
   const weights = new Map<string, Weight>()
-  for (const { name, shape, role } of specs) {
-    const bytes = bytesOf(name)
-    const isQuantized = quantize !== false && role === 'projection'
-    if (bytes !== undefined) device.memory.allocate(bytes, name)
-    else if (isQuantized) {
-      const full = empty(device, shape, name)
-      weights.set(name, quantizeFourBit(full, quantize))
-      full.dispose()
-    } else weights.set(name, empty(device, shape, name))
+  for (const spec of specs) {
+    const bytes = bytesOf(spec.name)
+    if (bytes === undefined) weights.set(spec.name, dryWeight(device, spec, storage))
+    else device.memory.allocate(bytes, spec.name)
   }
   return weights
+}
+
+function dryWeight(device: DryDevice, { name, shape, role }: WeightSpec, storage: WeightStorage): Weight {
+  const { quantize = false, dtype = 'f32' } = storage
+  if (quantize === false || role !== 'projection') {
+    return empty(device, shape, name, role === 'vector' ? 'f32' : dtype)
+  }
+  if (quantize.type === 'int8') {
+    return new Int8Tensor(shape, {
+      codes: empty(device, shape, name, 'u8'),
+      scale: empty(device, [shape[0] ?? 0], `${name} scale`),
+    })
+  }
+  const full = empty(device, shape, name)
+  const weight = quantizeFourBit(full, quantize)
+  full.dispose()
+  return weight
+}
+
+function storageName(weight: Weight): keyof MemoryPlan['weights'] {
+  if (weight instanceof FourBitTensor) return 'fourBit'
+  if (weight instanceof Int8Tensor) return 'int8'
+  return weight.dtype === 'f16' ? 'f16' : 'f32'
 }
 
 type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'logits' | 'activations'>
@@ -148,6 +169,8 @@ function dryTraining(model: FalconForCausalLM, lora: Partial<LoraConfig>, option
 export function describeMemoryPlan(plan: MemoryPlan): string {
   const parts = [
     [plan.weights.fourBit, '4-bit weights'],
+    [plan.weights.int8, 'int8 weights'],
+    [plan.weights.f16, 'f16 weights'],
     [plan.weights.f32, 'f32 weights'],
     [plan.adapter, 'adapter'],
     [plan.moments, 'moments of AdamW'],
@@ -169,9 +192,4 @@ export function showBytes(bytes: number): string {
     if (bytes >= size) return `${(bytes / size).toFixed(2)} ${unit}`
   }
   return `${bytes} bytes`
-}
-
-/** Whether a device can hold what a plan says, as far as it tells. */
-export function fitsDevice(plan: Pick<MemoryPlan, 'total' | 'largest'>, { limits }: Pick<Device, 'limits'>): boolean {
-  return plan.total <= (limits.freeBytes ?? Infinity) && plan.largest.bytes <= limits.bufferBytes
 }

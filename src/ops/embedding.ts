@@ -1,10 +1,11 @@
 import { record } from '../autograd/record.ts'
+import { sizeOf } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 
 /**
- * Rows of a table. ids i32 [...], each in [0, v); table f32 [v, c]; out f32 [..., c].
+ * Rows of a table. ids i32 [...], each in [0, v); table f32 or f16 [v, c], the latter frozen; out f32 [..., c].
  * @throws MedAwareError `shape` if ids are not i32 or the table not 2-D.
  */
 export function embedding(ids: Tensor, table: Tensor): Tensor {
@@ -19,7 +20,8 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
 export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[]): Tensor {
   const out = empty(table.device, shape, 'gathered rows')
   const { rows: vocab, columns: dim } = table
-  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab })
+  const bits = 8 * sizeOf(table.dtype)
+  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, bits })
   return out
 }
 

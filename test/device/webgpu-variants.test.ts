@@ -3,10 +3,11 @@ import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
 import { variantsFor } from '../../src/device/webgpu-variants.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
+import { storedCases } from './cases/stored.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 import { testGpu } from './test-gpu.ts'
 
-const cases = [...matmulCases, ...fourBitCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+const cases = [...matmulCases, ...fourBitCases, ...storedCases].filter(({ kernel }) => kernel.startsWith('matmul'))
 
 /** The first variant that takes a call, by what it is called and its tile. */
 function choice(kernel: string, params: Readonly<Record<string, number>>): string {

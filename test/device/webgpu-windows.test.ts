@@ -8,11 +8,20 @@ import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
 import { rowCases } from './cases/rows.ts'
-import { nestedWindowCases, productWindowCases } from './cases/windows.ts'
+import { storedCases } from './cases/stored.ts'
+import { nestedWindowCases, productWindowCases, storedWindowCases } from './cases/windows.ts'
 import { expectCase, type KernelCase, runCase } from './kernel-case.ts'
 import { testGpu } from './test-gpu.ts'
 
-const cases = [...matmulCases, ...productWindowCases, ...fourBitCases, ...elementwiseCases, ...rowCases]
+const cases = [
+  ...matmulCases,
+  ...productWindowCases,
+  ...fourBitCases,
+  ...storedCases,
+  ...storedWindowCases,
+  ...elementwiseCases,
+  ...rowCases,
+]
 const cuttable = (Object.keys(kernels) as KernelName[]).filter((name) => rowOf(name).cuts !== undefined)
 
 /** The case as a call, with bindings that have lengths and no buffers. */

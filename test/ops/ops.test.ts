@@ -7,7 +7,7 @@ import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { matmul } from '../../src/ops/matmul.ts'
-import { dequantizeFourBit, quantizeFourBit } from '../../src/ops/quantize.ts'
+import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
 import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
@@ -37,7 +37,7 @@ describe('ops refuse what does not fit', () => {
     ['shape', 'matmul: out [2,2] does not fit [2,4]', () => matmul(make(2, 3), make(3, 4), { out: make(2, 2) })],
     [
       'unsupported',
-      'matmul: a cannot be transposed against a 4-bit b',
+      'matmul: a cannot be transposed against a b of 4 bits',
       () => matmul(make(2, 3), quantizeFourBit(make(2, 64)), { transA: true }),
     ],
     ['shape', 'add: shapes differ, a [2,3] vs b [3,2]', () => add(make(2, 3), make(3, 2))],
@@ -149,7 +149,7 @@ describe.each(devices)('on $description', (device) => {
       ]
       for (const options of [{}, { type: 'fp4', blockSize: 128 }, { doubleQuant: false }] as const) {
         const stored = quantizeFourBit(weight, options)
-        const decoded = dequantizeFourBit(stored)
+        const decoded = dequantize(stored)
         expect(decoded.shape).toEqual([96, 64])
         const [given, wanted] = [await linear(x, stored).read(), await linear(x, decoded).read()]
         expect(Math.max(...given.map((value, i) => Math.abs(value - (wanted[i] ?? NaN))))).toBeLessThan(1e-4)

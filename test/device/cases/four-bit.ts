@@ -106,10 +106,10 @@ const quantisers = (['nf4', 'fp4'] as const).flatMap((type) =>
 const dequantisers = [64, 1000, 20001].flatMap((count) =>
   [false, true].map((isNested) => {
     const b = fourBit(count, count === 1000 ? 'fp4' : 'nf4', 32, isNested)
-    return kernelCase('dequantizeFourBit', `${count} nested ${isNested}`, {
+    return kernelCase('dequantize', `${count} nested ${isNested}`, {
       reads: b.reads,
       writes: { out: junk(count) },
-      params: { count, ...b.params },
+      params: { count, bits: 4, ...b.params },
       expected: { out: b.values },
       tolerance: isNested ? 1e-6 : 0,
     })

@@ -1,3 +1,4 @@
+import { f16ToF32, f32ToF16 } from '../../../src/core/float16.ts'
 import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
 
 const shapes = [
@@ -19,17 +20,20 @@ const tableCases = shapes.flatMap(([rows, dim]) => {
       return start + sumOf(rows, (row) => (at(ids, row) === Math.floor(e / dim) ? at(dOut, row * dim + (e % dim)) : 0))
     })
   return [
-    kernelCase('embedding', `${rows}x${dim}`, {
-      reads: { ids, table },
-      writes: { out: junk(rows * dim) },
-      params: { rows, dim, first: 0, vocab },
-      expected: { out: doubles(rows * dim, (e) => at(table, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
-      tolerance: 0,
+    ...[table, f32ToF16(table)].map((stored) => {
+      const [bits, values] = stored instanceof Float32Array ? [32, stored] : [16, f16ToF32(stored)]
+      return kernelCase('embedding', `${rows}x${dim} of ${bits} bits`, {
+        reads: { ids, table: stored },
+        writes: { out: junk(rows * dim) },
+        params: { rows, dim, first: 0, vocab, bits },
+        expected: { out: doubles(rows * dim, (e) => at(values, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
+        tolerance: 0,
+      })
     }),
     kernelCase('embedding', `${rows}x${dim}, rows 4 to 8 of the table alone`, {
       reads: { ids, table: table.slice(4 * dim, 9 * dim) },
       writes: { out: rowsBefore },
-      params: { rows, dim, first: 4, vocab: 5 },
+      params: { rows, dim, first: 4, vocab: 5, bits: 32 },
       expected: {
         out: doubles(rows * dim, (e) => {
           const id = at(ids, Math.floor(e / dim))
@@ -116,7 +120,8 @@ const normCases = shapes.flatMap(([rows, dim]) => {
 })
 
 const sumCases = shapes.flatMap(([rows, dim]) => {
-  const x = normals(rows * dim)
+  // Not around 0: the error of a sum that cancels would be measured against what is left.
+  const x = normals(rows * dim).map((value) => value + 1)
   const count = rows * dim
   const [columns, one, slots] = [junk(dim), junk(1), junk(5)]
   return [0, 1].flatMap((accumulate) => [

@@ -1,6 +1,7 @@
 import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
 import { fourBit } from './four-bit.ts'
 import { product } from './matmul.ts'
+import { wholeBytes } from './stored.ts'
 
 // Sizes of which every axis is cut in turn, some in two directions.
 const sizes = [
@@ -36,13 +37,39 @@ export const productWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index)
   }),
 )
 
+/** The same with b in 16 and 8 bits. */
+export const storedWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index) =>
+  ([16, 8] as const).flatMap((bits) =>
+    [0, 1].map((transB) => {
+      const b = transB ? wholeBytes(n, k, bits) : wholeBytes(k, n, bits)
+      const [hasBias, accumulate] = [(index + transB) & 1, (index >> 1) & 1]
+      const [a, bias, out] = [normals(m * k), normals(n), junk(m * n)]
+      const params = { m, n, k, pitchA: k, pitchOut: n, transB, ...b.params, hasBias, accumulate, alpha: 1 }
+      return kernelCase('matmulStored', `${bits} bits ${m}x${n}x${k} transB ${transB} bias ${hasBias}`, {
+        reads: { a, ...b.reads, bias: hasBias ? bias : null },
+        writes: { out },
+        params,
+        expected: {
+          out: product(
+            params,
+            out,
+            (i, p) => at(a, i * k + p),
+            (p, j) => at(b.values, transB ? j * k + p : p * n + j),
+            hasBias ? bias : null,
+          ),
+        },
+      })
+    }),
+  ),
+)
+
 const dequantisers = [true, false].map((isNested) => {
   const count = 600_000
   const b = fourBit(count, 'nf4', 32, isNested)
-  return kernelCase('dequantizeFourBit', `${count} nested ${isNested}`, {
+  return kernelCase('dequantize', `${count} nested ${isNested}`, {
     reads: b.reads,
     writes: { out: junk(count) },
-    params: { count, ...b.params },
+    params: { count, bits: 4, ...b.params },
     expected: { out: b.values },
     tolerance: isNested ? 1e-6 : 0,
   })
