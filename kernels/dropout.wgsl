@@ -1,9 +1,10 @@
-// out[i] = mix32(i ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
+// out[i] = mix32((first + i) ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
 // same call on the gradient. mix32: lowbias32, C. Wellons 2018, as in src/core/random.ts. One invocation four elements.
 override LANES: u32 = 64;
 
 struct Params {
   count: u32,
+  first: u32,
   seed: u32,
   threshold: u32,
   scale: f32,
@@ -40,7 +41,7 @@ fn main(
   if (4u * i >= params.count) {
     return;
   }
-  let index = vec4(4u * i) + vec4(0u, 1u, 2u, 3u);
+  let index = vec4(params.first + 4u * i) + vec4(0u, 1u, 2u, 3u);
   let isKept = mix32(index ^ vec4(params.seed)) >= vec4(params.threshold);
   store(i, select(vec4<f32>(), x[i] * params.scale, isKept));
 }

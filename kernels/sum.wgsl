@@ -1,8 +1,9 @@
-// out[0] = alpha · Σ x over count elements. One workgroup.
+// out[0] = (accumulate ? out[0] : 0) + alpha · Σ x over count elements. One workgroup.
 override LANES: u32 = 256;
 
 struct Params {
   count: u32,
+  accumulate: u32,
   alpha: f32,
 }
 
@@ -29,6 +30,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     for (var i = 0u; i < LANES; i++) {
       total += partial[i];
     }
-    out[0] = params.alpha * total;
+    var value = params.alpha * total;
+    if (params.accumulate != 0u) {
+      value += out[0];
+    }
+    out[0] = value;
   }
 }

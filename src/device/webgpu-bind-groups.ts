@@ -3,6 +3,7 @@ import type { Binding } from './device.ts'
 import type { Memory } from './memory.ts'
 import { asWebGpu, usage } from './webgpu-buffers.ts'
 import type { Pipeline } from './webgpu-pipelines.ts'
+import { bindingAlignment } from './webgpu-windows.ts'
 
 type Windows = Readonly<Record<string, Binding | null>>
 
@@ -22,7 +23,6 @@ export interface BindingQueue {
   naming<T>(name: string, make: () => T): T
 }
 
-const alignment = 256
 const mostKept = 8192
 const none = -1
 
@@ -37,12 +37,15 @@ export class BindGroups {
   readonly #device: GPUDevice
   readonly #memory: Memory
   readonly #queue: BindingQueue
+  /** Most bytes of a binding. */
+  readonly #limit: number
   /** Bound where a kernel is given `null`. */
   readonly #nothing: GPUBuffer
 
-  constructor(device: GPUDevice, memory: Memory, queue: BindingQueue) {
+  constructor(device: GPUDevice, memory: Memory, limit: number, queue: BindingQueue) {
     this.#device = device
     this.#memory = memory
+    this.#limit = limit
     this.#queue = queue
     this.#nothing = device.createBuffer({ label: 'nothing', size: 256, usage: usage.storage })
   }
@@ -132,7 +135,7 @@ export class BindGroups {
   }
 
   #check(pipeline: Pipeline, windows: Windows): void {
-    const limit = this.#device.limits.maxStorageBufferBindingSize
+    const limit = this.#limit
     const written = new Map<GPUBuffer, string>()
     const writes: readonly string[] = pipeline.row.writes
     for (const name of [...writes, ...pipeline.row.reads]) {
@@ -145,7 +148,7 @@ export class BindGroups {
       checkWindow(this.#memory, window, pipeline.name)
       const { label } = window.buffer
       check(
-        window.byteOffset % alignment === 0,
+        window.byteOffset % bindingAlignment === 0,
         'shape',
         () => `${pipeline.name}: ${name} starts at byte ${window.byteOffset} of ${label}, not at a multiple of 256`,
       )

@@ -30,7 +30,7 @@ export function wayBack(x: Tensor, weight: Tensor, stats: Tensor): [Rule, RuleRe
     if (!needsWeight && !needsBias) return [dX, null, null]
     const dWeight = empty(device, [dim], 'layer norm dWeight')
     const dBias = empty(device, [dim], 'layer norm dBias')
-    device.run('layerNormParamsBackward', { dOut, x, stats, dWeight, dBias }, { rows, dim })
+    device.run('layerNormParamsBackward', { dOut, x, stats, dWeight, dBias }, { rows, dim, accumulate: 0 })
     return [dX, dWeight, dBias]
   }
   return [rule, { reads: [x, weight], saved: [stats], addsTo: [x] }]

@@ -3,7 +3,6 @@ import { showShape } from '../core/shape.ts'
 import { zeros, type Tensor } from '../tensor/tensor.ts'
 import { clipFactor } from './clipping.ts'
 import { gather, type ParameterRun, parameterRuns, windowOf } from './parameter-runs.ts'
-import { pieces } from './pieces.ts'
 
 /** torch.optim.AdamW's settings. */
 export interface AdamWOptions {
@@ -83,23 +82,21 @@ export class AdamW {
     this.steps++
     this.#runs.forEach(({ members, whole, m, v, decay }, i) => {
       const grad = gathered[i] as Tensor
-      for (const piece of pieces({ grad, param: whole, m, v })) {
-        whole.device.run(
-          'adamw',
-          { ...piece, clip },
-          {
-            count: piece.grad.count,
-            keep: 1 - learningRate * decay,
-            beta1,
-            gain1: 1 - beta1,
-            beta2,
-            gain2: 1 - beta2,
-            step: learningRate / (1 - beta1 ** this.steps),
-            root2: Math.sqrt(1 - beta2 ** this.steps),
-            eps,
-          },
-        )
-      }
+      whole.device.run(
+        'adamw',
+        { grad, clip, param: whole, m, v },
+        {
+          count: grad.count,
+          keep: 1 - learningRate * decay,
+          beta1,
+          gain1: 1 - beta1,
+          beta2,
+          gain2: 1 - beta2,
+          step: learningRate / (1 - beta1 ** this.steps),
+          root2: Math.sqrt(1 - beta2 ** this.steps),
+          eps,
+        },
+      )
       if (members.length > 1) grad.dispose()
     })
     return clip

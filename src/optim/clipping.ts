@@ -1,5 +1,4 @@
 import { empty, type Tensor } from '../tensor/tensor.ts'
-import { pieces } from './pieces.ts'
 
 /** Elements whose squares are summed together. */
 const SHARE = 16384
@@ -17,10 +16,8 @@ export function clipFactor(grads: readonly Tensor[], maxNorm: number): Tensor {
   const squares = empty(device, [shares], 'squared norms')
   let slot = 0
   for (const grad of grads) {
-    for (const { x } of pieces({ x: grad })) {
-      device.run('sumSquares', { x, out: squares }, { count: x.count, share: SHARE, slot })
-      slot += Math.ceil(x.count / SHARE)
-    }
+    device.run('sumSquares', { x: grad, out: squares }, { count: grad.count, share: SHARE, slot })
+    slot += Math.ceil(grad.count / SHARE)
   }
   const clip = empty(device, [2], 'clip factor')
   device.run('clipFactor', { squares, clip }, { count: shares, maxNorm })

@@ -81,7 +81,7 @@ describe('threads', () => {
       const dWeight = put(device, new Float32Array(count))
       const x = put(device, new Float32Array(count).fill(i))
       // This kernel clears its output by memory.fill, which the engine checks against the size it knows.
-      device.run('sumRows', { x, out: dWeight }, { rows: 1, dim: count })
+      device.run('sumRows', { x, out: dWeight }, { rows: 1, dim: count, accumulate: 0 })
       expect(new Set(await read(device, dWeight))).toEqual(new Set([i]))
     }
   })

@@ -3,7 +3,6 @@ import { AdamW } from '../../src/optim/adamw.ts'
 import { clipFactor } from '../../src/optim/clipping.ts'
 import { packedZeros } from '../../src/tensor/packed.ts'
 import { fromArray, Tensor, zeros } from '../../src/tensor/tensor.ts'
-import { pieces } from '../../src/optim/pieces.ts'
 import { testDevices } from '../device/devices.ts'
 import { normals } from '../device/kernel-case.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
@@ -112,17 +111,6 @@ describe.each(devices)('on $description', (device) => {
     expect(ran.filter((name) => name !== 'fill')).toEqual(['sumSquares', 'clipFactor', 'adamw'])
     optimizer.dispose()
     scope.close()
-  })
-
-  it('cuts what is larger than adapters bind at once', () => {
-    const large = (offset: number) =>
-      new Tensor(device, [2 ** 13 + 1, 2 ** 13], 'f32', { byteLength: 2 ** 30, label: 'large' }, offset)
-    const cut = [...pieces({ a: large(0), b: large(256) })]
-    expect(cut.map(({ a, b }) => [a.count, a.byteOffset, b.count, b.byteOffset])).toEqual([
-      [2 ** 25, 0, 2 ** 25, 256],
-      [2 ** 25, 2 ** 27, 2 ** 25, 2 ** 27 + 256],
-      [2 ** 13, 2 ** 28, 2 ** 13, 2 ** 28 + 256],
-    ])
   })
 
   it('AdamW changes nothing where a gradient is not finite', async () => {
