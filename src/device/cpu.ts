@@ -141,6 +141,11 @@ export class CpuDevice implements Device {
     this.profile?.add(name, values, performance.now() - start)
   }
 
+  /** There is one program a kernel: nothing to choose. */
+  async prepare(): Promise<void> {
+    this.#open()
+  }
+
   /** All work is done already; lets the event loop turn now and then, so that timers and signals are heard. */
   async settle(): Promise<void> {
     this.#open()

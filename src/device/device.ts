@@ -41,6 +41,14 @@ export interface Device {
    * @throws MedAwareError `device` when the device is lost or has refused earlier work.
    */
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void
+  /**
+   * Readies the device for work like `work`, before a run: WebGPU rehearses it (kernels, uploads and copies are noted and not
+   * done; memory is allocated as usual, and the caller's scopes free it) and times the programs it has for the calls it met.
+   * Programs are chosen here and nowhere else, so results never change in the middle of a run. The CPU engine, and WebGPU
+   * where there is nothing to choose, resolve without running `work`, so it must change nothing outside the device.
+   * @throws MedAwareError as `run`; what `work` throws.
+   */
+  prepare(work: () => void): Promise<void>
   /** Resolves when all queued work is done, and lets the event loop turn, so that signals are heard. @throws MedAwareError as `run`. */
   settle(): Promise<void>
   /** Frees everything; the device cannot be used afterwards. */

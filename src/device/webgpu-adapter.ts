@@ -22,7 +22,7 @@ const wantedLimits = [
 ] as const
 
 /** Features that are asked for where they are. */
-const wantedFeatures = ['subgroups'] as const
+const wantedFeatures = ['subgroups', 'timestamp-query'] as const
 
 /** Storage buffers the largest kernel binds; WebGPU's core limit. */
 const storageBuffersNeeded = 8
@@ -38,6 +38,14 @@ export function describeAdapter(
   const extra = [...new Set(facts)]
   const description = `WebGPU on ${name === '' ? 'an unnamed adapter' : name}${extra.length > 0 ? ` (${extra.join(', ')})` : ''}`
   return { description, isSoftware }
+}
+
+/** All that an adapter says of itself and its driver, to know it again by. */
+export function adapterKey(info: GPUAdapterInfo): string {
+  const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize } = info
+  // Chromium says more where it is told to.
+  const driver = 'driver' in info ? String(info.driver) : ''
+  return [vendor, architecture, device, description, driver, subgroupMinSize, subgroupMaxSize].join(' | ')
 }
 
 /**

@@ -1,28 +1,19 @@
 import { check } from '../core/errors.ts'
+import type { AdapterRecord } from './adapter-record.ts'
 import type { Binding, Device, KernelBindings } from './device.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
-import { Pipelines } from './webgpu-pipelines.ts'
+import type { TuningChoices } from './webgpu-choices.ts'
+import type { WebGpuOptions } from './webgpu-options.ts'
+import type { Pipeline } from './webgpu-pipelines.ts'
+import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
+import type { Variant } from './webgpu-variants.ts'
 
-export interface WebGpuOptions {
-  /** Opened instead of the one `gpu` prefers. An adapter can be opened once. */
-  readonly adapter?: GPUAdapter
-  /** Which adapter of several is preferred. Default 'high-performance'. */
-  readonly powerPreference?: GPUPowerPreference
-  /** Most bytes of released buffers kept for reuse. Default 256 MiB. */
-  readonly idleBytes?: number
-  /** Kernels queued before they are sent out. Default 64. */
-  readonly flushEvery?: number
-  /**
-   * Whether matrix products broadcast within subgroups instead of meeting in workgroup memory, where the adapter has subgroups
-   * of at least 8 lanes. Default: on software adapters. Results may differ in the last bits between the two.
-   */
-  readonly subgroups?: boolean
-}
+export type { WebGpuOptions }
 
 const mostGroups = 65535
 const uploadChunk = 16 * 1024 * 1024
@@ -34,13 +25,15 @@ const inUse = new Map<WebGpuDevice, GPU>()
 
 /**
  * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
- * @throws MedAwareError `device` when there is no adapter, or it gives no device.
+ * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong.
  */
 export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   const adapter =
     options.adapter ?? (await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }))
   check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
-  const device = new WebGpuDevice(await requestDevice(adapter), adapter.info, options)
+  const opened = await requestDevice(adapter)
+  const record = await recordOf(adapter.info, traitsOf(opened, adapter.info, options), options)
+  const device = new WebGpuDevice(opened, adapter.info, options, record)
   inUse.set(device, gpu)
   void device.gpu.lost.then(() => inUse.delete(device))
   return device
@@ -54,23 +47,25 @@ export class WebGpuDevice implements Device {
   readonly isSoftware: boolean
   readonly memory: Memory
   readonly profile = null
+  /** What kernels are done by on this adapter. */
+  readonly programs: Programs
   /** The device underneath, for code that shares it. */
   readonly gpu: GPUDevice
   readonly #queue: CommandQueue
   readonly #pool: BufferPool
-  readonly #pipelines: Pipelines
   readonly #bindGroups: BindGroups
   #uploaded = 0
 
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}) {
+  /** @param record What is known of the adapter from earlier times; null where nothing is kept. */
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}, record: AdapterRecord | null = null) {
     const facts = describeAdapter(info)
     this.description = facts.description
     this.isSoftware = facts.isSoftware
     this.gpu = gpu
     this.#queue = new CommandQueue(gpu, options.flushEvery ?? 64)
     this.#pool = new BufferPool(gpu, options.idleBytes ?? 256 * 1024 * 1024, (buffer) => this.#queue.retire(buffer))
-    const canUse = gpu.features.has('subgroups') && (options.subgroups ?? this.isSoftware)
-    this.#pipelines = new Pipelines(gpu, { subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0 })
+    const traits = traitsOf(gpu, info, options)
+    this.programs = new Programs(gpu, this.#queue, traits, this.isSoftware, options, record)
     this.memory = new Memory(this.#pool)
     this.#bindGroups = new BindGroups(gpu, this.memory, (pipeline) => this.#queue.paramsBinding(pipeline))
   }
@@ -78,6 +73,11 @@ export class WebGpuDevice implements Device {
   /** Bytes of released buffers kept for reuse, beside `memory.liveBytes`. */
   get idleBytes(): number {
     return this.#pool.idleBytes
+  }
+
+  /** Which program does which class of calls, of those that have been run, prepared or given: what `WebGpuOptions.tuning` takes. */
+  get tuning(): TuningChoices {
+    return this.programs.choices.toJSON()
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {
@@ -88,6 +88,7 @@ export class WebGpuDevice implements Device {
       'shape',
       () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
     )
+    if (this.programs.isRehearsing) return
     // What is queued may read the window's old content.
     this.#queue.flush()
     const { gpu } = asWebGpu(target.buffer).block
@@ -136,7 +137,7 @@ export class WebGpuDevice implements Device {
         `copy: windows must have one length, a multiple of 4 bytes, ${source.buffer.label} has ${byteLength}, ` +
         `${target.buffer.label} ${target.byteLength}`,
     )
-    if (byteLength === 0) return
+    if (byteLength === 0 || this.programs.isRehearsing) return
     const from = asWebGpu(source.buffer).block.gpu
     const to = asWebGpu(target.buffer).block.gpu
     if (from !== to) {
@@ -153,14 +154,19 @@ export class WebGpuDevice implements Device {
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
     const values: Readonly<Record<string, number>> = params
-    const pipeline = this.#pipelines.get(name, values)
-    const groups = pipeline.groups(values)
-    check(
-      groups.every((count) => count <= mostGroups),
-      'shape',
-      () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
-    )
-    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
+    if (this.programs.isRehearsing) this.programs.note(name, bindings, values)
+    else this.#dispatch(this.programs.pipelines.get(name, values), bindings, values)
+  }
+
+  /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
+  runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
+    this.#queue.throwFault()
+    this.#dispatch(this.programs.pipelines.of(program), bindings, params)
+  }
+
+  async prepare(work: () => void): Promise<void> {
+    this.#queue.throwFault()
+    await this.programs.prepare(work)
   }
 
   async settle(): Promise<void> {
@@ -174,6 +180,21 @@ export class WebGpuDevice implements Device {
     this.#pool.clear()
     this.gpu.destroy()
     inUse.delete(this)
+  }
+
+  #dispatch(
+    pipeline: Pipeline,
+    bindings: Readonly<Record<string, Binding | null>>,
+    params: Readonly<Record<string, number>>,
+  ): void {
+    const groups = pipeline.groups(params)
+    check(
+      groups.every((count) => count <= mostGroups),
+      'shape',
+      () =>
+        `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+    )
+    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {

@@ -1,0 +1,41 @@
+import type { TuningChoices } from './webgpu-choices.ts'
+import type { TuningProgress } from './webgpu-tuner.ts'
+
+export interface WebGpuOptions {
+  /** Opened instead of the one `gpu` prefers. An adapter can be opened once. */
+  readonly adapter?: GPUAdapter
+  /** Which adapter of several is preferred. Default 'high-performance'. */
+  readonly powerPreference?: GPUPowerPreference
+  /** Most bytes of released buffers kept for reuse. Default 256 MiB. */
+  readonly idleBytes?: number
+  /** Kernels queued before they are sent out. Default 64. */
+  readonly flushEvery?: number
+  /**
+   * Whether matrix products broadcast within subgroups instead of meeting in workgroup memory, where the adapter has subgroups
+   * of at least 8 lanes. Default: on software adapters. Results may differ in the last bits between the two.
+   */
+  readonly subgroups?: boolean
+  /**
+   * How programs are chosen where a kernel has several. 'on': `prepare` times them, and choices are kept for the next time. 'off':
+   * the best guess. Choices made before, as `WebGpuDevice.tuning` gave them: those and no others, so that a run can be repeated bit for
+   * bit. Default 'auto': on hardware 'on', on software adapters, whose best guesses have been measured, 'off'.
+   */
+  readonly tuning?: 'auto' | 'on' | 'off' | TuningChoices
+  /** Hears how far `prepare` is with timing, which can take seconds the first time. */
+  readonly onTuning?: (progress: TuningProgress) => void
+  /**
+   * Whether to compare every program that may be chosen with the CPU engine before first use, since browsers and drivers have
+   * computed wrong ones. One that is wrong is not used. Done once for an adapter, its driver and this version. Default: on hardware.
+   */
+  readonly selfTest?: boolean
+}
+
+/** Whether `prepare` times programs on an adapter. */
+export function isTuned(isSoftware: boolean, { tuning = 'auto' }: WebGpuOptions): boolean {
+  return tuning === 'on' || (tuning === 'auto' && !isSoftware)
+}
+
+/** Whether an adapter has to pass the self-test. */
+export function isTested(isSoftware: boolean, { selfTest }: WebGpuOptions): boolean {
+  return selfTest ?? !isSoftware
+}
