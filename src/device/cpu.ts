@@ -69,6 +69,7 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
 /** The CPU engine as a `Device`. Work is done when the call returns. */
 export class CpuDevice implements Device {
   readonly kind = 'cpu'
+  readonly tuning = {}
   readonly description: string
   /** Why there is one thread where more were to be used; null if there are as many. */
   readonly whyOneThread: string | null

@@ -21,6 +21,9 @@ export type KernelBindings<K extends KernelName> = { readonly [name in KernelRea
   readonly [name in KernelWrites<K>]: Binding
 }
 
+/** Names of programs by class of call, as plain JSON: what one device chose, another of its kind can be given. */
+export type TuningChoices = Readonly<Record<string, string>>
+
 /** Where numbers live and are worked on: the CPU engine or a WebGPU adapter. */
 export interface Device {
   readonly kind: 'cpu' | 'webgpu'
@@ -30,6 +33,11 @@ export interface Device {
   readonly memory: Memory
   /** What each kernel has cost so far; null unless asked for, and on WebGPU, which does not measure kernels. */
   readonly profile: KernelProfile | null
+  /**
+   * Which program does which class of calls, of those that were run, prepared or given: `WebGpuOptions.tuning` takes it, here or on
+   * another machine like it, and the run gives the same bits. Empty where each kernel has one program.
+   */
+  readonly tuning: TuningChoices
   /** Copies host bytes into a window, whose length must equal theirs. */
   upload(target: Binding, bytes: ArrayBufferView): void
   /** Copies a window back to the host, after all work queued before. */

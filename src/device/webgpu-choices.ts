@@ -1,13 +1,11 @@
 import { hashText } from '../core/hash.ts'
+import type { TuningChoices } from './device.ts'
 import type { KernelName } from './kernels.ts'
 import { shapeClass } from './shape-class.ts'
 import { type Candidates, programName } from './webgpu-candidates.ts'
 import type { Variant } from './webgpu-variants.ts'
 
 type Params = Readonly<Record<string, number>>
-
-/** Names of programs by class of call, as plain JSON: what one device chose, another of its kind can be given. */
-export type TuningChoices = Readonly<Record<string, string>>
 
 /** Calls that one choice serves. */
 export interface CallClass {

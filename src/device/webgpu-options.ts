@@ -1,4 +1,4 @@
-import type { TuningChoices } from './webgpu-choices.ts'
+import type { TuningChoices } from './device.ts'
 import type { TuningProgress } from './webgpu-tuner.ts'
 
 export interface WebGpuOptions {
@@ -17,7 +17,7 @@ export interface WebGpuOptions {
   readonly subgroups?: boolean
   /**
    * How programs are chosen where a kernel has several. 'on': `prepare` times them, and choices are kept for the next time. 'off':
-   * the best guess. Choices made before, as `WebGpuDevice.tuning` gave them: those and no others, so that a run can be repeated bit for
+   * the best guess. Choices made before, as `Device.tuning` gave them: those and no others, so that a run can be repeated bit for
    * bit. Default 'auto': on hardware 'on', on software adapters, whose best guesses have been measured, 'off'.
    */
   readonly tuning?: 'auto' | 'on' | 'off' | TuningChoices

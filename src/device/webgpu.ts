@@ -1,13 +1,13 @@
 import { check } from '../core/errors.ts'
 import type { AdapterRecord } from './adapter-record.ts'
-import type { Binding, Device, KernelBindings } from './device.ts'
+import type { Binding, Device, KernelBindings, TuningChoices } from './device.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
+import { passSelfTest } from './self-test.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
-import type { TuningChoices } from './webgpu-choices.ts'
-import type { WebGpuOptions } from './webgpu-options.ts'
+import { isTested, type WebGpuOptions } from './webgpu-options.ts'
 import type { Pipeline } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
@@ -36,6 +36,7 @@ export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): P
   const device = new WebGpuDevice(opened, adapter.info, options, record)
   inUse.set(device, gpu)
   void device.gpu.lost.then(() => inUse.delete(device))
+  if (isTested(device.isSoftware, options)) await passSelfTest(device, record)
   return device
 }
 
@@ -75,7 +76,6 @@ export class WebGpuDevice implements Device {
     return this.#pool.idleBytes
   }
 
-  /** Which program does which class of calls, of those that have been run, prepared or given: what `WebGpuOptions.tuning` takes. */
   get tuning(): TuningChoices {
     return this.programs.choices.toJSON()
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openCpuDevice } from '../../src/device/cpu.ts'
 import type { Binding, Device } from '../../src/device/device.ts'
+import { openDevice } from '../../src/device/open-device.ts'
 import { programName, twinOf } from '../../src/device/webgpu-candidates.ts'
 import type { TuningProgress } from '../../src/device/webgpu-tuner.ts'
 import type { Variant } from '../../src/device/webgpu-variants.ts'
@@ -210,5 +211,23 @@ describe('choices', () => {
       expect(Object.values(device.tuning)).toEqual([programName(slow)])
       await expect(readdir(join(folder, 'peft-medaware'))).rejects.toThrow('ENOENT')
     }
+  })
+})
+
+describe('the self-test', () => {
+  it('strikes a program that is wrong, says so, and remembers it', async () => {
+    // It takes the factor for a slot to write to, so that out stays as it was.
+    const wrong: Variant = { ...twinOf('sum'), text: 'sumSquares', constants: { LANES: 64 } }
+    variants = [wrong, sized(64)]
+    const options = { tuning: 'off', selfTest: true } as const
+    const { device, reason } = await openDevice({ device: 'webgpu', gpu: await testGpu(), webgpu: options })
+    expect(reason).toBe('WebGPU was asked for; without what fails here: sumSquares LANES=64')
+    const next = await open(options)
+    for (const one of [device as WebGpuDevice, next]) {
+      expect(one.programs.choices.struck).toEqual([programName(wrong)])
+      expect(await sum(one)).toBeCloseTo(expected, 3)
+      expect(Object.values(one.tuning)).toEqual([programName(sized(64))])
+    }
+    device.dispose()
   })
 })
