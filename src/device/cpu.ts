@@ -69,6 +69,7 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
 /** The CPU engine as a `Device`. Work is done when the call returns. */
 export class CpuDevice implements Device {
   readonly kind = 'cpu'
+  readonly tuning = {}
   readonly description: string
   /** Why there is one thread where more were to be used; null if there are as many. */
   readonly whyOneThread: string | null
@@ -143,6 +144,11 @@ export class CpuDevice implements Device {
       })
     }
     this.profile?.add(name, values, performance.now() - start)
+  }
+
+  /** There is one program a kernel: nothing to choose. */
+  async prepare(): Promise<void> {
+    this.#open()
   }
 
   /** All work is done already; lets the event loop turn now and then, so that timers and signals are heard. */

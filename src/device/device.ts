@@ -29,6 +29,9 @@ export interface DeviceLimits {
   readonly freeBytes: number | null
 }
 
+/** Names of programs by class of call, as plain JSON: what one device chose, another of its kind can be given. */
+export type TuningChoices = Readonly<Record<string, string>>
+
 /** Where numbers live and are worked on: the CPU engine or a WebGPU adapter. */
 export interface Device {
   readonly kind: 'cpu' | 'webgpu'
@@ -40,6 +43,11 @@ export interface Device {
   readonly limits: DeviceLimits
   /** What each kernel has cost so far, after `settle` or `download`; null unless asked for. */
   readonly profile: KernelProfile | null
+  /**
+   * Which program does which class of calls, of those that were run, prepared or given: `WebGpuOptions.tuning` takes it, here or on
+   * another machine like it, and the run gives the same bits. Empty where each kernel has one program.
+   */
+  readonly tuning: TuningChoices
   /** Copies host bytes into a window, whose length must equal theirs. */
   upload(target: Binding, bytes: ArrayBufferView): void
   /** Copies a window back to the host, after all work queued before. */
@@ -51,6 +59,14 @@ export interface Device {
    * @throws MedAwareError `device-lost` when the device is gone, `device` when it has refused earlier work, `memory` when it has none left.
    */
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void
+  /**
+   * Readies the device for work like `work`, before a run: WebGPU rehearses it (kernels, uploads and copies are noted and not
+   * done; memory is allocated as usual, and the caller's scopes free it) and times the programs it has for the calls it met.
+   * Programs are chosen here and nowhere else, so results never change in the middle of a run. The CPU engine, and WebGPU
+   * where there is nothing to choose, resolve without running `work`, so it must change nothing outside the device.
+   * @throws MedAwareError as `run`; what `work` throws.
+   */
+  prepare(work: () => void): Promise<void>
   /** Resolves when all queued work is done, and lets the event loop turn, so that signals are heard. @throws MedAwareError as `run`. */
   settle(): Promise<void>
   /** Frees everything; the device cannot be used afterwards. */

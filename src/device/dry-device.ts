@@ -9,6 +9,7 @@ export class DryDevice implements Device, MemoryDriver {
   readonly description = 'dry run'
   readonly memory = new Memory(this)
   readonly profile = null
+  readonly tuning = {}
   readonly limits: DeviceLimits = { bufferBytes: Infinity, freeBytes: null }
   #largest: DeviceBuffer = { byteLength: 0, label: 'nothing' }
 
@@ -35,5 +36,6 @@ export class DryDevice implements Device, MemoryDriver {
     return new Uint8Array(source.byteLength)
   }
 
+  async prepare(): Promise<void> {}
   async settle(): Promise<void> {}
 }

@@ -4,7 +4,8 @@ import type { Gpu, GpuAnswer } from '../platform/platform.ts'
 import { type CpuOptions, openCpuDevice } from './cpu.ts'
 import type { Device } from './device.ts'
 import { describeAdapter } from './webgpu-adapter.ts'
-import { openWebGpuDevice, type WebGpuOptions } from './webgpu.ts'
+import type { WebGpuOptions } from './webgpu-options.ts'
+import { openWebGpuDevice, type WebGpuDevice } from './webgpu.ts'
 
 export interface OpenDeviceOptions {
   /** 'auto' (default): a hardware WebGPU adapter if there is one, else the CPU engine. */
@@ -26,7 +27,7 @@ export interface OpenedDevice {
 /**
  * Opens the engine to compute on. A software WebGPU adapter (llvmpipe, SwiftShader, WARP) is taken only when 'webgpu' is
  * asked for by name: the CPU engine does the same work faster.
- * @throws MedAwareError `device` when 'webgpu' is asked for and cannot be had.
+ * @throws MedAwareError `device` when 'webgpu' is asked for and cannot be had, or computes a kernel wrong.
  */
 export async function openDevice(options: OpenDeviceOptions = {}): Promise<OpenedDevice> {
   const wanted = options.device ?? 'auto'
@@ -44,7 +45,7 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Opene
       'device',
       () => `openDevice: there is no WebGPU, ${reasonOf(answer)}; or use { device: 'cpu' }`,
     )
-    return { device: await openWebGpuDevice(answer.gpu, options.webgpu), reason: 'WebGPU was asked for' }
+    return reportStruck(await openWebGpuDevice(answer.gpu, options.webgpu), 'WebGPU was asked for')
   }
   const found = 'gpu' in answer ? await openHardware(answer.gpu, options.webgpu) : answer.reason
   if (typeof found !== 'string') return found
@@ -65,14 +66,17 @@ async function openHardware(gpu: Gpu, options: WebGpuOptions = {}): Promise<Open
   const { description, isSoftware } = describeAdapter(adapter.info)
   if (isSoftware) return `the only adapter is software: ${description}`
   try {
-    return {
-      device: await openWebGpuDevice(gpu, { ...options, adapter }),
-      reason: `a hardware adapter: ${description}`,
-    }
+    return reportStruck(await openWebGpuDevice(gpu, { ...options, adapter }), `a hardware adapter: ${description}`)
   } catch (error) {
     if (error instanceof MedAwareError) return error.message
     throw error
   }
+}
+
+/** Adds to the reason what the adapter does not do as it should. */
+function reportStruck(device: WebGpuDevice, reason: string): OpenedDevice {
+  const { struck } = device.programs.choices
+  return { device, reason: struck.length === 0 ? reason : `${reason}; without what fails here: ${struck.join(', ')}` }
 }
 
 function reasonOf(answer: GpuAnswer): string {

@@ -1,7 +1,11 @@
 import { wgsl } from './kernels.generated.ts'
 import type { KernelRow } from './kernel-row.ts'
 import { kernels, type KernelName } from './kernels.ts'
-import { type AdapterTraits, type Variant, variantsFor } from './webgpu-variants.ts'
+import { programName } from './webgpu-candidates.ts'
+import type { Choices } from './webgpu-choices.ts'
+import type { Variant } from './webgpu-variants.ts'
+
+type Params = Readonly<Record<string, number>>
 
 /** A kernel ready to be dispatched. */
 export interface Pipeline {
@@ -12,50 +16,87 @@ export interface Pipeline {
   readonly gpu: GPUComputePipeline
   /** One for all programs of a kernel. */
   readonly layout: GPUBindGroupLayout
-  groups(params: Readonly<Record<string, number>>): readonly [number, number, number]
+  groups(params: Params): readonly [number, number, number]
 }
 
 const computeStage = 4 // GPUShaderStage.COMPUTE: Node has no such global
+const mostCalls = 4096
 
-/** Compiles each kernel when it is first used. */
+/** Compiles each program when it is first used, or before. */
 export class Pipelines {
-  readonly #made = new Map<KernelName | Variant, Pipeline>()
+  /** By a program's name. */
+  readonly #made = new Map<string, Pipeline>()
+  /** Programs of calls seen before: choosing takes longer than encoding a small kernel. */
+  readonly #calls = new Map<string, Pipeline>()
+  readonly #modules = new Map<string, GPUShaderModule>()
   readonly #layouts = new Map<KernelName, GPUBindGroupLayout>()
-  readonly #variants = new Map<KernelName, readonly Variant[]>()
+  /** Parameters that programs of a kernel are chosen by; none where there is its twin alone. */
+  readonly #telling: ReadonlyMap<KernelName, readonly string[]>
   readonly #device: GPUDevice
+  readonly #choices: Choices
 
-  constructor(device: GPUDevice, traits: AdapterTraits) {
+  constructor(device: GPUDevice, choices: Choices, programs: ReadonlyMap<KernelName, readonly Variant[]>) {
     this.#device = device
-    for (const variant of variantsFor(traits)) {
-      this.#variants.set(variant.kernel, [...(this.#variants.get(variant.kernel) ?? []), variant])
+    this.#choices = choices
+    this.#telling = new Map([...programs].map(([name, own]) => [name, own.length > 1 ? wholeParams(name) : []]))
+  }
+
+  /** The program that is chosen for a call. */
+  get(name: KernelName, params: Params): Pipeline {
+    let call: string = name
+    for (const param of this.#telling.get(name) ?? []) call += ` ${params[param] ?? 0}`
+    const known = this.#calls.get(call)
+    if (known !== undefined) return known
+    const pipeline = this.of(this.#choices.choose(name, params))
+    if (this.#calls.size >= mostCalls) this.#calls.clear()
+    this.#calls.set(call, pipeline)
+    return pipeline
+  }
+
+  /** A program of a kernel, chosen or not. */
+  of(program: Variant): Pipeline {
+    const known = this.#made.get(programName(program))
+    return known ?? this.#keep(program, this.#device.createComputePipeline(this.#describe(program)))
+  }
+
+  /** Compiles a program without holding up the caller. @returns null, or why the adapter refuses it. */
+  async compile(program: Variant): Promise<string | null> {
+    if (this.#made.has(programName(program))) return null
+    // Popped before anything else runs: scopes of the command queue lie on the same stack.
+    this.#device.pushErrorScope('validation')
+    const making = this.#device.createComputePipelineAsync(this.#describe(program)).catch((error: unknown) => error)
+    const refusal = this.#device.popErrorScope()
+    const [gpu, error] = await Promise.all([making, refusal.catch(() => null)])
+    if (error !== null) this.#modules.delete(program.text)
+    if (gpu instanceof Error || error !== null) return gpu instanceof Error ? gpu.message : (error?.message ?? '')
+    if (!this.#made.has(programName(program))) this.#keep(program, gpu as GPUComputePipeline)
+    return null
+  }
+
+  #keep(program: Variant, gpu: GPUComputePipeline): Pipeline {
+    const name = program.kernel
+    const row = rowOf(name)
+    const bindings = [...row.reads, ...row.writes]
+    const groups = (params: Params) => program.groups(params)
+    const pipeline = { name, row, bindings, gpu, layout: this.#layoutOf(name), groups }
+    this.#made.set(programName(program), pipeline)
+    return pipeline
+  }
+
+  #describe({ kernel, text, constants }: Variant): GPUComputePipelineDescriptor {
+    return {
+      label: text,
+      layout: this.#device.createPipelineLayout({ label: kernel, bindGroupLayouts: [this.#layoutOf(kernel)] }),
+      compute: { module: this.#moduleOf(text), entryPoint: 'main', constants },
     }
   }
 
-  /** The program for a call: the first variant that takes it, else the kernel's twin. */
-  get(name: KernelName, params: Readonly<Record<string, number>>): Pipeline {
-    const variant = this.#variants.get(name)?.find((one) => one.takes(params))
-    const known = this.#made.get(variant ?? name)
+  #moduleOf(text: Variant['text']): GPUShaderModule {
+    const known = this.#modules.get(text)
     if (known !== undefined) return known
-    const made = this.#make(name, variant)
-    this.#made.set(variant ?? name, made)
-    return made
-  }
-
-  #make(name: KernelName, variant: Variant | undefined): Pipeline {
-    const row = rowOf(name)
-    const layout = this.#layoutOf(name)
-    const text = variant?.text ?? name
-    const gpu = this.#device.createComputePipeline({
-      label: text,
-      layout: this.#device.createPipelineLayout({ label: name, bindGroupLayouts: [layout] }),
-      compute: {
-        module: this.#device.createShaderModule({ label: text, code: wgsl[text] }),
-        entryPoint: 'main',
-        constants: (variant ?? row).constants,
-      },
-    })
-    const groups = (params: Readonly<Record<string, number>>) => (variant ?? row).groups(params)
-    return { name, row, bindings: [...row.reads, ...row.writes], gpu, layout, groups }
+    const module = this.#device.createShaderModule({ label: text, code: wgsl[text] })
+    this.#modules.set(text, module)
+    return module
   }
 
   #layoutOf(name: KernelName): GPUBindGroupLayout {
@@ -83,18 +124,19 @@ export class Pipelines {
   }
 }
 
+/** Names of a kernel's whole-number parameters: the others are factors, which no program is chosen by. */
+function wholeParams(name: KernelName): string[] {
+  const types = Object.entries(rowOf(name).params)
+  return types.filter(([, type]) => type === 'u32').map(([param]) => param)
+}
+
 /** Bytes of a kernel's uniform block, rounded to WGSL's 16. */
 export function paramBytes(row: KernelRow): number {
   return Math.ceil((4 * Object.keys(row.params).length) / 16) * 16
 }
 
 /** Writes parameters in the register's order, 4 bytes each. */
-export function packParams(
-  row: KernelRow,
-  params: Readonly<Record<string, number>>,
-  target: DataView,
-  at: number,
-): void {
+export function packParams(row: KernelRow, params: Params, target: DataView, at: number): void {
   let offset = at
   for (const name in row.params) {
     const value = params[name] ?? 0

@@ -31,9 +31,12 @@ export interface AdapterTraits {
 /** Another WGSL program of a kernel, with the same bindings and parameters. */
 export interface Variant {
   readonly kernel: KernelName
-  readonly text: VariantText
+  /** A text of its own, or the twin's with other constants. */
+  readonly text: VariantText | KernelName
   /** Values of its `override` constants. */
   readonly constants: Readonly<Record<string, number>>
+  /** Largest error that its arithmetic explains, as a share of the largest result; the self-test strikes what is worse. Default 1e-4. */
+  readonly tolerance?: number
   /** Whether it can do a call. */
   takes(params: Params): boolean
   groups(params: Params): readonly [number, number, number]

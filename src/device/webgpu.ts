@@ -1,44 +1,21 @@
 import { check } from '../core/errors.ts'
-import type { Binding, Device, DeviceLimits, KernelBindings } from './device.ts'
+import type { AdapterRecord } from './adapter-record.ts'
+import type { Binding, Device, DeviceLimits, KernelBindings, TuningChoices } from './device.ts'
 import { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
+import { passSelfTest } from './self-test.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
-import { Pipelines, rowOf } from './webgpu-pipelines.ts'
+import { isTested, type WebGpuOptions } from './webgpu-options.ts'
+import { type Pipeline, rowOf } from './webgpu-pipelines.ts'
+import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
-import { bindingAlignment, type Call, type DispatchLimits, fitsBindings, pieces } from './webgpu-windows.ts'
+import type { Variant } from './webgpu-variants.ts'
+import { bindingAlignment, type Call, fitsBindings, pieces } from './webgpu-windows.ts'
 
-export interface WebGpuOptions {
-  /** Opened instead of the one `gpu` prefers. An adapter can be opened once. */
-  readonly adapter?: GPUAdapter
-  /** Which adapter of several is preferred. Default 'high-performance'. */
-  readonly powerPreference?: GPUPowerPreference
-  /**
-   * Most bytes of released buffers kept for reuse. Default: so many that buffers live and kept together are no more than were
-   * live at one time before, and 256 MiB in any case.
-   */
-  readonly idleBytes?: number
-  /** Kernels queued before they are sent out; fewer where they are much work. Default 256. */
-  readonly flushEvery?: number
-  /**
-   * Whether matrix products broadcast within subgroups instead of meeting in workgroup memory, where the adapter has subgroups
-   * of at least 8 lanes. Default: on software adapters. Results may differ in the last bits between the two.
-   */
-  readonly subgroups?: boolean
-  /**
-   * Measure each kernel into `profile`, by the adapter's timestamps. Every kernel then has a pass of its own, so a step takes
-   * longer. `openDevice` asks Dawn for exact ones; browsers, and a Dawn that the caller made, give multiples of 65 to 100 µs.
-   * Default false.
-   */
-  readonly profile?: boolean
-  /**
-   * Most bytes that a kernel is given of a tensor at once; the work on a larger one is done in windows of it. A multiple of 256.
-   * Default, and at most: the adapter's maxStorageBufferBindingSize (128 MiB on many).
-   */
-  readonly maxBindingBytes?: number
-}
+export type { WebGpuOptions }
 
 const defaultFlushEvery = 256
 
@@ -52,7 +29,7 @@ const inUse = new Map<WebGpuDevice, GPU>()
 
 /**
  * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
- * @throws MedAwareError `device` when there is no adapter, or it gives no device.
+ * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong.
  */
 export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   const adapter =
@@ -63,9 +40,12 @@ export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): P
     'unsupported',
     () => 'webgpu: profile needs timestamps, and this adapter or browser has no timestamp-query; leave profile out',
   )
-  const device = new WebGpuDevice(await requestDevice(adapter), adapter.info, options)
+  const opened = await requestDevice(adapter)
+  const record = await recordOf(adapter.info, traitsOf(opened, adapter.info, options), options)
+  const device = new WebGpuDevice(opened, adapter.info, options, record)
   inUse.set(device, gpu)
   void device.gpu.lost.then(() => inUse.delete(device))
+  if (isTested(device.isSoftware, options)) await passSelfTest(device, record)
   return device
 }
 
@@ -77,17 +57,19 @@ export class WebGpuDevice implements Device {
   readonly isSoftware: boolean
   readonly memory: Memory
   readonly profile: KernelProfile | null
+  /** What kernels are done by on this adapter. */
+  readonly programs: Programs
   /** The device underneath, for code that shares it. */
   readonly gpu: GPUDevice
   readonly #queue: CommandQueue
   readonly #pool: BufferPool
-  readonly #pipelines: Pipelines
   readonly #bindGroups: BindGroups
   /** Most bytes of a binding. */
   readonly #bindingBytes: number
   #uploaded = 0
 
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}) {
+  /** @param record What is known of the adapter from earlier times; null where nothing is kept. */
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}, record: AdapterRecord | null = null) {
     const facts = describeAdapter(info)
     this.description = facts.description
     this.isSoftware = facts.isSoftware
@@ -101,12 +83,8 @@ export class WebGpuDevice implements Device {
         this.#queue.retire(buffer)
       },
     })
-    const canUse = gpu.features.has('subgroups') && (options.subgroups ?? this.isSoftware)
-    this.#pipelines = new Pipelines(gpu, {
-      isSoftware: this.isSoftware,
-      subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0,
-      hasMatrices: false,
-    })
+    const traits = traitsOf(gpu, info, options)
+    this.programs = new Programs(gpu, this.#queue, traits, this.isSoftware, options, record)
     this.memory = new Memory(this.#pool)
     const { maxBindingBytes = Infinity } = options
     check(
@@ -132,6 +110,10 @@ export class WebGpuDevice implements Device {
     return this.#bindGroups.count
   }
 
+  get tuning(): TuningChoices {
+    return this.programs.choices.toJSON()
+  }
+
   upload(target: Binding, bytes: ArrayBufferView): void {
     this.#queue.throwFault()
     checkWindow(this.memory, target, 'upload')
@@ -140,6 +122,7 @@ export class WebGpuDevice implements Device {
       'shape',
       () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
     )
+    if (this.programs.isRehearsing) return
     // What is queued may read the window's old content.
     this.#queue.flush()
     const { gpu } = asWebGpu(target.buffer).block
@@ -184,7 +167,7 @@ export class WebGpuDevice implements Device {
         `copy: windows must have one length, a multiple of 4 bytes, ${source.buffer.label} has ${byteLength}, ` +
         `${target.buffer.label} ${target.byteLength}`,
     )
-    if (byteLength === 0) return
+    if (byteLength === 0 || this.programs.isRehearsing) return
     const from = asWebGpu(source.buffer).block.gpu
     const to = asWebGpu(target.buffer).block.gpu
     if (from !== to) {
@@ -201,11 +184,28 @@ export class WebGpuDevice implements Device {
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
     const values: Readonly<Record<string, number>> = params
-    const pipeline = this.#pipelines.get(name, values)
+    const call = { bindings, params: values }
+    if (this.programs.isRehearsing) {
+      const limits = { bindingBytes: this.#bindingBytes, fitsGroups: () => true }
+      for (const piece of pieces(rowOf(name), call, limits)) this.programs.note(name, piece.bindings, piece.params)
+      return
+    }
+    const pipeline = this.programs.pipelines.get(name, values)
     const groups = pipeline.groups(values)
     if (fitsGroups(groups) && fitsBindings(bindings, this.#bindingBytes)) {
       this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
-    } else this.#runInPieces(name, { bindings, params: values })
+    } else this.#runInPieces(name, call)
+  }
+
+  /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
+  runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
+    this.#queue.throwFault()
+    this.#dispatch(this.programs.pipelines.of(program), { bindings, params })
+  }
+
+  async prepare(work: () => void): Promise<void> {
+    this.#queue.throwFault()
+    await this.programs.prepare(work)
   }
 
   async settle(): Promise<void> {
@@ -226,20 +226,22 @@ export class WebGpuDevice implements Device {
   }
 
   #runInPieces(name: KernelName, call: Call): void {
-    const limits: DispatchLimits = {
-      bindingBytes: this.#bindingBytes,
-      fitsGroups: (params) => fitsGroups(this.#pipelines.get(name, params).groups(params)),
+    const programOf = (params: Call['params']) => this.programs.pipelines.get(name, params)
+    const fits = (params: Call['params']) => fitsGroups(programOf(params).groups(params))
+    for (const piece of pieces(rowOf(name), call, { bindingBytes: this.#bindingBytes, fitsGroups: fits })) {
+      this.#dispatch(programOf(piece.params), piece)
     }
-    for (const { bindings, params } of pieces(rowOf(name), call, limits)) {
-      const pipeline = this.#pipelines.get(name, params)
-      const groups = pipeline.groups(params)
-      check(
-        fitsGroups(groups),
-        'shape',
-        () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
-      )
-      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
-    }
+  }
+
+  #dispatch(pipeline: Pipeline, { bindings, params }: Call): void {
+    const groups = pipeline.groups(params)
+    check(
+      fitsGroups(groups),
+      'shape',
+      () =>
+        `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+    )
+    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {

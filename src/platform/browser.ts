@@ -72,6 +72,32 @@ export const fileExists: Platform['fileExists'] = async (path) => {
   throw refuse('fileExists', path, 'let the user choose files')
 }
 
+/** CacheStorage, which workers have as well. */
+export const readCache: Platform['readCache'] = async (name) => {
+  try {
+    const answer = await (await caches.open(cacheName)).match(addressOf(name))
+    return answer === undefined ? null : await answer.text()
+  } catch {
+    return null
+  }
+}
+
+/** CacheStorage, which workers have as well. */
+export const writeCache: Platform['writeCache'] = async (name, text) => {
+  try {
+    await (await caches.open(cacheName)).put(addressOf(name), new Response(text))
+  } catch {
+    // No room, or a page that may keep nothing.
+  }
+}
+
+const cacheName = 'peft-medaware'
+
+/** A cache's keys are addresses; this one leads nowhere. */
+function addressOf(name: string): string {
+  return `https://peft-medaware.invalid/${name}`
+}
+
 function refuse(who: string, path: string, instead: string): MedAwareError {
   return new MedAwareError('unsupported', `${who}: browsers have no path ${path}; ${instead}`)
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
+import { availableParallelism, homedir } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { MedAwareError } from '../core/errors.ts'
@@ -145,6 +145,31 @@ export const fileExists: Platform['fileExists'] = (path) =>
     () => true,
     () => false,
   )
+
+/** A file in the user's cache folder. */
+export const readCache: Platform['readCache'] = async (name) => {
+  try {
+    return await readFile(cachePath(name), 'utf8')
+  } catch {
+    return null
+  }
+}
+
+/** A file in the user's cache folder. */
+export const writeCache: Platform['writeCache'] = async (name, text) => {
+  try {
+    await writeFileAtomic(cachePath(name), text)
+  } catch {
+    // No home, no room or no right to write there.
+  }
+}
+
+function cachePath(name: string): string {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
+  // The XDG specification has relative paths ignored.
+  const folder = [XDG_CACHE_HOME, LOCALAPPDATA].find((path) => path !== undefined && isAbsolute(path))
+  return join(folder ?? join(homedir(), '.cache'), 'peft-medaware', name)
+}
 
 function explain(who: string, path: string, cause: unknown): MedAwareError {
   const code = codeOf(cause)

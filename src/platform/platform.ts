@@ -43,4 +43,8 @@ export interface Platform {
   /** Names in a folder, sorted. @throws MedAwareError `not-found`. */
   listFolder(path: string): Promise<string[]>
   fileExists(path: string): Promise<boolean>
+  /** A text kept from an earlier time under a file's name, or null: it is not there, or cannot be had. Never rejects. */
+  readCache(name: string): Promise<string | null>
+  /** Keeps a text for a later time, whole or not at all, where the platform allows it. Never rejects. */
+  writeCache(name: string, text: string): Promise<void>
 }

@@ -24,7 +24,7 @@ const noGpu = { requestAdapter: async () => null } as unknown as GPU
 
 it('takes a hardware adapter before the CPU', async () => {
   const gpu = await gpuThatSays({ vendor: 'nvidia', architecture: 'hopper', description: 'NVIDIA H100' })
-  const { device, reason } = await openDevice({ gpu })
+  const { device, reason } = await openDevice({ gpu, webgpu: { selfTest: false } })
   expect(device.kind).toBe('webgpu')
   expect(device.description).toBe('WebGPU on NVIDIA H100 (nvidia, hopper)')
   expect(reason).toBe('a hardware adapter: WebGPU on NVIDIA H100 (nvidia, hopper)')

@@ -57,6 +57,27 @@ describe('node', () => {
     expect(await node.listFolder(folder)).toEqual(['model.safetensors'])
   })
 
+  it('keeps texts in the cache folder of the user', async () => {
+    const { XDG_CACHE_HOME, HOME } = process.env
+    try {
+      process.env['XDG_CACHE_HOME'] = folder
+      expect(await node.readCache('a.json')).toBeNull()
+      await node.writeCache('a.json', 'one')
+      await node.writeCache('a.json', 'two')
+      expect(await node.readCache('a.json')).toBe('two')
+      expect(await node.listFolder(join(folder, 'peft-medaware'))).toEqual(['a.json'])
+      // A relative path is to be ignored.
+      process.env['XDG_CACHE_HOME'] = 'here'
+      process.env['HOME'] = join(folder, 'home')
+      await node.writeCache('b.json', 'three')
+      expect(await node.listFolder(join(folder, 'home/.cache/peft-medaware'))).toEqual(['b.json'])
+    } finally {
+      Object.assign(process.env, { HOME })
+      if (XDG_CACHE_HOME === undefined) delete process.env['XDG_CACHE_HOME']
+      else process.env['XDG_CACHE_HOME'] = XDG_CACHE_HOME
+    }
+  })
+
   it('reads parts of a file', async () => {
     const path = join(folder, 'bytes')
     await writeFile(path, new Uint8Array([0, 1, 2, 3, 4]))

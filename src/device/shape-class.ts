@@ -1,0 +1,29 @@
+import { kernels, type KernelName } from './kernels.ts'
+import type { ParamType } from './kernel-row.ts'
+
+type Params = Readonly<Record<string, number>>
+
+/** What hardly changes how long a call takes, or which program is fastest. Numbers in f32 never do. */
+const ignored = new Set(['hasBias', 'hasFactor', 'accumulate', 'nestedCount', 'past', 'seed', 'slot', 'threshold'])
+
+/** What makes another task of a call: how operands lie and are decoded, and sizes that programs are cut to. */
+const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|format$|blockSize$|dim$)/
+
+/**
+ * Calls that one choice of a program serves: the kernel, its parameters that matter, and sizes rounded up to a power of two,
+ * e.g. `matmul m=128 n=2048 k=2048 transA=0 transB=1`.
+ */
+export function shapeClass(kernel: KernelName, params: Params): string {
+  const types: Readonly<Record<string, ParamType>> = kernels[kernel].params
+  const words = Object.entries(types)
+    .filter(([name, type]) => type === 'u32' && !ignored.has(name))
+    .map(([name]) => {
+      const value = params[name] ?? 0
+      return `${name}=${exact.test(name) ? value : roundUp(value)}`
+    })
+  return [kernel, ...words].join(' ')
+}
+
+function roundUp(size: number): number {
+  return size <= 1 ? size : 2 ** Math.ceil(Math.log2(size))
+}
