@@ -1,5 +1,4 @@
 import { attentionKernels } from './attention-kernels.ts'
-import { added, cutElements, storedCut, productCuts, storedProductCuts } from './kernel-cuts.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
@@ -38,7 +37,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
-    cuts: productCuts,
   }),
   /**
    * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
@@ -67,7 +65,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
-    cuts: storedProductCuts,
   }),
 
   // ── stored weights ────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,12 +76,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
-    cuts: [
-      {
-        along: 'count',
-        windows: ({ blockSize }) => ({ input: 4, codes: { bytes: 1, per: 2 }, absmax: { bytes: 4, per: blockSize } }),
-      },
-    ],
   }),
   /** The values of a matrix as it is stored, in the terms of matmulStored. */
   dequantize: kernel({
@@ -94,7 +85,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
-    cuts: [storedCut],
   }),
   /** Double quantisation of `count` block maxima: u8 codes, f32 per 256 of them, and their mean at the end. */
   quantizeAbsmax: kernel({
@@ -115,14 +105,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),
-    cuts: [
-      { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
-      {
-        along: 'vocab',
-        windows: ({ dim, bits }) => ({ table: (dim * bits) / 8 }),
-        from: (begin, { first }) => ({ first: first + begin }),
-      },
-    ],
   }),
   /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v. */
   embeddingBackward: kernel({
@@ -132,14 +114,6 @@ export const kernels = {
     items: (p) => p.vocab,
     constants: lanes,
     groups: (p) => fold(p.vocab),
-    cuts: [
-      {
-        along: 'vocab',
-        windows: ({ dim }) => ({ dTable: 4 * dim }),
-        from: (begin, { first }) => ({ first: first + begin }),
-      },
-      { along: 'rows', windows: ({ dim }) => ({ ids: 4, dOut: 4 * dim }), from: added },
-    ],
   }),
 
   // ── normalisation ────────────────────────────────────────────────────────────────────────────────────────────
@@ -151,7 +125,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim, stats: 8 }) }],
   }),
   layerNormBackward: kernel({
     reads: ['dOut', 'x', 'weight', 'stats'],
@@ -160,7 +133,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8, dX: 4 * dim }) }],
   }),
   layerNormParamsBackward: kernel({
     reads: ['dOut', 'x', 'stats'],
@@ -169,7 +141,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8 }), from: added }],
   }),
 
   // ── element by element ───────────────────────────────────────────────────────────────────────────────────────
@@ -181,7 +152,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: cutElements('x', 'out'),
   }),
   geluBackward: kernel({
     reads: ['dOut', 'x'],
@@ -190,7 +160,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: cutElements('dOut', 'x', 'dX'),
   }),
   /** out = a + alpha · b. */
   add: kernel({
@@ -200,7 +169,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: cutElements('a', 'b', 'out'),
   }),
   /** target += alpha · x. */
   accumulate: kernel({
@@ -210,7 +178,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: cutElements('x', 'target'),
   }),
   /** out = factor[0] · alpha · x; factor may be null (then 1). */
   scale: kernel({
@@ -220,7 +187,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: cutElements('x', 'out'),
   }),
   fill: kernel({
     reads: [],
@@ -229,7 +195,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: cutElements('out'),
   }),
   /** Keeps x[i] · scale where mix32((first + i) ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
   dropout: kernel({
@@ -239,9 +204,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: [
-      { along: 'count', windows: () => ({ x: 4, out: 4 }), from: (begin, { first }) => ({ first: first + begin }) },
-    ],
   }),
 
   // ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +215,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim }), from: added }],
   }),
   /** out[0] = (accumulate ? out[0] : 0) + alpha · Σ x. */
   sum: kernel({
@@ -263,7 +224,6 @@ export const kernels = {
     items: () => 1,
     constants: wide,
     groups: () => [1, 1, 1],
-    cuts: [{ along: 'count', windows: () => ({ x: 4 }), from: added }],
   }),
   /** out[slot] = (accumulate ? out[slot] : 0) + Σ x². */
   sumSquares: kernel({
@@ -273,7 +233,6 @@ export const kernels = {
     items: () => 1,
     constants: wide,
     groups: () => [1, 1, 1],
-    cuts: [{ along: 'count', windows: () => ({ x: 4 }), from: added }],
   }),
 
   ...attentionKernels,
@@ -290,7 +249,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: wide,
     groups: (p) => fold(p.rows),
-    cuts: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, losses: 4 }) }],
   }),
   /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a norm that is not finite gives 0. */
   clipFactor: kernel({
@@ -319,7 +277,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perElement,
-    cuts: cutElements('grad', 'param', 'm', 'v'),
   }),
 } as const
 

@@ -1,11 +1,12 @@
 import { check } from '../core/errors.ts'
 import type { Binding, Device, DeviceLimits, KernelBindings } from './device.ts'
+import { cutsOf } from './kernel-cuts.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
-import { Pipelines, rowOf } from './webgpu-pipelines.ts'
+import { Pipelines } from './webgpu-pipelines.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import { bindingAlignment, type Call, type DispatchLimits, fitsBindings, pieces } from './webgpu-windows.ts'
 
@@ -199,7 +200,7 @@ export class WebGpuDevice implements Device {
       bindingBytes: this.#bindingBytes,
       fitsGroups: (params) => fitsGroups(this.#pipelines.get(name, params).groups(params)),
     }
-    for (const { bindings, params } of pieces(rowOf(name), call, limits)) {
+    for (const { bindings, params } of pieces(cutsOf(name), call, limits)) {
       const pipeline = this.#pipelines.get(name, params)
       const groups = pipeline.groups(params)
       check(
