@@ -25,7 +25,7 @@ const wantedLimits = [
 const matrixFeature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
 
 /** Features that are asked for where they are. */
-const wantedFeatures = ['subgroups', 'timestamp-query', matrixFeature] as const
+const wantedFeatures = ['shader-f16', 'subgroups', 'timestamp-query', matrixFeature] as const
 
 /** Storage buffers the largest kernel binds; WebGPU's core limit. */
 const storageBuffersNeeded = 8

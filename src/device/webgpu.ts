@@ -1,6 +1,7 @@
 import { check } from '../core/errors.ts'
 import type { AdapterRecord } from './adapter-record.ts'
 import type { Binding, Device, DeviceLimits, KernelBindings, TuningChoices } from './device.ts'
+import { cutsOf } from './kernel-cuts.ts'
 import { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
@@ -9,7 +10,7 @@ import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
 import { isTested, type WebGpuOptions } from './webgpu-options.ts'
-import { type Pipeline, rowOf } from './webgpu-pipelines.ts'
+import type { Pipeline } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
@@ -187,7 +188,7 @@ export class WebGpuDevice implements Device {
     const call = { bindings, params: values }
     if (this.programs.isRehearsing) {
       const limits = { bindingBytes: this.#bindingBytes, fitsGroups: () => true }
-      for (const piece of pieces(rowOf(name), call, limits)) this.programs.note(name, piece.bindings, piece.params)
+      for (const piece of pieces(cutsOf(name), call, limits)) this.programs.note(name, piece.bindings, piece.params)
       return
     }
     const pipeline = this.programs.pipelines.get(name, values)
@@ -228,7 +229,7 @@ export class WebGpuDevice implements Device {
   #runInPieces(name: KernelName, call: Call): void {
     const programOf = (params: Call['params']) => this.programs.pipelines.get(name, params)
     const fits = (params: Call['params']) => fitsGroups(programOf(params).groups(params))
-    for (const piece of pieces(rowOf(name), call, { bindingBytes: this.#bindingBytes, fitsGroups: fits })) {
+    for (const piece of pieces(cutsOf(name), call, { bindingBytes: this.#bindingBytes, fitsGroups: fits })) {
       this.#dispatch(programOf(piece.params), piece)
     }
   }
