@@ -1,9 +1,10 @@
+import { attentionBroadcasts, type AttentionText, attentionTiles } from './attention-variants.ts'
 import type { KernelName } from './kernels.ts'
 
 type Params = Readonly<Record<string, number>>
 
 /** Names of the WGSL texts that do a kernel's work in another way than its twin. */
-export type VariantText = 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulFourBitBroadcast'
+export type VariantText = 'matmulBroadcast' | 'matmulBroadcastVectors' | 'matmulFourBitBroadcast' | AttentionText
 
 /** What kernels want to know of an adapter. */
 export interface AdapterTraits {
@@ -88,6 +89,7 @@ const forSubgroups: readonly Variant[] = [
       ),
     ),
   ),
+  ...attentionBroadcasts,
 ]
 
 /**
@@ -95,5 +97,5 @@ const forSubgroups: readonly Variant[] = [
  * parameters, so that the same call gives the same bits in every run.
  */
 export function variantsFor({ subgroupLanes }: AdapterTraits): readonly Variant[] {
-  return subgroupLanes >= lanesNeeded ? forSubgroups : []
+  return [...(subgroupLanes >= lanesNeeded ? forSubgroups : []), ...attentionTiles]
 }

@@ -1,16 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
 import { variantsFor } from '../../src/device/webgpu-variants.ts'
+import { attentionCases } from './cases/attention.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 import { testGpu } from './test-gpu.ts'
 
-const cases = [...matmulCases, ...fourBitCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+const cases = [
+  ...[...matmulCases, ...fourBitCases].filter(({ kernel }) => kernel.startsWith('matmul')),
+  ...attentionCases.filter(({ kernel }) => kernel.startsWith('attention')),
+]
 
 /** The first variant that takes a call, by what it is called and its tile. */
-function choice(kernel: string, params: Readonly<Record<string, number>>): string {
-  const variant = variantsFor({ subgroupLanes: 8 }).find((one) => one.kernel === kernel && one.takes(params))
+function choice(kernel: string, params: Readonly<Record<string, number>>, subgroupLanes = 8): string {
+  const variant = variantsFor({ subgroupLanes }).find((one) => one.kernel === kernel && one.takes(params))
   return variant === undefined ? 'none' : `${variant.text} ${Object.values(variant.constants).join(' ')}`
 }
 
@@ -39,11 +43,36 @@ describe('which program does a product', () => {
   })
 
   it('leaves all to the twins where subgroups have fewer lanes', () => {
-    expect(variantsFor({ subgroupLanes: 4 })).toEqual([])
+    expect(variantsFor({ subgroupLanes: 4 }).filter(({ kernel }) => kernel.startsWith('matmul'))).toEqual([])
   })
 })
 
-describe('products in workgroup memory', () => {
+describe('which program does attention', () => {
+  const sizes = { batch: 1, heads: 8, kvHeads: 8, queries: 128, keys: 128, capacity: 128, dim: 64 }
+  const kernels = ['attention', 'attentionBackwardQuery', 'attentionBackwardKey']
+
+  it('goes by the channels of a head, and by queries', () => {
+    for (const kernel of kernels) {
+      expect(choice(kernel, sizes)).toBe(`${kernel}Broadcast 4 2 8`)
+      expect(choice(kernel, { ...sizes, dim: 68 })).toBe(`${kernel}Broadcast 4 4 8`)
+      expect(choice(kernel, sizes, 4)).toBe(`${kernel}Tiles 8 4 2`)
+      expect(choice(kernel, { ...sizes, dim: 128 }, 4)).toBe(`${kernel}Tiles 8 4 4`)
+    }
+    expect(choice('attention', { ...sizes, queries: 1 })).toBe('attentionBroadcast 1 2 8')
+  })
+
+  it('is the twin for odd or wide heads, and for few queries on other adapters', () => {
+    for (const kernel of kernels) {
+      for (const lanes of [4, 8]) {
+        expect(choice(kernel, { ...sizes, dim: 66 }, lanes)).toBe('none')
+        expect(choice(kernel, { ...sizes, dim: 132 }, lanes)).toBe('none')
+      }
+      expect(choice(kernel, { ...sizes, queries: 15 }, 4)).toBe('none')
+    }
+  })
+})
+
+describe('products and attention in workgroup memory', () => {
   let device: WebGpuDevice
   beforeAll(async () => {
     device = await openWebGpuDevice(await testGpu(), { subgroups: false })
