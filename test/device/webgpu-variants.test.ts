@@ -47,6 +47,17 @@ describe('which program does a product', () => {
     expect(choice('matmulStored', { ...packed, transB: 0, n: 2052 })).toBe('none')
   })
 
+  it('decodes 16 and 8 bits two words at a time where rows are whole words', () => {
+    const stored = (bits: 8 | 16, more: object) =>
+      choice('matmulStored', { ...size, bits, blockSize: 2048, isNested: 0, ...more })
+    expect(stored(16, {})).toBe('matmulStoredBroadcastVectors 8 8 1 16')
+    expect(stored(8, { transB: 0, m: 1 })).toBe('matmulStoredBroadcastVectors 4 8 0 8')
+    expect(stored(16, { n: 2044, transB: 0, blockSize: 2044 })).toBe('matmulStoredBroadcastVectors 8 8 0 16')
+    expect(stored(8, { n: 2044, transB: 0, blockSize: 2044 })).toBe('none')
+    expect(stored(16, { k: 2046, blockSize: 2046 })).toBe('none')
+    expect(stored(16, { pitchA: 2050 })).toBe('none')
+  })
+
   it('leaves all to the twins where subgroups have fewer lanes', () => {
     expect(variantsFor({ subgroupLanes: 4 })).toEqual([])
   })
