@@ -1,4 +1,5 @@
-// out[row] = table[ids[row]]; ids u32 [rows], table [.,dim] f32 (bits 32) or f16 (16), out [rows,dim] f32. One item is one row.
+// out[row] = table[ids[row] - first]; ids u32 [rows], table [vocab,dim] f32 (bits 32) or f16 (16), out [rows,dim] f32. A row
+// whose id is below first or not below first + vocab stays: the table may be a window of a larger one. One item is one row.
 import { WIDTH } from './tile.as.ts'
 import { decodeBytes, prepareBytes } from './whole-bytes.as.ts'
 
@@ -8,6 +9,8 @@ export function embedding(
   out: usize,
   rows: u32,
   dim: u32,
+  first: u32,
+  vocab: u32,
   bits: u32,
   begin: u32,
   end: u32,
@@ -15,9 +18,11 @@ export function embedding(
   const bytes = dim << 2
   prepareBytes(table, 0, dim)
   for (let row = begin; row < end; row++) {
-    const id = load<u32>(ids + (row << 2))
+    // An id below first wraps around to one past vocab.
+    const from = load<u32>(ids + (row << 2)) - first
+    if (from >= vocab) continue
     const to = out + row * bytes
-    if (bits == 16) decodeBytes<i16>(id * dim, dim, to, WIDTH * 4)
-    else memory.copy(to, table + id * bytes, bytes)
+    if (bits == 16) decodeBytes<i16>(from * dim, dim, to, WIDTH * 4)
+    else memory.copy(to, table + from * bytes, bytes)
   }
 }

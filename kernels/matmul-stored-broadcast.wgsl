@@ -1,13 +1,14 @@
-// matmul-stored.wgsl without workgroup memory: matmul-broadcast.wgsl's tiles with W decoded a word of eight elements at a
-// time. The sixteen levels lie in two registers of eight lanes, where a code finds its level by shuffles. TRANS_B is transB:
-// then a word runs along k, and a row of W is whole blocks (k is a multiple of blockSize). Else a word runs along n (a
-// multiple of 8), lane i of eight loads row i for its eight columns, and each takes its column's bits of what comes around.
+// matmul-stored.wgsl without workgroup memory: matmul-broadcast-vectors.wgsl's tiles with W decoded on the way. BITS and TRANS_B
+// are bits and transB; n, k and pitches are multiples of 4. Of 4 bits a word of eight codes is loaded at a time, and the
+// sixteen levels lie in two registers of eight lanes, where a code finds its level by shuffles. With transB a lane decodes its
+// own columns, and a row of W is whole blocks. Else lane i of eight loads the subgroup's columns and scale of row i, and they
+// go around: n and blockSize are multiples of 8 · 4, n one of blockSize.
 enable subgroups;
 
-override ROWS: u32 = 16;
-override COLUMNS: u32 = 4;
+override ROWS: u32 = 8;
 override LANES: u32 = 8;
 override TRANS_B: u32 = 1;
+override BITS: u32 = 4;
 
 struct Params {
   m: u32,
@@ -26,13 +27,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> codes: array<u32>;
 @group(0) @binding(3) var<storage, read> absmax: array<u32>;
 @group(0) @binding(4) var<storage, read> nested: array<f32>;
 @group(0) @binding(5) var<storage, read> tables: array<f32>;
-@group(0) @binding(6) var<storage, read> bias: array<f32>;
-@group(0) @binding(7) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> out: array<vec4<f32>>;
 
 fn scaleOf(block: u32) -> f32 {
   if (params.isNested == 0u) {
@@ -42,9 +43,27 @@ fn scaleOf(block: u32) -> f32 {
   return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
 }
 
-/// Where element i of eight lies in its word: the even one of a byte in the high half.
-fn shiftOf(i: u32) -> u32 {
-  return 8u * (i >> 1u) + 4u * (1u - (i & 1u));
+/// The level of a code.
+fn levelOf(code: u32, low: f32, high: f32) -> f32 {
+  return select(subgroupShuffle(low, code & 7u), subgroupShuffle(high, code & 7u), code > 7u);
+}
+
+/// Four codes of a half word, the first in the higher half of the lower byte.
+fn levelsOf(half: u32, low: f32, high: f32) -> vec4<f32> {
+  return vec4<f32>(
+    levelOf((half >> 4u) & 15u, low, high),
+    levelOf(half & 15u, low, high),
+    levelOf((half >> 12u) & 15u, low, high),
+    levelOf((half >> 8u) & 15u, low, high),
+  );
+}
+
+/// Elements element … element + 3 of a W of 8 or 16 bits, before they are scaled.
+fn fourAt(element: u32) -> vec4<f32> {
+  if (BITS == 8u) {
+    return unpack4x8snorm(codes[element / 4u]);
+  }
+  return vec4<f32>(unpack2x16float(codes[element / 2u]), unpack2x16float(codes[element / 2u + 1u]));
 }
 
 @compute @workgroup_size(LANES)
@@ -53,93 +72,112 @@ fn main(
   @builtin(local_invocation_index) local: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let row0 = group.y * ROWS;
-  let column0 = group.x * LANES * COLUMNS + local;
-  let last = params.k - 1u;
+  let row0 = group.x * ROWS;
+  let first = group.y * 4u * LANES;
+  let column0 = first + 4u * local;
+  // Outside of out, the last row or columns are worked on once more, and not stored.
+  let column = min(column0, params.n - 4u);
   let eighth = lane & 7u;
-  let low = tables[eighth];
-  let high = tables[8u + eighth];
-  // Where W is [k,n], a lane's columns share their blocks if no block ends within them.
-  let isOneBlock = params.n % params.blockSize == 0u && params.blockSize % (LANES * COLUMNS) == 0u;
-  var sums: array<f32, 64>;
-  var values: array<f32, 32>;
-  var words: array<u32, 4>;
-  var scales: array<f32, 4>;
+  var low = 0.0;
+  var high = 0.0;
+  if (BITS == 4u) {
+    low = tables[eighth];
+    high = tables[8u + eighth];
+  }
+  var sums: array<vec4<f32>, 16>;
+  // With transB the words and scales of the lane's columns, else those of its row.
+  var words: vec4<u32>;
+  var scales = vec4<f32>(1.0);
 
   for (var depth = 0u; depth < params.k; depth += 8u) {
     if (TRANS_B != 0u) {
-      for (var c = 0u; c < COLUMNS; c++) {
-        let element = min(column0 + c * LANES, params.n - 1u) * params.k + depth;
-        words[c] = codes[element / 8u];
-        if (depth % params.blockSize == 0u) {
+      for (var c = 0u; c < 4u; c++) {
+        let element = (column + c) * params.k + depth;
+        if (BITS == 4u) {
+          words[c] = codes[element / 8u];
+        }
+        if (BITS != 16u && depth % params.blockSize == 0u) {
           scales[c] = scaleOf(element / params.blockSize);
         }
       }
     } else {
-      for (var c = 0u; c < COLUMNS; c++) {
-        let column = min((column0 + c * LANES) & ~7u, params.n - 8u);
-        let element = min(depth + eighth, last) * params.n + column;
-        words[c] = codes[element / 8u];
-        if (c == 0u || !isOneBlock) {
-          scales[c] = scaleOf(element / params.blockSize);
+      let element = min(depth + eighth, params.k - 1u) * params.n + first;
+      if (BITS == 4u) {
+        let word = element / 8u;
+        words = vec4<u32>(codes[word], codes[word + 1u], codes[word + 2u], codes[word + 3u]);
+      }
+      if (BITS != 16u) {
+        scales.x = scaleOf(element / params.blockSize);
+      }
+    }
+    for (var half = 0u; half < 2u; half++) {
+      let depth4 = depth + 4u * half;
+      // k may end with half a step.
+      if (depth4 < params.k) {
+        // W for four steps along k, a vector of the four columns each.
+        var y: array<vec4<f32>, 4>;
+        if (TRANS_B != 0u) {
+          var along: mat4x4<f32>;
+          for (var c = 0u; c < 4u; c++) {
+            if (BITS == 4u) {
+              along[c] = levelsOf(words[c] >> (16u * half), low, high);
+            } else {
+              along[c] = fourAt((column + c) * params.k + depth4);
+            }
+          }
+          let turned = transpose(along);
+          for (var i = 0u; i < 4u; i++) {
+            y[i] = turned[i] * scales;
+          }
         } else {
-          scales[c] = scales[0];
+          for (var i = 0u; i < 4u; i++) {
+            let source = 4u * half + i;
+            if (BITS == 4u) {
+              let row = subgroupShuffle(words, source);
+              let pair = select(row.xy, row.zw, (local & 4u) != 0u);
+              let word = select(pair.x, pair.y, (local & 2u) != 0u);
+              y[i] = levelsOf(word >> (16u * (local & 1u)), low, high);
+            } else {
+              y[i] = fourAt((depth4 + i) * params.n + column);
+            }
+            if (BITS != 16u) {
+              y[i] *= subgroupShuffle(scales.x, source);
+            }
+          }
         }
-      }
-    }
-    for (var c = 0u; c < COLUMNS; c++) {
-      for (var i = 0u; i < 8u; i++) {
-        var word = words[c];
-        var scale = scales[c];
-        var shift = shiftOf(i);
-        if (TRANS_B == 0u) {
-          word = subgroupShuffle(word, (lane & ~7u) + i);
-          scale = subgroupShuffle(scale, (lane & ~7u) + i);
-          shift = shiftOf(eighth);
+        for (var r = 0u; r < ROWS; r += 8u) {
+          let row = min(row0 + r + eighth, params.m - 1u);
+          let own = a[(row * params.pitchA + depth4) / 4u];
+          let x = array<vec4<f32>, 8>(
+            subgroupBroadcast(own, 0u),
+            subgroupBroadcast(own, 1u),
+            subgroupBroadcast(own, 2u),
+            subgroupBroadcast(own, 3u),
+            subgroupBroadcast(own, 4u),
+            subgroupBroadcast(own, 5u),
+            subgroupBroadcast(own, 6u),
+            subgroupBroadcast(own, 7u),
+          );
+          for (var i = 0u; i < 8u && r + i < ROWS; i++) {
+            sums[r + i] += x[i].x * y[0] + x[i].y * y[1] + x[i].z * y[2] + x[i].w * y[3];
+          }
         }
-        let code = (word >> shift) & 15u;
-        let level = select(subgroupShuffle(low, code & 7u), subgroupShuffle(high, code & 7u), code > 7u);
-        values[c * 8u + i] = scale * level;
-      }
-    }
-    let mine = depth + eighth;
-    for (var r = 0u; r < ROWS; r++) {
-      let value = a[min(row0 + r, params.m - 1u) * params.pitchA + min(mine, last)];
-      let own = select(0.0, value, mine <= last);
-      let x = array<f32, 8>(
-        subgroupBroadcast(own, 0u),
-        subgroupBroadcast(own, 1u),
-        subgroupBroadcast(own, 2u),
-        subgroupBroadcast(own, 3u),
-        subgroupBroadcast(own, 4u),
-        subgroupBroadcast(own, 5u),
-        subgroupBroadcast(own, 6u),
-        subgroupBroadcast(own, 7u),
-      );
-      for (var c = 0u; c < COLUMNS; c++) {
-        let at = c * 8u;
-        sums[r * COLUMNS + c] += x[0] * values[at] + x[1] * values[at + 1u] + x[2] * values[at + 2u]
-          + x[3] * values[at + 3u] + x[4] * values[at + 4u] + x[5] * values[at + 5u] + x[6] * values[at + 6u]
-          + x[7] * values[at + 7u];
       }
     }
   }
 
   for (var r = 0u; r < ROWS; r++) {
     let row = row0 + r;
-    for (var c = 0u; c < COLUMNS; c++) {
-      let column = column0 + c * LANES;
-      if (row < params.m && column < params.n) {
-        let at = row * params.pitchOut + column;
-        var value = params.alpha * sums[r * COLUMNS + c];
-        if (params.hasBias != 0u) {
-          value += bias[column];
-        }
-        if (params.accumulate != 0u) {
-          value += out[at];
-        }
-        out[at] = value;
+    if (row < params.m && column0 < params.n) {
+      let at = (row * params.pitchOut + column0) / 4u;
+      var value = params.alpha * sums[r];
+      if (params.hasBias != 0u) {
+        value += bias[column0 / 4u];
       }
+      if (params.accumulate != 0u) {
+        value += out[at];
+      }
+      out[at] = value;
     }
   }
 }

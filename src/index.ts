@@ -64,6 +64,7 @@ export { countParameters, type ParameterCounts } from './peft/parameter-counts.t
 
 export { promptCompletionExample, type ExampleTokenizer, type PromptCompletion } from './train/examples.ts'
 export { TrainingRun, type StepReport } from './train/training-run.ts'
+export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
 export type { ResolvedOptions, TrainingOptions } from './train/training-options.ts'
 export { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './train/checkpoint.ts'
 

@@ -22,7 +22,7 @@ const wantedLimits = [
 ] as const
 
 /** Features that are asked for where they are. */
-const wantedFeatures = ['subgroups'] as const
+const wantedFeatures = ['subgroups', 'timestamp-query'] as const
 
 /** Storage buffers the largest kernel binds; WebGPU's core limit. */
 const storageBuffersNeeded = 8

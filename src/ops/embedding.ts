@@ -19,8 +19,9 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
 /** table[ids], without history. */
 export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[]): Tensor {
   const out = empty(table.device, shape, 'gathered rows')
+  const { rows: vocab, columns: dim } = table
   const bits = 8 * sizeOf(table.dtype)
-  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim: table.columns, bits })
+  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, bits })
   return out
 }
 
@@ -31,7 +32,7 @@ export function scatterRows(ids: Tensor, dOut: Tensor, shape: readonly number[])
   dOut.device.run(
     'embeddingBackward',
     { ids, dOut, dTable },
-    { rows: ids.count, dim, vocab: dTable.count / dim, accumulate: 0 },
+    { rows: ids.count, dim, first: 0, vocab: dTable.rows, accumulate: 0 },
   )
   return dTable
 }

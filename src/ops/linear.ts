@@ -39,6 +39,6 @@ export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number
 /** Column sums of x [..., c], without history: f32 [c]. */
 function sumRows(x: Tensor): Tensor {
   const out = empty(x.device, [x.columns], 'column sums')
-  x.device.run('sumRows', { x, out }, { rows: x.rows, dim: x.columns })
+  x.device.run('sumRows', { x, out }, { rows: x.rows, dim: x.columns, accumulate: 0 })
   return out
 }

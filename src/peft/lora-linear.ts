@@ -4,7 +4,7 @@ import { Module } from '../nn/module.ts'
 import { addLinear, linear } from '../ops/linear.ts'
 import { matmul } from '../ops/matmul.ts'
 import { dequantize } from '../ops/quantize.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 
 /** The low-rank factors of an update: A f32 [r, in], B f32 [out, r]. */
 export interface LoraFactors {
@@ -67,11 +67,4 @@ export class LoraLinear
     })
     return new Linear(full, bias)
   }
-}
-
-/** A tensor of its own with the same elements, without history. */
-export function copyOf(x: Tensor): Tensor {
-  const copy = empty(x.device, x.shape, 'copy', x.dtype)
-  x.device.copy(x, copy)
-  return copy
 }

@@ -140,3 +140,10 @@ function dtypeOf(values: HostValues): DType {
 export function fromArray(device: Device, values: HostValues, shape: Shape, label: string): Tensor {
   return empty(device, shape, label, dtypeOf(values)).write(values)
 }
+
+/** A tensor of its own with the same elements, without history. */
+export function copyOf(x: Tensor, label: string): Tensor {
+  const copy = empty(x.device, x.shape, label, x.dtype)
+  x.device.copy(x, copy)
+  return copy
+}

@@ -1,7 +1,7 @@
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { f16ToF32, f32ToF16 } from '../../src/core/float16.ts'
 import { generateTokens } from '../../src/generate/generate.ts'
-import { diskFolder, type Folder } from '../../src/hub/folder.ts'
+import type { Folder } from '../../src/hub/folder.ts'
 import type { CausalLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
@@ -22,7 +22,7 @@ export interface HalfPair<M> {
 }
 
 /** A folder whose checkpoint is that of another with all matrices rounded to f16. */
-export async function roundedFolder(path: string, checkpoint: TensorReader): Promise<Folder> {
+export async function roundedFolder(folder: Folder, checkpoint: TensorReader): Promise<Folder> {
   const tensors = []
   for (const name of checkpoint.names) {
     const { shape } = checkpoint.info(name)
@@ -30,11 +30,10 @@ export async function roundedFolder(path: string, checkpoint: TensorReader): Pro
     tensors.push({ name, dtype: 'F32', shape, data: shape.length === 2 ? f16ToF32(f32ToF16(values)) : values } as const)
   }
   const bytes = writeSafetensors(tensors, { format: 'pt' })
-  const disk = diskFolder(path)
   return {
-    ...disk,
+    ...folder,
     open: (fileName) =>
-      fileName === 'model.safetensors' ? Promise.resolve(bytesSource(bytes, fileName)) : disk.open(fileName),
+      fileName === 'model.safetensors' ? Promise.resolve(bytesSource(bytes, fileName)) : folder.open(fileName),
   }
 }
 

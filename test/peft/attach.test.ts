@@ -208,7 +208,7 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
       if (left-- === 0) throw new Error('memory is full')
       return allocate(...given)
     }
-    expect(() => attachLora(model, {}, { device })).toThrow('memory is full')
+    expect(() => attachLora(model, { bias: 'all' }, { device })).toThrow('memory is full')
     expect(device.memory.liveBytes).toBe(liveBytes)
     expect([...model.namedModules()]).toEqual(before)
     left = Infinity

@@ -12,7 +12,7 @@ import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.t
 import { product, windowed } from './matmul.ts'
 
 /** A random matrix in 4 bits, as kernels are given it, and its values. */
-function fourBit(count: number, type: FourBitType, blockSize: number, isNested: boolean) {
+export function fourBit(count: number, type: FourBitType, blockSize: number, isNested: boolean) {
   const { codes, absmax } = quantizeFourBit(normals(count, 0.02), { type, blockSize })
   const tables = Float32Array.of(...fourBitCode(type), ...dynamicMap(true))
   if (!isNested) {

@@ -4,7 +4,7 @@ import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kern
 import { product, windowed } from './matmul.ts'
 
 /** A random matrix in 16 or 8 bits, as kernels are given it, and its values. */
-function wholeBytes(rows: number, columns: number, bits: 8 | 16) {
+export function wholeBytes(rows: number, columns: number, bits: 8 | 16) {
   const values = normals(rows * columns, 0.02)
   const params = { bits, blockSize: columns, isNested: 0, nestedCount: 0 }
   if (bits === 16) {
