@@ -1,6 +1,7 @@
 import { Random } from '../src/core/random.ts'
 import { countOf, type Shape } from '../src/core/shape.ts'
-import { alibiKeyBias } from '../src/models/alibi.ts'
+import { bf16ToF32, f32ToBf16 } from '../src/core/float16.ts'
+import { alibiTable } from '../src/models/alibi.ts'
 import { type FalconConfig, falconRwConfig } from '../src/models/falcon-config.ts'
 import { falconWeights } from '../src/models/falcon.ts'
 
@@ -60,8 +61,17 @@ export function smallFalcon(): SmallFalcon {
     weights: new Map(weights),
     factors,
     inputIds: Int32Array.from({ length: tokens }, () => random.below(vocabulary)),
-    keyBias: alibiKeyBias(1, tokens, heads, hidden / heads),
+    keyBias: keyBias(),
   }
+}
+
+/** slope · position in bfloat16, which our kernels compute and peers are given. */
+function keyBias(): Float32Array {
+  const { heads, hidden, tokens } = small
+  const table = alibiTable(1, tokens, heads)
+  const slopes = Array.from(table.subarray(0, heads))
+  const products = slopes.flatMap((slope) => Array.from(table.subarray(heads), (position) => slope * position))
+  return bf16ToF32(f32ToBf16(Float32Array.from(products))).map((bias) => bias / Math.sqrt(hidden / heads))
 }
 
 /** AdamW's factors of step `step` (from 1): `size` of what m / (sqrt(v) / root2 + eps) is multiplied by, and `root2`. */

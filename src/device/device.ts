@@ -21,6 +21,14 @@ export type KernelBindings<K extends KernelName> = { readonly [name in KernelRea
   readonly [name in KernelWrites<K>]: Binding
 }
 
+/** How much a device can hold, as far as it says so. */
+export interface DeviceLimits {
+  /** Most bytes of one buffer. */
+  readonly bufferBytes: number
+  /** Bytes there is room for beside what is live; `null` where the device does not say, as no WebGPU adapter does. */
+  readonly freeBytes: number | null
+}
+
 /** Where numbers live and are worked on: the CPU engine or a WebGPU adapter. */
 export interface Device {
   readonly kind: 'cpu' | 'webgpu'
@@ -28,6 +36,8 @@ export interface Device {
   readonly description: string
   /** Every buffer of this device, and the scopes that own them. */
   readonly memory: Memory
+  /** What it can hold now. */
+  readonly limits: DeviceLimits
   /** What each kernel has cost so far, after `settle` or `download`; null unless asked for. */
   readonly profile: KernelProfile | null
   /** Copies host bytes into a window, whose length must equal theirs. */

@@ -3,6 +3,7 @@ import type { Binding } from './device.ts'
 import type { Memory } from './memory.ts'
 import { asWebGpu, usage } from './webgpu-buffers.ts'
 import type { Pipeline } from './webgpu-pipelines.ts'
+import { bindingAlignment } from './webgpu-windows.ts'
 
 type Windows = Readonly<Record<string, Binding | null>>
 
@@ -22,7 +23,6 @@ export interface BindingQueue {
   naming<T>(name: string, make: () => T): T
 }
 
-const alignment = 256
 const mostKept = 8192
 const none = -1
 
@@ -37,12 +37,15 @@ export class BindGroups {
   readonly #device: GPUDevice
   readonly #memory: Memory
   readonly #queue: BindingQueue
+  /** Most bytes of a binding. */
+  readonly #limit: number
   /** Bound where a kernel is given `null`. */
   readonly #nothing: GPUBuffer
 
-  constructor(device: GPUDevice, memory: Memory, queue: BindingQueue) {
+  constructor(device: GPUDevice, memory: Memory, limit: number, queue: BindingQueue) {
     this.#device = device
     this.#memory = memory
+    this.#limit = limit
     this.#queue = queue
     this.#nothing = device.createBuffer({ label: 'nothing', size: 256, usage: usage.storage })
   }
@@ -126,13 +129,13 @@ export class BindGroups {
 
   #resource(window: Binding | null): GPUBufferBinding {
     if (window === null) return { buffer: this.#nothing }
-    // WebGPU binds no empty window, and array<u32> wants whole words; buffers are padded to them.
-    const size = Math.max(4, Math.ceil(window.byteLength / 4) * 4)
+    // WebGPU binds no empty window, and kernels see whole vec4; buffers are padded to them.
+    const size = Math.max(16, Math.ceil(window.byteLength / 16) * 16)
     return { buffer: asWebGpu(window.buffer).block.gpu, offset: window.byteOffset, size }
   }
 
   #check(pipeline: Pipeline, windows: Windows): void {
-    const limit = this.#device.limits.maxStorageBufferBindingSize
+    const limit = this.#limit
     const written = new Map<GPUBuffer, string>()
     const writes: readonly string[] = pipeline.row.writes
     for (const name of [...writes, ...pipeline.row.reads]) {
@@ -145,7 +148,7 @@ export class BindGroups {
       checkWindow(this.#memory, window, pipeline.name)
       const { label } = window.buffer
       check(
-        window.byteOffset % alignment === 0,
+        window.byteOffset % bindingAlignment === 0,
         'shape',
         () => `${pipeline.name}: ${name} starts at byte ${window.byteOffset} of ${label}, not at a multiple of 256`,
       )

@@ -157,7 +157,7 @@ function placeOf(blocks: readonly Block[], id: number): number {
 function sizeClass(byteLength: number, limit: number): number {
   const step = Math.max(256, 2 ** (Math.floor(Math.log2(Math.max(1, byteLength))) - 3))
   const size = Math.max(step, Math.ceil(byteLength / step) * step)
-  return size <= limit ? size : Math.ceil(byteLength / 4) * 4
+  return size <= limit ? size : Math.min(limit, Math.ceil(byteLength / 16) * 16)
 }
 
 /** @throws MedAwareError `device` for a buffer of another device. */

@@ -1,13 +1,14 @@
 import { check } from '../core/errors.ts'
-import type { Binding, Device, KernelBindings } from './device.ts'
+import type { Binding, Device, DeviceLimits, KernelBindings } from './device.ts'
 import { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
-import { Pipelines } from './webgpu-pipelines.ts'
+import { Pipelines, rowOf } from './webgpu-pipelines.ts'
 import { CommandQueue } from './webgpu-queue.ts'
+import { bindingAlignment, type Call, type DispatchLimits, fitsBindings, pieces } from './webgpu-windows.ts'
 
 export interface WebGpuOptions {
   /** Opened instead of the one `gpu` prefers. An adapter can be opened once. */
@@ -32,6 +33,11 @@ export interface WebGpuOptions {
    * Default false.
    */
   readonly profile?: boolean
+  /**
+   * Most bytes that a kernel is given of a tensor at once; the work on a larger one is done in windows of it. A multiple of 256.
+   * Default, and at most: the adapter's maxStorageBufferBindingSize (128 MiB on many).
+   */
+  readonly maxBindingBytes?: number
 }
 
 const defaultFlushEvery = 256
@@ -77,6 +83,8 @@ export class WebGpuDevice implements Device {
   readonly #pool: BufferPool
   readonly #pipelines: Pipelines
   readonly #bindGroups: BindGroups
+  /** Most bytes of a binding. */
+  readonly #bindingBytes: number
   #uploaded = 0
 
   constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}) {
@@ -94,14 +102,29 @@ export class WebGpuDevice implements Device {
       },
     })
     const canUse = gpu.features.has('subgroups') && (options.subgroups ?? this.isSoftware)
-    this.#pipelines = new Pipelines(gpu, { subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0 })
+    this.#pipelines = new Pipelines(gpu, {
+      isSoftware: this.isSoftware,
+      subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0,
+      hasMatrices: false,
+    })
     this.memory = new Memory(this.#pool)
-    this.#bindGroups = new BindGroups(gpu, this.memory, this.#queue)
+    const { maxBindingBytes = Infinity } = options
+    check(
+      maxBindingBytes === Infinity || (maxBindingBytes > 0 && maxBindingBytes % bindingAlignment === 0),
+      'config',
+      () => `webgpu: maxBindingBytes must be a multiple of ${bindingAlignment}, not ${maxBindingBytes}`,
+    )
+    this.#bindingBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes)
+    this.#bindGroups = new BindGroups(gpu, this.memory, this.#bindingBytes, this.#queue)
   }
 
   /** Bytes of released buffers kept for reuse, beside `memory.liveBytes`. */
   get idleBytes(): number {
     return this.#pool.idleBytes
+  }
+
+  get limits(): DeviceLimits {
+    return { bufferBytes: this.gpu.limits.maxBufferSize, freeBytes: null }
   }
 
   /** Bind groups kept for calls to come. */
@@ -180,12 +203,9 @@ export class WebGpuDevice implements Device {
     const values: Readonly<Record<string, number>> = params
     const pipeline = this.#pipelines.get(name, values)
     const groups = pipeline.groups(values)
-    check(
-      groups.every((count) => count <= mostGroups),
-      'shape',
-      () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
-    )
-    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
+    if (fitsGroups(groups) && fitsBindings(bindings, this.#bindingBytes)) {
+      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
+    } else this.#runInPieces(name, { bindings, params: values })
   }
 
   async settle(): Promise<void> {
@@ -205,6 +225,23 @@ export class WebGpuDevice implements Device {
     return `${this.memory.liveBytes} bytes in use and ${this.#pool.idleBytes} kept for reuse`
   }
 
+  #runInPieces(name: KernelName, call: Call): void {
+    const limits: DispatchLimits = {
+      bindingBytes: this.#bindingBytes,
+      fitsGroups: (params) => fitsGroups(this.#pipelines.get(name, params).groups(params)),
+    }
+    for (const { bindings, params } of pieces(rowOf(name), call, limits)) {
+      const pipeline = this.#pipelines.get(name, params)
+      const groups = pipeline.groups(params)
+      check(
+        fitsGroups(groups),
+        'shape',
+        () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+      )
+      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
+    }
+  }
+
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
     this.gpu.queue.writeBuffer(gpu, offset, bytes)
     this.#uploaded += bytes.length
@@ -213,6 +250,10 @@ export class WebGpuDevice implements Device {
     this.gpu.queue.submit([])
     this.#uploaded = 0
   }
+}
+
+function fitsGroups(groups: readonly [number, number, number]): boolean {
+  return groups[0] <= mostGroups && groups[1] <= mostGroups && groups[2] <= mostGroups
 }
 
 function roundUp(count: number, step: number): number {

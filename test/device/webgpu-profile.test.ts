@@ -10,7 +10,7 @@ afterEach(() => device?.dispose())
 const open = async (webgpu: WebGpuOptions) => (device = (await openDevice({ device: 'webgpu', webgpu })).device)
 
 const side = 96
-const sizes = { m: side, n: side, k: side }
+const sizes = { m: side, n: side, k: side, pitchA: side, pitchOut: side }
 
 async function work(on: Device, products: number): Promise<void> {
   const matrix = (label: string) => {
