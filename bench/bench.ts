@@ -92,5 +92,6 @@ function line({ what, unit, median, least, most, bar, met }: Figure): string {
 }
 
 function short(value: number): string {
+  if (value !== 0 && Math.abs(value) < 0.01) return value.toExponential(1)
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
 }

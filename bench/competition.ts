@@ -1,7 +1,8 @@
 import { type KernelCost, kernelTable } from '../src/device/kernel-profile.ts'
-import { shareOutside, sumOfCosts } from './kernel-costs.ts'
+import { shareOutside, sumOfCosts, timeOf } from './kernel-costs.ts'
 import { type Bar, type Figure, figure, fullLayers, type RowOptions, type RowResult } from './row.ts'
 import { Runner } from './runner.ts'
+import type { Ready } from './serve.ts'
 import { race, ratios } from './stats.ts'
 
 /** Something that runs in a process of its own beside others. */
@@ -10,10 +11,14 @@ export interface Competitor {
   /** Of this folder. */
   readonly file: string
   readonly args: readonly (string | number)[]
+  /** On the time of a call, in the rules' unit. */
+  readonly time?: Bar
   /** On its resident memory, in gigabytes. */
   readonly memory?: Bar
   /** On the share of its time outside matrix products and attention, in percent. */
   readonly outside?: Bar
+  /** The same of its kernels' time alone, where an adapter runs them beside what the process does. */
+  readonly kernelsOutside?: Bar
 }
 
 /** What is told of the times of two competitors. */
@@ -27,6 +32,8 @@ export interface Comparison {
 export interface Rules {
   readonly competitors: readonly Competitor[]
   readonly compare?: readonly Comparison[]
+  /** Those who compute the same: the losses of their first steps may not be further apart than `mostApart`. */
+  readonly sameLosses?: readonly string[]
   /** Calls of a round. Default 1. */
   readonly calls?: number
   readonly unit?: 's' | 'ms'
@@ -36,10 +43,14 @@ export interface Rules {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** On losses that should be equal, in nats. */
+const mostApart: Bar = '<= 0.001'
+
 /** Builds all competitors one after another, lets each work once a round while the others sleep, and ends them. */
 export async function compete(rules: Rules, { rounds, layers, profile, say }: RowOptions): Promise<RowResult> {
-  const { competitors, compare = [], calls = 1, unit = 'ms', isModel = true, env = {} } = rules
+  const { competitors, compare = [], sameLosses = [], calls = 1, unit = 'ms', isModel = true, env = {} } = rules
   const runners = new Map<string, Runner>()
+  const ready = new Map<string, Ready>()
   const versions: Record<string, string> = {}
   const absent: Record<string, string> = {}
   const kernels = new Map<string, (readonly KernelCost[])[]>()
@@ -50,7 +61,9 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
       const start = performance.now()
       progress(`  ${name}: building${isModel ? ` a model of ${layers} layers` : ''} ...`)
       try {
-        Object.assign(versions, await runner.ready())
+        const facts = await runner.ready()
+        Object.assign(versions, facts.versions)
+        ready.set(name, facts)
         runners.set(name, runner)
         progress(` ${((performance.now() - start) / 1000).toFixed(0)} s\n`)
       } catch (error) {
@@ -64,7 +77,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
         if (name in absent) return NaN
         try {
           const answer = await runner.ask(calls)
-          if (answer.kernels) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
+          if (answer.kernels?.length) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
           progress(`  ${name} ${answer.milliseconds.toFixed(0)} ms\n`)
           return answer.milliseconds
         } catch (error) {
@@ -76,15 +89,23 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
     const samples = await race(contenders, rounds)
     const present = competitors.filter(({ name }) => runners.has(name) && !(name in absent))
     const figures: Figure[] = []
-    for (const { name, outside, memory } of present) {
+    for (const { name, time, outside, kernelsOutside, memory } of present) {
       const times = samples(name)
       const scaled = unit === 's' ? times.map((ms) => ms / 1000) : times
-      figures.push(figure(name, unit, scaled))
+      figures.push(figure(name, unit, scaled, barOf(time)))
+      for (const [what, count] of Object.entries(ready.get(name)?.counts ?? {})) {
+        figures.push(figure(`${name}: ${what}`, '', [count]))
+      }
       // The first round does not count.
       const lines = kernels.get(name)?.slice(1) ?? []
       if (outside) {
         const shares = lines.map((round, i) => 100 * shareOutside(round, calls * times[i]!))
         figures.push(figure(`${name}: outside matmul and attention`, '%', shares, barOf(outside)))
+      }
+      if (kernelsOutside && lines.length === 0) absent[`${name}: kernels`] = 'the device has no profile'
+      else if (kernelsOutside) {
+        const shares = lines.map((round) => 100 * shareOutside(round, timeOf(round)))
+        figures.push(figure(`${name}: kernels outside matmul and attention`, '%', shares, barOf(kernelsOutside)))
       }
       const peak = runners.get(name)!.peakMemory
       if (peak !== null) figures.push(figure(`${name}: peak resident memory`, 'GB', [peak], barOf(memory)))
@@ -97,10 +118,23 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
       if (![slower, faster].every((name) => present.some((one) => one.name === name))) continue
       figures.push(figure(`${slower} over ${faster}`, 'x', ratios(samples(slower), samples(faster)), barOf(bar)))
     }
-    return { figures, versions, absent }
+    const losses = present.filter(({ name }) => sameLosses.includes(name)).map(({ name }) => ready.get(name)?.losses)
+    return { figures: [...figures, ...lossFigures(losses)], versions, absent }
   } finally {
     for (const runner of runners.values()) await runner.stop()
   }
+}
+
+/** How far the losses of several programs fall, and how far apart they are at most. */
+function lossFigures(losses: readonly (readonly number[] | undefined)[]): readonly Figure[] {
+  const [first = [], ...others] = losses
+  if (others.length === 0) return []
+  const apart = others.flatMap((other = []) => first.map((loss, step) => Math.abs(loss - (other[step] ?? NaN))))
+  const steps = `of the first ${first.length} steps`
+  return [
+    figure(`fall of the losses ${steps}`, 'nats', [(first[0] ?? NaN) - (first.at(-1) ?? NaN)], '> 0'),
+    figure(`losses ${steps}, furthest apart`, 'nats', [Math.max(...apart)], mostApart),
+  ]
 }
 
 /** Apart from the figures, which may be read by a program. */

@@ -1,10 +1,14 @@
 import type { KernelCost } from '../src/device/kernel-profile.ts'
 import type { KernelName } from '../src/device/kernels.ts'
 
-/** Share of the time in which neither matrix products nor attention run: the kernels whose operations are counted. */
+/** Share of a time in which neither matrix products nor attention run: the kernels whose operations are counted. */
 export function shareOutside(costs: readonly KernelCost[], milliseconds: number): number {
-  const inside = costs.filter(({ operations }) => operations > 0).reduce((sum, cost) => sum + cost.milliseconds, 0)
-  return 1 - inside / milliseconds
+  return 1 - timeOf(costs.filter(({ operations }) => operations > 0)) / milliseconds
+}
+
+/** Milliseconds of all kernels together. */
+export function timeOf(costs: readonly KernelCost[]): number {
+  return costs.reduce((sum, cost) => sum + cost.milliseconds, 0)
 }
 
 /** What several counts come to together, the longest first. */

@@ -21,7 +21,9 @@ const once = async () => {
   await device.settle()
 }
 await once()
-await serve({ adapter: device.description }, async (calls) => ({ milliseconds: await clock(once, calls) }))
+await serve({ versions: { adapter: device.description } }, async (calls) => ({
+  milliseconds: await clock(once, calls),
+}))
 
 function callOf(): () => void {
   if (work === 'lora') return loraLinear()

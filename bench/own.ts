@@ -17,7 +17,7 @@ const { values: flags } = parseArgs({
 })
 const device = await openCpuDevice({ build: flags.build as CpuBuild, profile: true })
 const call = await work()
-await serve({}, async (calls) => {
+await serve({ versions: {} }, async (calls) => {
   device.profile?.reset()
   return { milliseconds: await clock(call, calls), kernels: device.profile?.costs() ?? [] }
 })

@@ -52,21 +52,25 @@ export class Product {
 
   /** a is [k,m] if `transA`, b is [n,k] if `transB`. */
   dense(m: number, transA: 0 | 1, transB: 0 | 1): void {
-    this.#device.run('matmul', { ...this.#dense, bias: null }, { ...this.#common(m), transA, transB })
+    this.#device.run(
+      'matmul',
+      { ...this.#dense, bias: null },
+      { ...this.#common(m), pitchA: transA ? m : this.#k, transA, transB },
+    )
   }
 
   /** The same with b in double-quantised NF4. */
   fourBit(m: number, transB: 0 | 1): void {
     const { a, out } = this.#dense
-    const storage = { blockSize: 64, isNested: 1, nestedCount: this.#nestedCount }
+    const storage = { bits: 4, blockSize: 64, isNested: 1, nestedCount: this.#nestedCount }
     this.#device.run(
-      'matmulFourBit',
+      'matmulStored',
       { a, out, ...this.#packed, bias: null },
       { ...this.#common(m), ...storage, transB },
     )
   }
 
   #common(m: number) {
-    return { m, n: this.#n, k: this.#k, hasBias: 0, accumulate: 0, alpha: 1 }
+    return { m, n: this.#n, k: this.#k, pitchA: this.#k, pitchOut: this.#n, hasBias: 0, accumulate: 0, alpha: 1 }
   }
 }

@@ -36,9 +36,8 @@ export class Runner {
   }
 
   /** Waits until it has built what it times. @throws Error that says why it cannot, and the remedy. */
-  async ready(): Promise<Ready['versions']> {
-    const { versions } = (await this.#next()) as Ready
-    return versions
+  async ready(): Promise<Ready> {
+    return (await this.#next()) as Ready
   }
 
   /** Times `calls`. @throws Error if it has ended. */

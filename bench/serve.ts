@@ -4,25 +4,26 @@ import type { KernelCost } from '../src/device/kernel-profile.ts'
 /** The first line of a runner, when it has built what it times. */
 export interface Ready {
   readonly versions: Readonly<Record<string, string>>
+  /** Of the first training steps, so that competitors can be seen to compute the same. */
+  readonly losses?: readonly number[]
+  /** Of what a call does. */
+  readonly counts?: Readonly<Record<string, number>>
 }
 
 /** Its answer to each line it reads, which says how many calls to time. */
 export interface Answer {
-  /** Of one call, the mean of them all. */
+  /** Of one call. */
   readonly milliseconds: number
   /** What ran in all calls together. */
   readonly kernels?: readonly KernelCost[]
 }
 
 /** What a runner does once it is ready: it times as many calls as a line of its input says, until the input ends. */
-export async function serve(
-  versions: Ready['versions'],
-  time: (calls: number) => Promise<Answer> | Answer,
-): Promise<never> {
+export async function serve(ready: Ready, time: (calls: number) => Promise<Answer> | Answer): Promise<never> {
   const say = (line: Ready | Answer) => {
     console.log(JSON.stringify(line))
   }
-  say({ versions })
+  say(ready)
   for await (const line of createInterface({ input: process.stdin })) say(await time(Number(line)))
   process.exit(0)
 }

@@ -1,9 +1,11 @@
 import { gpuEnvironment } from '../test/device/gpu-environment.ts'
 import { type Comparison, compete, type Competitor } from './competition.ts'
 import type { Row } from './row.ts'
+import { small } from './small-falcon.ts'
 
 const [m, n, k] = [128, 2048, 2048]
 const lora = [128, 1024, 256]
+const smallModel = `a Falcon-RW of ${small.layers} layers, ${small.hidden} wide, ${small.heads} heads, vocabulary ${small.vocabulary}, T = ${small.tokens}`
 
 const competitor = (name: string, file: string, work: string, sizes: readonly number[] = [m, n, k]): Competitor => ({
   name,
@@ -15,6 +17,8 @@ const jax = (work: string, sizes?: readonly number[]) => competitor('jax-js', 'p
 const tfjs = (work: string, sizes?: readonly number[]) => competitor('tfjs', 'peers/tfjs-webgpu.mjs', work, sizes)
 const ort = (name: string, work: string) => competitor(name, 'peers/onnxruntime.mjs', work)
 const registers = own('peak', 'multiply-adds in registers')
+const step = (name: string, file: string, ...args: readonly string[]): Competitor => ({ name, file, args })
+const ownStep = (name: string, ...args: readonly string[]) => step(name, 'own-webgpu-step.ts', ...args)
 const over = (slower: string, faster: string, bar: Comparison['bar']) => ({ slower, faster, bar })
 
 function row(
@@ -69,4 +73,59 @@ export const webgpuRows: readonly Row[] = [
     peers,
     3,
   ),
+  {
+    name: 'step',
+    about: `a LoRA step of ${smallModel}, r = ${small.rank}; all in f32, and ours in NF4 too`,
+    rounds: 5,
+    run: (options) =>
+      compete(
+        {
+          competitors: [
+            ownStep('peft-medaware', 'f32'),
+            ownStep('peft-medaware NF4', 'nf4'),
+            step('jax-js', 'peers/jax-js-step.mjs'),
+            step('tfjs', 'peers/tfjs-step.mjs'),
+          ],
+          compare: [...peers, over('jax-js', 'peft-medaware NF4', '>= 2'), over('tfjs', 'peft-medaware NF4', '>= 2')],
+          sameLosses: ['peft-medaware', 'jax-js', 'tfjs'],
+          isModel: false,
+          env: gpuEnvironment(),
+        },
+        options,
+      ),
+  },
+  {
+    name: 'outside',
+    about: 'the same step, each kernel timed by the adapter: what neither matmul nor attention takes',
+    rounds: 5,
+    run: (options) =>
+      compete(
+        {
+          competitors: [
+            { ...ownStep('peft-medaware, profiled', 'f32', 'profile'), kernelsOutside: '<= 15' },
+            { ...ownStep('peft-medaware NF4, profiled', 'nf4', 'profile'), kernelsOutside: '<= 15' },
+          ],
+          isModel: false,
+          env: gpuEnvironment(),
+        },
+        options,
+      ),
+  },
+  {
+    name: 'host',
+    about: 'queueing a LoRA step of as many layers, 64 wide, T = 16, NF4: encode, bind and submit, without waiting',
+    rounds: 7,
+    run: (options) =>
+      compete(
+        {
+          competitors: [
+            { name: 'host time of a step', file: 'own-webgpu-host.ts', args: [options.layers], time: '<= 5' },
+          ],
+          calls: 20,
+          // A software adapter with a thread of its own leaves the other cores to the host.
+          env: { LP_NUM_THREADS: '1', ...gpuEnvironment() },
+        },
+        options,
+      ),
+  },
 ]

@@ -1,7 +1,7 @@
 // dV[j] = Σ P[i,j] · dOut[i], dK[j] = Σ dS[i,j] · q[i] over the queries i that see key j of all heads that share it; P, dS and
 // shapes as in attentionBackwardQuery; dK, dV [batch,kvHeads,capacity,dim], of which the first `keys` rows are written.
 // One item is 8 keys of one kv head, over which queries go in blocks.
-import { biasRow, hideEarlier, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { alibiRow, hideEarlier, LOG2_E, powersOfEight } from './attention-scores.as.ts'
 import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
 import { scratch } from './scratch.as.ts'
 
@@ -9,7 +9,7 @@ export function attentionBackwardKey(
   q: usize,
   k: usize,
   v: usize,
-  keyBias: usize,
+  alibi: usize,
   stats: usize,
   dOut: usize,
   dK: usize,
@@ -21,7 +21,9 @@ export function attentionBackwardKey(
   keys: u32,
   capacity: u32,
   dim: u32,
+  hasAlibi: u32,
   scale: f32,
+  alibiScale: f32,
   begin: u32,
   end: u32,
 ): void {
@@ -53,7 +55,9 @@ export function attentionBackwardKey(
     const first = <u32>max<i32>(0, key + queries - keys)
     for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
       const row = sample * heads + head
-      biasRow(keyBias + ((row * keys + key) << 2), count, bases)
+      const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
+      const positions = hasAlibi ? alibi + ((heads + sample * keys + key) << 2) : 0
+      alibiRow(positions, slope, alibiScale, count, bases)
       v128.store(bases, f32x4.neg(v128.load(bases)))
       v128.store(bases, f32x4.neg(v128.load(bases, 16)), 16)
       for (let start = first; start < queries; start += BLOCK) {

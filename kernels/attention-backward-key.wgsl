@@ -11,14 +11,16 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  hasAlibi: u32,
   scale: f32,
+  alibiScale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> keyBias: array<f32>;
+@group(0) @binding(4) var<storage, read> alibi: array<f32>;
 @group(0) @binding(5) var<storage, read> stats: array<f32>;
 @group(0) @binding(6) var<storage, read> dOut: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dK: array<f32>;
@@ -28,6 +30,20 @@ var<workgroup> key: array<f32, 256>;
 var<workgroup> value: array<f32, 256>;
 var<workgroup> shares: array<f32, LANES>;
 var<workgroup> slopes: array<f32, LANES>;
+
+/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
+fn biasOf(slope: f32, position: f32) -> f32 {
+  let bits = bitcast<u32>(slope * position);
+  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}
+
+/// Position of a sample's key, negative where it is not seen.
+fn positionOf(sample: u32, key: u32) -> f32 {
+  if (params.hasAlibi == 0u) {
+    return 0.0;
+  }
+  return alibi[params.heads + sample * params.keys + key];
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -50,16 +66,14 @@ fn main(
   }
   workgroupBarrier();
 
+  let position = positionOf(sample, j);
   let firstQuery = u32(max(0, i32(j) + i32(params.queries) - i32(params.keys)));
   var sumsK: array<f32, 4>;
   var sumsV: array<f32, 4>;
-  for (var h = 0u; h < perGroup; h++) {
+  for (var h = 0u; h < select(0u, perGroup, position >= 0.0); h++) {
     let headInSample = (kvHead % params.kvHeads) * perGroup + h;
     let head = sample * params.heads + headInSample;
-    let bias = keyBias[head * params.keys + j];
-    if (bias < -1.0e30) {
-      continue;
-    }
+    let bias = biasOf(select(0.0, alibi[headInSample], params.hasAlibi != 0u), position);
     for (var first = firstQuery; first < params.queries; first += LANES) {
       let i = first + lane;
       var share = 0.0;

@@ -1,7 +1,7 @@
 // dQ[i] = Σ over keys j of dS[i,j] · k[j], dS = scale · P · (dOut·v - delta), P = exp(score - log-sum-exp); shapes as in
 // attention, stats [batch,heads,queries,2] with delta in place 1, dQ [batch,heads,queries,dim] (Dao 2022, FlashAttention).
 // One item is 8 queries of one head, over which keys go in blocks.
-import { biasRow, hideLater, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { alibiRow, hideLater, LOG2_E, powersOfEight } from './attention-scores.as.ts'
 import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
 import { scratch } from './scratch.as.ts'
 
@@ -9,7 +9,7 @@ export function attentionBackwardQuery(
   q: usize,
   k: usize,
   v: usize,
-  keyBias: usize,
+  alibi: usize,
   stats: usize,
   dOut: usize,
   dQ: usize,
@@ -20,7 +20,9 @@ export function attentionBackwardQuery(
   keys: u32,
   capacity: u32,
   dim: u32,
+  hasAlibi: u32,
   scale: f32,
+  alibiScale: f32,
   begin: u32,
   end: u32,
 ): void {
@@ -44,7 +46,8 @@ export function attentionBackwardQuery(
     const sample = row / heads
     const head = row % heads
     const kv = (sample * kvHeads + head / (heads / kvHeads)) * capacity * bytes
-    const bias = keyBias + row * (keys << 2)
+    const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
+    const positions = hasAlibi ? alibi + ((heads + sample * keys) << 2) : 0
     const at = row * queries + query
     const count = min<u32>(queries - query, 8)
     packEight(q + at * bytes, bytes, count, dim, eightQ)
@@ -58,7 +61,7 @@ export function attentionBackwardQuery(
     for (let start = 0; start < last; start += BLOCK) {
       const rows = min<u32>(last - start, BLOCK)
       const from = kv + start * bytes
-      biasRow(bias + (start << 2), rows, terms)
+      alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
       multiplyEight(k + from, bytes, rows, eightQ, dim, shares)
       multiplyEight(v + from, bytes, rows, eightOut, dim, slopes)
       hideLater(shares, sees - start, rows)

@@ -13,7 +13,9 @@ export function attentionDelta(
   keys: u32,
   capacity: u32,
   dim: u32,
+  hasAlibi: u32,
   scale: f32,
+  alibiScale: f32,
   begin: u32,
   end: u32,
 ): void {

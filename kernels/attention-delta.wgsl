@@ -10,7 +10,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  hasAlibi: u32,
   scale: f32,
+  alibiScale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -4,35 +4,41 @@ import { loadPart, madd, maxLane, sumWide, widen } from './simd.as.ts'
 
 // What the attention kernels share. Scores are logarithms to base 2: scale and bias are multiplied by LOG2_E.
 
-/** A key with a smaller bias is not seen. */
-const UNSEEN: f32 = -1e30
 export const LOG2_E: f32 = 1.44269504
 
-/** to[j] = LOG2_E · bias[j], -infinity where the key is not seen; up to 3 numbers more of `to` are written. */
-export function biasRow(bias: usize, count: u32, to: usize): void {
+/**
+ * to[j] = LOG2_E · alibiScale · bfloat16(slope · positions[j]), -infinity where the position is negative, which hides the key;
+ * 0 without ALiBi (`positions` 0). Up to 3 numbers more of `to` are written.
+ */
+export function alibiRow(positions: usize, slope: f32, alibiScale: f32, count: u32, to: usize): void {
+  const factor = f32x4.splat(alibiScale)
   for (let j: u32 = 0; j < count; j += 4) {
-    const b = loadPart(bias + (j << 2), count - j)
-    const seen = f32x4.ge(b, f32x4.splat(UNSEEN))
-    v128.store(to + (j << 2), v128.bitselect(f32x4.mul(b, f32x4.splat(LOG2_E)), f32x4.splat(-Infinity), seen))
+    const at: usize = j << 2
+    if (positions == 0) {
+      v128.store(to + at, i32x4.splat(0))
+      continue
+    }
+    const position = loadPart(positions + at, count - j)
+    const bits = f32x4.mul(f32x4.splat(slope), position)
+    const isOdd = v128.and(i32x4.shr_u(bits, 16), i32x4.splat(1))
+    const even = v128.and(i32x4.add(bits, i32x4.add(isOdd, i32x4.splat(0x7fff))), i32x4.splat(0xffff0000))
+    const bias = f32x4.mul(f32x4.mul(even, factor), f32x4.splat(LOG2_E))
+    v128.store(to + at, v128.bitselect(bias, f32x4.splat(-Infinity), f32x4.ge(position, f32x4.splat(0))))
   }
 }
 
 /**
- * Scores of one query against `count` keys: scale · q·k + bias, -infinity where the key is not seen and up to a multiple of
- * 4. Returns the largest.
+ * Scores of one query against `count` keys: scale · q·k + terms, -infinity up to a multiple of 4. Returns the largest.
  */
-export function scoreKeys(q: usize, keys: usize, bias: usize, count: u32, dim: u32, scale: f32, scores: usize): f32 {
+export function scoreKeys(q: usize, keys: usize, terms: usize, count: u32, dim: u32, scale: f32, scores: usize): f32 {
   dotRows(q, keys, dim << 2, count, dim, scores)
-  const none = f32x4.splat(-Infinity)
   const factor = f32x4.splat(scale * LOG2_E)
-  let largest = none
+  let largest = f32x4.splat(-Infinity)
   for (let j: u32 = 0; j < count; j += 4) {
     const at: usize = j << 2
-    const b = loadPart(bias + at, count - j)
-    const s = madd(factor, v128.load(scores + at), f32x4.mul(b, f32x4.splat(LOG2_E)))
-    const seen = v128.bitselect(s, none, f32x4.ge(b, f32x4.splat(UNSEEN)))
-    v128.store(scores + at, seen)
-    if (j + 4 <= count) largest = f32x4.pmax(largest, seen)
+    const s = madd(factor, v128.load(scores + at), v128.load(terms + at))
+    v128.store(scores + at, s)
+    if (j + 4 <= count) largest = f32x4.pmax(largest, s)
   }
   let top = maxLane(largest)
   for (let j = count & ~3; j < count; j++) top = max<f32>(top, load<f32>(scores + (j << 2)))

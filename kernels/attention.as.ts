@@ -1,8 +1,9 @@
-// out = softmax(scale · q·kᵀ + keyBias) · v, causal: query i sits at key i + keys - queries. q [batch,heads,queries,dim],
-// k, v [batch,kvHeads,capacity,dim], keyBias [batch,heads,keys] (below -1e30: not seen), out [batch,queries,heads·dim],
-// stats [batch,heads,queries,2]: log-sum-exp of the row, and room for attentionDelta. No key seen: out 0, log-sum-exp 0.
+// out = softmax(scale · q·kᵀ + alibiScale · bfloat16(slope · position)) · v, causal: query i sits at key i + keys - queries.
+// q [batch,heads,queries,dim], k, v [batch,kvHeads,capacity,dim], alibi (may be null) slopes [heads] then positions
+// [batch,keys] (negative: not seen), out [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp of the row, and
+// room for attentionDelta. No key seen: out 0, log-sum-exp 0.
 // One item is 8 queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
-import { biasRow, hideLater, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
+import { alibiRow, hideLater, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
 import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
 import { power4 } from './math.as.ts'
 import { addRows } from './rows.as.ts'
@@ -16,7 +17,7 @@ export function attention(
   q: usize,
   k: usize,
   v: usize,
-  keyBias: usize,
+  alibi: usize,
   out: usize,
   stats: usize,
   batch: u32,
@@ -26,7 +27,9 @@ export function attention(
   keys: u32,
   capacity: u32,
   dim: u32,
+  hasAlibi: u32,
   scale: f32,
+  alibiScale: f32,
   begin: u32,
   end: u32,
 ): void {
@@ -40,7 +43,8 @@ export function attention(
     const kv = (sample * kvHeads + head / (heads / kvHeads)) * capacity * bytes
     const at = row * queries + query
     const to = out + ((sample * queries + query) * heads + head) * bytes
-    const bias = keyBias + row * (keys << 2)
+    const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
+    const positions = hasAlibi ? alibi + ((heads + sample * keys) << 2) : 0
     const count = min<u32>(queries - query, 8)
     const sees = query + 1 + keys - queries
     if (count <= FEW) {
@@ -50,7 +54,9 @@ export function attention(
           q + (at + i) * bytes,
           k + kv,
           v + kv,
-          bias,
+          positions,
+          slope,
+          alibiScale,
           seen,
           dim,
           scale,
@@ -59,7 +65,21 @@ export function attention(
         )
       }
     } else {
-      attendEight(q + at * bytes, k + kv, v + kv, bias, sees, count, dim, scale, to, heads * bytes, stats + (at << 3))
+      attendEight(
+        q + at * bytes,
+        k + kv,
+        v + kv,
+        positions,
+        slope,
+        alibiScale,
+        sees,
+        count,
+        dim,
+        scale,
+        to,
+        heads * bytes,
+        stats + (at << 3),
+      )
     }
   }
 }
@@ -68,7 +88,9 @@ function attendOne(
   q: usize,
   k: usize,
   v: usize,
-  bias: usize,
+  positions: usize,
+  slope: f32,
+  alibiScale: f32,
   seen: u32,
   dim: u32,
   scale: f32,
@@ -76,8 +98,10 @@ function attendOne(
   stats: usize,
 ): void {
   const bytes = dim << 2
-  const scores = scratch((seen + 4) << 2)
-  const top = scoreKeys(q, k, bias, seen, dim, scale, scores)
+  const scores = scratch((seen + 4) << 3)
+  const terms = scores + ((seen + 4) << 2)
+  alibiRow(positions, slope, alibiScale, seen, terms)
+  const top = scoreKeys(q, k, terms, seen, dim, scale, scores)
   if (top == -Infinity) {
     store<f32>(stats, 0)
     memory.fill(out, 0, bytes)
@@ -103,7 +127,9 @@ function attendEight(
   q: usize,
   k: usize,
   v: usize,
-  bias: usize,
+  positions: usize,
+  slope: f32,
+  alibiScale: f32,
   sees: i32,
   count: u32,
   dim: u32,
@@ -132,7 +158,7 @@ function attendEight(
   for (let start = 0; start < last; start += BLOCK) {
     const rows = min<u32>(last - start, BLOCK)
     const from = start * bytes
-    biasRow(bias + (start << 2), rows, terms)
+    alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
     multiplyEight(k + from, bytes, rows, eight, dim, shares)
     hideLater(shares, sees - start, rows)
     if (raiseTops(shares, rows, factor, terms, tops, bases, factors)) {

@@ -1,6 +1,6 @@
-// out[i] = Σ_j p_ij · v[j], p = softmax over j of scale · q[i] · k[j] + keyBias[j], j <= i + keys - queries (causal).
+// out[i] = Σ_j p_ij · v[j], p = softmax over j of scale · q[i] · k[j] + bias[j], j <= i + keys - queries (causal).
 // q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim] (heads / kvHeads queries' heads share one),
-// keyBias [batch,heads,keys] (below -1e30: unseen), out [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp
+// alibi (may be null) slopes [heads], positions [batch,keys] (negative: unseen), out [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp
 // (0 where no key is seen), and a slot left alone. dim <= 4·LANES and <= 256. One workgroup a query: invocations take
 // keys for the scores, then columns for the sum, tile by tile with a running maximum (Milakov & Gimelshein 2018).
 override LANES: u32 = 64;
@@ -15,14 +15,16 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  hasAlibi: u32,
   scale: f32,
+  alibiScale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<f32>;
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> keyBias: array<f32>;
+@group(0) @binding(4) var<storage, read> alibi: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<storage, read_write> stats: array<f32>;
 
@@ -58,6 +60,20 @@ fn maxOverLanes(lane: u32, value: f32) -> f32 {
   return largest;
 }
 
+/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
+fn biasOf(slope: f32, position: f32) -> f32 {
+  let bits = bitcast<u32>(slope * position);
+  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}
+
+/// Position of a sample's key, negative where it is not seen.
+fn positionOf(sample: u32, key: u32) -> f32 {
+  if (params.hasAlibi == 0u) {
+    return 0.0;
+  }
+  return alibi[params.heads + sample * params.keys + key];
+}
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -78,6 +94,7 @@ fn main(
   }
   workgroupBarrier();
 
+  let rise = select(0.0, alibi[head % params.heads], params.hasAlibi != 0u);
   let visible = u32(max(0, i32(i) + 1 + i32(params.keys) - i32(params.queries)));
   var largest = LOWEST;
   var total = 0.0;
@@ -86,13 +103,13 @@ fn main(
     let j = first + lane;
     var score = LOWEST;
     if (j < visible) {
-      let bias = keyBias[head * params.keys + j];
-      if (bias >= -1.0e30) {
+      let position = positionOf(sample, j);
+      if (position >= 0.0) {
         var product = 0.0;
         for (var d = 0u; d < params.dim; d++) {
           product += query[d] * k[kv + j * params.dim + d];
         }
-        score = params.scale * product + bias;
+        score = params.scale * product + biasOf(rise, position);
       }
     }
     let before = largest;

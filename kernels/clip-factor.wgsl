@@ -1,6 +1,6 @@
 // norm = sqrt(Σ squares over count); clip[0] = maxNorm > 0 ? min(1, maxNorm / (norm + 1e-6)) : 1; clip[1] = norm.
 // A norm that is not finite gives clip[0] = 0, which `adamw` passes over. torch.nn.utils.clip_grad_norm_. One workgroup.
-override LANES: u32 = 256;
+override LANES: u32 = 64;
 
 struct Params {
   count: u32,
@@ -13,28 +13,19 @@ struct Params {
 
 var<workgroup> partial: array<f32, LANES>;
 
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
   var sum = 0.0;
   for (var i = lane; i < params.count; i += LANES) {
     sum += squares[i];
   }
-  let total = sumOverLanes(lane, sum);
+  partial[lane] = sum;
+  workgroupBarrier();
   if (lane == 0u) {
+    var total = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+      total += partial[i];
+    }
     let norm = sqrt(total);
     let factor = select(1.0, min(1.0, params.maxNorm / (norm + 1e-6)), params.maxNorm > 0.0);
     // By its bits: WGSL may take for granted that no number is NaN or infinite.

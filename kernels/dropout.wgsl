@@ -1,23 +1,34 @@
-// out[i] = mix32(i ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
-// same call on the gradient. mix32: lowbias32, C. Wellons 2018, as in src/core/random.ts. One invocation an element.
+// out[i] = mix32((first + i) ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
+// same call on the gradient. mix32: lowbias32, C. Wellons 2018, as in src/core/random.ts. One invocation four elements.
 override LANES: u32 = 64;
 
 struct Params {
   count: u32,
+  first: u32,
   seed: u32,
   threshold: u32,
   scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 
-fn mix32(value: u32) -> u32 {
+fn mix32(value: vec4<u32>) -> vec4<u32> {
   var h = value;
-  h = (h ^ (h >> 16u)) * 0x7feb352du;
-  h = (h ^ (h >> 15u)) * 0x846ca68bu;
-  return h ^ (h >> 16u);
+  h = (h ^ (h >> vec4(16u))) * 0x7feb352du;
+  h = (h ^ (h >> vec4(15u))) * 0x846ca68bu;
+  return h ^ (h >> vec4(16u));
+}
+
+/// What lies behind the last element stays as it is.
+fn store(i: u32, value: vec4<f32>) {
+  let left = params.count - 4u * i;
+  if (left >= 4u) {
+    out[i] = value;
+  } else {
+    out[i] = select(out[i], value, vec4(0u, 1u, 2u, 3u) < vec4(left));
+  }
 }
 
 @compute @workgroup_size(LANES)
@@ -27,8 +38,10 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.x + group.y * groups.x) * LANES + lane;
-  if (i >= params.count) {
+  if (4u * i >= params.count) {
     return;
   }
-  out[i] = select(0.0, x[i] * params.scale, mix32(i ^ params.seed) >= params.threshold);
+  let index = vec4(params.first + 4u * i) + vec4(0u, 1u, 2u, 3u);
+  let isKept = mix32(index ^ vec4(params.seed)) >= vec4(params.threshold);
+  store(i, select(vec4<f32>(), x[i] * params.scale, isKept));
 }

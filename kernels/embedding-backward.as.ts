@@ -1,5 +1,5 @@
-// dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = v, in the order of the rows;
-// ids u32 [rows], dOut [rows,dim], dTable [vocab,dim]. One item is one v; every range reads all ids.
+// dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v, in the order of the rows;
+// ids u32 [rows], dOut [rows,dim], dTable [vocab,dim], which may be a window of a larger table that begins at row first. One item is one v; every range reads all ids.
 import { loadPart, storePart } from './simd.as.ts'
 
 export function embeddingBackward(
@@ -8,6 +8,7 @@ export function embeddingBackward(
   dTable: usize,
   rows: u32,
   dim: u32,
+  first: u32,
   vocab: u32,
   accumulate: u32,
   begin: u32,
@@ -16,7 +17,8 @@ export function embeddingBackward(
   const bytes = dim << 2
   if (!accumulate) memory.fill(dTable + begin * bytes, 0, (end - begin) * bytes)
   for (let row: u32 = 0; row < rows; row++) {
-    const id = load<u32>(ids + (row << 2))
+    // An id below first wraps around to one past all rows.
+    const id = load<u32>(ids + (row << 2)) - first
     if (id < begin || id >= end) continue
     const from = dOut + row * bytes
     const to = dTable + id * bytes

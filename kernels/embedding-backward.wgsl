@@ -1,10 +1,12 @@
-// dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = v, in the order of the rows.
-// ids i32 [rows], dOut [rows,dim], dTable [vocab,dim]. One workgroup a table row: it first looks whether any id is v.
+// dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v, in the order of the rows.
+// ids i32 [rows], dOut [rows,dim], dTable [vocab,dim], which may be a window of a larger table that begins at row first.
+// One workgroup a table row: it first looks which ids are its.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  first: u32,
   vocab: u32,
   accumulate: u32,
 }
@@ -15,6 +17,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> dTable: array<f32>;
 
 var<workgroup> firstRow: atomic<u32>;
+var<workgroup> endRow: atomic<u32>;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -26,24 +29,28 @@ fn main(
   if (v >= params.vocab) {
     return;
   }
+  let id = i32(params.first + v);
   if (lane == 0u) {
     atomicStore(&firstRow, params.rows);
+    atomicStore(&endRow, 0u);
   }
   workgroupBarrier();
   for (var row = lane; row < params.rows; row += LANES) {
-    if (ids[row] == i32(v)) {
+    if (ids[row] == id) {
       atomicMin(&firstRow, row);
+      atomicMax(&endRow, row + 1u);
     }
   }
   workgroupBarrier();
   let start = atomicLoad(&firstRow);
+  let end = atomicLoad(&endRow);
   if (start == params.rows && params.accumulate != 0u) {
     return;
   }
   for (var c = lane; c < params.dim; c += LANES) {
     var sum = 0.0;
-    for (var row = start; row < params.rows; row++) {
-      if (ids[row] == i32(v)) {
+    for (var row = start; row < end; row++) {
+      if (ids[row] == id) {
         sum += dOut[row * params.dim + c];
       }
     }

@@ -1,7 +1,28 @@
-// out[row] = table[ids[row]]; ids u32 [rows], table [.,dim], out [rows,dim]. One item is one row.
-export function embedding(ids: usize, table: usize, out: usize, rows: u32, dim: u32, begin: u32, end: u32): void {
+// out[row] = table[ids[row] - first]; ids u32 [rows], table [vocab,dim] f32 (bits 32) or f16 (16), out [rows,dim] f32. A row
+// whose id is below first or not below first + vocab stays: the table may be a window of a larger one. One item is one row.
+import { WIDTH } from './tile.as.ts'
+import { decodeBytes, prepareBytes } from './whole-bytes.as.ts'
+
+export function embedding(
+  ids: usize,
+  table: usize,
+  out: usize,
+  rows: u32,
+  dim: u32,
+  first: u32,
+  vocab: u32,
+  bits: u32,
+  begin: u32,
+  end: u32,
+): void {
   const bytes = dim << 2
+  prepareBytes(table, 0, dim)
   for (let row = begin; row < end; row++) {
-    memory.copy(out + row * bytes, table + load<u32>(ids + (row << 2)) * bytes, bytes)
+    // An id below first wraps around to one past vocab.
+    const from = load<u32>(ids + (row << 2)) - first
+    if (from >= vocab) continue
+    const to = out + row * bytes
+    if (bits == 16) decodeBytes<i16>(from * dim, dim, to, WIDTH * 4)
+    else memory.copy(to, table + from * bytes, bytes)
   }
 }

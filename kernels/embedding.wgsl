@@ -1,14 +1,19 @@
-// out[rows,dim]: out[row] = table[ids[row]]; ids i32 [rows], table [vocab,dim]. One invocation an element.
+// out[row] = table[ids[row] - first]; ids i32 [rows], table [vocab,dim] f32 (bits 32) or f16 (16), out f32 [rows,dim]. A row
+// whose id is below first or not below first + vocab stays: the table may be a window of a larger one. One invocation an
+// element.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  first: u32,
+  vocab: u32,
+  bits: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
-@group(0) @binding(2) var<storage, read> table: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(LANES)
@@ -21,5 +26,15 @@ fn main(
   if (i >= params.rows * params.dim) {
     return;
   }
-  out[i] = table[u32(ids[i / params.dim]) * params.dim + i % params.dim];
+  // An id below first wraps around to one past vocab.
+  let row = u32(ids[i / params.dim]) - params.first;
+  if (row >= params.vocab) {
+    return;
+  }
+  let at = row * params.dim + i % params.dim;
+  if (params.bits == 16u) {
+    out[i] = unpack2x16float(table[at / 2u])[at % 2u];
+  } else {
+    out[i] = bitcast<f32>(table[at]);
+  }
 }

@@ -1,4 +1,4 @@
-// out = value, count elements. One invocation an element.
+// out = value, count elements. One invocation four elements.
 override LANES: u32 = 64;
 
 struct Params {
@@ -7,7 +7,17 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4<f32>>;
+
+/// What lies behind the last element stays as it is.
+fn store(i: u32, value: vec4<f32>) {
+  let left = params.count - 4u * i;
+  if (left >= 4u) {
+    out[i] = value;
+  } else {
+    out[i] = select(out[i], value, vec4(0u, 1u, 2u, 3u) < vec4(left));
+  }
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -16,8 +26,8 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.x + group.y * groups.x) * LANES + lane;
-  if (i >= params.count) {
+  if (4u * i >= params.count) {
     return;
   }
-  out[i] = params.value;
+  store(i, vec4(params.value));
 }

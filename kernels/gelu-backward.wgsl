@@ -1,4 +1,5 @@
-// dX = dOut · (Φ(x) + x · φ(x)), Φ(x) = (1 + erf(x / √2)) / 2, φ(x) = exp(-x² / 2) / √2π. One invocation an element.
+// dX = dOut · (Φ(x) + x · φ(x)), Φ(x) = (1 + erf(x / √2)) / 2, φ(x) = exp(-x² / 2) / √2π. One invocation four elements.
+// Φ(-|x|) = exp(-x² / 2) · t · P(t) as in gelu.wgsl, so one exp serves both.
 override LANES: u32 = 64;
 
 struct Params {
@@ -6,35 +7,31 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> dOut: array<f32>;
-@group(0) @binding(2) var<storage, read> x: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dX: array<f32>;
+@group(0) @binding(1) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> dX: array<vec4<f32>>;
 
-/// Below 1 Taylor-like in x², above it 1 - erfc (Numerical Recipes, 2nd edition, erfcc); within 1.4e-7 everywhere.
-fn erf(x: f32) -> f32 {
-  let s = x * x;
-  if (s < 1.0) {
-    var p = 0.00007875875037;
-    p = p * s - 0.0008016864279;
-    p = p * s + 0.005189087422;
-    p = p * s - 0.02685421201;
-    p = p * s + 0.1128359472;
-    p = p * s - 0.3761262667;
-    p = p * s + 1.128379166;
-    return x * p;
+/// Φ(x), given exp(-x² / 2).
+fn normal(x: vec4<f32>, density: vec4<f32>) -> vec4<f32> {
+  let t = 1.0 / (1.0 + 0.339411255 * abs(x));
+  var p = 0.0431671381 * t - 0.193664644;
+  p = p * t + 0.252315870;
+  p = p * t - 0.0181101728;
+  p = p * t + 0.148999465;
+  p = p * t + 0.131785468;
+  p = p * t + 0.135506884;
+  let tail = density * t * p;
+  return select(1.0 - tail, tail, x < vec4<f32>());
+}
+
+/// What lies behind the last element stays as it is.
+fn store(i: u32, value: vec4<f32>) {
+  let left = params.count - 4u * i;
+  if (left >= 4u) {
+    dX[i] = value;
+  } else {
+    dX[i] = select(dX[i], value, vec4(0u, 1u, 2u, 3u) < vec4(left));
   }
-  let t = 1.0 / (1.0 + 0.5 * abs(x));
-  var p = 0.17087277;
-  p = p * t - 0.82215223;
-  p = p * t + 1.48851587;
-  p = p * t - 1.13520398;
-  p = p * t + 0.27886807;
-  p = p * t - 0.18628806;
-  p = p * t + 0.09678418;
-  p = p * t + 0.37409196;
-  p = p * t + 1.00002368;
-  p = p * t - 1.26551223;
-  return sign(x) * (1.0 - t * exp(p - min(s, 80.0)));
 }
 
 @compute @workgroup_size(LANES)
@@ -44,11 +41,10 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.x + group.y * groups.x) * LANES + lane;
-  if (i >= params.count) {
+  if (4u * i >= params.count) {
     return;
   }
   let value = x[i];
-  let share = 0.5 * (1.0 + erf(value * 0.7071067811865476));
-  let density = 0.3989422804014327 * exp(-min(0.5 * value * value, 88.0));
-  dX[i] = dOut[i] * (share + value * density);
+  let density = exp(-min(0.5 * value * value, vec4(87.0)));
+  store(i, dOut[i] * (normal(value, density) + 0.3989422804014327 * value * density));
 }

@@ -1,4 +1,4 @@
-// dX = rstd · (g - mean(g) - xHat · mean(g · xHat)), g = dOut · weight, xHat = (x - mean) · rstd;
+// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - xHat · mean(g · xHat)), g = dOut · weight, xHat = (x - mean) · rstd;
 // dOut, x, dX [rows,dim], weight [dim], stats [rows,2] as layerNorm wrote them. One item is one row.
 import { loadPart, storePart, sumWide, widen } from './simd.as.ts'
 
@@ -10,6 +10,7 @@ export function layerNormBackward(
   dX: usize,
   rows: u32,
   dim: u32,
+  accumulate: u32,
   begin: u32,
   end: u32,
 ): void {
@@ -35,7 +36,9 @@ export function layerNormBackward(
       const left = dim - i
       const g = f32x4.mul(loadPart(dOut + start + at, left), loadPart(weight + at, left))
       const xHat = f32x4.mul(f32x4.sub(loadPart(x + start + at, left), means), rstds)
-      storePart(dX + start + at, f32x4.mul(rstds, f32x4.sub(f32x4.sub(g, g1), f32x4.mul(xHat, g2))), left)
+      let slope = f32x4.mul(rstds, f32x4.sub(f32x4.sub(g, g1), f32x4.mul(xHat, g2)))
+      if (accumulate) slope = f32x4.add(slope, loadPart(dX + start + at, left))
+      storePart(dX + start + at, slope, left)
     }
   }
 }

@@ -1,10 +1,11 @@
-// dX = rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · weight, x̂ = (x - mean) · rstd; stats[row] = mean, rstd.
-// dOut, x, dX [rows,dim]. One workgroup a row.
+// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · weight, x̂ = (x - mean) · rstd;
+// stats[row] = mean, rstd; dOut, x, dX [rows,dim]. One workgroup a row.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -55,6 +56,10 @@ fn main(
   for (var c = lane; c < params.dim; c += LANES) {
     let g = dOut[start + c] * weight[c];
     let normal = (x[start + c] - mean) * rstd;
-    dX[start + c] = rstd * (g - meanG - normal * meanProduct);
+    var slope = rstd * (g - meanG - normal * meanProduct);
+    if (params.accumulate != 0u) {
+      slope += dX[start + c];
+    }
+    dX[start + c] = slope;
   }
 }

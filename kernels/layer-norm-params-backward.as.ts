@@ -1,5 +1,5 @@
-// dWeight[c] = Σ over rows of dOut · xHat, dBias[c] = Σ dOut; xHat = (x - mean) · rstd; dOut, x [rows,dim], stats [rows,2].
-// One item is 4 columns; the rows are passed over once, in order, with the sums in the outputs.
+// dWeight[c] = (accumulate ? dWeight[c] : 0) + Σ over rows of dOut · xHat, dBias[c] likewise with Σ dOut;
+// xHat = (x - mean) · rstd; dOut, x [rows,dim], stats [rows,2]. One item is 4 columns; the rows are passed over once, in order, with the sums in the outputs.
 import { loadPart, storePart } from './simd.as.ts'
 
 export function layerNormParamsBackward(
@@ -10,13 +10,16 @@ export function layerNormParamsBackward(
   dBias: usize,
   rows: u32,
   dim: u32,
+  accumulate: u32,
   begin: u32,
   end: u32,
 ): void {
   const first = begin << 2
   const last = min<u32>(end << 2, dim)
-  memory.fill(dWeight + (first << 2), 0, (last - first) << 2)
-  memory.fill(dBias + (first << 2), 0, (last - first) << 2)
+  if (!accumulate) {
+    memory.fill(dWeight + (first << 2), 0, (last - first) << 2)
+    memory.fill(dBias + (first << 2), 0, (last - first) << 2)
+  }
   for (let row: u32 = 0; row < rows; row++) {
     const start: usize = row * (dim << 2)
     const means = v128.load32_splat(stats + (row << 3))

@@ -1,10 +1,11 @@
-// dWeight[c] = Σ over rows of dOut · (x - mean) · rstd, dBias[c] = Σ dOut; dOut, x [rows,dim], stats[row] = mean, rstd.
-// One invocation a column.
+// dWeight[c] = (accumulate ? dWeight[c] : 0) + Σ over rows of dOut · (x - mean) · rstd, dBias[c] likewise with Σ dOut;
+// dOut, x [rows,dim], stats[row] = mean, rstd. One invocation a column.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,6 +31,10 @@ fn main(
     let g = dOut[row * params.dim + c];
     weightSum += g * (x[row * params.dim + c] - stats[2u * row]) * stats[2u * row + 1u];
     biasSum += g;
+  }
+  if (params.accumulate != 0u) {
+    weightSum += dWeight[c];
+    biasSum += dBias[c];
   }
   dWeight[c] = weightSum;
   dBias[c] = biasSum;

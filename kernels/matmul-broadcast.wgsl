@@ -11,6 +11,8 @@ struct Params {
   m: u32,
   n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   transA: u32,
   transB: u32,
   hasBias: u32,
@@ -33,7 +35,7 @@ fn main(
   let row0 = group.y * ROWS;
   let column0 = group.x * LANES * COLUMNS + local;
   // Elements from a row of op(a) to the next and along it; the same for columns of op(b).
-  let alongA = select(vec2<u32>(params.k, 1u), vec2<u32>(1u, params.m), params.transA != 0u);
+  let alongA = select(vec2<u32>(params.pitchA, 1u), vec2<u32>(1u, params.pitchA), params.transA != 0u);
   let alongB = select(vec2<u32>(1u, params.n), vec2<u32>(params.k, 1u), params.transB != 0u);
   let last = params.k - 1u;
   var sums: array<f32, 64>;
@@ -76,7 +78,7 @@ fn main(
     for (var c = 0u; c < COLUMNS; c++) {
       let column = column0 + c * LANES;
       if (row < params.m && column < params.n) {
-        let at = row * params.n + column;
+        let at = row * params.pitchOut + column;
         var value = params.alpha * sums[r * COLUMNS + c];
         if (params.hasBias != 0u) {
           value += bias[column];

@@ -1,5 +1,5 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA;
-// b is [k,n], or [n,k] if transB; bias may be null. One item is 8 columns of out. Panels of b are packed in scratch and
+// b is [k,n], or [n,k] if transB; bias may be null. Rows of a and out lie pitchA and pitchOut elements apart. One item is 8 columns of out. Panels of b are packed in scratch and
 // multiplied by an outer-product tile (Goto & van de Geijn 2008); a few rows go straight over b.
 // Sums run over blocks of DEPTH steps of k, so they do not depend on how the columns are shared out.
 import { COLUMNS, FEW, multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS, ROWS_BYTES } from './panel.as.ts'
@@ -18,6 +18,8 @@ export function matmul(
   m: u32,
   n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   transA: u32,
   transB: u32,
   hasBias: u32,
@@ -28,14 +30,16 @@ export function matmul(
 ): void {
   const biasAt = hasBias ? bias : 0
   const last = min<u32>(end << 3, n)
-  if (transB && m <= FEW && (!transA || m == 1)) {
-    multiplyFew(a, b, biasAt, out, m, n, k, accumulate, alpha, begin << 3, last)
+  // A single column of a is a row as well, if nothing lies between its elements.
+  const isRows = !transA || (m == 1 && pitchA == 1)
+  if (transB && m <= FEW && isRows) {
+    multiplyFew(a, b, biasAt, out, m, k, pitchA, pitchOut, accumulate, alpha, begin << 3, last)
     return
   }
-  if (m < 4 && (!transA || m == 1)) {
+  if (m < 4 && isRows) {
     for (let row: u32 = 0; row < m; row++) {
-      const to = out + ((row * n) << 2)
-      multiplyRow(a + ((row * k) << 2), b, biasAt, to, n, k, accumulate, alpha, begin << 3, last)
+      const to = out + ((row * pitchOut) << 2)
+      multiplyRow(a + ((row * pitchA) << 2), b, biasAt, to, n, k, accumulate, alpha, begin << 3, last)
     }
     return
   }
@@ -47,12 +51,13 @@ export function matmul(
     do {
       const depth = min<u32>(k - start, DEPTH)
       const add = start > 0 || accumulate != 0
-      packBlock(a, m, k, transA, row, count, start, depth, rows)
+      packBlock(a, pitchA, transA, row, count, start, depth, rows)
       for (let first = begin << 3; first < last; first += COLUMNS) {
         const columns = min<u32>(last - first, COLUMNS)
         const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
         packPanels(b, n, k, transB, first, columns, start, depth, panels)
-        multiplyPanels(rows, count, panels, columns, depth, out + ((row * n + first) << 2), n, biasNow, alpha, add)
+        const to = out + ((row * pitchOut + first) << 2)
+        multiplyPanels(rows, count, panels, columns, depth, to, pitchOut, biasNow, alpha, add)
       }
       start += DEPTH
     } while (start < k)
@@ -66,8 +71,9 @@ function multiplyFew(
   bias: usize,
   out: usize,
   m: u32,
-  n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   accumulate: u32,
   alpha: f32,
   begin: u32,
@@ -75,6 +81,7 @@ function multiplyFew(
 ): void {
   const sums = scratch(FEW * WIDE * 4)
   const bytes = k << 2
+  const rowBytes = pitchA << 2
   for (let first = begin; first < end; first += WIDE) {
     const columns = min<u32>(end - first, WIDE)
     memory.fill(sums, 0, m * WIDE * 4)
@@ -83,11 +90,11 @@ function multiplyFew(
       const from = b + (first + c) * bytes
       const to = sums + (c << 2)
       for (let r: u32 = 0; r < m; r += 4) {
-        addDots(a + r * bytes, bytes, min<u32>(m - r, 4), from, bytes, used, k, to + r * WIDE * 4, WIDE * 4)
+        addDots(a + r * rowBytes, rowBytes, min<u32>(m - r, 4), from, bytes, used, k, to + r * WIDE * 4, WIDE * 4)
       }
     }
     for (let row: u32 = 0; row < m; row++) {
-      const to = out + ((row * n + first) << 2)
+      const to = out + ((row * pitchOut + first) << 2)
       finishSums(sums + row * WIDE * 4, columns, to, bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
     }
   }

@@ -1,5 +1,6 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n]; bias may be null when hasBias = 0.
-// op(a): a is [m,k], or [k,m] when transA. op(b): b is [k,n], or [n,k] when transB. Row-major f32.
+// op(a): a is [m,k], or [k,m] when transA. op(b): b is [k,n], or [n,k] when transB. Row-major f32; rows of a and of out
+// lie pitchA and pitchOut elements apart.
 // A workgroup of SIDE × SIDE invocations makes a tile of 4·SIDE × 4·SIDE, each invocation 4 × 4 of it, rows and columns
 // SIDE apart. k goes by in steps of 4·DEPTH through workgroup memory, in vectors along k, so that both orders of a and
 // of b cost the same inner loop: 8 vector loads for 64 multiply-adds.
@@ -10,6 +11,8 @@ struct Params {
   m: u32,
   n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   transA: u32,
   transB: u32,
   hasBias: u32,
@@ -30,8 +33,8 @@ var<workgroup> tileB: array<vec4<f32>, DEPTH * (4 * SIDE + 1)>;
 fn loadA(row: u32, depth: u32) -> vec4<f32> {
   var values = vec4<f32>();
   if (row < params.m) {
-    let start = select(row * params.k + depth, depth * params.m + row, params.transA != 0u);
-    let stride = select(1u, params.m, params.transA != 0u);
+    let start = select(row * params.pitchA + depth, depth * params.pitchA + row, params.transA != 0u);
+    let stride = select(1u, params.pitchA, params.transA != 0u);
     for (var i = 0u; i < 4u && depth + i < params.k; i++) {
       values[i] = a[start + i * stride];
     }
@@ -93,7 +96,7 @@ fn main(
     for (var c = 0u; c < 4u; c++) {
       let column = column0 + local.x + c * SIDE;
       if (row < params.m && column < params.n) {
-        let at = row * params.n + column;
+        let at = row * params.pitchOut + column;
         var value = params.alpha * sums[r][c];
         if (params.hasBias != 0u) {
           value += bias[column];

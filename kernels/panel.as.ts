@@ -70,11 +70,13 @@ export function packPanels(
   }
 }
 
-/** Packs `count` rows of a from `first`, at most ROWS; a is [m,k], or [k,m] if `trans`; of k, `depth` steps from `start`. */
+/**
+ * Packs `count` rows of a from `first`, at most ROWS; a is [m,k], or [k,m] if `trans`, `pitch` elements a row; of k, `depth`
+ * steps from `start`.
+ */
 export function packBlock(
   a: usize,
-  m: u32,
-  k: u32,
+  pitch: u32,
   trans: u32,
   first: u32,
   count: u32,
@@ -85,12 +87,12 @@ export function packBlock(
   for (let r: u32 = 0; r < count; r += 4) {
     const group = to + r * DEPTH * 4
     const rows = min<u32>(count - r, 4)
-    if (trans) packColumns(a + ((start * m + first + r) << 2), m << 2, rows, depth, group, 16)
-    else packRows(a + (((first + r) * k + start) << 2), k << 2, rows, depth, group, 16)
+    if (trans) packColumns(a + ((start * pitch + first + r) << 2), pitch << 2, rows, depth, group, 16)
+    else packRows(a + (((first + r) * pitch + start) << 2), pitch << 2, rows, depth, group, 16)
   }
 }
 
-/** Adds alpha · rows · panels, `count` packed rows and `columns` packed columns, to the block of out[…,n] at `out`. */
+/** Adds alpha · rows · panels, `count` packed rows and `columns` packed columns, to the block of out at `out`, `pitch` elements a row. */
 export function multiplyPanels(
   rows: usize,
   count: u32,
@@ -98,7 +100,7 @@ export function multiplyPanels(
   columns: u32,
   depth: u32,
   out: usize,
-  n: u32,
+  pitch: u32,
   bias: usize,
   alpha: f32,
   add: bool,
@@ -109,8 +111,8 @@ export function multiplyPanels(
     const wide = min<u32>(columns - c, WIDTH)
     const biasAt = bias ? bias + (c << 2) : 0
     for (let r: u32 = 0; r < count; r += 4) {
-      const to = out + ((r * n + c) << 2)
-      tile(rows + r * DEPTH * 4, panel, depth, min<u32>(count - r, 4), wide, to, n << 2, biasAt, alpha, add, sums)
+      const to = out + ((r * pitch + c) << 2)
+      tile(rows + r * DEPTH * 4, panel, depth, min<u32>(count - r, 4), wide, to, pitch << 2, biasAt, alpha, add, sums)
     }
   }
 }

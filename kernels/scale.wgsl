@@ -1,4 +1,4 @@
-// out = factor[0] · alpha · x, count elements; factor may be null when hasFactor = 0. One invocation an element.
+// out = factor[0] · alpha · x, count elements; factor may be null when hasFactor = 0. One invocation four elements.
 override LANES: u32 = 64;
 
 struct Params {
@@ -8,9 +8,19 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
+
+/// What lies behind the last element stays as it is.
+fn store(i: u32, value: vec4<f32>) {
+  let left = params.count - 4u * i;
+  if (left >= 4u) {
+    out[i] = value;
+  } else {
+    out[i] = select(out[i], value, vec4(0u, 1u, 2u, 3u) < vec4(left));
+  }
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -19,12 +29,12 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.x + group.y * groups.x) * LANES + lane;
-  if (i >= params.count) {
+  if (4u * i >= params.count) {
     return;
   }
   var by = params.alpha;
   if (params.hasFactor != 0u) {
     by *= factor[0];
   }
-  out[i] = by * x[i];
+  store(i, by * x[i]);
 }

@@ -1,11 +1,20 @@
-// out[c] = Σ over rows of x[row,c]; x [rows,dim]. One item is 4 columns; 4 rows are added at a time, in order.
+// out[c] = (accumulate ? out[c] : 0) + Σ over rows of x[row,c]; x [rows,dim]. One item is 4 columns; 4 rows are added at
+// a time, in order.
 import { loadPart, storePart } from './simd.as.ts'
 
-export function sumRows(x: usize, out: usize, rows: u32, dim: u32, begin: u32, end: u32): void {
+export function sumRows(
+  x: usize,
+  out: usize,
+  rows: u32,
+  dim: u32,
+  accumulate: u32,
+  begin: u32,
+  end: u32,
+): void {
   const first = begin << 2
   const last = min<u32>(end << 2, dim)
   const bytes = dim << 2
-  memory.fill(out + (first << 2), 0, (last - first) << 2)
+  if (!accumulate) memory.fill(out + (first << 2), 0, (last - first) << 2)
   const whole = rows & ~3
   for (let row: u32 = 0; row < whole; row += 4) {
     for (let c = first; c < last; c += 4) {

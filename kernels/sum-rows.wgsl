@@ -1,9 +1,10 @@
-// out[c] = Σ over rows of x[row,c]; x [rows,dim]. One invocation a column.
+// out[c] = (accumulate ? out[c] : 0) + Σ over rows of x[row,c]; x [rows,dim]. One invocation a column.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,6 +24,9 @@ fn main(
   var sum = 0.0;
   for (var row = 0u; row < params.rows; row++) {
     sum += x[row * params.dim + c];
+  }
+  if (params.accumulate != 0u) {
+    sum += out[c];
   }
   out[c] = sum;
 }

@@ -1,39 +1,39 @@
-// out[0] = alpha · Σ x over count elements. One workgroup.
+// out[0] = (accumulate ? out[0] : 0) + alpha · Σ x over count elements. One workgroup.
 override LANES: u32 = 256;
 
 struct Params {
   count: u32,
+  accumulate: u32,
   alpha: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
 var<workgroup> partial: array<f32, LANES>;
 
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  var sum = 0.0;
-  for (var i = lane; i < params.count; i += LANES) {
+  let whole = params.count / 4u;
+  var sum = vec4<f32>();
+  for (var i = lane; i < whole; i += LANES) {
     sum += x[i];
   }
-  let total = sumOverLanes(lane, sum);
+  if (lane == 0u && whole * 4u < params.count) {
+    sum += select(vec4<f32>(), x[whole], vec4(0u, 1u, 2u, 3u) < vec4(params.count % 4u));
+  }
+  partial[lane] = sum.x + sum.y + (sum.z + sum.w);
+  workgroupBarrier();
   if (lane == 0u) {
-    out[0] = params.alpha * total;
+    var total = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+      total += partial[i];
+    }
+    var value = params.alpha * total;
+    if (params.accumulate != 0u) {
+      value += out[0];
+    }
+    out[0] = value;
   }
 }

@@ -19,12 +19,13 @@ export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/
 
 export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
 export { FourBitTensor, type FourBitParts } from './tensor/four-bit-tensor.ts'
+export { Int8Tensor, type Int8Parts } from './tensor/int8-tensor.ts'
 export { valueAndGrad, type Trainable, type ValueAndGrad } from './autograd/value-and-grad.ts'
 
 export { AdamW, type AdamWOptions, type Moments } from './optim/adamw.ts'
 export { schedule, type Schedule, type ScheduleName } from './optim/schedules.ts'
 
-export type { FourBitOptions } from './ops/quantize.ts'
+export type { FourBitOptions, Int8Options } from './ops/quantize.ts'
 export type { KeyValueCache } from './ops/causal-attention.ts'
 export { Module, type Weight, type Weights } from './nn/module.ts'
 export { quantize, type QuantizeOptions } from './nn/quantize.ts'
@@ -65,6 +66,7 @@ export { countParameters, type ParameterCounts } from './peft/parameter-counts.t
 
 export { promptCompletionExample, type ExampleTokenizer, type PromptCompletion } from './train/examples.ts'
 export { TrainingRun, type StepReport } from './train/training-run.ts'
+export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
 export type { ResolvedOptions, TrainingOptions } from './train/training-options.ts'
 export { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './train/checkpoint.ts'
 

@@ -14,7 +14,7 @@ await times()
 const { version } = JSON.parse(
   readFileSync(new URL('../node_modules/@jax-js/jax/package.json', import.meta.url), 'utf8'),
 )
-await serve({ 'jax-js': version }, async (calls) => ({ milliseconds: await clock(times, calls) }))
+await serve({ versions: { 'jax-js': version } }, async (calls) => ({ milliseconds: await clock(times, calls) }))
 
 function product() {
   const x = array(m, k)

@@ -18,4 +18,4 @@ const call = async () => {
 const { version } = JSON.parse(
   readFileSync(new URL('../node_modules/@jax-js/jax/package.json', import.meta.url), 'utf8'),
 )
-await serve({ 'jax-js': version }, async (calls) => ({ milliseconds: await clock(call, calls) }))
+await serve({ versions: { 'jax-js': version } }, async (calls) => ({ milliseconds: await clock(call, calls) }))

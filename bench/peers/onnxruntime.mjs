@@ -33,6 +33,6 @@ const call = async () => {
   y.dispose()
 }
 await call()
-await serve({ 'onnxruntime-node': ort.env.versions.node ?? ort.env.versions.common }, async (calls) => ({
+await serve({ versions: { 'onnxruntime-node': ort.env.versions.node ?? ort.env.versions.common } }, async (calls) => ({
   milliseconds: await clock(call, calls),
 }))

@@ -13,7 +13,7 @@ await tf.ready()
 const matrix = (rows, columns) => tf.tensor2d(numbers(rows * columns), [rows, columns])
 const times = work === 'lora' ? lora() : product()
 await times()
-await serve({ tfjs: tf.version.tfjs }, async (calls) => ({ milliseconds: await clock(times, calls) }))
+await serve({ versions: { tfjs: tf.version.tfjs } }, async (calls) => ({ milliseconds: await clock(times, calls) }))
 
 /** Reads them, which is the only way to wait for the device: tfjs hands on what its queue has before the work is done. */
 async function finish(tensors) {

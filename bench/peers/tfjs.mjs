@@ -17,4 +17,4 @@ const call = async () => {
   await out.data()
   out.dispose()
 }
-await serve({ tfjs: tf.version.tfjs }, async (calls) => ({ milliseconds: await clock(call, calls) }))
+await serve({ versions: { tfjs: tf.version.tfjs } }, async (calls) => ({ milliseconds: await clock(call, calls) }))

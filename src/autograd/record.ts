@@ -8,6 +8,8 @@ export interface RuleReads {
   readonly reads?: readonly (Tensor | null)[]
   /** Tensors that only the rule reads; they are freed with it, or at once when nothing is noted. Default none. */
   readonly saved?: readonly Tensor[]
+  /** Inputs whose gradient the rule adds to what they have already, which it is handed as `totals`. Default none. */
+  readonly addsTo?: readonly Tensor[]
 }
 
 /** Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. */
@@ -15,11 +17,11 @@ export function record(
   out: Tensor,
   inputs: readonly (Tensor | null)[],
   rule: Rule,
-  { reads = [], saved = [] }: RuleReads = {},
+  { reads = [], saved = [], addsTo = [] }: RuleReads = {},
 ): Tensor {
   if (Tape.active !== null && inputs.some((input) => input?.requiresGrad)) {
     out.requiresGrad = true
-    Tape.active.add({ out, inputs, rule, reads, saved })
+    Tape.active.add({ out, inputs, rule, reads, saved, addsTo })
   } else for (const value of saved) value.dispose()
   return out
 }

@@ -1,11 +1,16 @@
 import type { DeviceBuffer } from '../device/device.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { copyOf, empty, type Tensor } from '../tensor/tensor.ts'
 
 /**
  * An op's gradient rule: from the gradient of its output to those of its inputs, in their order, `null` where none is
- * needed. `needs[i]` says whether input i wants one.
+ * needed. `needs[i]` says whether input i wants one. `totals[i]` is what other uses of input i have given it so far, if the
+ * rule said that it `addsTo` that input and there is any: the rule adds its own share in place and returns the total.
  */
-export type Rule = (dOut: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[]
+export type Rule = (
+  dOut: Tensor,
+  needs: readonly boolean[],
+  totals: readonly (Tensor | null)[],
+) => readonly (Tensor | null)[]
 
 interface Entry {
   readonly out: Tensor
@@ -15,6 +20,8 @@ interface Entry {
   readonly reads: readonly (Tensor | null)[]
   /** What only the rule reads; freed with the entry. */
   readonly saved: readonly Tensor[]
+  /** Inputs whose total the rule adds to itself. */
+  readonly addsTo: readonly Tensor[]
 }
 
 /** What happened, in order, to values that a gradient is wanted for. */
@@ -67,12 +74,15 @@ export class Tape {
       const gradient = gradients.take(entry.out)
       if (gradient !== null) {
         const needs = entry.inputs.map((input) => input?.requiresGrad ?? false)
-        const dInputs = entry.rule(gradient, needs)
+        const totals = entry.inputs.map((input) => {
+          return input !== null && entry.addsTo.includes(input) ? gradients.takeOwn(input) : null
+        })
+        const dInputs = entry.rule(gradient, needs, totals)
         entry.inputs.forEach((input, i) => {
           const dInput = dInputs[i]
           if (input?.requiresGrad === true && dInput != null) gradients.put(input, dInput)
         })
-        gradients.release(gradient)
+        for (const held of [gradient, ...totals]) if (held !== null) gradients.release(held)
       }
       for (const value of [entry.out, ...entry.saved]) if (!keep.has(value.buffer)) value.dispose()
     }
@@ -111,6 +121,16 @@ class Gradients {
     return gradient
   }
 
+  /** The same, in a buffer that nobody else holds. */
+  takeOwn(value: Tensor): Tensor | null {
+    const gradient = this.take(value)
+    if (gradient === null || this.#holders.get(gradient.buffer) === 1) return gradient
+    const own = copyOf(gradient, 'gradient copy')
+    this.hold(own)
+    this.release(gradient)
+    return own
+  }
+
   release(gradient: Tensor): void {
     const holders = (this.#holders.get(gradient.buffer) ?? 1) - 1
     if (holders > 0) this.#holders.set(gradient.buffer, holders)
@@ -126,18 +146,12 @@ class Gradients {
     const picked = [...this.#byValue].filter(([value]) => wanted.has(value))
     return new Map(
       picked.map(([value, gradient]) => {
-        const own = taken.has(gradient.buffer) ? copyOf(gradient) : gradient
+        const own = taken.has(gradient.buffer) ? copyOf(gradient, 'gradient copy') : gradient
         taken.add(own.buffer)
         return [value, own]
       }),
     )
   }
-}
-
-function copyOf(gradient: Tensor): Tensor {
-  const out = empty(gradient.device, gradient.shape, 'gradient copy')
-  gradient.device.copy(gradient, out)
-  return out
 }
 
 function sumOf(a: Tensor, b: Tensor): Tensor {

@@ -6,7 +6,8 @@ export type ErrorCode =
   | 'not-found' // a file, module, tensor or key that is missing
   | 'unsupported' // well-formed, but not something this version can do
   | 'memory' // more memory asked for than there is
-  | 'device' // the device is lost, failed validation or cannot be had
+  | 'device' // the device failed validation, was disposed or cannot be had
+  | 'device-lost' // the device is gone with all that was on it; another one can go on from a snapshot
   | 'numeric' // NaN, infinity or an all-zero gradient where there must be none
   | 'network' // a download that failed
 

@@ -7,7 +7,7 @@ export function f32ToF16(values: Float32Array): Uint16Array {
 }
 
 /** Widens half-precision `bits` to float32; exact. */
-export function f16ToF32(bits: Uint16Array): Float32Array {
+export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   f16Values ??= buildF16Values()
   const values = new Float32Array(bits.length)
   // Bits are copied, not floats: a signalling NaN must not be quietened on its way.

@@ -8,7 +8,9 @@ const attentionParams = {
   keys: 'u32',
   capacity: 'u32',
   dim: 'u32',
+  hasAlibi: 'u32',
   scale: 'f32',
+  alibiScale: 'f32',
 } as const
 const headParams = {
   batch: 'u32',
@@ -19,6 +21,12 @@ const headParams = {
   past: 'u32',
   capacity: 'u32',
 } as const
+
+type HeadParams = { readonly [name in keyof typeof headParams]: number }
+/** Bytes of one sample: of the fused projection, of its queries, of its keys or values. */
+const fusedBytes = ({ tokens, heads, kvHeads, dim }: HeadParams) => 4 * tokens * (heads + 2 * kvHeads) * dim
+const queryBytes = ({ tokens, heads, dim }: HeadParams) => 4 * heads * tokens * dim
+const keyBytes = ({ kvHeads, capacity, dim }: HeadParams) => 4 * kvHeads * capacity * dim
 
 /** The register's rows for attention and the cutting of its projections. */
 export const attentionKernels = {
@@ -33,6 +41,9 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
+    cuts: [
+      { along: 'batch', windows: (p) => ({ qkv: fusedBytes(p), q: queryBytes(p), k: keyBytes(p), v: keyBytes(p) }) },
+    ],
   }),
   /** The reverse: dQkv from dQ, dK, dV (past 0, capacity = tokens). */
   joinHeads: kernel({
@@ -42,14 +53,21 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
+    cuts: [
+      {
+        along: 'batch',
+        windows: (p) => ({ dQ: queryBytes(p), dK: keyBytes(p), dV: keyBytes(p), dQkv: fusedBytes(p) }),
+      },
+    ],
   }),
   /**
-   * Causal attention: query i sits at key i + keys - queries. keyBias [batch,heads,keys] is added to the scaled scores; a key
-   * whose bias is below -1e30 is not seen, and a query that sees no key gives 0. out [batch,queries,heads·dim];
-   * stats [batch,heads,queries,2]: log-sum-exp of the row's scores, and room for attentionDelta.
+   * Causal attention: query i sits at key i + keys - queries. alibi: slopes [heads], then positions [batch,keys], or null with
+   * hasAlibi 0; alibiScale · bfloat16(slope · position) is added to the scaled scores. A key whose position is negative is not
+   * seen, and a query that sees no key gives 0. out [batch,queries,heads·dim]; stats [batch,heads,queries,2]: log-sum-exp of
+   * the row's scores, and room for attentionDelta.
    */
   attention: kernel({
-    reads: ['q', 'k', 'v', 'keyBias'],
+    reads: ['q', 'k', 'v', 'alibi'],
     writes: ['out', 'stats'],
     params: attentionParams,
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
@@ -66,7 +84,7 @@ export const attentionKernels = {
     groups: (p) => fold((p.batch * p.heads * p.queries) / LANES),
   }),
   attentionBackwardQuery: kernel({
-    reads: ['q', 'k', 'v', 'keyBias', 'stats', 'dOut'],
+    reads: ['q', 'k', 'v', 'alibi', 'stats', 'dOut'],
     writes: ['dQ'],
     params: attentionParams,
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
@@ -74,7 +92,7 @@ export const attentionKernels = {
     groups: (p) => fold(p.batch * p.heads * p.queries),
   }),
   attentionBackwardKey: kernel({
-    reads: ['q', 'k', 'v', 'keyBias', 'stats', 'dOut'],
+    reads: ['q', 'k', 'v', 'alibi', 'stats', 'dOut'],
     writes: ['dK', 'dV'],
     params: attentionParams,
     items: (p) => p.batch * p.kvHeads * Math.ceil(p.keys / 8),

@@ -43,6 +43,17 @@ export class CpuHeap implements MemoryDriver {
     this.#end = roundUp(base)
   }
 
+  /** Bytes of the largest buffer there is room for, past the end as well. */
+  get largestGap(): number {
+    const gaps = this.#gaps.map(({ start, end }) => (end === this.#end ? mostBytes : end) - start)
+    return Math.max(mostBytes - this.#end, ...gaps)
+  }
+
+  /** Bytes there is room for in all, past the end as well. */
+  get freeBytes(): number {
+    return mostBytes - this.#used()
+  }
+
   /** @throws MedAwareError `memory` when the memory cannot grow that far. */
   create(byteLength: number, label: string): CpuBuffer {
     const size = Math.max(alignment, roundUp(byteLength))
@@ -77,7 +88,7 @@ export class CpuHeap implements MemoryDriver {
       'memory',
       () =>
         `cpu: cannot allocate ${label}, ${byteLength} bytes; ${this.#used()} of the 4294967296 bytes a WebAssembly ` +
-        `memory can have are in use, and ${this.#largestGap()} in one piece are free; quantise the model, or shorten the batch`,
+        `memory can have are in use, and ${this.largestGap} in one piece are free; quantise the model, or shorten the batch`,
     )
     if (end > this.#memory.byteLength()) {
       try {
@@ -98,12 +109,6 @@ export class CpuHeap implements MemoryDriver {
 
   #used(): number {
     return this.#gaps.reduce((used, gap) => used - (gap.end - gap.start), this.#end)
-  }
-
-  /** Bytes of the largest buffer there is room for, past the end as well. */
-  #largestGap(): number {
-    const gaps = this.#gaps.map(({ start, end }) => (end === this.#end ? mostBytes : end) - start)
-    return Math.max(mostBytes - this.#end, ...gaps)
   }
 
   #free(start: number, end: number): void {

@@ -5,7 +5,7 @@ import { type CpuEngine, openEngine, runKernel } from './cpu-engine.ts'
 import type { CpuHeap } from './cpu-memory.ts'
 import { type CpuBuild, cpuBuilds, defaultCpuBuild } from './cpu-module.ts'
 import type { CpuThreads } from './cpu-threads.ts'
-import type { Binding, Device, KernelBindings } from './device.ts'
+import type { Binding, Device, DeviceLimits, KernelBindings } from './device.ts'
 import { KernelProfile } from './kernel-profile.ts'
 import type { KernelRow } from './kernel-row.ts'
 import { type KernelName, kernels, type KernelParams } from './kernels.ts'
@@ -91,6 +91,10 @@ export class CpuDevice implements Device {
     this.#heap = engine.heap
     this.memory = new Memory(engine.heap)
     if (engine.threads !== null) forgotten.register(this, engine.threads, this)
+  }
+
+  get limits(): DeviceLimits {
+    return { bufferBytes: this.#heap.largestGap, freeBytes: this.#heap.freeBytes }
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {

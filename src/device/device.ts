@@ -21,6 +21,14 @@ export type KernelBindings<K extends KernelName> = { readonly [name in KernelRea
   readonly [name in KernelWrites<K>]: Binding
 }
 
+/** How much a device can hold, as far as it says so. */
+export interface DeviceLimits {
+  /** Most bytes of one buffer. */
+  readonly bufferBytes: number
+  /** Bytes there is room for beside what is live; `null` where the device does not say, as no WebGPU adapter does. */
+  readonly freeBytes: number | null
+}
+
 /** Names of programs by class of call, as plain JSON: what one device chose, another of its kind can be given. */
 export type TuningChoices = Readonly<Record<string, string>>
 
@@ -31,7 +39,9 @@ export interface Device {
   readonly description: string
   /** Every buffer of this device, and the scopes that own them. */
   readonly memory: Memory
-  /** What each kernel has cost so far; null unless asked for, and on WebGPU, which does not measure kernels. */
+  /** What it can hold now. */
+  readonly limits: DeviceLimits
+  /** What each kernel has cost so far, after `settle` or `download`; null unless asked for. */
   readonly profile: KernelProfile | null
   /**
    * Which program does which class of calls, of those that were run, prepared or given: `WebGpuOptions.tuning` takes it, here or on
@@ -46,7 +56,7 @@ export interface Device {
   copy(source: Binding, target: Binding): void
   /**
    * Queues a kernel; runs in the order of the calls.
-   * @throws MedAwareError `device` when the device is lost or has refused earlier work.
+   * @throws MedAwareError `device-lost` when the device is gone, `device` when it has refused earlier work, `memory` when it has none left.
    */
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void
   /**

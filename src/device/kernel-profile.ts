@@ -22,7 +22,7 @@ const attention =
 
 const operationsOf: Partial<Record<KernelName, (params: Params) => number>> = {
   matmul: product,
-  matmulFourBit: product,
+  matmulStored: product,
   attention: attention(2),
   attentionBackwardQuery: attention(3),
   attentionBackwardKey: attention(4),

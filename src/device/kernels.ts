@@ -1,7 +1,9 @@
 import { attentionKernels } from './attention-kernels.ts'
+import { added, cutElements, storedCut, productCuts, storedProductCuts } from './kernel-cuts.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
+const perFour = (p: { readonly count: number }) => fold(p.count / 4 / LANES)
 /** Matrix products: SIDE × SIDE invocations of 4 × 4 elements each; k goes by in steps of 4 · DEPTH. */
 const tile = { SIDE: 8, DEPTH: 4 }
 const tiles = (p: { readonly m: number; readonly n: number }) =>
@@ -15,7 +17,10 @@ const rowsByDim = { rows: 'u32', dim: 'u32' } as const
  */
 export const kernels = {
   // ── matrix products ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias; transA: a is [k,m]; transB: b is [n,k]. */
+  /**
+   * out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias; transA: a is [k,m]; transB: b is [n,k].
+   * pitchA, pitchOut: elements from a row of a, of out, to the next; more than a row holds where it is a window of columns.
+   */
   matmul: kernel({
     reads: ['a', 'b', 'bias'],
     writes: ['out'],
@@ -23,6 +28,8 @@ export const kernels = {
       m: 'u32',
       n: 'u32',
       k: 'u32',
+      pitchA: 'u32',
+      pitchOut: 'u32',
       transA: 'u32',
       transB: 'u32',
       hasBias: 'u32',
@@ -32,20 +39,25 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
+    cuts: productCuts,
   }),
   /**
-   * The same with a 4-bit b that is decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
-   * tables: f32[16 + 256], the code and the dynamic map. absmax: u8 codes if nested, else f32.
-   * nested: f32 per 256 blocks, and the offset as its last element.
+   * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
+   * bits 4: tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256
+   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, and all three null. Of 8 and
+   * 16 bits, blockSize is the length of a row of b.
    */
-  matmulFourBit: kernel({
+  matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],
     writes: ['out'],
     params: {
       m: 'u32',
       n: 'u32',
       k: 'u32',
+      pitchA: 'u32',
+      pitchOut: 'u32',
       transB: 'u32',
+      bits: 'u32',
       blockSize: 'u32',
       isNested: 'u32',
       nestedCount: 'u32',
@@ -56,9 +68,10 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
+    cuts: storedProductCuts,
   }),
 
-  // ── 4-bit storage ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── stored weights ────────────────────────────────────────────────────────────────────────────────────────────
   /** decision: f32[32], 15 thresholds, a pad, then the 16 codes in the order of the thresholds. */
   quantizeFourBit: kernel({
     reads: ['input', 'decision'],
@@ -67,14 +80,22 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
+    cuts: [
+      {
+        along: 'count',
+        windows: ({ blockSize }) => ({ input: 4, codes: { bytes: 1, per: 2 }, absmax: { bytes: 4, per: blockSize } }),
+      },
+    ],
   }),
-  dequantizeFourBit: kernel({
+  /** The values of a matrix as it is stored, in the terms of matmulStored. */
+  dequantize: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],
     writes: ['out'],
-    params: { count: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
+    params: { count: 'u32', bits: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
+    cuts: [storedCut],
   }),
   /** Double quantisation of `count` block maxima: u8 codes, f32 per 256 of them, and their mean at the end. */
   quantizeAbsmax: kernel({
@@ -87,23 +108,39 @@ export const kernels = {
   }),
 
   // ── rows of a table ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[row] = table[ids[row]]. */
+  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32) or f16 (16); other rows of out stay. */
   embedding: kernel({
     reads: ['ids', 'table'],
     writes: ['out'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),
+    cuts: [
+      { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
+      {
+        along: 'vocab',
+        windows: ({ dim, bits }) => ({ table: (dim * bits) / 8 }),
+        from: (begin, { first }) => ({ first: first + begin }),
+      },
+    ],
   }),
-  /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = v. */
+  /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v. */
   embeddingBackward: kernel({
     reads: ['ids', 'dOut'],
     writes: ['dTable'],
-    params: { rows: 'u32', dim: 'u32', vocab: 'u32', accumulate: 'u32' },
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', accumulate: 'u32' },
     items: (p) => p.vocab,
     constants: lanes,
     groups: (p) => fold(p.vocab),
+    cuts: [
+      {
+        along: 'vocab',
+        windows: ({ dim }) => ({ dTable: 4 * dim }),
+        from: (begin, { first }) => ({ first: first + begin }),
+      },
+      { along: 'rows', windows: ({ dim }) => ({ ids: 4, dOut: 4 * dim }), from: added },
+    ],
   }),
 
   // ── normalisation ────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,22 +152,36 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim, stats: 8 }) }],
   }),
-  layerNormBackward: kernel({
-    reads: ['dOut', 'x', 'weight', 'stats'],
-    writes: ['dX'],
-    params: rowsByDim,
+  /** y = x + r, and out and stats as layerNorm gives them of y. */
+  addLayerNorm: kernel({
+    reads: ['x', 'r', 'weight', 'bias'],
+    writes: ['y', 'out', 'stats'],
+    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, r: 4 * dim, y: 4 * dim, out: 4 * dim, stats: 8 }) }],
+  }),
+  /** dX is added to where accumulate is 1. */
+  layerNormBackward: kernel({
+    reads: ['dOut', 'x', 'weight', 'stats'],
+    writes: ['dX'],
+    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8, dX: 4 * dim }) }],
   }),
   layerNormParamsBackward: kernel({
     reads: ['dOut', 'x', 'stats'],
     writes: ['dWeight', 'dBias'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8 }), from: added }],
   }),
 
   // ── element by element ───────────────────────────────────────────────────────────────────────────────────────
@@ -141,7 +192,8 @@ export const kernels = {
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: cutElements('x', 'out'),
   }),
   geluBackward: kernel({
     reads: ['dOut', 'x'],
@@ -149,7 +201,8 @@ export const kernels = {
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: cutElements('dOut', 'x', 'dX'),
   }),
   /** out = a + alpha · b. */
   add: kernel({
@@ -158,7 +211,8 @@ export const kernels = {
     params: { count: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: cutElements('a', 'b', 'out'),
   }),
   /** target += alpha · x. */
   accumulate: kernel({
@@ -167,7 +221,8 @@ export const kernels = {
     params: { count: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: cutElements('x', 'target'),
   }),
   /** out = factor[0] · alpha · x; factor may be null (then 1). */
   scale: kernel({
@@ -176,7 +231,8 @@ export const kernels = {
     params: { count: 'u32', hasFactor: 'u32', alpha: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: cutElements('x', 'out'),
   }),
   fill: kernel({
     reads: [],
@@ -184,45 +240,59 @@ export const kernels = {
     params: { count: 'u32', value: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: cutElements('out'),
   }),
-  /** Keeps x[i] · scale where mix32(i ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
+  /** Keeps x[i] · scale where mix32((first + i) ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
   dropout: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', seed: 'u32', threshold: 'u32', scale: 'f32' },
+    params: { count: 'u32', first: 'u32', seed: 'u32', threshold: 'u32', scale: 'f32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: [
+      { along: 'count', windows: () => ({ x: 4, out: 4 }), from: (begin, { first }) => ({ first: first + begin }) },
+    ],
   }),
 
   // ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────
-  /** out[c] = Σ over rows of x[row,c]. */
+  /** out[c] = (accumulate ? out[c] : 0) + Σ over rows of x[row,c]. */
   sumRows: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: rowsByDim,
+    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim }), from: added }],
   }),
-  /** out[0] = alpha · Σ x. */
+  /** out[0] = (accumulate ? out[0] : 0) + alpha · Σ x. */
   sum: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', alpha: 'f32' },
+    params: { count: 'u32', accumulate: 'u32', alpha: 'f32' },
     items: () => 1,
     constants: wide,
     groups: () => [1, 1, 1],
+    cuts: [{ along: 'count', windows: () => ({ x: 4 }), from: added }],
   }),
-  /** out[slot] = Σ x². */
+  /** out[slot + s] = Σ x² over the s-th `share` elements, a multiple of 4. */
   sumSquares: kernel({
     reads: ['x'],
     writes: ['out'],
-    params: { count: 'u32', slot: 'u32' },
-    items: () => 1,
-    constants: wide,
-    groups: () => [1, 1, 1],
+    params: { count: 'u32', share: 'u32', slot: 'u32' },
+    items: (p) => Math.ceil(p.count / p.share),
+    constants: lanes,
+    groups: (p) => fold(p.count / p.share),
+    cuts: [
+      {
+        along: 'count',
+        step: ({ share }) => share,
+        windows: () => ({ x: 4 }),
+        from: (begin, { share, slot }) => ({ slot: slot + begin / share }),
+      },
+    ],
   }),
 
   ...attentionKernels,
@@ -239,6 +309,7 @@ export const kernels = {
     items: (p) => p.rows,
     constants: wide,
     groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, losses: 4 }) }],
   }),
   /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a norm that is not finite gives 0. */
   clipFactor: kernel({
@@ -246,7 +317,7 @@ export const kernels = {
     writes: ['clip'],
     params: { count: 'u32', maxNorm: 'f32' },
     items: () => 1,
-    constants: wide,
+    constants: lanes,
     groups: () => [1, 1, 1],
   }),
   /** torch.optim.AdamW on g = clip[0] · grad, nothing where clip[0] is 0; the factors that depend on the step are the host's, in double precision. */
@@ -266,7 +337,8 @@ export const kernels = {
     },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
-    groups: perElement,
+    groups: perFour,
+    cuts: cutElements('grad', 'param', 'm', 'v'),
   }),
 } as const
 

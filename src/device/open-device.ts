@@ -37,7 +37,8 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Opene
     () => `openDevice: device must be 'auto', 'cpu' or 'webgpu', not ${JSON.stringify(wanted)}`,
   )
   if (wanted === 'cpu') return openCpu('the CPU engine was asked for', options.cpu)
-  const answer: GpuAnswer = options.gpu === undefined ? await requestGpu() : { gpu: options.gpu }
+  const wishes = { exactTimestamps: options.webgpu?.profile === true }
+  const answer: GpuAnswer = options.gpu === undefined ? await requestGpu(wishes) : { gpu: options.gpu }
   if (wanted === 'webgpu') {
     check(
       'gpu' in answer,

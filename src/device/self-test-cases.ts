@@ -1,3 +1,4 @@
+import { f32ToF16 } from '../core/float16.ts'
 import { Random } from '../core/random.ts'
 import {
   dynamicMap,
@@ -6,11 +7,12 @@ import {
   type FourBitType,
   quantizeAbsmax,
   quantizeFourBit,
+  quantizeInt8,
 } from '../quant/index.ts'
 import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
 
 /** What a buffer of a test holds. */
-export type TestNumbers = Float32Array | Uint8Array | Int32Array | Uint32Array
+export type TestNumbers = Float32Array | Uint8Array | Uint16Array | Int32Array | Uint32Array
 
 /** One call of kernel `K`, small enough to be compared in no time. */
 interface Call<K extends KernelName> {
@@ -49,25 +51,28 @@ const tables = [
 /** m, n and k: one row, few rows, whole and ragged tiles of every size there is. */
 const products = [
   [1, 13, 70],
-  [1, 128, 256],
-  [2, 64, 64],
-  [3, 192, 128],
-  [5, 36, 40],
-  [9, 72, 192],
+  [1, 64, 256],
+  [3, 40, 256],
+  [5, 33, 9],
   [17, 64, 64],
-  [33, 130, 70],
-  [64, 128, 256],
+  [40, 132, 260],
 ] as const
 const heads = [
-  { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17 },
-  { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64 },
-  { batch: 1, heads: 2, kvHeads: 2, queries: 70, keys: 70, capacity: 70, dim: 32 },
+  { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 2, queries: 70, keys: 70, capacity: 70, dim: 32, hasAlibi: 0 },
 ] as const
 const layouts = [
   { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 0, capacity: 5 },
   { batch: 1, tokens: 33, heads: 2, kvHeads: 2, dim: 16, past: 0, capacity: 33 },
 ] as const
-const trans = [0, 1, 2, 3].map((both) => ({ transA: both >> 1, transB: both & 1 }))
+const ways = [
+  { transA: 0, transB: 0 },
+  { transA: 0, transB: 1 },
+  { transA: 1, transB: 0 },
+  { transA: 1, transB: 1 },
+] as const
+const formats = ['nf4', 'fp4 nested', 'int8', 'f16'] as const
 
 function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[] } {
   const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal())
@@ -76,28 +81,48 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
   const perCount = <K extends KernelName>(make: (count: number) => Call<K>) => counts.map(make)
   const perTable = <K extends KernelName>(make: (rows: number, dim: number) => Call<K>) =>
     tables.map(([rows, dim]) => make(rows, dim))
-  const fourBit = (count: number, type: FourBitType, blockSize: number, isNested: boolean) => {
-    const { codes, absmax } = quantizeFourBit(normals(count), { type, blockSize })
+  /** A matrix as it is stored. */
+  const stored = (rows: number, columns: number, format: (typeof formats)[number]) => {
+    const values = normals(rows * columns)
+    const [isNested, nestedCount, none] = [0, 0, { absmax: null, nested: null, tables: null }]
+    if (format === 'f16') {
+      return {
+        reads: { ...none, codes: f32ToF16(values) },
+        params: { bits: 16, blockSize: columns, isNested, nestedCount },
+      }
+    }
+    if (format === 'int8') {
+      const { codes, scale } = quantizeInt8(values, rows, columns)
+      const reads = { ...none, codes: new Uint8Array(codes.buffer), absmax: scale }
+      return { reads, params: { bits: 8, blockSize: columns, isNested, nestedCount } }
+    }
+    const [type, blockSize] = [format === 'nf4' ? 'nf4' : 'fp4', 64] as const
+    const { codes, absmax } = quantizeFourBit(values, { type, blockSize })
     const tables = Float32Array.of(...fourBitCode(type), ...dynamicMap(true))
-    if (!isNested) return { reads: { codes, absmax, nested: null, tables }, isNested: 0, nestedCount: 0 }
+    if (format === 'nf4') {
+      return { reads: { codes, absmax, nested: null, tables }, params: { bits: 4, blockSize, isNested, nestedCount } }
+    }
     const double = quantizeAbsmax(absmax)
     const nested = Float32Array.of(...double.nestedAbsmax, double.offset)
-    return { reads: { codes, absmax: double.codes, nested, tables }, isNested: 1, nestedCount: nested.length - 1 }
+    return {
+      reads: { codes, absmax: double.codes, nested, tables },
+      params: { bits: 4, blockSize, isNested: 1, nestedCount: nested.length - 1 },
+    }
   }
   /** Cut so that the keys of a padded sample are hidden, and what attention keeps of a row is near the truth. */
   const attended = (s: (typeof heads)[number]) => {
     const rows = s.batch * s.heads * s.queries
-    const keyBias = normals(s.batch * s.heads * s.keys).map((x, i) =>
-      i < s.heads * s.keys && i % s.keys < 2 ? -3e38 : x,
-    )
+    // Slopes, then positions, of which negative ones are hidden.
+    const positions = Float32Array.from({ length: s.batch * s.keys }, (_, i) => (i < 2 ? -1 : i % s.keys))
+    const alibi = s.hasAlibi === 0 ? null : Float32Array.of(...positives(s.heads).map((x) => x / 8), ...positions)
     return {
       q: normals(rows * s.dim),
       k: normals(s.batch * s.kvHeads * s.capacity * s.dim),
       v: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-      keyBias,
+      alibi,
       dOut: normals(rows * s.dim),
       stats: normals(2 * rows).map((x, i) => (i % 2 === 0 ? 3 + x : x)),
-      params: { ...s, scale: 1 / Math.sqrt(s.dim) },
+      params: { ...s, scale: 1 / Math.sqrt(s.dim), alibiScale: 0.5 },
     }
   }
   const perHeads = <K extends KernelName>(make: (parts: ReturnType<typeof attended>) => Call<K>) =>
@@ -111,34 +136,41 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
 
   return {
     matmul: products.flatMap(([m, n, k], i) =>
-      trans.map(({ transA, transB }) => ({
+      ways.map(({ transA, transB }) => ({
         reads: { a: normals(m * k), b: normals(k * n), bias: i % 2 === 0 ? normals(n) : null },
         writes: { out: normals(m * n) },
-        params: { m, n, k, transA, transB, hasBias: (i + 1) % 2, accumulate: transB, alpha: -0.75 },
+        params: {
+          ...{ m, n, k, pitchA: transA ? m : k, pitchOut: n, transA, transB },
+          ...{ hasBias: (i + 1) % 2, accumulate: transB, alpha: -0.75 },
+        },
       })),
     ),
-    matmulFourBit: products.flatMap(([m, n, k], i) =>
-      trans.map(({ transA: choice, transB }) => {
-        const b = fourBit(n * k, i % 3 === 0 ? 'fp4' : 'nf4', 64, choice === 1)
-        return {
-          reads: { a: normals(m * k), ...b.reads, bias: i % 2 === 0 ? normals(n) : null },
-          writes: { out: normals(m * n) },
-          params: {
-            ...{ m, n, k, transB, blockSize: 64, isNested: b.isNested, nestedCount: b.nestedCount },
-            ...{ hasBias: (i + 1) % 2, accumulate: choice, alpha: -0.75 },
-          },
-        }
-      }),
+    matmulStored: products.flatMap(([m, n, k], i) =>
+      formats.flatMap((format) =>
+        [0, 1].map((transB) => {
+          const b = transB === 1 ? stored(n, k, format) : stored(k, n, format)
+          return {
+            reads: { a: normals(m * k), ...b.reads, bias: i % 2 === 0 ? normals(n) : null },
+            writes: { out: normals(m * n) },
+            params: {
+              ...{ m, n, k, pitchA: k, pitchOut: n, transB, ...b.params },
+              ...{ hasBias: (i + 1) % 2, accumulate: transB, alpha: -0.75 },
+            },
+          }
+        }),
+      ),
     ),
     quantizeFourBit: [64, 1000].map((count) => ({
       reads: { input: normals(count), decision: decisionOf('nf4') },
       writes: { codes: new Uint8Array(count / 2), absmax: normals(Math.ceil(count / 64)) },
       params: { count, blockSize: 64 },
     })),
-    dequantizeFourBit: [64, 1000, 20_000].map((count) => {
-      const { reads, isNested, nestedCount } = fourBit(count, 'nf4', 64, count > 64)
-      return { reads, writes: { out: normals(count) }, params: { count, blockSize: 64, isNested, nestedCount } }
-    }),
+    dequantize: formats.flatMap((format) =>
+      tables.map(([rows, columns]) => {
+        const { reads, params } = stored(rows, columns, format)
+        return { reads, writes: { out: normals(rows * columns) }, params: { count: rows * columns, ...params } }
+      }),
+    ),
     quantizeAbsmax: [3, 700].map((count) => ({
       reads: { absmax: positives(count), map: dynamicMap(true) },
       writes: { codes: new Uint8Array(count), nested: normals(Math.ceil(count / 256) + 1) },
@@ -146,29 +178,34 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       codeSteps: 1,
     })),
     embedding: perTable((rows, dim) => ({
-      reads: { ids: ids(rows, 13), table: normals(13 * dim) },
+      reads: { ids: ids(rows, 13), table: rows % 2 === 1 ? normals(13 * dim) : f32ToF16(normals(13 * dim)) },
       writes: { out: normals(rows * dim) },
-      params: { rows, dim },
+      params: { rows, dim, first: 0, vocab: 13, bits: rows % 2 === 1 ? 32 : 16 },
     })),
     embeddingBackward: perTable((rows, dim) => ({
       reads: { ids: ids(rows, 13), dOut: normals(rows * dim) },
       writes: { dTable: normals(13 * dim) },
-      params: { rows, dim, vocab: 13, accumulate: rows % 2 },
+      params: { rows, dim, first: 0, vocab: 13, accumulate: rows % 2 },
     })),
     layerNorm: perTable((rows, dim) => ({
       reads: { x: normals(rows * dim), weight: normals(dim), bias: normals(dim) },
       writes: { out: normals(rows * dim), stats: normals(2 * rows) },
       params: { rows, dim, eps: 1e-5 },
     })),
+    addLayerNorm: perTable((rows, dim) => ({
+      reads: { x: normals(rows * dim), r: normals(rows * dim), weight: normals(dim), bias: normals(dim) },
+      writes: { y: normals(rows * dim), out: normals(rows * dim), stats: normals(2 * rows) },
+      params: { rows, dim, eps: 1e-5 },
+    })),
     layerNormBackward: perTable((rows, dim) => ({
       reads: { dOut: normals(rows * dim), x: normals(rows * dim), weight: normals(dim), stats: positives(2 * rows) },
       writes: { dX: normals(rows * dim) },
-      params: { rows, dim },
+      params: { rows, dim, accumulate: rows % 2 },
     })),
     layerNormParamsBackward: perTable((rows, dim) => ({
       reads: { dOut: normals(rows * dim), x: normals(rows * dim), stats: positives(2 * rows) },
       writes: { dWeight: normals(dim), dBias: normals(dim) },
-      params: { rows, dim },
+      params: { rows, dim, accumulate: rows % 2 },
     })),
     gelu: perCount((count) => ({
       reads: { x: normals(count).map((x) => 3 * x) },
@@ -199,22 +236,22 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
     dropout: perCount((count) => ({
       reads: { x: normals(count) },
       writes: { out: normals(count) },
-      params: { count, seed: 0xdeadbeef, threshold: 0x4ccccccc, scale: 1 / 0.7 },
+      params: { count, first: 5, seed: 0xdeadbeef, threshold: 0x4ccccccc, scale: 1 / 0.7 },
     })),
     sumRows: perTable((rows, dim) => ({
       reads: { x: normals(rows * dim) },
       writes: { out: normals(dim) },
-      params: { rows, dim },
+      params: { rows, dim, accumulate: rows % 2 },
     })),
     sum: perCount((count) => ({
       reads: { x: positives(count) },
       writes: { out: normals(1) },
-      params: { count, alpha: 0.5 },
+      params: { count, accumulate: count % 2, alpha: 0.5 },
     })),
     sumSquares: perCount((count) => ({
       reads: { x: normals(count) },
-      writes: { out: normals(5) },
-      params: { count, slot: 3 },
+      writes: { out: normals(3 + Math.ceil(count / 64)) },
+      params: { count, share: 64, slot: 2 },
     })),
     splitHeads: layouts.map((s) => {
       const { fused, q, k, v } = headParts(s)
@@ -224,8 +261,8 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       const { fused, q, k, v } = headParts(s)
       return { reads: { dQ: q, dK: k, dV: v }, writes: { dQkv: fused }, params: s }
     }),
-    attention: perHeads(({ q, k, v, keyBias, dOut, stats, params }) => ({
-      reads: { q, k, v, keyBias },
+    attention: perHeads(({ q, k, v, alibi, dOut, stats, params }) => ({
+      reads: { q, k, v, alibi },
       writes: { out: dOut, stats },
       params,
     })),
@@ -234,13 +271,13 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       writes: { stats },
       params,
     })),
-    attentionBackwardQuery: perHeads(({ q, k, v, keyBias, stats, dOut, params }) => ({
-      reads: { q, k, v, keyBias, stats, dOut },
+    attentionBackwardQuery: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
+      reads: { q, k, v, alibi, stats, dOut },
       writes: { dQ: normals(q.length) },
       params,
     })),
-    attentionBackwardKey: perHeads(({ q, k, v, keyBias, stats, dOut, params }) => ({
-      reads: { q, k, v, keyBias, stats, dOut },
+    attentionBackwardKey: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
+      reads: { q, k, v, alibi, stats, dOut },
       writes: { dK: normals(k.length), dV: normals(v.length) },
       params,
     })),

@@ -6,15 +6,29 @@ export interface WebGpuOptions {
   readonly adapter?: GPUAdapter
   /** Which adapter of several is preferred. Default 'high-performance'. */
   readonly powerPreference?: GPUPowerPreference
-  /** Most bytes of released buffers kept for reuse. Default 256 MiB. */
+  /**
+   * Most bytes of released buffers kept for reuse. Default: so many that buffers live and kept together are no more than were
+   * live at one time before, and 256 MiB in any case.
+   */
   readonly idleBytes?: number
-  /** Kernels queued before they are sent out. Default 64. */
+  /** Kernels queued before they are sent out; fewer where they are much work. Default 256. */
   readonly flushEvery?: number
   /**
    * Whether matrix products broadcast within subgroups instead of meeting in workgroup memory, where the adapter has subgroups
    * of at least 8 lanes. Default: on software adapters. Results may differ in the last bits between the two.
    */
   readonly subgroups?: boolean
+  /**
+   * Measure each kernel into `profile`, by the adapter's timestamps. Every kernel then has a pass of its own, so a step takes
+   * longer. `openDevice` asks Dawn for exact ones; browsers, and a Dawn that the caller made, give multiples of 65 to 100 µs.
+   * Default false.
+   */
+  readonly profile?: boolean
+  /**
+   * Most bytes that a kernel is given of a tensor at once; the work on a larger one is done in windows of it. A multiple of 256.
+   * Default, and at most: the adapter's maxStorageBufferBindingSize (128 MiB on many).
+   */
+  readonly maxBindingBytes?: number
   /**
    * How programs are chosen where a kernel has several. 'on': `prepare` times them, and choices are kept for the next time. 'off':
    * the best guess. Choices made before, as `Device.tuning` gave them: those and no others, so that a run can be repeated bit for

@@ -138,9 +138,9 @@ export function paramBytes(row: KernelRow): number {
 /** Writes parameters in the register's order, 4 bytes each. */
 export function packParams(row: KernelRow, params: Params, target: DataView, at: number): void {
   let offset = at
-  for (const [name, type] of Object.entries(row.params)) {
+  for (const name in row.params) {
     const value = params[name] ?? 0
-    if (type === 'u32') target.setUint32(offset, value, true)
+    if (row.params[name] === 'u32') target.setUint32(offset, value, true)
     else target.setFloat32(offset, value, true)
     offset += 4
   }

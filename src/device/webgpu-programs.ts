@@ -58,8 +58,9 @@ export class Programs {
 
 /** What programs want to know of an adapter. */
 export function traitsOf(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions): AdapterTraits {
-  const canUse = gpu.features.has('subgroups') && (options.subgroups ?? describeAdapter(info).isSoftware)
-  return { subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0 }
+  const { isSoftware } = describeAdapter(info)
+  const canUse = gpu.features.has('subgroups') && (options.subgroups ?? isSoftware)
+  return { isSoftware, subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0, hasMatrices: false }
 }
 
 /** What is kept of an adapter, where the options have a use for it. */

@@ -1,42 +1,45 @@
-import { MedAwareError } from '../core/errors.ts'
 import { usage } from './webgpu-buffers.ts'
+import type { KernelProfile } from './kernel-profile.ts'
+import { Faults } from './webgpu-faults.ts'
 import { packParams, paramBytes, type Pipeline } from './webgpu-pipelines.ts'
+import { KernelTimer } from './webgpu-timer.ts'
 
 const slotBytes = 256 // at least minUniformBufferOffsetAlignment on every adapter
 
-/** Keeps one encoder and one compute pass open, and sends them out after so many dispatches or when asked. */
+/** Workgroups in a batch that are work enough to send out: a submit must not keep a slow adapter busy for seconds. */
+const manyGroups = 2 ** 18
+
+/** Keeps one encoder and one compute pass open, and sends them out after so many dispatches, much work, or when asked. */
 export class CommandQueue {
+  readonly faults: Faults
   readonly #device: GPUDevice
   readonly #flushEvery: number
+  /** Measures each dispatch, in a pass of its own; null where nobody asked. */
+  readonly #timer: KernelTimer | null
   /** The parameters of a batch's dispatches: written once, just before the batch is submitted. */
   readonly #arena: GPUBuffer
   readonly #params: DataView<ArrayBuffer>
+  /** Reused for every call, which copies it. */
+  readonly #offset = new Uint32Array(1)
   #encoder: GPUCommandEncoder | null = null
   #pass: GPUComputePassEncoder | null = null
+  /** What the pass was last told to run. */
+  #set: GPUComputePipeline | null = null
   #names: string[] = []
-  #retired: GPUBuffer[] = []
-  #scopes: Promise<void>[] = []
-  #fault: MedAwareError | null = null
-  #isClosed = false
-  readonly #lost: Promise<void>
+  #groups = 0
+  readonly #retired: GPUBuffer[] = []
 
-  constructor(device: GPUDevice, flushEvery: number) {
+  /** @param profile Filled with what each dispatch took; the device must have timestamps. */
+  constructor(device: GPUDevice, flushEvery: number, profile: KernelProfile | null) {
+    this.faults = new Faults(device)
     this.#device = device
     this.#flushEvery = flushEvery
+    this.#timer = profile && new KernelTimer(device, flushEvery, profile, this.faults)
     this.#params = new DataView(new ArrayBuffer(flushEvery * slotBytes))
     this.#arena = device.createBuffer({
       label: 'params',
       size: flushEvery * slotBytes,
       usage: usage.uniform | usage.copyDst,
-    })
-    device.addEventListener('uncapturederror', (event) => this.#refuse(event.error, []))
-    this.#lost = device.lost.then((info) => {
-      if (this.#isClosed) return
-      this.#fault ??= new MedAwareError(
-        'device',
-        `webgpu: the device was lost (${[info.reason, info.message].filter((word) => word !== '').join(': ')}); ` +
-          'open a new one and load the model again',
-      )
     })
   }
 
@@ -45,26 +48,36 @@ export class CommandQueue {
     return { buffer: this.#arena, size: paramBytes(pipeline.row) }
   }
 
+  /** Makes something of a kernel's; what the adapter has against it is reported under the kernel's name. */
+  naming<T>(name: string, make: () => T): T {
+    return this.faults.naming([name], make)
+  }
+
   dispatch(
     pipeline: Pipeline,
     group: GPUBindGroup,
     params: Readonly<Record<string, number>>,
-    groups: readonly [number, number, number],
+    [x, y, z]: readonly [number, number, number],
   ): void {
-    const offset = this.#names.length * slotBytes
-    packParams(pipeline.row, params, this.#params, offset)
-    this.#pass ??= this.#open().beginComputePass({ label: 'kernels' })
-    this.#pass.setPipeline(pipeline.gpu)
-    this.#pass.setBindGroup(0, group, [offset])
-    this.#pass.dispatchWorkgroups(...groups)
+    const slot = this.#names.length
+    packParams(pipeline.row, params, this.#params, slot * slotBytes)
+    const pass = (this.#pass ??= this.#begin(slot))
+    if (this.#set !== pipeline.gpu) pass.setPipeline((this.#set = pipeline.gpu))
+    this.#offset[0] = slot * slotBytes
+    pass.setBindGroup(0, group, this.#offset, 0, 1)
+    pass.dispatchWorkgroups(x, y, z)
     this.#names.push(pipeline.name)
-    if (this.#names.length === this.#flushEvery) this.flush()
+    this.#groups += x * y * z
+    if (this.#timer !== null) {
+      this.#timer.add(pipeline.name, params)
+      this.#endPass()
+    }
+    if (this.#names.length === this.#flushEvery || this.#groups >= manyGroups) this.flush()
   }
 
   copy(source: GPUBuffer, sourceAt: number, target: GPUBuffer, targetAt: number, byteLength: number): void {
     const encoder = this.#open()
-    this.#pass?.end()
-    this.#pass = null
+    this.#endPass()
     encoder.copyBufferToBuffer(source, sourceAt, target, targetAt, byteLength)
   }
 
@@ -73,15 +86,17 @@ export class CommandQueue {
     const encoder = this.#encoder
     if (encoder !== null) {
       const names = [...new Set(this.#names)]
-      this.#pass?.end()
+      this.#endPass()
       if (this.#names.length > 0) {
         this.#device.queue.writeBuffer(this.#arena, 0, this.#params.buffer, 0, this.#names.length * slotBytes)
       }
+      const read = this.#timer?.resolve(encoder)
       this.#device.queue.submit([encoder.finish()])
+      read?.()
       this.#encoder = null
-      this.#pass = null
       this.#names = []
-      this.#watch(names)
+      this.#groups = 0
+      this.faults.end(names)
     }
     for (const gpu of this.#retired.splice(0)) gpu.destroy()
   }
@@ -95,65 +110,44 @@ export class CommandQueue {
   /** Sends out all and waits for it. @throws MedAwareError when the device was lost or refused any of it. */
   async settle(): Promise<void> {
     this.flush()
-    await this.#device.queue.onSubmittedWorkDone().catch(() => this.#lost)
+    await this.faults.unlessLost('the wait for queued work', this.#device.queue.onSubmittedWorkDone())
     await this.verdict()
   }
 
-  /** Waits until it is known whether the device took all batches sent so far. @throws MedAwareError if not. */
+  /** Waits until all sent so far is known to be well, and is in the profile. @throws MedAwareError if it is not. */
   async verdict(): Promise<void> {
-    await Promise.all(this.#scopes)
-    this.throwFault()
+    await this.#timer?.settle()
+    await this.faults.verdict()
   }
 
-  /** Waits for the news of a loss, after a promise of the device was rejected. @throws MedAwareError always. */
-  async failed(cause: unknown): Promise<never> {
-    await Promise.race([this.#lost, new Promise((resolve) => setTimeout(resolve, 100))])
-    await this.verdict()
-    throw new MedAwareError('device', `webgpu: a download failed, ${messageOf(cause)}`, { cause })
-  }
-
-  /** @throws MedAwareError when the device was lost or has refused earlier work. */
+  /** @throws MedAwareError when the device was lost, disposed, or has refused earlier work. */
   throwFault(): void {
-    if (this.#fault !== null) throw this.#fault
+    this.faults.throwFirst()
   }
 
   close(): void {
-    this.#isClosed = true
-    this.#fault ??= new MedAwareError('device', 'webgpu: the device was disposed; open a new one')
+    this.faults.close()
     for (const gpu of this.#retired.splice(0)) gpu.destroy()
+    this.#timer?.close()
     this.#arena.destroy()
   }
 
   #open(): GPUCommandEncoder {
     if (this.#encoder === null) {
-      this.#device.pushErrorScope('validation')
+      this.faults.begin()
       this.#encoder = this.#device.createCommandEncoder({ label: 'kernels' })
     }
     return this.#encoder
   }
 
-  #watch(names: readonly string[]): void {
-    const scope = this.#device
-      .popErrorScope()
-      .then((error) => {
-        if (error !== null) this.#refuse(error, names)
-      })
-      .catch(() => this.#lost)
-      .finally(() => {
-        this.#scopes = this.#scopes.filter((other) => other !== scope)
-      })
-    this.#scopes.push(scope)
+  #begin(slot: number): GPUComputePassEncoder {
+    const writes = this.#timer?.writes(slot)
+    return this.#open().beginComputePass({ label: 'kernels', ...(writes && { timestampWrites: writes }) })
   }
 
-  #refuse(error: GPUError, names: readonly string[]): void {
-    const where = names.length > 0 ? ` (in a batch of ${names.join(', ')})` : ''
-    const isMemory = error.constructor.name === 'GPUOutOfMemoryError'
-    this.#fault ??= isMemory
-      ? new MedAwareError('memory', `webgpu: the adapter is out of memory, ${error.message}${where}`)
-      : new MedAwareError('device', `webgpu: the adapter refused work, ${error.message}${where}`)
+  #endPass(): void {
+    this.#pass?.end()
+    this.#pass = null
+    this.#set = null
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

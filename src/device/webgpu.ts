@@ -1,6 +1,7 @@
 import { check } from '../core/errors.ts'
 import type { AdapterRecord } from './adapter-record.ts'
-import type { Binding, Device, KernelBindings, TuningChoices } from './device.ts'
+import type { Binding, Device, DeviceLimits, KernelBindings, TuningChoices } from './device.ts'
+import { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
 import { passSelfTest } from './self-test.ts'
@@ -8,14 +9,16 @@ import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
 import { isTested, type WebGpuOptions } from './webgpu-options.ts'
-import type { Pipeline } from './webgpu-pipelines.ts'
+import { rowOf } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
+import { bindingAlignment, type Call, fitsBindings, fitsGroups, mostGroups, pieces } from './webgpu-windows.ts'
 
 export type { WebGpuOptions }
 
-const mostGroups = 65535
+const defaultFlushEvery = 256
+
 const uploadChunk = 16 * 1024 * 1024
 const uploadsPerSubmit = 4 * 1024 * 1024
 const mapModeRead = 1 // GPUMapMode.READ: Node has no such global
@@ -31,6 +34,11 @@ export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): P
   const adapter =
     options.adapter ?? (await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }))
   check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
+  check(
+    options.profile !== true || adapter.features.has('timestamp-query'),
+    'unsupported',
+    () => 'webgpu: profile needs timestamps, and this adapter or browser has no timestamp-query; leave profile out',
+  )
   const opened = await requestDevice(adapter)
   const record = await recordOf(adapter.info, traitsOf(opened, adapter.info, options), options)
   const device = new WebGpuDevice(opened, adapter.info, options, record)
@@ -47,7 +55,7 @@ export class WebGpuDevice implements Device {
   /** Whether a CPU stands in for the adapter. */
   readonly isSoftware: boolean
   readonly memory: Memory
-  readonly profile = null
+  readonly profile: KernelProfile | null
   /** What kernels are done by on this adapter. */
   readonly programs: Programs
   /** The device underneath, for code that shares it. */
@@ -55,6 +63,8 @@ export class WebGpuDevice implements Device {
   readonly #queue: CommandQueue
   readonly #pool: BufferPool
   readonly #bindGroups: BindGroups
+  /** Most bytes of a binding. */
+  readonly #bindingBytes: number
   #uploaded = 0
 
   /** @param record What is known of the adapter from earlier times; null where nothing is kept. */
@@ -63,12 +73,26 @@ export class WebGpuDevice implements Device {
     this.description = facts.description
     this.isSoftware = facts.isSoftware
     this.gpu = gpu
-    this.#queue = new CommandQueue(gpu, options.flushEvery ?? 64)
-    this.#pool = new BufferPool(gpu, options.idleBytes ?? 256 * 1024 * 1024, (buffer) => this.#queue.retire(buffer))
+    this.profile = options.profile === true ? new KernelProfile() : null
+    this.#queue = new CommandQueue(gpu, options.flushEvery ?? defaultFlushEvery, this.profile)
+    this.#pool = new BufferPool(gpu, options.idleBytes ?? null, {
+      createBuffer: (descriptor) => this.#queue.faults.createBuffer(descriptor, () => this.#held()),
+      retire: ({ gpu: buffer, id }) => {
+        this.#bindGroups.forget(id)
+        this.#queue.retire(buffer)
+      },
+    })
     const traits = traitsOf(gpu, info, options)
     this.programs = new Programs(gpu, this.#queue, traits, this.isSoftware, options, record)
     this.memory = new Memory(this.#pool)
-    this.#bindGroups = new BindGroups(gpu, this.memory, (pipeline) => this.#queue.paramsBinding(pipeline))
+    const { maxBindingBytes = Infinity } = options
+    check(
+      maxBindingBytes === Infinity || (maxBindingBytes > 0 && maxBindingBytes % bindingAlignment === 0),
+      'config',
+      () => `webgpu: maxBindingBytes must be a multiple of ${bindingAlignment}, not ${maxBindingBytes}`,
+    )
+    this.#bindingBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes)
+    this.#bindGroups = new BindGroups(gpu, this.memory, this.#bindingBytes, this.#queue)
   }
 
   /** Bytes of released buffers kept for reuse, beside `memory.liveBytes`. */
@@ -76,8 +100,17 @@ export class WebGpuDevice implements Device {
     return this.#pool.idleBytes
   }
 
+  get limits(): DeviceLimits {
+    return { bufferBytes: this.gpu.limits.maxBufferSize, freeBytes: null }
+  }
+
   get tuning(): TuningChoices {
     return this.programs.choices.toJSON()
+  }
+
+  /** Bind groups kept for calls to come. */
+  get bindGroups(): number {
+    return this.#bindGroups.count
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {
@@ -113,11 +146,7 @@ export class WebGpuDevice implements Device {
     const staging = this.#pool.staging(byteLength)
     this.#queue.copy(asWebGpu(source.buffer).block.gpu, source.byteOffset, staging, 0, byteLength)
     this.#queue.flush()
-    try {
-      await staging.mapAsync(mapModeRead, 0, byteLength)
-    } catch (cause) {
-      return await this.#queue.failed(cause)
-    }
+    await this.#queue.faults.unlessLost('a download', staging.mapAsync(mapModeRead, 0, byteLength))
     result.set(new Uint8Array(staging.getMappedRange(0, byteLength), 0, source.byteLength))
     staging.unmap()
     this.#pool.releaseStaging(staging)
@@ -154,14 +183,24 @@ export class WebGpuDevice implements Device {
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
     const values: Readonly<Record<string, number>> = params
-    if (this.programs.isRehearsing) this.programs.note(name, bindings, values)
-    else this.#dispatch(this.programs.pipelines.get(name, values), bindings, values)
+    if (this.programs.isRehearsing) {
+      for (const piece of this.#pieces(name, { bindings, params: values })) {
+        this.programs.note(name, piece.bindings, piece.params)
+      }
+      return
+    }
+    const pipeline = this.programs.pipelines.get(name, values)
+    const groups = pipeline.groups(values)
+    if (fitsGroups(groups) && fitsBindings(bindings, this.#bindingBytes)) {
+      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
+    } else this.#runInPieces(name, { bindings, params: values })
   }
 
-  /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
+  /** Queues a program whatever is chosen, in one piece: for tests of programs. @throws MedAwareError as `run`. */
   runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
-    this.#dispatch(this.programs.pipelines.of(program), bindings, params)
+    const pipeline = this.programs.pipelines.of(program)
+    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, pipeline.groups(params))
   }
 
   async prepare(work: () => void): Promise<void> {
@@ -182,19 +221,29 @@ export class WebGpuDevice implements Device {
     inUse.delete(this)
   }
 
-  #dispatch(
-    pipeline: Pipeline,
-    bindings: Readonly<Record<string, Binding | null>>,
-    params: Readonly<Record<string, number>>,
-  ): void {
-    const groups = pipeline.groups(params)
-    check(
-      groups.every((count) => count <= mostGroups),
-      'shape',
-      () =>
-        `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
-    )
-    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
+  #held(): string {
+    return `${this.memory.liveBytes} bytes in use and ${this.#pool.idleBytes} kept for reuse`
+  }
+
+  /** A call in the pieces that the adapter takes. */
+  #pieces(name: KernelName, call: Call): Iterable<Call> {
+    return pieces(rowOf(name), call, {
+      bindingBytes: this.#bindingBytes,
+      fitsGroups: (params) => fitsGroups(this.programs.choices.peek(name, params).groups(params)),
+    })
+  }
+
+  #runInPieces(name: KernelName, call: Call): void {
+    for (const { bindings, params } of this.#pieces(name, call)) {
+      const pipeline = this.programs.pipelines.get(name, params)
+      const groups = pipeline.groups(params)
+      check(
+        fitsGroups(groups),
+        'shape',
+        () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+      )
+      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
+    }
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {

@@ -4,7 +4,7 @@ import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
 import { parseFalconConfig, type FalconConfig } from '../models/falcon-config.ts'
 import type { Weight } from '../nn/module.ts'
-import type { FourBitOptions } from '../ops/quantize.ts'
+import type { FourBitOptions, Int8Options } from '../ops/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { folderOf, openTensors, readJson, readText, type Folder } from './folder.ts'
@@ -14,8 +14,13 @@ import { tokenizerFromJson } from './tokenizer.ts'
 /** How a model is loaded. */
 export interface LoadModelOptions {
   readonly device: Device
-  /** Store projections in 4 bits as they come; `false` keeps them in f32. Default false, as in transformers. */
-  readonly quantize?: FourBitOptions | false
+  /**
+   * What matrices that are not quantised are stored in: half the bytes in 'f16', rounded to nearest and frozen; vectors stay
+   * f32. Default 'f32'.
+   */
+  readonly dtype?: 'f32' | 'f16'
+  /** Store projections in 4 or 8 bits as they come; `false` keeps them in `dtype`. Default false, as in transformers. */
+  readonly quantize?: FourBitOptions | Int8Options | false
   /** Also measure what quantising changed; costs a decoding pass. Default false. */
   readonly measureError?: boolean
   /** Called after each tensor. */
@@ -44,7 +49,7 @@ export interface LoadedModel {
  * Loads a Falcon-RW model in Hugging Face's format: config.json, model.safetensors or its shards with their index, and
  * tokenizer.json. Tensors come one at a time and are quantised as they come.
  * @param source A directory (Node), files (browser), or a `Folder`.
- * @throws MedAwareError `not-found`, `format`, `config`, `unsupported` or `memory`; what was loaded by then is freed.
+ * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported` or `memory`; what was loaded by then is freed.
  */
 export async function loadModel(
   source: string | Iterable<File> | Folder,

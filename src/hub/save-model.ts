@@ -10,7 +10,7 @@ export type SaveDType = 'F32' | 'F16' | 'BF16'
 
 /**
  * A model in Hugging Face's format: config.json and model.safetensors, the tied head once.
- * @throws MedAwareError `unsupported` for a model with 4-bit weights or an adapter; merge it first.
+ * @throws MedAwareError `unsupported` for a model with quantised weights or an adapter; merge it first.
  */
 export async function modelFiles(
   model: FalconForCausalLM,
@@ -21,7 +21,7 @@ export async function modelFiles(
     check(
       weight instanceof Tensor && !name.includes('lora_'),
       'unsupported',
-      () => `modelFiles: ${name} is 4-bit or an adapter's; merge to full precision first`,
+      () => `modelFiles: ${name} is quantised or an adapter's; merge to full precision first`,
     )
     tensors.push({ name, dtype, shape: weight.shape, data: encodeFloats(await weight.read(), dtype) })
   }

@@ -1,8 +1,5 @@
 import { bf16ToF32, f32ToBf16 } from '../core/float16.ts'
 
-/** Added to scores of keys that must not be seen; the attention kernels skip keys below -1e30. */
-const UNSEEN = -3e38
-
 /**
  * ALiBi's slope of each head (arXiv 2108.12409), rounded to bfloat16 as transformers' build_alibi_tensor does
  * (modeling_falcon.py).
@@ -15,27 +12,20 @@ export function alibiSlopes(heads: number): Float32Array {
 }
 
 /**
- * What is added to each key's scaled score: f32 [b, heads, keys], slope · position in bfloat16, divided by sqrt(dim) like the
- * scores (Falcon alone does so). Positions count the unmasked tokens, so that left padding changes nothing.
+ * What the attention kernels read of ALiBi: f32 [heads + b · keys], the slopes, then for each key the number of unmasked
+ * tokens before it (in bfloat16, as transformers multiplies them), -1 where it is padding. So left padding changes nothing.
  * @param mask One byte a key, 0 for padding; absent when nothing is padded.
  */
-export function alibiKeyBias(batch: number, keys: number, heads: number, dim: number, mask?: Uint8Array): Float32Array {
-  const slopes = alibiSlopes(heads)
-  const scale = 1 / Math.sqrt(dim)
-  const out = new Float32Array(batch * heads * keys)
+export function alibiTable(batch: number, keys: number, heads: number, mask?: Uint8Array): Float32Array {
+  const table = new Float32Array(heads + batch * keys)
+  table.set(alibiSlopes(heads))
   for (let b = 0; b < batch; b++) {
     const seen = mask?.subarray(b * keys, (b + 1) * keys) ?? new Uint8Array(keys).fill(1)
-    let count = -1
-    const positions = roundToBf16(Float32Array.from(seen, (flag) => (count += +(flag !== 0))))
-    slopes.forEach((slope, head) => {
-      const bias = roundToBf16(positions.map((position) => slope * position))
-      out.set(
-        bias.map((value, key) => (seen[key] === 0 ? UNSEEN : value * scale)),
-        (b * heads + head) * keys,
-      )
-    })
+    let count = 0
+    const positions = Float32Array.from(seen, (flag) => (flag === 0 ? -1 : count++))
+    table.set(roundToBf16(positions), heads + b * keys)
   }
-  return out
+  return table
 }
 
 /** The first `count` of base^exponent(i), base = 2^(-8/heads) in f32 as torch computes it. */

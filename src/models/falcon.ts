@@ -14,7 +14,7 @@ import { gelu } from '../ops/gelu.ts'
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
 import { linear } from '../ops/linear.ts'
 import { fromArray, Tensor } from '../tensor/tensor.ts'
-import { alibiKeyBias } from './alibi.ts'
+import { alibiTable } from './alibi.ts'
 import type { CausalLm, TokenBatch, WeightSpec } from './causal-lm.ts'
 import type { FalconConfig } from './falcon-config.ts'
 
@@ -87,7 +87,7 @@ export class FalconForCausalLM extends Module<{ transformer: FalconModel }> impl
 
   #hidden(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
     const { inputIds, shape, attentionMask } = batch
-    const { vocabSize, numAttentionHeads: heads, hiddenSize } = this.config
+    const { vocabSize, numAttentionHeads: heads } = this.config
     const beyond = inputIds.find((id) => id < 0 || id >= vocabSize)
     check(
       beyond === undefined,
@@ -103,10 +103,10 @@ export class FalconForCausalLM extends Module<{ transformer: FalconModel }> impl
     check(attentionMask === undefined || attentionMask.length === shape[0] * keys, 'shape', () => {
       return `falcon: an attention mask of ${attentionMask?.length} for ${shape[0]} × ${keys} keys`
     })
-    const bias = alibiKeyBias(shape[0], keys, heads, hiddenSize / heads, attentionMask)
-    const keyBias = fromArray(this.device, bias, [shape[0], heads, keys], 'alibi')
+    const table = alibiTable(shape[0], keys, heads, attentionMask)
+    const alibi = fromArray(this.device, table, [table.length], 'alibi')
     const ids = fromArray(this.device, inputIds, shape, 'input ids')
-    return this.modules.transformer.forward(ids, keyBias, this.gradientCheckpointing, caches)
+    return this.modules.transformer.forward(ids, alibi, this.gradientCheckpointing, caches)
   }
 }
 
@@ -129,15 +129,15 @@ class FalconModel extends Module<{ word_embeddings: Embedding; h: ModuleList<Fal
   }
 
   /** ids i32 [b,t] to hidden states f32 [b,t,c]. */
-  forward(ids: Tensor, keyBias: Tensor, isCheckpointing: boolean, caches?: readonly KeyValueCache[]): Tensor {
+  forward(ids: Tensor, alibi: Tensor, isCheckpointing: boolean, caches?: readonly KeyValueCache[]): Tensor {
     let x = this.modules.word_embeddings.forward(ids)
     let i = 0
     for (const layer of this.modules.h) {
       const cache = caches?.[i++]
       const input = x
-      const work = () => layer.forward(input, keyBias, cache)
+      const work = () => layer.forward(input, alibi, cache)
       x = isCheckpointing
-        ? checkpointed(x.device, { inputs: [input, keyBias], trainable: layer.trainable() }, work)
+        ? checkpointed(x.device, { inputs: [input, alibi], trainable: layer.trainable() }, work)
         : block(x.device, work)
     }
     return this.modules.ln_f.forward(x)
@@ -163,10 +163,11 @@ class FalconDecoderLayer extends Module<{
   }
 
   /** x f32 [b,t,c] to the same shape. */
-  forward(x: Tensor, keyBias: Tensor, cache?: KeyValueCache): Tensor {
+  forward(x: Tensor, alibi: Tensor, cache?: KeyValueCache): Tensor {
     const { input_layernorm, self_attention, post_attention_layernorm, mlp } = this.modules
-    const y = add(x, self_attention.forward(input_layernorm.forward(x), keyBias, cache))
-    return add(y, mlp.forward(post_attention_layernorm.forward(y)))
+    const attended = self_attention.forward(input_layernorm.forward(x), alibi, cache)
+    const { y, out } = post_attention_layernorm.afterSum(x, attended)
+    return add(y, mlp.forward(out))
   }
 }
 
@@ -180,9 +181,10 @@ class FalconAttention extends Module<{ query_key_value: Projection; dense: Proje
     this.#dim = config.hiddenSize / config.numAttentionHeads
   }
 
-  forward(x: Tensor, keyBias: Tensor, cache?: KeyValueCache): Tensor {
-    const layout = { heads: this.#heads, kvHeads: this.#heads, dim: this.#dim }
-    return this.modules.dense.forward(causalAttention(this.modules.query_key_value.forward(x), keyBias, layout, cache))
+  forward(x: Tensor, alibi: Tensor, cache?: KeyValueCache): Tensor {
+    // Falcon alone divides ALiBi by sqrt(dim), like the scores.
+    const layout = { heads: this.#heads, kvHeads: this.#heads, dim: this.#dim, alibiScale: 1 / Math.sqrt(this.#dim) }
+    return this.modules.dense.forward(causalAttention(this.modules.query_key_value.forward(x), alibi, layout, cache))
   }
 }
 

@@ -1,3 +1,4 @@
+import { addLayerNorm } from '../ops/add-layer-norm.ts'
 import { layerNorm } from '../ops/layer-norm.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Module } from './module.ts'
@@ -15,5 +16,9 @@ export class LayerNorm extends Module<Record<never, never>, { weight: Tensor; bi
   /** x f32 [..., c] to the same shape. */
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.weights.weight, this.weights.bias, this.eps)
+  }
+  /** The sum of x and r, f32 [..., c], and what `forward` gives of it. */
+  afterSum(x: Tensor, r: Tensor): { readonly y: Tensor; readonly out: Tensor } {
+    return addLayerNorm(x, r, this.weights.weight, this.weights.bias, this.eps)
   }
 }

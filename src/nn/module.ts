@@ -1,9 +1,9 @@
 import { MedAwareError } from '../core/errors.ts'
-import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { isFull, type Matrix } from '../tensor/matrix.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** A parameter in any storage format. */
-export type Weight = Tensor | FourBitTensor
+export type Weight = Matrix
 
 /** Parameters by name. `null` stands for one that is absent by design, such as a bias. */
 export type Weights = Readonly<Record<string, Weight | null>>
@@ -43,9 +43,9 @@ export abstract class Module<Children extends object = object, Own extends Weigh
     return [...this.namedWeights()].map(([, weight]) => weight).filter(isTrainable)
   }
 
-  /** Marks every tensor as trainable or frozen; 4-bit ones stay frozen. */
+  /** Marks every f32 tensor as trainable or frozen; those in other formats stay frozen. */
   requireGrad(wanted: boolean): this {
-    for (const [, weight] of this.namedWeights()) if ('dtype' in weight) weight.requiresGrad = wanted
+    for (const [, weight] of this.namedWeights()) if (isFull(weight)) weight.requiresGrad = wanted
     return this
   }
 
@@ -88,7 +88,7 @@ function childrenOf(module: Module): Record<string, Module> {
 }
 
 function isTrainable(weight: Weight): weight is Tensor {
-  return weight.requiresGrad
+  return isFull(weight) && weight.requiresGrad
 }
 
 function childOf(parent: Module, name: string, path: string): Module {

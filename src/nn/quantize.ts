@@ -1,4 +1,5 @@
-import { quantizeFourBit, type FourBitOptions } from '../ops/quantize.ts'
+import { dequantize, quantizeFourBit, type FourBitOptions } from '../ops/quantize.ts'
+import { isFull } from '../tensor/matrix.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Linear } from './linear.ts'
 import type { Module } from './module.ts'
@@ -11,7 +12,7 @@ export interface QuantizeOptions extends FourBitOptions {
 
 /**
  * Stores the weight of every linear layer in 4 bits, one after another, in place; biases, norms and embeddings stay as
- * they are. Layers that are 4-bit already are left alone.
+ * they are. Layers that are quantised already are left alone.
  * @returns Paths of the layers it changed.
  * @throws MedAwareError `config` as `quantizeFourBit`, `memory`.
  */
@@ -22,7 +23,13 @@ export function quantize(model: Module, { skipModules = [], ...options }: Quanti
     if (!(module instanceof Linear) || isSkipped(path)) continue
     const { weight } = module.weights
     if (!(weight instanceof Tensor)) continue
-    module.weights.weight = weight.device.memory.rooted(() => quantizeFourBit(weight, options))
+    const { memory } = weight.device
+    const full = isFull(weight) ? weight : memory.rooted(() => dequantize(weight))
+    try {
+      module.weights.weight = memory.rooted(() => quantizeFourBit(full, options))
+    } finally {
+      if (full !== weight) full.dispose()
+    }
     weight.dispose()
     changed.push(path)
   }

@@ -11,6 +11,8 @@ export interface HeadLayout {
   readonly kvHeads: number
   /** Channels of a head. */
   readonly dim: number
+  /** What ALiBi's bias is multiplied by; default 1. */
+  readonly alibiScale?: number
 }
 
 /** Keys and values of tokens seen before, for generating a token at a time. */
@@ -23,15 +25,16 @@ export interface KeyValueCache {
 }
 
 /**
- * softmax(q kᵀ / sqrt(dim) + keyBias) v, each query seeing the keys up to its own place.
+ * softmax(q kᵀ / sqrt(dim) + alibiScale · bfloat16(slope · position)) v, each query seeing the keys up to its own place.
  * qkv f32 [b, t, (heads + 2 kvHeads) · dim], its rows going group by group (q…, k, v) as Falcon fuses them;
- * keyBias f32 [b, heads, keys], below -1e30 where a key must not be seen; out f32 [b, t, heads · dim].
+ * alibi f32 [heads + b · keys]: the heads' slopes, then the keys' positions, negative where a key must not be seen; null:
+ * no bias, and every key is seen. out f32 [b, t, heads · dim].
  * With a cache, the new keys and values are written behind those it holds, and keys = cache.length + t.
  * Backward recomputes the probabilities from the rows' log-sum-exp (FlashAttention-2, arXiv 2307.08691).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
-export function causalAttention(qkv: Tensor, keyBias: Tensor, layout: HeadLayout, cache?: KeyValueCache): Tensor {
-  const { heads, kvHeads, dim } = layout
+export function causalAttention(qkv: Tensor, alibi: Tensor | null, layout: HeadLayout, cache?: KeyValueCache): Tensor {
+  const { heads, kvHeads, dim, alibiScale = 1 } = layout
   const [batch = 0, tokens = 0, width] = qkv.shape
   const past = cache?.length ?? 0
   const keys = past + tokens
@@ -42,9 +45,9 @@ export function causalAttention(qkv: Tensor, keyBias: Tensor, layout: HeadLayout
     () => `causalAttention: qkv ${showShape(qkv.shape)} does not hold ${heads} + 2·${kvHeads} heads of ${dim}`,
   )
   check(
-    keyBias.count === batch * heads * keys,
+    alibi === null || alibi.count === heads + batch * keys,
     'shape',
-    () => `causalAttention: keyBias ${showShape(keyBias.shape)} is not [${batch},${heads},${keys}]`,
+    () => `causalAttention: alibi ${showShape(alibi?.shape ?? [])} is not [${heads} + ${batch}·${keys}]`,
   )
   check(
     keys <= capacity,
@@ -57,15 +60,16 @@ export function causalAttention(qkv: Tensor, keyBias: Tensor, layout: HeadLayout
   const k = cache?.k ?? empty(device, [batch, kvHeads, tokens, dim], 'keys')
   const v = cache?.v ?? empty(device, [batch, kvHeads, tokens, dim], 'values')
   device.run('splitHeads', { qkv, q, k, v }, { batch, tokens, heads, kvHeads, dim, past, capacity })
-  const params = { batch, heads, kvHeads, queries: tokens, keys, capacity, dim, scale: 1 / Math.sqrt(dim) }
+  const sizes = { batch, heads, kvHeads, queries: tokens, keys, capacity, dim }
+  const params = { ...sizes, hasAlibi: alibi === null ? 0 : 1, scale: 1 / Math.sqrt(dim), alibiScale }
   const out = empty(device, [batch, tokens, heads * dim], 'attention')
   const stats = empty(device, [batch, heads, tokens, 2], 'attention stats')
-  device.run('attention', { q, k, v, keyBias, out, stats }, params)
+  device.run('attention', { q, k, v, alibi, out, stats }, params)
   const rule = (dOut: Tensor) => {
     const [dQ, dK, dV] = [empty(device, q.shape, 'dQ'), empty(device, k.shape, 'dK'), empty(device, v.shape, 'dV')]
     device.run('attentionDelta', { dOut, out, stats }, params)
-    device.run('attentionBackwardQuery', { q, k, v, keyBias, stats, dOut, dQ }, params)
-    device.run('attentionBackwardKey', { q, k, v, keyBias, stats, dOut, dK, dV }, params)
+    device.run('attentionBackwardQuery', { q, k, v, alibi, stats, dOut, dQ }, params)
+    device.run('attentionBackwardKey', { q, k, v, alibi, stats, dOut, dK, dV }, params)
     const dQkv = empty(device, qkv.shape, 'dQkv')
     device.run('joinHeads', { dQ, dK, dV, dQkv }, { batch, tokens, heads, kvHeads, dim, past: 0, capacity: tokens })
     for (const part of [dQ, dK, dV]) part.dispose()
@@ -76,5 +80,8 @@ export function causalAttention(qkv: Tensor, keyBias: Tensor, layout: HeadLayout
     'unsupported',
     () => 'causalAttention: no gradient goes through a cache',
   )
-  return record(out, [qkv], rule, { reads: [keyBias, out], saved: cache ? [q, stats] : [q, k, v, stats] })
+  return record(out, [qkv], rule, {
+    reads: alibi === null ? [out] : [alibi, out],
+    saved: cache ? [q, stats] : [q, k, v, stats],
+  })
 }

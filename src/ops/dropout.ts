@@ -10,7 +10,7 @@ import { empty, type Tensor } from '../tensor/tensor.ts'
 export function dropout(x: Tensor, p: number, seed: number): Tensor {
   check(p >= 0 && p < 1, 'config', () => `dropout: p must be in [0, 1), got ${p}`)
   if (p === 0) return x
-  const params = { count: x.count, seed: seed >>> 0, threshold: Math.floor(p * 2 ** 32), scale: 1 / (1 - p) }
+  const params = { count: x.count, first: 0, seed: seed >>> 0, threshold: Math.floor(p * 2 ** 32), scale: 1 / (1 - p) }
   const drop = (value: Tensor, label: string): Tensor => {
     const out = empty(x.device, x.shape, label)
     x.device.run('dropout', { x: value, out }, params)

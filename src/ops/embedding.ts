@@ -1,10 +1,11 @@
 import { record } from '../autograd/record.ts'
+import { sizeOf } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 
 /**
- * Rows of a table. ids i32 [...], each in [0, v); table f32 [v, c]; out f32 [..., c].
+ * Rows of a table. ids i32 [...], each in [0, v); table f32 or f16 [v, c], the latter frozen; out f32 [..., c].
  * @throws MedAwareError `shape` if ids are not i32 or the table not 2-D.
  */
 export function embedding(ids: Tensor, table: Tensor): Tensor {
@@ -18,7 +19,9 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
 /** table[ids], without history. */
 export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[]): Tensor {
   const out = empty(table.device, shape, 'gathered rows')
-  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim: table.columns })
+  const { rows: vocab, columns: dim } = table
+  const bits = 8 * sizeOf(table.dtype)
+  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, bits })
   return out
 }
 
@@ -29,7 +32,7 @@ export function scatterRows(ids: Tensor, dOut: Tensor, shape: readonly number[])
   dOut.device.run(
     'embeddingBackward',
     { ids, dOut, dTable },
-    { rows: ids.count, dim, vocab: dTable.count / dim, accumulate: 0 },
+    { rows: ids.count, dim, first: 0, vocab: dTable.rows, accumulate: 0 },
   )
   return dTable
 }

@@ -5,12 +5,12 @@ import { empty, fromArray, zeros, type Tensor } from '../tensor/tensor.ts'
 import { gatherRows, scatterRows } from './embedding.ts'
 import { matmul } from './matmul.ts'
 
-/** Rows whose logits exist at one time. */
-const CHUNK = 256
+/** Most rows whose logits exist at one time. */
+export const logitRows = 256
 
 /**
  * Head and loss in one: Σ cross-entropy(x weightᵀ, labels) / normalizer, over rows whose label is not negative.
- * x f32 [..., c]; weight f32 [v, c]; labels, one per row of x; loss f32 [1]. Only rows with a label reach the head, and
+ * x f32 [..., c]; weight f32 or f16 [v, c], the latter frozen; labels, one per row of x; loss f32 [1]. Only rows with a label reach the head, and
  * only 256 rows of logits exist at once; their gradient is taken on the way (Liger Kernel, arXiv 2410.10989; TRL's chunked_nll).
  * @param normalizer Default: the number of labels that are not negative, so that the loss is their mean.
  * @throws MedAwareError `shape` where sizes do not fit, `config` when every label is negative.
@@ -48,8 +48,8 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
     [rows.length, 1],
     'labels',
   )
-  for (let begin = 0; begin < rows.length; begin += CHUNK) {
-    const end = Math.min(rows.length, begin + CHUNK)
+  for (let begin = 0; begin < rows.length; begin += logitRows) {
+    const end = Math.min(rows.length, begin + logitRows)
     device.memory.scoped(() => {
       const part = hidden.slice(begin, end)
       const logits = matmul(part, weight, { transB: true })
@@ -64,7 +64,7 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
     })
   }
   const loss = empty(device, [1], 'loss')
-  device.run('sum', { x: losses, out: loss }, { count: rows.length, alpha: scale })
+  device.run('sum', { x: losses, out: loss }, { count: rows.length, accumulate: 0, alpha: scale })
   for (const value of [hidden, losses, labelled]) value.dispose()
   const rule = (dLoss: Tensor) => [
     dHidden && scaleBy(scatterRows(ids, dHidden, x.shape), dLoss),

@@ -1,24 +1,24 @@
 import { record } from '../autograd/record.ts'
 import type { Rule } from '../autograd/tape.ts'
-import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { isFull, type Matrix } from '../tensor/matrix.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
-import { matmul, type Matrix } from './matmul.ts'
+import { matmul } from './matmul.ts'
 
 /**
- * y = x Wᵀ + b. x f32 [..., in], weight [out, in] in any format, bias f32 [out]; y f32 [..., out]. A 4-bit weight has no
- * gradient, but passes one on to x (QLoRA, arXiv 2305.14314).
+ * y = x Wᵀ + b. x f32 [..., in], weight [out, in] in any format, bias f32 [out]; y f32 [..., out]. A weight that is not f32
+ * has no gradient, but passes one on to x (QLoRA, arXiv 2305.14314).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {
   const out = matmul(x, weight, { transB: true, bias })
-  const dense = weight instanceof FourBitTensor ? null : weight
+  const trained = isFull(weight) ? weight : null
   const rule: Rule = (dOut, [needsX, needsWeight, needsBias]) => [
     needsX ? matmul(dOut, weight) : null,
     needsWeight ? matmul(dOut, x, { transA: true }) : null,
     needsBias ? sumRows(dOut) : null,
   ]
-  const reads = weight instanceof FourBitTensor ? weight.tensors : [weight, weight.requiresGrad ? x : null]
-  return record(out, [x, dense, bias], rule, { reads })
+  const reads = [...weight.tensors, weight.requiresGrad ? x : null]
+  return record(out, [x, trained, bias], rule, { reads })
 }
 
 /**
@@ -39,6 +39,6 @@ export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number
 /** Column sums of x [..., c], without history: f32 [c]. */
 function sumRows(x: Tensor): Tensor {
   const out = empty(x.device, [x.columns], 'column sums')
-  x.device.run('sumRows', { x, out }, { rows: x.rows, dim: x.columns })
+  x.device.run('sumRows', { x, out }, { rows: x.rows, dim: x.columns, accumulate: 0 })
   return out
 }

@@ -1,10 +1,7 @@
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
-import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { isFull, type Matrix, storageOf } from '../tensor/matrix.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
-
-/** A matrix in any storage format. */
-export type Matrix = Tensor | FourBitTensor
 
 /** How `matmul` reads its operands and what it adds to. */
 export interface MatmulOptions {
@@ -24,7 +21,7 @@ export interface MatmulOptions {
 
 /**
  * out = alpha · op(a) · op(b) + bias, without history. All but the last dimension of a and b are flattened to rows; b may
- * be 4-bit (then a may not be transposed).
+ * be in any storage format (a may be transposed against an f32 b only).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tensor {
@@ -46,12 +43,13 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
   const { device } = a
   const out = options.out ?? empty(device, shape, 'matmul')
   check(out.count === m * n, 'shape', () => `matmul: out ${showShape(out.shape)} does not fit ${showShape(shape)}`)
-  const common = { m, n, k, transB: +transB, hasBias: +(bias !== null), accumulate: +accumulate, alpha }
-  if (b instanceof FourBitTensor) {
-    check(!transA, 'unsupported', () => 'matmul: a cannot be transposed against a 4-bit b')
-    const { codes, absmax, nested, tables, blockSize } = b.parts
-    const storage = { blockSize, isNested: +(nested !== null), nestedCount: nested === null ? 0 : nested.count - 1 }
-    device.run('matmulFourBit', { a, codes, absmax, nested, tables, bias, out }, { ...common, ...storage })
-  } else device.run('matmul', { a, b, bias, out }, { ...common, transA: +transA })
+  const pitches = { pitchA: transA ? m : k, pitchOut: n }
+  const common = { m, n, k, ...pitches, transB: +transB, hasBias: +(bias !== null), accumulate: +accumulate, alpha }
+  if (isFull(b)) device.run('matmul', { a, b, bias, out }, { ...common, transA: +transA })
+  else {
+    const { bindings, format } = storageOf(b)
+    check(!transA, 'unsupported', () => `matmul: a cannot be transposed against a b of ${format.bits} bits`)
+    device.run('matmulStored', { a, ...bindings, bias, out }, { ...common, ...format })
+  }
   return out
 }

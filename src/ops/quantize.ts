@@ -1,10 +1,13 @@
 import { check } from '../core/errors.ts'
-import { showShape } from '../core/shape.ts'
+import { showShape, type Shape } from '../core/shape.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import { dynamicMap } from '../quant/dynamic-map.ts'
 import { fourBitBlockSizes, fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
+import { quantizeInt8 as quantizeRows, type Int8Rows } from '../quant/int8.ts'
 import type { Device } from '../device/device.ts'
 import { FourBitTensor, type FourBitParts } from '../tensor/four-bit-tensor.ts'
+import { Int8Tensor } from '../tensor/int8-tensor.ts'
+import { isFull, type Matrix, storageOf } from '../tensor/matrix.ts'
 import { empty, fromArray, type Tensor } from '../tensor/tensor.ts'
 
 /** How a matrix is stored in 4 bits, in bitsandbytes' words. */
@@ -15,6 +18,11 @@ export interface FourBitOptions {
   readonly blockSize?: number
   /** Quantise the maxima to 8 bits as well (bitsandbytes' compress_statistics). Default true. */
   readonly doubleQuant?: boolean
+}
+
+/** LLM.int8's storage, a scale for each row. */
+export interface Int8Options {
+  readonly type: 'int8'
 }
 
 /**
@@ -49,16 +57,36 @@ export function quantizeFourBit(x: Tensor, options: FourBitOptions = {}): FourBi
   return new FourBitTensor(x.shape, { ...parts, absmax, nested })
 }
 
-/** The values a 4-bit matrix stands for, as f32 of its shape. */
-export function dequantizeFourBit(x: FourBitTensor): Tensor {
-  const { codes, absmax, nested, tables, blockSize } = x.parts
+/**
+ * Stores values [rows, columns] of the host as LLM.int8 does, bit-equal to bitsandbytes' codes; each row has a scale.
+ * @throws MedAwareError `shape`, `numeric` for what is not finite in float16.
+ */
+export function quantizeInt8(device: Device, values: Float32Array, shape: Shape): Int8Tensor {
+  const [rows = 0, columns = 0] = shape
+  return int8FromStored(device, shape, quantizeRows(values, rows, columns))
+}
+
+/** Puts a matrix that is int8 already on a device, as it is. @throws MedAwareError `shape`. */
+export function int8FromStored(device: Device, shape: Shape, { codes, scale }: Int8Rows): Int8Tensor {
+  const [rows = 0, columns = 0] = shape
+  check(shape.length === 2 && codes.length === rows * columns && scale.length === rows, 'shape', () => {
+    return `int8FromStored: ${codes.length} codes and ${scale.length} scales are no matrix of ${showShape(shape)}`
+  })
+  const bytes = new Uint8Array(codes.buffer, codes.byteOffset, codes.length)
+  return new Int8Tensor(shape, {
+    codes: fromArray(device, bytes, shape, 'int8 codes'),
+    scale: fromArray(device, scale, [rows], 'int8 scale'),
+  })
+}
+
+/** The values a matrix stands for, as a new f32 tensor of its shape, without history. */
+export function dequantize(x: Matrix): Tensor {
   const out = empty(x.device, x.shape, 'dequantized')
-  const nestedCount = nested === null ? 0 : nested.count - 1
-  x.device.run(
-    'dequantizeFourBit',
-    { codes, absmax, nested, tables, out },
-    { count: x.count, blockSize, isNested: +(nested !== null), nestedCount },
-  )
+  if (isFull(x)) x.device.copy(x, out)
+  else {
+    const { bindings, format } = storageOf(x)
+    x.device.run('dequantize', { ...bindings, out }, { count: x.count, ...format })
+  }
   return out
 }
 

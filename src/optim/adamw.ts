@@ -2,6 +2,7 @@ import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
 import { zeros, type Tensor } from '../tensor/tensor.ts'
 import { clipFactor } from './clipping.ts'
+import { gather, type ParameterRun, parameterRuns, windowOf } from './parameter-runs.ts'
 
 /** torch.optim.AdamW's settings. */
 export interface AdamWOptions {
@@ -21,31 +22,47 @@ export interface Moments {
   readonly v: Tensor
 }
 
-/** Adam with decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW computes it in f32. */
+/** A run of parameters and the moments of them all. */
+interface RunState extends ParameterRun, Moments {
+  readonly decay: number
+}
+
+/**
+ * Adam with decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW computes it in f32. Parameters that lie side by
+ * side in a buffer, as those of an adapter do, are clipped and updated by one kernel.
+ */
 export class AdamW {
   /** Steps taken; the bias correction depends on it. */
   steps = 0
-  /** State by parameter, for checkpoints. */
+  /** State by parameter, for checkpoints; in the order of the parameters. */
   readonly moments: ReadonlyMap<Tensor, Moments>
   readonly #options: Required<AdamWOptions>
+  readonly #runs: readonly RunState[]
 
   constructor(parameters: Iterable<Tensor>, options: AdamWOptions = {}) {
     this.#options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, noDecay: new Set(), ...options }
-    const [beta1, beta2] = this.#options.betas
+    const { betas, noDecay, weightDecay } = this.#options
+    const [beta1, beta2] = betas
     check(
-      [beta1, beta2].every((beta) => beta >= 0 && beta < 1),
+      betas.every((beta) => beta >= 0 && beta < 1),
       'config',
       () => `AdamW: betas must be in [0, 1), got [${beta1}, ${beta2}]`,
     )
-    const moments = new Map<Tensor, Moments>()
-    for (const parameter of parameters) {
-      const { device, shape } = parameter
-      moments.set(
-        parameter,
-        device.memory.rooted(() => ({ m: zeros(device, shape, 'adamw m'), v: zeros(device, shape, 'adamw v') })),
-      )
-    }
-    this.moments = moments
+    const all = [...parameters]
+    const decayOf = (parameter: Tensor) => (noDecay.has(parameter) ? 0 : weightDecay)
+    this.#runs = parameterRuns(all, (a, b) => decayOf(a) === decayOf(b)).map((run) => {
+      const { device, shape } = run.whole
+      const [m, v] = device.memory.rooted(() => [zeros(device, shape, 'adamw m'), zeros(device, shape, 'adamw v')])
+      return { ...run, m, v, decay: decayOf(run.members[0]) }
+    })
+    const moments = new Map(
+      this.#runs.flatMap((run) =>
+        run.members.map((member) => {
+          return [member, { m: windowOf(run.m, run, member), v: windowOf(run.v, run, member) }] as const
+        }),
+      ),
+    )
+    this.moments = new Map(all.map((parameter) => [parameter, moments.get(parameter) as Moments]))
   }
 
   /**
@@ -57,21 +74,20 @@ export class AdamW {
    * @throws MedAwareError `config` when a parameter has no gradient.
    */
   step(grads: ReadonlyMap<Tensor, Tensor>, learningRate: number, maxGradNorm = 0): Tensor {
-    const { betas, eps, weightDecay, noDecay } = this.#options
+    const { betas, eps } = this.#options
     const [beta1, beta2] = betas
-    const clip = clipFactor(
-      [...this.moments.keys()].map((parameter) => gradientOf(parameter, grads)),
-      maxGradNorm,
-    )
+    for (const parameter of this.moments.keys()) gradientOf(parameter, grads)
+    const gathered = this.#runs.map((run) => gather(run, (member) => gradientOf(member, grads), 'packed gradients'))
+    const clip = clipFactor(gathered, maxGradNorm)
     this.steps++
-    for (const [param, { m, v }] of this.moments) {
-      const grad = gradientOf(param, grads)
-      param.device.run(
+    this.#runs.forEach(({ members, whole, m, v, decay }, i) => {
+      const grad = gathered[i] as Tensor
+      whole.device.run(
         'adamw',
-        { grad, clip, param, m, v },
+        { grad, clip, param: whole, m, v },
         {
-          count: param.count,
-          keep: 1 - learningRate * (noDecay.has(param) ? 0 : weightDecay),
+          count: grad.count,
+          keep: 1 - learningRate * decay,
           beta1,
           gain1: 1 - beta1,
           beta2,
@@ -81,13 +97,14 @@ export class AdamW {
           eps,
         },
       )
-    }
+      if (members.length > 1) grad.dispose()
+    })
     return clip
   }
 
   /** Frees the moments. */
   dispose(): void {
-    for (const { m, v } of this.moments.values()) {
+    for (const { m, v } of this.#runs) {
       m.dispose()
       v.dispose()
     }

@@ -1,12 +1,12 @@
 import { check } from '../core/errors.ts'
 import { Random } from '../core/random.ts'
 import type { Device } from '../device/device.ts'
-import type { Linear } from '../nn/linear.ts'
 import type { Module } from '../nn/module.ts'
-import { fromArray, Tensor, zeros } from '../tensor/tensor.ts'
+import { packedZeros } from '../tensor/packed.ts'
+import { copyOf, Tensor } from '../tensor/tensor.ts'
 import { Adapter } from './adapter.ts'
 import { loraConfig, type LoraConfig } from './lora-config.ts'
-import { copyOf, LoraLinear, type LoraFactors } from './lora-linear.ts'
+import { LoraLinear, type LoraFactors } from './lora-linear.ts'
 import { findTargets, spellOutTargets, type Target } from './target-matching.ts'
 
 export type { Adapter }
@@ -41,7 +41,7 @@ export function attachLora(model: Module, config: Partial<LoraConfig>, options: 
   return device.memory.rooted(() =>
     device.memory.scoped((scope) => {
       const layers = makeLayers(device, targets, full, seed)
-      const biases = biasesOf(model, full.bias, layers).map((bias) => ({ bias, before: copyOf(bias) }))
+      const biases = biasesOf(model, full.bias, layers).map((bias) => ({ bias, before: copyOf(bias, 'bias before') }))
       for (const { weights } of layers.values()) for (const factor of Object.values(weights)) scope.keep(factor)
       for (const { before } of biases) scope.keep(before)
       return new Adapter(model, { device, config: spelt, layers, biases })
@@ -55,11 +55,20 @@ function makeLayers(
   config: LoraConfig,
   seed: number,
 ): Map<string, LoraLinear> {
+  const factors = packedZeros(
+    device,
+    targets.flatMap(({ layer, rank }) => [
+      [rank, layer.inFeatures],
+      [layer.outFeatures, rank],
+    ]),
+    'lora factors',
+  )
   return new Map(
     targets.map(({ path, layer, rank, alpha }, index) => {
-      const factors = initialFactors(device, layer, rank, config.initLoraWeights, Random.of(seed, index))
+      const [a, b] = factors.slice(2 * index) as [Tensor, Tensor]
+      start({ a, b }, config.initLoraWeights, Random.of(seed, index))
       const scaling = alpha / (config.useRslora ? Math.sqrt(rank) : rank)
-      return [path, new LoraLinear(layer, factors, scaling, config.loraDropout)]
+      return [path, new LoraLinear(layer, { a, b }, scaling, config.loraDropout)]
     }),
   )
 }
@@ -77,23 +86,10 @@ function biasesOf(
   })
 }
 
-/** How PEFT starts A and B (tuners/lora/layer.py, reset_lora_parameters). */
-function initialFactors(
-  device: Device,
-  { inFeatures, outFeatures }: Linear,
-  rank: number,
-  init: LoraConfig['initLoraWeights'],
-  random: Random,
-): LoraFactors {
-  const draw = (shape: readonly [number, number], label: string, next: () => number): Tensor =>
-    fromArray(device, Float32Array.from({ length: shape[0] * shape[1] }, next), shape, label)
+/** Fills factors of zeros as PEFT starts A and B (tuners/lora/layer.py, reset_lora_parameters). */
+function start({ a, b }: LoraFactors, init: LoraConfig['initLoraWeights'], random: Random): void {
+  const draw = (factor: Tensor, next: () => number) => factor.write(Float32Array.from({ length: factor.count }, next))
   const uniform = (fanIn: number) => () => (2 * random.uniform() - 1) / Math.sqrt(fanIn)
-  const [shapeA, shapeB] = [
-    [rank, inFeatures],
-    [outFeatures, rank],
-  ] as const
-  return {
-    a: draw(shapeA, 'lora_A', init === 'gaussian' ? () => random.normal() / rank : uniform(inFeatures)),
-    b: init === false ? draw(shapeB, 'lora_B', uniform(rank)) : zeros(device, shapeB, 'lora_B'),
-  }
+  draw(a, init === 'gaussian' ? () => random.normal() / a.rows : uniform(a.columns))
+  if (init === false) draw(b, uniform(b.columns))
 }

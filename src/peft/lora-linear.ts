@@ -3,9 +3,8 @@ import { Linear, type Projection } from '../nn/linear.ts'
 import { Module } from '../nn/module.ts'
 import { addLinear, linear } from '../ops/linear.ts'
 import { matmul } from '../ops/matmul.ts'
-import { dequantizeFourBit } from '../ops/quantize.ts'
-import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { dequantize } from '../ops/quantize.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 
 /** The low-rank factors of an update: A f32 [r, in], B f32 [out, r]. */
 export interface LoraFactors {
@@ -55,12 +54,12 @@ export class LoraLinear
   }
 
   /**
-   * The projection with the update added to a copy of its weight in f32; it shares the bias. A 4-bit weight is never
-   * quantised again: rounding would swallow the update.
+   * The projection with the update added to a copy of its weight in f32; it shares the bias. A weight in another format
+   * is not rounded to it again: that would swallow the update.
    */
   merged(): Linear {
     const { weight, bias } = this.modules.base_layer.weights
-    const full = weight instanceof FourBitTensor ? dequantizeFourBit(weight) : copyOf(weight)
+    const full = dequantize(weight)
     matmul(this.weights['lora_B.weight'], this.weights['lora_A.weight'], {
       alpha: this.scaling,
       out: full,
@@ -68,11 +67,4 @@ export class LoraLinear
     })
     return new Linear(full, bias)
   }
-}
-
-/** A tensor of its own with the same elements, without history. */
-export function copyOf(x: Tensor): Tensor {
-  const copy = empty(x.device, x.shape, 'copy', x.dtype)
-  x.device.copy(x, copy)
-  return copy
 }

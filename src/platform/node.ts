@@ -11,17 +11,22 @@ import type { GpuAnswer, Platform } from './platform.ts'
 /** Which of the two platforms this is. */
 export const platformName = 'node'
 
-/** Asked for once and kept: Dawn crashes Node when its GPU object is collected before its devices. */
-let answer: Promise<GpuAnswer> | undefined
+/** Asked for once by its flags and kept: Dawn crashes Node when its GPU object is collected before its devices. */
+const answers = new Map<string, Promise<GpuAnswer>>()
 
 /** Dawn, from the optional peer dependency `webgpu`, if it finds an adapter. */
-export const requestGpu: Platform['requestGpu'] = () => (answer ??= findGpu())
+export const requestGpu: Platform['requestGpu'] = ({ exactTimestamps = false } = {}) => {
+  const flags = exactTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []
+  const answer = answers.get(flags.join()) ?? findGpu(flags)
+  answers.set(flags.join(), answer)
+  return answer
+}
 
-async function findGpu(): Promise<GpuAnswer> {
+async function findGpu(flags: string[]): Promise<GpuAnswer> {
   let gpu: GPU
   try {
     const dawn = await import('webgpu')
-    gpu = dawn.create([])
+    gpu = dawn.create(flags)
   } catch (cause) {
     if (codeOf(cause) === 'ERR_MODULE_NOT_FOUND') {
       return { reason: 'the package webgpu is not installed; run `npm install webgpu` for WebGPU in Node' }

@@ -6,6 +6,12 @@ export type Gpu = GPU
 /** WebGPU where there is any, else why there is none. */
 export type GpuAnswer = { readonly gpu: Gpu } | { readonly reason: string }
 
+/** How WebGPU is wanted. */
+export interface GpuRequest {
+  /** Timestamps of whole nanoseconds, where the platform can be told to: Dawn and browsers round them. Default false. */
+  readonly exactTimestamps?: boolean
+}
+
 /** A thread beside this one. It keeps no program alive. */
 export interface StartedWorker {
   /** Whether it is known to have ended, by `stop` or by itself. Known only after the event loop has turned. */
@@ -18,7 +24,7 @@ export interface StartedWorker {
 export interface Platform {
   readonly platformName: 'node' | 'browser'
   /** WebGPU with at least one adapter, or the reason why there is none, as a sentence without a full stop. */
-  requestGpu(): Promise<GpuAnswer>
+  requestGpu(request?: GpuRequest): Promise<GpuAnswer>
   /** Threads that can run at the same time. */
   availableThreads(): number
   /**

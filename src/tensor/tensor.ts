@@ -1,12 +1,12 @@
 import { sizeOf, type DType } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
+import { f16ToF32 } from '../core/float16.ts'
 import { countOf, showShape, type Shape } from '../core/shape.ts'
 import type { Binding, Device, DeviceBuffer } from '../device/device.ts'
 
 /** A value on a device: a shape and an element type over a window of a buffer. It knows no maths. */
 export class Tensor implements Binding {
-  /** Whether a gradient is wanted for it; what depends on it inherits the wish while a tape records. */
-  requiresGrad = false
+  #requiresGrad = false
 
   constructor(
     readonly device: Device,
@@ -16,6 +16,21 @@ export class Tensor implements Binding {
     readonly byteOffset = 0,
   ) {}
 
+  /**
+   * Whether a gradient is wanted for it; what depends on it inherits the wish while a tape records. Default false.
+   * @throws MedAwareError `unsupported` when it is set for a tensor that is not f32.
+   */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad
+  }
+
+  set requiresGrad(wanted: boolean) {
+    check(!wanted || this.dtype === 'f32', 'unsupported', () => {
+      return `requiresGrad: a tensor of ${this.dtype} is frozen, its steps are too coarse for updates; keep it in f32 to train it`
+    })
+    this.#requiresGrad = wanted
+  }
+
   /** Number of elements. */
   get count(): number {
     return countOf(this.shape)
@@ -24,6 +39,11 @@ export class Tensor implements Binding {
   /** Bytes its elements take. */
   get byteLength(): number {
     return this.count * sizeOf(this.dtype)
+  }
+
+  /** Itself: as in every storage format, the tensors that are its own. */
+  get tensors(): readonly Tensor[] {
+    return [this]
   }
 
   /** Size of the last dimension, 1 for a scalar. */
@@ -64,16 +84,18 @@ export class Tensor implements Binding {
   }
 
   /** Copies host values in; their type must be the tensor's and their count its count. */
-  write(values: Float32Array | Int32Array | Uint8Array): this {
+  write(values: HostValues): this {
     check(values.length === this.count, 'shape', () => `write: ${values.length} values for ${showShape(this.shape)}`)
     this.device.upload(this, values)
     return this
   }
 
-  /** Copies f32 elements to the host, after all work queued before. @throws MedAwareError `device`. */
+  /** Copies elements to the host as f32, exact from f16, after all work queued before. @throws MedAwareError `device`. */
   async read(): Promise<Float32Array<ArrayBuffer>> {
-    check(this.dtype === 'f32', 'shape', () => `read: the tensor holds ${this.dtype}, not f32; use readBytes`)
-    return new Float32Array((await this.device.download(this)).buffer)
+    const { dtype } = this
+    check(dtype === 'f32' || dtype === 'f16', 'shape', () => `read: the tensor holds ${dtype}, not f32; use readBytes`)
+    const { buffer } = await this.device.download(this)
+    return dtype === 'f32' ? new Float32Array(buffer) : f16ToF32(new Uint16Array(buffer))
   }
 
   /** Copies the raw bytes to the host. @throws MedAwareError `device`. */
@@ -81,7 +103,7 @@ export class Tensor implements Binding {
     return this.device.download(this)
   }
 
-  /** Reads the first element of an f32 tensor. */
+  /** Reads the first element, as `read`. */
   async item(): Promise<number> {
     return (await this.read())[0] ?? NaN
   }
@@ -105,13 +127,23 @@ export function zeros(device: Device, shape: Shape, label: string): Tensor {
   return out
 }
 
-/** A tensor holding `values`: f32 for a Float32Array, i32 for an Int32Array, u8 for a Uint8Array. */
-export function fromArray(
-  device: Device,
-  values: Float32Array | Int32Array | Uint8Array,
-  shape: Shape,
-  label: string,
-): Tensor {
-  const dtype = values instanceof Float32Array ? 'f32' : values instanceof Int32Array ? 'i32' : 'u8'
-  return empty(device, shape, label, dtype).write(values)
+/** Host values of each dtype: f32, f16 as bits, i32 and u8. */
+export type HostValues = Float32Array | Uint16Array | Int32Array | Uint8Array
+
+function dtypeOf(values: HostValues): DType {
+  if (values instanceof Float32Array) return 'f32'
+  if (values instanceof Uint16Array) return 'f16'
+  return values instanceof Int32Array ? 'i32' : 'u8'
+}
+
+/** A tensor holding `values`: f32 for a Float32Array, f16 for the bits in a Uint16Array, i32 for an Int32Array, u8 for a Uint8Array. */
+export function fromArray(device: Device, values: HostValues, shape: Shape, label: string): Tensor {
+  return empty(device, shape, label, dtypeOf(values)).write(values)
+}
+
+/** A tensor of its own with the same elements, without history. */
+export function copyOf(x: Tensor, label: string): Tensor {
+  const copy = empty(x.device, x.shape, label, x.dtype)
+  x.device.copy(x, copy)
+  return copy
 }

@@ -83,9 +83,9 @@ function stateTensors(run: TrainingRun): [string, Tensor][] {
   })
 }
 
-/** What changes a run's numbers, which gradient checkpointing does not. */
+/** What changes a run's numbers, which gradient checkpointing and the time of reports do not. */
 function settings(state: TrainerState): Map<string, string> {
-  const { gradientCheckpointing: _, ...options } = state.options
+  const { gradientCheckpointing: _, loggingSteps: __, ...options } = state.options
   const all = { ...options, steps: state.steps, examples: state.examples }
   return new Map(Object.entries(all).map(([key, value]) => [key, JSON.stringify(value)]))
 }

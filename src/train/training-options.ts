@@ -27,6 +27,11 @@ export interface TrainingOptions {
   readonly maxGradNorm?: number
   /** Order of the examples and dropout. Default 42. */
   readonly seed?: number
+  /**
+   * Steps whose losses and norms are read back together, while the device works on: fewer waits, reports in groups. Default 1,
+   * which waits for each step (transformers' logging_steps, which is 500).
+   */
+  readonly loggingSteps?: number
   /** Let examples of like length meet in a batch. Default false. */
   readonly groupByLength?: boolean
   /**
@@ -53,6 +58,7 @@ export function trainingOptions(given: TrainingOptions): ResolvedOptions {
     weightDecay: 0,
     maxGradNorm: 1,
     seed: 42,
+    loggingSteps: 1,
     groupByLength: false,
     gradientCheckpointing: false,
     ...given,
@@ -61,6 +67,7 @@ export function trainingOptions(given: TrainingOptions): ResolvedOptions {
   for (const key of [
     'batchSize',
     'gradientAccumulationSteps',
+    'loggingSteps',
     ...(options.maxSteps === null ? [] : (['maxSteps'] as const)),
   ] as const) {
     const value = options[key]

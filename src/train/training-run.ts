@@ -7,6 +7,7 @@ import { AdamW } from '../optim/adamw.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { epochBatches } from './order.ts'
+import { StepLog, type StepNumbers } from './step-log.ts'
 import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
 
 /** What one optimiser step did. */
@@ -30,10 +31,25 @@ export interface StepReport {
   readonly secondsLeft: number
 }
 
+/** What is known of a step before the device has done it. */
+type StepPlan = Omit<TakenStep, 'loss' | 'gradNorm' | 'seconds'>
+
+type TakenStep = Omit<StepReport, 'tokensPerSecond' | 'secondsLeft'>
+
+interface QueuedSteps {
+  readonly plans: readonly StepPlan[]
+  readonly numbers: Promise<readonly StepNumbers[]>
+  readonly started: number
+}
+
 /**
  * Fine-tuning as an async iterator: each turn is one optimiser step over `batchSize × gradientAccumulationSteps` examples,
- * their losses normalised by all their label tokens together. It prints nothing and can be left at any step; `state` in
- * checkpoint.ts saves it, and a run restored from it goes on bit for bit as if it had not stopped.
+ * their losses normalised by all their label tokens together. It prints nothing and can be left at any step; checkpoint.ts
+ * saves it, and a run restored from that goes on bit for bit as if it had not stopped.
+ *
+ * With `loggingSteps` k above 1 the device is not waited for: reports come in groups of k, when the next k steps have been
+ * queued. `step`, parameters and checkpoints are then ahead of the report, by 2k - 1 steps at most; they always belong
+ * together. Who leaves the loop does not hear of the steps in between, which have been taken.
  */
 export class TrainingRun implements AsyncIterable<StepReport> {
   /** Optimiser steps of the whole run. */
@@ -82,24 +98,27 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     return Math.ceil(Math.ceil(this.examples.length / batchSize) / gradientAccumulationSteps)
   }
 
-  /** Steps done so far. */
+  /** Steps done so far, or at least queued: what a checkpoint is saved of. */
   get step(): number {
     return this.optimizer.steps
   }
 
-  /** Trains on from the step it is at to the end of the run. @throws MedAwareError `numeric` on NaN or zero gradients. */
+  /**
+   * Trains on from the step it is at to the end of the run.
+   * @throws MedAwareError `numeric` on NaN or zero gradients, in the place of that step's report. A step that is not finite
+   * changes no parameter; those queued behind it have been taken.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<StepReport> {
     const recent: { tokens: number; seconds: number }[] = []
     const { gradientCheckpointing } = this.model
     this.model.gradientCheckpointing ||= this.options.gradientCheckpointing
     this.model.train(true)
     try {
-      while (this.step < this.steps) {
-        const report = await this.#takeStep()
+      for await (const report of this.#takeSteps()) {
         recent.push(report)
         if (recent.length > 20) recent.shift()
         const sum = (key: 'tokens' | 'seconds') => recent.reduce((total, each) => total + each[key], 0)
-        const secondsLeft = ((this.steps - this.step) * sum('seconds')) / recent.length
+        const secondsLeft = ((this.steps - report.step) * sum('seconds')) / recent.length
         yield { ...report, tokensPerSecond: sum('tokens') / sum('seconds'), secondsLeft }
       }
     } finally {
@@ -113,37 +132,59 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     this.optimizer.dispose()
   }
 
-  async #takeStep(): Promise<Omit<StepReport, 'tokensPerSecond' | 'secondsLeft'>> {
+  async *#takeSteps(): AsyncGenerator<TakenStep> {
+    const { loggingSteps } = this.options
+    const log = new StepLog(this.model.device, loggingSteps)
+    let queued: QueuedSteps | null = null
+    try {
+      while (this.step < this.steps) {
+        const next = await this.#queueSteps(log, loggingSteps)
+        if (loggingSteps === 1) {
+          await this.model.device.settle()
+          yield* reportOf(next)
+        } else {
+          if (queued !== null) yield* reportOf(queued)
+          queued = next
+        }
+      }
+      if (queued !== null) yield* reportOf(queued)
+    } finally {
+      await log.dispose()
+    }
+  }
+
+  /** Queues some steps, and the reading of what they come to. */
+  async #queueSteps(log: StepLog, most: number): Promise<QueuedSteps> {
     const started = performance.now()
+    const plans = [this.#queueStep(log)]
+    while (plans.length < most && this.step < this.steps) {
+      // Signals, and what has been read, are heard between two steps.
+      await new Promise((resolve) => setTimeout(resolve))
+      plans.push(this.#queueStep(log))
+    }
+    return { plans, numbers: log.read(), started }
+  }
+
+  /** Queues a step, and notes what it will have come to. */
+  #queueStep(log: StepLog): StepPlan {
     const { learningRate: peak, maxGradNorm } = this.options
     const index = this.step
-    const epoch = Math.floor(index / this.stepsPerEpoch)
     const micro = this.#microBatches(index)
     const rows = micro.flat()
-    const labelTokens = rows.reduce((sum, row) => sum + (this.#labelCounts[row] ?? 0), 0)
+    const sum = (counts: (row: number) => number | undefined) => rows.reduce((all, row) => all + (counts(row) ?? 0), 0)
+    const labelTokens = sum((row) => this.#labelCounts[row])
     const learningRate = peak * this.#schedule(index)
-    const scope = this.model.device.memory.open()
-    try {
+    this.model.device.memory.scoped(() => {
       const { loss, grads } = this.#accumulate(micro, labelTokens, index)
-      const clip = this.optimizer.step(grads, learningRate, maxGradNorm)
-      const [lossValue, [, gradNorm = NaN]] = await Promise.all([loss.item(), clip.read()])
-      await this.model.device.settle()
-      checkHealth(lossValue, gradNorm, this.step)
-      const tokens = rows.reduce((sum, row) => sum + (this.examples[row]?.inputIds.length ?? 0), 0)
-      const seconds = (performance.now() - started) / 1000
-      return {
-        step: this.step,
-        steps: this.steps,
-        epoch,
-        loss: lossValue,
-        gradNorm,
-        learningRate,
-        tokens,
-        labelTokens,
-        seconds,
-      }
-    } finally {
-      scope.close()
+      log.note(loss, this.optimizer.step(grads, learningRate, maxGradNorm))
+    })
+    return {
+      step: this.step,
+      steps: this.steps,
+      epoch: Math.floor(index / this.stepsPerEpoch),
+      learningRate,
+      tokens: sum((row) => this.examples[row]?.inputIds.length),
+      labelTokens,
     }
   }
 
@@ -185,6 +226,16 @@ export class TrainingRun implements AsyncIterable<StepReport> {
 
 function addTo(target: Tensor, x: Tensor): void {
   target.device.run('accumulate', { x, target }, { count: x.count, alpha: 1 })
+}
+
+async function* reportOf({ plans, numbers, started }: QueuedSteps): AsyncGenerator<TakenStep> {
+  const read = await numbers
+  const seconds = (performance.now() - started) / 1000 / plans.length
+  for (const [i, plan] of plans.entries()) {
+    const { loss = NaN, gradNorm = NaN } = read[i] ?? {}
+    checkHealth(loss, gradNorm, plan.step)
+    yield { ...plan, loss, gradNorm, seconds }
+  }
 }
 
 function checkHealth(loss: number, gradNorm: number, step: number): void {

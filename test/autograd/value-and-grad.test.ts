@@ -6,7 +6,7 @@ import { add } from '../../src/ops/add.ts'
 import { gelu } from '../../src/ops/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linear } from '../../src/ops/linear.ts'
-import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
+import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { weightedSum } from '../ops/gradient-check.ts'
 
@@ -49,6 +49,41 @@ describe.each(devices)('on $description', (device) => {
         return weightedSum(add(c, b), ones)
       })
       expect(await chain.grads.get(a)?.read()).toEqual(Float32Array.of(6, 6, 6))
+    }))
+
+  it('hands a rule the total of an input that it adds to, in a buffer of its own', () =>
+    freeing(async () => {
+      const a = leaf([1, 2, 3])
+      const handed: (Float32Array | null)[] = []
+      const reads: Promise<void>[] = []
+      const gradientOf = async (work: () => Tensor): Promise<number[]> => {
+        const { grads } = train([a], () => weightedSum(work(), ones))
+        await Promise.all(reads)
+        return [...((await grads.get(a)?.read()) ?? [])]
+      }
+      /** Three times its input, with a rule that adds to what the input has. */
+      const tripled = (x: Tensor): Tensor => {
+        const y = Tape.during(null, () => add(add(x, x), x))
+        return record(
+          y,
+          [x],
+          (dOut, _, [total = null]) => {
+            const at = handed.push(null) - 1
+            if (total) reads.push(total.read().then((values) => void (handed[at] = values)))
+            expect(total?.buffer).not.toBe(dOut.buffer)
+            const sum = total ?? zeros(device, [3], 'total')
+            device.run('accumulate', { x: dOut, target: sum }, { count: 3, alpha: 3 })
+            return [sum]
+          },
+          { addsTo: [x] },
+        )
+      }
+      expect(await gradientOf(() => tripled(a))).toEqual([3, 3, 3])
+      // The sum's gradient is that of both its parts: here it is shared, and must be copied.
+      expect(await gradientOf(() => add(tripled(a), a))).toEqual([4, 4, 4])
+      expect(await gradientOf(() => add(tripled(a), add(a, a)))).toEqual([5, 5, 5])
+      expect(await gradientOf(() => tripled(add(tripled(a), a)))).toEqual([12, 12, 12])
+      expect(handed.map((values) => values && [...values])).toEqual([null, [1, 1, 1], [2, 2, 2], null, [3, 3, 3]])
     }))
 
   it('goes through residual chains', () =>

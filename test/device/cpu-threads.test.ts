@@ -44,10 +44,11 @@ async function read(device: CpuDevice, window: Binding): Promise<Float32Array> {
 /** Attention over more keys than scratch has room for: every share of it traps before it writes. */
 function trap(device: CpuDevice): void {
   const x = put(device, new Float32Array(4))
-  const sizes = { batch: 1, heads: 16, kvHeads: 16, queries: 1, keys: 1e7, capacity: 1e7, dim: 4, scale: 1 }
+  const sizes = { batch: 1, heads: 16, kvHeads: 16, queries: 1, keys: 1e7, capacity: 1e7, dim: 4 }
+  const params = { ...sizes, hasAlibi: 0, scale: 1, alibiScale: 1 }
   const out = put(device, new Float32Array(4))
   const stats = put(device, new Float32Array(4))
-  device.run('attention', { q: x, k: x, v: x, keyBias: x, out, stats }, sizes)
+  device.run('attention', { q: x, k: x, v: x, alibi: null, out, stats }, params)
 }
 
 describe('threads', () => {
@@ -80,7 +81,7 @@ describe('threads', () => {
       const dWeight = put(device, new Float32Array(count))
       const x = put(device, new Float32Array(count).fill(i))
       // This kernel clears its output by memory.fill, which the engine checks against the size it knows.
-      device.run('sumRows', { x, out: dWeight }, { rows: 1, dim: count })
+      device.run('sumRows', { x, out: dWeight }, { rows: 1, dim: count, accumulate: 0 })
       expect(new Set(await read(device, dWeight))).toEqual(new Set([i]))
     }
   })
@@ -143,7 +144,7 @@ describe('a kernel that traps', () => {
     const idle = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
     const kernels = new Map<string, CpuKernel>([['attention', idle]])
     const threads = await CpuThreads.start(module, memory, kernels, [[0, 0]])
-    const operands = [64, 64, 64, 64, 64, 64, 1, 4, 4, 1, 8, 8, 4, 1]
+    const operands = [64, 64, 64, 64, 64, 64, 1, 4, 4, 1, 8, 8, 4, 0, 1, 1]
     expect(() => threads.run('attention', operands, 4)).toThrow('RuntimeError: unreachable')
     expect(() => threads.run('attention', operands, 4)).toThrow('RuntimeError: unreachable')
     threads.stop()

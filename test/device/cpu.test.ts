@@ -48,12 +48,24 @@ describe('the CPU device', () => {
     const measured = await openCpuDevice({ profile: true })
     const x = floats('x', [1, 2, 3], measured)
     const [a, b, out] = [x, x, floats('out', [0, 0, 0, 0], measured)]
-    const product = { m: 2, n: 2, k: 1, transA: 0, transB: 0, hasBias: 0, accumulate: 0, alpha: 1 }
+    const product = {
+      m: 2,
+      n: 2,
+      k: 1,
+      pitchA: 1,
+      pitchOut: 2,
+      transA: 0,
+      transB: 0,
+      hasBias: 0,
+      accumulate: 0,
+      alpha: 1,
+    }
     for (let i = 0; i < 3; i++) measured.run('fill', { out: x }, { count: 3, value: i })
     measured.run('matmul', { a, b, bias: null, out }, product)
-    const heads = { batch: 1, heads: 1, kvHeads: 1, queries: 2, keys: 3, capacity: 3, dim: 1, scale: 1 }
+    const sizes = { batch: 1, heads: 1, kvHeads: 1, queries: 2, keys: 3, capacity: 3, dim: 1 }
+    const heads = { ...sizes, hasAlibi: 0, scale: 1, alibiScale: 1 }
     const stats = floats('stats', [0, 0, 0, 0], measured)
-    measured.run('attention', { q: x, k: x, v: x, keyBias: x, out, stats }, heads)
+    measured.run('attention', { q: x, k: x, v: x, alibi: null, out, stats }, heads)
     const counted = measured.profile?.costs().map(({ name, calls, operations }) => [name, calls, operations])
     // The two queries see 2 and 3 keys, and each is a product with the key and one with the value.
     expect(Object.fromEntries(counted?.map(([name, ...rest]) => [name, rest]) ?? [])).toEqual({

@@ -4,7 +4,7 @@ import type { Binding, Device } from '../../src/device/device.ts'
 import type { KernelName, KernelParams, KernelReads, KernelWrites } from '../../src/device/kernels.ts'
 
 /** What a buffer holds. */
-export type Numbers = Float32Array | Uint8Array | Int32Array | Uint32Array
+export type Numbers = Float32Array | Uint8Array | Uint16Array | Int32Array | Uint32Array
 
 /** One call of a kernel, and what it must give. */
 export interface KernelCase {

@@ -7,10 +7,11 @@ import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
 import { rowCases } from './cases/rows.ts'
+import { storedCases } from './cases/stored.ts'
 import { testDevices } from './devices.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 
-const cases = [...matmulCases, ...fourBitCases, ...attentionCases, ...elementwiseCases, ...rowCases]
+const cases = [...matmulCases, ...fourBitCases, ...storedCases, ...attentionCases, ...elementwiseCases, ...rowCases]
 
 /** One thread beside several that take shares of odd sizes. */
 async function openCutDevices(build: CpuBuild): Promise<CutDevices> {

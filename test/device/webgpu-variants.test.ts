@@ -1,22 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
-import { variantsFor } from '../../src/device/webgpu-variants.ts'
+import { requestDevice } from '../../src/device/webgpu-adapter.ts'
+import { openWebGpuDevice, WebGpuDevice } from '../../src/device/webgpu.ts'
+import { candidatesFor, isTwin } from '../../src/device/webgpu-candidates.ts'
+import type { KernelName } from '../../src/device/kernels.ts'
+import { type AdapterTraits, variantsFor } from '../../src/device/webgpu-variants.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
+import { rowCases } from './cases/rows.ts'
+import { storedCases } from './cases/stored.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 import { testGpu } from './test-gpu.ts'
 
-const cases = [...matmulCases, ...fourBitCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+const cases = [...matmulCases, ...fourBitCases, ...storedCases].filter(({ kernel }) => kernel.startsWith('matmul'))
 
-/** The first variant that takes a call, by what it is called and its tile. */
-function choice(kernel: string, params: Readonly<Record<string, number>>): string {
-  const variant = variantsFor({ subgroupLanes: 8 }).find((one) => one.kernel === kernel && one.takes(params))
-  return variant === undefined ? 'none' : `${variant.text} ${Object.values(variant.constants).join(' ')}`
+const llvmpipe = { isSoftware: true, subgroupLanes: 8, hasMatrices: false }
+const laptop = { isSoftware: false, subgroupLanes: 32, hasMatrices: false }
+
+/** The best guess for a call, by what it is called and its constants; the twin is none. */
+function choice(kernel: string, params: Readonly<Record<string, number>>, traits: AdapterTraits = llvmpipe): string {
+  const [variant] = candidatesFor(traits)(kernel as KernelName, params)
+  return variant === undefined || isTwin(variant)
+    ? 'none'
+    : `${variant.text} ${Object.values(variant.constants).join(' ')}`
 }
 
 describe('which program does a product', () => {
-  const size = { m: 128, n: 2048, k: 2048, transA: 0, transB: 1 }
-  const packed = { ...size, blockSize: 64, isNested: 1 }
+  const size = { m: 128, n: 2048, k: 2048, pitchA: 2048, pitchOut: 2048, transA: 0, transB: 1 }
+  const packed = { ...size, bits: 4, blockSize: 64, isNested: 1 }
 
   it('goes by the rows of the product', () => {
     const tiles = [1, 2, 3, 4, 5, 8, 9, 128].map((m) => choice('matmul', { ...size, n: 2047, m }).split(' ')[1])
@@ -24,22 +34,96 @@ describe('which program does a product', () => {
   })
 
   it('loads four elements at a time where all loads are whole', () => {
-    expect(choice('matmul', size)).toBe('matmulBroadcastVectors 8 8 1')
+    expect(choice('matmul', size)).toBe('matmulBroadcastVectors 16 8 1')
     expect(choice('matmul', { ...size, transB: 0, m: 3 })).toBe('matmulBroadcastVectors 4 8 0')
-    for (const odd of [{ transA: 1 }, { k: 2046 }, { n: 2046 }, { n: 16 }, { m: 2 }]) {
+    for (const odd of [{ transA: 1 }, { k: 2046 }, { n: 2046 }, { n: 16 }, { pitchA: 2050 }, { pitchOut: 2050 }]) {
       expect(choice('matmul', { ...size, ...odd })).toMatch(/^matmulBroadcast /)
     }
   })
 
-  it('leaves to the twin what has words or blocks across rows', () => {
-    expect(choice('matmulFourBit', packed)).toMatch(/^matmulFourBitBroadcast .* 1$/)
-    expect(choice('matmulFourBit', { ...packed, transB: 0 })).toMatch(/^matmulFourBitBroadcast .* 0$/)
-    expect(choice('matmulFourBit', { ...packed, k: 2080 })).toBe('none')
-    expect(choice('matmulFourBit', { ...packed, transB: 0, n: 2052 })).toBe('none')
+  it('takes columns of a weight’s gradient sixteen at a time', () => {
+    const gradient = { ...size, m: 1536, n: 512, k: 128, pitchA: 1536, pitchOut: 512, transA: 1, transB: 0 }
+    expect(choice('matmul', gradient)).toBe('matmulBroadcastColumns 16 8')
+    expect(choice('matmul', { ...gradient, n: 8, pitchOut: 8 })).toBe('matmulBroadcastColumns 8 8')
+    for (const odd of [{ m: 1534 }, { n: 510 }, { m: 16 }]) {
+      expect(choice('matmul', { ...gradient, ...odd })).toMatch(/^matmulBroadcast /)
+    }
   })
 
-  it('leaves all to the twins where subgroups have fewer lanes', () => {
-    expect(variantsFor({ subgroupLanes: 4 })).toEqual([])
+  it('leaves to the twin what has words or blocks across rows', () => {
+    expect(choice('matmulStored', packed)).toBe('matmulStoredBroadcast 8 8 1 4')
+    expect(choice('matmulStored', { ...packed, transB: 0 })).toBe('matmulStoredBroadcast 8 8 0 4')
+    expect(choice('matmulStored', { ...packed, bits: 16, blockSize: 2048, transB: 0 })).toBe(
+      'matmulStoredBroadcast 8 8 0 16',
+    )
+    expect(choice('matmulStored', { ...packed, k: 2080 })).toBe('none')
+    expect(choice('matmulStored', { ...packed, transB: 0, n: 2080 })).toBe('none')
+    expect(choice('matmulStored', { ...packed, bits: 8, n: 2046 })).toBe('none')
+  })
+
+  it('leaves all to the twins on software whose subgroups have fewer lanes', () => {
+    expect(variantsFor({ ...llvmpipe, subgroupLanes: 4 }).filter(({ kernel }) => kernel.startsWith('matmul'))).toEqual(
+      [],
+    )
+  })
+
+  it('takes the largest tile on hardware that makes enough workgroups', () => {
+    expect(choice('matmul', { ...size, m: 2048 }, laptop)).toBe('matmulTile 16 2 8 8 0 1')
+    expect(choice('matmul', size, laptop)).toBe('matmulTile 16 4 4 4 0 1')
+    expect(choice('matmul', { ...size, m: 16, transB: 0 }, laptop)).toBe('matmulTile 8 4 8 4 0 0')
+    expect(choice('matmulStored', packed, laptop)).toBe('matmulStoredTile 16 4 4 4 1 4')
+    expect(choice('matmul', { ...size, k: 2046 }, laptop)).toMatch(/^matmulBroadcast /)
+    expect(choice('matmul', { ...size, k: 2046 }, { ...laptop, subgroupLanes: 4 })).toBe('none')
+  })
+
+  it('cuts few rows or columns along k on hardware', () => {
+    expect(choice('matmulStored', { ...packed, m: 1 }, laptop)).toBe('matmulStoredSplit 64 1 1 4')
+    expect(choice('matmul', { ...size, n: 16 }, laptop)).toBe('matmulSplit 64 4 1')
+    expect(choice('matmul', { ...size, n: 16, k: 128 }, laptop)).toMatch(/^matmulTile /)
+  })
+
+  it('prefers subgroup matrices where there are any', () => {
+    const apple = { ...laptop, hasMatrices: true }
+    expect(choice('matmul', size, apple)).toBe('matmulSubgroupMatrix ')
+    expect(choice('matmulStored', { ...packed, transB: 0 }, apple)).toBe('matmulStoredSubgroupMatrix 0 4')
+    expect(choice('matmul', { ...size, m: 4 }, apple)).toMatch(/^matmulSplit /)
+  })
+})
+
+describe('which program does a kernel of rows', () => {
+  const choices = (kernel: string, params: Readonly<Record<string, number>>) =>
+    [false, true].map((isSoftware) => {
+      const variant = variantsFor({ subgroupLanes: 0, isSoftware, hasMatrices: false }).find(
+        (one) => one.kernel === kernel && one.takes(params),
+      )
+      return variant && [variant.text, variant.constants['LANES'], variant.groups(params)]
+    })
+
+  it('goes by the length of a row and the adapter', () => {
+    expect(choices('addLayerNorm', { rows: 3, dim: 512 })).toEqual([
+      ['addLayerNormVectors', 64, [3, 1, 1]],
+      ['addLayerNormVectors', 8, [3, 1, 1]],
+    ])
+    expect(choices('crossEntropy', { rows: 7, vocab: 50304 })).toEqual([
+      ['crossEntropyVectors', 256, [7, 1, 1]],
+      ['crossEntropyVectors', 8, [7, 1, 1]],
+    ])
+    expect(choices('layerNorm', { rows: 3, dim: 510 })).toEqual([undefined, undefined])
+  })
+})
+
+describe('kernels of rows as on hardware', () => {
+  let device: WebGpuDevice
+  beforeAll(async () => {
+    const adapter = await (await testGpu()).requestAdapter()
+    const hardware = { vendor: 'chips', architecture: '', device: 'a chip', description: '' }
+    device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo)
+    expect(device.isSoftware).toBe(false)
+  })
+  afterAll(() => device.dispose())
+
+  it.each(rowCases)('$kernel $title', async (one) => {
+    expectCase(one, await runCase(device, one), device)
   })
 })
 

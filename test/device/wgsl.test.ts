@@ -1,22 +1,26 @@
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { create } from 'webgpu'
 import { wgsl } from '../../src/device/kernels.generated.ts'
 import { kernels, type KernelName } from '../../src/device/kernels.ts'
-import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
 import { rowOf } from '../../src/device/webgpu-pipelines.ts'
 import { variantsFor } from '../../src/device/webgpu-variants.ts'
-import { testGpu } from './test-gpu.ts'
 
 const names = Object.keys(kernels) as KernelName[]
-const variants = variantsFor({ subgroupLanes: 8 })
+const variants = variantsFor({ isSoftware: false, subgroupLanes: 8, hasMatrices: true })
 /** Words WGSL reserves, which get an underscore. */
 const reserved = new Set(['target'])
 
-let device: WebGpuDevice
+/** Dawn's adapter that computes nothing: it checks texts as every other does, quickly, and has every feature. */
+const nullGpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
+const matrices = 'chromium-experimental-subgroup-matrix'
+
+let device: GPUDevice
 beforeAll(async () => {
-  device = await openWebGpuDevice(await testGpu())
+  const adapter = await nullGpu.requestAdapter()
+  device = await adapter!.requestDevice({ requiredFeatures: ['subgroups', matrices as GPUFeatureName] })
 })
-afterAll(() => device.dispose())
+afterAll(() => device.destroy())
 
 it('has one WGSL file for each row of the register, and no other', () => {
   const files = readdirSync(new URL('../../kernels', import.meta.url)).filter((name) => name.endsWith('.wgsl'))
@@ -39,13 +43,16 @@ describe.each(programs)('$file.wgsl', ({ file, kernel, sets }) => {
   const text = wgsl[file]
 
   it('compiles alone with all its constants, without a warning', async () => {
-    const module = device.gpu.createShaderModule({ label: file, code: text })
+    const module = device.createShaderModule({ label: file, code: text })
     const { messages } = await module.getCompilationInfo()
-    expect(messages.map((message) => `${message.lineNum}: ${message.message}`)).toEqual([])
+    // Its names are still being changed: browsers have the old ones only.
+    const known = text.includes('enable chromium_experimental_subgroup_matrix;') ? /use of deprecated builtin/ : /^$/
+    const unexpected = messages.filter(({ message }) => !known.test(message))
+    expect(unexpected.map((message) => `${message.lineNum}: ${message.message}`)).toEqual([])
     for (const constants of sets) {
-      device.gpu.pushErrorScope('validation')
-      device.gpu.createComputePipeline({ label: file, layout: 'auto', compute: { module, constants } })
-      expect((await device.gpu.popErrorScope())?.message ?? null).toBeNull()
+      device.pushErrorScope('validation')
+      device.createComputePipeline({ label: file, layout: 'auto', compute: { module, constants } })
+      expect((await device.popErrorScope())?.message ?? null).toBeNull()
     }
   })
 

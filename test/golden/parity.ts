@@ -1,35 +1,33 @@
 /**
- * `npm run parity -- DIR [--only NAME]`: compares every number in a folder of golden values, made by the Python stack
- * (make_golden.py), with this library on every device present. One line a check; exit 1 if one fails.
+ * `npm run parity -- DIR [--only NAME] [--browser]`: compares every number in a folder of golden values, made by the Python
+ * stack (make_golden.py), with this library on every device present, or on WebGPU in a headless Chromium. One line a check;
+ * exit 1 if one fails or none passes.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
 import { parseArgs } from 'node:util'
-import { MedAwareError } from '../../src/core/errors.ts'
-import type { Device } from '../../src/device/device.ts'
-import { loadModel } from '../../src/hub/load-model.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
-import { loadAdapter } from '../../src/peft/adapter-files.ts'
 import { fileSource } from '../../src/platform/node.ts'
-import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
 import { testDevices } from '../device/devices.ts'
-import { adapterChecks, tenStepChecks } from './adapter-checks.ts'
-import type { Check } from './check.ts'
-import { falconChecks } from './falcon-checks.ts'
-import { quantisedChecks } from './quantised-checks.ts'
-import { baseLogitsCheck, qloraFolder } from './qlora-folder.ts'
+import { compareInChromium } from './chromium.ts'
+import { type GoldenCheck, goldenChecks } from './golden-checks.ts'
+import { GoldenFolder } from './golden-folder.ts'
 
-const { positionals, values: flags } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
+const { positionals, values: flags } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string' }, browser: { type: 'boolean', default: false } },
+})
 const [root] = positionals
 if (root === undefined || !existsSync(root)) {
   console.error(
-    'usage: npm run parity -- DIR [--only NAME]   DIR holds golden folders such as falcon-rw, quantised, qlora-falcon-rw',
+    'usage: npm run parity -- DIR [--only NAME] [--browser]   DIR holds golden folders such as falcon-rw, quantised, ' +
+      'qlora-falcon-rw; --browser compares in Chromium instead of on the devices of Node',
   )
   process.exit(2)
 }
 
 const counts = { passed: 0, failed: 0, unsupported: 0 }
 
-function print(group: string, device: string, check: Check): void {
+function print({ group, device, check }: GoldenCheck): void {
   const head = `${`${group}: ${check.name}`.padEnd(96)} ${device.padEnd(34)}`
   if ('unsupported' in check) {
     counts.unsupported++
@@ -42,108 +40,21 @@ function print(group: string, device: string, check: Check): void {
   )
 }
 
-/** Runs a group; what this version cannot do is listed, anything else that is thrown is a failure. */
-async function run(group: string, device: string, checks: () => AsyncGenerator<Check>): Promise<void> {
-  try {
-    for await (const check of checks()) print(group, device, check)
-  } catch (error) {
-    if (!(error instanceof MedAwareError && error.code === 'unsupported')) {
-      print(group, device, { name: String(error), error: NaN, bound: 0, ok: false })
-    } else print(group, device, { name: 'whole group', unsupported: error.message })
-  }
+/** Compares on Node's devices, and says on how many. */
+async function compareHere(paths: readonly string[], root: string): Promise<string> {
+  const golden = new GoldenFolder(paths, (path) => fileSource(join(root, path)))
+  const devices = await testDevices()
+  for await (const line of goldenChecks(golden, devices, flags.only)) print(line)
+  await golden.close()
+  for (const device of devices) device.dispose()
+  return `${devices.length} devices`
 }
 
-const opened: TensorReader[] = []
-
-async function open(path: string): Promise<TensorReader> {
-  const reader = await openSafetensors(await fileSource(path))
-  opened.push(reader)
-  return reader
-}
-
-/** Runs checks on a model that is freed afterwards, and counts a byte left behind as a failure. */
-async function* withModel(
-  folder: string,
-  device: Device,
-  use: (model: FalconForCausalLM) => AsyncGenerator<Check>,
-): AsyncGenerator<Check> {
-  const { model } = await loadModel(folder, { device })
-  try {
-    yield* use(model)
-  } finally {
-    model.dispose()
-  }
-}
-
-async function checkFamily(name: string, folder: string, device: Device): Promise<void> {
-  const label = device.description
-  await run(name, label, () =>
-    withModel(folder, device, async function* (model) {
-      yield* falconChecks(model, { device, folder, reference: await open(`${folder}/reference.safetensors`) })
-    }),
-  )
-  for (const kind of existsSync(`${folder}/adapters`) ? readdirSync(`${folder}/adapters`).sort() : []) {
-    const at = `${folder}/adapters/${kind}`
-    await run(`${name}/${kind}`, label, () =>
-      withModel(folder, device, async function* (model) {
-        const config: unknown = JSON.parse(readFileSync(`${at}/adapter_config.json`, 'utf8'))
-        const adapter = await loadAdapter(model, config, await open(`${at}/adapter_model.safetensors`), {
-          device,
-          trainable: true,
-        })
-        yield* adapterChecks(
-          model,
-          adapter,
-          await open(`${folder}/reference.safetensors`),
-          await open(`${at}/reference.safetensors`),
-        )
-      }),
-    )
-  }
-  await run(`${name}/adamw`, label, () =>
-    withModel(folder, device, async function* (model) {
-      const reference = await open(`${folder}/adamw-10-steps.safetensors`)
-      const inputs = (step: number) => ({ ids: `ids.${step % 3}` })
-      yield* tenStepChecks(model, {
-        reference,
-        inputs,
-        weightDecay: 0.01,
-        warmup: 3,
-        schedule: 'cosine',
-        maxGradNorm: 0.3,
-      })
-    }),
-  )
-}
-
-async function checkQlora(name: string, folder: string, base: string, device: Device): Promise<void> {
-  await run(name, device.description, async function* () {
-    const { model } = await loadModel(qloraFolder(folder, base), { device })
-    const reference = await open(`${folder}/reference.safetensors`)
-    yield await baseLogitsCheck(model, reference)
-    const inputs = () => ({ ids: 'input_ids', labels: 'labels' })
-    yield* tenStepChecks(model, { reference, inputs, weightDecay: 0, warmup: 0, schedule: 'constant', maxGradNorm: 0 })
-    model.dispose()
-  })
-}
-
-const devices = await testDevices()
-for (const name of readdirSync(root).sort()) {
-  const folder = `${root}/${name}`
-  if (flags.only !== undefined && name !== flags.only) continue
-  if (existsSync(`${folder}/blockwise.safetensors`)) {
-    const reader = await open(`${folder}/blockwise.safetensors`)
-    await run(name, 'plain arrays', () => quantisedChecks(reader, null))
-    for (const device of devices) await run(name, device.description, () => quantisedChecks(reader, device))
-  } else if (existsSync(`${folder}/model-bnb-4bit.safetensors`)) {
-    for (const device of devices) await checkQlora(name, folder, `${root}/${name.replace(/^qlora-/, '')}`, device)
-  } else if (existsSync(`${folder}/config.json`)) {
-    for (const device of devices) await checkFamily(name, folder, device)
-  }
-}
-console.log(
-  `\n${counts.passed} passed, ${counts.failed} failed; ${counts.unsupported} not supported yet, on ${devices.length} devices`,
-)
-for (const reader of opened) await reader.close()
-for (const device of devices) device.dispose()
-process.exit(counts.failed > 0 ? 1 : 0)
+const paths = readdirSync(root, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll(sep, '/'))
+const where = flags.browser
+  ? `Chromium ${await compareInChromium(root, paths, flags.only, print)}`
+  : await compareHere(paths, root)
+console.log(`\n${counts.passed} passed, ${counts.failed} failed; ${counts.unsupported} not supported yet, on ${where}`)
+process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)

@@ -1,14 +1,13 @@
-import { diskFolder, type Folder } from '../../src/hub/folder.ts'
+import type { Folder } from '../../src/hub/folder.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { within, type Check } from './check.ts'
 import { batchOf, logitsOf } from './falcon-checks.ts'
 
-/** The golden checkpoint that bitsandbytes quantised, with the config of the model it was made from. */
-export function qloraFolder(folder: string, base: string): Folder {
-  const [quantised, plain] = [diskFolder(folder), diskFolder(base)]
+/** A checkpoint that bitsandbytes quantised, with the config of the model it was made from. */
+export function qloraFolder(quantised: Folder, plain: Folder): Folder {
   return {
-    name: folder,
+    name: quantised.name,
     has: (fileName) =>
       fileName === 'model.safetensors' ? quantised.has('model-bnb-4bit.safetensors') : plain.has(fileName),
     open: (fileName) =>

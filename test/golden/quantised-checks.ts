@@ -1,5 +1,5 @@
 import type { Device } from '../../src/device/device.ts'
-import { dequantizeFourBit, fourBitFromStored, quantizeFourBit } from '../../src/ops/quantize.ts'
+import { dequantize, fourBitFromStored, quantizeFourBit } from '../../src/ops/quantize.ts'
 import { dequantizeInt8, quantizeInt8 } from '../../src/quant/int8.ts'
 import * as plain from '../../src/quant/four-bit.ts'
 import { quantizeAbsmax } from '../../src/quant/double-quant.ts'
@@ -72,7 +72,7 @@ async function* kernelChecks(
       absmax: format.doubleQuant ? storedAbsmax : new Float32Array(storedAbsmax.buffer),
       ...nested,
     }
-    const decoded = await dequantizeFourBit(fourBitFromStored(device, shape, stored)).read()
+    const decoded = await dequantize(fourBitFromStored(device, shape, stored)).read()
     const expected = await reader.readF32(`${key}.dequantised`)
     const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
     yield within(`${key} dequantised`, decoded, expected, format.doubleQuant ? 1e-6 * largest : 0)

@@ -63,14 +63,14 @@ describe('modelFiles', () => {
     const weight = 'transformer.h.0.self_attention.query_key_value.weight'
     const quantised = await tinyFalcon(device, 'nf4')
     await expect(modelFiles(quantised)).rejects.toThrow(
-      refusal('unsupported', `modelFiles: ${weight} is 4-bit or an adapter's; merge to full precision first`),
+      refusal('unsupported', `modelFiles: ${weight} is quantised or an adapter's; merge to full precision first`),
     )
     quantised.dispose()
     const adapted = await tinyFalcon(device)
     const adapter = attachLora(adapted, { r: 2 }, { device })
     const factor = weight.replace('weight', 'lora_A.weight')
     await expect(modelFiles(adapted)).rejects.toThrow(
-      refusal('unsupported', `modelFiles: ${factor} is 4-bit or an adapter's; merge to full precision first`),
+      refusal('unsupported', `modelFiles: ${factor} is quantised or an adapter's; merge to full precision first`),
     )
     adapter.merge()
     expect((await modelFiles(adapted)).size).toBe(2)

@@ -1,8 +1,12 @@
-import { describe, expect, it } from 'vitest'
-import { alibiKeyBias, alibiSlopes } from '../../src/models/alibi.ts'
+import { afterAll, describe, expect, it } from 'vitest'
+import { alibiSlopes, alibiTable } from '../../src/models/alibi.ts'
+import { fromArray, zeros } from '../../src/tensor/tensor.ts'
+import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 
 const fixture = await openFixture('ops.safetensors')
+const devices = await testDevices()
+afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe('alibiSlopes', () => {
   it.each([1, 4, 6, 20, 32, 71])('are transformers’, to the bit, for %i heads', async (heads) => {
@@ -17,26 +21,45 @@ describe('alibiSlopes', () => {
   })
 })
 
-describe('alibiKeyBias', () => {
-  it('is transformers’ over 300 keys, also behind left padding', async () => {
-    const mask = new Uint8Array(600).fill(1).fill(0, 300, 340)
-    const expected = await fixture.readF32('alibi.padded')
-    const bias = alibiKeyBias(2, 300, 6, 16, mask)
-    expect(bias).toHaveLength(expected.length)
-    bias.forEach((value, i) => {
-      const [row, key] = [Math.floor(i / 1800), i % 300]
-      if (row === 1 && key < 40) expect(value).toBe(Math.fround(-3e38))
-      else expect(value).toBe((expected[i] ?? NaN) / 4)
-    })
+describe('alibiTable', () => {
+  it('is the slopes, then each row’s count of tokens, which padding interrupts', () => {
+    expect([...alibiTable(2, 5, 2, Uint8Array.of(0, 0, 1, 1, 1, 1, 1, 0, 1, 1))]).toEqual([
+      ...alibiSlopes(2),
+      ...[-1, -1, 0, 1, 2],
+      ...[0, 1, -1, 2, 3],
+    ])
+    expect([...alibiTable(2, 3, 1)].slice(1)).toEqual([0, 1, 2, 0, 1, 2])
   })
 
   it('rounds positions past 256 to bfloat16', () => {
-    const head0 = alibiKeyBias(1, 263, 32, 1)
-    expect([...head0.subarray(250, 263)]).toEqual([210, 211, 212, 212, 213, 214, 215, 215, 217, 218, 218, 218, 220])
+    expect([...alibiTable(1, 265, 1)].slice(256)).toEqual([255, 256, 256, 258, 260, 260, 260, 262, 264, 264])
   })
+})
 
-  it('is divided by the root of the head’s channels, and the same for every row without a mask', () => {
-    const [plain, scaled] = [alibiKeyBias(1, 9, 4, 1), alibiKeyBias(2, 9, 4, 64)]
-    expect([...scaled]).toEqual([...plain, ...plain].map((value) => value / 8))
+describe.each(devices)('what attention adds to scores, on $description', (device) => {
+  it('is transformers’ bias over 300 keys, also behind left padding', async () => {
+    const [rows, heads] = [600, 6]
+    const mask = new Uint8Array(rows).fill(1).fill(0, 300, 340)
+    const expected = await fixture.readF32('alibi.padded')
+    const scope = device.memory.open()
+    const table = fromArray(device, alibiTable(2, 300, heads, mask), [heads + rows], 'alibi')
+    const [q, k, v] = ['q', 'k', 'v'].map((name) => zeros(device, [rows, heads, 1, 1], name)) as [never, never, never]
+    const [out, stats] = [zeros(device, [rows, heads], 'out'), zeros(device, [rows, heads, 2], 'stats')]
+    // Each row sees one key, and scores nothing but the bias: that is the log-sum-exp.
+    const sizes = { batch: rows, heads, kvHeads: heads, queries: 1, keys: 1, capacity: 1, dim: 1 }
+    device.run(
+      'attention',
+      { q, k, v, alibi: table, out, stats },
+      { ...sizes, hasAlibi: 1, scale: 1, alibiScale: 0.25 },
+    )
+    const got = await stats.read()
+    scope.close()
+    for (let i = 0; i < rows * heads; i++) {
+      const [row, head] = [Math.floor(i / heads), i % heads]
+      const bias = expected[(Math.floor(row / 300) * heads + head) * 300 + (row % 300)] ?? NaN
+      // Within f32's rounding: the CPU counts in powers of two.
+      const wanted = mask[row] === 0 ? 0 : bias / 4
+      expect(Math.abs((got[2 * i] ?? NaN) - wanted), `key ${row}, head ${head}`).toBeLessThanOrEqual(wanted * 2e-7)
+    }
   })
 })

@@ -1,6 +1,7 @@
 import { mix32 } from '../../src/core/random.ts'
 import type { Shape } from '../../src/core/shape.ts'
 import type { Device } from '../../src/device/device.ts'
+import { addLayerNorm } from '../../src/ops/add-layer-norm.ts'
 import { add } from '../../src/ops/add.ts'
 import { causalAttention } from '../../src/ops/causal-attention.ts'
 import { dropout } from '../../src/ops/dropout.ts'
@@ -61,7 +62,7 @@ const fourBitCases: OpCase[] = (['nf4', 'fp4'] as const).map((type) => {
   }
 })
 
-/** Attention by its definition; every key above -1e30 and not behind the query is seen. */
+/** Attention by its definition; every key whose bias is finite and that is not behind the query is seen. */
 function attend(
   qkv: Float64Array,
   bias: ArrayLike<number>,
@@ -78,7 +79,7 @@ function attend(
     const weights = doubles(t + 1, (key) => {
       const extra = at(bias, (b * heads + h) * tokens + key)
       const dot = sumOf(dim, (i) => place(b, t, kv, slot, i) * place(b, key, kv, group, i))
-      return extra < -1e30 ? 0 : Math.exp(dot / Math.sqrt(dim) + extra)
+      return Math.exp(dot / Math.sqrt(dim) + extra)
     })
     const total = sumOf(t + 1, (key) => at(weights, key))
     return total === 0 ? 0 : sumOf(t + 1, (key) => at(weights, key) * place(b, key, kv, group + 1, c)) / total
@@ -89,18 +90,26 @@ const attentionCases: OpCase[] = [
   { title: 'a key head for each query head', heads: 3, kvHeads: 3, dim: 4 },
   { title: 'grouped heads', heads: 4, kvHeads: 2, dim: 4 },
   { title: 'one key head for all', heads: 3, kvHeads: 1, dim: 5 },
-].map(({ title, ...layout }) => {
-  const sizes = { ...layout, batch: 2, tokens: 4 }
-  const keyBias = normals(2 * layout.heads * 4)
-  // Row 1 is padded by two tokens: its first two queries see nothing at all.
-  for (let h = 0; h < layout.heads; h++) keyBias.fill(-3e38, (layout.heads + h) * 4, (layout.heads + h) * 4 + 2)
+].map(({ title, ...shape }) => {
+  const sizes = { ...shape, batch: 2, tokens: 4 }
+  const layout = { ...shape, alibiScale: 0.5 }
+  // Multiples of 1/8 below 2 times positions: bfloat16 holds the products. Row 1 is padded by two tokens: its first two
+  // queries see nothing at all.
+  const slopes = Float32Array.from({ length: shape.heads }, (_, head) => (3 + 5 * head) / 8)
+  const positions = Float32Array.of(0, 1, 2, 3, -1, -1, 0, 1)
+  const alibi = Float32Array.of(...slopes, ...positions)
+  const bias = doubles(2 * shape.heads * 4, (e) => {
+    const [b, h, key] = [Math.floor(e / 4 / shape.heads), Math.floor(e / 4) % shape.heads, e % 4]
+    const position = at(positions, 4 * b + key)
+    return position < 0 ? -Infinity : 0.5 * at(slopes, h) * position
+  })
   return {
     op: 'causalAttention',
     title: `${title}, masked keys`,
     inputs: { qkv: input([2, 4, (layout.heads + 2 * layout.kvHeads) * layout.dim]) },
     apply: (t: Readonly<Record<string, Tensor>>, device: Device) =>
-      causalAttention(part(t, 'qkv'), fromArray(device, keyBias, [2, layout.heads, 4], 'bias'), layout),
-    reference: (v: Values) => attend(part(v, 'qkv'), keyBias, sizes),
+      causalAttention(part(t, 'qkv'), fromArray(device, alibi, [alibi.length], 'alibi'), layout),
+    reference: (v: Values) => attend(part(v, 'qkv'), bias, sizes),
   }
 })
 
@@ -138,6 +147,40 @@ function erf(x: number): number {
     sum += term / (2 * n + 1)
   }
   return (2 / Math.sqrt(Math.PI)) * sum
+}
+
+/** Σ and norm are both used, so that the gradient of Σ is a total of two. */
+function addLayerNormCase(dim: number): OpCase {
+  return {
+    op: 'addLayerNorm',
+    title: `rows of ${dim}, the sum used again`,
+    inputs: {
+      x: { shape: [2, 3, dim], values: normals(6 * dim).map((x, i) => 2 * x + 5 - (i % 3)) },
+      r: input([2, 3, dim]),
+      weight: input([dim]),
+      bias: input([dim]),
+    },
+    apply: (t) => {
+      const { y, out } = addLayerNorm(part(t, 'x'), part(t, 'r'), part(t, 'weight'), part(t, 'bias'), 1e-3)
+      return add(y, out)
+    },
+    reference: (v) => {
+      const y = part(v, 'x').map((x, i) => x + at(part(v, 'r'), i))
+      return normalised(y, dim, v).map((value, i) => at(y, i) + value)
+    },
+    tolerance: 5e-5,
+  }
+}
+
+/** Layer norm of rows of `dim`, with eps 1e-3. */
+function normalised(x: Float64Array, dim: number, v: Values): Float64Array {
+  return x.map((value, e) => {
+    const row = x.subarray(e - (e % dim), e - (e % dim) + dim)
+    const mean = sumOf(dim, (i) => at(row, i)) / dim
+    const variance = sumOf(dim, (i) => (at(row, i) - mean) ** 2) / dim
+    const normal = (value - mean) / Math.sqrt(variance + 1e-3)
+    return normal * at(part(v, 'weight'), e % dim) + at(part(v, 'bias'), e % dim)
+  })
 }
 
 /** A case or more for every op that has a gradient rule. */
@@ -190,18 +233,10 @@ export const opCases: readonly OpCase[] = [
       bias: input([13]),
     },
     apply: (t) => layerNorm(part(t, 'x'), part(t, 'weight'), part(t, 'bias'), 1e-3),
-    reference: (v) => {
-      const [x, dim] = [part(v, 'x'), 13]
-      return x.map((value, e) => {
-        const row = x.subarray(e - (e % dim), e - (e % dim) + dim)
-        const mean = sumOf(dim, (i) => at(row, i)) / dim
-        const variance = sumOf(dim, (i) => (at(row, i) - mean) ** 2) / dim
-        const normal = (value - mean) / Math.sqrt(variance + 1e-3)
-        return normal * at(part(v, 'weight'), e % dim) + at(part(v, 'bias'), e % dim)
-      })
-    },
+    reference: (v) => normalised(part(v, 'x'), 13, v),
     tolerance: 5e-5,
   },
+  ...[13, 16].map((dim) => addLayerNormCase(dim)),
   {
     op: 'dropout',
     title: 'p 0.3',

@@ -7,7 +7,7 @@ import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { matmul } from '../../src/ops/matmul.ts'
-import { dequantizeFourBit, quantizeFourBit } from '../../src/ops/quantize.ts'
+import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
 import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
@@ -37,7 +37,7 @@ describe('ops refuse what does not fit', () => {
     ['shape', 'matmul: out [2,2] does not fit [2,4]', () => matmul(make(2, 3), make(3, 4), { out: make(2, 2) })],
     [
       'unsupported',
-      'matmul: a cannot be transposed against a 4-bit b',
+      'matmul: a cannot be transposed against a b of 4 bits',
       () => matmul(make(2, 3), quantizeFourBit(make(2, 64)), { transA: true }),
     ],
     ['shape', 'add: shapes differ, a [2,3] vs b [3,2]', () => add(make(2, 3), make(3, 2))],
@@ -53,19 +53,18 @@ describe('ops refuse what does not fit', () => {
     [
       'shape',
       'causalAttention: qkv [1,2,12] does not hold 2 + 2·1 heads of 4',
-      () => causalAttention(make(1, 2, 12), make(1, 2, 2), layout),
+      () => causalAttention(make(1, 2, 12), make(4), layout),
     ],
-    ['shape', 'causalAttention: keyBias [2] is not [1,2,2]', () => causalAttention(make(1, 2, 16), make(2), layout)],
+    ['shape', 'causalAttention: alibi [2] is not [2 + 1·2]', () => causalAttention(make(1, 2, 16), make(2), layout)],
     [
       'shape',
       'causalAttention: 6 tokens do not fit a cache of 5; make a larger one',
-      () =>
-        causalAttention(make(1, 2, 16), make(1, 2, 6), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
+      () => causalAttention(make(1, 2, 16), make(8), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
     ],
     [
       'unsupported',
       'causalAttention: no gradient goes through a cache',
-      () => causalAttention(trainable, make(1, 2, 2), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
+      () => causalAttention(trainable, make(4), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
     ],
     [
       'shape',
@@ -122,8 +121,12 @@ describe.each(devices)('on $description', (device) => {
       const [layout, values] = [{ heads: 4, kvHeads: 2, dim: 4 }, normals(2 * 5 * 32)]
       const rows = (begin: number, end: number) =>
         Float32Array.of(...[0, 1].flatMap((b) => [...values.subarray((b * 5 + begin) * 32, (b * 5 + end) * 32)]))
-      const bias = (keys: number) => fromArray(device, new Float32Array(2 * 4 * keys), [2, 4, keys], 'bias')
-      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), bias(5), layout).read()
+      const alibi = (keys: number) => {
+        const positions = Array.from({ length: keys }, (_, key) => key)
+        const table = Float32Array.of(1, 0.5, 0.25, 0.125, ...positions, ...positions)
+        return fromArray(device, table, [table.length], 'alibi')
+      }
+      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), alibi(5), layout).read()
       const [k, v] = [zeros(device, [2, 2, 7, 4], 'k'), zeros(device, [2, 2, 7, 4], 'v')]
       const joined: [number[], number[]] = [[], []]
       for (const [begin, end] of [
@@ -132,7 +135,7 @@ describe.each(devices)('on $description', (device) => {
         [4, 5],
       ] as const) {
         const qkv = fromArray(device, rows(begin, end), [2, end - begin, 32], 'qkv')
-        const part = await causalAttention(qkv, bias(end), layout, { k, v, length: begin }).read()
+        const part = await causalAttention(qkv, alibi(end), layout, { k, v, length: begin }).read()
         joined[0].push(...part.subarray(0, part.length / 2))
         joined[1].push(...part.subarray(part.length / 2))
       }
@@ -149,7 +152,7 @@ describe.each(devices)('on $description', (device) => {
       ]
       for (const options of [{}, { type: 'fp4', blockSize: 128 }, { doubleQuant: false }] as const) {
         const stored = quantizeFourBit(weight, options)
-        const decoded = dequantizeFourBit(stored)
+        const decoded = dequantize(stored)
         expect(decoded.shape).toEqual([96, 64])
         const [given, wanted] = [await linear(x, stored).read(), await linear(x, decoded).read()]
         expect(Math.max(...given.map((value, i) => Math.abs(value - (wanted[i] ?? NaN))))).toBeLessThan(1e-4)

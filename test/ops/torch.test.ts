@@ -59,9 +59,10 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     ['attention', 4],
     ['grouped', 2],
   ])('causalAttention: %s, %i key heads', async (name, kvHeads) => {
-    const bias = await load(`${name}.bias`)
-    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, bias, { heads: 4, kvHeads, dim: 8 }))
-    bias.dispose()
+    const alibi = await load(`${name}.alibi`)
+    const layout = { heads: 4, kvHeads, dim: 8, alibiScale: 8 ** -0.5 }
+    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, alibi, layout))
+    alibi.dispose()
   })
 
   it('linearCrossEntropy', async () => {

@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { AdamW } from '../../src/optim/adamw.ts'
 import { clipFactor } from '../../src/optim/clipping.ts'
-import { fromArray, zeros } from '../../src/tensor/tensor.ts'
+import { packedZeros } from '../../src/tensor/packed.ts'
+import { fromArray, Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
+import { normals } from '../device/kernel-case.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 
 const fixture = await openFixture('ops.safetensors')
@@ -14,11 +16,20 @@ describe.each(devices)('on $description', (device) => {
   const load = async (name: string) => fromArray(device, await fixture.readF32(name), fixture.info(name).shape, name)
   const vector = (...values: number[]) => fromArray(device, Float32Array.from(values), [values.length], 'vector')
 
-  it('AdamW takes five steps as torch does, with decay, clipping and a falling rate', async () => {
+  const apart = (shapes: readonly number[][]) => shapes.map((shape) => zeros(device, shape, 'parameter'))
+  const sideBySide = (shapes: readonly number[][]) => packedZeros(device, shapes, 'parameters')
+
+  it.each([
+    ['apart', apart],
+    ['side by side', sideBySide],
+  ])('AdamW takes five steps as torch does, with decay, clipping and a falling rate: %s', async (_, make) => {
     const before = memory.liveBytes
     const scope = memory.open()
     const names = ['p0', 'p1'] as const
-    const [p0, p1] = [await load('adamw.start.p0'), await load('adamw.start.p1')]
+    const [p0, p1] = make(names.map((name) => [...fixture.info(`adamw.start.${name}`).shape])) as [Tensor, Tensor]
+    for (const [i, parameter] of [p0, p1].entries()) {
+      parameter.write(await fixture.readF32(`adamw.start.${names[i]}`))
+    }
     const optimizer = new AdamW([p0, p1], { betas: [0.8, 0.95], eps: 1e-6, weightDecay: 0.1, noDecay: new Set([p1]) })
     const norms = await fixture.readF32('adamw.norms')
     for (let step = 0; step < 5; step++) {
@@ -46,6 +57,60 @@ describe.each(devices)('on $description', (device) => {
     expect(memory.liveBytes - before).toBe(2 * 4 * (35 + 7))
     optimizer.dispose()
     expect(memory.liveBytes).toBe(before)
+  })
+
+  it('AdamW updates parameters side by side as it does apart, to the bit, and nothing else of their buffer', async () => {
+    const before = memory.liveBytes
+    const scope = memory.open()
+    const shapes = [[5, 7], [64], [3, 40], [1], [2, 64]]
+    const starts = shapes.map(([a = 1, b = 1]) => normals(a * b))
+    const steps = [0, 1, 2].map(() => starts.map(({ length }) => normals(length)))
+    const train = async (all: readonly Tensor[], order: readonly number[]): Promise<Float32Array[]> => {
+      all.forEach((parameter, i) => parameter.write(starts[i]!))
+      // The third is not trained: it splits the run.
+      const trained = order.map((i) => all[i]!)
+      const optimizer = new AdamW(trained, { weightDecay: 0.1, noDecay: new Set([all[1]!]) })
+      expect([...optimizer.moments.keys()]).toEqual(trained)
+      for (const grads of steps) {
+        const given = new Map(all.map((parameter, i) => [parameter, fromArray(device, grads[i]!, shapes[i]!, 'grad')]))
+        expect(optimizer.step(given, 0.05).shape).toEqual([2])
+      }
+      const moments = all.flatMap((parameter) => {
+        const own = optimizer.moments.get(parameter)
+        return own ? [own.m, own.v] : []
+      })
+      const values = await Promise.all([...all, ...moments].map((tensor) => tensor.read()))
+      optimizer.dispose()
+      return values
+    }
+    const expected = await train(apart(shapes), [0, 1, 3, 4])
+    expect(expected[2]).toEqual(starts[2])
+    expect(await train(sideBySide(shapes), [0, 1, 3, 4])).toEqual(expected)
+    expect(await train(sideBySide(shapes), [4, 1, 0, 3])).toEqual(expected)
+    scope.close()
+    expect(memory.liveBytes).toBe(before)
+  })
+
+  it('AdamW goes over an adapter with one kernel, whatever the number of its parameters', () => {
+    const scope = memory.open()
+    const all = sideBySide([
+      [4, 64],
+      [64, 4],
+      [4, 64],
+      [32, 4],
+    ])
+    const optimizer = new AdamW(all)
+    const ran: string[] = []
+    const run = device.run.bind(device)
+    device.run = (name, ...rest) => {
+      ran.push(name)
+      run(name, ...rest)
+    }
+    optimizer.step(new Map(all.map((each) => [each, zeros(device, each.shape, 'grad')])), 0.1, 1)
+    device.run = run
+    expect(ran.filter((name) => name !== 'fill')).toEqual(['sumSquares', 'clipFactor', 'adamw'])
+    optimizer.dispose()
+    scope.close()
   })
 
   it('AdamW changes nothing where a gradient is not finite', async () => {

@@ -181,6 +181,7 @@ describe('TrainingRun', async () => {
       weightDecay: 0,
       maxGradNorm: 1,
       seed: 42,
+      loggingSteps: 1,
       groupByLength: false,
       gradientCheckpointing: false,
     })
@@ -258,6 +259,7 @@ describe('TrainingRun', async () => {
       { gradientAccumulationSteps: -1 },
       'TrainingRun: gradientAccumulationSteps must be a whole number above 0, got -1',
     ],
+    [{ loggingSteps: 0 }, 'TrainingRun: loggingSteps must be a whole number above 0, got 0'],
     [{ maxSteps: 0 }, 'TrainingRun: maxSteps must be a whole number above 0, got 0'],
     [{ epochs: 0 }, 'TrainingRun: epochs must be above 0, got 0'],
     [{ learningRate: NaN }, 'TrainingRun: learningRate must be above 0, got NaN'],

@@ -1,4 +1,5 @@
-import { at, doubles, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+import { bf16ToF32, f32ToBf16 } from '../../../src/core/float16.ts'
+import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
 
 interface Sizes {
   readonly batch: number
@@ -8,29 +9,46 @@ interface Sizes {
   readonly keys: number
   readonly capacity: number
   readonly dim: number
+  readonly hasAlibi: number
 }
 
 const sizes: Sizes[] = [
-  { batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 2, capacity: 3, dim: 4 },
-  { batch: 2, heads: 3, kvHeads: 3, queries: 11, keys: 11, capacity: 11, dim: 20 },
-  { batch: 1, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17 },
-  { batch: 2, heads: 4, kvHeads: 1, queries: 1, keys: 70, capacity: 80, dim: 64 },
-  { batch: 1, heads: 2, kvHeads: 1, queries: 70, keys: 70, capacity: 70, dim: 32 },
-  { batch: 2, heads: 2, kvHeads: 1, queries: 75, keys: 150, capacity: 160, dim: 22 },
+  { batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 2, capacity: 3, dim: 4, hasAlibi: 1 },
+  { batch: 2, heads: 3, kvHeads: 3, queries: 11, keys: 11, capacity: 11, dim: 20, hasAlibi: 1 },
+  { batch: 1, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
+  { batch: 2, heads: 4, kvHeads: 1, queries: 1, keys: 70, capacity: 80, dim: 64, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 1, queries: 70, keys: 70, capacity: 70, dim: 32, hasAlibi: 0 },
+  { batch: 2, heads: 2, kvHeads: 1, queries: 75, keys: 150, capacity: 160, dim: 22, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 2, queries: 129, keys: 129, capacity: 129, dim: 64, hasAlibi: 1 },
+  { batch: 2, heads: 4, kvHeads: 2, queries: 41, keys: 73, capacity: 90, dim: 80, hasAlibi: 1 },
+  { batch: 1, heads: 3, kvHeads: 1, queries: 33, keys: 67, capacity: 67, dim: 128, hasAlibi: 0 },
+  { batch: 1, heads: 2, kvHeads: 1, queries: 37, keys: 40, capacity: 64, dim: 101, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 2, queries: 35, keys: 35, capacity: 35, dim: 256, hasAlibi: 1 },
 ]
+
+/** Rounded to bfloat16. */
+const toBf16 = (value: number) => at(bf16ToF32(f32ToBf16(Float32Array.of(value))), 0)
 
 /** The kernels' formulas in doubles, by index functions. */
 function attend(s: Sizes) {
   const scale = Math.fround(1 / Math.sqrt(s.dim))
   const [q, dOut] = [normals(s.batch * s.heads * s.queries * s.dim, 2), normals(s.batch * s.queries * s.heads * s.dim)]
   const [k, v] = [normals(s.batch * s.kvHeads * s.capacity * s.dim), normals(s.batch * s.kvHeads * s.capacity * s.dim)]
-  const keyBias = normals(s.batch * s.heads * s.keys)
   // The first sample is padded on its left, so that its first queries see nothing; in the others key 3 is hidden.
   const padding = s.keys > 100 ? 80 : 2
-  const hidden = (sample: number, key: number) => (s.keys > 5 ? (sample === 0 ? key < padding : key === 3) : false)
-  keyBias.forEach((_, i) => {
-    if (hidden(Math.floor(i / s.keys / s.heads), i % s.keys)) keyBias[i] = -3e38
-  })
+  const hidden = (sample: number, key: number) =>
+    s.hasAlibi && s.keys > 5 ? (sample === 0 ? key < padding : key === 3) : false
+  const slopes = normals(s.heads, 0.01).map(toBf16)
+  const positions = Float32Array.from(integers(s.batch * s.keys, 400), (position, i) =>
+    hidden(Math.floor(i / s.keys), i % s.keys) ? -1 : toBf16(position),
+  )
+  const alibi = s.hasAlibi ? Float32Array.of(...slopes, ...positions) : null
+  const alibiScale = 0.75
+  const biasOf = (sample: number, head: number, key: number) => {
+    if (!s.hasAlibi) return 0
+    const position = at(positions, sample * s.keys + key)
+    return position < 0 ? -Infinity : alibiScale * toBf16(at(slopes, head) * position)
+  }
   const rows = s.batch * s.heads * s.queries
   const kvRow = (row: number, key: number) => {
     const [sample, head] = [Math.floor(row / s.queries / s.heads), Math.floor(row / s.queries) % s.heads]
@@ -41,9 +59,9 @@ function attend(s: Sizes) {
     return ((sample * s.queries + (row % s.queries)) * s.heads + head) * s.dim
   }
   const score = (row: number, key: number) => {
-    const bias = at(keyBias, Math.floor(row / s.queries) * s.keys + key)
-    if (key > (row % s.queries) + s.keys - s.queries || bias < -1e30) return -Infinity
-    return scale * sumOf(s.dim, (d) => at(q, row * s.dim + d) * at(k, kvRow(row, key) + d)) + bias
+    const [sample, head] = [Math.floor(row / s.queries / s.heads), Math.floor(row / s.queries) % s.heads]
+    if (key > (row % s.queries) + s.keys - s.queries) return -Infinity
+    return scale * sumOf(s.dim, (d) => at(q, row * s.dim + d) * at(k, kvRow(row, key) + d)) + biasOf(sample, head, key)
   }
   const scores = doubles(rows * s.keys, (e) => score(Math.floor(e / s.keys), e % s.keys))
   const logSums = doubles(rows, (row) => {
@@ -74,12 +92,12 @@ function attend(s: Sizes) {
     }
   }
   const stats = doubles(2 * rows, (i) => at(i % 2 ? deltas : logSums, i >> 1))
-  return { scale, q, k, v, keyBias, dOut, out, stats, dQ, dK, dV, logSums }
+  return { scale, alibiScale, q, k, v, alibi, dOut, out, stats, dQ, dK, dV, logSums }
 }
 
 export const attentionCases: KernelCase[] = sizes.flatMap((s) => {
-  const { scale, q, k, v, keyBias, dOut, out, stats, dQ, dK, dV, logSums } = attend(s)
-  const params = { ...s, scale }
+  const { scale, alibiScale, q, k, v, alibi, dOut, out, stats, dQ, dK, dV, logSums } = attend(s)
+  const params = { ...s, scale, alibiScale }
   const title = Object.values(s).join(' ')
   const rows = stats.length / 2
   const read = Float32Array.from(stats)
@@ -89,7 +107,7 @@ export const attentionCases: KernelCase[] = sizes.flatMap((s) => {
     gradient.map((value, i) => (Math.floor(i / s.dim) % s.capacity < s.keys ? value : at(cache, i)))
   return [
     kernelCase('attention', title, {
-      reads: { q, k, v, keyBias },
+      reads: { q, k, v, alibi },
       writes: { out: junk(out.length), stats: new Float32Array(2 * rows).fill(0.5) },
       params,
       expected: { out, stats: doubles(2 * rows, (i) => (i % 2 ? 0.5 : at(logSums, i >> 1))) },
@@ -101,13 +119,13 @@ export const attentionCases: KernelCase[] = sizes.flatMap((s) => {
       expected: { stats },
     }),
     kernelCase('attentionBackwardQuery', title, {
-      reads: { q, k, v, keyBias, stats: read, dOut },
+      reads: { q, k, v, alibi, stats: read, dOut },
       writes: { dQ: junk(dQ.length) },
       params,
       expected: { dQ },
     }),
     kernelCase('attentionBackwardKey', title, {
-      reads: { q, k, v, keyBias, stats: read, dOut },
+      reads: { q, k, v, alibi, stats: read, dOut },
       writes: { dK: cache, dV: cache.slice() },
       params,
       expected: { dK: withCache(dK), dV: withCache(dV) },

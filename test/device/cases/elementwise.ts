@@ -80,15 +80,19 @@ const perCount = counts.flatMap((count) => {
       expected: { out: doubles(count, () => -2.5) },
       tolerance: 0,
     }),
-    kernelCase('dropout', title, {
-      reads: { x: a },
-      writes: { out: junk(count) },
-      params: { count, seed, threshold, scale },
-      expected: {
-        out: doubles(count, (i) => (mix32((i ^ seed) >>> 0) >= threshold ? Math.fround(at(a, i) * scale) : 0)),
-      },
-      tolerance: 0,
-    }),
+    ...[0, 5].map((first) =>
+      kernelCase('dropout', `${count} from ${first}`, {
+        reads: { x: a },
+        writes: { out: junk(count) },
+        params: { count, first, seed, threshold, scale },
+        expected: {
+          out: doubles(count, (i) => {
+            return mix32(((first + i) ^ seed) >>> 0) >= threshold ? Math.fround(at(a, i) * scale) : 0
+          }),
+        },
+        tolerance: 0,
+      }),
+    ),
     adamwCase(count),
   ]
 })

@@ -9,10 +9,10 @@ import {
   quantizeFourBit,
 } from '../../../src/quant/index.ts'
 import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
-import { product } from './matmul.ts'
+import { product, windowed } from './matmul.ts'
 
 /** A random matrix in 4 bits, as kernels are given it, and its values. */
-function fourBit(count: number, type: FourBitType, blockSize: number, isNested: boolean) {
+export function fourBit(count: number, type: FourBitType, blockSize: number, isNested: boolean) {
   const { codes, absmax } = quantizeFourBit(normals(count, 0.02), { type, blockSize })
   const tables = Float32Array.of(...fourBitCode(type), ...dynamicMap(true))
   if (!isNested) {
@@ -32,7 +32,8 @@ function fourBit(count: number, type: FourBitType, blockSize: number, isNested: 
   }
 }
 
-// Blocks that lie across rows, rows of odd length, more than 256 blocks, more columns than are packed at a time, rows of whole blocks.
+// Blocks that lie across rows, rows of odd length, more than 256 blocks, more columns than are packed at a time, rows of whole blocks;
+// then windows of columns, by what their rows of a and of out have beyond them.
 const sizes = [
   [1, 24, 40, 64],
   [1, 530, 24, 32],
@@ -48,29 +49,35 @@ const sizes = [
   [1, 64, 128, 64],
   [3, 192, 64, 64],
   [7, 128, 192, 64],
+  [1, 70, 128, 64, 3, 5],
+  [3, 40, 72, 32, 1, 64],
+  [11, 24, 64, 32, 64, 2],
+  [21, 72, 128, 64, 8, 24],
 ] as const
 
-const products = sizes.flatMap(([m, n, k, blockSize], index) =>
+const products = sizes.flatMap(([m, n, k, blockSize, moreA = 0, moreOut = 0], index) =>
   [0, 1, 2, 3].map((choice) => {
     const [isNested, transB] = [choice >> 1 === 1, choice & 1]
     const flags = index + choice
     const [hasBias, accumulate, alpha] = [flags & 1, (flags >> 1) & 1, flags % 3 === 0 ? 1 : -0.75]
     const type = index % 3 === 2 ? 'fp4' : 'nf4'
     const b = fourBit(n * k, type, blockSize, isNested)
-    const [a, bias, out] = [normals(m * k), normals(n), junk(m * n)]
+    const [pitchA, pitchOut] = [k + moreA, n + moreOut]
+    const [a, bias, out] = [normals(windowed(m, k, pitchA)), normals(n), junk(windowed(m, n, pitchOut))]
+    const params = { m, n, k, pitchA, pitchOut, transB, bits: 4, ...b.params, hasBias, accumulate, alpha }
     return kernelCase(
-      'matmulFourBit',
-      `${type} ${m}x${n}x${k} blocks of ${blockSize} nested ${isNested} transB ${transB}`,
+      'matmulStored',
+      `${type} ${m}x${n}x${k} pitches ${pitchA} ${pitchOut} blocks of ${blockSize} nested ${isNested} transB ${transB}`,
       {
         reads: { a, ...b.reads, bias: hasBias ? bias : null },
         writes: { out },
-        params: { m, n, k, transB, ...b.params, hasBias, accumulate, alpha },
+        params,
         expected: {
           out: product(
-            { m, n, k, alpha },
-            (i, p) => at(a, i * k + p),
+            params,
+            out,
+            (i, p) => at(a, i * pitchA + p),
             (p, j) => at(b.values, transB ? j * k + p : p * n + j),
-            accumulate ? out : null,
             hasBias ? bias : null,
           ),
         },
@@ -99,10 +106,10 @@ const quantisers = (['nf4', 'fp4'] as const).flatMap((type) =>
 const dequantisers = [64, 1000, 20001].flatMap((count) =>
   [false, true].map((isNested) => {
     const b = fourBit(count, count === 1000 ? 'fp4' : 'nf4', 32, isNested)
-    return kernelCase('dequantizeFourBit', `${count} nested ${isNested}`, {
+    return kernelCase('dequantize', `${count} nested ${isNested}`, {
       reads: b.reads,
       writes: { out: junk(count) },
-      params: { count, ...b.params },
+      params: { count, bits: 4, ...b.params },
       expected: { out: b.values },
       tolerance: isNested ? 1e-6 : 0,
     })

@@ -1,21 +1,28 @@
 import { at, doubles, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
 
-/** out of a product whose factors are read by functions of two indices. */
+/** What a product leaves in `out`, which held numbers before; its factors are read by functions of two indices. */
 export function product(
-  { m, n, k, alpha }: { readonly m: number; readonly n: number; readonly k: number; readonly alpha: number },
+  params: Readonly<Record<'n' | 'k' | 'pitchOut' | 'accumulate' | 'alpha', number>>,
+  out: ArrayLike<number>,
   a: (i: number, p: number) => number,
   b: (p: number, j: number) => number,
-  before: ArrayLike<number> | null,
   bias: ArrayLike<number> | null,
 ): Float64Array {
-  return doubles(m * n, (e) => {
-    const [i, j] = [Math.floor(e / n), e % n]
-    return (before ? at(before, e) : 0) + alpha * sumOf(k, (p) => a(i, p) * b(p, j)) + (bias ? at(bias, j) : 0)
+  const { n, k, pitchOut, accumulate, alpha } = params
+  return doubles(out.length, (e) => {
+    const [i, j] = [Math.floor(e / pitchOut), e % pitchOut]
+    if (j >= n) return at(out, e)
+    return (accumulate ? at(out, e) : 0) + alpha * sumOf(k, (p) => a(i, p) * b(p, j)) + (bias ? at(bias, j) : 0)
   })
 }
 
+/** Elements of a window of `rows` rows: the last ends where its columns do. */
+export function windowed(rows: number, columns: number, pitch: number): number {
+  return (rows - 1) * pitch + columns
+}
+
 // Rows around the 1 to 3 that have a way of their own, columns that end in part of a panel, depths across blocks of 512,
-// and multiples of 4 that end within a tile.
+// and multiples of 4 that end within a tile; then windows of columns, by what their rows of a and of out have beyond them.
 const sizes = [
   [1, 1, 1],
   [1, 13, 70],
@@ -31,27 +38,38 @@ const sizes = [
   [3, 32, 12],
   [6, 36, 20],
   [21, 72, 132],
+  [1, 13, 70, 5, 2],
+  [3, 40, 9, 1, 64],
+  [5, 7, 3, 2, 9],
+  [12, 33, 64, 64, 3],
+  [6, 36, 20, 4, 28],
+  [21, 72, 132, 8, 128],
+  [34, 70, 530, 3, 58],
 ] as const
 
-export const matmulCases: KernelCase[] = sizes.flatMap(([m, n, k], index) =>
+export const matmulCases: KernelCase[] = sizes.flatMap(([m, n, k, moreA = 0, moreOut = 0], index) =>
   [0, 1, 2, 3].map((trans) => {
     const [transA, transB] = [trans >> 1, trans & 1]
     const flags = index + trans
     const [hasBias, accumulate, alpha] = [flags & 1, (flags >> 1) & 1, flags % 3 === 0 ? 1 : -0.75]
-    const [a, b, bias, out] = [normals(m * k), normals(k * n), normals(n), junk(m * n)]
+    const [rows, columns] = transA ? [k, m] : [m, k]
+    const [pitchA, pitchOut] = [columns + moreA, n + moreOut]
+    const [a, b] = [normals(windowed(rows, columns, pitchA)), normals(k * n)]
+    const [bias, out] = [normals(n), junk(windowed(m, n, pitchOut))]
+    const params = { m, n, k, pitchA, pitchOut, transA, transB, hasBias, accumulate, alpha }
     return kernelCase(
       'matmul',
-      `${m}x${n}x${k} transA ${transA} transB ${transB} bias ${hasBias} accumulate ${accumulate}`,
+      `${m}x${n}x${k} pitches ${pitchA} ${pitchOut} transA ${transA} transB ${transB} bias ${hasBias} accumulate ${accumulate}`,
       {
         reads: { a, b, bias: hasBias ? bias : null },
         writes: { out },
-        params: { m, n, k, transA, transB, hasBias, accumulate, alpha },
+        params,
         expected: {
           out: product(
-            { m, n, k, alpha },
-            (i, p) => at(a, transA ? p * m + i : i * k + p),
+            params,
+            out,
+            (i, p) => at(a, transA ? p * pitchA + i : i * pitchA + p),
             (p, j) => at(b, transB ? j * k + p : p * n + j),
-            accumulate ? out : null,
             hasBias ? bias : null,
           ),
         },

@@ -1,3 +1,4 @@
+import { f16ToF32, f32ToF16 } from '../../../src/core/float16.ts'
 import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
 
 const shapes = [
@@ -6,31 +7,56 @@ const shapes = [
   [9, 64],
   [18, 131],
   [301, 34],
+  [5, 100],
 ] as const
 
 const tableCases = shapes.flatMap(([rows, dim]) => {
   const vocab = 13
   const ids = integers(rows, vocab)
   const [table, dOut, before] = [normals(vocab * dim), normals(rows * dim), junk(vocab * dim)]
+  const rowsBefore = junk(rows * dim)
   const gradient = (accumulate: number) =>
     doubles(vocab * dim, (e) => {
       const start = accumulate ? at(before, e) : 0
       return start + sumOf(rows, (row) => (at(ids, row) === Math.floor(e / dim) ? at(dOut, row * dim + (e % dim)) : 0))
     })
   return [
-    kernelCase('embedding', `${rows}x${dim}`, {
-      reads: { ids, table },
-      writes: { out: junk(rows * dim) },
-      params: { rows, dim },
-      expected: { out: doubles(rows * dim, (e) => at(table, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
+    ...[table, f32ToF16(table)].map((stored) => {
+      const [bits, values] = stored instanceof Float32Array ? [32, stored] : [16, f16ToF32(stored)]
+      return kernelCase('embedding', `${rows}x${dim} of ${bits} bits`, {
+        reads: { ids, table: stored },
+        writes: { out: junk(rows * dim) },
+        params: { rows, dim, first: 0, vocab, bits },
+        expected: { out: doubles(rows * dim, (e) => at(values, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
+        tolerance: 0,
+      })
+    }),
+    kernelCase('embedding', `${rows}x${dim}, rows 4 to 8 of the table alone`, {
+      reads: { ids, table: table.slice(4 * dim, 9 * dim) },
+      writes: { out: rowsBefore },
+      params: { rows, dim, first: 4, vocab: 5, bits: 32 },
+      expected: {
+        out: doubles(rows * dim, (e) => {
+          const id = at(ids, Math.floor(e / dim))
+          return id >= 4 && id < 9 ? at(table, id * dim + (e % dim)) : at(rowsBefore, e)
+        }),
+      },
       tolerance: 0,
     }),
     ...[0, 1].map((accumulate) =>
       kernelCase('embeddingBackward', `${rows}x${dim} accumulate ${accumulate}`, {
         reads: { ids, dOut },
         writes: { dTable: before },
-        params: { rows, dim, vocab, accumulate },
+        params: { rows, dim, first: 0, vocab, accumulate },
         expected: { dTable: gradient(accumulate) },
+      }),
+    ),
+    ...[0, 1].map((accumulate) =>
+      kernelCase('embeddingBackward', `${rows}x${dim} accumulate ${accumulate}, rows 4 to 8 of the table alone`, {
+        reads: { ids, dOut },
+        writes: { dTable: before.slice(4 * dim, 9 * dim) },
+        params: { rows, dim, first: 4, vocab: 5, accumulate },
+        expected: { dTable: gradient(accumulate).slice(4 * dim, 9 * dim) },
       }),
     ),
   ]
@@ -49,73 +75,97 @@ const normCases = shapes.flatMap(([rows, dim]) => {
   const xHat = (r: number, c: number) => (at(x, r * dim + c) - at(means, r)) * at(rstds, r)
   const g = (r: number, c: number) => at(dOut, r * dim + c) * at(weight, c)
   const title = `${rows}x${dim}`
+  const before = junk(rows * dim)
   const backward = [
-    kernelCase('layerNormBackward', title, {
-      reads: { dOut, x, weight, stats: read },
-      writes: { dX: junk(rows * dim) },
-      params: { rows, dim },
-      expected: {
-        dX: doubles(rows * dim, (e) => {
-          const [r, c] = [Math.floor(e / dim), e % dim]
-          const mean = sumOf(dim, (i) => g(r, i)) / dim
-          const projection = sumOf(dim, (i) => g(r, i) * xHat(r, i)) / dim
-          return at(rstds, r) * (g(r, c) - mean - xHat(r, c) * projection)
-        }),
-      },
-    }),
-    kernelCase('layerNormParamsBackward', title, {
-      reads: { dOut, x, stats: read },
-      writes: { dWeight: junk(dim), dBias: junk(dim) },
-      params: { rows, dim },
-      expected: {
-        dWeight: doubles(dim, (c) => sumOf(rows, (r) => at(dOut, r * dim + c) * xHat(r, c))),
-        dBias: doubles(dim, (c) => sumOf(rows, (r) => at(dOut, r * dim + c))),
-      },
+    ...[0, 1].map((accumulate) =>
+      kernelCase('layerNormBackward', `${title} accumulate ${accumulate}`, {
+        reads: { dOut, x, weight, stats: read },
+        writes: { dX: before },
+        params: { rows, dim, accumulate },
+        expected: {
+          dX: doubles(rows * dim, (e) => {
+            const [r, c] = [Math.floor(e / dim), e % dim]
+            const mean = sumOf(dim, (i) => g(r, i)) / dim
+            const projection = sumOf(dim, (i) => g(r, i) * xHat(r, i)) / dim
+            return (accumulate ? at(before, e) : 0) + at(rstds, r) * (g(r, c) - mean - xHat(r, c) * projection)
+          }),
+        },
+      }),
+    ),
+    ...[0, 1].map((accumulate) => {
+      const [dWeight, dBias] = [junk(dim), junk(dim)]
+      return kernelCase('layerNormParamsBackward', `${title} accumulate ${accumulate}`, {
+        reads: { dOut, x, stats: read },
+        writes: { dWeight, dBias },
+        params: { rows, dim, accumulate },
+        expected: {
+          dWeight: doubles(dim, (c) => {
+            return accumulate * at(dWeight, c) + sumOf(rows, (r) => at(dOut, r * dim + c) * xHat(r, c))
+          }),
+          dBias: doubles(dim, (c) => accumulate * at(dBias, c) + sumOf(rows, (r) => at(dOut, r * dim + c))),
+        },
+      })
     }),
   ]
-  const forward = kernelCase('layerNorm', title, {
-    reads: { x, weight, bias },
-    writes: { out: junk(rows * dim), stats: junk(2 * rows) },
-    params: { rows, dim, eps },
-    expected: {
-      out: doubles(rows * dim, (e) => {
-        const [r, c] = [Math.floor(e / dim), e % dim]
-        return xHat(r, c) * at(weight, c) + at(bias, c)
-      }),
-      stats,
-    },
+  const out = doubles(rows * dim, (e) => {
+    const [r, c] = [Math.floor(e / dim), e % dim]
+    return xHat(r, c) * at(weight, c) + at(bias, c)
   })
+  const forward = [
+    kernelCase('layerNorm', title, {
+      reads: { x, weight, bias },
+      writes: { out: junk(rows * dim), stats: junk(2 * rows) },
+      params: { rows, dim, eps },
+      expected: { out, stats },
+    }),
+    kernelCase('addLayerNorm', title, {
+      // The two add up to x again, but for a rounding.
+      reads: { x: x.map((value) => 0.25 * value), r: x.map((value) => 0.75 * value), weight, bias },
+      writes: { y: junk(rows * dim), out: junk(rows * dim), stats: junk(2 * rows) },
+      params: { rows, dim, eps },
+      expected: { y: x, out, stats },
+    }),
+  ]
   // With one column the slope is 0 times 1 / sqrt(eps): all that is left is rounding.
-  return dim === 1 ? [forward] : [forward, ...backward]
+  return dim === 1 ? forward : [...forward, ...backward]
 })
 
 const sumCases = shapes.flatMap(([rows, dim]) => {
-  const x = normals(rows * dim)
+  // Not around 0: the error of a sum that cancels would be measured against what is left.
+  const x = normals(rows * dim).map((value) => value + 1)
   const count = rows * dim
-  const out = junk(5)
-  return [
-    kernelCase('sumRows', `${rows}x${dim}`, {
+  const [columns, one] = [junk(dim), junk(1)]
+  const sums = [0, 1].flatMap((accumulate) => [
+    kernelCase('sumRows', `${rows}x${dim} accumulate ${accumulate}`, {
       reads: { x },
-      writes: { out: junk(dim) },
-      params: { rows, dim },
-      expected: { out: doubles(dim, (c) => sumOf(rows, (r) => at(x, r * dim + c))) },
+      writes: { out: columns },
+      params: { rows, dim, accumulate },
+      expected: {
+        out: doubles(dim, (c) => accumulate * at(columns, c) + sumOf(rows, (r) => at(x, r * dim + c))),
+      },
     }),
-    kernelCase('sum', `${count}`, {
+    kernelCase('sum', `${count} accumulate ${accumulate}`, {
       reads: { x },
-      writes: { out: junk(1) },
-      params: { count, alpha: 0.5 },
-      expected: { out: [0.5 * sumOf(count, (i) => at(x, i))] },
+      writes: { out: one },
+      params: { count, accumulate, alpha: 0.5 },
+      expected: { out: [accumulate * at(one, 0) + 0.5 * sumOf(count, (i) => at(x, i))] },
     }),
-    kernelCase('sumSquares', `${count}`, {
+  ])
+  const squares = [4, 64, 16384].map((share) => {
+    const shares = Math.ceil(count / share)
+    const out = junk(shares + 3)
+    const sumOfShare = (s: number) => sumOf(Math.min(share, count - s * share), (e) => at(x, s * share + e) ** 2)
+    return kernelCase('sumSquares', `${count} in shares of ${share}`, {
       reads: { x },
       writes: { out },
-      params: { count, slot: 3 },
-      expected: { out: doubles(5, (i) => (i === 3 ? sumOf(count, (e) => at(x, e) ** 2) : at(out, i))) },
-    }),
-  ]
+      params: { count, share, slot: 2 },
+      expected: { out: doubles(shares + 3, (i) => (i < 2 || i === shares + 2 ? at(out, i) : sumOfShare(i - 2))) },
+    })
+  })
+  return [...sums, ...squares]
 })
 
-const lossCases = shapes.flatMap(([rows, vocab]) =>
+const lossCases = [...shapes, [3, 4100] as const].flatMap(([rows, vocab]) =>
   [0, 1].map((writeGrad) => {
     const logits = normals(rows * vocab, 3)
     const labels = Int32Array.from(integers(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label))
@@ -141,15 +191,17 @@ const lossCases = shapes.flatMap(([rows, vocab]) =>
   }),
 )
 
-const clipCases = [0, 0.7, 100].map((maxNorm) => {
-  const squares = normals(7).map((x) => x * x)
-  const norm = Math.sqrt(squares.reduce((a, b) => a + b, 0))
-  return kernelCase('clipFactor', `maxNorm ${maxNorm}`, {
-    reads: { squares },
-    writes: { clip: junk(2) },
-    params: { count: 7, maxNorm },
-    expected: { clip: [maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1, norm] },
-  })
-})
+const clipCases = [7, 131].flatMap((count) =>
+  [0, 0.7, 100].map((maxNorm) => {
+    const squares = normals(count).map((x) => x * x)
+    const norm = Math.sqrt(squares.reduce((a, b) => a + b, 0))
+    return kernelCase('clipFactor', `${count} squares, maxNorm ${maxNorm}`, {
+      reads: { squares },
+      writes: { clip: junk(2) },
+      params: { count, maxNorm },
+      expected: { clip: [maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1, norm] },
+    })
+  }),
+)
 
 export const rowCases: KernelCase[] = [...tableCases, ...normCases, ...sumCases, ...lossCases, ...clipCases]

@@ -47,7 +47,7 @@ describe('npm run medquad', () => {
     ]) {
       expect(whole.stdout).toContain(text)
     }
-    expect(whole.stdout).toMatch(/^ {2}matmulFourBit( +[\d.]+){4} %$/m)
+    expect(whole.stdout).toMatch(/^ {2}matmulStored( +[\d.]+){4} %$/m)
     expect(whole.stdout.match(/^Q {2}/gm)).toHaveLength(3)
   })
 

@@ -1,8 +1,10 @@
-// out[m,n] = (accumulate ? out : 0) + alpha · a · op(W) + bias[n]; a is [m,k]; W is [n,k] when transB, else [k,n].
-// W is 4 bits an element, row-major, even elements in the high half of a byte: tables[code] · absmax[element / blockSize].
-// absmax is f32, or when isNested u8 codes: tables[16 + code] · nested[block / 256] + nested[nestedCount].
-// bias may be null when hasBias = 0, nested when isNested = 0. Cut and tiles as in matmul.wgsl; W is decoded on its way
-// into workgroup memory, four elements at a time where they share a block and a half word.
+// out[m,n] = (accumulate ? out : 0) + alpha · a · op(W) + bias[n]; a is [m,k]; W is [n,k] when transB, else [k,n]; rows of a
+// and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element:
+// 4: tables[code] · scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or when
+//    isNested its u8 code: tables[16 + code] · nested[block / 256] + nested[nestedCount].
+// 8: code / 127 · absmax[row], i8 codes (LLM.int8); 16: f16. Of both, blockSize is the length of a row of W.
+// What is not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four
+// elements at a time where none of the four lies in another block or word.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 
@@ -10,7 +12,10 @@ struct Params {
   m: u32,
   n: u32,
   k: u32,
+  pitchA: u32,
+  pitchOut: u32,
   transB: u32,
+  bits: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -42,6 +47,12 @@ fn scaleOf(block: u32) -> f32 {
 
 /// Elements element … element + 3 of W, where element is a multiple of 4.
 fn fourAt(element: u32) -> vec4<f32> {
+  if (params.bits == 16u) {
+    return vec4<f32>(unpack2x16float(codes[element / 2u]), unpack2x16float(codes[element / 2u + 1u]));
+  }
+  if (params.bits == 8u) {
+    return unpack4x8snorm(codes[element / 4u]) * scaleOf(element / params.blockSize);
+  }
   let half = codes[element / 8u] >> (4u * (element & 4u));
   let values = vec4<f32>(
     levels[(half >> 4u) & 15u],
@@ -53,6 +64,12 @@ fn fourAt(element: u32) -> vec4<f32> {
 }
 
 fn oneAt(element: u32) -> f32 {
+  if (params.bits == 16u) {
+    return unpack2x16float(codes[element / 2u])[element % 2u];
+  }
+  if (params.bits == 8u) {
+    return unpack4x8snorm(codes[element / 4u])[element % 4u] * scaleOf(element / params.blockSize);
+  }
   let shift = 8u * ((element / 2u) % 4u) + 4u * (1u - element % 2u);
   return levels[(codes[element / 8u] >> shift) & 15u] * scaleOf(element / params.blockSize);
 }
@@ -61,7 +78,7 @@ fn loadA(row: u32, depth: u32) -> vec4<f32> {
   var values = vec4<f32>();
   if (row < params.m) {
     for (var i = 0u; i < 4u && depth + i < params.k; i++) {
-      values[i] = a[row * params.k + depth + i];
+      values[i] = a[row * params.pitchA + depth + i];
     }
   }
   return values;
@@ -161,7 +178,7 @@ fn main(
     for (var c = 0u; c < 4u; c++) {
       let column = column0 + local.x + c * SIDE;
       if (row < params.m && column < params.n) {
-        let at = row * params.n + column;
+        let at = row * params.pitchOut + column;
         var value = params.alpha * sums[r][c];
         if (params.hasBias != 0u) {
           value += bias[column];

@@ -1,0 +1,49 @@
+// out[i] = the value of element i of a matrix as it is stored: bits, tables, absmax and nested as in matmul-stored.wgsl; those
+// that are not used may be null. One invocation an element.
+override LANES: u32 = 64;
+
+struct Params {
+  count: u32,
+  bits: u32,
+  blockSize: u32,
+  isNested: u32,
+  nestedCount: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> codes: array<u32>;
+@group(0) @binding(2) var<storage, read> absmax: array<u32>;
+@group(0) @binding(3) var<storage, read> nested: array<f32>;
+@group(0) @binding(4) var<storage, read> tables: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+
+fn scaleOf(block: u32) -> f32 {
+  if (params.isNested == 0u) {
+    return bitcast<f32>(absmax[block]);
+  }
+  let code = (absmax[block / 4u] >> (8u * (block % 4u))) & 255u;
+  return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
+}
+
+fn valueOf(i: u32) -> f32 {
+  if (params.bits == 16u) {
+    return unpack2x16float(codes[i / 2u])[i % 2u];
+  }
+  if (params.bits == 8u) {
+    return unpack4x8snorm(codes[i / 4u])[i % 4u] * scaleOf(i / params.blockSize);
+  }
+  let shift = 8u * ((i / 2u) % 4u) + 4u * (1u - i % 2u);
+  return tables[(codes[i / 8u] >> shift) & 15u] * scaleOf(i / params.blockSize);
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * LANES + lane;
+  if (i < params.count) {
+    out[i] = valueOf(i);
+  }
+}

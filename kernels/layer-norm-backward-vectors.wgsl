@@ -1,0 +1,70 @@
+// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · weight, x̂ = (x - mean) · rstd;
+// stats[row] = mean, rstd; dOut, x, dX [rows,dim]. One workgroup a row. dim is a multiple of 4.
+override LANES: u32 = 64;
+
+struct Params {
+  rows: u32,
+  dim: u32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> weight: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> stats: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dX: array<vec4<f32>>;
+
+var<workgroup> partial: array<f32, LANES>;
+
+fn sumOverLanes(lane: u32, value: f32) -> f32 {
+  partial[lane] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) {
+      partial[lane] += partial[lane + half];
+    }
+    workgroupBarrier();
+  }
+  let total = partial[0];
+  workgroupBarrier();
+  return total;
+}
+
+fn sumOf(v: vec4<f32>) -> f32 {
+  return v.x + v.y + (v.z + v.w);
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if (row >= params.rows) {
+    return;
+  }
+  let words = params.dim / 4u;
+  let start = row * words;
+  let mean = stats[2u * row];
+  let rstd = stats[2u * row + 1u];
+  var sum = vec4<f32>();
+  var product = vec4<f32>();
+  for (var c = lane; c < words; c += LANES) {
+    let g = dOut[start + c] * weight[c];
+    sum += g;
+    product += g * (x[start + c] - mean) * rstd;
+  }
+  let meanG = sumOverLanes(lane, sumOf(sum)) / f32(params.dim);
+  let meanProduct = sumOverLanes(lane, sumOf(product)) / f32(params.dim);
+  for (var c = lane; c < words; c += LANES) {
+    let g = dOut[start + c] * weight[c];
+    let normal = (x[start + c] - mean) * rstd;
+    var slope = rstd * (g - meanG - normal * meanProduct);
+    if (params.accumulate != 0u) {
+      slope += dX[start + c];
+    }
+    dX[start + c] = slope;
+  }
+}

@@ -1,0 +1,33 @@
+import { loadPart, storePart, sumWide, widen } from './simd.as.ts'
+
+/**
+ * out = (x - mean) · rstd · weight + bias over one row of `dim` numbers; stats: mean and rstd = 1 / sqrt(variance + eps), whose
+ * variance is of a second pass.
+ */
+export function normalizeRow(x: usize, weight: usize, bias: usize, out: usize, stats: usize, dim: u32, eps: f32): void {
+  let sum = f64x2.splat(0)
+  for (let i: u32 = 0; i < dim; i += 4) sum = widen(sum, loadPart(x + (i << 2), dim - i))
+  const mean = <f32>(sumWide(sum) / <f64>dim)
+  const means = f32x4.splat(mean)
+  let squares = f64x2.splat(0)
+  const whole = dim & ~3
+  for (let i: u32 = 0; i < whole; i += 4) {
+    const d = f32x4.sub(v128.load(x + (i << 2)), means)
+    squares = widen(squares, f32x4.mul(d, d))
+  }
+  let square = sumWide(squares)
+  for (let i = whole; i < dim; i++) {
+    const d = load<f32>(x + (i << 2)) - mean
+    square += <f64>(d * d)
+  }
+  const rstd = <f32>(1 / Math.sqrt(square / <f64>dim + <f64>eps))
+  const rstds = f32x4.splat(rstd)
+  store<f32>(stats, mean)
+  store<f32>(stats, rstd, 4)
+  for (let i: u32 = 0; i < dim; i += 4) {
+    const at: usize = i << 2
+    const left = dim - i
+    const normal = f32x4.mul(f32x4.sub(loadPart(x + at, left), means), rstds)
+    storePart(out + at, f32x4.add(f32x4.mul(normal, loadPart(weight + at, left)), loadPart(bias + at, left)), left)
+  }
+}

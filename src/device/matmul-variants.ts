@@ -1,0 +1,210 @@
+import type { KernelName } from './kernels.ts'
+import type { AdapterTraits, Variant, VariantText } from './webgpu-variants.ts'
+
+type Params = Readonly<Record<string, number>>
+type Constants = Readonly<Record<string, number>>
+
+/** Two programs of one text, for x · Wᵀ and for dY · W. */
+const bothWays = [1, 0] as const
+/** Storage formats of weights, in bits an element. */
+const formats = [4, 8, 16] as const
+
+const sizesOf = ({ m = 0, n = 0, k = 0, pitchA = 0, pitchOut = 0, blockSize = 4 }: Params) => ({
+  m,
+  n,
+  k,
+  pitchA,
+  pitchOut,
+  blockSize,
+})
+
+/** Whether a product of these parameters is one of x · Wᵀ (1) or of dY · W (0), with a as it lies. */
+const isWay = (transB: number, params: Params) => params['transB'] === transB && (params['transA'] ?? 0) === 0
+
+/** Whether a row of a, and of b as it lies, is whole vectors of four. */
+function isInFours(params: Params): boolean {
+  const { m, n, k, pitchA, blockSize } = sizesOf(params)
+  const ofA = params['transA'] === 1 ? m : k
+  const ofB = params['transB'] === 1 ? k : n
+  return [ofA, ofB, k, pitchA, blockSize].every((length) => length % 4 === 0)
+}
+
+function variant(
+  kernel: KernelName,
+  text: VariantText,
+  constants: Constants,
+  tile: { readonly rows: number; readonly columns: number; readonly rowsFirst?: boolean },
+  takes: (params: Params) => boolean,
+  suits?: (params: Params) => boolean,
+): Variant {
+  const groups = ({ m = 0, n = 0 }: Params) => {
+    const [down, across] = [Math.ceil(m / tile.rows), Math.ceil(n / tile.columns)]
+    return tile.rowsFirst === true ? ([down, across, 1] as const) : ([across, down, 1] as const)
+  }
+  return { kernel, text, constants, takes, ...(suits && { suits }), groups }
+}
+
+// ── tiles in workgroup memory ────────────────────────────────────────────────────────────────────────────────────
+
+/** Sides of a workgroup, and elements that each invocation makes; what is best hangs on the adapter. */
+const tiles = [
+  { SIDE: 16, DEPTH: 2, ROWS: 8, COLUMNS: 8 },
+  { SIDE: 16, DEPTH: 2, ROWS: 8, COLUMNS: 4 },
+  { SIDE: 16, DEPTH: 4, ROWS: 4, COLUMNS: 4 },
+  { SIDE: 8, DEPTH: 4, ROWS: 8, COLUMNS: 8 },
+  { SIDE: 8, DEPTH: 4, ROWS: 8, COLUMNS: 4 },
+  { SIDE: 8, DEPTH: 4, ROWS: 4, COLUMNS: 4 },
+] as const
+
+/** Fewer workgroups than this leave an adapter idle; a smaller tile makes more of them. */
+const enoughGroups = 64
+
+const inTiles: readonly Variant[] = tiles.flatMap((tile, i) => {
+  const size = { rows: tile.SIDE * tile.ROWS, columns: tile.SIDE * tile.COLUMNS }
+  const fills = ({ m = 0, n = 0 }: Params) =>
+    i === tiles.length - 1 || Math.ceil(m / size.rows) * Math.ceil(n / size.columns) >= enoughGroups
+  return bothWays.flatMap((TRANS_B) => [
+    variant(
+      'matmul',
+      'matmulTile',
+      { ...tile, TRANS_A: 0, TRANS_B },
+      size,
+      (params) => isWay(TRANS_B, params) && isInFours(params),
+      fills,
+    ),
+    ...(TRANS_B === 1
+      ? []
+      : [
+          variant(
+            'matmul',
+            'matmulTile',
+            { ...tile, TRANS_A: 1, TRANS_B },
+            size,
+            (params) => params['transA'] === 1 && params['transB'] === 0 && isInFours(params),
+            fills,
+          ),
+        ]),
+    ...formats.map((BITS) =>
+      variant(
+        'matmulStored',
+        'matmulStoredTile',
+        { ...tile, TRANS_B, BITS },
+        size,
+        (params) => isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params),
+        fills,
+      ),
+    ),
+  ])
+})
+
+// ── few rows or columns, cut along k ─────────────────────────────────────────────────────────────────────────────
+
+/** Products that tiles would leave most of an adapter idle with, and whose k is worth sharing out. */
+const isThin = ({ m = 0, n = 0, k = 0 }: Params) => k >= 256 && (m <= 8 || n <= 32)
+
+const splits: readonly Variant[] = [1, 4].flatMap((ROWS) =>
+  bothWays.flatMap((TRANS_B) => {
+    const size = { rows: ROWS, columns: TRANS_B === 1 ? 4 : 32 }
+    const fits = (params: Params) =>
+      isWay(TRANS_B, params) && isInFours(params) && isThin(params) && (ROWS > 1 || params['m'] === 1)
+    const constants = { LANES: 64, ROWS, TRANS_B }
+    return [
+      variant('matmul', 'matmulSplit', constants, size, fits),
+      ...formats.map((BITS) =>
+        variant('matmulStored', 'matmulStoredSplit', { ...constants, BITS }, size, (params) => {
+          return params['bits'] === BITS && fits(params)
+        }),
+      ),
+    ]
+  }),
+)
+
+// ── subgroup matrices ────────────────────────────────────────────────────────────────────────────────────────────
+
+const matrixTile = { rows: 32, columns: 64 }
+const isWorthMatrices = ({ m = 0, n = 0 }: Params) => m >= 16 && n >= 32
+
+const matrices: readonly Variant[] = [
+  variant('matmul', 'matmulSubgroupMatrix', {}, matrixTile, isWorthMatrices),
+  ...bothWays.flatMap((TRANS_B) =>
+    formats.map((BITS) =>
+      variant('matmulStored', 'matmulStoredSubgroupMatrix', { TRANS_B, BITS }, matrixTile, (params) => {
+        return isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params) && isWorthMatrices(params)
+      }),
+    ),
+  ),
+]
+
+// ── registers and broadcasts within subgroups ────────────────────────────────────────────────────────────────────
+
+/** Lanes of a subgroup that the texts count on. */
+const LANES = 8
+const besides = 4 * LANES
+
+/**
+ * Rows of tiles, and the fewest rows of a product that fill them well enough; the first that fits is taken. Sizes are what
+ * llvmpipe is fastest with: beyond them, tiles no longer stay in registers.
+ */
+const heights = [
+  [8, 5],
+  [4, 3],
+  [2, 2],
+  [1, 1],
+] as const
+const tall = [[16, 9], ...heights] as const
+
+/** Whether all loads of four elements are whole, of out too, and a row of out has work for every lane. */
+const isWhole = (params: Params) => {
+  const { n, pitchOut } = sizesOf(params)
+  return isInFours(params) && n % 4 === 0 && pitchOut % 4 === 0 && n >= besides
+}
+
+/** Whether the words and blocks of W of 4 bits come out even for what the text does with them. */
+const isEven = (params: Params) => {
+  const { n, k, blockSize } = sizesOf(params)
+  if (params['bits'] !== 4) return true
+  return params['transB'] === 1
+    ? k % blockSize === 0 && blockSize % 8 === 0
+    : n % blockSize === 0 && blockSize % besides === 0
+}
+
+const broadcasts: readonly Variant[] = [
+  ...bothWays.flatMap((TRANS_B) =>
+    tall.map(([ROWS, least]) => {
+      const size = { rows: ROWS, columns: besides, rowsFirst: true }
+      return variant('matmul', 'matmulBroadcastVectors', { ROWS, LANES, TRANS_B }, size, (params) => {
+        return (params['m'] ?? 0) >= least && isWay(TRANS_B, params) && isWhole(params)
+      })
+    }),
+  ),
+  ...([16, 8] as const).map((COLUMNS) => {
+    const size = { rows: besides, columns: COLUMNS, rowsFirst: true }
+    return variant('matmul', 'matmulBroadcastColumns', { COLUMNS, LANES }, size, (params) => {
+      const { m, n, pitchA, pitchOut } = sizesOf(params)
+      const areWhole = [m, n, pitchA, pitchOut].every((length) => length % 4 === 0)
+      return params['transA'] === 1 && params['transB'] === 0 && areWhole && m >= besides && n > COLUMNS - 8
+    })
+  }),
+  ...tall.map(([ROWS, least]) => {
+    const size = { rows: ROWS, columns: LANES }
+    return variant('matmul', 'matmulBroadcast', { ROWS, COLUMNS: 1, LANES }, size, ({ m = 0 }) => m >= least)
+  }),
+  ...bothWays.flatMap((TRANS_B) =>
+    formats.flatMap((BITS) =>
+      heights.map(([ROWS, least]) => {
+        const size = { rows: ROWS, columns: besides, rowsFirst: true }
+        return variant('matmulStored', 'matmulStoredBroadcast', { ROWS, LANES, TRANS_B, BITS }, size, (params) => {
+          const isFormat = params['bits'] === BITS && isWay(TRANS_B, params)
+          return isFormat && (params['m'] ?? 0) >= least && isWhole(params) && isEven(params)
+        })
+      }),
+    ),
+  ),
+]
+
+/** Programs of matrix products for an adapter, the best guess first; all but the kernels' twins. */
+export function matmulVariants({ isSoftware, subgroupLanes, hasMatrices }: AdapterTraits): readonly Variant[] {
+  const ownLanes = subgroupLanes >= LANES ? broadcasts : []
+  if (isSoftware) return ownLanes
+  return [...(hasMatrices ? matrices : []), ...splits, ...inTiles, ...ownLanes]
+}

@@ -1,0 +1,79 @@
+import { check } from '../core/errors.ts'
+import { countOf, sameShape, showShape } from '../core/shape.ts'
+import type { Device } from '../device/device.ts'
+import type { WeightSpec } from '../models/causal-lm.ts'
+import { fourBitFromStored, int8FromStored } from '../ops/quantize.ts'
+import { findQuantState, parseQuantState } from '../quant/bitsandbytes-state.ts'
+import { nestedBlockSize } from '../quant/double-quant.ts'
+import type { TensorReader } from '../safetensors/reader.ts'
+import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import type { Int8Tensor } from '../tensor/int8-tensor.ts'
+import type { Matrix } from '../tensor/matrix.ts'
+
+/** A matrix that bitsandbytes quantised, as it is; `null` for a weight of plain numbers. */
+export async function loadStored(reader: TensorReader, spec: WeightSpec, device: Device): Promise<Matrix | null> {
+  const state = findQuantState(spec.name, reader.names)
+  if (state) return loadFourBit(reader, spec, state.key, device)
+  return reader.info(spec.name).dtype === 'I8' ? loadInt8(reader, spec, device) : null
+}
+
+/** By the keys of bitsandbytes' modules.py, Linear4bit._save_to_state_dict. */
+async function loadFourBit(
+  reader: TensorReader,
+  spec: WeightSpec,
+  stateKey: string,
+  device: Device,
+): Promise<FourBitTensor> {
+  const { name, shape } = spec
+  const state = parseQuantState(await reader.readBytes(stateKey))
+  check(
+    sameShape(state.shape, shape),
+    'format',
+    () => `${name}: its quant_state says ${showShape(state.shape)}, the config ${showShape(shape)}`,
+  )
+  const codes = (await reader.readBytes(name)).slice()
+  const isNested = state.nestedOffset !== undefined
+  const absmax = isNested ? (await reader.readBytes(`${name}.absmax`)).slice() : await reader.readF32(`${name}.absmax`)
+  const blocks = Math.ceil(countOf(shape) / state.blockSize)
+  check(codes.length === Math.ceil(countOf(shape) / 2) && absmax.length === blocks, 'format', () => {
+    return `${name}: ${codes.length} bytes of codes and ${absmax.length} of absmax do not fit ${showShape(shape)} in blocks of ${state.blockSize}`
+  })
+  const nested = isNested
+    ? { absmax: await reader.readF32(`${name}.nested_absmax`), offset: state.nestedOffset }
+    : undefined
+  check(nested === undefined || nested.absmax.length === Math.ceil(blocks / nestedBlockSize), 'format', () => {
+    return `${name}: ${nested?.absmax.length} nested absmax do not fit ${blocks} blocks`
+  })
+  const stored = { type: state.quantType, blockSize: state.blockSize, codes, absmax, ...(nested && { nested }) }
+  return rooted(device, () => fourBitFromStored(device, shape, stored))
+}
+
+/** What may stand beside an int8 weight in a checkpoint: its scales, and a number for the order of its bytes. */
+export function int8Companions(weightName: string): readonly [scale: string, format: string] {
+  const layer = weightName.replace(/weight$/, '')
+  return [`${layer}SCB`, `${layer}weight_format`]
+}
+
+/** By the keys of bitsandbytes' modules.py, Linear8bitLt._save_to_state_dict. */
+async function loadInt8(reader: TensorReader, { name, shape }: WeightSpec, device: Device): Promise<Int8Tensor> {
+  const [scaleKey, formatKey] = int8Companions(name)
+  check(reader.has(scaleKey), 'format', () => `${name}: its numbers are I8, and ${scaleKey} is missing`)
+  const format = reader.has(formatKey) ? (await reader.readF32(formatKey))[0] : 0
+  check(format === 0, 'unsupported', () => `${name}: its weight_format is ${format}; known is 0, rows`)
+  const scale = await reader.readF32(scaleKey)
+  check(scale.length === shape[0], 'format', () => `${name}: ${scale.length} scales do not fit ${showShape(shape)}`)
+  const bytes = (await reader.readBytes(name)).slice()
+  const codes = new Int8Array(bytes.buffer)
+  return rooted(device, () => int8FromStored(device, shape, { codes, scale }))
+}
+
+/** A weight that belongs to nobody; what else `make` allocates is freed, also when it throws. */
+export function rooted<W extends Matrix>({ memory }: Device, make: () => W): W {
+  return memory.rooted(() =>
+    memory.scoped((scope) => {
+      const weight = make()
+      for (const tensor of weight.tensors) scope.keep(tensor)
+      return weight
+    }),
+  )
+}

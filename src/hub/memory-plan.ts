@@ -1,0 +1,195 @@
+import { valueAndGrad } from '../autograd/value-and-grad.ts'
+import { check } from '../core/errors.ts'
+import type { Device } from '../device/device.ts'
+import { DryDevice } from '../device/dry-device.ts'
+import type { WeightSpec } from '../models/causal-lm.ts'
+import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
+import type { FalconConfig } from '../models/falcon-config.ts'
+import type { Weight } from '../nn/module.ts'
+import { logitRows } from '../ops/linear-cross-entropy.ts'
+import { quantizeFourBit } from '../ops/quantize.ts'
+import { AdamW } from '../optim/adamw.ts'
+import { attachLora } from '../peft/attach.ts'
+import type { LoraConfig } from '../peft/lora-config.ts'
+import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { Int8Tensor } from '../tensor/int8-tensor.ts'
+import { empty } from '../tensor/tensor.ts'
+import type { LoadModelOptions } from './load-model.ts'
+
+/** What is to be loaded and trained. */
+export interface MemoryPlanOptions extends WeightStorage {
+  /** Where it is to fit; without one the plan says nothing of that. */
+  readonly device?: Pick<Device, 'description' | 'kind' | 'limits'>
+  /** The adapter that is trained; `null` where the model is only loaded. Default null. */
+  readonly lora?: Partial<LoraConfig> | null
+  /** Examples of one forward pass. Default 8, as for `TrainingRun`. */
+  readonly batchSize?: number
+  /** Tokens of the longest example, padding included. Default: the model's maxPositionEmbeddings. */
+  readonly length?: number
+  /** Forward passes of one optimiser step. Default 1. */
+  readonly gradientAccumulationSteps?: number
+  /** Default false. */
+  readonly gradientCheckpointing?: boolean
+}
+
+/** Bytes of device memory, by what they are for. */
+export interface MemoryPlan {
+  /** The model's weights, by how they are stored. */
+  readonly weights: { readonly f32: number; readonly f16: number; readonly int8: number; readonly fourBit: number }
+  /** Peak while the weights are loaded: the last of them may lie in f32 beside its quantised self. */
+  readonly loading: number
+  /** The adapter's weights. */
+  readonly adapter: number
+  /** AdamW's two moments. */
+  readonly moments: number
+  /** Gradients of what is trained; they come as activations go, and stay over the passes of one optimiser step. */
+  readonly gradients: number
+  /** Logits that exist at one time. */
+  readonly logits: number
+  /** All else that a training step holds at its peak: mostly activations kept for the way back. */
+  readonly activations: number
+  /** The most there is at any time. */
+  readonly total: number
+  /** The largest buffer. */
+  readonly largest: { readonly label: string; readonly bytes: number }
+}
+
+/**
+ * What a model takes on a device, before anything is loaded: the model, its adapter and one training step are gone through
+ * with all their allocations but no memory and no arithmetic (`DryDevice`), so the figures are those of `Device.memory`.
+ * The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads, beside them.
+ * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachLora`.
+ */
+export function planMemory(config: FalconConfig, options: MemoryPlanOptions = {}): MemoryPlan {
+  const { lora = null } = options
+  const device = new DryDevice('cpu')
+  const { memory } = device
+  const specs = falconWeights(config)
+  const stored = dryWeights(device, specs, options)
+  const loading = memory.peakBytes
+  const weights = { f32: 0, f16: 0, int8: 0, fourBit: 0 }
+  for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
+  const training = lora === null ? noTraining : dryTraining(new FalconForCausalLM(config, stored), lora, options)
+  const { byteLength: bytes, label } = device.largest
+  return { weights, loading, ...training, total: Math.max(loading, memory.peakBytes), largest: { label, bytes } }
+}
+
+/** How `loadModel` is to store weights. */
+export type WeightStorage = Pick<LoadModelOptions, 'quantize' | 'dtype'>
+
+/**
+ * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
+ * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result. Default: none is.
+ */
+export function dryWeights(
+  device: DryDevice,
+  specs: readonly WeightSpec[],
+  storage: WeightStorage,
+  bytesOf: (name: string) => number | undefined = () => undefined,
+): Map<string, Weight> {
+  const weights = new Map<string, Weight>()
+  for (const spec of specs) {
+    const bytes = bytesOf(spec.name)
+    if (bytes === undefined) weights.set(spec.name, dryWeight(device, spec, storage))
+    else device.memory.allocate(bytes, spec.name)
+  }
+  return weights
+}
+
+function dryWeight(device: DryDevice, { name, shape, role }: WeightSpec, storage: WeightStorage): Weight {
+  const { quantize = false, dtype = 'f32' } = storage
+  if (quantize === false || role !== 'projection') {
+    return empty(device, shape, name, role === 'vector' ? 'f32' : dtype)
+  }
+  if (quantize.type === 'int8') {
+    return new Int8Tensor(shape, {
+      codes: empty(device, shape, name, 'u8'),
+      scale: empty(device, [shape[0] ?? 0], `${name} scale`),
+    })
+  }
+  const full = empty(device, shape, name)
+  const weight = quantizeFourBit(full, quantize)
+  full.dispose()
+  return weight
+}
+
+function storageName(weight: Weight): keyof MemoryPlan['weights'] {
+  if (weight instanceof FourBitTensor) return 'fourBit'
+  if (weight instanceof Int8Tensor) return 'int8'
+  return weight.dtype === 'f16' ? 'f16' : 'f32'
+}
+
+type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'logits' | 'activations'>
+
+const noTraining: TrainingBytes = { adapter: 0, moments: 0, gradients: 0, logits: 0, activations: 0 }
+
+/** One optimiser step, as `TrainingRun` takes it, of batches without padding. */
+function dryTraining(model: FalconForCausalLM, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
+  const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
+  for (const [name, value] of Object.entries({ batchSize, length, gradientAccumulationSteps })) {
+    check(
+      Number.isInteger(value) && value > 0,
+      'config',
+      () => `planMemory: ${name} must be a whole number from 1 on, not ${value}`,
+    )
+  }
+  const { device } = model
+  const { memory } = device
+  const before = memory.liveBytes
+  const adapter = attachLora(model, { ...lora, initLoraWeights: true }, { device })
+  const attached = memory.liveBytes
+  const optimizer = new AdamW(adapter.namedTrainable().values())
+  const ready = memory.liveBytes
+  model.train()
+  model.gradientCheckpointing = options.gradientCheckpointing ?? false
+  const labels = new Int32Array(batchSize * length)
+  const gradOf = valueAndGrad(model, () => {
+    return model.loss({ inputIds: new Int32Array(labels.length), shape: [batchSize, length] }, labels)
+  })
+  memory.resetPeak()
+  const gradients = memory.scoped(() => {
+    const first = gradOf(undefined)
+    // Every pass after the first is like the second.
+    if (gradientAccumulationSteps > 1) for (const grad of gradOf(undefined).grads.values()) grad.dispose()
+    optimizer.step(first.grads, 1, 1)
+    return [...first.grads.values()].reduce((sum, grad) => sum + grad.byteLength, 0)
+  })
+  const logits = 4 * Math.min(logitRows, batchSize * (length - 1)) * model.vocabSize
+  const held = gradientAccumulationSteps > 1 ? gradients : 0
+  return {
+    adapter: attached - before,
+    moments: ready - attached,
+    gradients,
+    logits,
+    activations: memory.peakBytes - ready - logits - held,
+  }
+}
+
+/** What a plan says in one line. */
+export function describeMemoryPlan(plan: MemoryPlan): string {
+  const parts = [
+    [plan.weights.fourBit, '4-bit weights'],
+    [plan.weights.int8, 'int8 weights'],
+    [plan.weights.f16, 'f16 weights'],
+    [plan.weights.f32, 'f32 weights'],
+    [plan.adapter, 'adapter'],
+    [plan.moments, 'moments of AdamW'],
+    [plan.gradients, 'gradients'],
+    [plan.activations, 'activations'],
+    [plan.logits, 'logits'],
+  ] as const
+  const spelt = parts.filter(([bytes]) => bytes > 0).map(([bytes, what]) => `${what} ${showBytes(bytes)}`)
+  return `${showBytes(plan.total)} at most: ${spelt.join(', ')}; the largest buffer is ${plan.largest.label}, ${showBytes(plan.largest.bytes)}`
+}
+
+/** Bytes in the largest unit that leaves a digit before the point. */
+export function showBytes(bytes: number): string {
+  for (const [unit, size] of [
+    ['GB', 1e9],
+    ['MB', 1e6],
+    ['kB', 1e3],
+  ] as const) {
+    if (bytes >= size) return `${(bytes / size).toFixed(2)} ${unit}`
+  }
+  return `${bytes} bytes`
+}

@@ -1,0 +1,105 @@
+import { f16ToF32, f32ToF16 } from '../../../src/core/float16.ts'
+import { quantizeInt8 } from '../../../src/quant/index.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { product, windowed } from './matmul.ts'
+
+/** A random matrix in 16 or 8 bits, as kernels are given it, and its values. */
+export function wholeBytes(rows: number, columns: number, bits: 8 | 16) {
+  const values = normals(rows * columns, 0.02)
+  const params = { bits, blockSize: columns, isNested: 0, nestedCount: 0 }
+  if (bits === 16) {
+    const codes = f32ToF16(values)
+    // The smallest subnormal number, the largest, what follows, and the other zero.
+    codes.set([0x0001, 0x83ff, 0x0400, 0x8000].slice(0, codes.length >> 1), codes.length >> 1)
+    return { reads: { codes, absmax: null, nested: null, tables: null }, params, values: f16ToF32(codes) }
+  }
+  const { codes, scale } = quantizeInt8(values, rows, columns)
+  return {
+    reads: { codes: new Uint8Array(codes.buffer), absmax: scale, nested: null, tables: null },
+    params,
+    values: doubles(codes.length, (e) => (at(codes, e) * at(scale, Math.floor(e / columns))) / 127),
+  }
+}
+
+// Rows of odd length, of two and of four elements' multiples, more columns than are packed at a time, depths across blocks of
+// 512; then windows of columns, by what their rows of a and of out have beyond them.
+const sizes = [
+  [1, 1, 1],
+  [1, 13, 70],
+  [1, 530, 9],
+  [1, 64, 1032],
+  [2, 9, 33],
+  [3, 17, 5],
+  [3, 36, 20],
+  [5, 7, 3],
+  [6, 40, 72],
+  [7, 66, 34],
+  [13, 41, 67],
+  [21, 72, 132],
+  [20, 64, 1048],
+  [4, 600, 520],
+  [70, 48, 128],
+  [1, 70, 13, 3, 5],
+  [3, 40, 72, 1, 64],
+  [14, 33, 9, 2, 1],
+  [21, 72, 136, 8, 24],
+] as const
+
+const products = sizes.flatMap(([m, n, k, moreA = 0, moreOut = 0], index) =>
+  ([16, 8] as const).flatMap((bits) =>
+    [0, 1].map((transB) => {
+      const flags = index + transB
+      const [hasBias, accumulate, alpha] = [flags & 1, (flags >> 1) & 1, flags % 3 === 0 ? 1 : -0.75]
+      const [pitchA, pitchOut] = [k + moreA, n + moreOut]
+      const b = transB ? wholeBytes(n, k, bits) : wholeBytes(k, n, bits)
+      const [a, bias, out] = [normals(windowed(m, k, pitchA)), normals(n), junk(windowed(m, n, pitchOut))]
+      const params = { m, n, k, pitchA, pitchOut, transB, ...b.params, hasBias, accumulate, alpha }
+      return kernelCase('matmulStored', `${bits} bits ${m}x${n}x${k} pitches ${pitchA} ${pitchOut} transB ${transB}`, {
+        reads: { a, ...b.reads, bias: hasBias ? bias : null },
+        writes: { out },
+        params,
+        expected: {
+          out: product(
+            params,
+            out,
+            (i, p) => at(a, i * pitchA + p),
+            (p, j) => at(b.values, transB ? j * k + p : p * n + j),
+            hasBias ? bias : null,
+          ),
+        },
+      })
+    }),
+  ),
+)
+
+const dequantisers = [
+  [1, 1],
+  [3, 5],
+  [9, 64],
+  [301, 34],
+].flatMap(([rows = 0, columns = 0]) =>
+  ([16, 8] as const).map((bits) => {
+    const { reads, params, values } = wholeBytes(rows, columns, bits)
+    return kernelCase('dequantize', `${bits} bits ${rows}x${columns}`, {
+      reads,
+      writes: { out: junk(values.length) },
+      params: { count: values.length, ...params },
+      expected: { out: values },
+      tolerance: bits === 16 ? 0 : 1e-6,
+    })
+  }),
+)
+
+/** Every finite f16, bit by bit. */
+const everyHalf = (() => {
+  const codes = Uint16Array.from({ length: 0x10000 }, (_, half) => half).filter((half) => (half & 0x7c00) !== 0x7c00)
+  return kernelCase('dequantize', 'every finite f16', {
+    reads: { codes, absmax: null, nested: null, tables: null },
+    writes: { out: junk(codes.length) },
+    params: { count: codes.length, bits: 16, blockSize: 62, isNested: 0, nestedCount: 0 },
+    expected: { out: f16ToF32(codes) },
+    tolerance: 0,
+  })
+})()
+
+export const storedCases: KernelCase[] = [...products, ...dequantisers, everyHalf]

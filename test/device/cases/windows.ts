@@ -1,0 +1,106 @@
+import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { fourBit } from './four-bit.ts'
+import { product } from './matmul.ts'
+import { wholeBytes } from './stored.ts'
+
+// Sizes of which every axis is cut in turn, some in two directions.
+const sizes = [
+  [1000, 64, 3],
+  [3, 1000, 64],
+  [3, 64, 1000],
+  [100, 200, 64],
+  [64, 7, 321],
+] as const
+
+/** Products with long axes, for devices that bind a few kilobytes. */
+export const productWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index) =>
+  [0, 1, 2, 3].map((trans) => {
+    const [transA, transB] = [trans >> 1, trans & 1]
+    const [hasBias, accumulate] = [(index + trans) & 1, (index >> 1) & 1]
+    const [a, b, bias, out] = [normals(m * k), normals(k * n), normals(n), junk(m * n)]
+    const pitchA = transA ? m : k
+    const params = { m, n, k, pitchA, pitchOut: n, transA, transB, hasBias, accumulate, alpha: -0.75 }
+    return kernelCase('matmul', `${m}x${n}x${k} transA ${transA} transB ${transB} bias ${hasBias}`, {
+      reads: { a, b, bias: hasBias ? bias : null },
+      writes: { out },
+      params,
+      expected: {
+        out: product(
+          params,
+          out,
+          (i, p) => at(a, transA ? p * m + i : i * k + p),
+          (p, j) => at(b, transB ? j * k + p : p * n + j),
+          hasBias ? bias : null,
+        ),
+      },
+    })
+  }),
+)
+
+/** The same with b in 16 and 8 bits. */
+export const storedWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index) =>
+  ([16, 8] as const).flatMap((bits) =>
+    [0, 1].map((transB) => {
+      const b = transB ? wholeBytes(n, k, bits) : wholeBytes(k, n, bits)
+      const [hasBias, accumulate] = [(index + transB) & 1, (index >> 1) & 1]
+      const [a, bias, out] = [normals(m * k), normals(n), junk(m * n)]
+      const params = { m, n, k, pitchA: k, pitchOut: n, transB, ...b.params, hasBias, accumulate, alpha: 1 }
+      return kernelCase('matmulStored', `${bits} bits ${m}x${n}x${k} transB ${transB} bias ${hasBias}`, {
+        reads: { a, ...b.reads, bias: hasBias ? bias : null },
+        writes: { out },
+        params,
+        expected: {
+          out: product(
+            params,
+            out,
+            (i, p) => at(a, i * k + p),
+            (p, j) => at(b.values, transB ? j * k + p : p * n + j),
+            hasBias ? bias : null,
+          ),
+        },
+      })
+    }),
+  ),
+)
+
+const dequantisers = [true, false].map((isNested) => {
+  const count = 600_000
+  const b = fourBit(count, 'nf4', 32, isNested)
+  return kernelCase('dequantize', `${count} nested ${isNested}`, {
+    reads: b.reads,
+    writes: { out: junk(count) },
+    params: { count, bits: 4, ...b.params },
+    expected: { out: b.values },
+    tolerance: isNested ? 1e-6 : 0,
+  })
+})
+
+const products = [0, 1].map((transB) => {
+  const [m, n, k] = transB === 1 ? [2, 1030, 1024] : [2, 1024, 1030]
+  const b = fourBit(n * k, 'nf4', 32, true)
+  const [a, bias, out] = [normals(m * k), normals(n), junk(m * n)]
+  const common = { m, n, k, pitchA: k, pitchOut: n, transB, hasBias: 1, accumulate: 1, alpha: 0.5 }
+  return kernelCase('matmulStored', `${m}x${n}x${k} transB ${transB}`, {
+    reads: { a, ...b.reads, bias },
+    writes: { out },
+    params: { ...common, bits: 4, ...b.params },
+    expected: {
+      out: product(
+        common,
+        out,
+        (i, p) => at(a, i * k + p),
+        (p, j) => at(b.values, transB ? j * k + p : p * n + j),
+        bias,
+      ),
+    },
+  })
+})
+
+/**
+ * Matrices in 4 bits with more than 64 groups of 256 blocks, of which one window starts at a multiple; by the bytes that a
+ * device for them binds at most.
+ */
+export const nestedWindowCases: readonly (readonly [bindingBytes: number, cases: readonly KernelCase[]])[] = [
+  [2 ** 18, products],
+  [2 ** 21, dequantisers],
+]
