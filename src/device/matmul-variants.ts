@@ -35,12 +35,13 @@ function variant(
   constants: Constants,
   tile: { readonly rows: number; readonly columns: number; readonly rowsFirst?: boolean },
   takes: (params: Params) => boolean,
+  suits?: (params: Params) => boolean,
 ): Variant {
   const groups = ({ m = 0, n = 0 }: Params) => {
     const [down, across] = [Math.ceil(m / tile.rows), Math.ceil(n / tile.columns)]
     return tile.rowsFirst === true ? ([down, across, 1] as const) : ([across, down, 1] as const)
   }
-  return { kernel, text, constants, takes, groups }
+  return { kernel, text, constants, takes, ...(suits && { suits }), groups }
 }
 
 // ── tiles in workgroup memory ────────────────────────────────────────────────────────────────────────────────────
@@ -63,20 +64,35 @@ const inTiles: readonly Variant[] = tiles.flatMap((tile, i) => {
   const fills = ({ m = 0, n = 0 }: Params) =>
     i === tiles.length - 1 || Math.ceil(m / size.rows) * Math.ceil(n / size.columns) >= enoughGroups
   return bothWays.flatMap((TRANS_B) => [
-    variant('matmul', 'matmulTile', { ...tile, TRANS_A: 0, TRANS_B }, size, (params) => {
-      return isWay(TRANS_B, params) && isInFours(params) && fills(params)
-    }),
+    variant(
+      'matmul',
+      'matmulTile',
+      { ...tile, TRANS_A: 0, TRANS_B },
+      size,
+      (params) => isWay(TRANS_B, params) && isInFours(params),
+      fills,
+    ),
     ...(TRANS_B === 1
       ? []
       : [
-          variant('matmul', 'matmulTile', { ...tile, TRANS_A: 1, TRANS_B }, size, (params) => {
-            return params['transA'] === 1 && params['transB'] === 0 && isInFours(params) && fills(params)
-          }),
+          variant(
+            'matmul',
+            'matmulTile',
+            { ...tile, TRANS_A: 1, TRANS_B },
+            size,
+            (params) => params['transA'] === 1 && params['transB'] === 0 && isInFours(params),
+            fills,
+          ),
         ]),
     ...formats.map((BITS) =>
-      variant('matmulStored', 'matmulStoredTile', { ...tile, TRANS_B, BITS }, size, (params) => {
-        return isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params) && fills(params)
-      }),
+      variant(
+        'matmulStored',
+        'matmulStoredTile',
+        { ...tile, TRANS_B, BITS },
+        size,
+        (params) => isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params),
+        fills,
+      ),
     ),
   ])
 })

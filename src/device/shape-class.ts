@@ -4,10 +4,13 @@ import type { ParamType } from './kernel-row.ts'
 type Params = Readonly<Record<string, number>>
 
 /** What hardly changes how long a call takes, or which program is fastest. Numbers in f32 never do. */
-const ignored = new Set(['hasBias', 'hasFactor', 'accumulate', 'nestedCount', 'past', 'seed', 'slot', 'threshold'])
+const ignored = new Set([
+  ...['hasBias', 'hasFactor', 'hasAlibi', 'accumulate', 'nestedCount'],
+  ...['pitchA', 'pitchOut', 'past', 'first', 'seed', 'slot', 'threshold'],
+])
 
 /** What makes another task of a call: how operands lie and are decoded, and sizes that programs are cut to. */
-const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|format$|blockSize$|dim$)/
+const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|dim$)/
 
 /**
  * Calls that one choice of a program serves: the kernel, its parameters that matter, and sizes rounded up to a power of two,
@@ -15,11 +18,13 @@ const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|format$|blockSize$|dim$)/
  */
 export function shapeClass(kernel: KernelName, params: Params): string {
   const types: Readonly<Record<string, ParamType>> = kernels[kernel].params
+  // Blocks of 8 and 16 bits are whole rows: a size.
+  const isCut = params['bits'] === 4
   const words = Object.entries(types)
     .filter(([name, type]) => type === 'u32' && !ignored.has(name))
     .map(([name]) => {
       const value = params[name] ?? 0
-      return `${name}=${exact.test(name) ? value : roundUp(value)}`
+      return `${name}=${exact.test(name) || (name === 'blockSize' && isCut) ? value : roundUp(value)}`
     })
   return [kernel, ...words].join(' ')
 }

@@ -2,7 +2,7 @@ import { kernels, type KernelName } from './kernels.ts'
 import type { KernelRow } from './kernel-row.ts'
 import { type AdapterTraits, type Variant, variantsFor } from './webgpu-variants.ts'
 
-/** The programs that can do a call, the best guess first and the kernel's twin last. */
+/** The programs that can do a call: good guesses, the best first, then the kernel's twin, then what is no good guess. */
 export type Candidates = (kernel: KernelName, params: Readonly<Record<string, number>>) => readonly Variant[]
 
 /** A program's name: its text and the values of its constants, e.g. `matmulBroadcast ROWS=8 COLUMNS=1 LANES=8`. */
@@ -17,6 +17,11 @@ export function twinOf(kernel: KernelName): Variant {
   return { kernel, text: kernel, constants: row.constants, takes: () => true, groups: (params) => row.groups(params) }
 }
 
+/** Whether a program is its kernel's own, which takes every call. */
+export function isTwin(program: Variant): boolean {
+  return program.text === program.kernel && program.constants === kernels[program.kernel].constants
+}
+
 /** Every program that may do work on an adapter, kernel by kernel, each in the order of preference. */
 export function programsFor(traits: AdapterTraits): ReadonlyMap<KernelName, readonly Variant[]> {
   const variants = variantsFor(traits)
@@ -27,5 +32,9 @@ export function programsFor(traits: AdapterTraits): ReadonlyMap<KernelName, read
 /** What can do a call on an adapter. It depends on nothing but the call's parameters. */
 export function candidatesFor(traits: AdapterTraits): Candidates {
   const programs = programsFor(traits)
-  return (kernel, params) => (programs.get(kernel) ?? []).filter((program) => program.takes(params))
+  return (kernel, params) => {
+    const able = (programs.get(kernel) ?? []).filter((program) => program.takes(params))
+    const suits = (program: Variant) => program.suits?.(params) ?? true
+    return [...able.filter(suits), ...able.filter((program) => !suits(program))]
+  }
 }

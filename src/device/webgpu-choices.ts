@@ -2,7 +2,7 @@ import { hashText } from '../core/hash.ts'
 import type { TuningChoices } from './device.ts'
 import type { KernelName } from './kernels.ts'
 import { shapeClass } from './shape-class.ts'
-import { type Candidates, programName } from './webgpu-candidates.ts'
+import { type Candidates, isTwin, programName } from './webgpu-candidates.ts'
 import type { Variant } from './webgpu-variants.ts'
 
 type Params = Readonly<Record<string, number>>
@@ -39,7 +39,7 @@ export class Choices {
     return [...this.#struck]
   }
 
-  /** Takes a program out of all candidates: it does not compile here, or is wrong. The last one of a call stays. */
+  /** Takes a program out of all candidates: it does not compile here, or is wrong. A kernel's twin stays. */
   strike(program: string): void {
     this.#struck.add(program)
   }
@@ -48,7 +48,7 @@ export class Choices {
   classOf(kernel: KernelName, params: Params): CallClass {
     const all = this.#candidates(kernel, params)
     const names = all.map(programName)
-    const candidates = all.filter((_, i) => i === all.length - 1 || !this.#struck.has(names[i] ?? ''))
+    const candidates = all.filter((one, i) => isTwin(one) || !this.#struck.has(names[i] ?? ''))
     return { name: `${shapeClass(kernel, params)} of ${hashText(names.join()).slice(0, 8)}`, candidates }
   }
 
@@ -62,20 +62,28 @@ export class Choices {
     if (!this.isSettled(one)) this.#inForce.set(one.name, program)
   }
 
+  /** The program that a call would have now. */
+  peek(kernel: KernelName, params: Params): Variant {
+    return this.#find(this.classOf(kernel, params), kernel)
+  }
+
   /** The program of a call, which its class keeps from now on. */
   choose(kernel: KernelName, params: Params): Variant {
-    const { name, candidates } = this.classOf(kernel, params)
-    const known = this.#inForce.get(name)
-    if (known !== undefined) return known
-    const program = this.#seedOf(name, candidates) ?? candidates[0]
-    if (program === undefined) throw new RangeError(`${kernel}: no program takes ${JSON.stringify(params)}`)
-    if (candidates.length > 1) this.#inForce.set(name, program)
+    const one = this.classOf(kernel, params)
+    const program = this.#find(one, kernel)
+    if (one.candidates.length > 1) this.#inForce.set(one.name, program)
     return program
   }
 
   /** The choices in force, those that were seeds included. */
   toJSON(): TuningChoices {
     return { ...this.#seeds, ...Object.fromEntries([...this.#inForce].map(([name, one]) => [name, programName(one)])) }
+  }
+
+  #find({ name, candidates }: CallClass, kernel: KernelName): Variant {
+    const program = this.#inForce.get(name) ?? this.#seedOf(name, candidates) ?? candidates[0]
+    if (program === undefined) throw new RangeError(`${kernel}: no program takes the call ${name}`)
+    return program
   }
 
   #seedOf(name: string, candidates: readonly Variant[]): Variant | undefined {

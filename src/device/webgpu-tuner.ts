@@ -8,6 +8,7 @@ import { packParams, paramBytes, type Pipeline, type Pipelines, rowOf } from './
 import type { CommandQueue } from './webgpu-queue.ts'
 import { type Lap, Stopwatch } from './webgpu-stopwatch.ts'
 import type { Variant } from './webgpu-variants.ts'
+import { fitsGroups } from './webgpu-windows.ts'
 
 /** How far `Device.prepare` is with timing programs. */
 export interface TuningProgress {
@@ -142,7 +143,7 @@ export class Tuner {
     if (stage === null) return null
     try {
       const racers: { program: Variant; lap: Lap }[] = []
-      for (const program of compiled) {
+      for (const program of compiled.filter((one) => fitsGroups(one.groups(call.params)))) {
         const { gpu } = this.#pipelines.of(program)
         const lap = { gpu, group: stage.group, groups: program.groups(call.params) }
         // The first dispatch is late for reasons of its own.

@@ -41,6 +41,8 @@ export interface Variant {
   readonly tolerance?: number
   /** Whether it can do a call. */
   takes(params: Params): boolean
+  /** Whether it is a good guess for a call that it takes; if not, it is chosen only where it was the fastest. Default: always. */
+  suits?(params: Params): boolean
   groups(params: Params): readonly [number, number, number]
 }
 

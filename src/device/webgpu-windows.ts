@@ -20,6 +20,14 @@ export interface DispatchLimits {
 /** Bindings start at multiples of this on every adapter (minStorageBufferOffsetAlignment). */
 export const bindingAlignment = 256
 
+/** Workgroups that an axis of a dispatch takes. */
+export const mostGroups = 65535
+
+/** Whether no axis has more workgroups than it takes. */
+export function fitsGroups(groups: readonly [number, number, number]): boolean {
+  return groups[0] <= mostGroups && groups[1] <= mostGroups && groups[2] <= mostGroups
+}
+
 /** Whether none of the bindings is longer than a limit. */
 export function fitsBindings(bindings: Call['bindings'], limit: number): boolean {
   for (const name in bindings) {

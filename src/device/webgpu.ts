@@ -10,17 +10,15 @@ import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
 import { isTested, type WebGpuOptions } from './webgpu-options.ts'
-import type { Pipeline } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
-import { bindingAlignment, type Call, fitsBindings, pieces } from './webgpu-windows.ts'
+import { bindingAlignment, type Call, fitsBindings, fitsGroups, mostGroups, pieces } from './webgpu-windows.ts'
 
 export type { WebGpuOptions }
 
 const defaultFlushEvery = 256
 
-const mostGroups = 65535
 const uploadChunk = 16 * 1024 * 1024
 const uploadsPerSubmit = 4 * 1024 * 1024
 const mapModeRead = 1 // GPUMapMode.READ: Node has no such global
@@ -106,13 +104,13 @@ export class WebGpuDevice implements Device {
     return { bufferBytes: this.gpu.limits.maxBufferSize, freeBytes: null }
   }
 
+  get tuning(): TuningChoices {
+    return this.programs.choices.toJSON()
+  }
+
   /** Bind groups kept for calls to come. */
   get bindGroups(): number {
     return this.#bindGroups.count
-  }
-
-  get tuning(): TuningChoices {
-    return this.programs.choices.toJSON()
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {
@@ -185,23 +183,24 @@ export class WebGpuDevice implements Device {
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
     const values: Readonly<Record<string, number>> = params
-    const call = { bindings, params: values }
     if (this.programs.isRehearsing) {
-      const limits = { bindingBytes: this.#bindingBytes, fitsGroups: () => true }
-      for (const piece of pieces(cutsOf(name), call, limits)) this.programs.note(name, piece.bindings, piece.params)
+      for (const piece of this.#pieces(name, { bindings, params: values })) {
+        this.programs.note(name, piece.bindings, piece.params)
+      }
       return
     }
     const pipeline = this.programs.pipelines.get(name, values)
     const groups = pipeline.groups(values)
     if (fitsGroups(groups) && fitsBindings(bindings, this.#bindingBytes)) {
       this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
-    } else this.#runInPieces(name, call)
+    } else this.#runInPieces(name, { bindings, params: values })
   }
 
-  /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
+  /** Queues a program whatever is chosen, in one piece: for tests of programs. @throws MedAwareError as `run`. */
   runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
-    this.#dispatch(this.programs.pipelines.of(program), { bindings, params })
+    const pipeline = this.programs.pipelines.of(program)
+    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, pipeline.groups(params))
   }
 
   async prepare(work: () => void): Promise<void> {
@@ -226,23 +225,25 @@ export class WebGpuDevice implements Device {
     return `${this.memory.liveBytes} bytes in use and ${this.#pool.idleBytes} kept for reuse`
   }
 
-  #runInPieces(name: KernelName, call: Call): void {
-    const programOf = (params: Call['params']) => this.programs.pipelines.get(name, params)
-    const fits = (params: Call['params']) => fitsGroups(programOf(params).groups(params))
-    for (const piece of pieces(cutsOf(name), call, { bindingBytes: this.#bindingBytes, fitsGroups: fits })) {
-      this.#dispatch(programOf(piece.params), piece)
-    }
+  /** A call in the pieces that the adapter takes. */
+  #pieces(name: KernelName, call: Call): Iterable<Call> {
+    return pieces(cutsOf(name), call, {
+      bindingBytes: this.#bindingBytes,
+      fitsGroups: (params) => fitsGroups(this.programs.choices.peek(name, params).groups(params)),
+    })
   }
 
-  #dispatch(pipeline: Pipeline, { bindings, params }: Call): void {
-    const groups = pipeline.groups(params)
-    check(
-      fitsGroups(groups),
-      'shape',
-      () =>
-        `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
-    )
-    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
+  #runInPieces(name: KernelName, call: Call): void {
+    for (const { bindings, params } of this.#pieces(name, call)) {
+      const pipeline = this.programs.pipelines.get(name, params)
+      const groups = pipeline.groups(params)
+      check(
+        fitsGroups(groups),
+        'shape',
+        () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+      )
+      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
+    }
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
@@ -253,10 +254,6 @@ export class WebGpuDevice implements Device {
     this.gpu.queue.submit([])
     this.#uploaded = 0
   }
-}
-
-function fitsGroups(groups: readonly [number, number, number]): boolean {
-  return groups[0] <= mostGroups && groups[1] <= mostGroups && groups[2] <= mostGroups
 }
 
 function roundUp(count: number, step: number): number {

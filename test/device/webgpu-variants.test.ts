@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { matmulVariants } from '../../src/device/matmul-variants.ts'
 import { requestDevice } from '../../src/device/webgpu-adapter.ts'
-import { programName } from '../../src/device/webgpu-candidates.ts'
 import { openWebGpuDevice, WebGpuDevice } from '../../src/device/webgpu.ts'
+import { candidatesFor, isTwin, programName } from '../../src/device/webgpu-candidates.ts'
+import type { KernelName } from '../../src/device/kernels.ts'
 import { type AdapterTraits, type Variant, variantsFor } from '../../src/device/webgpu-variants.ts'
 import { attentionCases } from './cases/attention.ts'
 import { fourBitCases } from './cases/four-bit.ts'
@@ -19,10 +20,12 @@ const llvmpipe = { isSoftware: true, subgroupLanes: 8, hasMatrices: false }
 const swiftshader = { ...llvmpipe, subgroupLanes: 4 }
 const laptop = { isSoftware: false, subgroupLanes: 32, hasMatrices: false }
 
-/** The first variant that takes a call, by what it is called and its constants. */
+/** The best guess for a call, by what it is called and its constants; the twin is none. */
 function choice(kernel: string, params: Readonly<Record<string, number>>, traits: AdapterTraits = llvmpipe): string {
-  const variant = variantsFor(traits).find((one) => one.kernel === kernel && one.takes(params))
-  return variant === undefined ? 'none' : `${variant.text} ${Object.values(variant.constants).join(' ')}`
+  const [variant] = candidatesFor(traits)(kernel as KernelName, params)
+  return variant === undefined || isTwin(variant)
+    ? 'none'
+    : `${variant.text} ${Object.values(variant.constants).join(' ')}`
 }
 
 describe('which program does a product', () => {
