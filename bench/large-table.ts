@@ -3,6 +3,7 @@
  * held against sums in double precision. `tsx test/device/with-gpu.ts bench/large-table.ts`
  */
 import { requestGpu } from '#platform'
+import { f16ToF32, f32ToF16 } from '../src/core/float16.ts'
 import type { Binding } from '../src/device/device.ts'
 import { openWebGpuDevice } from '../src/device/webgpu.ts'
 
@@ -21,7 +22,7 @@ function noise(i: number, seed: number): number {
   return Math.fround(((h ^ (h >>> 16)) >>> 0) / 2 ** 32 - 0.5)
 }
 const fill = (count: number, seed: number) => Float32Array.from({ length: count }, (_, i) => noise(i, seed))
-const place = (values: Float32Array | Int32Array, label: string): Binding => {
+const place = (values: Float32Array | Int32Array | Uint16Array, label: string): Binding => {
   const binding = window(values.byteLength, label)
   device.upload(binding, values)
   return binding
@@ -133,6 +134,46 @@ const gradient = (at: number) => {
   return sum(rows, (row) => (logitsNow[row * vocab + v] ?? NaN) * (x[row * dim + column] ?? NaN)) + scattered
 }
 expectSmall('gradient of the table', worst(await floats(dTable), places, gradient), 1e-5)
+
+// The same table in f16, decoded on the way.
+const bits = f32ToF16(values)
+const rounded = f16ToF32(bits)
+const half = await timed('upload of the table in f16', async () => {
+  const placed = place(bits, 'table in f16')
+  await device.settle()
+  return placed
+})
+device.run('embedding', { ids, table: half, out: gathered }, { rows, dim, first: 0, vocab, bits: 16 })
+const halfRows = await floats(gathered)
+expectSmall(
+  'embedding in f16',
+  worst(halfRows, [...halfRows.keys()], (at) => rounded[(edges[Math.floor(at / dim)] ?? 0) * dim + (at % dim)] ?? NaN),
+  0,
+)
+const storage = { bits: 16, blockSize: dim, isNested: 0, nestedCount: 0 }
+const asStored = { codes: half, absmax: null, nested: null, tables: null, bias: null }
+const headParams = { m: rows, n: vocab, k: dim, pitchA: dim, pitchOut: vocab, hasBias: 0, accumulate: 0, alpha: 1 }
+await timed('head in f16, x Wᵀ', async () => {
+  device.run('matmulStored', { a: hidden, ...asStored, out: logits }, { ...headParams, ...storage, transB: 1 })
+  await device.settle()
+})
+const halfDot = (at: number) => {
+  const [row, column] = [Math.floor(at / vocab), at % vocab]
+  return sum(dim, (i) => (x[row * dim + i] ?? NaN) * (rounded[column * dim + i] ?? NaN))
+}
+const halfLogits = await floats(logits)
+expectSmall('head in f16, x Wᵀ', worst(halfLogits, some, halfDot), 1e-5)
+await timed('head in f16 backwards, dLogits W', async () => {
+  const params = { ...headParams, n: dim, k: vocab, pitchA: vocab, pitchOut: dim }
+  device.run('matmulStored', { a: logits, ...asStored, out: dX }, { ...params, ...storage, transB: 0 })
+  await device.settle()
+})
+const halfBack = (at: number) => {
+  const [row, column] = [Math.floor(at / dim), at % dim]
+  return sum(vocab, (v) => (halfLogits[row * vocab + v] ?? NaN) * (rounded[v * dim + column] ?? NaN))
+}
+const backPlaces = [0, 1, dim - 1, rows * dim - 1]
+expectSmall('head in f16 backwards, dLogits W', worst(await floats(dX), backPlaces, halfBack), 1e-4)
 
 // More workgroups than an axis has: 65,536 rows of the twin's tiles of 32, more of smaller ones.
 const long = 32 * 65535 + 5

@@ -73,8 +73,9 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let row0 = group.x * ROWS;
-  let first = group.y * 4u * LANES;
-  let column0 = first + 4u * local;
+  let column0 = 4u * (group.y * LANES + local);
+  // The first of the 32 columns that this lane's eight make.
+  let first = 4u * (group.y * LANES + (local & ~7u));
   // Outside of out, the last row or columns are worked on once more, and not stored.
   let column = min(column0, params.n - 4u);
   let eighth = lane & 7u;
@@ -101,7 +102,7 @@ fn main(
         }
       }
     } else {
-      let element = min(depth + eighth, params.k - 1u) * params.n + first;
+      let element = min(depth + eighth, params.k - 1u) * params.n + min(first, params.n - 4u);
       if (BITS == 4u) {
         let word = element / 8u;
         words = vec4<u32>(codes[word], codes[word + 1u], codes[word + 2u], codes[word + 3u]);
@@ -131,7 +132,7 @@ fn main(
           }
         } else {
           for (var i = 0u; i < 4u; i++) {
-            let source = 4u * half + i;
+            let source = (lane & ~7u) + 4u * half + i;
             if (BITS == 4u) {
               let row = subgroupShuffle(words, source);
               let pair = select(row.xy, row.zw, (local & 4u) != 0u);

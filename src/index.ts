@@ -8,7 +8,7 @@ export { Random } from './core/random.ts'
 export type { Shape } from './core/shape.ts'
 export type { DType } from './core/dtype.ts'
 
-export type { Binding, Device, DeviceBuffer, TuningChoices } from './device/device.ts'
+export type { Binding, Device, DeviceBuffer, DeviceLimits, TuningChoices } from './device/device.ts'
 export type { CpuBuild, CpuOptions } from './device/cpu.ts'
 export type { WebGpuOptions } from './device/webgpu-options.ts'
 export type { TuningProgress } from './device/webgpu-tuner.ts'
@@ -48,6 +48,8 @@ export {
   type LoadModelOptions,
   type LoadProgress,
 } from './hub/load-model.ts'
+export { describeMemoryPlan } from './hub/memory-advice.ts'
+export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './hub/memory-plan.ts'
 export { modelFiles, type SaveDType } from './hub/save-model.ts'
 export { diskFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
 export { tokenizerFromJson } from './hub/tokenizer.ts'

@@ -8,6 +8,7 @@ import {
   loadModel,
   MedAwareError,
   openDevice,
+  planMemory,
   Random,
   saveAdapter,
   TrainingRun,
@@ -47,9 +48,10 @@ story.data(data)
 
 // 3. The base model, quantised as it loads
 const loading = Date.now()
+const quantize = { type: 'nf4', doubleQuant: true } as const
 const { model, tokenizer, storage } = await loadModel(options.model, {
   device,
-  quantize: { type: 'nf4', doubleQuant: true },
+  quantize,
   measureError: true,
   onProgress: ({ done, total }) => line.show(describeProgress('loading', done, total, loading)),
 })
@@ -57,13 +59,13 @@ if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: 
 story.model(options.model, model, storage)
 
 // 4. LoRA
-const adapter = attachLora(
-  model,
-  { r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: ['query_key_value'], baseModelNameOrPath: options.model },
-  { device, seed },
-)
+const lora = { r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: ['query_key_value'] }
+const adapter = attachLora(model, { ...lora, baseModelNameOrPath: options.model }, { device, seed })
 const parameters = countParameters(model)
 story.adapter(parameters)
+const { batch: batchSize, 'gradient-checkpointing': gradientCheckpointing } = options
+const shape = { batchSize, length: maxLength, gradientCheckpointing }
+story.memory(planMemory(model.config, { quantize, lora, ...shape }))
 
 // 5. Before: B is zero, so the model answers as its base does
 const some = (from: MedquadPair[], number: number) =>

@@ -1,3 +1,4 @@
+import { describeMemoryPlan, type MemoryPlan } from 'peft-medaware'
 import type { Device, FalconForCausalLM, LossReport, ParameterCounts, StorageReport } from 'peft-medaware'
 import { formatCounts } from './data/count-medquad.ts'
 import type { LoadedMedquad } from './data/load-medquad.ts'
@@ -42,6 +43,10 @@ export class Story {
       `LoRA r=16 alpha=32 dropout=0.05 on query_key_value: ${count(trainable)} trainable parameters,`,
       `${percent(share)} of all weights; ${percent(sharePacked)} with two 4-bit weights counted as one, as the paper does`,
     )
+  }
+
+  memory(plan: MemoryPlan): void {
+    this.say('memory', describeMemoryPlan(plan))
   }
 
   measured(when: string, { loss, bitsPerByte }: LossReport, before?: LossReport): void {

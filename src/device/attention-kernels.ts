@@ -22,12 +22,6 @@ const headParams = {
   capacity: 'u32',
 } as const
 
-type HeadParams = { readonly [name in keyof typeof headParams]: number }
-/** Bytes of one sample: of the fused projection, of its queries, of its keys or values. */
-const fusedBytes = ({ tokens, heads, kvHeads, dim }: HeadParams) => 4 * tokens * (heads + 2 * kvHeads) * dim
-const queryBytes = ({ tokens, heads, dim }: HeadParams) => 4 * heads * tokens * dim
-const keyBytes = ({ kvHeads, capacity, dim }: HeadParams) => 4 * kvHeads * capacity * dim
-
 /** The register's rows for attention and the cutting of its projections. */
 export const attentionKernels = {
   /**
@@ -41,9 +35,6 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
-    cuts: [
-      { along: 'batch', windows: (p) => ({ qkv: fusedBytes(p), q: queryBytes(p), k: keyBytes(p), v: keyBytes(p) }) },
-    ],
   }),
   /** The reverse: dQkv from dQ, dK, dV (past 0, capacity = tokens). */
   joinHeads: kernel({
@@ -53,12 +44,6 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
-    cuts: [
-      {
-        along: 'batch',
-        windows: (p) => ({ dQ: queryBytes(p), dK: keyBytes(p), dV: keyBytes(p), dQkv: fusedBytes(p) }),
-      },
-    ],
   }),
   /**
    * Causal attention: query i sits at key i + keys - queries. alibi: slopes [heads], then positions [batch,keys], or null with

@@ -1,98 +1,157 @@
-import type { Cut, CutWindow } from './kernel-row.ts'
+import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
 
-/** The cut of a kernel that goes through f32 vectors of `count` elements. */
-export function cutElements<N extends string>(...names: readonly N[]): readonly [Cut<N, { readonly count: 'u32' }>] {
-  const windows = Object.fromEntries(names.map((name) => [name, 4])) as Record<N, number>
-  return [{ along: 'count', windows: () => windows }]
+/** What a piece of a call sees of a binding. */
+export interface CutWindow {
+  /** Bytes that one unit of the axis takes, or `per` of them: a piece's window starts at its first unit. */
+  readonly bytes: number
+  /** Default 1. */
+  readonly per?: number
+  /** Bytes the window goes on behind the piece's last unit, at most to the binding's end. Default 0. */
+  readonly beyond?: number
+}
+
+/** An axis along which a call can be done in pieces, one after another, where an adapter binds less than all at once. */
+export interface Cut<N extends string = string, P extends object = Readonly<Record<string, number>>> {
+  /** The parameter that counts the axis; a piece has fewer of it. */
+  readonly along: keyof P & string
+  /** The bindings that are cut, a bare number being `bytes`; all others are bound whole. `null` where this call has no such cut. */
+  windows(params: P): { readonly [name in N]?: number | CutWindow } | null
+  /** Pieces begin at multiples of so many units. Default 1. */
+  step?(params: P): number
+  /** Parameters of the piece from unit `begin` on that differ from the call's, beside `along`. Default none. */
+  from?(begin: number, params: P): Partial<P>
 }
 
 /** What changes along an axis that is summed over: all pieces but the first add to what is there. */
-export function added(begin: number): { readonly accumulate?: number } {
-  return begin > 0 ? { accumulate: 1 } : {}
-}
+const added = (begin: number) => (begin > 0 ? { accumulate: 1 } : {})
 
 /** The same for products, whose bias is added once. */
-function addedWithoutBias(begin: number): { readonly accumulate?: number; readonly hasBias?: number } {
-  return begin > 0 ? { accumulate: 1, hasBias: 0 } : {}
-}
+const addedWithoutBias = (begin: number) => (begin > 0 ? { accumulate: 1, hasBias: 0 } : {})
 
-/** Columns of `rows` rows that lie `pitch` elements apart: a piece's window reaches from its first column in the first row to the last. */
-function columns(rows: number, pitch: number): CutWindow {
-  return { bytes: 4, beyond: 4 * (rows - 1) * pitch }
-}
+/** What changes where `first` counts the units before a call's own. */
+const further = (begin: number, { first }: { readonly first: number }) => ({ first: first + begin })
 
-type ProductParams = Readonly<
-  Record<'m' | 'n' | 'k' | 'pitchA' | 'pitchOut' | 'transB' | 'hasBias' | 'accumulate', 'u32'>
->
+/** Columns of `rows` rows that lie `pitch` elements apart: a piece's window reaches from its first in the first row to its last in the last. */
+const columns = (rows: number, pitch: number) => ({ bytes: 4, beyond: 4 * (rows - 1) * pitch })
 
-/** Rows of a and of out. */
-const productRows: Cut<'a' | 'out', ProductParams> = {
-  along: 'm',
-  windows: ({ pitchA, pitchOut }) => ({ a: 4 * pitchA, out: 4 * pitchOut }),
-}
-
-/** The cuts of `matmul`: rows of out; columns of out where they are rows of b; terms of the sums where those are rows of b. */
-export const productCuts: readonly Cut<'a' | 'b' | 'bias' | 'out', ProductParams & { readonly transA: 'u32' }>[] = [
-  {
-    along: 'm',
-    windows: ({ transA, k, pitchA, pitchOut }) => ({
-      a: transA === 1 ? columns(k, pitchA) : 4 * pitchA,
-      out: 4 * pitchOut,
-    }),
-  },
-  {
-    along: 'n',
-    windows: ({ transB, m, k, pitchOut }) => (transB === 1 ? { b: 4 * k, bias: 4, out: columns(m, pitchOut) } : null),
-  },
-  {
-    along: 'k',
-    windows: ({ transA, transB, m, n, pitchA }) =>
-      transB === 1 ? null : { a: transA === 1 ? 4 * pitchA : columns(m, pitchA), b: 4 * n },
-    from: addedWithoutBias,
-  },
-]
-
-type StorageParams = Readonly<Record<'bits' | 'blockSize' | 'isNested' | 'nestedCount', 'u32'>>
-type StorageValues = { readonly [name in keyof StorageParams]: number }
-
+type Storage = { readonly [name in 'bits' | 'blockSize' | 'isNested' | 'nestedCount']: number }
 const nestedBlock = 256
 
 /** Windows of a stored matrix along an axis whose unit is `elements` of it. The last of nested is read by every piece. */
-function storedWindows(elements: number, { bits, blockSize, isNested }: StorageValues) {
-  return {
-    codes: { bytes: elements * bits, per: 8 },
-    absmax: { bytes: (isNested === 1 ? 1 : 4) * elements, per: blockSize },
-    nested: { bytes: 4 * elements, per: nestedBlock * blockSize, beyond: Infinity },
-  }
+const stored = (elements: number, { bits, blockSize, isNested }: Storage) => ({
+  codes: { bytes: elements * bits, per: 8 },
+  absmax: { bytes: (isNested === 1 ? 1 : 4) * elements, per: blockSize },
+  nested: { bytes: 4 * elements, per: nestedBlock * blockSize, beyond: Infinity },
+})
+
+/** Where the last of nested lies in a window that begins `elements` elements on. */
+const nestedFrom = (elements: number, { blockSize, isNested, nestedCount }: Storage) =>
+  isNested === 1 ? { nestedCount: nestedCount - elements / (nestedBlock * blockSize) } : {}
+
+interface Heads {
+  readonly tokens: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly dim: number
+  readonly capacity: number
+}
+/** Bytes of one sample: of the fused projection, of its queries, of its keys or values. */
+const fusedBytes = ({ tokens, heads, kvHeads, dim }: Heads) => 4 * tokens * (heads + 2 * kvHeads) * dim
+const queryBytes = ({ tokens, heads, dim }: Heads) => 4 * heads * tokens * dim
+const keyBytes = ({ kvHeads, capacity, dim }: Heads) => 4 * kvHeads * capacity * dim
+
+type Cuts = {
+  readonly [K in KernelName]?: readonly Cut<KernelReads<K> | KernelWrites<K>, KernelParams<K>>[]
 }
 
-/** Where the last of nested lies in the window that begins `elements` elements on. */
-function nestedFrom(elements: number, { blockSize, isNested, nestedCount }: StorageValues) {
-  return isNested === 1 ? { nestedCount: nestedCount - elements / (nestedBlock * blockSize) } : {}
+/**
+ * How a call of a kernel may be cut where a binding, or the number of workgroups, is beyond an adapter. Of several ways the
+ * first that helps is taken, and the pieces are cut again where they are still too large. What is not here cannot be cut.
+ */
+export const cuts: Cuts = {
+  // Rows of out; columns of out where they are rows of b; terms of the sums where those are rows of b.
+  matmul: [
+    {
+      along: 'm',
+      windows: (p) => ({ a: p.transA === 1 ? columns(p.k, p.pitchA) : 4 * p.pitchA, out: 4 * p.pitchOut }),
+    },
+    {
+      along: 'n',
+      windows: (p) => (p.transB === 1 ? { b: 4 * p.k, bias: 4, out: columns(p.m, p.pitchOut) } : null),
+    },
+    {
+      along: 'k',
+      windows: (p) =>
+        p.transB === 1 ? null : { a: p.transA === 1 ? 4 * p.pitchA : columns(p.m, p.pitchA), b: 4 * p.n },
+      from: addedWithoutBias,
+    },
+  ],
+  matmulStored: [
+    { along: 'm', windows: (p) => ({ a: 4 * p.pitchA, out: 4 * p.pitchOut }) },
+    {
+      along: 'n',
+      windows: (p) => (p.transB === 1 ? { ...stored(p.k, p), bias: 4, out: columns(p.m, p.pitchOut) } : null),
+      from: (begin, p) => nestedFrom(begin * p.k, p),
+    },
+    {
+      along: 'k',
+      windows: (p) => (p.transB === 1 ? null : { ...stored(p.n, p), a: columns(p.m, p.pitchA) }),
+      from: (begin, p) => ({ ...addedWithoutBias(begin), ...nestedFrom(begin * p.n, p) }),
+    },
+  ],
+  quantizeFourBit: [
+    {
+      along: 'count',
+      windows: (p) => ({ input: 4, codes: { bytes: 1, per: 2 }, absmax: { bytes: 4, per: p.blockSize } }),
+    },
+  ],
+  dequantize: [
+    { along: 'count', step: (p) => p.blockSize, windows: (p) => ({ ...stored(1, p), out: 4 }), from: nestedFrom },
+  ],
+  embedding: [
+    { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
+    { along: 'vocab', windows: ({ dim, bits }) => ({ table: { bytes: dim * bits, per: 8 } }), from: further },
+  ],
+  embeddingBackward: [
+    { along: 'vocab', windows: ({ dim }) => ({ dTable: 4 * dim }), from: further },
+    { along: 'rows', windows: ({ dim }) => ({ ids: 4, dOut: 4 * dim }), from: added },
+  ],
+  layerNorm: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim, stats: 8 }) }],
+  addLayerNorm: [
+    { along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, r: 4 * dim, y: 4 * dim, out: 4 * dim, stats: 8 }) },
+  ],
+  layerNormBackward: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8, dX: 4 * dim }) }],
+  layerNormParamsBackward: [
+    { along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8 }), from: added },
+  ],
+  gelu: [{ along: 'count', windows: () => ({ x: 4, out: 4 }) }],
+  geluBackward: [{ along: 'count', windows: () => ({ dOut: 4, x: 4, dX: 4 }) }],
+  add: [{ along: 'count', windows: () => ({ a: 4, b: 4, out: 4 }) }],
+  accumulate: [{ along: 'count', windows: () => ({ x: 4, target: 4 }) }],
+  scale: [{ along: 'count', windows: () => ({ x: 4, out: 4 }) }],
+  fill: [{ along: 'count', windows: () => ({ out: 4 }) }],
+  dropout: [{ along: 'count', windows: () => ({ x: 4, out: 4 }), from: further }],
+  adamw: [{ along: 'count', windows: () => ({ grad: 4, param: 4, m: 4, v: 4 }) }],
+  sumRows: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim }), from: added }],
+  sum: [{ along: 'count', windows: () => ({ x: 4 }), from: added }],
+  sumSquares: [
+    {
+      along: 'count',
+      step: ({ share }) => share,
+      windows: () => ({ x: 4 }),
+      from: (begin, { share, slot }) => ({ slot: slot + begin / share }),
+    },
+  ],
+  crossEntropy: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, losses: 4 }) }],
+  splitHeads: [
+    { along: 'batch', windows: (p) => ({ qkv: fusedBytes(p), q: queryBytes(p), k: keyBytes(p), v: keyBytes(p) }) },
+  ],
+  joinHeads: [
+    { along: 'batch', windows: (p) => ({ dQ: queryBytes(p), dK: keyBytes(p), dV: keyBytes(p), dQkv: fusedBytes(p) }) },
+  ],
 }
 
-/** Elements of a stored matrix. */
-export const storedCut: Cut<'codes' | 'absmax' | 'nested' | 'out', StorageParams & { readonly count: 'u32' }> = {
-  along: 'count',
-  step: ({ blockSize }) => blockSize,
-  windows: (params) => ({ ...storedWindows(1, params), out: 4 }),
-  from: (begin, params) => nestedFrom(begin, params),
+/** A kernel's cuts without the names of its bindings and parameters, which no loop can use. */
+export function cutsOf(name: KernelName): readonly Cut[] {
+  return cuts[name] ?? []
 }
-
-/** The cuts of a product with a stored matrix: as `productCuts`. */
-export const storedProductCuts: readonly Cut<
-  'a' | 'codes' | 'absmax' | 'nested' | 'bias' | 'out',
-  ProductParams & StorageParams
->[] = [
-  productRows,
-  {
-    along: 'n',
-    windows: (p) => (p.transB === 1 ? { ...storedWindows(p.k, p), bias: 4, out: columns(p.m, p.pitchOut) } : null),
-    from: (begin, params) => nestedFrom(begin * params.k, params),
-  },
-  {
-    along: 'k',
-    windows: (p) => (p.transB === 1 ? null : { ...storedWindows(p.n, p), a: columns(p.m, p.pitchA) }),
-    from: (begin, params) => ({ ...addedWithoutBias(begin), ...nestedFrom(begin * params.n, params) }),
-  },
-]

@@ -4,28 +4,6 @@ export type ParamType = 'u32' | 'f32'
 /** Values of a kernel's parameters, by name. Booleans travel as 0 and 1. */
 export type ParamValues<P extends Readonly<Record<string, ParamType>>> = { readonly [name in keyof P]: number }
 
-/** What a piece of a call sees of a binding. */
-export interface CutWindow {
-  /** Bytes that one unit of the axis takes, or `per` of them: a piece's window starts at its first unit. */
-  readonly bytes: number
-  /** Default 1. */
-  readonly per?: number
-  /** Bytes the window goes on behind the piece's last unit, at most to the binding's end. */
-  readonly beyond?: number
-}
-
-/** An axis along which a call can be done in pieces, one after another, where a device binds less than all at once. */
-export interface Cut<N extends string, P extends Readonly<Record<string, ParamType>>> {
-  /** The parameter that counts the axis; a piece has fewer of it. */
-  readonly along: keyof P & string
-  /** The bindings that are cut, a bare number being `bytes`; all others are bound whole. `null` where this call has no such cut. */
-  windows(params: ParamValues<P>): { readonly [name in N]?: number | CutWindow } | null
-  /** Pieces begin at multiples of so many units. Default 1. */
-  step?(params: ParamValues<P>): number
-  /** Parameters of the piece from unit `begin` on that differ from the call's, beside `along`. Default none. */
-  from?(begin: number, params: ParamValues<P>): Partial<ParamValues<P>>
-}
-
 /**
  * One row of the kernel register: what a kernel reads, writes and is told, and how its work is cut.
  * Both twins (`kernels/<name>.wgsl` and `kernels/<name>.as.ts`) bind in this order: params, reads, writes.
@@ -46,8 +24,6 @@ export interface KernelRow<
   readonly constants: Readonly<Record<string, number>>
   /** Workgroups of the WGSL twin. */
   groups(params: ParamValues<P>): readonly [number, number, number]
-  /** How a call may be cut where a binding or the number of workgroups is beyond an adapter; the first that helps is taken. Default: not at all. */
-  readonly cuts?: readonly Cut<NoInfer<R | W>, NoInfer<P>>[]
 }
 
 /** Declares a row; it exists so that TypeScript infers the names. */

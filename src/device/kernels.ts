@@ -1,5 +1,4 @@
 import { attentionKernels } from './attention-kernels.ts'
-import { added, cutElements, storedCut, productCuts, storedProductCuts } from './kernel-cuts.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
@@ -39,7 +38,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
-    cuts: productCuts,
   }),
   /**
    * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
@@ -68,7 +66,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.n / 8),
     constants: tile,
     groups: tiles,
-    cuts: storedProductCuts,
   }),
 
   // ── stored weights ────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,12 +77,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
-    cuts: [
-      {
-        along: 'count',
-        windows: ({ blockSize }) => ({ input: 4, codes: { bytes: 1, per: 2 }, absmax: { bytes: 4, per: blockSize } }),
-      },
-    ],
   }),
   /** The values of a matrix as it is stored, in the terms of matmulStored. */
   dequantize: kernel({
@@ -95,7 +86,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
-    cuts: [storedCut],
   }),
   /** Double quantisation of `count` block maxima: u8 codes, f32 per 256 of them, and their mean at the end. */
   quantizeAbsmax: kernel({
@@ -116,14 +106,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),
-    cuts: [
-      { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
-      {
-        along: 'vocab',
-        windows: ({ dim, bits }) => ({ table: (dim * bits) / 8 }),
-        from: (begin, { first }) => ({ first: first + begin }),
-      },
-    ],
   }),
   /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v. */
   embeddingBackward: kernel({
@@ -133,14 +115,6 @@ export const kernels = {
     items: (p) => p.vocab,
     constants: lanes,
     groups: (p) => fold(p.vocab),
-    cuts: [
-      {
-        along: 'vocab',
-        windows: ({ dim }) => ({ dTable: 4 * dim }),
-        from: (begin, { first }) => ({ first: first + begin }),
-      },
-      { along: 'rows', windows: ({ dim }) => ({ ids: 4, dOut: 4 * dim }), from: added },
-    ],
   }),
 
   // ── normalisation ────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +126,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim, stats: 8 }) }],
   }),
   /** y = x + r, and out and stats as layerNorm gives them of y. */
   addLayerNorm: kernel({
@@ -162,7 +135,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, r: 4 * dim, y: 4 * dim, out: 4 * dim, stats: 8 }) }],
   }),
   /** dX is added to where accumulate is 1. */
   layerNormBackward: kernel({
@@ -172,7 +144,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold(p.rows),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8, dX: 4 * dim }) }],
   }),
   layerNormParamsBackward: kernel({
     reads: ['dOut', 'x', 'stats'],
@@ -181,7 +152,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8 }), from: added }],
   }),
 
   // ── element by element ───────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +163,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: cutElements('x', 'out'),
   }),
   geluBackward: kernel({
     reads: ['dOut', 'x'],
@@ -202,7 +171,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: cutElements('dOut', 'x', 'dX'),
   }),
   /** out = a + alpha · b. */
   add: kernel({
@@ -212,7 +180,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: cutElements('a', 'b', 'out'),
   }),
   /** target += alpha · x. */
   accumulate: kernel({
@@ -222,7 +189,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: cutElements('x', 'target'),
   }),
   /** out = factor[0] · alpha · x; factor may be null (then 1). */
   scale: kernel({
@@ -232,7 +198,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: cutElements('x', 'out'),
   }),
   fill: kernel({
     reads: [],
@@ -241,7 +206,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: cutElements('out'),
   }),
   /** Keeps x[i] · scale where mix32((first + i) ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
   dropout: kernel({
@@ -251,9 +215,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: [
-      { along: 'count', windows: () => ({ x: 4, out: 4 }), from: (begin, { first }) => ({ first: first + begin }) },
-    ],
   }),
 
   // ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -265,7 +226,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.dim / 4),
     constants: lanes,
     groups: (p) => fold(p.dim / LANES),
-    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim }), from: added }],
   }),
   /** out[0] = (accumulate ? out[0] : 0) + alpha · Σ x. */
   sum: kernel({
@@ -275,7 +235,6 @@ export const kernels = {
     items: () => 1,
     constants: wide,
     groups: () => [1, 1, 1],
-    cuts: [{ along: 'count', windows: () => ({ x: 4 }), from: added }],
   }),
   /** out[slot + s] = Σ x² over the s-th `share` elements, a multiple of 4. */
   sumSquares: kernel({
@@ -285,14 +244,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / p.share),
     constants: lanes,
     groups: (p) => fold(p.count / p.share),
-    cuts: [
-      {
-        along: 'count',
-        step: ({ share }) => share,
-        windows: () => ({ x: 4 }),
-        from: (begin, { share, slot }) => ({ slot: slot + begin / share }),
-      },
-    ],
   }),
 
   ...attentionKernels,
@@ -309,7 +260,6 @@ export const kernels = {
     items: (p) => p.rows,
     constants: wide,
     groups: (p) => fold(p.rows),
-    cuts: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, losses: 4 }) }],
   }),
   /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a norm that is not finite gives 0. */
   clipFactor: kernel({
@@ -338,7 +288,6 @@ export const kernels = {
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,
     groups: perFour,
-    cuts: cutElements('grad', 'param', 'm', 'v'),
   }),
 } as const
 

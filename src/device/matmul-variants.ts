@@ -137,9 +137,8 @@ const matrices: readonly Variant[] = [
 
 // ── registers and broadcasts within subgroups ────────────────────────────────────────────────────────────────────
 
-/** Lanes of a subgroup that the texts count on. */
-const LANES = 8
-const besides = 4 * LANES
+/** Lanes of a subgroup that the texts count on, and of a workgroup on a CPU, where a wider one gains nothing. */
+const EIGHT = 8
 
 /**
  * Rows of tiles, and the fewest rows of a product that fill them well enough; the first that fits is taken. Sizes are what
@@ -153,10 +152,10 @@ const heights = [
 ] as const
 const tall = [[16, 9], ...heights] as const
 
-/** Whether all loads of four elements are whole, of out too, and a row of out has work for every lane. */
+/** Whether all loads of four elements are whole, of out too, and a row of out has work for every lane of eight. */
 const isWhole = (params: Params) => {
   const { n, pitchOut } = sizesOf(params)
-  return isInFours(params) && n % 4 === 0 && pitchOut % 4 === 0 && n >= besides
+  return isInFours(params) && n % 4 === 0 && pitchOut % 4 === 0 && n >= 4 * EIGHT
 }
 
 /** Whether the words and blocks of W of 4 bits come out even for what the text does with them. */
@@ -165,34 +164,31 @@ const isEven = (params: Params) => {
   if (params['bits'] !== 4) return true
   return params['transB'] === 1
     ? k % blockSize === 0 && blockSize % 8 === 0
-    : n % blockSize === 0 && blockSize % besides === 0
+    : n % blockSize === 0 && blockSize % (4 * EIGHT) === 0
 }
 
-const broadcasts: readonly Variant[] = [
+/** @param LANES Of a workgroup, a multiple of eight. */
+const inVectors = (LANES: number): readonly Variant[] => [
   ...bothWays.flatMap((TRANS_B) =>
     tall.map(([ROWS, least]) => {
-      const size = { rows: ROWS, columns: besides, rowsFirst: true }
+      const size = { rows: ROWS, columns: 4 * LANES, rowsFirst: true }
       return variant('matmul', 'matmulBroadcastVectors', { ROWS, LANES, TRANS_B }, size, (params) => {
         return (params['m'] ?? 0) >= least && isWay(TRANS_B, params) && isWhole(params)
       })
     }),
   ),
   ...([16, 8] as const).map((COLUMNS) => {
-    const size = { rows: besides, columns: COLUMNS, rowsFirst: true }
+    const size = { rows: 4 * LANES, columns: COLUMNS, rowsFirst: true }
     return variant('matmul', 'matmulBroadcastColumns', { COLUMNS, LANES }, size, (params) => {
       const { m, n, pitchA, pitchOut } = sizesOf(params)
       const areWhole = [m, n, pitchA, pitchOut].every((length) => length % 4 === 0)
-      return params['transA'] === 1 && params['transB'] === 0 && areWhole && m >= besides && n > COLUMNS - 8
+      return params['transA'] === 1 && params['transB'] === 0 && areWhole && m >= 4 * EIGHT && n > COLUMNS - 8
     })
-  }),
-  ...tall.map(([ROWS, least]) => {
-    const size = { rows: ROWS, columns: LANES }
-    return variant('matmul', 'matmulBroadcast', { ROWS, COLUMNS: 1, LANES }, size, ({ m = 0 }) => m >= least)
   }),
   ...bothWays.flatMap((TRANS_B) =>
     formats.flatMap((BITS) =>
       heights.map(([ROWS, least]) => {
-        const size = { rows: ROWS, columns: besides, rowsFirst: true }
+        const size = { rows: ROWS, columns: 4 * LANES, rowsFirst: true }
         return variant('matmulStored', 'matmulStoredBroadcast', { ROWS, LANES, TRANS_B, BITS }, size, (params) => {
           const isFormat = params['bits'] === BITS && isWay(TRANS_B, params)
           return isFormat && (params['m'] ?? 0) >= least && isWhole(params) && isEven(params)
@@ -202,9 +198,19 @@ const broadcasts: readonly Variant[] = [
   ),
 ]
 
+/** For all that is in no fours: on a CPU it is still faster than workgroup memory. */
+const oneByOne: readonly Variant[] = tall.map(([ROWS, least]) => {
+  const size = { rows: ROWS, columns: EIGHT }
+  const constants = { ROWS, COLUMNS: 1, LANES: EIGHT }
+  return variant('matmul', 'matmulBroadcast', constants, size, ({ m = 0 }) => m >= least)
+})
+
+const onSoftware = [...inVectors(EIGHT), ...oneByOne]
+const onHardware = inVectors(64)
+
 /** Programs of matrix products for an adapter, the best guess first; all but the kernels' twins. */
 export function matmulVariants({ isSoftware, subgroupLanes, hasMatrices }: AdapterTraits): readonly Variant[] {
-  const ownLanes = subgroupLanes >= LANES ? broadcasts : []
-  if (isSoftware) return ownLanes
-  return [...(hasMatrices ? matrices : []), ...splits, ...inTiles, ...ownLanes]
+  const canBroadcast = subgroupLanes >= EIGHT
+  if (isSoftware) return canBroadcast ? onSoftware : []
+  return [...(hasMatrices ? matrices : []), ...splits, ...inTiles, ...(canBroadcast ? onHardware : [])]
 }

@@ -21,8 +21,11 @@ const wantedLimits = [
   'maxComputeWorkgroupSizeY',
 ] as const
 
+/** Not yet in the standard, nor in its types. */
+const matrixFeature = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
+
 /** Features that are asked for where they are. */
-const wantedFeatures = ['subgroups', 'timestamp-query'] as const
+const wantedFeatures = ['shader-f16', 'subgroups', 'timestamp-query', matrixFeature] as const
 
 /** Storage buffers the largest kernel binds; WebGPU's core limit. */
 const storageBuffersNeeded = 8
@@ -38,6 +41,26 @@ export function describeAdapter(
   const extra = [...new Set(facts)]
   const description = `WebGPU on ${name === '' ? 'an unnamed adapter' : name}${extra.length > 0 ? ` (${extra.join(', ')})` : ''}`
   return { description, isSoftware }
+}
+
+interface MatrixConfig {
+  readonly componentType: string
+  readonly resultComponentType: string
+  readonly M: number
+  readonly N: number
+  readonly K: number
+}
+
+/** Whether the device multiplies subgroup matrices of 8 × 8 × 8 in f32, as Apple's do. */
+export function hasSubgroupMatrices(
+  gpu: GPUDevice,
+  info: GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<MatrixConfig> },
+): boolean {
+  if (!gpu.features.has(matrixFeature)) return false
+  return [...(info.subgroupMatrixConfigs ?? [])].some(
+    ({ componentType, resultComponentType, M, N, K }) =>
+      componentType === 'f32' && resultComponentType === 'f32' && M === 8 && N === 8 && K === 8,
+  )
 }
 
 /** All that an adapter says of itself and its driver, to know it again by. */

@@ -13,10 +13,7 @@ export interface WebGpuOptions {
   readonly idleBytes?: number
   /** Kernels queued before they are sent out; fewer where they are much work. Default 256. */
   readonly flushEvery?: number
-  /**
-   * Whether matrix products broadcast within subgroups instead of meeting in workgroup memory, where the adapter has subgroups
-   * of at least 8 lanes. Default: on software adapters. Results may differ in the last bits between the two.
-   */
+  /** Whether kernels may use subgroups, where the adapter has them. Default true. Results may differ in the last bits without. */
   readonly subgroups?: boolean
   /**
    * Measure each kernel into `profile`, by the adapter's timestamps. Every kernel then has a pass of its own, so a step takes

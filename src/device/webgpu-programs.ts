@@ -2,7 +2,7 @@ import { AdapterRecord } from './adapter-record.ts'
 import type { Binding } from './device.ts'
 import { wgsl } from './kernels.generated.ts'
 import type { KernelName } from './kernels.ts'
-import { adapterKey, describeAdapter } from './webgpu-adapter.ts'
+import { adapterKey, describeAdapter, hasSubgroupMatrices } from './webgpu-adapter.ts'
 import { candidatesFor, programName, programsFor } from './webgpu-candidates.ts'
 import { Choices } from './webgpu-choices.ts'
 import { isTested, isTuned, type WebGpuOptions } from './webgpu-options.ts'
@@ -12,6 +12,9 @@ import { Tuner } from './webgpu-tuner.ts'
 import type { AdapterTraits, Variant } from './webgpu-variants.ts'
 
 type Params = Readonly<Record<string, number>>
+
+/** Lanes of a subgroup that the texts with subgroup matrices count on. */
+const matrixLanes = 32
 
 /** What an adapter can do kernels with, and which of it does which call. */
 export class Programs {
@@ -57,10 +60,14 @@ export class Programs {
 }
 
 /** What programs want to know of an adapter. */
-export function traitsOf(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions): AdapterTraits {
-  const { isSoftware } = describeAdapter(info)
-  const canUse = gpu.features.has('subgroups') && (options.subgroups ?? isSoftware)
-  return { isSoftware, subgroupLanes: canUse ? (info.subgroupMinSize ?? 0) : 0, hasMatrices: false }
+export function traitsOf(gpu: GPUDevice, info: GPUAdapterInfo, { subgroups = true }: WebGpuOptions): AdapterTraits {
+  const subgroupLanes = subgroups && gpu.features.has('subgroups') ? (info.subgroupMinSize ?? 0) : 0
+  const isOneSize = subgroupLanes === matrixLanes && info.subgroupMaxSize === matrixLanes
+  return {
+    isSoftware: describeAdapter(info).isSoftware,
+    subgroupLanes,
+    hasMatrices: isOneSize && hasSubgroupMatrices(gpu, info),
+  }
 }
 
 /** What is kept of an adapter, where the options have a use for it. */

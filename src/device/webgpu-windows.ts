@@ -1,8 +1,7 @@
 import type { Binding } from './device.ts'
-import type { Cut, CutWindow, KernelRow } from './kernel-row.ts'
+import type { Cut, CutWindow } from './kernel-cuts.ts'
 
 type Params = Readonly<Record<string, number>>
-type AnyCut = Cut<string, Readonly<Record<string, 'u32' | 'f32'>>>
 
 /** A call of a kernel: what is bound, by name, and the parameters. */
 export interface Call {
@@ -38,12 +37,12 @@ export function fitsBindings(bindings: Call['bindings'], limit: number): boolean
 }
 
 /**
- * The calls that together, in this order, do what `call` does, and that an adapter takes: pieces along the axes of the row's
- * cuts. A call that fits, or that no cut helps, comes back as it is; the latter is refused by whoever binds it.
+ * The calls that together, in this order, do what `call` does, and that an adapter takes: pieces along the axes of the
+ * kernel's cuts. A call that fits, or that no cut helps, comes back as it is; the latter is refused by whoever binds it.
  */
-export function* pieces(row: KernelRow, call: Call, limits: DispatchLimits): Generator<Call> {
+export function* pieces(cuts: readonly Cut[], call: Call, limits: DispatchLimits): Generator<Call> {
   const isWhole = fitsBindings(call.bindings, limits.bindingBytes) && limits.fitsGroups(call.params)
-  const found = isWhole ? undefined : cutThatHelps(row.cuts ?? [], call, limits)
+  const found = isWhole ? undefined : cutThatHelps(cuts, call, limits)
   if (found === undefined) {
     yield call
     return
@@ -51,16 +50,16 @@ export function* pieces(row: KernelRow, call: Call, limits: DispatchLimits): Gen
   const { cut, size } = found
   const count = call.params[cut.along] ?? 0
   for (let begin = 0; begin < count; begin += size) {
-    yield* pieces(row, pieceOf(cut, call, begin, Math.min(size, count - begin)), limits)
+    yield* pieces(cuts, pieceOf(cut, call, begin, Math.min(size, count - begin)), limits)
   }
 }
 
 /** The first cut that makes a binding or the workgroups fit, and the most units a piece may then have. */
 function cutThatHelps(
-  cuts: readonly AnyCut[],
+  cuts: readonly Cut[],
   call: Call,
   limits: DispatchLimits,
-): { readonly cut: AnyCut; readonly size: number } | undefined {
+): { readonly cut: Cut; readonly size: number } | undefined {
   for (const cut of cuts) {
     const size = sizeOfPieces(cut, call, limits)
     if (size !== null) return { cut, size }
@@ -68,7 +67,7 @@ function cutThatHelps(
   return undefined
 }
 
-function sizeOfPieces(cut: AnyCut, { bindings, params }: Call, limits: DispatchLimits): number | null {
+function sizeOfPieces(cut: Cut, { bindings, params }: Call, limits: DispatchLimits): number | null {
   const windows = windowsOf(cut, params)
   if (windows === null) return null
   const count = params[cut.along] ?? 0
@@ -90,7 +89,7 @@ function sizeOfPieces(cut: AnyCut, { bindings, params }: Call, limits: DispatchL
   return size < count ? size : null
 }
 
-function pieceOf(cut: AnyCut, { bindings, params }: Call, begin: number, size: number): Call {
+function pieceOf(cut: Cut, { bindings, params }: Call, begin: number, size: number): Call {
   const windows: Record<string, Binding | null> = { ...bindings }
   for (const [name, window] of windowsOf(cut, params) ?? []) {
     const binding = bindings[name]
@@ -114,7 +113,7 @@ function bytesOf({ bytes, per = 1 }: CutWindow, units: number): number {
   return (units * bytes) / per
 }
 
-function windowsOf(cut: AnyCut, params: Params): readonly (readonly [name: string, window: CutWindow])[] | null {
+function windowsOf(cut: Cut, params: Params): readonly (readonly [name: string, window: CutWindow])[] | null {
   const windows = cut.windows(params)
   if (windows === null) return null
   return Object.entries(windows).flatMap(([name, window]) => {

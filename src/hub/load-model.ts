@@ -8,6 +8,7 @@ import type { FourBitOptions, Int8Options } from '../ops/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { folderOf, openTensors, readJson, readText, type Folder } from './folder.ts'
+import { checkRoom } from './check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
 import { tokenizerFromJson } from './tokenizer.ts'
 
@@ -60,6 +61,7 @@ export async function loadModel(
   const tokenizer = await loadTokenizer(folder)
   const reader = await openCheckpoint(folder)
   try {
+    checkRoom(reader, falconWeights(config), folder.name, options)
     const { weights, storage } = await loadWeights(reader, falconWeights(config), folder.name, options)
     return { model: makeModel(config, weights), tokenizer, storage, name: folder.name }
   } finally {

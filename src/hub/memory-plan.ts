@@ -15,6 +15,7 @@ import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { empty } from '../tensor/tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
+import { adviceFor, type Change } from './memory-advice.ts'
 
 /** What is to be loaded and trained. */
 export interface MemoryPlanOptions extends WeightStorage {
@@ -52,6 +53,8 @@ export interface MemoryPlan {
   readonly total: number
   /** The largest buffer. */
   readonly largest: { readonly label: string; readonly bytes: number }
+  /** What is too large for the device, and what to change; `null` where it fits, or no device was given. */
+  readonly advice: string | null
 }
 
 /**
@@ -61,6 +64,12 @@ export interface MemoryPlan {
  * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachLora`.
  */
 export function planMemory(config: FalconConfig, options: MemoryPlanOptions = {}): MemoryPlan {
+  const plan = planFor(config, options)
+  const { device } = options
+  return device === undefined ? plan : { ...plan, advice: adviceFor(device, plan, changesOf(config, options)) }
+}
+
+function planFor(config: FalconConfig, options: MemoryPlanOptions): MemoryPlan {
   const { lora = null } = options
   const device = new DryDevice('cpu')
   const { memory } = device
@@ -71,7 +80,35 @@ export function planMemory(config: FalconConfig, options: MemoryPlanOptions = {}
   for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
   const training = lora === null ? noTraining : dryTraining(new FalconForCausalLM(config, stored), lora, options)
   const { byteLength: bytes, label } = device.largest
-  return { weights, loading, ...training, total: Math.max(loading, memory.peakBytes), largest: { label, bytes } }
+  return {
+    weights,
+    loading,
+    ...training,
+    total: Math.max(loading, memory.peakBytes),
+    largest: { label, bytes },
+    advice: null,
+  }
+}
+
+/** Options that take less memory, step by step, each kept for those after it. */
+function* changesOf(config: FalconConfig, options: MemoryPlanOptions): Generator<Change> {
+  const { quantize = false, dtype = 'f32', lora = null, gradientCheckpointing = false } = options
+  const { batchSize = 8, length = config.maxPositionEmbeddings } = options
+  let changed: Partial<MemoryPlanOptions> = {}
+  const after = (change: Partial<MemoryPlanOptions>): Change => {
+    changed = { ...changed, ...change }
+    const words = Object.entries(changed).map(
+      ([name, value]) =>
+        `${name}: ${typeof value === 'object' ? `{ type: 'nf4' }` : typeof value === 'string' ? `'${value}'` : String(value)}`,
+    )
+    return { words: `{ ${words.join(', ')} }`, plan: planFor(config, { ...options, ...changed }) }
+  }
+  if (quantize === false) yield after({ quantize: { type: 'nf4' } })
+  if (dtype === 'f32') yield after({ dtype: 'f16' })
+  if (lora === null) return
+  if (!gradientCheckpointing) yield after({ gradientCheckpointing: true })
+  for (let size = batchSize; size > 1;) yield after({ batchSize: (size = Math.ceil(size / 2)) })
+  for (let tokens = length; tokens > 128;) yield after({ length: (tokens = Math.ceil(tokens / 2)) })
 }
 
 /** How `loadModel` is to store weights. */
@@ -163,33 +200,4 @@ function dryTraining(model: FalconForCausalLM, lora: Partial<LoraConfig>, option
     logits,
     activations: memory.peakBytes - ready - logits - held,
   }
-}
-
-/** What a plan says in one line. */
-export function describeMemoryPlan(plan: MemoryPlan): string {
-  const parts = [
-    [plan.weights.fourBit, '4-bit weights'],
-    [plan.weights.int8, 'int8 weights'],
-    [plan.weights.f16, 'f16 weights'],
-    [plan.weights.f32, 'f32 weights'],
-    [plan.adapter, 'adapter'],
-    [plan.moments, 'moments of AdamW'],
-    [plan.gradients, 'gradients'],
-    [plan.activations, 'activations'],
-    [plan.logits, 'logits'],
-  ] as const
-  const spelt = parts.filter(([bytes]) => bytes > 0).map(([bytes, what]) => `${what} ${showBytes(bytes)}`)
-  return `${showBytes(plan.total)} at most: ${spelt.join(', ')}; the largest buffer is ${plan.largest.label}, ${showBytes(plan.largest.bytes)}`
-}
-
-/** Bytes in the largest unit that leaves a digit before the point. */
-export function showBytes(bytes: number): string {
-  for (const [unit, size] of [
-    ['GB', 1e9],
-    ['MB', 1e6],
-    ['kB', 1e3],
-  ] as const) {
-    if (bytes >= size) return `${(bytes / size).toFixed(2)} ${unit}`
-  }
-  return `${bytes} bytes`
 }

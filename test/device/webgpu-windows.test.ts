@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Binding } from '../../src/device/device.ts'
+import { cuts, cutsOf } from '../../src/device/kernel-cuts.ts'
 import { kernels, type KernelName } from '../../src/device/kernels.ts'
 import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
 import { rowOf } from '../../src/device/webgpu-pipelines.ts'
@@ -22,7 +23,7 @@ const cases = [
   ...elementwiseCases,
   ...rowCases,
 ]
-const cuttable = (Object.keys(kernels) as KernelName[]).filter((name) => rowOf(name).cuts !== undefined)
+const cuttable = Object.keys(cuts)
 
 /** The case as a call, with bindings that have lengths and no buffers. */
 function callOf({ reads, writes, params }: KernelCase): Call {
@@ -35,7 +36,7 @@ function callOf({ reads, writes, params }: KernelCase): Call {
 
 /** The pieces of a case, on an adapter that binds so many bytes. */
 function piecesOf(one: KernelCase, bindingBytes: number): readonly Call[] {
-  return [...pieces(rowOf(one.kernel), callOf(one), { bindingBytes, fitsGroups: () => true })]
+  return [...pieces(cutsOf(one.kernel), callOf(one), { bindingBytes, fitsGroups: () => true })]
 }
 
 function extent(binding: Binding | null | undefined): readonly [begin: number, end: number] {
@@ -113,7 +114,7 @@ describe('pieces', () => {
     const call = (params: Call['params'], a: number, out: number): Call => {
       return { bindings: { a: floats(4 * a), b: floats(412090368), bias: null, out: floats(4 * out) }, params }
     }
-    const head = [...pieces(rowOf('matmul'), call({ m: 256, ...common }, 256 * 2048, 256 * 50304), limits)]
+    const head = [...pieces(cutsOf('matmul'), call({ m: 256, ...common }, 256 * 2048, 256 * 50304), limits)]
     expect(head.map(({ params }) => params['n'])).toEqual([16384, 16384, 16384, 1152])
     expect(head.map(({ bindings }) => extent(bindings['b']))).toEqual(
       [0, 1, 2, 3].map((i) => [512 + i * 134217728, 512 + Math.min((i + 1) * 134217728, 412090368)]),
@@ -127,7 +128,7 @@ describe('pieces', () => {
     )
 
     const back = { ...common, m: 256, n: 2048, k: 50304, pitchA: 50304, pitchOut: 2048, transB: 0, hasBias: 1 }
-    const terms = [...pieces(rowOf('matmul'), call(back, 256 * 50304, 256 * 2048), limits)]
+    const terms = [...pieces(cutsOf('matmul'), call(back, 256 * 50304, 256 * 2048), limits)]
     expect(terms.map(({ params }) => [params['k'], params['accumulate'], params['hasBias']])).toEqual([
       [16384, 0, 1],
       [16384, 1, 0],
@@ -156,7 +157,7 @@ describe('pieces', () => {
       bias: floats(4 * 50304),
       out: floats(4 * 1000 * 50304),
     }
-    const all = [...pieces(rowOf('matmul'), { bindings, params }, limits)]
+    const all = [...pieces(cutsOf('matmul'), { bindings, params }, limits)]
     expect(all.every((piece) => fitsBindings(piece.bindings, limits.bindingBytes))).toBe(true)
     const area = all.reduce((sum, piece) => sum + (piece.params['m'] ?? 0) * (piece.params['n'] ?? 0), 0)
     expect(area).toBe(1000 * 50304)
@@ -174,7 +175,7 @@ describe('pieces', () => {
   it('cuts by workgroups as well, as the adapter has them', () => {
     const call: Call = { bindings: { out: floats(4 * 1000) }, params: { count: 1000, value: 1 } }
     const fitsGroups = ({ count = 0 }) => count <= 300
-    const counts = [...pieces(rowOf('fill'), call, { bindingBytes: 134217728, fitsGroups })].map(
+    const counts = [...pieces(cutsOf('fill'), call, { bindingBytes: 134217728, fitsGroups })].map(
       ({ params }) => params['count'],
     )
     expect(counts).toEqual([256, 256, 256, 232])
@@ -190,7 +191,7 @@ describe('more than 65,535 workgroups', () => {
     const floats = (count: number): Binding => ({ buffer: null as never, byteOffset: 0, byteLength: 4 * count })
     const params = { m, n, k: 4, pitchA: 4, pitchOut: n, transA: 0, transB: 1, hasBias: 0, accumulate: 0, alpha: 1 }
     const bindings = { a: floats(4 * m), b: floats(4 * n), bias: null, out: floats(m * n) }
-    const all = [...pieces(row, { bindings, params }, { bindingBytes: Infinity, fitsGroups })]
+    const all = [...pieces(cutsOf('matmul'), { bindings, params }, { bindingBytes: Infinity, fitsGroups })]
     expect(all.every((piece) => fitsGroups(piece.params))).toBe(true)
     expect(all.reduce((sum, piece) => sum + (piece.params[axis] ?? 0), 0)).toBe(long)
     expect(all.length).toBe(2)

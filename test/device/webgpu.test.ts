@@ -161,6 +161,19 @@ function limitsOf(adapter: GPUAdapter): Record<string, number> {
   return limits
 }
 
+describe('the adapter', () => {
+  it('is opened with all it has of what kernels and measurements profit from', async () => {
+    const adapter = await (await testGpu()).requestAdapter()
+    for (const feature of ['shader-f16', 'subgroups', 'timestamp-query'] as const) {
+      expect(device.gpu.features.has(feature), feature).toBe(adapter?.features.has(feature))
+    }
+    for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeWorkgroupStorageSize'] as const) {
+      expect(device.gpu.limits[limit], limit).toBe(adapter?.limits[limit])
+    }
+    expect(device.limits).toEqual({ bufferBytes: adapter?.limits.maxBufferSize, freeBytes: null })
+  })
+})
+
 describe('mistakes', () => {
   it('refuses a cap of bindings that no window can start at', async () => {
     await expect(openWebGpuDevice(await testGpu(), { maxBindingBytes: 1000 })).rejects.toThrow(
