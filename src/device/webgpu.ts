@@ -10,6 +10,7 @@ import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
 import { isTested, type WebGpuOptions } from './webgpu-options.ts'
+import type { Pipeline } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
@@ -104,13 +105,13 @@ export class WebGpuDevice implements Device {
     return { bufferBytes: this.gpu.limits.maxBufferSize, freeBytes: null }
   }
 
-  get tuning(): TuningChoices {
-    return this.programs.choices.toJSON()
-  }
-
   /** Bind groups kept for calls to come. */
   get bindGroups(): number {
     return this.#bindGroups.count
+  }
+
+  get tuning(): TuningChoices {
+    return this.programs.choices.toJSON()
   }
 
   upload(target: Binding, bytes: ArrayBufferView): void {
@@ -183,24 +184,22 @@ export class WebGpuDevice implements Device {
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
     const values: Readonly<Record<string, number>> = params
+    const call = { bindings, params: values }
     if (this.programs.isRehearsing) {
-      for (const piece of this.#pieces(name, { bindings, params: values })) {
-        this.programs.note(name, piece.bindings, piece.params)
-      }
+      for (const piece of this.#pieces(name, call)) this.programs.note(name, piece.bindings, piece.params)
       return
     }
     const pipeline = this.programs.pipelines.get(name, values)
     const groups = pipeline.groups(values)
     if (fitsGroups(groups) && fitsBindings(bindings, this.#bindingBytes)) {
       this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
-    } else this.#runInPieces(name, { bindings, params: values })
+    } else this.#runInPieces(name, call)
   }
 
-  /** Queues a program whatever is chosen, in one piece: for tests of programs. @throws MedAwareError as `run`. */
+  /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
   runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
-    const pipeline = this.programs.pipelines.of(program)
-    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, pipeline.groups(params))
+    this.#dispatch(this.programs.pipelines.of(program), { bindings, params })
   }
 
   async prepare(work: () => void): Promise<void> {
@@ -234,16 +233,20 @@ export class WebGpuDevice implements Device {
   }
 
   #runInPieces(name: KernelName, call: Call): void {
-    for (const { bindings, params } of this.#pieces(name, call)) {
-      const pipeline = this.programs.pipelines.get(name, params)
-      const groups = pipeline.groups(params)
-      check(
-        fitsGroups(groups),
-        'shape',
-        () => `${name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
-      )
-      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
+    for (const piece of this.#pieces(name, call)) {
+      this.#dispatch(this.programs.pipelines.get(name, piece.params), piece)
     }
+  }
+
+  #dispatch(pipeline: Pipeline, { bindings, params }: Call): void {
+    const groups = pipeline.groups(params)
+    check(
+      fitsGroups(groups),
+      'shape',
+      () =>
+        `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+    )
+    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {

@@ -51,6 +51,7 @@ export async function evaluateLoss(
   const counted = examples.filter((example) => labelCount(example) > 0)
   check(counted.length > 0, 'config', () => `evaluateLoss: none of ${examples.length} examples has a label to predict`)
   const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
+  await prepare(model, sorted.slice(0, batchSize))
   let nats = 0
   for (let begin = 0; begin < sorted.length; begin += batchSize) {
     const batch = sorted.slice(begin, begin + batchSize)
@@ -61,6 +62,13 @@ export async function evaluateLoss(
   const bytes = counted.reduce((sum, example) => sum + (example.bytes ?? NaN), 0)
   const loss = nats / tokens
   return { loss, perplexity: Math.exp(loss), bitsPerByte: bytes > 0 ? nats / (bytes * Math.LN2) : null, tokens }
+}
+
+/** Lets the device choose its programs for batches like this one. */
+async function prepare(model: CausalLm, examples: readonly Example[]): Promise<void> {
+  const { device } = model
+  const { batch, labels } = collate(examples)
+  await device.prepare(() => device.memory.scoped(() => void inference(model, () => model.loss(batch, labels, 1))))
 }
 
 /** Σ cross-entropy of a batch, in nats. */

@@ -49,6 +49,8 @@ export async function* generateTokens(
       const width = next[0]?.length ?? 0
       caches.reserve(width, limit)
       const batch = batchOf(next, prompts, longest, caches.length + width)
+      // The prompts are one kind of work, the tokens behind them another.
+      if (step < 2) await prepare(model, batch, caches.layers)
       const logits = await lastLogits(model, batch, caches.layers)
       caches.advance(width)
       const tokens = rows.map((row, i) => {
@@ -98,6 +100,12 @@ function batchOf(
   const attentionMask = new Uint8Array(prompts.length * keys).fill(1)
   for (const [row, prompt] of prompts.entries()) attentionMask.fill(0, row * keys, row * keys + longest - prompt.length)
   return { ...batch, attentionMask }
+}
+
+/** Lets the device choose its programs for batches like this one. */
+async function prepare(model: CausalLm, batch: TokenBatch, caches: readonly KeyValueCache[]): Promise<void> {
+  const { device } = model
+  await device.prepare(() => device.memory.scoped(() => void inference(model, () => model.lastLogits(batch, caches))))
 }
 
 async function lastLogits(model: CausalLm, batch: TokenBatch, caches: readonly KeyValueCache[]): Promise<Float32Array> {

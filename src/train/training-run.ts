@@ -114,6 +114,7 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     this.model.gradientCheckpointing ||= this.options.gradientCheckpointing
     this.model.train(true)
     try {
+      await this.#prepare()
       for await (const report of this.#takeSteps()) {
         recent.push(report)
         if (recent.length > 20) recent.shift()
@@ -130,6 +131,24 @@ export class TrainingRun implements AsyncIterable<StepReport> {
   /** Frees the optimiser's state. */
   dispose(): void {
     this.optimizer.dispose()
+  }
+
+  /** Lets the device choose its programs by a step like the next one. Nothing changes by it: `prepare` only rehearses. */
+  async #prepare(): Promise<void> {
+    const { optimizer, options } = this
+    const { memory } = this.model.device
+    const { steps } = optimizer
+    if (steps >= this.steps) return
+    await this.model.device.prepare(() =>
+      memory.scoped(() => {
+        const { grads } = this.#accumulate(this.#microBatches(steps), 1, steps)
+        try {
+          optimizer.step(grads, options.learningRate, options.maxGradNorm)
+        } finally {
+          optimizer.steps = steps
+        }
+      }),
+    )
   }
 
   async *#takeSteps(): AsyncGenerator<TakenStep> {

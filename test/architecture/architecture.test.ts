@@ -143,8 +143,8 @@ describe('kernels', () => {
     const fileOf = (name: string) => `kernels/${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`
     const expected = Object.keys(kernels).map(fileOf)
     expect(expected.filter((file) => !existsSync(path.join(root, file)))).toEqual([])
-    const variants = variantsFor({ isSoftware: false, subgroupLanes: 8, hasMatrices: true }).map(({ text }) =>
-      fileOf(text),
+    const variants = [true, false].flatMap((isSoftware) =>
+      variantsFor({ isSoftware, subgroupLanes: 8, hasMatrices: true }).map(({ text }) => fileOf(text)),
     )
     const known = new Set([...expected, ...variants])
     expect(pathsIn('kernels', ['.wgsl']).filter((file) => !known.has(file))).toEqual([])
