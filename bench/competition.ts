@@ -54,6 +54,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
   const versions: Record<string, string> = {}
   const absent: Record<string, string> = {}
   const kernels = new Map<string, (readonly KernelCost[])[]>()
+  const onProcessor = new Map<string, number[]>()
   const barOf = (bar: Bar | undefined) => (isModel && layers !== fullLayers ? null : bar)
   try {
     for (const { name, file, args } of competitors) {
@@ -78,6 +79,9 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
         try {
           const answer = await runner.ask(calls)
           if (answer.kernels?.length) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
+          if (answer.onProcessor !== undefined) {
+            onProcessor.set(name, [...(onProcessor.get(name) ?? []), answer.onProcessor])
+          }
           progress(`  ${name} ${answer.milliseconds.toFixed(0)} ms\n`)
           return answer.milliseconds
         } catch (error) {
@@ -93,10 +97,12 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
       const times = samples(name)
       const scaled = unit === 's' ? times.map((ms) => ms / 1000) : times
       figures.push(figure(name, unit, scaled, barOf(time)))
+      // Of what comes with the times, the first round does not count either.
+      const busy = onProcessor.get(name)?.slice(1)
+      if (busy) figures.push(figure(`${name}: on a processor`, 'ms', busy))
       for (const [what, count] of Object.entries(ready.get(name)?.counts ?? {})) {
         figures.push(figure(`${name}: ${what}`, '', [count]))
       }
-      // The first round does not count.
       const lines = kernels.get(name)?.slice(1) ?? []
       if (outside) {
         const shares = lines.map((round, i) => 100 * shareOutside(round, calls * times[i]!))

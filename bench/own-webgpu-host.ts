@@ -1,5 +1,6 @@
 // What a training step costs the thread that queues it on WebGPU (encode, bind, submit), in a process of its own. The model has
 // layers like a large one and is narrow, so that the adapter is never what is waited for.
+import { existsSync, readFileSync } from 'node:fs'
 import { requestGpu } from '#platform'
 import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
 import { openWebGpuDevice } from '../src/device/webgpu.ts'
@@ -12,6 +13,8 @@ import { attachLora } from '../src/peft/attach.ts'
 import { serve } from './serve.ts'
 import { summarise } from './stats.ts'
 
+const schedstat = '/proc/thread-self/schedstat'
+const hasProcessorTime = existsSync(schedstat)
 const warmUps = 20
 const tokens = 16
 const [layers = 0] = process.argv.slice(2).map(Number)
@@ -26,18 +29,20 @@ const optimizer = new AdamW(model.trainable())
 const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 256)
 const gradOf = valueAndGrad(model, () => model.loss({ inputIds, shape: [1, tokens] }, inputIds))
 
-/** Milliseconds until all of a step is sent out; resolves when it is done. */
-async function step(): Promise<number> {
+/** Milliseconds until all of a step is sent out, and those this thread had a processor; resolves when it is done. */
+async function step(): Promise<{ readonly wall: number; readonly processor: number }> {
   const scope = device.memory.open()
   try {
+    const processorStart = processorTime()
     const start = performance.now()
     const { grads } = gradOf(null)
     optimizer.step(grads, 1e-4, 1)
     // Sends out what is queued before it returns.
     const done = device.settle()
-    const milliseconds = performance.now() - start
+    const wall = performance.now() - start
+    const processor = processorTime() - processorStart
     await done
-    return milliseconds
+    return { wall, processor }
   } finally {
     scope.close()
   }
@@ -47,10 +52,16 @@ const dispatches = await countOf(passPrototype(), 'dispatchWorkgroups')
 const submits = await countOf(Object.getPrototypeOf(device.gpu.queue) as GPUQueue, 'submit')
 for (let i = 0; i < warmUps; i++) await step()
 await serve({ versions: { adapter: device.description }, counts: { dispatches, submits } }, async (calls) => {
-  const times: number[] = []
+  const times: Awaited<ReturnType<typeof step>>[] = []
   for (let i = 0; i < calls; i++) times.push(await step())
-  return { milliseconds: summarise(times).median }
+  const median = (of: 'wall' | 'processor') => summarise(times.map((time) => time[of])).median
+  return { milliseconds: median('wall'), ...(hasProcessorTime && { onProcessor: median('processor') }) }
 })
+
+/** Milliseconds in which this thread had a processor; Linux alone tells. */
+function processorTime(): number {
+  return hasProcessorTime ? Number(readFileSync(schedstat, 'utf8').split(' ')[0]) / 1e6 : 0
+}
 
 function passPrototype(): GPUComputePassEncoder {
   const pass = device.gpu.createCommandEncoder().beginComputePass()

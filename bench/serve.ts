@@ -14,6 +14,8 @@ export interface Ready {
 export interface Answer {
   /** Of one call. */
   readonly milliseconds: number
+  /** For how long of that the calling thread had a processor, where the system says. */
+  readonly onProcessor?: number
   /** What ran in all calls together. */
   readonly kernels?: readonly KernelCost[]
 }

@@ -1,8 +1,9 @@
-// out[i] = Σ_j p_ij · v[j], p = softmax over j of scale · q[i] · k[j] + bias[j], j <= i + keys - queries (causal).
-// q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim] (heads / kvHeads queries' heads share one),
-// alibi (may be null) slopes [heads], positions [batch,keys] (negative: unseen), out [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp
-// (0 where no key is seen), and a slot left alone. dim <= 4·LANES and <= 256. One workgroup a query: invocations take
-// keys for the scores, then columns for the sum, tile by tile with a running maximum (Milakov & Gimelshein 2018).
+// out[i] = Σ_j p_ij · v[j], p = softmax over j of scale · q[i] · k[j] + bias[j], j <= i + keys - queries (causal), bias[j] =
+// alibiScale · bfloat16(slope · position[j]). q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim] (heads / kvHeads
+// queries' heads share one), alibi (may be null) slopes [heads] then positions [batch,keys] (negative: unseen), out
+// [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp (0 where no key is seen), and a slot left alone.
+// dim <= 4·LANES and <= 256. One workgroup a query: invocations take keys for the scores, then columns for the sum, LANES keys
+// at a time with a running maximum (Milakov & Gimelshein 2018). attention-tiles.wgsl does many queries faster.
 override LANES: u32 = 64;
 
 const LOWEST = -3.0e38;

@@ -56,7 +56,14 @@ function loadFour<T>(from: usize, count: u32): v128 {
 export function decodeBytes<T>(start: u32, count: u32, to: usize, jump: u32): void {
   const factor = f32x4.splat(scaleOf<T>(start / blockSize))
   const from = codes + start * sizeof<T>()
-  for (let done: u32 = 0; done < count; done += 4) {
+  let done: u32 = 0
+  for (const whole = count & ~7; done < whole; done += 8) {
+    const eight = loadEight<T>(from + done * sizeof<T>())
+    const out = to + (done / WIDTH) * jump + ((done & (WIDTH - 1)) << 2)
+    v128.store(out, f32x4.mul(valuesOf<T>(i32x4.extend_low_i16x8_s(eight)), factor))
+    v128.store(out, f32x4.mul(valuesOf<T>(i32x4.extend_high_i16x8_s(eight)), factor), 16)
+  }
+  for (; done < count; done += 4) {
     const values = f32x4.mul(loadFour<T>(from + done * sizeof<T>(), count - done), factor)
     storePart(to + (done / WIDTH) * jump + ((done & (WIDTH - 1)) << 2), values, count - done)
   }

@@ -17,7 +17,7 @@ import {
 import { cacheDirectory } from './data/cache-directory.ts'
 import { loadMedquad } from './data/load-medquad.ts'
 import type { MedquadPair } from './data/medquad-pair.ts'
-import { emptyHistory, forgetProgress, restoreProgress, saveProgress } from './history.ts'
+import { afterLoss, emptyHistory, forgetProgress, restoreProgress, saveProgress } from './history.ts'
 import { answer, examplesOf, measure, pickQuestions } from './held-out.ts'
 import { parseOptions } from './options.ts'
 import { describeProgress, describeStep } from './progress.ts'
@@ -32,7 +32,7 @@ const story = new Story()
 const { line } = story
 
 // 1. Device
-const { device, reason } = await openDevice({ device: options.device, cpu: options.cpu })
+const { device, reason } = await openDevice({ device: options.device, cpu: options.cpu, webgpu: options.webgpu })
 story.say('device', `${device.description}: ${reason}`)
 
 // 2. Data
@@ -104,15 +104,23 @@ const training = performance.now()
 let interrupted = false
 const onInterrupt = () => (interrupted = true)
 process.once('SIGINT', onInterrupt)
-for await (const report of run) {
-  line.show(describeStep(report))
-  history.training.push(report)
-  if (report.step % Math.ceil(run.steps / 10) === 0 || report.step === run.steps) await mark(report.step)
-  if (!interrupted) continue
-  await saveProgress(run, history, checkpoint)
-  story.say('stopped', `at step ${report.step} of ${report.steps}, saved; go on with the same options and --resume`)
-  process.exit(130)
+let saved = run.step
+const train = async () => {
+  for await (const report of run) {
+    line.show(describeStep(report))
+    history.training.push(report)
+    if (report.step % Math.ceil(run.steps / 10) === 0 || report.step === run.steps) await mark(report.step)
+    if (!interrupted && report.step % options.saveSteps !== 0) continue
+    await saveProgress(run, history, checkpoint)
+    saved = report.step
+    if (!interrupted) continue
+    story.say('stopped', `at step ${report.step} of ${report.steps}, saved; go on with the same options and --resume`)
+    process.exit(130)
+  }
 }
+await train().catch((error: unknown) => {
+  throw afterLoss(error, saved, checkpoint)
+})
 process.off('SIGINT', onInterrupt)
 if (options.profile) story.profile(device, performance.now() - training)
 

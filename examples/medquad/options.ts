@@ -25,12 +25,13 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --eval N              held-out questions to measure on    (96)
   --gradient-checkpointing   less memory and more time for the same result
   --seed N              (42)
-  --profile             time, calls and speed of each kernel of the training, on the CPU
+  --save-steps N        steps between two checkpoints in --out    (50)
+  --profile             time, calls and speed of each kernel of the training
   --out DIR             where the results go                (out/medquad)
   --resume              go on from the checkpoint in --out
   --help
 
-Ctrl-C saves a checkpoint. The result is a demonstration, and no medical advice.`
+Ctrl-C saves a checkpoint as well. The result is a demonstration, and no medical advice.`
 
 const DEFAULT_STEPS = 300
 
@@ -59,6 +60,7 @@ export function parseOptions(args: readonly string[]) {
         'gradient-checkpointing': { type: 'boolean', default: false },
         seed: { type: 'string', default: '42' },
         out: { type: 'string', default: 'out/medquad' },
+        'save-steps': { type: 'string', default: '50' },
         profile: { type: 'boolean', default: false },
         resume: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -76,7 +78,9 @@ export function parseOptions(args: readonly string[]) {
         ...(values.threads !== undefined && { threads: whole('threads', values.threads) }),
         ...(values.build !== undefined && { build: buildName(values.build) }),
       },
+      webgpu: { profile: values.profile },
       steps: whole('steps', values.steps),
+      saveSteps: whole('save-steps', values['save-steps']),
       batch: whole('batch', values.batch),
       accumulate: whole('accumulate', values.accumulate),
       lr: positive('lr', values.lr),

@@ -55,10 +55,9 @@ export class Story {
   }
 
   profile({ profile }: Device, milliseconds: number): void {
-    const title =
-      profile === null ? 'only the CPU engine measures its kernels' : 'kernels of the training, validation included'
-    this.say('profile', title)
-    if (profile !== null) console.log(profile.table(milliseconds))
+    if (profile === null) return
+    this.say('profile', 'kernels of the training, validation included')
+    console.log(profile.table(milliseconds))
   }
 
   answers(answered: readonly Answered[]): void {

@@ -8,8 +8,6 @@ const tile = { SIDE: 8, DEPTH: 4 }
 const tiles = (p: { readonly m: number; readonly n: number }) =>
   [Math.ceil(p.n / (4 * tile.SIDE)), Math.ceil(p.m / (4 * tile.SIDE)), 1] as const
 
-const rowsByDim = { rows: 'u32', dim: 'u32' } as const
-
 /**
  * The register of kernels: every verb a device knows. A row without both twins does not compile
  * (`kernels.generated.ts` is checked against it). Shapes and formulas stand in the twins' headers.

@@ -1,6 +1,6 @@
 import { fold, LANES } from './kernel-row.ts'
 import type { KernelName } from './kernels.ts'
-import type { Variant } from './webgpu-variants.ts'
+import type { AdapterTraits, Variant } from './webgpu-variants.ts'
 
 /** Texts that load four elements of a row at a time, for rows of a multiple of 4. */
 export type RowText = `${'layerNorm' | 'addLayerNorm' | 'layerNormBackward' | 'crossEntropy'}Vectors`
@@ -9,7 +9,7 @@ export type RowText = `${'layerNorm' | 'addLayerNorm' | 'layerNormBackward' | 'c
  * Programs for kernels that take a workgroup for each row. On a CPU, a workgroup as wide as its vectors has no other part to
  * wait for.
  */
-export function rowVariants(isSoftware: boolean): readonly Variant[] {
+export function rowVariants({ isSoftware }: AdapterTraits): readonly Variant[] {
   const variant = (kernel: KernelName, text: RowText, length: 'dim' | 'vocab', lanes: number): Variant => ({
     kernel,
     text,

@@ -25,6 +25,8 @@ export class WebGpuBuffer implements DeviceBuffer {
 export interface Block {
   readonly gpu: GPUBuffer
   readonly id: number
+  /** The GPU buffer's, kept beside it: to set one is a call into the browser or Dawn, as dear as a dispatch's. */
+  label: string
 }
 
 /** What the pool asks of the device. */
@@ -80,12 +82,12 @@ export class BufferPool implements MemoryDriver {
     if (found !== undefined) {
       this.#idle.delete(found)
       this.#idleBytes -= size
-      found.gpu.label = label
+      if (found.label !== label) found.gpu.label = found.label = label
       return new WebGpuBuffer(byteLength, label, found)
     }
     this.#trim()
     const gpu = this.#owner.createBuffer({ label, size, usage: usage.storage | usage.copySrc | usage.copyDst })
-    return new WebGpuBuffer(byteLength, label, { gpu, id: this.#nextId++ })
+    return new WebGpuBuffer(byteLength, label, { gpu, id: this.#nextId++, label })
   }
 
   destroy(buffer: DeviceBuffer): void {

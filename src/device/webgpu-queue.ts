@@ -19,8 +19,6 @@ export class CommandQueue {
   /** The parameters of a batch's dispatches: written once, just before the batch is submitted. */
   readonly #arena: GPUBuffer
   readonly #params: DataView<ArrayBuffer>
-  /** Reused for every call, which copies it. */
-  readonly #offset = new Uint32Array(1)
   #encoder: GPUCommandEncoder | null = null
   #pass: GPUComputePassEncoder | null = null
   /** What the pass was last told to run. */
@@ -63,8 +61,7 @@ export class CommandQueue {
     packParams(pipeline.row, params, this.#params, slot * slotBytes)
     const pass = (this.#pass ??= this.#begin(slot))
     if (this.#set !== pipeline.gpu) pass.setPipeline((this.#set = pipeline.gpu))
-    this.#offset[0] = slot * slotBytes
-    pass.setBindGroup(0, group, this.#offset, 0, 1)
+    pass.setBindGroup(0, group, [slot * slotBytes])
     pass.dispatchWorkgroups(x, y, z)
     this.#names.push(pipeline.name)
     this.#groups += x * y * z

@@ -1,3 +1,4 @@
+import { type AttentionText, attentionVariants } from './attention-variants.ts'
 import type { KernelName } from './kernels.ts'
 import { matmulVariants } from './matmul-variants.ts'
 import { type RowText, rowVariants } from './row-variants.ts'
@@ -6,6 +7,7 @@ type Params = Readonly<Record<string, number>>
 
 /** Names of the WGSL texts that do a kernel's work in another way than its twin. */
 export type VariantText =
+  | AttentionText
   | RowText
   | 'matmulTile'
   | 'matmulSplit'
@@ -49,5 +51,5 @@ export interface Variant {
  * parameters, so that the same call gives the same bits in every run.
  */
 export function variantsFor(traits: AdapterTraits): readonly Variant[] {
-  return [...matmulVariants(traits), ...rowVariants(traits.isSoftware)]
+  return [...matmulVariants(traits), ...attentionVariants(traits), ...rowVariants(traits)]
 }

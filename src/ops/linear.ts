@@ -12,13 +12,13 @@ import { matmul } from './matmul.ts'
 export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {
   const out = matmul(x, weight, { transB: true, bias })
   const trained = isFull(weight) ? weight : null
-  const rule: Rule = (dOut, [needsX, needsWeight, needsBias]) => [
-    needsX ? matmul(dOut, weight) : null,
+  const rule: Rule = (dOut, [needsX, needsWeight, needsBias], [total = null]) => [
+    needsX ? matmul(dOut, weight, total === null ? {} : { out: total, accumulate: true }) : null,
     needsWeight ? matmul(dOut, x, { transA: true }) : null,
     needsBias ? sumRows(dOut) : null,
   ]
   const reads = [...weight.tensors, weight.requiresGrad ? x : null]
-  return record(out, [x, trained, bias], rule, { reads })
+  return record(out, [x, trained, bias], rule, { reads, addsTo: [x] })
 }
 
 /**

@@ -128,7 +128,7 @@ describe('work that the adapter refuses', () => {
     class GPUOutOfMemoryError {
       readonly message = 'Failed to allocate memory for buffer'
     }
-    vi.spyOn(device.gpu, 'popErrorScope').mockResolvedValueOnce(new GPUOutOfMemoryError() as unknown as GPUError)
+    vi.spyOn(device.gpu, 'popErrorScope').mockResolvedValueOnce(new GPUOutOfMemoryError())
     allocate(4096, 'logits')
     expect(await failureOf(() => device.settle())).toMatchObject({
       code: 'memory',

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { matmulVariants } from '../../src/device/matmul-variants.ts'
 import { requestDevice } from '../../src/device/webgpu-adapter.ts'
 import { openWebGpuDevice, WebGpuDevice } from '../../src/device/webgpu.ts'
-import { candidatesFor, isTwin } from '../../src/device/webgpu-candidates.ts'
+import { candidatesFor, isTwin, programName } from '../../src/device/webgpu-candidates.ts'
 import type { KernelName } from '../../src/device/kernels.ts'
-import { type AdapterTraits, variantsFor } from '../../src/device/webgpu-variants.ts'
+import { type AdapterTraits, type Variant, variantsFor } from '../../src/device/webgpu-variants.ts'
+import { attentionCases } from './cases/attention.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
 import { rowCases } from './cases/rows.ts'
@@ -11,9 +13,11 @@ import { storedCases } from './cases/stored.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 import { testGpu } from './test-gpu.ts'
 
-const cases = [...matmulCases, ...fourBitCases, ...storedCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+const products = [...matmulCases, ...fourBitCases, ...storedCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+const cases = [...products, ...attentionCases.filter(({ kernel }) => kernel.startsWith('attention'))]
 
 const llvmpipe = { isSoftware: true, subgroupLanes: 8, hasMatrices: false }
+const swiftshader = { ...llvmpipe, subgroupLanes: 4 }
 const laptop = { isSoftware: false, subgroupLanes: 32, hasMatrices: false }
 
 /** The best guess for a call, by what it is called and its constants; the twin is none. */
@@ -62,9 +66,7 @@ describe('which program does a product', () => {
   })
 
   it('leaves all to the twins on software whose subgroups have fewer lanes', () => {
-    expect(variantsFor({ ...llvmpipe, subgroupLanes: 4 }).filter(({ kernel }) => kernel.startsWith('matmul'))).toEqual(
-      [],
-    )
+    expect(variantsFor(swiftshader).filter(({ kernel }) => kernel.startsWith('matmul'))).toEqual([])
   })
 
   it('takes the largest tile on hardware that makes enough workgroups', () => {
@@ -72,8 +74,7 @@ describe('which program does a product', () => {
     expect(choice('matmul', size, laptop)).toBe('matmulTile 16 4 4 4 0 1')
     expect(choice('matmul', { ...size, m: 16, transB: 0 }, laptop)).toBe('matmulTile 8 4 8 4 0 0')
     expect(choice('matmulStored', packed, laptop)).toBe('matmulStoredTile 16 4 4 4 1 4')
-    expect(choice('matmul', { ...size, k: 2046 }, laptop)).toMatch(/^matmulBroadcast /)
-    expect(choice('matmul', { ...size, k: 2046 }, { ...laptop, subgroupLanes: 4 })).toBe('none')
+    expect(choice('matmul', { ...size, k: 2046 }, laptop)).toBe('none')
   })
 
   it('cuts few rows or columns along k on hardware', () => {
@@ -112,13 +113,52 @@ describe('which program does a kernel of rows', () => {
   })
 })
 
+/** The software adapter under another name, so that it takes what is chosen for hardware. */
+async function openAsHardware(): Promise<WebGpuDevice> {
+  const adapter = await (await testGpu()).requestAdapter()
+  const hardware = { vendor: 'chips', architecture: '', device: 'a chip', description: '', subgroupMinSize: 8 }
+  const device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo)
+  expect(device.isSoftware).toBe(false)
+  return device
+}
+
+/** Tiles of products that are tested: the largest, which is not square either, and the smallest. */
+const isTested = ({ SIDE, ROWS, COLUMNS }: Readonly<Record<string, number>>) =>
+  SIDE === undefined || (SIDE === 16 && ROWS === 8 && COLUMNS === 4) || (SIDE === 8 && ROWS === 8 && COLUMNS === 8)
+const onHardware = matmulVariants({ isSoftware: false, subgroupLanes: 0, hasMatrices: false })
+const programs = onHardware
+  .filter(({ constants }) => isTested(constants))
+  .map((one) => [programName(one), one] as const)
+
+/** Whether a program can do a call, whether or not it would be chosen for its size. */
+function canDo(program: Variant, params: Readonly<Record<string, number>>): boolean {
+  const { m = 0, n = 0, k = 0 } = params
+  // Multiples of all that sizes have to be multiples of, so that only the size is another.
+  const [wide, deep] = [65536, 1024]
+  return program.takes({ ...params, m: m + wide, n: n + wide }) || program.takes({ ...params, k: k + deep })
+}
+
+describe.each(programs)('%s', (_, program) => {
+  let device: WebGpuDevice
+  beforeAll(async () => {
+    device = await openAsHardware()
+  })
+  afterAll(() => device.dispose())
+
+  it('is right in every case that it can do', async () => {
+    const own = products.filter(({ kernel, params }) => kernel === program.kernel && canDo(program, params))
+    expect(own.length).toBeGreaterThan(1)
+    for (const one of own) {
+      const run = (bindings: never) => device.runProgram(program, bindings, one.params as never)
+      expectCase(one, await runCase(device, one, run), device)
+    }
+  })
+})
+
 describe('kernels of rows as on hardware', () => {
   let device: WebGpuDevice
   beforeAll(async () => {
-    const adapter = await (await testGpu()).requestAdapter()
-    const hardware = { vendor: 'chips', architecture: '', device: 'a chip', description: '' }
-    device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo)
-    expect(device.isSoftware).toBe(false)
+    device = await openAsHardware()
   })
   afterAll(() => device.dispose())
 
@@ -127,7 +167,32 @@ describe('kernels of rows as on hardware', () => {
   })
 })
 
-describe('products in workgroup memory', () => {
+describe('which program does attention', () => {
+  const sizes = { batch: 1, heads: 8, kvHeads: 8, queries: 128, keys: 128, capacity: 128, dim: 64 }
+  const kernels = ['attention', 'attentionBackwardQuery', 'attentionBackwardKey']
+
+  it('goes by the channels of a head, and by queries', () => {
+    for (const kernel of kernels) {
+      expect(choice(kernel, sizes)).toBe(`${kernel}Broadcast 4 2 8`)
+      expect(choice(kernel, { ...sizes, dim: 68 })).toBe(`${kernel}Broadcast 4 4 8`)
+      expect(choice(kernel, sizes, swiftshader)).toBe(`${kernel}Tiles 8 4 2`)
+      expect(choice(kernel, { ...sizes, dim: 128 }, swiftshader)).toBe(`${kernel}Tiles 8 4 4`)
+    }
+    expect(choice('attention', { ...sizes, queries: 1 })).toBe('attentionBroadcast 1 2 8')
+  })
+
+  it('is the twin for odd or wide heads, and for few queries on other adapters', () => {
+    for (const kernel of kernels) {
+      for (const adapter of [swiftshader, llvmpipe]) {
+        expect(choice(kernel, { ...sizes, dim: 66 }, adapter)).toBe('none')
+        expect(choice(kernel, { ...sizes, dim: 132 }, adapter)).toBe('none')
+      }
+      expect(choice(kernel, { ...sizes, queries: 15 }, swiftshader)).toBe('none')
+    }
+  })
+})
+
+describe('products and attention in workgroup memory', () => {
   let device: WebGpuDevice
   beforeAll(async () => {
     device = await openWebGpuDevice(await testGpu(), { subgroups: false })

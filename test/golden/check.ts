@@ -6,6 +6,12 @@ export type Check =
   | { readonly name: string; readonly error: number; readonly bound: number; readonly ok: boolean }
   | { readonly name: string; readonly unsupported: string }
 
+/** A check that does not apply, and why. */
+export interface LeftOut {
+  readonly name: string
+  readonly leftOut: string
+}
+
 /** What every group of checks is given: a folder of golden numbers and a device. */
 export interface Golden {
   readonly device: Device

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { openBrowser, openPage, webGpuFlags } from '../device/browser.ts'
-import type { GoldenCheck } from './golden-checks.ts'
+import type { GoldenCheck, GoldenOptions } from './golden-checks.ts'
 
 const script = `
   import { compareInPage } from './test/golden/parity-page.ts'
@@ -10,7 +10,7 @@ const script = `
 export async function compareInChromium(
   root: string,
   paths: readonly string[],
-  only: string | undefined,
+  options: GoldenOptions,
   tell: (line: GoldenCheck) => void,
 ): Promise<string> {
   const browser = await openBrowser(webGpuFlags)
@@ -22,7 +22,7 @@ export async function compareInChromium(
       return paths.includes(path) ? route.fulfill({ path: join(root, path) }) : route.fulfill({ status: 404 })
     })
     await page.exposeFunction('tell', tell)
-    await page.evaluate(`compareInPage(${JSON.stringify(paths)}, ${JSON.stringify(only)}, tell)`)
+    await page.evaluate(`compareInPage(${JSON.stringify(paths)}, ${JSON.stringify(options)}, tell)`)
     return browser.version()
   } finally {
     await browser.close()

@@ -3,11 +3,13 @@ import type { Device } from '../../src/device/device.ts'
 import { type Folder, readJson } from '../../src/hub/folder.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
 import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { Adapter } from '../../src/peft/adapter.ts'
 import { loadAdapter } from '../../src/peft/adapter-files.ts'
 import { adapterChecks, tenStepChecks } from './adapter-checks.ts'
-import type { Check } from './check.ts'
+import type { Check, LeftOut } from './check.ts'
 import { falconChecks } from './falcon-checks.ts'
 import type { GoldenFolder } from './golden-folder.ts'
+import { halfAdapterChecks, halfChecks, type HalfPair, roundedFolder } from './half-checks.ts'
 import { baseLogitsCheck, qloraFolder } from './qlora-folder.ts'
 import { quantisedChecks } from './quantised-checks.ts'
 
@@ -15,18 +17,33 @@ import { quantisedChecks } from './quantised-checks.ts'
 export interface GoldenCheck {
   readonly group: string
   readonly device: string
-  readonly check: Check
+  readonly check: Check | LeftOut
 }
 
-/** Compares every number in golden folders (of `only` alone, if it is given) with this library on every device. */
+/** What is compared. */
+export interface GoldenOptions {
+  /** This folder alone. */
+  readonly only?: string | undefined
+  /** What base models' matrices are stored in; 'f16' has checks of its own, see half-checks.ts. */
+  readonly dtype: 'f32' | 'f16'
+}
+
+/** Compares every number in golden folders with this library on every device. */
 export async function* goldenChecks(
   golden: GoldenFolder,
   devices: readonly Device[],
-  only?: string,
+  { only, dtype }: GoldenOptions,
 ): AsyncGenerator<GoldenCheck> {
   for (const name of golden.names()) {
     if (only !== undefined && name !== only) continue
-    if (golden.has(`${name}/blockwise.safetensors`)) {
+    if (dtype === 'f16') {
+      if (golden.has(`${name}/config.json`)) {
+        for (const device of devices) yield* checkHalfFamily(golden, name, device)
+      } else if (golden.names(name).some((file) => file.endsWith('.safetensors'))) {
+        const check = { name: 'whole group', leftOut: 'its weights have formats of their own' }
+        yield { group: name, device: 'every device', check }
+      }
+    } else if (golden.has(`${name}/blockwise.safetensors`)) {
       const reader = await golden.tensors(name, 'blockwise.safetensors')
       yield* group(name, null, () => quantisedChecks(reader, null))
       for (const device of devices) yield* group(name, device, () => quantisedChecks(reader, device))
@@ -42,7 +59,7 @@ export async function* goldenChecks(
 async function* group(
   name: string,
   device: Device | null,
-  checks: () => AsyncGenerator<Check>,
+  checks: () => AsyncGenerator<Check | LeftOut>,
 ): AsyncGenerator<GoldenCheck> {
   const place = { group: name, device: device?.description ?? 'plain arrays' }
   try {
@@ -55,17 +72,24 @@ async function* group(
 }
 
 /** Runs checks on a model that is freed afterwards. */
-async function* withModel(
+async function* withModel<C extends Check | LeftOut>(
   folder: Folder,
   device: Device,
-  use: (model: FalconForCausalLM) => AsyncGenerator<Check>,
-): AsyncGenerator<Check> {
-  const { model } = await loadModel(folder, { device })
+  use: (model: FalconForCausalLM) => AsyncGenerator<C>,
+  dtype: 'f32' | 'f16' = 'f32',
+): AsyncGenerator<C> {
+  const { model } = await loadModel(folder, { device, dtype })
   try {
     yield* use(model)
   } finally {
     model.dispose()
   }
+}
+
+async function adapterOf(golden: GoldenFolder, at: string, model: FalconForCausalLM): Promise<Adapter> {
+  const config = await readJson(golden.at(at), 'adapter_config.json')
+  const weights = await golden.tensors(at, 'adapter_model.safetensors')
+  return loadAdapter(model, config, weights, { device: model.device, trainable: true })
 }
 
 async function* checkFamily(golden: GoldenFolder, name: string, device: Device): AsyncGenerator<GoldenCheck> {
@@ -79,9 +103,7 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
     const at = `${name}/adapters/${kind}`
     yield* group(`${name}/${kind}`, device, () =>
       withModel(golden.at(name), device, async function* (model) {
-        const config = await readJson(golden.at(at), 'adapter_config.json')
-        const weights = await golden.tensors(at, 'adapter_model.safetensors')
-        const adapter = await loadAdapter(model, config, weights, { device, trainable: true })
+        const adapter = await adapterOf(golden, at, model)
         const base = await golden.tensors(name, 'reference.safetensors')
         yield* adapterChecks(model, adapter, base, await golden.tensors(at, 'reference.safetensors'))
       }),
@@ -101,6 +123,41 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
       })
     }),
   )
+}
+
+/** A family with its matrices in f16, beside the same in f32 with rounded matrices. */
+async function* checkHalfFamily(golden: GoldenFolder, name: string, device: Device): AsyncGenerator<GoldenCheck> {
+  const withPair = (use: (models: HalfPair<FalconForCausalLM>) => AsyncGenerator<Check | LeftOut>) =>
+    async function* () {
+      const rounded = await roundedFolder(golden.at(name), await golden.tensors(name, 'model.safetensors'))
+      yield* withModel(
+        golden.at(name),
+        device,
+        (half) => withModel(rounded, device, (plain) => use({ half, rounded: plain })),
+        'f16',
+      )
+    }
+  const base = () => golden.tensors(name, 'reference.safetensors')
+  const baseChecks = withPair(async function* (models) {
+    yield* halfChecks(models, await base())
+  })
+  yield* group(`${name} in f16`, device, baseChecks)
+  for (const kind of golden.names(`${name}/adapters`)) {
+    const at = `${name}/adapters/${kind}`
+    const checks = withPair(async function* (models) {
+      const adapters = {
+        half: await adapterOf(golden, at, models.half),
+        rounded: await adapterOf(golden, at, models.rounded),
+      }
+      yield* halfAdapterChecks(models, adapters, await base(), await golden.tensors(at, 'reference.safetensors'))
+    })
+    yield* group(`${name}/${kind} in f16`, device, checks)
+  }
+  const check = {
+    name: 'ten steps',
+    leftOut: 'their ends are of unrounded weights; a step is checked by its gradients',
+  }
+  yield { group: `${name}/adamw in f16`, device: device.description, check }
 }
 
 async function* checkQlora(golden: GoldenFolder, name: string, device: Device): AsyncGenerator<GoldenCheck> {

@@ -3,7 +3,7 @@ import type { Device } from '../../src/device/device.ts'
 import { fileFolder, type Folder } from '../../src/hub/folder.ts'
 import { loadModel, type LoadModelOptions } from '../../src/hub/load-model.ts'
 import { quantizeFourBit } from '../../src/ops/quantize.ts'
-import { writeSafetensors } from '../../src/safetensors/writer.ts'
+import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writer.ts'
 import { zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { changedTiny, filesOf, temporaryFolder, tensorsOf, tinyBytes } from './tiny-files.ts'
@@ -145,6 +145,44 @@ describe('loadModel refuses', () => {
         'openShardedSafetensors: the index names model-00001-of-00001.safetensors, which cannot be opened: the given files: ' +
         'no model-00001-of-00001.safetensors; there are config.json, model.safetensors.index.json',
     })
+  })
+
+  it('numbers beyond f16, where that is asked for', async () => {
+    const name = 'transformer.h.1.mlp.dense_h_to_4h.weight'
+    const large = await changedTiny((tensors) =>
+      tensors.map((tensor) =>
+        tensor.name === name
+          ? { ...tensor, data: (tensor.data as Float32Array).map((x, i) => (i === 9 ? 7e4 : x)) }
+          : tensor,
+      ),
+    )
+    expect(await failure(large, { dtype: 'f16' })).toEqual(
+      refusal('numeric', `${name}: element 9 is not finite in f16, whose largest number is 65504; store it in f32`),
+    )
+    expect(await failure(large, { quantize: { type: 'int8' } })).toMatchObject({ code: 'numeric' })
+  })
+
+  it('int8 weights without their scales, or in another order', async () => {
+    const name = 'transformer.h.0.self_attention.dense.weight'
+    const beside = (key: string) => name.replace('weight', key)
+    const scales = { name: beside('SCB'), dtype: 'F32', shape: [32], data: new Float32Array(32) } as const
+    const stored = (...more: TensorToWrite[]) =>
+      changedTiny((tensors) => [
+        ...tensors.map((tensor) =>
+          tensor.name === name ? { ...tensor, dtype: 'I8' as const, data: new Int8Array(1024) } : tensor,
+        ),
+        ...more,
+      ])
+    expect(await failure(await stored())).toEqual(
+      refusal('format', `${name}: its numbers are I8, and ${scales.name} is missing`),
+    )
+    expect(await failure(await stored({ ...scales, shape: [3], data: new Float32Array(3) }))).toEqual(
+      refusal('format', `${name}: 3 scales do not fit [32,32]`),
+    )
+    const order = { name: beside('weight_format'), dtype: 'U8', shape: [], data: Uint8Array.of(2) } as const
+    expect(await failure(await stored(scales, order))).toEqual(
+      refusal('unsupported', `${name}: its weight_format is 2; known is 0, rows`),
+    )
   })
 
   it('a quantisation there is not', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/core/float16.ts'
 import { Random } from '../../src/core/random.ts'
 import { countOf } from '../../src/core/shape.ts'
 import { diskFolder, writeFolder } from '../../src/hub/folder.ts'
@@ -6,9 +7,12 @@ import { loadModel, type LoadProgress } from '../../src/hub/load-model.ts'
 import { formatFalconConfig, parseFalconConfig } from '../../src/models/falcon-config.ts'
 import { falconWeights, type FalconForCausalLM } from '../../src/models/falcon.ts'
 import { quantizeFourBit } from '../../src/ops/quantize.ts'
-import { writeSafetensors } from '../../src/safetensors/writer.ts'
+import { dequantizeInt8, quantizeInt8 } from '../../src/quant/int8.ts'
+import { encodeFloats } from '../../src/safetensors/float16.ts'
+import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writer.ts'
 import { FourBitTensor } from '../../src/tensor/four-bit-tensor.ts'
-import { zeros } from '../../src/tensor/tensor.ts'
+import { Int8Tensor } from '../../src/tensor/int8-tensor.ts'
+import { type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { maxDifference, tinyBatch, tinyFile } from '../peft/tiny-falcon.ts'
 import { changedTiny, filesOf, temporaryFolder, tensorsOf, tinyBytes, tinyFolder } from './tiny-files.ts'
@@ -16,6 +20,7 @@ import { changedTiny, filesOf, temporaryFolder, tensorsOf, tinyBytes, tinyFolder
 const devices = await testDevices()
 afterAll(() => devices.forEach((device) => device.dispose()))
 const reference = await tinyFile('reference.safetensors')
+const projectionNames = ['query_key_value', 'dense', 'dense_h_to_4h', 'dense_4h_to_h']
 const parameters = [...(await tinyFile('model.safetensors')).names].length
 
 describe.each(devices)('loadModel on $description', (device) => {
@@ -120,6 +125,88 @@ describe.each(devices)('loadModel on $description', (device) => {
     )
     model.dispose()
     expect(memory.liveBytes).toBe(before)
+  })
+
+  it('stores matrices in f16 where asked to, rounded to nearest, and computes with those', async () => {
+    const half = (values: Float32Array) => f16ToF32(f32ToF16(values))
+    const rounded = await changedTiny((tensors) =>
+      tensors.map((tensor) =>
+        tensor.shape.length === 2 ? { ...tensor, data: half(tensor.data as Float32Array) } : tensor,
+      ),
+    )
+    const { model: plain } = await loadModel(rounded, { device })
+    const wanted = await logitsOf(plain)
+    plain.dispose()
+    const before = memory.liveBytes
+    const { model, storage } = await loadModel(tinyFolder, { device, dtype: 'f16' })
+    const dtypes = [...model.namedWeights()].map(([, weight]) => [
+      weight.shape.length,
+      'dtype' in weight && weight.dtype,
+    ])
+    expect(new Set(dtypes.map((pair) => pair.join()))).toEqual(new Set(['2,f16', '1,f32']))
+    expect(storage.projections.bitsPerWeight).toBe(16)
+    expect(memory.liveBytes - before).toBe(storage.bytes)
+    expect(maxDifference(await logitsOf(model), wanted)).toBeLessThan(1e-5)
+    // In bfloat16 none of its numbers is beyond f16's range, and those of a checkpoint in F16 are copied.
+    for (const dtype of ['F16', 'BF16'] as const) {
+      const encoded = await changedTiny((tensors) =>
+        tensors.map(({ name, shape, data }) => ({
+          name,
+          shape,
+          dtype,
+          data: encodeFloats(data as Float32Array, dtype),
+        })),
+      )
+      const { model: again } = await loadModel(encoded, { device, dtype: 'f16' })
+      const table = [...again.namedWeights()].find(([name]) => name.includes('word_embeddings'))?.[1] as Tensor
+      const original = await (await tinyFile('model.safetensors')).readF32('transformer.word_embeddings.weight')
+      const once = dtype === 'F16' ? original : bf16ToF32(f32ToBf16(original))
+      expect(await table.read()).toEqual(half(once))
+      again.dispose()
+    }
+    model.dispose()
+    expect(memory.liveBytes).toBe(before)
+  })
+
+  it('quantises to int8 on the way, and reads what is int8 already', async () => {
+    const isProjection = ({ name, shape }: TensorToWrite) => shape.length === 2 && !name.includes('embeddings')
+    const rowsOf = ({ shape, data }: TensorToWrite) => quantizeInt8(data as Float32Array, shape[0] ?? 0, shape[1] ?? 0)
+    const decoded = await changedTiny((tensors) =>
+      tensors.map((tensor) => (isProjection(tensor) ? { ...tensor, data: dequantizeInt8(rowsOf(tensor)) } : tensor)),
+    )
+    const { model: plain } = await loadModel(decoded, { device })
+    const wanted = await logitsOf(plain)
+    plain.dispose()
+    const stored = await changedTiny((tensors) =>
+      tensors.flatMap((tensor): TensorToWrite[] => {
+        if (!isProjection(tensor)) return [tensor]
+        const { codes, scale } = rowsOf(tensor)
+        const beside = (key: string) => tensor.name.replace(/weight$/, key)
+        return [
+          { ...tensor, dtype: 'I8', data: codes },
+          { name: beside('SCB'), dtype: 'F32', shape: [scale.length], data: scale },
+          { name: beside('weight_format'), dtype: 'U8', shape: [], data: Uint8Array.of(0) },
+        ]
+      }),
+    )
+    const before = memory.liveBytes
+    for (const [source, options] of [
+      [tinyFolder, { quantize: { type: 'int8' }, measureError: true }],
+      [stored, {}],
+    ] as const) {
+      const { model, storage } = await loadModel(source, { device, ...options })
+      expect(maxDifference(await logitsOf(model), wanted)).toBeLessThan(1e-5)
+      const kinds = [...model.namedWeights()].filter(([, weight]) => weight instanceof Int8Tensor)
+      expect(kinds.map(([name]) => name.split('.').at(-2))).toEqual(projectionNames.concat(projectionNames))
+      expect(storage.projections.bitsPerWeight).toBe(8 + (32 * 224) / 8192)
+      if (source === tinyFolder) {
+        expect(storage.error?.relative).toBeGreaterThan(1e-3)
+        expect(storage.error?.relative).toBeLessThan(1e-2)
+      }
+      expect(memory.liveBytes - before).toBe(storage.bytes)
+      model.dispose()
+      expect(memory.liveBytes).toBe(before)
+    }
   })
 
   it('reads what bitsandbytes quantised, as it is', async () => {

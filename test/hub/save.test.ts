@@ -49,6 +49,16 @@ describe('modelFiles', () => {
     model.dispose()
   })
 
+  it('of a model in f16 hold what it holds', async () => {
+    const { model } = await loadModel(tinyFolder, { device, dtype: 'f16' })
+    const files = await modelFiles(model, 'F16')
+    const { model: again } = await loadModel(filesOf(Object.fromEntries(files)), { device, dtype: 'f16' })
+    const [before, after] = [await numbersOf(model), await numbersOf(again)]
+    for (const [name, values] of before) expect(after.get(name)).toEqual(f16ToF32(f32ToF16(values)))
+    again.dispose()
+    model.dispose()
+  })
+
   it('say what transformers wants to know', async () => {
     const model = await tinyFalcon(device)
     const config = JSON.parse((await modelFiles(model, 'BF16')).get('config.json') as string) as Record<string, unknown>

@@ -4,7 +4,8 @@ import { LayerNorm } from '../../src/nn/layer-norm.ts'
 import { Linear } from '../../src/nn/linear.ts'
 import { Module, ModuleList } from '../../src/nn/module.ts'
 import { quantizeFourBit } from '../../src/ops/quantize.ts'
-import { zeros } from '../../src/tensor/tensor.ts'
+import { halfFromArray } from '../../src/tensor/half.ts'
+import { Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 
 const device = await openTestCpu()
@@ -82,11 +83,15 @@ describe('replace', () => {
 })
 
 describe('trainable', () => {
-  it('lists what wants a gradient, in the order of the tree; 4-bit weights never do', () => {
+  it('lists what wants a gradient, in the order of the tree; weights in 4 bits and f16 never do', () => {
+    const half = halfFromArray(device, new Float32Array(32 * 64), [32, 64], 'half')
+    net.modules.layers.modules['1']?.replace('up', new Linear(half, null))
     expect(net.trainable()).toEqual([])
     net.requireGrad(true)
-    const named = [...net.namedWeights()].filter(([path]) => path !== 'head.weight').map(([, weight]) => weight)
-    expect(net.trainable().length).toBe(8)
+    const named = [...net.namedWeights()]
+      .map(([, weight]) => weight)
+      .filter((weight) => weight !== half && weight instanceof Tensor)
+    expect(net.trainable().length).toBe(6)
     expect(net.trainable().every((tensor, i) => tensor === named[i])).toBe(true)
     net.modules.layers.requireGrad(false)
     expect(net.trainable()).toEqual([])

@@ -1,3 +1,4 @@
+import { f16ToF32, f32ToF16 } from '../../src/core/float16.ts'
 import { mix32 } from '../../src/core/random.ts'
 import type { Shape } from '../../src/core/shape.ts'
 import type { Device } from '../../src/device/device.ts'
@@ -10,8 +11,10 @@ import { gelu } from '../../src/ops/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { addLinear, linear } from '../../src/ops/linear.ts'
-import { quantizeFourBit } from '../../src/ops/quantize.ts'
+import { quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
 import { dequantizeFourBit, quantizeFourBit as quantizeOnHost } from '../../src/quant/four-bit.ts'
+import { dequantizeInt8, quantizeInt8 as quantizeInt8OnHost } from '../../src/quant/int8.ts'
+import { halfFromArray } from '../../src/tensor/half.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
 import type { OpCase } from './gradient-check.ts'
@@ -41,6 +44,28 @@ function product(
     return dot + (bias ? at(bias, column) : 0)
   })
 }
+
+/** A frozen weight whose rows are no whole words of 16 or 8 bits, and what its formats hold of it. */
+const uneven = normals(24 * 33)
+const half = f16ToF32(f32ToF16(uneven))
+const wholeByteCases: OpCase[] = [
+  {
+    title: 'f16',
+    plain: half,
+    store: (device: Device) => halfFromArray(device, uneven, [24, 33], 'weight'),
+  },
+  {
+    title: 'int8',
+    plain: dequantizeInt8(quantizeInt8OnHost(uneven, 24, 33)),
+    store: (device: Device) => quantizeInt8(device, uneven, [24, 33]),
+  },
+].map(({ title, plain, store }) => ({
+  op: 'linear',
+  title: `${title} weight, frozen, with bias`,
+  inputs: { x: input([2, 3, 33]), bias: input([24]) },
+  apply: (t, device) => linear(part(t, 'x'), store(device), part(t, 'bias')),
+  reference: (v) => product(part(v, 'x'), plain, 33, part(v, 'bias')),
+}))
 
 const frozen = normals(24 * 32)
 const fourBitCases: OpCase[] = (['nf4', 'fp4'] as const).map((type) => {
@@ -118,6 +143,7 @@ function crossEntropyCase(
   rows: number,
   isMasked: (row: number) => boolean,
   normalizer?: number,
+  head?: Float32Array,
 ): OpCase {
   const [dim, vocab] = [3, 7]
   const labels = Int32Array.from({ length: rows }, (_, row) => (isMasked(row) ? -100 : (row * 5) % vocab))
@@ -125,10 +151,14 @@ function crossEntropyCase(
   return {
     op: 'linearCrossEntropy',
     title,
-    inputs: { x: input([rows, dim]), weight: input([vocab, dim]) },
-    apply: (t) => linearCrossEntropy(part(t, 'x'), part(t, 'weight'), labels, normalizer),
+    inputs: { x: input([rows, dim]), ...(head ? {} : { weight: input([vocab, dim]) }) },
+    apply: (t, device) => {
+      const weight = head ? halfFromArray(device, head, [vocab, dim], 'head') : part(t, 'weight')
+      return linearCrossEntropy(part(t, 'x'), weight, labels, normalizer)
+    },
     reference: (v) => {
-      const logits = product(part(v, 'x'), part(v, 'weight'), dim)
+      const weight = head ? f16ToF32(f32ToF16(head)) : part(v, 'weight')
+      const logits = product(part(v, 'x'), weight, dim)
       const nats = sumOf(rows, (row) => {
         const label = at(labels, row)
         if (label < 0) return 0
@@ -200,6 +230,7 @@ export const opCases: readonly OpCase[] = [
     reference: (v) => product(part(v, 'x'), part(v, 'weight'), 33),
   },
   ...fourBitCases,
+  ...wholeByteCases,
   {
     op: 'addLinear',
     title: 'over what an op made',
@@ -254,6 +285,7 @@ export const opCases: readonly OpCase[] = [
   },
   ...attentionCases,
   crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),
+  crossEntropyCase('a frozen head in f16', 9, (row) => row === 4, undefined, normals(21)),
   crossEntropyCase('a normalizer of its own', 5, (row) => row === 4, 11),
   crossEntropyCase('more rows than a chunk holds', 270, (row) => row % 50 === 7),
 ]

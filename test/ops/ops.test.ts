@@ -7,7 +7,8 @@ import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { matmul } from '../../src/ops/matmul.ts'
-import { dequantize, quantizeFourBit } from '../../src/ops/quantize.ts'
+import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
+import { halfFromArray } from '../../src/tensor/half.ts'
 import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
@@ -39,6 +40,34 @@ describe('ops refuse what does not fit', () => {
       'unsupported',
       'matmul: a cannot be transposed against a b of 4 bits',
       () => matmul(make(2, 3), quantizeFourBit(make(2, 64)), { transA: true }),
+    ],
+    [
+      'unsupported',
+      'matmul: a cannot be transposed against a b of 16 bits',
+      () => matmul(make(2, 3), halfFromArray(cpu, new Float32Array(128), [2, 64], 'w'), { transA: true }),
+    ],
+    [
+      'unsupported',
+      'matmul: a cannot be transposed against a b of 8 bits',
+      () => matmul(make(2, 3), quantizeInt8(cpu, new Float32Array(128), [2, 64]), { transA: true }),
+    ],
+    ['unsupported', 'storageOf: no product takes a matrix of i32', () => matmul(make(3, 2), ids.reshape([2, 1]))],
+    [
+      'unsupported',
+      'requiresGrad: a tensor of f16 is frozen, its steps are too coarse for updates; keep it in f32 to train it',
+      () => {
+        halfFromArray(cpu, new Float32Array(4), [2, 2], 'w').requiresGrad = true
+      },
+    ],
+    [
+      'numeric',
+      'head: element 2 is not finite in f16, whose largest number is 65504; store it in f32',
+      () => halfFromArray(cpu, Float32Array.of(65504, -65519, 65520, 1), [2, 2], 'head'),
+    ],
+    [
+      'shape',
+      'int8FromStored: 6 codes and 3 scales are no matrix of [2,3]',
+      () => int8FromStored(cpu, [2, 3], { codes: new Int8Array(6), scale: new Float32Array(3) }),
     ],
     ['shape', 'add: shapes differ, a [2,3] vs b [3,2]', () => add(make(2, 3), make(3, 2))],
     [
@@ -144,14 +173,17 @@ describe.each(devices)('on $description', (device) => {
     })
   })
 
-  it('decodes what it quantised, and a 4-bit product equals that of the decoded matrix', async () => {
+  it('decodes what it stored, and a product with it equals that of the decoded matrix', async () => {
     await withScope(async () => {
-      const [weight, x] = [
-        fromArray(device, normals(96 * 64), [96, 64], 'w'),
-        fromArray(device, normals(3 * 64), [3, 64], 'x'),
-      ]
-      for (const options of [{}, { type: 'fp4', blockSize: 128 }, { doubleQuant: false }] as const) {
-        const stored = quantizeFourBit(weight, options)
+      const values = normals(96 * 64)
+      const [weight, x] = [fromArray(device, values, [96, 64], 'w'), fromArray(device, normals(3 * 64), [3, 64], 'x')]
+      for (const stored of [
+        quantizeFourBit(weight),
+        quantizeFourBit(weight, { type: 'fp4', blockSize: 128 }),
+        quantizeFourBit(weight, { doubleQuant: false }),
+        quantizeInt8(device, values, [96, 64]),
+        halfFromArray(device, values, [96, 64], 'w'),
+      ]) {
         const decoded = dequantize(stored)
         expect(decoded.shape).toEqual([96, 64])
         const [given, wanted] = [await linear(x, stored).read(), await linear(x, decoded).read()]

@@ -122,6 +122,26 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     expect(countParameters(model)).toMatchObject({ trainable: 0, all: 19200 })
   })
 
+  it.each(['f16', 'int8'] as const)(
+    'trains over %s weights, and merges into them in full precision',
+    async (format) => {
+      model.dispose()
+      model = await tinyFalcon(device, format)
+      const adapter = attachLora(model, { targetModules: 'all-linear', initLoraWeights: false }, { device })
+      const { batch, labels } = await tinyBatch()
+      const scope = device.memory.open()
+      const { grads } = valueAndGrad(model, () => model.loss(batch, labels))(null)
+      expect([...adapter.namedTrainable().values()].every((factor) => grads.get(factor) !== undefined)).toBe(true)
+      scope.close()
+      const adapted = await logits()
+      adapter.merge()
+      expect(maxDifference(await logits(), adapted)).toBeLessThan(1e-4)
+      expect(new Set([...model.namedWeights()].map(([, weight]) => 'dtype' in weight && weight.dtype))).toEqual(
+        new Set(['f32']),
+      )
+    },
+  )
+
   it('merged, leaves just the bytes of the weights', async () => {
     const { liveBytes, liveBuffers } = device.memory
     attachLora(model, {}, { device }).merge()

@@ -3,7 +3,8 @@ import type { TokenBatch } from '../../src/models/causal-lm.ts'
 import { parseFalconConfig } from '../../src/models/falcon-config.ts'
 import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
 import type { Weight } from '../../src/nn/module.ts'
-import { quantizeFourBit } from '../../src/ops/quantize.ts'
+import { quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
+import { halfFromArray } from '../../src/tensor/half.ts'
 import { fromArray } from '../../src/tensor/tensor.ts'
 import { openFixture, readFixture } from '../fixtures/open-fixture.ts'
 
@@ -12,16 +13,24 @@ export const tinyFile = (name: string) => openFixture(`tiny-falcon-rw/${name}`)
 
 export const tinyText = async (name: string) => new TextDecoder().decode(await readFixture(`tiny-falcon-rw/${name}`))
 
-/** The tiny Falcon-RW, its projections in f32 or in double-quantised NF4. */
-export async function tinyFalcon(device: Device, weights: 'f32' | 'nf4' = 'f32'): Promise<FalconForCausalLM> {
+/** The tiny Falcon-RW, its projections in f32, f16, int8 or double-quantised NF4. */
+export async function tinyFalcon(
+  device: Device,
+  weights: 'f32' | 'f16' | 'int8' | 'nf4' = 'f32',
+): Promise<FalconForCausalLM> {
   const config = parseFalconConfig(JSON.parse(await tinyText('config.json')) as Record<string, unknown>)
   const file = await tinyFile('model.safetensors')
   const loaded = new Map<string, Weight>()
   for (const { name, shape, role } of falconWeights(config)) {
-    const full = fromArray(device, await file.readF32(name), shape, name)
-    const isFourBit = weights === 'nf4' && role === 'projection'
-    loaded.set(name, isFourBit ? quantizeFourBit(full) : full)
-    if (isFourBit) full.dispose()
+    const values = await file.readF32(name)
+    const format = role === 'projection' ? weights : 'f32'
+    if (format === 'f16') loaded.set(name, halfFromArray(device, values, shape, name))
+    else if (format === 'int8') loaded.set(name, quantizeInt8(device, values, shape))
+    else {
+      const full = fromArray(device, values, shape, name)
+      loaded.set(name, format === 'nf4' ? quantizeFourBit(full) : full)
+      if (format === 'nf4') full.dispose()
+    }
   }
   return new FalconForCausalLM(config, loaded)
 }

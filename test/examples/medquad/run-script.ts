@@ -11,15 +11,18 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, once. */
+/** Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, once; `flags` are Node's. */
 export function start(
   script: string,
   args: readonly string[],
   input = '',
   watch?: (text: string, stop: () => void) => void,
+  flags: readonly string[] = [],
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', `examples/medquad/${script}.ts`, ...args], { cwd: root })
+    const child = spawn(process.execPath, ['--import', 'tsx', ...flags, `examples/medquad/${script}.ts`, ...args], {
+      cwd: root,
+    })
     let interrupted = false
     const interrupt = () => {
       if (!interrupted) child.kill('SIGINT')

@@ -1,0 +1,185 @@
+// attention-backward-key.wgsl without workgroup memory, cut as attention-broadcast.wgsl is, with keys for queries: a workgroup
+// is a subgroup of 8 lanes with ROWS keys of a kv head (at most 4), a lane has four of 32 queries at a time and VECTORS columns
+// of four of dK and dV.
+enable subgroups;
+
+override ROWS: u32 = 4;
+override VECTORS: u32 = 2;
+override LANES: u32 = 8;
+
+struct Params {
+  batch: u32,
+  heads: u32,
+  kvHeads: u32,
+  queries: u32,
+  keys: u32,
+  capacity: u32,
+  dim: u32,
+  hasAlibi: u32,
+  scale: f32,
+  alibiScale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(5) var<storage, read> stats: array<vec2<f32>>;
+@group(0) @binding(6) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> dK: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> dV: array<vec4<f32>>;
+
+/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
+fn biasOf(slope: f32, position: f32) -> f32 {
+  let bits = bitcast<u32>(slope * position);
+  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}
+
+/// Position of a sample's key, negative where it is not seen.
+fn positionOf(sample: u32, key: u32) -> f32 {
+  if (params.hasAlibi == 0u) {
+    return 0.0;
+  }
+  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+}
+
+/// Eight vectors of four: four elements of each of four rows, then four more.
+fn turn(low: mat4x4<f32>, high: mat4x4<f32>) -> array<vec4<f32>, 8> {
+  let a = transpose(low);
+  let b = transpose(high);
+  return array<vec4<f32>, 8>(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
+}
+
+/// Adds to `sums` the products of four rows of a, of which lane i of eight holds half i % 2 of eight elements of row i / 2,
+/// and four columns of b, whose eight elements are y.
+fn multiply(own: vec4<f32>, y: array<vec4<f32>, 8>, sums: ptr<function, array<vec4<f32>, 4>>) {
+  let x = array<vec4<f32>, 8>(
+    subgroupBroadcast(own, 0u),
+    subgroupBroadcast(own, 1u),
+    subgroupBroadcast(own, 2u),
+    subgroupBroadcast(own, 3u),
+    subgroupBroadcast(own, 4u),
+    subgroupBroadcast(own, 5u),
+    subgroupBroadcast(own, 6u),
+    subgroupBroadcast(own, 7u),
+  );
+  for (var r = 0u; r < ROWS; r++) {
+    let a = x[2u * r];
+    let b = x[2u * r + 1u];
+    (*sums)[r] += a.x * y[0] + a.y * y[1] + a.z * y[2] + a.w * y[3]
+      + b.x * y[4] + b.y * y[5] + b.z * y[6] + b.w * y[7];
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let blocks = (params.keys + ROWS - 1u) / ROWS;
+  let block = group.x + group.y * groups.x;
+  if (block >= params.batch * params.kvHeads * blocks) {
+    return;
+  }
+  let kvHead = block / blocks;
+  let row0 = (block % blocks) * ROWS;
+  let sample = kvHead / params.kvHeads;
+  let perGroup = params.heads / params.kvHeads;
+  let width = params.dim / 4u;
+  let atKv = kvHead * params.capacity * width;
+  let outStep = params.heads * width;
+  let behind = i32(params.keys) - i32(params.queries);
+  let last = params.queries - 1u;
+
+  var sumsK: array<vec4<f32>, 16>;
+  var sumsV: array<vec4<f32>, 16>;
+  for (var h = 0u; h < perGroup; h++) {
+    let headInSample = (kvHead % params.kvHeads) * perGroup + h;
+    let head = sample * params.heads + headInSample;
+    let atQ = head * params.queries * width;
+    let atOut = (sample * params.queries * params.heads + headInSample) * width;
+    let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
+    for (var first = u32(max(0, i32(row0) - behind)); first < params.queries; first += 32u) {
+      let query = first + 4u * lane;
+      let four = vec4<u32>(min(query, last), min(query + 1u, last), min(query + 2u, last), min(query + 3u, last));
+      let rowsQ = atQ + width * four;
+      let rowsOut = atOut + outStep * four;
+      // Zeros are spelt out: Mesa 25's lavapipe does not reset a variable that a loop declares.
+      var shares = array<vec4<f32>, 4>();
+      var slopes = array<vec4<f32>, 4>();
+      // Past the end of a row, a's zeros meet what b has there.
+      for (var depth = 0u; depth < width; depth += 2u) {
+        let next = rowsQ + min(depth + 1u, width - 1u);
+        let y = turn(
+          mat4x4<f32>(q[rowsQ.x + depth], q[rowsQ.y + depth], q[rowsQ.z + depth], q[rowsQ.w + depth]),
+          mat4x4<f32>(q[next.x], q[next.y], q[next.z], q[next.w]),
+        );
+        let mine = min(depth + (lane & 1u), width - 1u);
+        let row = min(row0 + (lane >> 1u), params.keys - 1u);
+        multiply(select(vec4<f32>(), k[atKv + row * width + mine], depth + (lane & 1u) < width), y, &shares);
+      }
+      for (var depth = 0u; depth < width; depth += 2u) {
+        let next = rowsOut + min(depth + 1u, width - 1u);
+        let y = turn(
+          mat4x4<f32>(dOut[rowsOut.x + depth], dOut[rowsOut.y + depth], dOut[rowsOut.z + depth], dOut[rowsOut.w + depth]),
+          mat4x4<f32>(dOut[next.x], dOut[next.y], dOut[next.z], dOut[next.w]),
+        );
+        let mine = min(depth + (lane & 1u), width - 1u);
+        let row = min(row0 + (lane >> 1u), params.keys - 1u);
+        multiply(select(vec4<f32>(), v[atKv + row * width + mine], depth + (lane & 1u) < width), y, &slopes);
+      }
+
+      let stat0 = stats[head * params.queries + four.x];
+      let stat1 = stats[head * params.queries + four.y];
+      let stat2 = stats[head * params.queries + four.z];
+      let stat3 = stats[head * params.queries + four.w];
+      let logSums = vec4<f32>(stat0.x, stat1.x, stat2.x, stat3.x);
+      let deltas = vec4<f32>(stat0.y, stat1.y, stat2.y, stat3.y);
+      let at = vec4<i32>(vec4<u32>(query, query + 1u, query + 2u, query + 3u));
+      for (var r = 0u; r < ROWS; r++) {
+        let position = positionOf(sample, row0 + r);
+        let isSeen = (at >= vec4<i32>(i32(row0 + r) - behind)) & (at <= vec4<i32>(i32(last)))
+          & vec4<bool>(position >= 0.0);
+        let score = params.scale * shares[r] + biasOf(slope, position) - logSums;
+        let share = select(vec4<f32>(), exp(score), isSeen);
+        shares[r] = share;
+        slopes[r] = params.scale * share * (slopes[r] - deltas);
+      }
+      for (var source = 0u; source < min(8u, (params.queries - first + 3u) / 4u); source++) {
+        let row = first + 4u * source;
+        let r1 = min(row + 1u, last);
+        let r2 = min(row + 2u, last);
+        let r3 = min(row + 3u, last);
+        for (var u = 0u; u < VECTORS; u++) {
+          let column = min(lane + 8u * u, width - 1u);
+          let q0 = q[atQ + row * width + column];
+          let q1 = q[atQ + r1 * width + column];
+          let q2 = q[atQ + r2 * width + column];
+          let q3 = q[atQ + r3 * width + column];
+          let d0 = dOut[atOut + row * outStep + column];
+          let d1 = dOut[atOut + r1 * outStep + column];
+          let d2 = dOut[atOut + r2 * outStep + column];
+          let d3 = dOut[atOut + r3 * outStep + column];
+          for (var r = 0u; r < ROWS; r++) {
+            let a = subgroupShuffle(slopes[r], source);
+            let b = subgroupShuffle(shares[r], source);
+            sumsK[r * VECTORS + u] += a.x * q0 + a.y * q1 + a.z * q2 + a.w * q3;
+            sumsV[r * VECTORS + u] += b.x * d0 + b.y * d1 + b.z * d2 + b.w * d3;
+          }
+        }
+      }
+    }
+  }
+
+  for (var r = 0u; r < ROWS; r++) {
+    for (var u = 0u; u < VECTORS; u++) {
+      let column = lane + 8u * u;
+      if (row0 + r < params.keys && column < width) {
+        dK[atKv + (row0 + r) * width + column] = sumsK[r * VECTORS + u];
+        dV[atKv + (row0 + r) * width + column] = sumsV[r * VECTORS + u];
+      }
+    }
+  }
+}

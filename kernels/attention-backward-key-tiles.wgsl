@@ -1,0 +1,203 @@
+// attention-backward-key.wgsl in tiles, cut as attention-tiles.wgsl is, with keys for queries: 4 · SIDE keys of a kv head a
+// workgroup, queries go by in as many, head after head.
+override SIDE: u32 = 8;
+override DEPTH: u32 = 4;
+override CHUNKS: u32 = 2;
+
+struct Params {
+  batch: u32,
+  heads: u32,
+  kvHeads: u32,
+  queries: u32,
+  keys: u32,
+  capacity: u32,
+  dim: u32,
+  hasAlibi: u32,
+  scale: f32,
+  alibiScale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(5) var<storage, read> stats: array<vec2<f32>>;
+@group(0) @binding(6) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> dK: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> dV: array<vec4<f32>>;
+
+// 4 · SIDE rows and as many columns of a product, DEPTH vectors of each at a time, or rows of SIDE vectors.
+var<workgroup> tile: array<vec4<f32>, 8u * SIDE * (DEPTH + 1u)>;
+/// Shares of four keys a vector, and gradients of their scores, by query and four keys.
+var<workgroup> shares: array<vec4<f32>, 4u * SIDE * SIDE>;
+var<workgroup> weights: array<vec4<f32>, 4u * SIDE * SIDE>;
+
+/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
+fn biasOf(slope: f32, position: f32) -> f32 {
+  let bits = bitcast<u32>(slope * position);
+  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}
+
+/// Position of a sample's key, negative where it is not seen.
+fn positionOf(sample: u32, key: u32) -> f32 {
+  if (params.hasAlibi == 0u) {
+    return 0.0;
+  }
+  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+}
+
+/// Adds the products along `depth` vectors of the tile, of an invocation's four rows (components) and four columns.
+fn multiply(x: u32, y: u32, depth: u32, sums: ptr<function, array<vec4<f32>, 4>>) {
+  for (var d = 0u; d < depth; d++) {
+    let row = 4u * y * (DEPTH + 1u) + d;
+    let a0 = tile[row];
+    let a1 = tile[row + DEPTH + 1u];
+    let a2 = tile[row + 2u * (DEPTH + 1u)];
+    let a3 = tile[row + 3u * (DEPTH + 1u)];
+    for (var c = 0u; c < 4u; c++) {
+      let b = tile[(4u * SIDE + x + c * SIDE) * (DEPTH + 1u) + d];
+      (*sums)[c] += vec4<f32>(dot(a0, b), dot(a1, b), dot(a2, b), dot(a3, b));
+    }
+  }
+}
+
+@compute @workgroup_size(SIDE, SIDE)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let side = 4u * SIDE;
+  let blocks = (params.keys + side - 1u) / side;
+  let block = group.x + group.y * groups.x;
+  if (block >= params.batch * params.kvHeads * blocks) {
+    return;
+  }
+  let kvHead = block / blocks;
+  let row0 = (block % blocks) * side;
+  let sample = kvHead / params.kvHeads;
+  let perGroup = params.heads / params.kvHeads;
+  let width = params.dim / 4u;
+  let atKv = kvHead * params.capacity * width;
+  let outStep = params.heads * width;
+  let behind = i32(params.keys) - i32(params.queries);
+  let x = local.x;
+  let y = local.y;
+  let across = CHUNKS * SIDE;
+  let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
+  let position = vec4<f32>(
+    positionOf(sample, rows.x),
+    positionOf(sample, rows.y),
+    positionOf(sample, rows.z),
+    positionOf(sample, rows.w),
+  );
+
+  var sumsK: array<vec4<f32>, 16>;
+  var sumsV: array<vec4<f32>, 16>;
+  for (var h = 0u; h < perGroup; h++) {
+    let headInSample = (kvHead % params.kvHeads) * perGroup + h;
+    let head = sample * params.heads + headInSample;
+    let atQ = head * params.queries * width;
+    let atOut = (sample * params.queries * params.heads + headInSample) * width;
+    let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
+    let bias = vec4<f32>(
+      biasOf(slope, position.x),
+      biasOf(slope, position.y),
+      biasOf(slope, position.z),
+      biasOf(slope, position.w),
+    );
+    for (var first = u32(max(0, i32(row0) - behind)); first < params.queries; first += side) {
+      var products = array<vec4<f32>, 4>();
+      var changes = array<vec4<f32>, 4>();
+      for (var depth = 0u; depth < width; depth += DEPTH) {
+        workgroupBarrier();
+        for (var i = lane; i < side * DEPTH; i += SIDE * SIDE) {
+          let d = depth + i % DEPTH;
+          let row = i / DEPTH;
+          let to = row * (DEPTH + 1u) + i % DEPTH;
+          let a = k[atKv + min(row0 + row, params.keys - 1u) * width + d];
+          let b = q[atQ + (first + row) * width + d];
+          tile[to] = select(vec4<f32>(), a, row0 + row < params.keys && d < width);
+          tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < params.queries && d < width);
+        }
+        workgroupBarrier();
+        multiply(x, y, min(DEPTH, width - depth), &products);
+      }
+      for (var depth = 0u; depth < width; depth += DEPTH) {
+        workgroupBarrier();
+        for (var i = lane; i < side * DEPTH; i += SIDE * SIDE) {
+          let d = depth + i % DEPTH;
+          let row = i / DEPTH;
+          let to = row * (DEPTH + 1u) + i % DEPTH;
+          let a = v[atKv + min(row0 + row, params.keys - 1u) * width + d];
+          let b = dOut[atOut + (first + row) * outStep + d];
+          tile[to] = select(vec4<f32>(), a, row0 + row < params.keys && d < width);
+          tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < params.queries && d < width);
+        }
+        workgroupBarrier();
+        multiply(x, y, min(DEPTH, width - depth), &changes);
+      }
+
+      for (var c = 0u; c < 4u; c++) {
+        let query = first + x + c * SIDE;
+        let stat = stats[head * params.queries + min(query, params.queries - 1u)];
+        let isSeen = (vec4<i32>(rows) <= vec4<i32>(i32(query) + behind)) & (position >= vec4<f32>())
+          & vec4<bool>(query < params.queries);
+        let share = select(vec4<f32>(), exp(params.scale * products[c] + bias - stat.x), isSeen);
+        shares[(x + c * SIDE) * SIDE + y] = share;
+        weights[(x + c * SIDE) * SIDE + y] = params.scale * share * (changes[c] - stat.y);
+      }
+      let count = min(side, params.queries - first);
+      for (var part = 0u; part < count; part += side / CHUNKS) {
+        workgroupBarrier();
+        for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
+          let row = first + part + i / across;
+          let column = i % across;
+          tile[i] = select(vec4<f32>(), q[atQ + row * width + column], row < params.queries && column < width);
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {
+          let w = weights[(part + i) * SIDE + y];
+          for (var u = 0u; u < CHUNKS; u++) {
+            let value = tile[i * across + u * SIDE + x];
+            sumsK[4u * u] += w.x * value;
+            sumsK[4u * u + 1u] += w.y * value;
+            sumsK[4u * u + 2u] += w.z * value;
+            sumsK[4u * u + 3u] += w.w * value;
+          }
+        }
+      }
+      for (var part = 0u; part < count; part += side / CHUNKS) {
+        workgroupBarrier();
+        for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
+          let row = first + part + i / across;
+          let column = i % across;
+          tile[i] = select(vec4<f32>(), dOut[atOut + row * outStep + column], row < params.queries && column < width);
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {
+          let w = shares[(part + i) * SIDE + y];
+          for (var u = 0u; u < CHUNKS; u++) {
+            let value = tile[i * across + u * SIDE + x];
+            sumsV[4u * u] += w.x * value;
+            sumsV[4u * u + 1u] += w.y * value;
+            sumsV[4u * u + 2u] += w.z * value;
+            sumsV[4u * u + 3u] += w.w * value;
+          }
+        }
+      }
+    }
+  }
+
+  for (var r = 0u; r < 4u; r++) {
+    for (var u = 0u; u < CHUNKS; u++) {
+      let column = u * SIDE + x;
+      if (rows[r] < params.keys && column < width) {
+        dK[atKv + rows[r] * width + column] = sumsK[4u * u + r];
+        dV[atKv + rows[r] * width + column] = sumsV[4u * u + r];
+      }
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// attention-backward-query.wgsl in tiles, cut as attention-tiles.wgsl is: 4 · SIDE queries a workgroup, keys go by in as many.
+override SIDE: u32 = 8;
+override DEPTH: u32 = 4;
+override CHUNKS: u32 = 2;
+
+struct Params {
+  batch: u32,
+  heads: u32,
+  kvHeads: u32,
+  queries: u32,
+  keys: u32,
+  capacity: u32,
+  dim: u32,
+  hasAlibi: u32,
+  scale: f32,
+  alibiScale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(5) var<storage, read> stats: array<vec2<f32>>;
+@group(0) @binding(6) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> dQ: array<vec4<f32>>;
+
+// 4 · SIDE rows and as many columns of a product, DEPTH vectors of each at a time, or rows of SIDE vectors.
+var<workgroup> tile: array<vec4<f32>, 8u * SIDE * (DEPTH + 1u)>;
+/// Gradients of scores of four queries a vector, by key and four queries.
+var<workgroup> weights: array<vec4<f32>, 4u * SIDE * SIDE>;
+
+/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
+fn biasOf(slope: f32, position: f32) -> f32 {
+  let bits = bitcast<u32>(slope * position);
+  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}
+
+/// Position of a sample's key, negative where it is not seen.
+fn positionOf(sample: u32, key: u32) -> f32 {
+  if (params.hasAlibi == 0u) {
+    return 0.0;
+  }
+  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+}
+
+/// Adds the products along `depth` vectors of the tile, of an invocation's four rows (components) and four columns.
+fn multiply(x: u32, y: u32, depth: u32, sums: ptr<function, array<vec4<f32>, 4>>) {
+  for (var d = 0u; d < depth; d++) {
+    let row = 4u * y * (DEPTH + 1u) + d;
+    let a0 = tile[row];
+    let a1 = tile[row + DEPTH + 1u];
+    let a2 = tile[row + 2u * (DEPTH + 1u)];
+    let a3 = tile[row + 3u * (DEPTH + 1u)];
+    for (var c = 0u; c < 4u; c++) {
+      let b = tile[(4u * SIDE + x + c * SIDE) * (DEPTH + 1u) + d];
+      (*sums)[c] += vec4<f32>(dot(a0, b), dot(a1, b), dot(a2, b), dot(a3, b));
+    }
+  }
+}
+
+@compute @workgroup_size(SIDE, SIDE)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let side = 4u * SIDE;
+  let blocks = (params.queries + side - 1u) / side;
+  let block = group.x + group.y * groups.x;
+  if (block >= params.batch * params.heads * blocks) {
+    return;
+  }
+  let head = block / blocks;
+  let row0 = (block % blocks) * side;
+  let sample = head / params.heads;
+  let headInSample = head % params.heads;
+  let kvHead = sample * params.kvHeads + headInSample / (params.heads / params.kvHeads);
+  let width = params.dim / 4u;
+  let atQ = head * params.queries * width;
+  let atKv = kvHead * params.capacity * width;
+  let atOut = (sample * params.queries * params.heads + headInSample) * width;
+  let outStep = params.heads * width;
+  let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
+  let behind = i32(params.keys) - i32(params.queries);
+  let end = u32(max(0, i32(min(row0 + side, params.queries)) + behind));
+  let x = local.x;
+  let y = local.y;
+  let across = CHUNKS * SIDE;
+  let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
+
+  let least = head * params.queries;
+  let most = params.queries - 1u;
+  let stat0 = stats[least + min(rows.x, most)];
+  let stat1 = stats[least + min(rows.y, most)];
+  let stat2 = stats[least + min(rows.z, most)];
+  let stat3 = stats[least + min(rows.w, most)];
+  let logSums = vec4<f32>(stat0.x, stat1.x, stat2.x, stat3.x);
+  let deltas = vec4<f32>(stat0.y, stat1.y, stat2.y, stat3.y);
+  var sums: array<vec4<f32>, 16>;
+  for (var first = 0u; first < end; first += side) {
+    var scores = array<vec4<f32>, 4>();
+    var slopes = array<vec4<f32>, 4>();
+    for (var depth = 0u; depth < width; depth += DEPTH) {
+      workgroupBarrier();
+      for (var i = lane; i < side * DEPTH; i += SIDE * SIDE) {
+        let d = depth + i % DEPTH;
+        let row = i / DEPTH;
+        let to = row * (DEPTH + 1u) + i % DEPTH;
+        let a = q[atQ + min(row0 + row, most) * width + d];
+        let b = k[atKv + (first + row) * width + d];
+        tile[to] = select(vec4<f32>(), a, row0 + row < params.queries && d < width);
+        tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < end && d < width);
+      }
+      workgroupBarrier();
+      multiply(x, y, min(DEPTH, width - depth), &scores);
+    }
+    for (var depth = 0u; depth < width; depth += DEPTH) {
+      workgroupBarrier();
+      for (var i = lane; i < side * DEPTH; i += SIDE * SIDE) {
+        let d = depth + i % DEPTH;
+        let row = i / DEPTH;
+        let to = row * (DEPTH + 1u) + i % DEPTH;
+        let a = dOut[atOut + min(row0 + row, most) * outStep + d];
+        let b = v[atKv + (first + row) * width + d];
+        tile[to] = select(vec4<f32>(), a, row0 + row < params.queries && d < width);
+        tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < end && d < width);
+      }
+      workgroupBarrier();
+      multiply(x, y, min(DEPTH, width - depth), &slopes);
+    }
+
+    for (var c = 0u; c < 4u; c++) {
+      let key = first + x + c * SIDE;
+      let position = positionOf(sample, key);
+      let isSeen = (vec4<i32>(rows) + behind >= vec4<i32>(i32(key))) & vec4<bool>(position >= 0.0);
+      let share = exp(params.scale * scores[c] + biasOf(slope, position) - logSums);
+      weights[(x + c * SIDE) * SIDE + y] = select(vec4<f32>(), params.scale * share * (slopes[c] - deltas), isSeen);
+    }
+    let count = min(side, end - first);
+    for (var part = 0u; part < count; part += side / CHUNKS) {
+      workgroupBarrier();
+      for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
+        let row = first + part + i / across;
+        let column = i % across;
+        tile[i] = select(vec4<f32>(), k[atKv + row * width + column], row < end && column < width);
+      }
+      workgroupBarrier();
+      for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {
+        let w = weights[(part + i) * SIDE + y];
+        for (var u = 0u; u < CHUNKS; u++) {
+          let value = tile[i * across + u * SIDE + x];
+          sums[4u * u] += w.x * value;
+          sums[4u * u + 1u] += w.y * value;
+          sums[4u * u + 2u] += w.z * value;
+          sums[4u * u + 3u] += w.w * value;
+        }
+      }
+    }
+  }
+
+  for (var r = 0u; r < 4u; r++) {
+    for (var u = 0u; u < CHUNKS; u++) {
+      let column = u * SIDE + x;
+      if (rows[r] < params.queries && column < width) {
+        dQ[atQ + rows[r] * width + column] = sums[4u * u + r];
+      }
+    }
+  }
+}

@@ -1,0 +1,190 @@
+// attention.wgsl without workgroup memory, for adapters whose subgroups have at least 8 lanes and pay for each load, and
+// dim a multiple of 4. A workgroup is one subgroup with ROWS queries of a head (at most 4); 32 keys at a time, a lane has the
+// scores of four keys. Rows of q and, for the sum, of p go round by broadcasts, while a lane loads the keys it scores and
+// VECTORS columns of four of v. VECTORS is at least dim / 32, at most 4.
+enable subgroups;
+
+override ROWS: u32 = 4;
+override VECTORS: u32 = 2;
+override LANES: u32 = 8;
+
+const LOWEST = -3.0e38;
+
+struct Params {
+  batch: u32,
+  heads: u32,
+  kvHeads: u32,
+  queries: u32,
+  keys: u32,
+  capacity: u32,
+  dim: u32,
+  hasAlibi: u32,
+  scale: f32,
+  alibiScale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> stats: array<f32>;
+
+/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
+fn biasOf(slope: f32, position: f32) -> f32 {
+  let bits = bitcast<u32>(slope * position);
+  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}
+
+/// Position of a sample's key, negative where it is not seen.
+fn positionOf(sample: u32, key: u32) -> f32 {
+  if (params.hasAlibi == 0u) {
+    return 0.0;
+  }
+  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+}
+
+/// Eight vectors of four: four elements of each of four rows, then four more.
+fn turn(low: mat4x4<f32>, high: mat4x4<f32>) -> array<vec4<f32>, 8> {
+  let a = transpose(low);
+  let b = transpose(high);
+  return array<vec4<f32>, 8>(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
+}
+
+/// Adds to `sums` the products of four rows of a, of which lane i of eight holds half i % 2 of eight elements of row i / 2,
+/// and four columns of b, whose eight elements are y.
+fn multiply(own: vec4<f32>, y: array<vec4<f32>, 8>, sums: ptr<function, array<vec4<f32>, 4>>) {
+  let x = array<vec4<f32>, 8>(
+    subgroupBroadcast(own, 0u),
+    subgroupBroadcast(own, 1u),
+    subgroupBroadcast(own, 2u),
+    subgroupBroadcast(own, 3u),
+    subgroupBroadcast(own, 4u),
+    subgroupBroadcast(own, 5u),
+    subgroupBroadcast(own, 6u),
+    subgroupBroadcast(own, 7u),
+  );
+  for (var r = 0u; r < ROWS; r++) {
+    let a = x[2u * r];
+    let b = x[2u * r + 1u];
+    (*sums)[r] += a.x * y[0] + a.y * y[1] + a.z * y[2] + a.w * y[3]
+      + b.x * y[4] + b.y * y[5] + b.z * y[6] + b.w * y[7];
+  }
+}
+
+fn maxOverLanes(own: f32) -> f32 {
+  let pairs = max(own, subgroupShuffleXor(own, 1u));
+  let fours = max(pairs, subgroupShuffleXor(pairs, 2u));
+  return max(fours, subgroupShuffleXor(fours, 4u));
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let blocks = (params.queries + ROWS - 1u) / ROWS;
+  let block = group.x + group.y * groups.x;
+  if (block >= params.batch * params.heads * blocks) {
+    return;
+  }
+  let head = block / blocks;
+  let row0 = (block % blocks) * ROWS;
+  let sample = head / params.heads;
+  let headInSample = head % params.heads;
+  let kvHead = sample * params.kvHeads + headInSample / (params.heads / params.kvHeads);
+  let width = params.dim / 4u;
+  let atQ = head * params.queries * width;
+  let atKv = kvHead * params.capacity * width;
+  let atOut = (sample * params.queries * params.heads + headInSample) * width;
+  let outStep = params.heads * width;
+  let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
+  let behind = i32(params.keys) - i32(params.queries);
+  let end = u32(max(0, i32(min(row0 + ROWS, params.queries)) + behind));
+  let last = params.keys - 1u;
+
+  var sums: array<vec4<f32>, 16>;
+  var largest: array<f32, 4>;
+  var totals: array<f32, 4>;
+  for (var r = 0u; r < ROWS; r++) {
+    largest[r] = LOWEST;
+  }
+  for (var first = 0u; first < end; first += 32u) {
+    let key = first + 4u * lane;
+    let rows = atKv + width * vec4<u32>(min(key, last), min(key + 1u, last), min(key + 2u, last), min(key + 3u, last));
+    // Zeros are spelt out: Mesa 25's lavapipe does not reset a variable that a loop declares.
+    var weights = array<vec4<f32>, 4>();
+    for (var depth = 0u; depth < width; depth += 2u) {
+      // Past the end of a row, a's zeros meet what b has there.
+      let next = rows + min(depth + 1u, width - 1u);
+      let y = turn(
+        mat4x4<f32>(k[rows.x + depth], k[rows.y + depth], k[rows.z + depth], k[rows.w + depth]),
+        mat4x4<f32>(k[next.x], k[next.y], k[next.z], k[next.w]),
+      );
+      let mine = depth + (lane & 1u);
+      let row = min(row0 + (lane >> 1u), params.queries - 1u);
+      let own = select(vec4<f32>(), q[atQ + row * width + min(mine, width - 1u)], mine < width);
+      multiply(own, y, &weights);
+    }
+
+    let position = vec4<f32>(
+      positionOf(sample, key),
+      positionOf(sample, key + 1u),
+      positionOf(sample, key + 2u),
+      positionOf(sample, key + 3u),
+    );
+    let bias = vec4<f32>(
+      biasOf(slope, position.x),
+      biasOf(slope, position.y),
+      biasOf(slope, position.z),
+      biasOf(slope, position.w),
+    );
+    let at = vec4<i32>(vec4<u32>(key, key + 1u, key + 2u, key + 3u));
+    for (var r = 0u; r < ROWS; r++) {
+      let isSeen = (at <= vec4<i32>(i32(row0 + r) + behind)) & (position >= vec4<f32>());
+      let score = select(vec4<f32>(LOWEST), params.scale * weights[r] + bias, isSeen);
+      let before = largest[r];
+      let now = max(before, maxOverLanes(max(max(score.x, score.y), max(score.z, score.w))));
+      let weight = select(vec4<f32>(), exp(score - now), isSeen);
+      let shrink = select(0.0, exp(before - now), before > LOWEST);
+      largest[r] = now;
+      weights[r] = weight;
+      totals[r] = totals[r] * shrink + (weight.x + weight.y + weight.z + weight.w);
+      for (var u = 0u; u < VECTORS; u++) {
+        sums[r * VECTORS + u] *= shrink;
+      }
+    }
+    for (var source = 0u; source < min(8u, (end - first + 3u) / 4u); source++) {
+      let row = first + 4u * source;
+      for (var u = 0u; u < VECTORS; u++) {
+        let column = atKv + min(lane + 8u * u, width - 1u);
+        let v0 = v[column + row * width];
+        let v1 = v[column + min(row + 1u, last) * width];
+        let v2 = v[column + min(row + 2u, last) * width];
+        let v3 = v[column + min(row + 3u, last) * width];
+        for (var r = 0u; r < ROWS; r++) {
+          let w = subgroupShuffle(weights[r], source);
+          sums[r * VECTORS + u] += w.x * v0 + w.y * v1 + w.z * v2 + w.w * v3;
+        }
+      }
+    }
+  }
+
+  for (var r = 0u; r < ROWS; r++) {
+    let row = row0 + r;
+    let total = subgroupAdd(totals[r]);
+    if (row < params.queries) {
+      for (var u = 0u; u < VECTORS; u++) {
+        let column = lane + 8u * u;
+        if (column < width) {
+          out[atOut + row * outStep + column] = select(vec4<f32>(), sums[r * VECTORS + u] / total, total > 0.0);
+        }
+      }
+      if (lane == 0u) {
+        stats[2u * (head * params.queries + row)] = select(0.0, largest[r] + log(total), total > 0.0);
+      }
+    }
+  }
+}
