@@ -42,13 +42,21 @@ fn main(
 
   for (var depth = 0u; depth < params.k; depth += 4u) {
     // b for four steps along k, a vector of the four columns each.
-    var y: mat4x4<f32>;
-    for (var i = 0u; i < 4u; i++) {
-      let start = select((depth + i) * params.n + column, (column + i) * params.k + depth, TRANS_B != 0u);
-      y[i] = b[start / 4u];
-    }
+    var y: array<vec4<f32>, 4>;
     if (TRANS_B != 0u) {
-      y = transpose(y);
+      let turned = transpose(mat4x4<f32>(
+        b[(column * params.k + depth) / 4u],
+        b[((column + 1u) * params.k + depth) / 4u],
+        b[((column + 2u) * params.k + depth) / 4u],
+        b[((column + 3u) * params.k + depth) / 4u],
+      ));
+      for (var i = 0u; i < 4u; i++) {
+        y[i] = turned[i];
+      }
+    } else {
+      for (var i = 0u; i < 4u; i++) {
+        y[i] = b[((depth + i) * params.n + column) / 4u];
+      }
     }
     for (var r = 0u; r < ROWS; r += 8u) {
       let row = min(row0 + r + eighth, params.m - 1u);
@@ -63,8 +71,10 @@ fn main(
         subgroupBroadcast(own, 6u),
         subgroupBroadcast(own, 7u),
       );
-      for (var i = 0u; i < 8u && r + i < ROWS; i++) {
-        sums[r + i] += x[i].x * y[0] + x[i].y * y[1] + x[i].z * y[2] + x[i].w * y[3];
+      for (var i = 0u; i < 8u; i++) {
+        if (r + i < ROWS) {
+          sums[r + i] += x[i].x * y[0] + x[i].y * y[1] + x[i].z * y[2] + x[i].w * y[3];
+        }
       }
     }
   }

@@ -5,7 +5,7 @@
 // go around: n and blockSize are multiples of 8 · 4, n one of blockSize.
 enable subgroups;
 
-override ROWS: u32 = 8;
+override ROWS: u32 = 16;
 override LANES: u32 = 8;
 override TRANS_B: u32 = 1;
 override BITS: u32 = 4;
@@ -159,8 +159,10 @@ fn main(
             subgroupBroadcast(own, 6u),
             subgroupBroadcast(own, 7u),
           );
-          for (var i = 0u; i < 8u && r + i < ROWS; i++) {
-            sums[r + i] += x[i].x * y[0] + x[i].y * y[1] + x[i].z * y[2] + x[i].w * y[3];
+          for (var i = 0u; i < 8u; i++) {
+            if (r + i < ROWS) {
+              sums[r + i] += x[i].x * y[0] + x[i].y * y[1] + x[i].z * y[2] + x[i].w * y[3];
+            }
           }
         }
       }

@@ -145,12 +145,12 @@ const EIGHT = 8
  * llvmpipe is fastest with: beyond them, tiles no longer stay in registers.
  */
 const heights = [
+  [16, 9],
   [8, 5],
   [4, 3],
   [2, 2],
   [1, 1],
 ] as const
-const tall = [[16, 9], ...heights] as const
 
 /** Whether all loads of four elements are whole, of out too, and a row of out has work for every lane of eight. */
 const isWhole = (params: Params) => {
@@ -170,7 +170,7 @@ const isEven = (params: Params) => {
 /** @param LANES Of a workgroup, a multiple of eight. */
 const inVectors = (LANES: number): readonly Variant[] => [
   ...bothWays.flatMap((TRANS_B) =>
-    tall.map(([ROWS, least]) => {
+    heights.map(([ROWS, least]) => {
       const size = { rows: ROWS, columns: 4 * LANES, rowsFirst: true }
       return variant('matmul', 'matmulBroadcastVectors', { ROWS, LANES, TRANS_B }, size, (params) => {
         return (params['m'] ?? 0) >= least && isWay(TRANS_B, params) && isWhole(params)
@@ -199,7 +199,7 @@ const inVectors = (LANES: number): readonly Variant[] => [
 ]
 
 /** For all that is in no fours: on a CPU it is still faster than workgroup memory. */
-const oneByOne: readonly Variant[] = tall.map(([ROWS, least]) => {
+const oneByOne: readonly Variant[] = heights.map(([ROWS, least]) => {
   const size = { rows: ROWS, columns: EIGHT }
   const constants = { ROWS, COLUMNS: 1, LANES: EIGHT }
   return variant('matmul', 'matmulBroadcast', constants, size, ({ m = 0 }) => m >= least)

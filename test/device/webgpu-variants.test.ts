@@ -55,10 +55,10 @@ describe('which program does a product', () => {
   })
 
   it('leaves to the twin what has words or blocks across rows', () => {
-    expect(choice('matmulStored', packed)).toBe('matmulStoredBroadcast 8 8 1 4')
-    expect(choice('matmulStored', { ...packed, transB: 0 })).toBe('matmulStoredBroadcast 8 8 0 4')
+    expect(choice('matmulStored', packed)).toBe('matmulStoredBroadcast 16 8 1 4')
+    expect(choice('matmulStored', { ...packed, transB: 0 })).toBe('matmulStoredBroadcast 16 8 0 4')
     expect(choice('matmulStored', { ...packed, bits: 16, blockSize: 2048, transB: 0 })).toBe(
-      'matmulStoredBroadcast 8 8 0 16',
+      'matmulStoredBroadcast 16 8 0 16',
     )
     expect(choice('matmulStored', { ...packed, k: 2080 })).toBe('none')
     expect(choice('matmulStored', { ...packed, transB: 0, n: 2080 })).toBe('none')
