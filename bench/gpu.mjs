@@ -59,13 +59,8 @@ const parts = [
       ? { reason: 'no folder of golden numbers was given' }
       : { command: ['npm', 'run', 'parity', '--', golden] }),
   },
-  { name: 'bench', command: bench, isJson: true },
-  {
-    name: 'bench-untuned',
-    ...(readFileSync(join(root, 'bench/bench.ts'), 'utf8').includes('--untuned')
-      ? { command: [...bench, '--untuned'], isJson: true }
-      : { reason: 'this version has no autotuner to switch off' }),
-  },
+  { name: 'bench-tuned', command: [...bench, '--tuning', 'on'], isJson: true },
+  { name: 'bench-untuned', command: [...bench, '--tuning', 'off'], isJson: true },
   {
     name: 'medquad',
     command: [

@@ -1,15 +1,14 @@
 // What a training step costs the thread that queues it on WebGPU (encode, bind, submit), in a process of its own. The model has
 // layers like a large one and is narrow, so that the adapter is never what is waited for.
 import { existsSync, readFileSync } from 'node:fs'
-import { requestGpu } from '#platform'
 import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
-import { openWebGpuDevice } from '../src/device/webgpu.ts'
 import { falconRwConfig } from '../src/models/falcon-config.ts'
 import { FalconForCausalLM, falconWeights } from '../src/models/falcon.ts'
 import { initialWeights } from '../src/models/initial-weights.ts'
 import { quantize } from '../src/nn/quantize.ts'
 import { AdamW } from '../src/optim/adamw.ts'
 import { attachLora } from '../src/peft/attach.ts'
+import { openAdapter } from './open-webgpu.ts'
 import { serve } from './serve.ts'
 import { summarise } from './stats.ts'
 
@@ -18,9 +17,7 @@ const hasProcessorTime = existsSync(schedstat)
 const warmUps = 20
 const tokens = 16
 const [layers = 0] = process.argv.slice(2).map(Number)
-const answer = await requestGpu()
-if (!('gpu' in answer)) throw new Error(answer.reason)
-const device = await openWebGpuDevice(answer.gpu)
+const device = await openAdapter()
 const config = falconRwConfig({ vocabSize: 256, hiddenSize: 64, numHiddenLayers: layers, numAttentionHeads: 1 })
 const model = new FalconForCausalLM(config, initialWeights(device, falconWeights(config), 0.02, 1))
 quantize(model)

@@ -1,20 +1,17 @@
 // A LoRA step of the small Falcon with the WebGPU engine, in a process of its own: its base in f32 or nf4, and with the word
 // profile each kernel timed.
-import { create } from 'webgpu'
 import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
-import { openWebGpuDevice } from '../src/device/webgpu.ts'
 import { FalconForCausalLM } from '../src/models/falcon.ts'
 import { quantize } from '../src/nn/quantize.ts'
 import { AdamW } from '../src/optim/adamw.ts'
 import { attachLora } from '../src/peft/attach.ts'
-import { fromArray } from '../src/tensor/tensor.ts'
+import { fromArray, type Tensor } from '../src/tensor/tensor.ts'
+import { openAdapter } from './open-webgpu.ts'
 import { serveSteps } from './serve-steps.ts'
 import { small, smallFalcon } from './small-falcon.ts'
 
 const [storage, profile] = process.argv.slice(2)
-// Timestamps are multiples of 65 µs unless Dawn is told otherwise.
-const gpu = create(['disable-dawn-features=timestamp_quantization'])
-const device = await openWebGpuDevice(gpu, { profile: profile === 'profile' })
+const device = await openAdapter({ profile: profile === 'profile' })
 const { config, weights, factors, inputIds } = smallFalcon()
 const { tokens, rank, loraAlpha, beta1, beta2, eps, learningRate, maxGradNorm } = small
 
@@ -34,12 +31,22 @@ const gradOf = valueAndGrad(model, () => model.loss({ inputIds, shape: [1, token
 async function step(): Promise<number> {
   const scope = device.memory.open()
   try {
-    const { loss, grads } = gradOf(null)
-    optimizer.step(grads, learningRate, maxGradNorm)
-    return await loss.item()
+    return await queueStep().item()
   } finally {
     scope.close()
   }
 }
 
+/** Queues a step, and gives its loss to the open scope. */
+function queueStep(): Tensor {
+  const { loss, grads } = gradOf(null)
+  optimizer.step(grads, learningRate, maxGradNorm)
+  return loss
+}
+
+await device.prepare(() => {
+  device.memory.scoped(queueStep)
+})
+// A rehearsal is no step.
+optimizer.steps = 0
 await serveSteps({ adapter: device.description }, step, device)

@@ -1,25 +1,23 @@
 // What the WebGPU engine does, timed in a process of its own: a product, a LoRA linear or multiply-adds alone.
 import { readFileSync } from 'node:fs'
-import { requestGpu } from '#platform'
 import { Tape } from '../src/autograd/tape.ts'
-import { openWebGpuDevice } from '../src/device/webgpu.ts'
 import { Linear } from '../src/nn/linear.ts'
 import { LoraLinear } from '../src/peft/lora-linear.ts'
 import { fromArray } from '../src/tensor/tensor.ts'
+import { openAdapter } from './open-webgpu.ts'
 import { normals, Product } from './product.ts'
 import { serve } from './serve.ts'
 import { clock } from './stats.ts'
 
 const [work = '', ...sizes] = process.argv.slice(2)
 const [m = 0, n = 0, k = 0] = sizes.map(Number)
-const answer = await requestGpu()
-if (!('gpu' in answer)) throw new Error(answer.reason)
-const device = await openWebGpuDevice(answer.gpu)
+const device = await openAdapter()
 const call = callOf()
 const once = async () => {
   call()
   await device.settle()
 }
+if (work !== 'peak') await device.prepare(call)
 await once()
 await serve({ versions: { adapter: device.description } }, async (calls) => ({
   milliseconds: await clock(once, calls),

@@ -23,10 +23,15 @@ export function figure(what: string, unit: string, samples: Samples, bar?: Bar |
   return { what, unit, ...summary, bar, met }
 }
 
+/** Whether the WebGPU engine times its programs before it chooses among them; 'auto' is what the library does by itself. */
+export const tunings = ['auto', 'on', 'off'] as const
+export type Tuning = (typeof tunings)[number]
+
 /** What rows are told. */
 export interface RowOptions {
   readonly rounds: number
   readonly build: CpuBuild
+  readonly tuning: Tuning
   /** Decoder layers of the models that are made. */
   readonly layers: number
   /** Whether to print the kernels of a row that runs a model. */

@@ -1,6 +1,6 @@
 import { gpuEnvironment } from '../test/device/gpu-environment.ts'
 import { type Comparison, compete, type Competitor } from './competition.ts'
-import type { Row } from './row.ts'
+import type { Row, RowOptions } from './row.ts'
 import { small } from './small-falcon.ts'
 
 const [m, n, k] = [128, 2048, 2048]
@@ -21,6 +21,8 @@ const step = (name: string, file: string, ...args: readonly string[]): Competito
 const ownStep = (name: string, ...args: readonly string[]) => step(name, 'own-webgpu-step.ts', ...args)
 const over = (slower: string, faster: string, bar: Comparison['bar']) => ({ slower, faster, bar })
 
+const environment = ({ tuning }: RowOptions) => ({ ...gpuEnvironment(), BENCH_TUNING: tuning })
+
 function row(
   name: string,
   about: string,
@@ -32,7 +34,7 @@ function row(
     name,
     about,
     rounds: 7,
-    run: (options) => compete({ competitors, compare, calls, isModel: false, env: gpuEnvironment() }, options),
+    run: (options) => compete({ competitors, compare, calls, isModel: false, env: environment(options) }, options),
   }
 }
 
@@ -89,7 +91,7 @@ export const webgpuRows: readonly Row[] = [
           compare: [...peers, over('jax-js', 'peft-medaware NF4', '>= 2'), over('tfjs', 'peft-medaware NF4', '>= 2')],
           sameLosses: ['peft-medaware', 'jax-js', 'tfjs'],
           isModel: false,
-          env: gpuEnvironment(),
+          env: environment(options),
         },
         options,
       ),
@@ -106,7 +108,7 @@ export const webgpuRows: readonly Row[] = [
             { ...ownStep('peft-medaware NF4, profiled', 'nf4', 'profile'), kernelsOutside: '<= 15' },
           ],
           isModel: false,
-          env: gpuEnvironment(),
+          env: environment(options),
         },
         options,
       ),
@@ -123,7 +125,7 @@ export const webgpuRows: readonly Row[] = [
           ],
           calls: 20,
           // A software adapter with a thread of its own leaves the other cores to the host.
-          env: { LP_NUM_THREADS: '1', ...gpuEnvironment() },
+          env: { LP_NUM_THREADS: '1', ...environment(options) },
         },
         options,
       ),

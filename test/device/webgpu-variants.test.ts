@@ -147,7 +147,7 @@ describe.each(programs)('%s', (_, program) => {
 
   it('is right in every case that it can do', async () => {
     const own = products.filter(({ kernel, params }) => kernel === program.kernel && canDo(program, params))
-    expect(own.length).toBeGreaterThan(1)
+    expect(own.length).toBeGreaterThan(0)
     for (const one of own) {
       const run = (bindings: never) => device.runProgram(program, bindings, one.params as never)
       expectCase(one, await runCase(device, one, run), device)

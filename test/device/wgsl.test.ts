@@ -7,7 +7,7 @@ import { rowOf } from '../../src/device/webgpu-pipelines.ts'
 import { variantsFor } from '../../src/device/webgpu-variants.ts'
 
 const names = Object.keys(kernels) as KernelName[]
-const variants = variantsFor({ isSoftware: false, subgroupLanes: 8, hasMatrices: true })
+const variants = [true, false].flatMap((isSoftware) => variantsFor({ isSoftware, subgroupLanes: 8, hasMatrices: true }))
 /** Words WGSL reserves, which get an underscore. */
 const reserved = new Set(['target'])
 

@@ -1,0 +1,11 @@
+import { create } from 'webgpu'
+import { openWebGpuDevice, type WebGpuDevice } from '../src/device/webgpu.ts'
+import type { WebGpuOptions } from '../src/device/webgpu-options.ts'
+import { tunings } from './row.ts'
+
+/** Opens the adapter that is measured. Timestamps are multiples of 65 µs unless Dawn is told otherwise. */
+export async function openAdapter(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  const gpu = create(['disable-dawn-features=timestamp_quantization'])
+  const tuning = tunings.find((name) => name === process.env['BENCH_TUNING']) ?? 'auto'
+  return openWebGpuDevice(gpu, { tuning, ...options })
+}
