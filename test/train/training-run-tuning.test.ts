@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { TuningChoices } from '../../src/device/device.ts'
+import { rowVariants } from '../../src/device/row-variants.ts'
 import type { WebGpuOptions } from '../../src/device/webgpu-options.ts'
 import type { TuningProgress } from '../../src/device/webgpu-tuner.ts'
 import { openWebGpuDevice } from '../../src/device/webgpu.ts'
@@ -10,6 +11,10 @@ import { evaluateLoss } from '../../src/evaluate/loss.ts'
 import { generateTokens } from '../../src/generate/generate.ts'
 import { testGpu } from '../device/test-gpu.ts'
 import { oneLayerRun, randomExamples, trainedNumbers } from './tiny-run.ts'
+
+// A choice for four kernels; llvmpipe would compile and time products for minutes.
+const software = { isSoftware: true, subgroupLanes: 0, hasMatrices: false }
+vi.mock('../../src/device/webgpu-variants.ts', () => ({ variantsFor: () => rowVariants(software) }))
 
 let folder: string
 const home = process.env['XDG_CACHE_HOME']
