@@ -2,15 +2,7 @@
 // a time, in order.
 import { loadPart, storePart } from './simd.as.ts'
 
-export function sumRows(
-  x: usize,
-  out: usize,
-  rows: u32,
-  dim: u32,
-  accumulate: u32,
-  begin: u32,
-  end: u32,
-): void {
+export function sumRows(x: usize, out: usize, rows: u32, dim: u32, accumulate: u32, begin: u32, end: u32): void {
   const first = begin << 2
   const last = min<u32>(end << 2, dim)
   const bytes = dim << 2
