@@ -18,8 +18,9 @@ const sizesOf = ({ m = 0, n = 0, k = 0, pitchA = 0, pitchOut = 0, blockSize = 4 
   blockSize,
 })
 
-/** Whether a product of these parameters is one of x · Wᵀ (1) or of dY · W (0), with a as it lies. */
-const isWay = (transB: number, params: Params) => params['transB'] === transB && (params['transA'] ?? 0) === 0
+/** Whether a product is x · Wᵀ (transB 1) or dY · W (0), with a as it lies, or transposed as for a weight's gradient. */
+const isWay = (transB: number, params: Params, transA = 0) =>
+  params['transB'] === transB && (params['transA'] ?? 0) === transA
 
 /** Whether a row of a, and of b as it lies, is whole vectors of four. */
 function isInFours(params: Params): boolean {
@@ -63,38 +64,23 @@ const inTiles: readonly Variant[] = tiles.flatMap((tile, i) => {
   const size = { rows: tile.SIDE * tile.ROWS, columns: tile.SIDE * tile.COLUMNS }
   const fills = ({ m = 0, n = 0 }: Params) =>
     i === tiles.length - 1 || Math.ceil(m / size.rows) * Math.ceil(n / size.columns) >= enoughGroups
-  return bothWays.flatMap((TRANS_B) => [
-    variant(
-      'matmul',
-      'matmulTile',
-      { ...tile, TRANS_A: 0, TRANS_B },
-      size,
-      (params) => isWay(TRANS_B, params) && isInFours(params),
-      fills,
-    ),
-    ...(TRANS_B === 1
-      ? []
-      : [
-          variant(
-            'matmul',
-            'matmulTile',
-            { ...tile, TRANS_A: 1, TRANS_B },
-            size,
-            (params) => params['transA'] === 1 && params['transB'] === 0 && isInFours(params),
-            fills,
-          ),
-        ]),
-    ...formats.map((BITS) =>
-      variant(
-        'matmulStored',
-        'matmulStoredTile',
-        { ...tile, TRANS_B, BITS },
-        size,
-        (params) => isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params),
-        fills,
-      ),
-    ),
-  ])
+  const dense = (
+    [
+      [0, 1],
+      [0, 0],
+      [1, 0],
+    ] as const
+  ).map(([TRANS_A, TRANS_B]) => {
+    const takes = (params: Params) => isWay(TRANS_B, params, TRANS_A) && isInFours(params)
+    return variant('matmul', 'matmulTile', { ...tile, TRANS_A, TRANS_B }, size, takes, fills)
+  })
+  const stored = bothWays.flatMap((TRANS_B) =>
+    formats.map((BITS) => {
+      const takes = (params: Params) => isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params)
+      return variant('matmulStored', 'matmulStoredTile', { ...tile, TRANS_B, BITS }, size, takes, fills)
+    }),
+  )
+  return [...dense, ...stored]
 })
 
 // ── few rows or columns, cut along k ─────────────────────────────────────────────────────────────────────────────
@@ -182,7 +168,7 @@ const inVectors = (LANES: number): readonly Variant[] => [
     return variant('matmul', 'matmulBroadcastColumns', { COLUMNS, LANES }, size, (params) => {
       const { m, n, pitchA, pitchOut } = sizesOf(params)
       const areWhole = [m, n, pitchA, pitchOut].every((length) => length % 4 === 0)
-      return params['transA'] === 1 && params['transB'] === 0 && areWhole && m >= 4 * EIGHT && n > COLUMNS - 8
+      return isWay(0, params, 1) && areWhole && m >= 4 * EIGHT && n > COLUMNS - 8
     })
   }),
   ...bothWays.flatMap((TRANS_B) =>

@@ -29,11 +29,10 @@ export class Programs {
     gpu: GPUDevice,
     queue: CommandQueue,
     traits: AdapterTraits,
-    isSoftware: boolean,
     options: WebGpuOptions,
     record: AdapterRecord | null,
   ) {
-    const isTimed = isTuned(isSoftware, options)
+    const isTimed = isTuned(traits.isSoftware, options)
     const found = record?.findings
     const seeds = typeof options.tuning === 'object' ? options.tuning : isTimed ? found?.choices : undefined
     this.all = programsFor(traits)
@@ -76,7 +75,7 @@ export async function recordOf(
   traits: AdapterTraits,
   options: WebGpuOptions,
 ): Promise<AdapterRecord | null> {
-  const { isSoftware } = describeAdapter(info)
+  const { isSoftware } = traits
   if (!isTuned(isSoftware, options) && !isTested(isSoftware, options)) return null
   const names = [...programsFor(traits).values()].flat().map(programName)
   return new AdapterRecord(adapterKey(info), JSON.stringify([names, wgsl])).read()

@@ -83,8 +83,7 @@ export class WebGpuDevice implements Device {
         this.#queue.retire(buffer)
       },
     })
-    const traits = traitsOf(gpu, info, options)
-    this.programs = new Programs(gpu, this.#queue, traits, this.isSoftware, options, record)
+    this.programs = new Programs(gpu, this.#queue, traitsOf(gpu, info, options), options, record)
     this.memory = new Memory(this.#pool)
     const { maxBindingBytes = Infinity } = options
     check(
