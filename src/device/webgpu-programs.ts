@@ -18,7 +18,7 @@ const matrixLanes = 32
 
 /** What an adapter can do kernels with, and which of it does which call. */
 export class Programs {
-  /** Every program of each kernel, in the order of preference, the twin last. */
+  /** Every program of each kernel, the twin last; the order of preference for a call is that of its candidates. */
   readonly all: ReadonlyMap<KernelName, readonly Variant[]>
   readonly choices: Choices
   readonly pipelines: Pipelines

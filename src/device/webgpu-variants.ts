@@ -46,10 +46,7 @@ export interface Variant {
   groups(params: Params): readonly [number, number, number]
 }
 
-/**
- * Programs to prefer to a kernel's twin on an adapter, the best first. Which one does a call depends on nothing but its
- * parameters, so that the same call gives the same bits in every run.
- */
+/** Programs that do kernels' work on an adapter beside their twins, the best guess first. Which does a call: webgpu-choices.ts. */
 export function variantsFor(traits: AdapterTraits): readonly Variant[] {
   return [...matmulVariants(traits), ...attentionVariants(traits), ...rowVariants(traits)]
 }
