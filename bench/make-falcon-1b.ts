@@ -84,8 +84,8 @@ function normalBits(seed: number): Uint16Array {
   return f32ToBf16(Float32Array.from({ length: 0x10000 }, () => std * random.normal()))
 }
 
-/** The elements of a tensor, as bits, piece by piece. A piece is only good until the next is asked for. */
-function* piecesOf({ shape, init }: WeightSpec, random: Random, normals: Uint16Array): Generator<Uint16Array> {
+/** The bytes of a tensor, piece by piece. A piece is only good until the next is asked for. */
+function* piecesOf({ shape, init }: WeightSpec, random: Random, normals: Uint16Array): Generator<Uint8Array> {
   const piece = new Uint16Array(Math.min(pieceCount, countOf(shape)))
   if (init !== 'normal') piece.fill(init === 'ones' ? 0x3f80 : 0)
   for (let left = countOf(shape); left > 0; left -= piece.length) {
@@ -96,12 +96,12 @@ function* piecesOf({ shape, init }: WeightSpec, random: Random, normals: Uint16A
         piece[i + 1] = normals[bits >>> 16] as number
       }
     }
-    yield piece.subarray(0, Math.min(left, piece.length))
+    yield new Uint8Array(piece.buffer, 0, 2 * Math.min(left, piece.length))
   }
 }
 
 /** Writes beside the file and renames at the end, so that a file of this name is whole. */
-async function writeShard(path: string, { header }: Shard, pieces: (name: string) => Iterable<Uint16Array>) {
+async function writeShard(path: string, { header }: Shard, pieces: (name: string) => Iterable<Uint8Array>) {
   const beside = `${path}.tmp`
   const file = await open(beside, 'w')
   try {
