@@ -77,6 +77,15 @@ export const kernels = {
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
   }),
+  /** codes: i8[rows,dim]; scale: f32 per row. */
+  quantizeInt8: kernel({
+    reads: ['input'],
+    writes: ['codes', 'scale'],
+    params: { rows: 'u32', dim: 'u32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows / 4),
+  }),
   /** The values of a matrix as it is stored, in the terms of matmulStored. */
   dequantize: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],

@@ -131,6 +131,11 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       writes: { codes: new Uint8Array(count / 2), absmax: normals(Math.ceil(count / 64)) },
       params: { count, blockSize: 64 },
     })),
+    quantizeInt8: perTable((rows, dim) => ({
+      reads: { input: normals(rows * dim) },
+      writes: { codes: new Uint8Array(rows * dim), scale: normals(rows) },
+      params: { rows, dim },
+    })),
     dequantize: storedFormats.flatMap((format) =>
       tables.map(([rows, columns]) => {
         const { reads, params } = stored(rows, columns, format)

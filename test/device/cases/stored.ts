@@ -105,6 +105,36 @@ const dequantisers = [
   }),
 )
 
+/**
+ * Numbers spread over f16's range, with what is half way between two of them, subnormal ones and a row of zeros. Codes are the
+ * host's, which are bitsandbytes'.
+ */
+const quantisers = [
+  [1, 1],
+  [3, 5],
+  [5, 130],
+  [9, 64],
+  [301, 16],
+].map(([rows = 0, dim = 0]) => {
+  const input = normals(rows * dim).map((x, i) => {
+    if (rows === 9 && i < dim) return 0
+    const spread = x * 2 ** ((i % 31) - 20)
+    return i % 4 === 0 ? spread : x * (1 + Math.floor(i / dim))
+  })
+  input.forEach((x, i) => {
+    // Eleven bits and a half of the last.
+    if (i % 5 === 1) input[i] = Math.fround(Math.round(x * 1024) / 1024 + 2 ** -11)
+  })
+  const { codes, scale } = quantizeInt8(input, rows, dim)
+  return kernelCase('quantizeInt8', `${rows}x${dim}`, {
+    reads: { input },
+    writes: { codes: new Uint8Array(codes.length).fill(0x5a), scale: junk(rows) },
+    params: { rows, dim },
+    expected: { codes: new Uint8Array(codes.buffer), scale },
+    tolerance: 0,
+  })
+})
+
 /** Every finite f16, bit by bit. */
 const everyHalf = (() => {
   const codes = Uint16Array.from({ length: 0x10000 }, (_, half) => half).filter((half) => (half & 0x7c00) !== 0x7c00)
@@ -132,4 +162,4 @@ const everyBf16 = (() => {
   })
 })()
 
-export const storedCases: KernelCase[] = [...products, ...dequantisers, everyHalf, everyBf16]
+export const storedCases: KernelCase[] = [...products, ...quantisers, ...dequantisers, everyHalf, everyBf16]
