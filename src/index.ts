@@ -28,7 +28,8 @@ export { schedule, type Schedule, type ScheduleName } from './optim/schedules.ts
 export type { KeyValueCache } from './ops/causal-attention.ts'
 export { Module, type Weight, type Weights } from './nn/module.ts'
 export { quantize, type QuantizeOptions } from './nn/quantize.ts'
-export type { CausalLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
+export { createModel, formatModelConfig, modelWeights, parseModelConfig } from './models/architectures.ts'
+export type { CausalLm, ModelConfig, PretrainedLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
 export { collate, type Example, labelCount } from './models/example.ts'
 export { FalconForCausalLM, falconWeights } from './models/falcon.ts'
 export {
@@ -38,6 +39,9 @@ export {
   formatFalconConfig,
   parseFalconConfig,
 } from './models/falcon-config.ts'
+export { LlamaForCausalLM, llamaWeights } from './models/llama.ts'
+export { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './models/llama-config.ts'
+export type { RopeConfig, RopeScaling } from './models/rope-config.ts'
 export { initialWeights } from './models/initial-weights.ts'
 
 export {

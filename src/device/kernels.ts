@@ -1,5 +1,6 @@
 import { attentionKernels } from './attention-kernels.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
+import { normKernels } from './norm-kernels.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
 const perFour = (p: { readonly count: number }) => fold(p.count / 4 / LANES)
@@ -125,42 +126,7 @@ export const kernels = {
     groups: (p) => fold(p.vocab),
   }),
 
-  // ── normalisation ────────────────────────────────────────────────────────────────────────────────────────────
-  /** stats: mean and 1/sqrt(variance + eps) of each row. */
-  layerNorm: kernel({
-    reads: ['x', 'weight', 'bias'],
-    writes: ['out', 'stats'],
-    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
-    items: (p) => p.rows,
-    constants: lanes,
-    groups: (p) => fold(p.rows),
-  }),
-  /** y = x + r, and out and stats as layerNorm gives them of y. */
-  addLayerNorm: kernel({
-    reads: ['x', 'r', 'weight', 'bias'],
-    writes: ['y', 'out', 'stats'],
-    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
-    items: (p) => p.rows,
-    constants: lanes,
-    groups: (p) => fold(p.rows),
-  }),
-  /** dX is added to where accumulate is 1. */
-  layerNormBackward: kernel({
-    reads: ['dOut', 'x', 'weight', 'stats'],
-    writes: ['dX'],
-    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
-    items: (p) => p.rows,
-    constants: lanes,
-    groups: (p) => fold(p.rows),
-  }),
-  layerNormParamsBackward: kernel({
-    reads: ['dOut', 'x', 'stats'],
-    writes: ['dWeight', 'dBias'],
-    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
-    items: (p) => Math.ceil(p.dim / 4),
-    constants: lanes,
-    groups: (p) => fold(p.dim / LANES),
-  }),
+  ...normKernels,
 
   // ── element by element ───────────────────────────────────────────────────────────────────────────────────────
   /** Exact (erf) GELU. */
@@ -175,6 +141,23 @@ export const kernels = {
   geluBackward: kernel({
     reads: ['dOut', 'x'],
     writes: ['dX'],
+    params: { count: 'u32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perFour,
+  }),
+  /** out = silu(gate) · up, silu(x) = x / (1 + e^-x). */
+  swiGlu: kernel({
+    reads: ['gate', 'up'],
+    writes: ['out'],
+    params: { count: 'u32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perFour,
+  }),
+  swiGluBackward: kernel({
+    reads: ['dOut', 'gate', 'up'],
+    writes: ['dGate', 'dUp'],
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,

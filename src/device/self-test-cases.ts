@@ -1,21 +1,10 @@
 import { f32ToBf16, f32ToF16 } from '../core/float16.ts'
 import { Random } from '../core/random.ts'
 import { dynamicMap, fourBitDecision, type FourBitType } from '../quant/index.ts'
-import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
+import type { KernelName } from './kernels.ts'
+import { attentionCalls } from './self-test-attention.ts'
+import type { Call, TestNumbers } from './self-test-call.ts'
 import { storedFormats, storedMatrix, type StoredFormat } from './stored-matrix.ts'
-
-/** What a buffer of a test holds. */
-export type TestNumbers = Float32Array | Uint8Array | Uint16Array | Int32Array | Uint32Array
-
-/** One call of kernel `K`, small enough to be compared in no time. */
-interface Call<K extends KernelName> {
-  readonly reads: { readonly [name in KernelReads<K>]: TestNumbers | null }
-  /** What the written buffers hold before. */
-  readonly writes: { readonly [name in KernelWrites<K>]: TestNumbers }
-  readonly params: KernelParams<K>
-  /** Steps that a u8 code may be off by where arithmetic differs in its last bit. Default 0. */
-  readonly codeSteps?: number
-}
 
 /** One call of a kernel, whichever it is. */
 export interface SelfTestCase {
@@ -50,15 +39,6 @@ const products = [
   [17, 64, 64],
   [40, 132, 260],
 ] as const
-const heads = [
-  { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
-  { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64, hasAlibi: 1 },
-  { batch: 1, heads: 2, kvHeads: 2, queries: 70, keys: 70, capacity: 70, dim: 32, hasAlibi: 0 },
-] as const
-const layouts = [
-  { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 0, capacity: 5 },
-  { batch: 1, tokens: 33, heads: 2, kvHeads: 2, dim: 16, past: 0, capacity: 33 },
-] as const
 const ways = [
   { transA: 0, transB: 0 },
   { transA: 0, transB: 1 },
@@ -73,33 +53,10 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
   const perCount = <K extends KernelName>(make: (count: number) => Call<K>) => counts.map(make)
   const perTable = <K extends KernelName>(make: (rows: number, dim: number) => Call<K>) =>
     tables.map(([rows, dim]) => make(rows, dim))
+  const perNorm = <K extends KernelName>(make: (rows: number, dim: number, isRms: number) => Call<K>) =>
+    [0, 1].flatMap((isRms) => tables.map(([rows, dim]) => make(rows, dim, isRms)))
   const stored = (rows: number, columns: number, format: StoredFormat) =>
     storedMatrix(normals(rows * columns), columns, format)
-  /** Cut so that the keys of a padded sample are hidden, and what attention keeps of a row is near the truth. */
-  const attended = (s: (typeof heads)[number]) => {
-    const rows = s.batch * s.heads * s.queries
-    // Slopes, then positions, of which negative ones are hidden.
-    const positions = Float32Array.from({ length: s.batch * s.keys }, (_, i) => (i < 2 ? -1 : i % s.keys))
-    const alibi = s.hasAlibi === 0 ? null : Float32Array.of(...positives(s.heads).map((x) => x / 8), ...positions)
-    return {
-      q: normals(rows * s.dim),
-      k: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-      v: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-      alibi,
-      dOut: normals(rows * s.dim),
-      stats: normals(2 * rows).map((x, i) => (i % 2 === 0 ? 3 + x : x)),
-      params: { ...s, scale: 1 / Math.sqrt(s.dim), alibiScale: 0.5 },
-    }
-  }
-  const perHeads = <K extends KernelName>(make: (parts: ReturnType<typeof attended>) => Call<K>) =>
-    heads.map((s) => make(attended(s)))
-  const headParts = (s: (typeof layouts)[number]) => ({
-    q: normals(s.batch * s.heads * s.tokens * s.dim),
-    k: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-    v: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-    fused: normals(s.batch * s.tokens * (s.heads + 2 * s.kvHeads) * s.dim),
-  })
-
   return {
     matmul: products.flatMap(([m, n, k], i) =>
       ways.map(({ transA, transB }) => ({
@@ -164,20 +121,23 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       writes: { dTable: normals(13 * dim) },
       params: { rows, dim, first: 0, vocab: 13, accumulate: rows % 2 },
     })),
-    layerNorm: perTable((rows, dim) => ({
-      reads: { x: normals(rows * dim), weight: normals(dim), bias: normals(dim) },
+    layerNorm: perNorm((rows, dim, isRms) => ({
+      reads: { x: normals(rows * dim), weight: normals(dim), bias: isRms === 1 ? null : normals(dim) },
       writes: { out: normals(rows * dim), stats: normals(2 * rows) },
-      params: { rows, dim, eps: 1e-5 },
+      params: { rows, dim, isRms, eps: 1e-5 },
     })),
-    addLayerNorm: perTable((rows, dim) => ({
-      reads: { x: normals(rows * dim), r: normals(rows * dim), weight: normals(dim), bias: normals(dim) },
-      writes: { y: normals(rows * dim), out: normals(rows * dim), stats: normals(2 * rows) },
-      params: { rows, dim, eps: 1e-5 },
-    })),
-    layerNormBackward: perTable((rows, dim) => ({
+    addLayerNorm: perNorm((rows, dim, isRms) => {
+      const bias = isRms === 1 ? null : normals(dim)
+      return {
+        reads: { x: normals(rows * dim), r: normals(rows * dim), weight: normals(dim), bias },
+        writes: { y: normals(rows * dim), out: normals(rows * dim), stats: normals(2 * rows) },
+        params: { rows, dim, isRms, eps: 1e-5 },
+      }
+    }),
+    layerNormBackward: perNorm((rows, dim, isRms) => ({
       reads: { dOut: normals(rows * dim), x: normals(rows * dim), weight: normals(dim), stats: positives(2 * rows) },
       writes: { dX: normals(rows * dim) },
-      params: { rows, dim, accumulate: rows % 2 },
+      params: { rows, dim, isRms, accumulate: rows % 2 },
     })),
     layerNormParamsBackward: perTable((rows, dim) => ({
       reads: { dOut: normals(rows * dim), x: normals(rows * dim), stats: positives(2 * rows) },
@@ -192,6 +152,16 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
     geluBackward: perCount((count) => ({
       reads: { dOut: normals(count), x: normals(count).map((x) => 3 * x) },
       writes: { dX: normals(count) },
+      params: { count },
+    })),
+    swiGlu: perCount((count) => ({
+      reads: { gate: normals(count).map((x) => 3 * x), up: normals(count) },
+      writes: { out: normals(count) },
+      params: { count },
+    })),
+    swiGluBackward: perCount((count) => ({
+      reads: { dOut: normals(count), gate: normals(count).map((x) => 3 * x), up: normals(count) },
+      writes: { dGate: normals(count), dUp: normals(count) },
       params: { count },
     })),
     add: perCount((count) => ({
@@ -230,34 +200,7 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       writes: { out: normals(3 + Math.ceil(count / 64)) },
       params: { count, share: 64, slot: 2 },
     })),
-    splitHeads: layouts.map((s) => {
-      const { fused, q, k, v } = headParts(s)
-      return { reads: { qkv: fused }, writes: { q, k, v }, params: s }
-    }),
-    joinHeads: layouts.map((s) => {
-      const { fused, q, k, v } = headParts(s)
-      return { reads: { dQ: q, dK: k, dV: v }, writes: { dQkv: fused }, params: s }
-    }),
-    attention: perHeads(({ q, k, v, alibi, dOut, stats, params }) => ({
-      reads: { q, k, v, alibi },
-      writes: { out: dOut, stats },
-      params,
-    })),
-    attentionDelta: perHeads(({ q, dOut, stats, params }) => ({
-      reads: { dOut, out: q },
-      writes: { stats },
-      params,
-    })),
-    attentionBackwardQuery: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
-      reads: { q, k, v, alibi, stats, dOut },
-      writes: { dQ: normals(q.length) },
-      params,
-    })),
-    attentionBackwardKey: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
-      reads: { q, k, v, alibi, stats, dOut },
-      writes: { dK: normals(k.length), dV: normals(v.length) },
-      params,
-    })),
+    ...attentionCalls(random),
     crossEntropy: perTable((rows, vocab) => ({
       reads: { labels: Int32Array.from(ids(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label)) },
       writes: { logits: normals(rows * vocab).map((x) => 3 * x), losses: normals(rows) },

@@ -1,8 +1,8 @@
 import { MedAwareError } from '../core/errors.ts'
 import type { Device } from '../device/device.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
-import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
-import { parseFalconConfig, type FalconConfig } from '../models/falcon-config.ts'
+import { createModel, modelWeights, parseModelConfig } from '../models/architectures.ts'
+import type { ModelConfig, PretrainedLm } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import type { QuantizeOptions } from '../nn/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
@@ -42,7 +42,7 @@ export interface LoadProgress {
 
 /** A model and what came with it. */
 export interface LoadedModel {
-  readonly model: FalconForCausalLM
+  readonly model: PretrainedLm
   /** `null` when the folder has no tokenizer.json. */
   readonly tokenizer: TextTokenizer | null
   readonly storage: StorageReport
@@ -51,7 +51,7 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a Falcon-RW model in Hugging Face's format: config.json, model.safetensors or its shards with their index, and
+ * Loads a model of a known architecture, the Falcon family or Llama's, in Hugging Face's format: config.json, model.safetensors or its shards with their index, and
  * tokenizer.json. Tensors come one at a time and are quantised as they come.
  * @param source A directory (Node), files (browser), or a `Folder`.
  * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported` or `memory`; what was loaded by then is freed.
@@ -61,12 +61,13 @@ export async function loadModel(
   options: LoadModelOptions,
 ): Promise<LoadedModel> {
   const folder = folderOf(source)
-  const config = parseFalconConfig(await readJson(folder, 'config.json'))
+  const config = parseModelConfig(await readJson(folder, 'config.json'))
   const tokenizer = await loadTokenizer(folder)
   const reader = await openCheckpoint(folder)
   try {
-    checkRoom(reader, falconWeights(config), folder.name, options)
-    const { weights, storage } = await loadWeights(reader, falconWeights(config), folder.name, options)
+    const specs = modelWeights(config)
+    checkRoom(reader, specs, folder.name, options)
+    const { weights, storage } = await loadWeights(reader, specs, folder.name, options)
     return { model: makeModel(config, weights), tokenizer, storage, name: folder.name }
   } finally {
     await reader.close()
@@ -81,9 +82,9 @@ export async function loadTokenizer(source: string | Iterable<File> | Folder): P
   return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), config)
 }
 
-function makeModel(config: FalconConfig, weights: ReadonlyMap<string, Weight>): FalconForCausalLM {
+function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {
   try {
-    return new FalconForCausalLM(config, weights)
+    return createModel(config, weights)
   } catch (error) {
     for (const weight of weights.values()) weight.dispose()
     throw error

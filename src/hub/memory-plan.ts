@@ -2,9 +2,8 @@ import { valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
 import type { Device } from '../device/device.ts'
 import { DryDevice } from '../device/dry-device.ts'
-import type { WeightSpec } from '../models/causal-lm.ts'
-import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
-import type { FalconConfig } from '../models/falcon-config.ts'
+import { createModel, modelWeights } from '../models/architectures.ts'
+import type { ModelConfig, PretrainedLm, WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { logitRows } from '../ops/linear-cross-entropy.ts'
 import { quantizeMatrix } from '../ops/quantize.ts'
@@ -63,22 +62,22 @@ export interface MemoryPlan {
  * The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads, beside them.
  * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachLora`.
  */
-export function planMemory(config: FalconConfig, options: MemoryPlanOptions = {}): MemoryPlan {
+export function planMemory(config: ModelConfig, options: MemoryPlanOptions = {}): MemoryPlan {
   const plan = planFor(config, options)
   const { device } = options
   return device === undefined ? plan : { ...plan, advice: adviceFor(device, plan, changesOf(config, options)) }
 }
 
-function planFor(config: FalconConfig, options: MemoryPlanOptions): MemoryPlan {
+function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
   const { lora = null } = options
   const device = new DryDevice('cpu')
   const { memory } = device
-  const specs = falconWeights(config)
+  const specs = modelWeights(config)
   const stored = dryWeights(device, specs, options)
   const loading = memory.peakBytes
   const weights = { f32: 0, f16: 0, bf16: 0, int8: 0, fourBit: 0 }
   for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
-  const training = lora === null ? noTraining : dryTraining(new FalconForCausalLM(config, stored), lora, options)
+  const training = lora === null ? noTraining : dryTraining(createModel(config, stored), lora, options)
   const { byteLength: bytes, label } = device.largest
   return {
     weights,
@@ -91,7 +90,7 @@ function planFor(config: FalconConfig, options: MemoryPlanOptions): MemoryPlan {
 }
 
 /** Options that take less memory, step by step, each kept for those after it. */
-function* changesOf(config: FalconConfig, options: MemoryPlanOptions): Generator<Change> {
+function* changesOf(config: ModelConfig, options: MemoryPlanOptions): Generator<Change> {
   const { quantize = false, dtype = 'f32', lora = null, gradientCheckpointing = false } = options
   const { batchSize = 8, length = config.maxPositionEmbeddings } = options
   let changed: Partial<MemoryPlanOptions> = {}
@@ -151,7 +150,7 @@ type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'log
 const noTraining: TrainingBytes = { adapter: 0, moments: 0, gradients: 0, logits: 0, activations: 0 }
 
 /** One optimiser step, as `TrainingRun` takes it, of batches without padding. */
-function dryTraining(model: FalconForCausalLM, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
+function dryTraining(model: PretrainedLm, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
   const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
   for (const [name, value] of Object.entries({ batchSize, length, gradientAccumulationSteps })) {
     check(

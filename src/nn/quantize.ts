@@ -8,8 +8,8 @@ import type { Module } from './module.ts'
 export interface QuantizeOptions extends StorageOptions {
   /**
    * Linear layers to leave as they are (llm_int8_skip_modules): names of modules, or runs of a path's names, such as 'mlp' or
-   * 'h.0'; all below is left as well. As in transformers a list replaces the default. Default ['lm_head'], the output
-   * embeddings; tied ones are no linear layer.
+   * 'h.0'; all below is left as well. As in transformers a list replaces the default; embeddings and heads of the models
+   * here are no linear layers, and stay whatever it says. Default ['lm_head'].
    */
   readonly skipModules?: readonly string[]
 }

@@ -20,8 +20,9 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
 export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[]): Tensor {
   const out = empty(table.device, shape, 'gathered rows')
   const { rows: vocab, columns: dim } = table
-  const storage = { bits: 8 * sizeOf(table.dtype), isBf16: +(table.dtype === 'bf16') }
-  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, ...storage })
+  const bits = 8 * sizeOf(table.dtype)
+  const isBf16 = +(table.dtype === 'bf16')
+  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, bits, isBf16 })
   return out
 }
 

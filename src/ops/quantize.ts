@@ -128,8 +128,9 @@ export function dequantize(x: Matrix): Tensor {
   const out = empty(x.device, x.shape, 'dequantized')
   if (isFull(x)) x.device.copy(x, out)
   else {
-    const { bindings, format } = storageOf(x)
-    x.device.run('dequantize', { ...bindings, out }, { count: x.count, ...format })
+    const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storageOf(x)
+    const params = { count: x.count, bits, isBf16, blockSize, isNested, nestedCount }
+    x.device.run('dequantize', { codes, absmax, nested, tables, out }, params)
   }
   return out
 }

@@ -6,6 +6,10 @@ import type { Binding, Device, DeviceBuffer } from '../device/device.ts'
 
 /** A value on a device: a shape and an element type over a window of a buffer. It knows no maths. */
 export class Tensor implements Binding {
+  /** Number of elements. */
+  readonly count: number
+  /** Bytes its elements take. */
+  readonly byteLength: number
   #requiresGrad = false
 
   constructor(
@@ -14,7 +18,10 @@ export class Tensor implements Binding {
     readonly dtype: DType,
     readonly buffer: DeviceBuffer,
     readonly byteOffset = 0,
-  ) {}
+  ) {
+    this.count = countOf(shape)
+    this.byteLength = this.count * sizeOf(dtype)
+  }
 
   /**
    * Whether a gradient is wanted for it; what depends on it inherits the wish while a tape records. Default false.
@@ -29,16 +36,6 @@ export class Tensor implements Binding {
       return `requiresGrad: a tensor of ${this.dtype} is frozen, its steps are too coarse for updates; keep it in f32 to train it`
     })
     this.#requiresGrad = wanted
-  }
-
-  /** Number of elements. */
-  get count(): number {
-    return countOf(this.shape)
-  }
-
-  /** Bytes its elements take. */
-  get byteLength(): number {
-    return this.count * sizeOf(this.dtype)
   }
 
   /** Itself: as in every storage format, the tensors that are its own. */

@@ -8,6 +8,7 @@ import { type AdapterTraits, type Variant, variantsFor } from '../../src/device/
 import { attentionCases } from './cases/attention.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
+import { normCases } from './cases/norms.ts'
 import { rowCases } from './cases/rows.ts'
 import { storedCases } from './cases/stored.ts'
 import { expectCase, runCase } from './kernel-case.ts'
@@ -162,7 +163,7 @@ describe('kernels of rows as on hardware', () => {
   })
   afterAll(() => device.dispose())
 
-  it.each(rowCases)('$kernel $title', async (one) => {
+  it.each([...normCases, ...rowCases])('$kernel $title', async (one) => {
     expectCase(one, await runCase(device, one), device)
   })
 })

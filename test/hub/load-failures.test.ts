@@ -71,9 +71,12 @@ describe('loadModel refuses', () => {
   })
 
   it('another architecture', async () => {
-    const files = filesOf({ 'config.json': '{"model_type":"llama"}', 'model.safetensors': weights })
+    const files = filesOf({ 'config.json': '{"model_type":"gpt2"}', 'model.safetensors': weights })
     expect(await failure(files)).toEqual(
-      refusal('unsupported', 'falcon: config.json has model_type "llama"; this loader reads "falcon"'),
+      refusal(
+        'unsupported',
+        'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, llama',
+      ),
     )
   })
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { bf16ToF32, f32ToBf16 } from '../../src/core/float16.ts'
 import { loadModel, type LoadModelOptions } from '../../src/hub/load-model.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { CausalLm } from '../../src/models/causal-lm.ts'
 import { quantize } from '../../src/nn/quantize.ts'
 import { encodeFloats } from '../../src/safetensors/float16.ts'
 import type { TensorToWrite } from '../../src/safetensors/writer.ts'
@@ -23,13 +23,13 @@ const encoded = (dtype: 'F16' | 'BF16') =>
 
 describe.each(devices)('loadModel on $description', (device) => {
   const { memory } = device
-  const logitsOf = async (model: FalconForCausalLM) => {
+  const logitsOf = async (model: CausalLm) => {
     const logits = model.forward((await tinyBatch()).batch)
     const values = await logits.read()
     logits.dispose()
     return values
   }
-  const lossOf = async (model: FalconForCausalLM) => {
+  const lossOf = async (model: CausalLm) => {
     const { batch, labels } = await tinyBatch()
     const loss = model.loss(batch, labels)
     const value = await loss.item()
@@ -37,13 +37,13 @@ describe.each(devices)('loadModel on $description', (device) => {
     return value
   }
   /** Every byte of a model's weights, part by part. */
-  const bytesOf = async (model: FalconForCausalLM) => {
+  const bytesOf = async (model: CausalLm) => {
     const parts = [...model.namedWeights()].flatMap(([name, { tensors }]) =>
       tensors.map((tensor, i) => [`${name} ${i}`, tensor] as const),
     )
     return new Map(await Promise.all(parts.map(async ([name, tensor]) => [name, await tensor.readBytes()] as const)))
   }
-  const weightOf = (model: FalconForCausalLM, wanted: string) =>
+  const weightOf = (model: CausalLm, wanted: string) =>
     [...model.namedWeights()].find(([name]) => name === wanted)?.[1]
 
   it('stores matrices in bf16 where asked to, rounded to nearest, and computes with those', async () => {

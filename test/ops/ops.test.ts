@@ -6,6 +6,8 @@ import { embedding } from '../../src/ops/embedding.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { linear } from '../../src/ops/linear.ts'
+import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
+import { swiGlu } from '../../src/ops/swi-glu.ts'
 import { matmul } from '../../src/ops/matmul.ts'
 import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8, quantizeMatrix } from '../../src/ops/quantize.ts'
 import { halfFromArray } from '../../src/tensor/half.ts'
@@ -104,18 +106,35 @@ describe('ops refuse what does not fit', () => {
     [
       'shape',
       'causalAttention: qkv [1,2,12] does not hold 2 + 2·1 heads of 4',
-      () => causalAttention(make(1, 2, 12), make(4), layout),
+      () => causalAttention(make(1, 2, 12), layout),
     ],
-    ['shape', 'causalAttention: alibi [2] is not [2 + 1·2]', () => causalAttention(make(1, 2, 16), make(2), layout)],
+    [
+      'shape',
+      'causalAttention: q [1,2,8], k [1,2,4], v [1,2,8] do not hold 2 + 2·1 heads of 4',
+      () => causalAttention({ q: make(1, 2, 8), k: make(1, 2, 4), v: make(1, 2, 8) }, layout),
+    ],
+    [
+      'shape',
+      'causalAttention: rotary [4] is not [2·4], of an even 4',
+      () => causalAttention(make(1, 2, 16), { ...layout, rotary: make(4) }),
+    ],
+    [
+      'shape',
+      'causalAttention: alibi [2] is not [2 + 1·2]',
+      () => causalAttention(make(1, 2, 16), { ...layout, alibi: make(2) }),
+    ],
+    ['shape', 'rmsNorm: x [2,3] needs weight of 3, got 2', () => rmsNorm(make(2, 3), make(2), 1e-5)],
+    ['shape', 'addRmsNorm: shapes differ, x [2,3] vs r [3,2]', () => addRmsNorm(make(2, 3), make(3, 2), make(3), 1e-5)],
+    ['shape', 'swiGlu: shapes differ, gate [2,3] vs up [3,2]', () => swiGlu(make(2, 3), make(3, 2))],
     [
       'shape',
       'causalAttention: 6 tokens do not fit a cache of 5; make a larger one',
-      () => causalAttention(make(1, 2, 16), make(8), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
+      () => causalAttention(make(1, 2, 16), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
     ],
     [
       'unsupported',
       'causalAttention: no gradient goes through a cache',
-      () => causalAttention(trainable, make(4), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
+      () => causalAttention(trainable, layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
     ],
     [
       'shape',
@@ -169,15 +188,18 @@ describe.each(devices)('on $description', (device) => {
 
   it('attention with a cache says what it says without', async () => {
     await withScope(async () => {
-      const [layout, values] = [{ heads: 4, kvHeads: 2, dim: 4 }, normals(2 * 5 * 32)]
+      const values = normals(2 * 5 * 32)
       const rows = (begin: number, end: number) =>
         Float32Array.of(...[0, 1].flatMap((b) => [...values.subarray((b * 5 + begin) * 32, (b * 5 + end) * 32)]))
-      const alibi = (keys: number) => {
-        const positions = Array.from({ length: keys }, (_, key) => key)
+      const angles = normals(5 * 4)
+      const layout = (begin: number, end: number) => {
+        const positions = Array.from({ length: end }, (_, key) => key)
         const table = Float32Array.of(1, 0.5, 0.25, 0.125, ...positions, ...positions)
-        return fromArray(device, table, [table.length], 'alibi')
+        const alibi = fromArray(device, table, [table.length], 'alibi')
+        const rotary = fromArray(device, angles.slice(4 * begin, 4 * end), [4 * (end - begin)], 'rotary')
+        return { heads: 4, kvHeads: 2, dim: 4, alibi, rotary }
       }
-      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), alibi(5), layout).read()
+      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), layout(0, 5)).read()
       const [k, v] = [zeros(device, [2, 2, 7, 4], 'k'), zeros(device, [2, 2, 7, 4], 'v')]
       const joined: [number[], number[]] = [[], []]
       for (const [begin, end] of [
@@ -186,7 +208,7 @@ describe.each(devices)('on $description', (device) => {
         [4, 5],
       ] as const) {
         const qkv = fromArray(device, rows(begin, end), [2, end - begin, 32], 'qkv')
-        const part = await causalAttention(qkv, alibi(end), layout, { k, v, length: begin }).read()
+        const part = await causalAttention(qkv, layout(begin, end), { k, v, length: begin }).read()
         joined[0].push(...part.subarray(0, part.length / 2))
         joined[1].push(...part.subarray(part.length / 2))
       }

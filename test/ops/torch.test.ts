@@ -81,8 +81,8 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     ['grouped', 2],
   ])('causalAttention: %s, %i key heads', async (name, kvHeads) => {
     const alibi = await load(`${name}.alibi`)
-    const layout = { heads: 4, kvHeads, dim: 8, alibiScale: 8 ** -0.5 }
-    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, alibi, layout))
+    const layout = { heads: 4, kvHeads, dim: 8, alibi, alibiScale: 8 ** -0.5 }
+    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, layout))
     alibi.dispose()
   })
 
