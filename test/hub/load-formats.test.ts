@@ -43,8 +43,7 @@ describe.each(devices)('loadModel on $description', (device) => {
     )
     return new Map(await Promise.all(parts.map(async ([name, tensor]) => [name, await tensor.readBytes()] as const)))
   }
-  const weightOf = (model: CausalLm, wanted: string) =>
-    [...model.namedWeights()].find(([name]) => name === wanted)?.[1]
+  const weightOf = (model: CausalLm, wanted: string) => [...model.namedWeights()].find(([name]) => name === wanted)?.[1]
 
   it('stores matrices in bf16 where asked to, rounded to nearest, and computes with those', async () => {
     const round = (values: Float32Array) => bf16ToF32(f32ToBf16(values))
