@@ -96,6 +96,7 @@ export const cuts: Cuts = {
       windows: (p) => ({ input: 4, codes: { bytes: 1, per: 2 }, absmax: { bytes: 4, per: p.blockSize } }),
     },
   ],
+  quantizeInt8: [{ along: 'rows', step: () => 4, windows: ({ dim }) => ({ input: 4 * dim, codes: dim, scale: 4 }) }],
   dequantize: [
     { along: 'count', step: (p) => p.blockSize, windows: (p) => ({ ...stored(1, p), out: 4 }), from: nestedFrom },
   ],

@@ -41,8 +41,8 @@ export const kernels = {
   /**
    * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
    * bits 4: tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256
-   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, and all three null. Of 8 and
-   * 16 bits, blockSize is the length of a row of b.
+   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, or bf16 with isBf16, and all
+   * three null. Of 8 and 16 bits, blockSize is the length of a row of b.
    */
   matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],
@@ -55,6 +55,7 @@ export const kernels = {
       pitchOut: 'u32',
       transB: 'u32',
       bits: 'u32',
+      isBf16: 'u32',
       blockSize: 'u32',
       isNested: 'u32',
       nestedCount: 'u32',
@@ -77,11 +78,20 @@ export const kernels = {
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
   }),
+  /** codes: i8[rows,dim]; scale: f32 per row. */
+  quantizeInt8: kernel({
+    reads: ['input'],
+    writes: ['codes', 'scale'],
+    params: { rows: 'u32', dim: 'u32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows / 4),
+  }),
   /** The values of a matrix as it is stored, in the terms of matmulStored. */
   dequantize: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],
     writes: ['out'],
-    params: { count: 'u32', bits: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
+    params: { count: 'u32', bits: 'u32', isBf16: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
@@ -97,11 +107,11 @@ export const kernels = {
   }),
 
   // ── rows of a table ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32) or f16 (16); other rows of out stay. */
+  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32), f16 or bf16 (16); other rows stay. */
   embedding: kernel({
     reads: ['ids', 'table'],
     writes: ['out'],
-    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32' },
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32', isBf16: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),

@@ -1,17 +1,10 @@
-import { f32ToF16 } from '../core/float16.ts'
+import { f32ToBf16, f32ToF16 } from '../core/float16.ts'
 import { Random } from '../core/random.ts'
-import {
-  dynamicMap,
-  fourBitCode,
-  fourBitDecision,
-  type FourBitType,
-  quantizeAbsmax,
-  quantizeFourBit,
-  quantizeInt8,
-} from '../quant/index.ts'
+import { dynamicMap, fourBitDecision, type FourBitType } from '../quant/index.ts'
 import type { KernelName } from './kernels.ts'
 import { attentionCalls } from './self-test-attention.ts'
 import type { Call, TestNumbers } from './self-test-call.ts'
+import { storedFormats, storedMatrix, type StoredFormat } from './stored-matrix.ts'
 
 /** One call of a kernel, whichever it is. */
 export interface SelfTestCase {
@@ -52,7 +45,6 @@ const ways = [
   { transA: 1, transB: 0 },
   { transA: 1, transB: 1 },
 ] as const
-const formats = ['nf4', 'fp4 nested', 'int8', 'f16'] as const
 
 function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[] } {
   const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal())
@@ -63,34 +55,8 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
     tables.map(([rows, dim]) => make(rows, dim))
   const perNorm = <K extends KernelName>(make: (rows: number, dim: number, isRms: number) => Call<K>) =>
     [0, 1].flatMap((isRms) => tables.map(([rows, dim]) => make(rows, dim, isRms)))
-  /** A matrix as it is stored. */
-  const stored = (rows: number, columns: number, format: (typeof formats)[number]) => {
-    const values = normals(rows * columns)
-    const [isNested, nestedCount, none] = [0, 0, { absmax: null, nested: null, tables: null }]
-    if (format === 'f16') {
-      return {
-        reads: { ...none, codes: f32ToF16(values) },
-        params: { bits: 16, blockSize: columns, isNested, nestedCount },
-      }
-    }
-    if (format === 'int8') {
-      const { codes, scale } = quantizeInt8(values, rows, columns)
-      const reads = { ...none, codes: new Uint8Array(codes.buffer), absmax: scale }
-      return { reads, params: { bits: 8, blockSize: columns, isNested, nestedCount } }
-    }
-    const [type, blockSize] = [format === 'nf4' ? 'nf4' : 'fp4', 64] as const
-    const { codes, absmax } = quantizeFourBit(values, { type, blockSize })
-    const tables = Float32Array.of(...fourBitCode(type), ...dynamicMap(true))
-    if (format === 'nf4') {
-      return { reads: { codes, absmax, nested: null, tables }, params: { bits: 4, blockSize, isNested, nestedCount } }
-    }
-    const double = quantizeAbsmax(absmax)
-    const nested = Float32Array.of(...double.nestedAbsmax, double.offset)
-    return {
-      reads: { codes, absmax: double.codes, nested, tables },
-      params: { bits: 4, blockSize, isNested: 1, nestedCount: nested.length - 1 },
-    }
-  }
+  const stored = (rows: number, columns: number, format: StoredFormat) =>
+    storedMatrix(normals(rows * columns), columns, format)
   return {
     matmul: products.flatMap(([m, n, k], i) =>
       ways.map(({ transA, transB }) => ({
@@ -103,7 +69,7 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       })),
     ),
     matmulStored: products.flatMap(([m, n, k], i) =>
-      formats.flatMap((format) =>
+      storedFormats.flatMap((format) =>
         [0, 1].map((transB) => {
           const b = transB === 1 ? stored(n, k, format) : stored(k, n, format)
           return {
@@ -122,7 +88,12 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       writes: { codes: new Uint8Array(count / 2), absmax: normals(Math.ceil(count / 64)) },
       params: { count, blockSize: 64 },
     })),
-    dequantize: formats.flatMap((format) =>
+    quantizeInt8: perTable((rows, dim) => ({
+      reads: { input: normals(rows * dim) },
+      writes: { codes: new Uint8Array(rows * dim), scale: normals(rows) },
+      params: { rows, dim },
+    })),
+    dequantize: storedFormats.flatMap((format) =>
       tables.map(([rows, columns]) => {
         const { reads, params } = stored(rows, columns, format)
         return { reads, writes: { out: normals(rows * columns) }, params: { count: rows * columns, ...params } }
@@ -134,11 +105,17 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       params: { count },
       codeSteps: 1,
     })),
-    embedding: perTable((rows, dim) => ({
-      reads: { ids: ids(rows, 13), table: rows % 2 === 1 ? normals(13 * dim) : f32ToF16(normals(13 * dim)) },
-      writes: { out: normals(rows * dim) },
-      params: { rows, dim, first: 0, vocab: 13, bits: rows % 2 === 1 ? 32 : 16 },
-    })),
+    embedding: tables.flatMap(([rows, dim]) =>
+      [
+        { bits: 32, isBf16: 0, table: normals(13 * dim) },
+        { bits: 16, isBf16: 0, table: f32ToF16(normals(13 * dim)) },
+        { bits: 16, isBf16: 1, table: f32ToBf16(normals(13 * dim)) },
+      ].map(({ table, ...storage }) => ({
+        reads: { ids: ids(rows, 13), table },
+        writes: { out: normals(rows * dim) },
+        params: { rows, dim, first: 0, vocab: 13, ...storage },
+      })),
+    ),
     embeddingBackward: perTable((rows, dim) => ({
       reads: { ids: ids(rows, 13), dOut: normals(rows * dim) },
       writes: { dTable: normals(13 * dim) },

@@ -4,9 +4,10 @@ import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { createModel, modelWeights, parseModelConfig } from '../models/architectures.ts'
 import type { ModelConfig, PretrainedLm } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
-import type { FourBitOptions, Int8Options } from '../ops/quantize.ts'
+import type { QuantizeOptions } from '../nn/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
+import type { HalfType } from '../tensor/half.ts'
 import { folderOf, openTensors, readJson, readText, type Folder } from './folder.ts'
 import { checkRoom } from './check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
@@ -16,12 +17,15 @@ import { tokenizerFromJson } from './tokenizer.ts'
 export interface LoadModelOptions {
   readonly device: Device
   /**
-   * What matrices that are not quantised are stored in: half the bytes in 'f16', rounded to nearest and frozen; vectors stay
-   * f32. Default 'f32'.
+   * What matrices that are not quantised are stored in: half the bytes in 'f16' or 'bf16', rounded to nearest, or copied where
+   * the checkpoint has that format, and frozen; vectors stay f32. Products are computed in f32. Default 'f32'.
    */
-  readonly dtype?: 'f32' | 'f16'
-  /** Store projections in 4 or 8 bits as they come; `false` keeps them in `dtype`. Default false, as in transformers. */
-  readonly quantize?: FourBitOptions | Int8Options | false
+  readonly dtype?: 'f32' | HalfType
+  /**
+   * Store projections in 4 or 8 bits as they come, as `quantize` does, `{}` in QLoRA's double-quantised NF4; `false` keeps them
+   * in `dtype`. Default false, as in transformers.
+   */
+  readonly quantize?: QuantizeOptions | false
   /** Also measure what quantising changed; costs a decoding pass. Default false. */
   readonly measureError?: boolean
   /** Called after each tensor. */

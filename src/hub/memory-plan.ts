@@ -6,15 +6,15 @@ import { createModel, modelWeights } from '../models/architectures.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { logitRows } from '../ops/linear-cross-entropy.ts'
-import { quantizeFourBit } from '../ops/quantize.ts'
+import { quantizeMatrix } from '../ops/quantize.ts'
 import { AdamW } from '../optim/adamw.ts'
 import { attachLora } from '../peft/attach.ts'
 import type { LoraConfig } from '../peft/lora-config.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { empty } from '../tensor/tensor.ts'
-import type { LoadModelOptions } from './load-model.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
+import { dtypeOf, quantizationOf, type WeightStorage } from './weight-storage.ts'
 
 /** What is to be loaded and trained. */
 export interface MemoryPlanOptions extends WeightStorage {
@@ -35,7 +35,7 @@ export interface MemoryPlanOptions extends WeightStorage {
 /** Bytes of device memory, by what they are for. */
 export interface MemoryPlan {
   /** The model's weights, by how they are stored. */
-  readonly weights: { readonly f32: number; readonly f16: number; readonly int8: number; readonly fourBit: number }
+  readonly weights: { readonly [format in 'f32' | 'f16' | 'bf16' | 'int8' | 'fourBit']: number }
   /** Peak while the weights are loaded: the last of them may lie in f32 beside its quantised self. */
   readonly loading: number
   /** The adapter's weights. */
@@ -75,7 +75,7 @@ function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
   const specs = modelWeights(config)
   const stored = dryWeights(device, specs, options)
   const loading = memory.peakBytes
-  const weights = { f32: 0, f16: 0, int8: 0, fourBit: 0 }
+  const weights = { f32: 0, f16: 0, bf16: 0, int8: 0, fourBit: 0 }
   for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
   const training = lora === null ? noTraining : dryTraining(createModel(config, stored), lora, options)
   const { byteLength: bytes, label } = device.largest
@@ -110,9 +110,6 @@ function* changesOf(config: ModelConfig, options: MemoryPlanOptions): Generator<
   for (let tokens = length; tokens > 128;) yield after({ length: (tokens = Math.ceil(tokens / 2)) })
 }
 
-/** How `loadModel` is to store weights. */
-export type WeightStorage = Pick<LoadModelOptions, 'quantize' | 'dtype'>
-
 /**
  * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
  * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result. Default: none is.
@@ -132,19 +129,12 @@ export function dryWeights(
   return weights
 }
 
-function dryWeight(device: DryDevice, { name, shape, role }: WeightSpec, storage: WeightStorage): Weight {
-  const { quantize = false, dtype = 'f32' } = storage
-  if (quantize === false || role !== 'projection') {
-    return empty(device, shape, name, role === 'vector' ? 'f32' : dtype)
-  }
-  if (quantize.type === 'int8') {
-    return new Int8Tensor(shape, {
-      codes: empty(device, shape, name, 'u8'),
-      scale: empty(device, [shape[0] ?? 0], `${name} scale`),
-    })
-  }
+function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage): Weight {
+  const { name, shape } = spec
+  const quantization = quantizationOf(spec, storage)
+  if (quantization === null) return empty(device, shape, name, dtypeOf(spec, storage))
   const full = empty(device, shape, name)
-  const weight = quantizeFourBit(full, quantize)
+  const weight = quantizeMatrix(full, quantization)
   full.dispose()
   return weight
 }
@@ -152,7 +142,7 @@ function dryWeight(device: DryDevice, { name, shape, role }: WeightSpec, storage
 function storageName(weight: Weight): keyof MemoryPlan['weights'] {
   if (weight instanceof FourBitTensor) return 'fourBit'
   if (weight instanceof Int8Tensor) return 'int8'
-  return weight.dtype === 'f16' ? 'f16' : 'f32'
+  return weight.dtype === 'f16' || weight.dtype === 'bf16' ? weight.dtype : 'f32'
 }
 
 type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'logits' | 'activations'>

@@ -9,7 +9,7 @@ import { linear } from '../ops/linear.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { ModelConfig, PretrainedLm, TokenBatch } from './causal-lm.ts'
 
-/** A head that is not tied to the embeddings: f32 or f16 [vocab, c]. It is no `Linear`, for it is never quantised or adapted. */
+/** A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised or adapted. */
 export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> {
   constructor(weight: Tensor) {
     super({}, { weight })

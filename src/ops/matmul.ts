@@ -54,7 +54,7 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
     )
     return out
   }
-  const { codes, absmax, nested, tables, bits, blockSize, isNested, nestedCount } = storageOf(b)
+  const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storageOf(b)
   check(!transA, 'unsupported', () => `matmul: a cannot be transposed against a b of ${bits} bits`)
   device.run(
     'matmulStored',
@@ -67,6 +67,7 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
       pitchOut: n,
       transB: +transB,
       bits,
+      isBf16,
       blockSize,
       isNested,
       nestedCount,

@@ -3,7 +3,7 @@ import { FourBitTensor } from './four-bit-tensor.ts'
 import { Int8Tensor } from './int8-tensor.ts'
 import { Tensor } from './tensor.ts'
 
-/** A matrix in any storage format: f32 or f16, 4 bits, or LLM.int8. All but f32 are frozen. */
+/** A matrix in any storage format: f32, f16 or bf16, 4 bits, or LLM.int8. All but f32 are frozen. */
 export type Matrix = Tensor | FourBitTensor | Int8Tensor
 
 /** How a matrix that is not f32 reaches kernels, in the terms of `matmulStored`. */
@@ -13,6 +13,8 @@ export interface Storage {
   readonly nested: Tensor | null
   readonly tables: Tensor | null
   readonly bits: 4 | 8 | 16
+  /** Whether 16 bits are those of a bf16. */
+  readonly isBf16: 0 | 1
   readonly blockSize: number
   readonly isNested: 0 | 1
   readonly nestedCount: number
@@ -43,6 +45,7 @@ function findStorage(matrix: Matrix): Storage {
   const plain = {
     nested: null,
     tables: null,
+    isBf16: 0,
     blockSize: matrix.shape.at(-1) ?? 1,
     isNested: 0,
     nestedCount: 0,
@@ -50,12 +53,13 @@ function findStorage(matrix: Matrix): Storage {
   if (matrix instanceof FourBitTensor) {
     const { codes, absmax, nested, tables, blockSize } = matrix.parts
     const double = { isNested: nested === null ? 0 : 1, nestedCount: nested === null ? 0 : nested.count - 1 } as const
-    return { codes, absmax, nested, tables, bits: 4, blockSize, ...double }
+    return { codes, absmax, nested, tables, bits: 4, isBf16: 0, blockSize, ...double }
   }
   if (matrix instanceof Int8Tensor) {
     const { codes, scale } = matrix.parts
     return { codes, absmax: scale, bits: 8, ...plain }
   }
-  check(matrix.dtype === 'f16', 'unsupported', () => `storageOf: no product takes a matrix of ${matrix.dtype}`)
-  return { codes: matrix, absmax: null, bits: 16, ...plain }
+  const { dtype } = matrix
+  check(dtype === 'f16' || dtype === 'bf16', 'unsupported', () => `storageOf: no product takes a matrix of ${dtype}`)
+  return { codes: matrix, absmax: null, bits: 16, ...plain, isBf16: dtype === 'bf16' ? 1 : 0 }
 }

@@ -1,4 +1,4 @@
-import { f16ToF32, f32ToF16 } from '../../src/core/float16.ts'
+import { bf16ToF32, f16ToF32 } from '../../src/core/float16.ts'
 import { mix32 } from '../../src/core/random.ts'
 import type { Shape } from '../../src/core/shape.ts'
 import type { Device } from '../../src/device/device.ts'
@@ -15,7 +15,7 @@ import { swiGlu } from '../../src/ops/swi-glu.ts'
 import { quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
 import { dequantizeFourBit, quantizeFourBit as quantizeOnHost } from '../../src/quant/four-bit.ts'
 import { dequantizeInt8, quantizeInt8 as quantizeInt8OnHost } from '../../src/quant/int8.ts'
-import { halfFromArray } from '../../src/tensor/half.ts'
+import { halfFromArray, type HalfType, roundToHalf } from '../../src/tensor/half.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
 import { attentionCases } from './attention-cases.ts'
@@ -47,19 +47,22 @@ function product(
   })
 }
 
-/** A frozen weight whose rows are no whole words of 16 or 8 bits, and what its formats hold of it. */
+const halfTypes = ['f16', 'bf16'] as const
+const halved = (values: Float32Array, dtype: HalfType) =>
+  (dtype === 'f16' ? f16ToF32 : bf16ToF32)(roundToHalf(values, dtype))
+
+/** A frozen weight whose rows are no whole words of 16 or 8 bits. */
 const uneven = normals(24 * 33)
-const half = f16ToF32(f32ToF16(uneven))
 const wholeByteCases: OpCase[] = [
-  {
-    title: 'f16',
-    plain: half,
-    store: (device: Device) => halfFromArray(device, uneven, [24, 33], 'weight'),
-  },
+  ...halfTypes.map((dtype) => ({
+    title: dtype,
+    plain: halved(uneven, dtype),
+    store: (device: Device) => halfFromArray(device, uneven, [24, 33], 'weight', dtype),
+  })),
   {
     title: 'int8',
     plain: dequantizeInt8(quantizeInt8OnHost(uneven, 24, 33)),
-    store: (device: Device) => quantizeInt8(device, uneven, [24, 33]),
+    store: (device: Device) => quantizeInt8(fromArray(device, uneven, [24, 33], 'w')),
   },
 ].map(({ title, plain, store }) => ({
   op: 'linear',
@@ -94,7 +97,7 @@ function crossEntropyCase(
   rows: number,
   isMasked: (row: number) => boolean,
   normalizer?: number,
-  head?: Float32Array,
+  head?: { readonly values: Float32Array; readonly dtype: HalfType },
 ): OpCase {
   const [dim, vocab] = [3, 7]
   const labels = Int32Array.from({ length: rows }, (_, row) => (isMasked(row) ? -100 : (row * 5) % vocab))
@@ -104,11 +107,11 @@ function crossEntropyCase(
     title,
     inputs: { x: input([rows, dim]), ...(head ? {} : { weight: input([vocab, dim]) }) },
     apply: (t, device) => {
-      const weight = head ? halfFromArray(device, head, [vocab, dim], 'head') : part(t, 'weight')
+      const weight = head ? halfFromArray(device, head.values, [vocab, dim], 'head', head.dtype) : part(t, 'weight')
       return linearCrossEntropy(part(t, 'x'), weight, labels, normalizer)
     },
     reference: (v) => {
-      const weight = head ? f16ToF32(f32ToF16(head)) : part(v, 'weight')
+      const weight = head ? halved(head.values, head.dtype) : part(v, 'weight')
       const logits = product(part(v, 'x'), weight, dim)
       const nats = sumOf(rows, (row) => {
         const label = at(labels, row)
@@ -280,7 +283,10 @@ export const opCases: readonly OpCase[] = [
   },
   ...attentionCases,
   crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),
-  crossEntropyCase('a frozen head in f16', 9, (row) => row === 4, undefined, normals(21)),
+  ...halfTypes.map((dtype) => {
+    const head = { values: normals(21), dtype }
+    return crossEntropyCase(`a frozen head in ${dtype}`, 9, (row) => row === 4, undefined, head)
+  }),
   crossEntropyCase('a normalizer of its own', 5, (row) => row === 4, 11),
   crossEntropyCase('more rows than a chunk holds', 270, (row) => row % 50 === 7),
 ]

@@ -9,11 +9,12 @@ import { linear } from '../../src/ops/linear.ts'
 import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
 import { swiGlu } from '../../src/ops/swi-glu.ts'
 import { matmul } from '../../src/ops/matmul.ts'
-import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
+import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8, quantizeMatrix } from '../../src/ops/quantize.ts'
 import { halfFromArray } from '../../src/tensor/half.ts'
 import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
+import { openFixture } from '../fixtures/open-fixture.ts'
 import { normals } from '../device/kernel-case.ts'
 
 const cpu = await openTestCpu()
@@ -51,7 +52,7 @@ describe('ops refuse what does not fit', () => {
     [
       'unsupported',
       'matmul: a cannot be transposed against a b of 8 bits',
-      () => matmul(make(2, 3), quantizeInt8(cpu, new Float32Array(128), [2, 64]), { transA: true }),
+      () => matmul(make(2, 3), quantizeInt8(make(2, 64)), { transA: true }),
     ],
     ['unsupported', 'storageOf: no product takes a matrix of i32', () => matmul(make(3, 2), ids.reshape([2, 1]))],
     [
@@ -65,6 +66,27 @@ describe('ops refuse what does not fit', () => {
       'numeric',
       'head: element 2 is not finite in f16, whose largest number is 65504; store it in f32',
       () => halfFromArray(cpu, Float32Array.of(65504, -65519, 65520, 1), [2, 2], 'head'),
+    ],
+    [
+      'numeric',
+      'head: element 1 is not finite in bf16, whose largest number is 3.39e38; store it in f32',
+      () => halfFromArray(cpu, Float32Array.of(3.38e38, 3.4e38), [2, 1], 'head', 'bf16'),
+    ],
+    ['shape', 'quantizeInt8: needs an f32 matrix, got f32 [4]', () => quantizeInt8(make(4))],
+    [
+      'config',
+      "quantize: int8 has a scale for each row, so neither blockSize nor doubleQuant; leave them out, or take 'nf4' or 'fp4'",
+      () => quantizeMatrix(make(2, 64), { type: 'int8', blockSize: 64 }),
+    ],
+    [
+      'config',
+      `quantize: type must be 'nf4', 'fp4' or 'int8', got "int4"`,
+      () => quantizeMatrix(make(2, 64), { type: 'int4' as 'nf4' }),
+    ],
+    [
+      'unsupported',
+      'quantize: computeDtype "bf16"; kernels decode weights to f32 and compute in f32, leave it out',
+      () => quantizeMatrix(make(2, 64), { computeDtype: 'bf16' }),
     ],
     [
       'shape',
@@ -131,7 +153,7 @@ describe('ops refuse what does not fit', () => {
     ],
     [
       'config',
-      'quantizeFourBit: blockSize must be a power of two from 32 to 4096, got 48',
+      'quantize: blockSize must be one of 32, 64, 128, 256, 512, 1024, 2048, 4096, got 48',
       () => quantizeFourBit(make(2, 64), { blockSize: 48 }),
     ],
     ['shape', 'quantizeFourBit: needs an f32 matrix, got f32 [64]', () => quantizeFourBit(make(64))],
@@ -203,14 +225,24 @@ describe.each(devices)('on $description', (device) => {
         quantizeFourBit(weight),
         quantizeFourBit(weight, { type: 'fp4', blockSize: 128 }),
         quantizeFourBit(weight, { doubleQuant: false }),
-        quantizeInt8(device, values, [96, 64]),
+        quantizeInt8(fromArray(device, values, [96, 64], 'w')),
         halfFromArray(device, values, [96, 64], 'w'),
+        halfFromArray(device, values, [96, 64], 'w', 'bf16'),
       ]) {
         const decoded = dequantize(stored)
         expect(decoded.shape).toEqual([96, 64])
         const [given, wanted] = [await linear(x, stored).read(), await linear(x, decoded).read()]
         expect(Math.max(...given.map((value, i) => Math.abs(value - (wanted[i] ?? NaN))))).toBeLessThan(1e-4)
       }
+    })
+  })
+
+  it('stores int8 as bitsandbytes does', async () => {
+    const golden = await openFixture('quantised.safetensors')
+    await withScope(async () => {
+      const { codes, scale } = quantizeInt8(fromArray(device, await golden.readF32('int8.input'), [24, 64], 'w')).parts
+      expect(new Int8Array((await codes.readBytes()).buffer)).toEqual(await golden.read('int8.CB'))
+      expect(await scale.read()).toEqual(await golden.readF32('int8.SCB'))
     })
   })
 

@@ -1,4 +1,4 @@
-import { f16ToF32, f32ToF16 } from '../../../src/core/float16.ts'
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/core/float16.ts'
 import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
 
 const shapes = [
@@ -14,6 +14,7 @@ const tableCases = shapes.flatMap(([rows, dim]) => {
   const vocab = 13
   const ids = integers(rows, vocab)
   const [table, dOut, before] = [normals(vocab * dim), normals(rows * dim), junk(vocab * dim)]
+  const [halves, brains] = [f32ToF16(table), f32ToBf16(table)]
   const rowsBefore = junk(rows * dim)
   const gradient = (accumulate: number) =>
     doubles(vocab * dim, (e) => {
@@ -21,20 +22,23 @@ const tableCases = shapes.flatMap(([rows, dim]) => {
       return start + sumOf(rows, (row) => (at(ids, row) === Math.floor(e / dim) ? at(dOut, row * dim + (e % dim)) : 0))
     })
   return [
-    ...[table, f32ToF16(table)].map((stored) => {
-      const [bits, values] = stored instanceof Float32Array ? [32, stored] : [16, f16ToF32(stored)]
-      return kernelCase('embedding', `${rows}x${dim} of ${bits} bits`, {
+    ...[
+      { title: 'f32', bits: 32, isBf16: 0, stored: table, values: table },
+      { title: 'f16', bits: 16, isBf16: 0, stored: halves, values: f16ToF32(halves) },
+      { title: 'bf16', bits: 16, isBf16: 1, stored: brains, values: bf16ToF32(brains) },
+    ].map(({ title, bits, isBf16, stored, values }) =>
+      kernelCase('embedding', `${rows}x${dim} of ${title}`, {
         reads: { ids, table: stored },
         writes: { out: junk(rows * dim) },
-        params: { rows, dim, first: 0, vocab, bits },
+        params: { rows, dim, first: 0, vocab, bits, isBf16 },
         expected: { out: doubles(rows * dim, (e) => at(values, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
         tolerance: 0,
-      })
-    }),
+      }),
+    ),
     kernelCase('embedding', `${rows}x${dim}, rows 4 to 8 of the table alone`, {
       reads: { ids, table: table.slice(4 * dim, 9 * dim) },
       writes: { out: rowsBefore },
-      params: { rows, dim, first: 4, vocab: 5, bits: 32 },
+      params: { rows, dim, first: 4, vocab: 5, bits: 32, isBf16: 0 },
       expected: {
         out: doubles(rows * dim, (e) => {
           const id = at(ids, Math.floor(e / dim))
