@@ -81,7 +81,7 @@ describe.each([1024, 4096, 16384])('with bindings of at most %i bytes', (limit) 
 })
 
 it('every kernel with cuts was cut, but those whose samples are large', () => {
-  expect([...cutKernels].sort()).toEqual(cuttable.filter((name) => !/Heads$/.test(name)).sort())
+  expect([...cutKernels].sort()).toEqual(cuttable.filter((name) => !/heads/i.test(name)).sort())
 })
 
 describe.each(nestedWindowCases)('with bindings of at most %i bytes', (limit, nested) => {
