@@ -8,7 +8,7 @@ import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import { equal, within, withinShare, worst, type Check, type LeftOut } from './check.ts'
-import { batchOf, logitsOf } from './falcon-checks.ts'
+import { batchOf, logitsOf } from './model-checks.ts'
 
 // A model whose matrices are stored in f16 is held against two things. The same engine in f32 with matrices rounded to f16
 // beforehand must give the same numbers, as near as any two orders of summing. Golden numbers are of unrounded weights, and

@@ -24,7 +24,7 @@ import { testDevices } from '../device/devices.ts'
 import { download, fourLines, trainTenSteps, visit } from '../examples/browser/drive-page.ts'
 import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
-import { batchOf, gradientChecks, logitsOf } from '../golden/falcon-checks.ts'
+import { batchOf, gradientChecks, logitsOf } from '../golden/model-checks.ts'
 
 const BOUND = 1e-3
 const base = fileURLToPath(new URL('../fixtures/tiny-falcon-rw', import.meta.url))
