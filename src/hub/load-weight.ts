@@ -1,11 +1,9 @@
-import { f32ToF16 } from '../core/float16.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { dequantize, quantizeFourBit, quantizeInt8 } from '../ops/quantize.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
-import { halfFromBits } from '../tensor/half.ts'
 import type { Matrix } from '../tensor/matrix.ts'
-import { fromArray } from '../tensor/tensor.ts'
+import { filledTensor } from './fill-tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { loadStored, rooted } from './load-stored.ts'
 
@@ -31,34 +29,36 @@ export async function loadWeight(
   const stored = await loadStored(reader, spec, device)
   if (stored !== null) return stored
   if (quantize === false || role !== 'projection') {
-    const half = dtype === 'f16' && role !== 'vector' ? await readHalf(reader, name) : null
-    const values = half ?? (await reader.readF32(name))
-    return rooted(device, () =>
-      values instanceof Float32Array
-        ? fromArray(device, values, shape, name)
-        : halfFromBits(device, values, shape, name),
+    return filledTensor(reader, name, { device, shape, dtype: role === 'vector' ? 'f32' : dtype, label: name })
+  }
+  if (quantize.type === 'int8') {
+    const values = await reader.readF32(name)
+    return measured(
+      rooted(device, () => quantizeInt8(device, values, shape)),
+      values,
+      measureError ? errors : null,
     )
   }
-  const values = await reader.readF32(name)
-  const weight = rooted(device, () =>
-    quantize.type === 'int8'
-      ? quantizeInt8(device, values, shape)
-      : quantizeFourBit(fromArray(device, values, shape, name), quantize),
-  )
+  const full = await filledTensor(reader, name, { device, shape, dtype: 'f32', label: name })
   try {
-    if (measureError) await addError(weight, values, errors)
-    await device.settle()
+    const weight = rooted(device, () => quantizeFourBit(full, quantize))
+    const values = measureError ? await full.read() : new Float32Array(0)
+    return await measured(weight, values, measureError ? errors : null)
+  } finally {
+    full.dispose()
+  }
+}
+
+/** The same weight, after what storing changed was added up; it is freed where that fails. */
+async function measured(weight: Matrix, values: Float32Array, errors: ErrorSums | null): Promise<Matrix> {
+  try {
+    if (errors !== null) await addError(weight, values, errors)
+    await weight.device.settle()
     return weight
   } catch (error) {
     weight.dispose()
     throw error
   }
-}
-
-/** A tensor as the bits of its nearest f16, which are copied where the checkpoint has them. */
-async function readHalf(reader: TensorReader, name: string): Promise<Uint16Array> {
-  if (reader.info(name).dtype === 'F16') return (await reader.read(name)) as Uint16Array
-  return f32ToF16(await reader.readF32(name))
 }
 
 async function addError(weight: Matrix, values: Float32Array, errors: ErrorSums): Promise<void> {
