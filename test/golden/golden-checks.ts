@@ -7,7 +7,7 @@ import type { Adapter } from '../../src/peft/adapter.ts'
 import { loadAdapter } from '../../src/peft/adapter-files.ts'
 import { adapterChecks, tenStepChecks } from './adapter-checks.ts'
 import type { Check, LeftOut } from './check.ts'
-import { falconChecks } from './falcon-checks.ts'
+import { modelChecks } from './model-checks.ts'
 import type { GoldenFolder } from './golden-folder.ts'
 import { halfAdapterChecks, halfChecks, type HalfPair, roundedFolder } from './half-checks.ts'
 import { baseLogitsCheck, qloraFolder } from './qlora-folder.ts'
@@ -96,7 +96,7 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
   yield* group(name, device, () =>
     withModel(golden.at(name), device, async function* (model) {
       const reference = await golden.tensors(name, 'reference.safetensors')
-      yield* falconChecks(model, { device, folder: name, reference })
+      yield* modelChecks(model, { device, folder: name, reference })
     }),
   )
   for (const kind of golden.names(`${name}/adapters`)) {

@@ -2,7 +2,7 @@ import type { Folder } from '../../src/hub/folder.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { within, type Check } from './check.ts'
-import { batchOf, logitsOf } from './falcon-checks.ts'
+import { batchOf, logitsOf } from './model-checks.ts'
 
 /** A checkpoint that bitsandbytes quantised, with the config of the model it was made from. */
 export function qloraFolder(quantised: Folder, plain: Folder): Folder {
