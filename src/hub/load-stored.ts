@@ -44,7 +44,10 @@ async function loadFourBit(
   check(nested === undefined || nested.absmax.length === Math.ceil(blocks / nestedBlockSize), 'format', () => {
     return `${name}: ${nested?.absmax.length} nested absmax do not fit ${blocks} blocks`
   })
-  const stored = { type: state.quantType, blockSize: state.blockSize, codes, absmax, ...(nested && { nested }) }
+  const stored = {
+    ...{ type: state.quantType, blockSize: state.blockSize, sourceDType: state.dtype, codes, absmax },
+    ...(nested && { nested }),
+  }
   return rooted(device, () => fourBitFromStored(device, shape, stored))
 }
 

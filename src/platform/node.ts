@@ -6,7 +6,10 @@ import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { MedAwareError } from '../core/errors.ts'
 import { checkRange } from '../safetensors/source.ts'
+import { codeOf, explain, messageOf } from './node-errors.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
+
+export { writeFilesAtomic } from './node-write-files.ts'
 
 /** Which of the two platforms this is. */
 export const platformName = 'node'
@@ -169,23 +172,4 @@ function cachePath(name: string): string {
   // The XDG specification has relative paths ignored.
   const folder = [XDG_CACHE_HOME, LOCALAPPDATA].find((path) => path !== undefined && isAbsolute(path))
   return join(folder ?? join(homedir(), '.cache'), 'peft-medaware', name)
-}
-
-function explain(who: string, path: string, cause: unknown): MedAwareError {
-  const code = codeOf(cause)
-  if (code === 'ENOENT') return new MedAwareError('not-found', `${who}: there is no ${path}`, { cause })
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new MedAwareError('memory', `${who}: no room on the disk for ${path}; the file before it is untouched`, {
-      cause,
-    })
-  }
-  return new MedAwareError('unsupported', `${who}: cannot use ${path}, ${messageOf(cause)}`, { cause })
-}
-
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

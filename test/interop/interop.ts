@@ -12,7 +12,7 @@ import type { Device } from '../../src/device/device.ts'
 import { openAdapter, saveAdapter } from '../../src/hub/adapter-folder.ts'
 import { writeFolder } from '../../src/hub/folder.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
-import { modelFiles } from '../../src/hub/save-model.ts'
+import { saveModel } from '../../src/hub/save-model.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { LoraConfig } from '../../src/peft/lora-config.ts'
 import { fileSource } from '../../src/platform/node.ts'
@@ -167,9 +167,9 @@ async function writeMerged(device: Device): Promise<void> {
   const { model } = await loadModel(base, { device })
   await openAdapter(model, join(work, 'theirs', 'lora'), { device }).then((adapter) => adapter.merge())
   const logits = await logitsOf(model, batch)
-  for (const dtype of ['F32', 'BF16', 'F16'] as const) {
+  for (const dtype of ['f32', 'bf16', 'f16'] as const) {
     const folder = join(work, `merged-${dtype}`)
-    await writeFolder(folder, await modelFiles(model, dtype))
+    await saveModel(model, folder, { dtype })
     const out = join(work, `merged-${dtype}.safetensors`)
     askPython('model', folder, inputs, out)
     const again = await loadModel(folder, { device })
@@ -177,8 +177,8 @@ async function writeMerged(device: Device): Promise<void> {
     again.model.dispose()
     const theirs = await (await open(out)).readF32('logits')
     print(`${device.description}: merged ${dtype} in transformers`, within('logits', reread, theirs, BOUND))
-    if (dtype === 'F32')
-      print(`${device.description}: merged F32`, worst('round trip', [withinShare('logits', reread, logits, 1e-6)]))
+    if (dtype === 'f32')
+      print(`${device.description}: merged f32`, worst('round trip', [withinShare('logits', reread, logits, 1e-6)]))
   }
   model.dispose()
 }
