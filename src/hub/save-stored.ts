@@ -2,7 +2,7 @@ import { encodeQuantState, quantStateSuffix, type QuantState } from '../quant/bi
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import { dynamicMap } from '../quant/dynamic-map.ts'
 import { fourBitCode } from '../quant/four-bit.ts'
-import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import type { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { int8Companions } from './load-stored.ts'
 import type { TensorToSave } from './tensors-to-save.ts'

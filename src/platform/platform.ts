@@ -25,7 +25,7 @@ export interface FileToWrite {
   readonly name: string
   readonly byteLength: number
   /** Its bytes, front to back; asked for once, when the files before it are written. */
-  pieces(): AsyncIterable<Uint8Array>
+  readonly pieces: () => AsyncIterable<Uint8Array>
 }
 
 /** What differs between Node and browsers. `#platform` is one of the two modules that have this face. */
