@@ -6,7 +6,7 @@ import { saveModel, type SaveProgress } from '../../src/hub/save-model.ts'
 import type { FalconForCausalLM } from '../../src/models/falcon.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { tinyFalcon } from '../peft/tiny-falcon.ts'
-import { filesOf, temporaryFolder, tinyFolder } from './tiny-files.ts'
+import { filesOf, temporaryFolder } from './tiny-files.ts'
 
 const device = await openTestCpu()
 afterAll(() => device.dispose())
