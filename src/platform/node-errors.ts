@@ -1,9 +1,11 @@
 import { MedAwareError } from '../core/errors.ts'
 
-/** A failure of the file system in this library's words. */
+/** What the system said of a file, as our error. */
 export function explain(who: string, path: string, cause: unknown): MedAwareError {
-  if (codeOf(cause) === 'ENOENT') return new MedAwareError('not-found', `${who}: there is no ${path}`, { cause })
-  if (isOutOfRoom(cause)) {
+  if (cause instanceof MedAwareError) return cause
+  const code = codeOf(cause)
+  if (code === 'ENOENT') return new MedAwareError('not-found', `${who}: there is no ${path}`, { cause })
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
     return new MedAwareError('memory', `${who}: no room on the disk for ${path}; the file before it is untouched`, {
       cause,
     })
@@ -11,15 +13,12 @@ export function explain(who: string, path: string, cause: unknown): MedAwareErro
   return new MedAwareError('unsupported', `${who}: cannot use ${path}, ${messageOf(cause)}`, { cause })
 }
 
-/** Whether a write failed because the disk, a quota or the largest file there may be is full. */
-export function isOutOfRoom(cause: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(codeOf(cause)))
-}
-
+/** Node's code of an error, such as ENOENT. */
 export function codeOf(cause: unknown): unknown {
   return cause instanceof Error && 'code' in cause ? cause.code : undefined
 }
 
+/** What an error says. */
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
 }

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MedAwareError } from '../core/errors.ts'
-import { explain, isOutOfRoom } from './node-errors.ts'
+import { codeOf, explain } from './node-errors.ts'
 import type { FileToWrite, Platform } from './platform.ts'
 
 const who = 'writeFilesAtomic'
+/** A full disk, a spent quota, and the largest file that is allowed. */
+const fullCodes: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG']
 /** As much as one call to the system is given. */
 const chunkBytes = 8 * 1024 * 1024
 
@@ -75,7 +77,7 @@ async function attempt<T>(
   try {
     return await work()
   } catch (cause) {
-    if (progress === undefined || !isOutOfRoom(cause)) throw explain(who, path, cause)
+    if (progress === undefined || !fullCodes.includes(String(codeOf(cause)))) throw explain(who, path, cause)
     const { written, byteLength } = progress
     throw new MedAwareError(
       'memory',
