@@ -47,12 +47,17 @@ export {
   type LoadedModel,
   type LoadModelOptions,
   type LoadProgress,
+  type TensorProgress,
 } from './hub/load-model.ts'
 export { describeMemoryPlan } from './hub/memory-advice.ts'
 export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './hub/memory-plan.ts'
 export { modelFiles, saveModel, type SavedModel, type SaveModelOptions, type SaveProgress } from './hub/save-model.ts'
 export type { SaveDType, SaveWeightsOptions } from './hub/tensors-to-save.ts'
-export { diskFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
+export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
+export { openFolder, type Source } from './hub/open-folder.ts'
+export { hubFolder, type DownloadProgress, type HubFolderOptions } from './hub/hub-folder.ts'
+export type { HubModel } from './hub/hub-client.ts'
+export type { HubOptions } from './hub/hub-settings.ts'
 export { tokenizerFromJson } from './hub/tokenizer.ts'
 export type { TextTokenizer } from './generate/text-tokenizer.ts'
 export type { StorageReport } from './hub/load-weights.ts'

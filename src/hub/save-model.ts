@@ -11,7 +11,8 @@ import {
   tensorBytes,
 } from '../safetensors/split.ts'
 import { encodeSafetensorsHeader, streamSafetensors } from '../safetensors/writer.ts'
-import { folderOf, type Folder } from './folder.ts'
+import type { Folder } from './folder.ts'
+import { openFolder, type Source } from './open-folder.ts'
 import { quantizationConfig } from './quantization-config.ts'
 import { dtypeWords, tensorsToSave, type SaveWeightsOptions, type TensorToSave } from './tensors-to-save.ts'
 
@@ -23,7 +24,7 @@ export interface SaveModelOptions extends SaveWeightsOptions {
    */
   readonly maxShardSize?: number | string
   /** Where the model came from: its tokenizer and generation config are saved along, as they are. Default: nothing is. */
-  readonly copyFrom?: string | Iterable<File> | Folder
+  readonly copyFrom?: Source
   /** Called after each tensor. */
   readonly onProgress?: (progress: SaveProgress) => void
   /** Ends saving with its reason at the next tensor; nothing is left behind. */
@@ -119,7 +120,8 @@ async function filesToWrite(who: string, model: FalconForCausalLM, options: Save
     const parameters = tensors.reduce((sum, tensor) => sum + tensor.parameters, 0)
     files.push(textFile(shardIndexName, formatShardIndex(shards, parameters)))
   }
-  if (copyFrom !== undefined) files.push(...(await copies(folderOf(copyFrom))))
+  if (copyFrom !== undefined)
+    files.push(...(await copies(await openFolder(copyFrom, { ...(options.signal && { signal: options.signal }) }))))
   const config = {
     ...formatFalconConfig(model.config),
     dtype: word,

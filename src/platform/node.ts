@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { MedAwareError } from '../core/errors.ts'
 import { checkRange } from '../safetensors/source.ts'
+import { nodeDisk } from './node-disk.ts'
 import { codeOf, explain, messageOf } from './node-errors.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
@@ -148,6 +149,12 @@ export const fileExists: Platform['fileExists'] = (path) =>
     () => true,
     () => false,
   )
+
+/** Files that outlast the program. */
+export const disk: Platform['disk'] = nodeDisk
+
+/** A variable of the process's environment; an empty one is none. */
+export const environment: Platform['environment'] = (name) => process.env[name] || undefined
 
 /** A file in the user's cache folder. */
 export const readCache: Platform['readCache'] = async (name) => {
