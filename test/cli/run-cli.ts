@@ -26,7 +26,9 @@ export function runCli(words: readonly string[], { input = '', fileLimit, watch 
     const child =
       fileLimit === undefined
         ? spawn(process.execPath, program, { cwd: root })
-        : spawn('bash', ['-c', `ulimit -f ${fileLimit}; exec "$@"`, 'bash', process.execPath, ...program], { cwd: root })
+        : spawn('bash', ['-c', `ulimit -f ${fileLimit}; exec "$@"`, 'bash', process.execPath, ...program], {
+            cwd: root,
+          })
     const printed = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].on('data', (chunk: Buffer) => {
