@@ -127,7 +127,9 @@ async function filesToWrite(who: string, model: FalconForCausalLM, options: Save
     dtype: word,
     ...(quantization && { quantization_config: quantization }),
   }
-  files.push(textFile('config.json', `${JSON.stringify(config, null, 2)}\n`))
+  // Python tells 6 from 6.0, and transformers takes no whole number here.
+  const json = JSON.stringify(config, null, 2).replace(/("llm_int8_threshold": \d+)(?=[,\n])/, '$1.0')
+  files.push(textFile('config.json', `${json}\n`))
   return files
 }
 
