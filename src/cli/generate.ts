@@ -19,7 +19,7 @@ const help = `Continues a text, as it comes, on stdout.
   --repetition-penalty X  above 1 makes tokens that were seen less likely (1)
   --seed N              same seed, same text                    (0)
   --quantize NAME       load in nf4, fp4 or int8                (as it is)
-  --dtype NAME          f32 or f16, of what is not quantised    (f32)
+  --dtype NAME          f32, f16 or bf16, of what is not quantised (f32)
   --device NAME         auto, cpu or webgpu                     (auto)
   --help
 
@@ -52,7 +52,7 @@ export const generateCommand: Command = {
       signal,
     }
     const type = values.quantize === undefined ? null : oneOf('quantize', values.quantize, ['nf4', 'fp4', 'int8'])
-    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16'])
+    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
     const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
     const { device } = await openDevice({ device: engine })
     try {

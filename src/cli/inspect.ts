@@ -36,7 +36,10 @@ export const inspectCommand: Command = {
       ...(values.length !== undefined && { length: whole('length', values.length) }),
     })
     progress.clear()
-    if (values.json) { print(`${JSON.stringify(report, null, 2)}\n`); return; }
+    if (values.json) {
+      print(`${JSON.stringify(report, null, 2)}\n`)
+      return
+    }
     const lines = report.kind === 'adapter' ? adapterLines(report) : modelLines(report)
     print(lines.map(([name, text]) => `${name.padEnd(14)}${text}\n`).join(''))
   },

@@ -40,9 +40,7 @@ export const mergeCommand: Command = {
     const facts = await factsOf(base, context)
     const { device } = await openDevice({ device: engine })
     try {
-      // What is f16 in the files is as exact in f16 on the device.
-      const dtype = facts.dtype === 'f16' ? 'f16' : 'f32'
-      const { model } = await loadModel(base, { device, dtype, signal, onProgress: progress.load })
+      const { model } = await loadModel(base, { device, dtype: facts.dtype, signal, onProgress: progress.load })
       const { layers } = await openAdapter(model, adapter, { device, signal, onDownload: progress.load })
       const saved = await saveModel(model, out, {
         ...{ dtype: asked || facts.dtype, maxShardSize: values['max-shard-size'], copyFrom: base },

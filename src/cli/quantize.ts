@@ -13,7 +13,7 @@ const help = `Quantises a model's projections and saves it under bitsandbytes' k
   --type NAME           nf4, fp4 or int8                        (nf4)
   --block-size N        weights that share a scale, 32 to 4096  (64)
   --no-double-quant     keep the scales in f32
-  --skip NAME           leave layers of this name, or at this path's end, as they are; may be given often
+  --skip NAME           leave layers of this name, or below it, as they are: mlp, h.0, h.0.mlp; may be given often
   --dtype NAME          f32, f16 or bf16, of all else           (as the model has it)
   --max-shard-size SIZE                                         (5GB)
   --device NAME         auto, cpu or webgpu                     (auto)
@@ -36,7 +36,8 @@ export const quantizeCommand: Command = {
     const [source, out] = words
     const type = oneOf('type', values.type, ['nf4', 'fp4', 'int8'])
     const blockSize = values['block-size']
-    const skipModules = values.skip.length > 0 && { skipModules: values.skip }
+    // A list replaces the default, which spares the head.
+    const skipModules = { skipModules: ['lm_head', ...values.skip] }
     const fourBit = {
       doubleQuant: !values['no-double-quant'],
       ...(blockSize !== undefined && { blockSize: whole('block-size', blockSize) }),
@@ -55,7 +56,9 @@ export const quantizeCommand: Command = {
     const { device } = await openDevice({ device: engine })
     try {
       const quantize = type === 'int8' ? { type, ...skipModules } : { type, ...fourBit, ...skipModules }
-      const { model, storage } = await loadModel(source, { device, quantize, signal, onProgress: progress.load })
+      const { model, storage } = await loadModel(source, {
+        ...{ device, dtype: facts.dtype, quantize, signal, onProgress: progress.load },
+      })
       const saved = await saveModel(model, out, {
         ...{ dtype: asked || facts.dtype, maxShardSize: values['max-shard-size'], copyFrom: source },
         ...{ signal, onProgress: progress.save },

@@ -74,8 +74,14 @@ async function runCommand(
   args: readonly string[],
   context: Parameters<Command['run']>[1],
 ): Promise<void> {
-  if (name === '--help' || name === '-h') { print(`${help}\n`); return; }
-  if (name === '--version') { print(`${version}\n`); return; }
+  if (name === '--help' || name === '-h') {
+    print(`${help}\n`)
+    return
+  }
+  if (name === '--version') {
+    print(`${version}\n`)
+    return
+  }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) {
     const known = Object.keys(commands).join(', ')
@@ -83,7 +89,10 @@ async function runCommand(
       name === '' ? `a command is needed: ${known}` : `there is no command "${name}"; there are ${known}`,
     )
   }
-  if (args.includes('--help') || args.includes('-h')) { print(`${command.help}\n`); return; }
+  if (args.includes('--help') || args.includes('-h')) {
+    print(`${command.help}\n`)
+    return
+  }
   return command.run(args, context)
 }
 

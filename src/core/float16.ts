@@ -29,7 +29,7 @@ export function f32ToBf16(values: Float32Array): Uint16Array {
 }
 
 /** Widens bfloat16 `bits` to float32; exact. */
-export function bf16ToF32(bits: Uint16Array): Float32Array {
+export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const values = new Float32Array(bits.length)
   const target = bitsOf(values)
   for (let i = 0; i < bits.length; i++) target[i] = (bits[i] as number) << 16

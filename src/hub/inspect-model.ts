@@ -1,8 +1,7 @@
 import { countOf } from '../core/shape.ts'
 import { DryDevice } from '../device/dry-device.ts'
-import type { WeightSpec } from '../models/causal-lm.ts'
-import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
-import { type FalconConfig, parseFalconConfig } from '../models/falcon-config.ts'
+import { createModel, modelWeights, parseModelConfig } from '../models/architectures.ts'
+import type { ModelConfig, WeightSpec } from '../models/causal-lm.ts'
 import { parseAdapterConfig } from '../peft/adapter-config.ts'
 import { attachLora } from '../peft/attach.ts'
 import type { LoraConfig } from '../peft/lora-config.ts'
@@ -37,7 +36,7 @@ export interface ModelReport {
   readonly name: string
   readonly architecture: string
   /** What config.json says, in this library's words. */
-  readonly config: FalconConfig
+  readonly config: ModelConfig
   /** Weights; and their number with two 4-bit ones counted as one: as stored, or as QLoRA would store them. */
   readonly parameters: { readonly all: number; readonly packed: number }
   /** With an adapter on the 4-bit model. */
@@ -94,8 +93,8 @@ async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
 
 async function inspectBase(folder: Folder, options: InspectOptions): Promise<ModelReport> {
   const json = await readJson(folder, 'config.json')
-  const config = parseFalconConfig(json)
-  const specs = falconWeights(config)
+  const config = parseModelConfig(json)
+  const specs = modelWeights(config)
   const reader = await openCheckpoint(folder)
   try {
     checkAgainstSpecs(reader, specs, folder.name)
@@ -127,16 +126,16 @@ function architectureOf(json: Readonly<Record<string, unknown>>): string {
 const usualLora = { r: 16, loraAlpha: 32 } as const
 
 /** Goes through the motions of attaching the adapter, on a device that holds nothing. */
-function countLora(config: FalconConfig, lora: Partial<LoraConfig> = {}): ModelReport['lora'] {
+function countLora(config: ModelConfig, lora: Partial<LoraConfig> = {}): ModelReport['lora'] {
   const device = new DryDevice('cpu')
-  const weights = dryWeights(device, falconWeights(config), { quantize: { type: 'nf4' } })
-  const model = new FalconForCausalLM(config, weights)
+  const weights = dryWeights(device, modelWeights(config), { quantize: { type: 'nf4' } })
+  const model = createModel(config, weights)
   const adapter = attachLora(model, { ...usualLora, ...lora }, { device })
   return { ...countParameters(model), r: adapter.config.r, targetModules: adapter.config.targetModules }
 }
 
 function plansOf(
-  config: FalconConfig,
+  config: ModelConfig,
   quantization: ModelReport['quantization'],
   { lora, batchSize = 1, length = Math.min(512, config.maxPositionEmbeddings) }: InspectOptions,
 ): ModelReport['memory'] {

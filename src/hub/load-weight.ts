@@ -1,13 +1,14 @@
-import { f32ToF16 } from '../core/float16.ts'
+import { check } from '../core/errors.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
-import { dequantize, quantizeFourBit, quantizeInt8 } from '../ops/quantize.ts'
+import { dequantize, quantizeMatrix } from '../ops/quantize.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
-import { halfFromBits } from '../tensor/half.ts'
+import { type HalfType, halfFromBits, roundToHalf } from '../tensor/half.ts'
 import type { Matrix } from '../tensor/matrix.ts'
 import { fromArray } from '../tensor/tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { loadStored, rooted } from './load-stored.ts'
+import { dtypeOf, quantizationOf } from './weight-storage.ts'
 
 /** What quantising changed so far: Σ |w - stored w|, Σ |w| and their number. */
 export interface ErrorSums {
@@ -26,25 +27,19 @@ export async function loadWeight(
   options: LoadModelOptions,
   errors: ErrorSums,
 ): Promise<Weight> {
-  const { device, dtype = 'f32', quantize = false, measureError = false } = options
-  const { name, shape, role } = spec
+  const { device, measureError = false } = options
+  const { name, shape } = spec
   const stored = await loadStored(reader, spec, device)
   if (stored !== null) return stored
-  if (quantize === false || role !== 'projection') {
-    const half = dtype === 'f16' && role !== 'vector' ? await readHalf(reader, name) : null
-    const values = half ?? (await reader.readF32(name))
-    return rooted(device, () =>
-      values instanceof Float32Array
-        ? fromArray(device, values, shape, name)
-        : halfFromBits(device, values, shape, name),
-    )
+  const [quantization, dtype] = [quantizationOf(spec, options), dtypeOf(spec, options)]
+  if (quantization === null && dtype !== 'f32') {
+    const bits = await readHalf(reader, name, dtype)
+    return rooted(device, () => halfFromBits(device, bits, shape, name, dtype))
   }
   const values = await reader.readF32(name)
-  const weight = rooted(device, () =>
-    quantize.type === 'int8'
-      ? quantizeInt8(device, values, shape)
-      : quantizeFourBit(fromArray(device, values, shape, name), quantize),
-  )
+  if (quantization === null) return rooted(device, () => fromArray(device, values, shape, name))
+  if (quantization.type === 'int8') checkHalfRange(name, values)
+  const weight = rooted(device, () => quantizeMatrix(fromArray(device, values, shape, name), quantization))
   try {
     if (measureError) await addError(weight, values, errors)
     await device.settle()
@@ -55,10 +50,17 @@ export async function loadWeight(
   }
 }
 
-/** A tensor as the bits of its nearest f16, which are copied where the checkpoint has them. */
-async function readHalf(reader: TensorReader, name: string): Promise<Uint16Array> {
-  if (reader.info(name).dtype === 'F16') return (await reader.read(name)) as Uint16Array
-  return f32ToF16(await reader.readF32(name))
+/** A tensor as the bits of the nearest numbers of 16 bits, which are copied where the checkpoint has them. */
+async function readHalf(reader: TensorReader, name: string, dtype: HalfType): Promise<Uint16Array> {
+  if (reader.info(name).dtype === dtype.toUpperCase()) return (await reader.read(name)) as Uint16Array
+  return roundToHalf(await reader.readF32(name), dtype)
+}
+
+function checkHalfRange(name: string, values: Float32Array): void {
+  const bad = values.findIndex((value) => !(Math.abs(value) < 65520))
+  check(bad < 0, 'numeric', () => {
+    return `${name}: element ${bad} is not finite in f16, which int8 codes are made from; store it in 4 bits or f32`
+  })
 }
 
 async function addError(weight: Matrix, values: Float32Array, errors: ErrorSums): Promise<void> {

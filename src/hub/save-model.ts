@@ -1,6 +1,6 @@
 import { writeFilesAtomic } from '#platform'
-import { formatFalconConfig } from '../models/falcon-config.ts'
-import type { FalconForCausalLM } from '../models/falcon.ts'
+import { formatModelConfig } from '../models/architectures.ts'
+import type { PretrainedLm } from '../models/causal-lm.ts'
 import type { FileToWrite } from '../platform/platform.ts'
 import {
   checkpointFileName,
@@ -71,7 +71,7 @@ const companions = [
  * what f16 has no number for; `memory` when the disk is full; `config` for a senseless shard size; and `signal`'s reason.
  */
 export async function saveModel(
-  model: FalconForCausalLM,
+  model: PretrainedLm,
   path: string,
   options: SaveModelOptions = {},
 ): Promise<SavedModel> {
@@ -85,7 +85,7 @@ export async function saveModel(
  * @throws MedAwareError as `saveModel`.
  */
 export async function modelFiles(
-  model: FalconForCausalLM,
+  model: PretrainedLm,
   options: SaveModelOptions = {},
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>()
@@ -102,7 +102,7 @@ export async function modelFiles(
 }
 
 /** The one list behind both, weights first. */
-async function filesToWrite(who: string, model: FalconForCausalLM, options: SaveModelOptions): Promise<FileToWrite[]> {
+async function filesToWrite(who: string, model: PretrainedLm, options: SaveModelOptions): Promise<FileToWrite[]> {
   const { dtype = 'f32', dequantize = false, maxShardSize = '5GB', copyFrom } = options
   const maxBytes = parseByteSize(`${who}: maxShardSize`, maxShardSize)
   const word = dtypeWords[dtype][1]
@@ -123,7 +123,7 @@ async function filesToWrite(who: string, model: FalconForCausalLM, options: Save
   if (copyFrom !== undefined)
     files.push(...(await copies(await openFolder(copyFrom, { ...(options.signal && { signal: options.signal }) }))))
   const config = {
-    ...formatFalconConfig(model.config),
+    ...formatModelConfig(model.config),
     dtype: word,
     ...(quantization && { quantization_config: quantization }),
   }
@@ -135,7 +135,7 @@ async function filesToWrite(who: string, model: FalconForCausalLM, options: Save
 
 /** Makes one tensor after another, and tells of it. */
 function loader(
-  { device }: FalconForCausalLM,
+  { device }: PretrainedLm,
   tensors: readonly TensorToSave[],
   { signal, onProgress }: SaveModelOptions,
 ): (name: string, file: string) => Promise<ArrayBufferView> {

@@ -5,13 +5,14 @@ import { LoraLinear } from '../peft/lora-linear.ts'
 import { encodeFloats } from '../safetensors/float16.ts'
 import type { TensorDescription } from '../safetensors/writer.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import type { HalfType } from '../tensor/half.ts'
 import type { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { rooted } from './load-stored.ts'
 import { fourBitTensors, int8Tensors, type StoredMatrix } from './save-stored.ts'
 
 /** Precision that numbers are written in. */
-export type SaveDType = 'f32' | 'f16' | 'bf16'
+export type SaveDType = 'f32' | HalfType
 
 /** How the weights of a model are written. */
 export interface SaveWeightsOptions {
@@ -155,8 +156,7 @@ async function mergedFourBit(layer: LoraLinear, { parts, device }: FourBitTensor
 async function mergedInt8(layer: LoraLinear): Promise<Int8Tensor> {
   const full = merged(layer)
   try {
-    const values = await full.read()
-    return rooted(full.device, () => quantizeInt8(full.device, values, full.shape))
+    return rooted(full.device, () => quantizeInt8(full))
   } finally {
     full.dispose()
   }

@@ -1,6 +1,6 @@
 import type { Folder } from '../../src/hub/folder.ts'
 import { modelFiles } from '../../src/hub/save-model.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { equal, within, type Check } from './check.ts'
@@ -18,13 +18,13 @@ export function qloraFolder(quantised: Folder, plain: Folder): Folder {
 }
 
 /** Logits of the 4-bit base before any adapter. */
-export async function baseLogitsCheck(model: FalconForCausalLM, reference: TensorReader): Promise<Check> {
+export async function baseLogitsCheck(model: PretrainedLm, reference: TensorReader): Promise<Check> {
   const actual = await logitsOf(model, await batchOf(reference, 'input_ids'))
   return within('logits of the 4-bit base', actual, await reference.readF32('base_logits'), 1e-4)
 }
 
 /** Every tensor of the checkpoint, saved again from the device: all bytes, by name. */
-export async function savedAgainCheck(model: FalconForCausalLM, theirs: TensorReader): Promise<Check> {
+export async function savedAgainCheck(model: PretrainedLm, theirs: TensorReader): Promise<Check> {
   const saved = (await modelFiles(model)).get('model.safetensors') ?? new Uint8Array(0)
   const ours = await openSafetensors(bytesSource(saved))
   const names = new Set([...ours.names, ...theirs.names])

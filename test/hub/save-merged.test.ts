@@ -3,7 +3,7 @@ import { openAdapter } from '../../src/hub/adapter-folder.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
 import { modelFiles } from '../../src/hub/save-model.ts'
 import type { SaveDType } from '../../src/hub/tensors-to-save.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { quantizeFourBit } from '../../src/quant/four-bit.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { FourBitTensor } from '../../src/tensor/four-bit-tensor.ts'
@@ -17,11 +17,11 @@ afterAll(() => device.dispose())
 const weight = 'transformer.h.0.self_attention.query_key_value.weight'
 const filesOfModel = async (...args: Parameters<typeof modelFiles>) =>
   filesOf(Object.fromEntries(await modelFiles(...args)))
-const logitsOf = async (model: FalconForCausalLM) => model.forward((await tinyBatch()).batch).read()
-const adapterOf = (model: FalconForCausalLM, kind = 'lora-all-linear') =>
+const logitsOf = async (model: PretrainedLm) => model.forward((await tinyBatch()).batch).read()
+const adapterOf = (model: PretrainedLm, kind = 'lora-all-linear') =>
   openAdapter(model, `${tinyFolder}/adapters/${kind}`, { device })
 
-async function weightsOf(model: FalconForCausalLM): Promise<Map<string, Float32Array>> {
+async function weightsOf(model: PretrainedLm): Promise<Map<string, Float32Array>> {
   const values = new Map<string, Float32Array>()
   for (const [name, each] of model.namedWeights()) if ('dtype' in each) values.set(name, await each.read())
   return values

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { loadModel } from '../../src/hub/load-model.ts'
 import { saveModel, type SaveProgress } from '../../src/hub/save-model.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { tinyFalcon } from '../peft/tiny-falcon.ts'
 import { filesOf, temporaryFolder } from './tiny-files.ts'
@@ -11,7 +11,7 @@ import { filesOf, temporaryFolder } from './tiny-files.ts'
 const device = await openTestCpu()
 afterAll(() => device.dispose())
 
-async function numbersOf(model: FalconForCausalLM): Promise<Map<string, Float32Array>> {
+async function numbersOf(model: PretrainedLm): Promise<Map<string, Float32Array>> {
   const numbers = new Map<string, Float32Array>()
   for (const [name, weight] of model.namedWeights()) if ('dtype' in weight) numbers.set(name, await weight.read())
   return numbers

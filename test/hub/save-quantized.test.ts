@@ -5,10 +5,11 @@ import { loadModel } from '../../src/hub/load-model.ts'
 import { dryWeights } from '../../src/hub/memory-plan.ts'
 import { modelFiles } from '../../src/hub/save-model.ts'
 import { tensorsToSave } from '../../src/hub/tensors-to-save.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
 import { falconRwConfig } from '../../src/models/falcon-config.ts'
 import { quantize } from '../../src/nn/quantize.ts'
-import { dequantize, type FourBitOptions, type Int8Options } from '../../src/ops/quantize.ts'
+import { dequantize, type StorageOptions } from '../../src/ops/quantize.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { tensorBytes } from '../../src/safetensors/split.ts'
@@ -27,7 +28,7 @@ const filesOfModel = async (...args: Parameters<typeof modelFiles>) =>
 const openWeights = async (files: File[]) => openSafetensors(await fileFolder(files).open('model.safetensors'))
 
 /** The bytes a model's weights are on the device. */
-async function partsOf(model: FalconForCausalLM): Promise<Map<string, Uint8Array>> {
+async function partsOf(model: PretrainedLm): Promise<Map<string, Uint8Array>> {
   const parts = new Map<string, Uint8Array>()
   for (const [name, weight] of model.namedWeights()) {
     for (const [i, tensor] of weight.tensors.entries()) parts.set(`${name} ${i}`, await tensor.readBytes())
@@ -35,7 +36,7 @@ async function partsOf(model: FalconForCausalLM): Promise<Map<string, Uint8Array
   return parts
 }
 
-const formats: readonly (FourBitOptions | Int8Options)[] = [
+const formats: readonly StorageOptions[] = [
   { type: 'nf4' },
   { type: 'nf4', doubleQuant: false },
   { type: 'nf4', blockSize: 128 },
