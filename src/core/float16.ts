@@ -6,10 +6,9 @@ export function f32ToF16(values: Float32Array): Uint16Array {
   return bits
 }
 
-/** Widens half-precision `bits` to float32; exact. */
-export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+/** Widens half-precision `bits` to float32, into new memory or as many numbers of `values`; exact. */
+export function f16ToF32(bits: Uint16Array, values = new Float32Array(bits.length)): Float32Array<ArrayBuffer> {
   f16Values ??= buildF16Values()
-  const values = new Float32Array(bits.length)
   // Bits are copied, not floats: a signalling NaN must not be quietened on its way.
   const target = bitsOf(values)
   for (let i = 0; i < bits.length; i++) target[i] = f16Values[bits[i] as number] as number
@@ -28,9 +27,8 @@ export function f32ToBf16(values: Float32Array): Uint16Array {
   return bits
 }
 
-/** Widens bfloat16 `bits` to float32; exact. */
-export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const values = new Float32Array(bits.length)
+/** Widens bfloat16 `bits` to float32, into new memory or as many numbers of `values`; exact. */
+export function bf16ToF32(bits: Uint16Array, values = new Float32Array(bits.length)): Float32Array<ArrayBuffer> {
   const target = bitsOf(values)
   for (let i = 0; i < bits.length; i++) target[i] = (bits[i] as number) << 16
   return values

@@ -57,6 +57,17 @@ export function directoryFolder(directory: FileSystemDirectoryHandle): Folder {
   }
 }
 
+/** Whether a file that is being opened is there. */
+export async function isThere(opening: Promise<ByteSource>): Promise<boolean> {
+  try {
+    await (await opening).close?.()
+    return true
+  } catch (error) {
+    if (error instanceof MedAwareError && error.code === 'not-found') return false
+    throw error
+  }
+}
+
 /** Opens a safetensors file; one that is none is closed again. @throws MedAwareError `not-found`, or as `openSafetensors`. */
 export async function openTensors(folder: Folder, fileName: string): Promise<TensorReader> {
   const source = await folder.open(fileName)

@@ -2,7 +2,7 @@ import { disk, fileSource } from '#platform'
 import { check, MedAwareError } from '../core/errors.ts'
 import type { ByteSource } from '../safetensors/source.ts'
 import { urlSource } from '../safetensors/url-source.ts'
-import type { Folder } from './folder.ts'
+import { isThere, type Folder } from './folder.ts'
 import { HubCache } from './hub-cache.ts'
 import { HubClient, type HubFile, type HubModel } from './hub-client.ts'
 import { downloadBlob } from './hub-download.ts'
@@ -116,20 +116,17 @@ async function findSnapshot(client: HubClient, cache: HubCache, model: HubModel,
 
 /** Files that are read from the Hub in parts, and kept nowhere. */
 function remoteFolder(client: HubClient, model: HubModel): Folder {
-  const described = describer(client, model)
-  // A page may not see the commit after a redirect; the first file, config.json, is none that redirects to storage.
-  const pin = once(async (fileName: string) => (await described(fileName, model.revision)).commit ?? model.revision)
-  return {
-    name: model.name,
-    has: async (fileName) => (await described(fileName, await pin(fileName))).file !== null,
-    async open(fileName): Promise<ByteSource> {
-      const { settings, signal, headers } = client
-      const revision = await pin(fileName)
-      const { file } = await described(fileName, revision)
-      check(file !== null, 'not-found', () => `hub: ${model.name} has no ${fileName} at ${model.revision}`)
-      return urlSource(client.urlOf({ ...model, revision }, fileName), { headers, fetch: settings.fetch, signal })
-    },
+  const { settings, signal, headers } = client
+  // A page does not see the commit of a file that redirects to storage; the first one is a config, which does not.
+  const pin = once(async (fileName: string) => (await client.describe(model, fileName)).commit ?? model.revision)
+  const sources = new Map<string, Promise<ByteSource>>()
+  const open = async (fileName: string): Promise<ByteSource> => {
+    const url = client.urlOf({ ...model, revision: await pin(fileName) }, fileName)
+    const source = sources.get(url) ?? urlSource(url, { headers, fetch: settings.fetch, signal })
+    sources.set(url, source)
+    return source
   }
+  return { name: model.name, open, has: (fileName) => isThere(open(fileName)) }
 }
 
 /** Asks the Hub of each file once. */

@@ -1,7 +1,7 @@
 import { disk } from '#platform'
 import { MedAwareError } from '../core/errors.ts'
 import { urlSource } from '../safetensors/url-source.ts'
-import { diskFolder, directoryFolder, fileFolder, type Folder } from './folder.ts'
+import { diskFolder, directoryFolder, fileFolder, isThere, type Folder } from './folder.ts'
 import { hubFolder, type HubFolderOptions } from './hub-folder.ts'
 import type { HubModel } from './hub-client.ts'
 import { findHubSettings } from './hub-settings.ts'
@@ -82,14 +82,7 @@ async function folderAt(address: string, options: HubFolderOptions): Promise<Fol
   }
   return {
     name: address,
-    has: (fileName) =>
-      open(fileName).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof MedAwareError && error.code === 'not-found') return false
-          throw error
-        },
-      ),
+    has: (fileName) => isThere(open(fileName)),
     open,
   }
 }

@@ -8,7 +8,7 @@ import type { Device } from '../device/device.ts'
 import { FourBitTensor, type FourBitParts } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { isFull, type Matrix, storageOf } from '../tensor/matrix.ts'
-import { empty, fromArray, type Tensor } from '../tensor/tensor.ts'
+import { empty, fromArray, Tensor } from '../tensor/tensor.ts'
 
 /** How a matrix is stored in 4 bits, in bitsandbytes' words. */
 export interface FourBitOptions {
@@ -139,7 +139,8 @@ export function dequantize(x: Matrix): Tensor {
 export interface StoredFourBit {
   readonly type: FourBitType
   readonly blockSize: number
-  readonly codes: Uint8Array
+  /** Bytes of the host, or the tensor that holds them already. */
+  readonly codes: Uint8Array | Tensor
   /** u8 codes with `nested`, else f32. */
   readonly absmax: Uint8Array | Float32Array
   readonly nested?: { readonly absmax: Float32Array; readonly offset: number }
@@ -154,7 +155,7 @@ export function fourBitFromStored(device: Device, shape: readonly number[], stor
     ...(sourceDType && { sourceDType }),
     type,
     blockSize,
-    codes: fromArray(device, codes, [codes.length], `${type} codes`),
+    codes: codes instanceof Tensor ? codes : fromArray(device, codes, [codes.length], `${type} codes`),
     absmax: fromArray(device, absmax, [absmax.length], `${type} absmax`),
     nested: nested
       ? fromArray(

@@ -91,9 +91,9 @@ export const fileSource: Platform['fileSource'] = async (path) => {
   return {
     name: path,
     byteLength: size,
-    async read(begin, end) {
+    async read(begin, end, into) {
       checkRange(path, begin, end, size)
-      const bytes = new Uint8Array(end - begin)
+      const bytes = into === undefined ? new Uint8Array(end - begin) : into.subarray(0, end - begin)
       for (let at = 0; at < bytes.length;) {
         const { bytesRead } = await file.read(bytes, at, bytes.length - at, begin + at)
         if (bytesRead === 0) {

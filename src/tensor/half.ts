@@ -8,7 +8,7 @@ import { fromArray, type Tensor } from './tensor.ts'
 export type HalfType = 'f16' | 'bf16'
 
 /** What is not finite has all these bits. */
-const exponents: Readonly<Record<HalfType, number>> = { f16: 0x7c00, bf16: 0x7f80 }
+export const halfExponents: Readonly<Record<HalfType, number>> = { f16: 0x7c00, bf16: 0x7f80 }
 const largest: Readonly<Record<HalfType, string>> = { f16: '65504', bf16: '3.39e38' }
 
 /** The bits of the numbers of a format that are nearest to `values`, ties to even. */
@@ -39,10 +39,13 @@ export function halfFromBits(
   label: string,
   dtype: HalfType = 'f16',
 ): Tensor {
-  const exponent = exponents[dtype]
+  const exponent = halfExponents[dtype]
   const bad = bits.findIndex((half) => (half & exponent) === exponent)
-  check(bad < 0, 'numeric', () => {
-    return `${label}: element ${bad} is not finite in ${dtype}, whose largest number is ${largest[dtype]}; store it in f32`
-  })
+  check(bad < 0, 'numeric', () => notFiniteInHalf(label, bad, dtype))
   return fromArray(device, bits, shape, label, dtype)
+}
+
+/** Says that a number has no counterpart in a format. */
+export function notFiniteInHalf(who: string, element: number, dtype: HalfType): string {
+  return `${who}: element ${element} is not finite in ${dtype}, whose largest number is ${largest[dtype]}; store it in f32`
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { onTestFinished } from 'vitest'
 
 /** A request as it came, to the Hub or to its storage. */
 export interface Heard {
@@ -69,10 +68,18 @@ export async function startFakeHub(
       /^\/(?:api\/resolve-cache\/models\/)?([^/]+\/[^/]+)\/(?:resolve\/)?([^/]+)\/(.+)$/.exec(each.path) ?? []
     const body = contents.get(fileName)
     if (hub.twist?.(each, response, body ?? Buffer.alloc(0)) === true) return
-    if (model !== 'lab/tiny' || (token !== null && each.token !== token)) return refuse(401, 'RepoNotFound')
-    if (!['main', 'v1', 'refs/pr/1', commit].includes(decodeURIComponent(revision ?? '')))
-      return refuse(404, 'RevisionNotFound')
-    if (body === undefined) return refuse(404, 'EntryNotFound')
+    if (model !== 'lab/tiny' || (token !== null && each.token !== token)) {
+      refuse(401, 'RepoNotFound')
+      return
+    }
+    if (!['main', 'v1', 'refs/pr/1', commit].includes(decodeURIComponent(revision ?? ''))) {
+      refuse(404, 'RevisionNotFound')
+      return
+    }
+    if (body === undefined) {
+      refuse(404, 'EntryNotFound')
+      return
+    }
     const etag = `"${hub.etagOf(fileName)}"`
     if (body.length >= largeFrom) {
       const location = `${storageAddress}/${encodeURIComponent(fileName)}`
@@ -105,13 +112,6 @@ export async function startFakeHub(
       }
     },
   }
-  return hub
-}
-
-/** The same, gone when the test is done. */
-export async function fakeHub(...given: Parameters<typeof startFakeHub>): Promise<FakeHub> {
-  const hub = await startFakeHub(...given)
-  onTestFinished(() => hub.close())
   return hub
 }
 

@@ -3,12 +3,13 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { hubFolder, type DownloadProgress, type HubFolderOptions } from '../../src/hub/hub-folder.ts'
 import type { HubOptions } from '../../src/hub/hub-settings.ts'
 import { readText } from '../../src/hub/folder.ts'
 import { disk } from '../../src/platform/node.ts'
-import { fakeCommit, fakeHub, sendRanged, type FakeHub } from './fake-hub.ts'
+import { fakeCommit, sendRanged, type FakeHub } from './fake-hub.ts'
+import { fakeHub } from './temporary-hub.ts'
 import { temporaryFolder } from './tiny-files.ts'
 
 const large = new Uint8Array(3_000_000).map((_, i) => (i * 2654435761) >>> 13)
@@ -330,8 +331,7 @@ describe('a download that is damaged', () => {
 
   it('does not start without room on the disk', async () => {
     const hub = await fakeHub(files)
-    const freeBytes = disk?.freeBytes
-    Object.assign(disk ?? {}, { freeBytes: () => Promise.resolve(1000) })
+    const spied = vi.spyOn(disk!, 'freeBytes').mockResolvedValue(1000)
     try {
       await expect(bytesOf(await openTiny(hub), 'model.safetensors')).rejects.toEqual(
         refusal(
@@ -340,7 +340,7 @@ describe('a download that is damaged', () => {
         ),
       )
     } finally {
-      Object.assign(disk ?? {}, { freeBytes })
+      spied.mockRestore()
     }
   })
 })

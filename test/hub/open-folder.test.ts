@@ -13,7 +13,8 @@ import { attachLora } from '../../src/peft/attach.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { maxDifference, tinyBatch, tinyFile } from '../peft/tiny-falcon.ts'
-import { fakeHub, sendRanged, type FakeHub } from './fake-hub.ts'
+import { sendRanged, type FakeHub } from './fake-hub.ts'
+import { fakeHub } from './temporary-hub.ts'
 import { filesOf, temporaryFolder, tensorsOf, tinyBytes, tinyFolder } from './tiny-files.ts'
 
 const device = await openTestCpu()
