@@ -54,7 +54,15 @@ export {
 } from './hub/load-model.ts'
 export { describeMemoryPlan } from './hub/memory-advice.ts'
 export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './hub/memory-plan.ts'
-export { modelFiles, type SaveDType } from './hub/save-model.ts'
+export {
+  inspectModel,
+  type AdapterReport,
+  type InspectOptions,
+  type ModelReport,
+  type TensorTotals,
+} from './hub/inspect-model.ts'
+export { modelFiles, saveModel, type SavedModel, type SaveModelOptions, type SaveProgress } from './hub/save-model.ts'
+export type { SaveDType, SaveWeightsOptions } from './hub/tensors-to-save.ts'
 export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
 export { openFolder, type Source } from './hub/open-folder.ts'
 export { hubFolder, type DownloadProgress, type HubFolderOptions } from './hub/hub-folder.ts'

@@ -144,12 +144,15 @@ export interface StoredFourBit {
   /** u8 codes with `nested`, else f32. */
   readonly absmax: Uint8Array | Float32Array
   readonly nested?: { readonly absmax: Float32Array; readonly offset: number }
+  /** The dtype that is noted of the weight. */
+  readonly sourceDType?: NonNullable<FourBitParts['sourceDType']>
 }
 
 /** Puts a matrix that is 4-bit already on a device, as it is. */
 export function fourBitFromStored(device: Device, shape: readonly number[], stored: StoredFourBit): FourBitTensor {
-  const { type, blockSize, codes, absmax, nested } = stored
+  const { type, blockSize, codes, absmax, nested, sourceDType } = stored
   const parts: FourBitParts = {
+    ...(sourceDType && { sourceDType }),
     type,
     blockSize,
     codes: codes instanceof Tensor ? codes : fromArray(device, codes, [codes.length], `${type} codes`),

@@ -10,7 +10,7 @@ import type { Check, LeftOut } from './check.ts'
 import { modelChecks } from './model-checks.ts'
 import type { GoldenFolder } from './golden-folder.ts'
 import { halfAdapterChecks, halfChecks, type HalfPair, roundedFolder } from './half-checks.ts'
-import { baseLogitsCheck, qloraFolder } from './qlora-folder.ts'
+import { baseLogitsCheck, qloraFolder, savedAgainCheck } from './qlora-folder.ts'
 import { quantisedChecks } from './quantised-checks.ts'
 
 /** A check, and where it was made. */
@@ -166,6 +166,7 @@ async function* checkQlora(golden: GoldenFolder, name: string, device: Device): 
     withModel(folder, device, async function* (model) {
       const reference = await golden.tensors(name, 'reference.safetensors')
       yield await baseLogitsCheck(model, reference)
+      yield await savedAgainCheck(model, await golden.tensors(name, 'model-bnb-4bit.safetensors'))
       const inputs = () => ({ ids: 'input_ids', labels: 'labels' })
       yield* tenStepChecks(model, {
         reference,
