@@ -3,9 +3,10 @@
 // bitsandbytes functional.py, quantize_4bit with compress_statistics; backends/default/ops.py for the ties.
 function codeOf(x: f32, map: usize): u32 {
   let rank: u32 = 0
-  for (let step: u32 = 128; step > 0; step >>= 1) {
-    const below = map + ((rank + step - 1) << 2)
-    if (x > (load<f32>(below) + load<f32>(below, 4)) * 0.5) rank += step
+  // Added rather than branched on: which way it goes cannot be foreseen.
+  for (let shift: u32 = 7; i32(shift) >= 0; shift--) {
+    const below = map + ((rank + (1 << shift) - 1) << 2)
+    rank += u32(x > (load<f32>(below) + load<f32>(below, 4)) * 0.5) << shift
   }
   return rank
 }

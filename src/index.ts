@@ -18,6 +18,7 @@ export { selfTest, type SelfTestFailure, type SelfTestReport } from './device/se
 export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/open-device.ts'
 
 export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
+export { halfFromArray, type HalfType } from './tensor/half.ts'
 export { FourBitTensor, type FourBitParts } from './tensor/four-bit-tensor.ts'
 export { Int8Tensor, type Int8Parts } from './tensor/int8-tensor.ts'
 export { valueAndGrad, type Trainable, type ValueAndGrad } from './autograd/value-and-grad.ts'
@@ -50,11 +51,16 @@ export {
   type LoadedModel,
   type LoadModelOptions,
   type LoadProgress,
+  type TensorProgress,
 } from './hub/load-model.ts'
 export { describeMemoryPlan } from './hub/memory-advice.ts'
 export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './hub/memory-plan.ts'
 export { modelFiles, type SaveDType } from './hub/save-model.ts'
-export { diskFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
+export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
+export { openFolder, type Source } from './hub/open-folder.ts'
+export { hubFolder, type DownloadProgress, type HubFolderOptions } from './hub/hub-folder.ts'
+export type { HubModel } from './hub/hub-client.ts'
+export type { HubOptions } from './hub/hub-settings.ts'
 export { tokenizerFromJson } from './hub/tokenizer.ts'
 export type { TextTokenizer } from './generate/text-tokenizer.ts'
 export type { StorageReport } from './hub/load-weights.ts'

@@ -6,10 +6,9 @@ export function f32ToF16(values: Float32Array): Uint16Array {
   return bits
 }
 
-/** Widens half-precision `bits` to float32; exact. */
-export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+/** Widens half-precision `bits` to float32, into new memory or as many numbers of `values`; exact. */
+export function f16ToF32(bits: Uint16Array, values = new Float32Array(bits.length)): Float32Array<ArrayBuffer> {
   f16Values ??= buildF16Values()
-  const values = new Float32Array(bits.length)
   // Bits are copied, not floats: a signalling NaN must not be quietened on its way.
   const target = bitsOf(values)
   for (let i = 0; i < bits.length; i++) target[i] = f16Values[bits[i] as number] as number
@@ -28,12 +27,20 @@ export function f32ToBf16(values: Float32Array): Uint16Array {
   return bits
 }
 
-/** Widens bfloat16 `bits` to float32; exact. */
-export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const values = new Float32Array(bits.length)
+/** Widens bfloat16 `bits` to float32, into new memory or as many numbers of `values`; exact. */
+export function bf16ToF32(bits: Uint16Array, values = new Float32Array(bits.length)): Float32Array<ArrayBuffer> {
   const target = bitsOf(values)
   for (let i = 0; i < bits.length; i++) target[i] = (bits[i] as number) << 16
   return values
+}
+
+/** Index of the first of `bits` all of whose `exponent` bits are set, which is NaN or infinite; -1 where none is. */
+export function firstNonFinite(bits: Uint16Array | Uint32Array, exponent: number): number {
+  // An exponent of ones and only that one carries into the bit above it, the sign's place, when its lowest bit is added.
+  const lowest = exponent & -exponent
+  let carried = 0
+  for (let i = 0; i < bits.length; i++) carried |= ((bits[i] as number) & exponent) + lowest
+  return (carried & (exponent + lowest)) === 0 ? -1 : bits.findIndex((each) => (each & exponent) === exponent)
 }
 
 function f16BitsOf(x: number): number {

@@ -1,7 +1,9 @@
 import type { Module } from '../nn/module.ts'
 import { adapterFiles, loadAdapter, type AdapterFilesOptions, type LoadAdapterOptions } from '../peft/adapter-files.ts'
 import type { Adapter } from '../peft/adapter.ts'
-import { folderOf, openTensors, readJson, writeFolder, type Folder } from './folder.ts'
+import { openTensors, readJson, writeFolder } from './folder.ts'
+import type { HubFolderOptions } from './hub-folder.ts'
+import { openFolder, type Source } from './open-folder.ts'
 
 /** Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md (Node only). */
 export async function saveAdapter(adapter: Adapter, path: string, options: AdapterFilesOptions = {}): Promise<void> {
@@ -9,15 +11,15 @@ export async function saveAdapter(adapter: Adapter, path: string, options: Adapt
 }
 
 /**
- * Attaches an adapter from a folder that PEFT or this library saved.
- * @throws MedAwareError as `loadAdapter`, and `not-found` for a folder without the two files.
+ * Attaches an adapter that PEFT or this library saved, from a folder or the Hugging Face Hub.
+ * @throws MedAwareError as `loadAdapter`, `not-found` for a folder without the two files, `network`.
  */
 export async function openAdapter(
   model: Module,
-  source: string | Iterable<File> | Folder,
-  options: LoadAdapterOptions,
+  source: Source,
+  options: LoadAdapterOptions & HubFolderOptions,
 ): Promise<Adapter> {
-  const folder = folderOf(source)
+  const folder = await openFolder(source, options)
   const config = await readJson(folder, 'adapter_config.json')
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {

@@ -1,6 +1,7 @@
 import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from '../train/checkpoint.ts'
 import type { TrainingRun } from '../train/training-run.ts'
-import { folderOf, openTensors, readText, writeFolder, type Folder } from './folder.ts'
+import { openTensors, readText, writeFolder } from './folder.ts'
+import { openFolder, type Source } from './open-folder.ts'
 
 /** Writes a run's checkpoint into a directory (Node only). */
 export async function saveRun(run: TrainingRun, path: string): Promise<void> {
@@ -8,8 +9,8 @@ export async function saveRun(run: TrainingRun, path: string): Promise<void> {
 }
 
 /** Brings a fresh run to where the one saved in a folder was. @throws MedAwareError as `restoreCheckpoint`, and `not-found`. */
-export async function restoreRun(run: TrainingRun, source: string | Iterable<File> | Folder): Promise<void> {
-  const folder = folderOf(source)
+export async function restoreRun(run: TrainingRun, source: Source): Promise<void> {
+  const folder = await openFolder(source)
   const reader = await openTensors(folder, checkpointFiles.tensors)
   try {
     await restoreCheckpoint(run, await readText(folder, checkpointFiles.state), reader)

@@ -35,10 +35,37 @@ export function fileFolder(files: Iterable<File>): Folder {
   }
 }
 
-/** A folder from a path, from files, or as it is. */
-export function folderOf(source: string | Iterable<File> | Folder): Folder {
-  if (typeof source === 'string') return diskFolder(source)
-  return Symbol.iterator in source ? fileFolder(source) : source
+/** A directory the user opened to a page. */
+export function directoryFolder(directory: FileSystemDirectoryHandle): Folder {
+  const { name } = directory
+  const find = async (fileName: string): Promise<File | null> => {
+    try {
+      return await (await directory.getFileHandle(fileName)).getFile()
+    } catch (error) {
+      if (error instanceof DOMException && ['NotFoundError', 'TypeMismatchError'].includes(error.name)) return null
+      throw error
+    }
+  }
+  return {
+    name,
+    has: async (fileName) => (await find(fileName)) !== null,
+    async open(fileName) {
+      const file = await find(fileName)
+      if (file === null) throw new MedAwareError('not-found', `${name}: no ${fileName}`)
+      return blobSource(file, fileName)
+    },
+  }
+}
+
+/** Whether a file that is being opened is there. */
+export async function isThere(opening: Promise<ByteSource>): Promise<boolean> {
+  try {
+    await (await opening).close?.()
+    return true
+  } catch (error) {
+    if (error instanceof MedAwareError && error.code === 'not-found') return false
+    throw error
+  }
 }
 
 /** Opens a safetensors file; one that is none is closed again. @throws MedAwareError `not-found`, or as `openSafetensors`. */

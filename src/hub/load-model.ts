@@ -8,7 +8,10 @@ import type { QuantizeOptions } from '../nn/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import type { HalfType } from '../tensor/half.ts'
-import { folderOf, openTensors, readJson, readText, type Folder } from './folder.ts'
+import { openTensors, readJson, readText, type Folder } from './folder.ts'
+import type { DownloadProgress, HubFolderOptions } from './hub-folder.ts'
+import type { HubOptions } from './hub-settings.ts'
+import { openFolder, type Source } from './open-folder.ts'
 import { checkRoom } from './check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
 import { tokenizerFromJson } from './tokenizer.ts'
@@ -28,12 +31,20 @@ export interface LoadModelOptions {
   readonly quantize?: QuantizeOptions | false
   /** Also measure what quantising changed; costs a decoding pass. Default false. */
   readonly measureError?: boolean
-  /** Called after each tensor. */
+  /** Called as a download goes on, and after each tensor. */
   readonly onProgress?: (progress: LoadProgress) => void
+  /** Stops downloading and loading: what was loaded is freed, what was downloaded is kept and gone on from. */
+  readonly signal?: AbortSignal
+  /** How the Hugging Face Hub is reached. */
+  readonly hub?: HubOptions
 }
 
-/** How far loading is. */
-export interface LoadProgress {
+/** How far a download is, in bytes, or loading, in tensors. */
+export type LoadProgress = DownloadProgress | TensorProgress
+
+/** How many tensors are on the device. */
+export interface TensorProgress {
+  readonly phase: 'load'
   readonly tensor: string
   readonly done: number
   readonly total: number
@@ -53,14 +64,12 @@ export interface LoadedModel {
 /**
  * Loads a model of a known architecture, the Falcon family or Llama's, in Hugging Face's format: config.json, model.safetensors or its shards with their index, and
  * tokenizer.json. Tensors come one at a time and are quantised as they come.
- * @param source A directory (Node), files (browser), or a `Folder`.
- * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported` or `memory`; what was loaded by then is freed.
+ * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.
+ * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the signal's reason; what
+ * was loaded by then is freed.
  */
-export async function loadModel(
-  source: string | Iterable<File> | Folder,
-  options: LoadModelOptions,
-): Promise<LoadedModel> {
-  const folder = folderOf(source)
+export async function loadModel(source: Source, options: LoadModelOptions): Promise<LoadedModel> {
+  const folder = await openFolder(source, folderOptions(options))
   const config = parseModelConfig(await readJson(folder, 'config.json'))
   const tokenizer = await loadTokenizer(folder)
   const reader = await openCheckpoint(folder)
@@ -75,11 +84,15 @@ export async function loadModel(
 }
 
 /** The folder's tokenizer, or `null` where it has no tokenizer.json. */
-export async function loadTokenizer(source: string | Iterable<File> | Folder): Promise<TextTokenizer | null> {
-  const folder = folderOf(source)
+export async function loadTokenizer(source: Source, options: HubFolderOptions = {}): Promise<TextTokenizer | null> {
+  const folder = await openFolder(source, options)
   if (!(await folder.has('tokenizer.json'))) return null
   const config = (await folder.has('tokenizer_config.json')) ? await readJson(folder, 'tokenizer_config.json') : {}
   return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), config)
+}
+
+function folderOptions({ hub, signal, onProgress }: LoadModelOptions): HubFolderOptions {
+  return { ...(hub && { hub }), ...(signal && { signal }), ...(onProgress && { onDownload: onProgress }) }
 }
 
 function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {

@@ -2,13 +2,15 @@ import { check } from '../core/errors.ts'
 import { countOf, sameShape, showShape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
-import { fourBitFromStored, int8FromStored } from '../ops/quantize.ts'
+import { fourBitFromStored } from '../ops/quantize.ts'
 import { findQuantState, parseQuantState } from '../quant/bitsandbytes-state.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
-import type { Int8Tensor } from '../tensor/int8-tensor.ts'
+import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import type { Matrix } from '../tensor/matrix.ts'
+import { fromArray, type Tensor } from '../tensor/tensor.ts'
+import { filledTensor } from './fill-tensor.ts'
 
 /** A matrix that bitsandbytes quantised, as it is; `null` for a weight of plain numbers. */
 export async function loadStored(reader: TensorReader, spec: WeightSpec, device: Device): Promise<Matrix | null> {
@@ -31,12 +33,12 @@ async function loadFourBit(
     'format',
     () => `${name}: its quant_state says ${showShape(state.shape)}, the config ${showShape(shape)}`,
   )
-  const codes = (await reader.readBytes(name)).slice()
   const isNested = state.nestedOffset !== undefined
   const absmax = isNested ? (await reader.readBytes(`${name}.absmax`)).slice() : await reader.readF32(`${name}.absmax`)
   const blocks = Math.ceil(countOf(shape) / state.blockSize)
-  check(codes.length === Math.ceil(countOf(shape) / 2) && absmax.length === blocks, 'format', () => {
-    return `${name}: ${codes.length} bytes of codes and ${absmax.length} of absmax do not fit ${showShape(shape)} in blocks of ${state.blockSize}`
+  const { begin, end } = reader.info(name)
+  check(end - begin === Math.ceil(countOf(shape) / 2) && absmax.length === blocks, 'format', () => {
+    return `${name}: ${end - begin} bytes of codes and ${absmax.length} of absmax do not fit ${showShape(shape)} in blocks of ${state.blockSize}`
   })
   const nested = isNested
     ? { absmax: await reader.readF32(`${name}.nested_absmax`), offset: state.nestedOffset }
@@ -44,8 +46,12 @@ async function loadFourBit(
   check(nested === undefined || nested.absmax.length === Math.ceil(blocks / nestedBlockSize), 'format', () => {
     return `${name}: ${nested?.absmax.length} nested absmax do not fit ${blocks} blocks`
   })
-  const stored = { type: state.quantType, blockSize: state.blockSize, codes, absmax, ...(nested && { nested }) }
-  return rooted(device, () => fourBitFromStored(device, shape, stored))
+  const { quantType: type, blockSize } = state
+  const codes = await filledTensor(reader, name, { device, shape: [end - begin], dtype: 'u8', label: `${type} codes` })
+  return orDispose(codes, () => {
+    const stored = { type, blockSize, codes, absmax, ...(nested && { nested }) }
+    return rooted(device, () => fourBitFromStored(device, shape, stored))
+  })
 }
 
 /** What may stand beside an int8 weight in a checkpoint: its scales, and a number for the order of its bytes. */
@@ -62,9 +68,23 @@ async function loadInt8(reader: TensorReader, { name, shape }: WeightSpec, devic
   check(format === 0, 'unsupported', () => `${name}: its weight_format is ${format}; known is 0, rows`)
   const scale = await reader.readF32(scaleKey)
   check(scale.length === shape[0], 'format', () => `${name}: ${scale.length} scales do not fit ${showShape(shape)}`)
-  const bytes = (await reader.readBytes(name)).slice()
-  const codes = new Int8Array(bytes.buffer)
-  return rooted(device, () => int8FromStored(device, shape, { codes, scale }))
+  const codes = await filledTensor(reader, name, { device, shape, dtype: 'u8', label: 'int8 codes' })
+  return orDispose(codes, () => {
+    return rooted(
+      device,
+      () => new Int8Tensor(shape, { codes, scale: fromArray(device, scale, [scale.length], 'int8 scale') }),
+    )
+  })
+}
+
+/** What `make` gives; where it throws, a tensor made before goes. */
+function orDispose<T>(tensor: Tensor, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    tensor.dispose()
+    throw error
+  }
 }
 
 /** A weight that belongs to nobody; what else `make` allocates is freed, also when it throws. */

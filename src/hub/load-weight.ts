@@ -3,9 +3,9 @@ import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { dequantize, quantizeMatrix } from '../ops/quantize.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
-import { type HalfType, halfFromBits, roundToHalf } from '../tensor/half.ts'
+import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import type { Matrix } from '../tensor/matrix.ts'
-import { fromArray } from '../tensor/tensor.ts'
+import { filledTensor } from './fill-tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { loadStored, rooted } from './load-stored.ts'
 import { dtypeOf, quantizationOf } from './weight-storage.ts'
@@ -31,18 +31,25 @@ export async function loadWeight(
   const { name, shape } = spec
   const stored = await loadStored(reader, spec, device)
   if (stored !== null) return stored
-  const [quantization, dtype] = [quantizationOf(spec, options), dtypeOf(spec, options)]
-  if (quantization === null && dtype !== 'f32') {
-    const bits = await readHalf(reader, name, dtype)
-    return rooted(device, () => halfFromBits(device, bits, shape, name, dtype))
-  }
-  const values = await reader.readF32(name)
-  if (quantization === null) return rooted(device, () => fromArray(device, values, shape, name))
-  if (quantization.type === 'int8') checkHalfRange(name, values)
-  const weight = rooted(device, () => quantizeMatrix(fromArray(device, values, shape, name), quantization))
+  const quantization = quantizationOf(spec, options)
+  const dtype = quantization === null ? dtypeOf(spec, options) : 'f32'
+  const full = await filledTensor(reader, name, { device, shape, dtype, label: name })
+  if (quantization === null) return full
   try {
-    if (measureError) await addError(weight, values, errors)
-    await device.settle()
+    const weight = rooted(device, () => quantizeMatrix(full, quantization))
+    const values = measureError ? await full.read() : new Float32Array(0)
+    return await measured(name, weight, values, measureError ? errors : null)
+  } finally {
+    full.dispose()
+  }
+}
+
+/** The same weight, after what storing changed was added up; it is freed where that fails. */
+async function measured(name: string, weight: Matrix, values: Float32Array, errors: ErrorSums | null): Promise<Matrix> {
+  try {
+    if (weight instanceof Int8Tensor) await checkHalfRange(name, weight)
+    if (errors !== null) await addError(weight, values, errors)
+    await weight.device.settle()
     return weight
   } catch (error) {
     weight.dispose()
@@ -50,16 +57,11 @@ export async function loadWeight(
   }
 }
 
-/** A tensor as the bits of the nearest numbers of 16 bits, which are copied where the checkpoint has them. */
-async function readHalf(reader: TensorReader, name: string, dtype: HalfType): Promise<Uint16Array> {
-  if (reader.info(name).dtype === dtype.toUpperCase()) return (await reader.read(name)) as Uint16Array
-  return roundToHalf(await reader.readF32(name), dtype)
-}
-
-function checkHalfRange(name: string, values: Float32Array): void {
-  const bad = values.findIndex((value) => !(Math.abs(value) < 65520))
+/** int8 codes are made from f16: a row that goes beyond it has a scale that does. */
+async function checkHalfRange(name: string, { parts }: Int8Tensor): Promise<void> {
+  const bad = (await parts.scale.read()).findIndex((scale) => scale > 65504)
   check(bad < 0, 'numeric', () => {
-    return `${name}: element ${bad} is not finite in f16, which int8 codes are made from; store it in 4 bits or f32`
+    return `${name}: row ${bad} goes beyond 65504, the largest f16, which int8 codes are made from; store it in 4 bits or f32`
   })
 }
 

@@ -38,10 +38,11 @@ export async function loadWeights(
   let bytesDone = 0
   try {
     for (const spec of specs) {
+      options.signal?.throwIfAborted()
       const weight = await loadWeight(reader, spec, options, errors)
       weights.set(spec.name, weight)
       bytesDone += weight.byteLength
-      options.onProgress?.({ tensor: spec.name, done: weights.size, total: specs.length, bytesDone })
+      options.onProgress?.({ phase: 'load', tensor: spec.name, done: weights.size, total: specs.length, bytesDone })
     }
   } catch (error) {
     for (const weight of weights.values()) weight.dispose()

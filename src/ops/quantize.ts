@@ -1,14 +1,13 @@
 import { check } from '../core/errors.ts'
-import { showShape, type Shape } from '../core/shape.ts'
+import { showShape } from '../core/shape.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import { dynamicMap } from '../quant/dynamic-map.ts'
 import { fourBitBlockSizes, fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
-import type { Int8Rows } from '../quant/int8.ts'
 import type { Device } from '../device/device.ts'
 import { FourBitTensor, type FourBitParts } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { isFull, type Matrix, storageOf } from '../tensor/matrix.ts'
-import { empty, fromArray, type Tensor } from '../tensor/tensor.ts'
+import { empty, fromArray, Tensor } from '../tensor/tensor.ts'
 
 /** How a matrix is stored in 4 bits, in bitsandbytes' words. */
 export interface FourBitOptions {
@@ -110,19 +109,6 @@ function checkMatrix(who: string, x: Tensor): void {
   )
 }
 
-/** Puts a matrix that is int8 already on a device, as it is. @throws MedAwareError `shape`. */
-export function int8FromStored(device: Device, shape: Shape, { codes, scale }: Int8Rows): Int8Tensor {
-  const [rows = 0, columns = 0] = shape
-  check(shape.length === 2 && codes.length === rows * columns && scale.length === rows, 'shape', () => {
-    return `int8FromStored: ${codes.length} codes and ${scale.length} scales are no matrix of ${showShape(shape)}`
-  })
-  const bytes = new Uint8Array(codes.buffer, codes.byteOffset, codes.length)
-  return new Int8Tensor(shape, {
-    codes: fromArray(device, bytes, shape, 'int8 codes'),
-    scale: fromArray(device, scale, [rows], 'int8 scale'),
-  })
-}
-
 /** The values a matrix stands for, as a new f32 tensor of its shape, without history. */
 export function dequantize(x: Matrix): Tensor {
   const out = empty(x.device, x.shape, 'dequantized')
@@ -139,7 +125,8 @@ export function dequantize(x: Matrix): Tensor {
 export interface StoredFourBit {
   readonly type: FourBitType
   readonly blockSize: number
-  readonly codes: Uint8Array
+  /** Bytes of the host, or the tensor that holds them already. */
+  readonly codes: Uint8Array | Tensor
   /** u8 codes with `nested`, else f32. */
   readonly absmax: Uint8Array | Float32Array
   readonly nested?: { readonly absmax: Float32Array; readonly offset: number }
@@ -151,7 +138,7 @@ export function fourBitFromStored(device: Device, shape: readonly number[], stor
   const parts: FourBitParts = {
     type,
     blockSize,
-    codes: fromArray(device, codes, [codes.length], `${type} codes`),
+    codes: codes instanceof Tensor ? codes : fromArray(device, codes, [codes.length], `${type} codes`),
     absmax: fromArray(device, absmax, [absmax.length], `${type} absmax`),
     nested: nested
       ? fromArray(

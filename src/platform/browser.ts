@@ -72,6 +72,12 @@ export const fileExists: Platform['fileExists'] = async (path) => {
   throw refuse('fileExists', path, 'let the user choose files')
 }
 
+/** A page keeps no files. */
+export const disk: Platform['disk'] = null
+
+/** A page has no environment. */
+export const environment: Platform['environment'] = () => undefined
+
 /** CacheStorage, which workers have as well. */
 export const readCache: Platform['readCache'] = async (name) => {
   try {

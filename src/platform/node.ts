@@ -6,6 +6,8 @@ import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { MedAwareError } from '../core/errors.ts'
 import { checkRange } from '../safetensors/source.ts'
+import { nodeDisk } from './node-disk.ts'
+import { codeOf, explain, messageOf } from './node-errors.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
 /** Which of the two platforms this is. */
@@ -87,9 +89,9 @@ export const fileSource: Platform['fileSource'] = async (path) => {
   return {
     name: path,
     byteLength: size,
-    async read(begin, end) {
+    async read(begin, end, into) {
       checkRange(path, begin, end, size)
-      const bytes = new Uint8Array(end - begin)
+      const bytes = into === undefined ? new Uint8Array(end - begin) : into.subarray(0, end - begin)
       for (let at = 0; at < bytes.length;) {
         const { bytesRead } = await file.read(bytes, at, bytes.length - at, begin + at)
         if (bytesRead === 0) {
@@ -146,6 +148,12 @@ export const fileExists: Platform['fileExists'] = (path) =>
     () => false,
   )
 
+/** Files that outlast the program. */
+export const disk: Platform['disk'] = nodeDisk
+
+/** A variable of the process's environment; an empty one is none. */
+export const environment: Platform['environment'] = (name) => process.env[name] || undefined
+
 /** A file in the user's cache folder. */
 export const readCache: Platform['readCache'] = async (name) => {
   try {
@@ -169,23 +177,4 @@ function cachePath(name: string): string {
   // The XDG specification has relative paths ignored.
   const folder = [XDG_CACHE_HOME, LOCALAPPDATA].find((path) => path !== undefined && isAbsolute(path))
   return join(folder ?? join(homedir(), '.cache'), 'peft-medaware', name)
-}
-
-function explain(who: string, path: string, cause: unknown): MedAwareError {
-  const code = codeOf(cause)
-  if (code === 'ENOENT') return new MedAwareError('not-found', `${who}: there is no ${path}`, { cause })
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new MedAwareError('memory', `${who}: no room on the disk for ${path}; the file before it is untouched`, {
-      cause,
-    })
-  }
-  return new MedAwareError('unsupported', `${who}: cannot use ${path}, ${messageOf(cause)}`, { cause })
-}
-
-function codeOf(cause: unknown): unknown {
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,4 +1,5 @@
 import type { ByteSource } from '../safetensors/source.ts'
+import type { Disk } from './disk.ts'
 
 /** WebGPU's entry: `navigator.gpu` in browsers, Dawn in Node. */
 export type Gpu = GPU
@@ -43,6 +44,10 @@ export interface Platform {
   /** Names in a folder, sorted. @throws MedAwareError `not-found`. */
   listFolder(path: string): Promise<string[]>
   fileExists(path: string): Promise<boolean>
+  /** Files that outlast the program; null where there are none. */
+  readonly disk: Disk | null
+  /** A variable of the environment, if it is set and not empty. */
+  environment(name: string): string | undefined
   /** A text kept from an earlier time under a file's name, or null: it is not there, or cannot be had. Never rejects. */
   readCache(name: string): Promise<string | null>
   /** Keeps a text for a later time, whole or not at all, where the platform allows it. Never rejects. */

@@ -6,6 +6,15 @@ import { headerLength, parseHeader, prefixBytes } from './header.ts'
 import type { TensorInfo } from './header.ts'
 import type { ByteSource } from './source.ts'
 
+/** A run of a tensor's elements in its own order. */
+export interface TensorPart {
+  readonly begin: number
+  /** Exclusive. */
+  readonly end: number
+  /** Memory that may be read into; what is given back may be a view of it. */
+  readonly into?: Uint8Array
+}
+
 /** Tensors by name, from one file or from many. */
 export interface TensorReader {
   /** In the order of their bytes. */
@@ -19,8 +28,8 @@ export interface TensorReader {
   readBytes(name: string): Promise<Uint8Array>
   /** The tensor as float32: exact from F16, BF16 and small integers, else rounded to nearest; BOOL as 0 and 1. */
   readF32(name: string): Promise<Float32Array>
-  /** The tensor in its own dtype; may be a view, as `readBytes`. */
-  read(name: string): Promise<TensorData>
+  /** The tensor or a part of it in its own dtype; may be a view, as `readBytes`. @throws `format` for a part it does not have. */
+  read(name: string, part?: TensorPart): Promise<TensorData>
   close(): Promise<void>
 }
 
@@ -37,6 +46,15 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   const json = await source.read(prefixBytes, dataBegin)
   const { tensors, metadata } = parseHeader(who, json, byteLength - dataBegin)
 
+  const readExactly = async (name: string, begin: number, end: number, into?: Uint8Array): Promise<Uint8Array> => {
+    const bytes = await source.read(dataBegin + begin, dataBegin + end, into)
+    check(
+      bytes.length === end - begin,
+      'format',
+      () => `${who}: tensor "${name}" has ${end - begin} bytes, only ${bytes.length} could be read`,
+    )
+    return bytes
+  }
   const file: SafetensorsFile = {
     names: [...tensors.keys()],
     metadata,
@@ -48,19 +66,20 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     },
     async readBytes(name) {
       const { begin, end } = file.info(name)
-      const bytes = await source.read(dataBegin + begin, dataBegin + end)
-      check(
-        bytes.length === end - begin,
-        'format',
-        () => `${who}: tensor "${name}" has ${end - begin} bytes, only ${bytes.length} could be read`,
-      )
-      return bytes
+      return readExactly(name, begin, end)
     },
     async readF32(name) {
       return toF32(await file.read(name), file.info(name).dtype)
     },
-    async read(name) {
-      return viewAs(await file.readBytes(name), file.info(name).dtype)
+    async read(name, part) {
+      const { begin, end, dtype } = file.info(name)
+      if (part === undefined) return viewAs(await readExactly(name, begin, end), dtype)
+      const size = bytesOf(dtype)
+      const [from, to] = [begin + part.begin * size, begin + part.end * size]
+      check(begin <= from && from <= to && to <= end, 'format', () => {
+        return `${who}: tensor "${name}" has ${(end - begin) / size} elements, not those from ${part.begin} to ${part.end}`
+      })
+      return viewAs(await readExactly(name, from, to, part.into), dtype)
     },
     async close() {
       await source.close?.()

@@ -42,7 +42,7 @@ export async function openShardedSafetensors(
     info: (name) => shardWith(name).info(name),
     readBytes: async (name) => shardWith(name).readBytes(name),
     readF32: async (name) => shardWith(name).readF32(name),
-    read: async (name) => shardWith(name).read(name),
+    read: async (name, part) => shardWith(name).read(name, part),
     close,
   }
 }

@@ -5,8 +5,11 @@ export interface ByteSource {
   /** How error messages call it. */
   readonly name: string
   readonly byteLength: number
-  /** Bytes `begin` up to `end`, exclusive; may be a view of memory the source keeps, so do not write to it. */
-  read(begin: number, end: number): Promise<Uint8Array>
+  /**
+   * Bytes `begin` up to `end`, exclusive; may be a view of memory the source keeps, so do not write to it.
+   * @param into Memory of at least that length, which a source that has no bytes of its own may read into and give a view of.
+   */
+  read(begin: number, end: number, into?: Uint8Array): Promise<Uint8Array>
   close?(): Promise<void>
 }
 

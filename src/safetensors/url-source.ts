@@ -26,11 +26,11 @@ export async function urlSource(url: string | URL, options: UrlSourceOptions = {
   const name = String(url)
   const first = await request(name, 0, firstBytes, options)
   if (first.status === 416) return bytesSource(new Uint8Array(0), name)
-  if (first.status === 200) return bytesSource(await readBody(name, first, wholeFileLimit), name)
+  if (first.status === 200) return bytesSource(await readBody(name, first, wholeFileLimit, options), name)
   const range = contentRange(name, first)
   const byteLength = range.total
   checkAnswer(name, range, 0, Math.min(firstBytes, byteLength), byteLength)
-  const start = await readBody(name, first, range.end)
+  const start = await readBody(name, first, range.end, options)
   const etag = first.headers.get('etag')
 
   return {
@@ -52,7 +52,7 @@ export async function urlSource(url: string | URL, options: UrlSourceOptions = {
         'network',
         () => `${name}: the file changed while it was read; open it again`,
       )
-      return readBody(name, response, end - begin)
+      return readBody(name, response, end - begin, options)
     },
   }
 }
@@ -63,6 +63,7 @@ async function request(name: string, begin: number, end: number, options: UrlSou
   try {
     response = await fetch(name, { headers: { ...headers, range: `bytes=${begin}-${end - 1}` }, signal })
   } catch (cause) {
+    options.signal?.throwIfAborted()
     throw new MedAwareError('network', `${name}: the request failed; is the address reachable from here?`, { cause })
   }
   const { status, statusText } = response
@@ -102,7 +103,12 @@ function checkAnswer(
 }
 
 /** Reads a body of exactly `bytes` bytes (206), or of at most so many (200), whatever the server sends. */
-async function readBody(name: string, response: Response, bytes: number): Promise<Uint8Array> {
+async function readBody(
+  name: string,
+  response: Response,
+  bytes: number,
+  { signal }: UrlSourceOptions,
+): Promise<Uint8Array> {
   const isWhole = response.status === 200
   if (isWhole) refuseLarge(name, Number(response.headers.get('content-length') ?? 0), bytes)
   const chunks: Uint8Array[] = []
@@ -119,6 +125,7 @@ async function readBody(name: string, response: Response, bytes: number): Promis
       }
     }
   } catch (cause) {
+    signal?.throwIfAborted()
     throw new MedAwareError('network', `${name}: the connection broke after ${length} of ${bytes} bytes`, { cause })
   }
   if (isWhole) refuseLarge(name, length, bytes)

@@ -54,6 +54,7 @@ describe.each(devices)('loadModel on $description', (device) => {
     })
     expect(progress).toHaveLength(parameters)
     expect(progress[0]).toEqual({
+      phase: 'load',
       tensor: 'transformer.word_embeddings.weight',
       done: 1,
       total: parameters,

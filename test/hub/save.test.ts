@@ -4,8 +4,9 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/core/float16.ts'
 import { openAdapter, saveAdapter } from '../../src/hub/adapter-folder.ts'
 import { restoreRun, saveRun } from '../../src/hub/checkpoint-folder.ts'
-import { diskFolder, fileFolder, folderOf, readJson, readText, writeFolder } from '../../src/hub/folder.ts'
+import { diskFolder, fileFolder, readJson, readText, writeFolder } from '../../src/hub/folder.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
+import { openFolder } from '../../src/hub/open-folder.ts'
 import { modelFiles, type SaveDType } from '../../src/hub/save-model.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { attachLora } from '../../src/peft/attach.ts'
@@ -170,15 +171,15 @@ describe('a folder', () => {
 
   it('is a path, files, or a folder as it is', async () => {
     const files = filesOf({ 'a.json': '{"x":1}' })
-    expect(await readJson(folderOf(files), 'a.json')).toEqual({ x: 1 })
-    expect(await readJson(folderOf(new Set(files)), 'a.json')).toEqual({ x: 1 })
+    expect(await readJson(await openFolder(files), 'a.json')).toEqual({ x: 1 })
+    expect(await readJson(await openFolder(new Set(files)), 'a.json')).toEqual({ x: 1 })
     const folder = fileFolder(files)
-    expect(folderOf(folder)).toBe(folder)
+    expect(await openFolder(folder)).toBe(folder)
     expect([await folder.has('a.json'), await folder.has('b.json')]).toEqual([true, false])
     await expect(folder.open('b.json')).rejects.toThrow(
       refusal('not-found', 'the given files: no b.json; there are a.json'),
     )
-    const disk = folderOf(tinyFolder)
+    const disk = await openFolder(tinyFolder)
     expect([await disk.has('config.json'), await disk.has('nothing')]).toEqual([true, false])
     await expect(readText(disk, 'nothing')).rejects.toThrow(
       refusal('not-found', `fileSource: there is no ${tinyFolder}/nothing`),

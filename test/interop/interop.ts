@@ -1,6 +1,7 @@
 /**
  * `npm run interop`: adapters trained here load in real PEFT without a warning and give the same logits, adapters trained there
- * load here, a model merged here loads in transformers, and PEFT reads the adapter that the page hands out. Talks to peft_side.py; needs Python with its requirements.txt.
+ * load here, a model merged here loads in transformers, PEFT reads the adapter that the page hands out, and
+ * huggingface_hub and the Hub's client here find each other's downloads. Talks to peft_side.py; needs Python with its requirements.txt.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,6 +26,7 @@ import { download, fourLines, trainTenSteps, visit } from '../examples/browser/d
 import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
 import { batchOf, gradientChecks, logitsOf } from '../golden/falcon-checks.ts'
+import { hubCacheProblems } from './hub-cache.ts'
 
 const BOUND = 1e-3
 const base = fileURLToPath(new URL('../fixtures/tiny-falcon-rw', import.meta.url))
@@ -212,6 +214,9 @@ async function readPages(device: Device): Promise<void> {
 }
 
 try {
+  const problems = await hubCacheProblems(python)
+  counts[problems.length === 0 ? 'passed' : 'failed']++
+  console.log(`the Hub's cache and huggingface_hub: ${problems.map((each) => `FAILED: ${each}`).join('; ') || 'ok'}`)
   askPython('make', base, join(work, 'theirs'), inputs, join(work, 'theirs.safetensors'))
   const devices = await testDevices()
   for (const device of devices) {

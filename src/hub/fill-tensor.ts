@@ -1,0 +1,122 @@
+import { bf16ToF32, f16ToF32, firstNonFinite } from '../core/float16.ts'
+import { check } from '../core/errors.ts'
+import type { DType } from '../core/dtype.ts'
+import type { Shape } from '../core/shape.ts'
+import type { Device } from '../device/device.ts'
+import { bytesOf, type SafetensorsDType, type TensorData } from '../safetensors/dtype.ts'
+import type { TensorReader } from '../safetensors/reader.ts'
+import { isHalf, roundToHalf } from '../tensor/half.ts'
+import { empty, type HostValues, Tensor } from '../tensor/tensor.ts'
+
+/** Elements that are read and converted at a time: 8 MiB as f32. Memory of the host that loading needs is a few times that. */
+const sliceCount = 2 * 1024 * 1024
+
+/**
+ * Copies a checkpoint's tensor into one on a device, slice by slice, so that no more than a few slices are on the host; while
+ * one is converted and copied the next is read.
+ * @param target As many elements, in f32 or 16 bits, or in u8 for bytes that are copied as they are.
+ * @throws MedAwareError `numeric` for what is not finite, in the checkpoint or in 16 bits.
+ */
+async function fillTensor(reader: TensorReader, name: string, target: Tensor): Promise<void> {
+  const { device, buffer, dtype, byteOffset, count, byteLength } = target
+  const from = reader.info(name).dtype
+  const elementBytes = byteLength / count
+  const scratch = dtype === 'u8' ? null : new Float32Array(Math.min(sliceCount, count))
+  for await (const { begin, data } of readSlices(reader, name, count)) {
+    const values =
+      scratch === null ? bytesIn(data) : encode(name, begin, finite(name, begin, data, from), from, dtype, scratch)
+    new Tensor(device, [values.length], dtype, buffer, byteOffset + begin * elementBytes).write(values)
+    await device.settle()
+  }
+}
+
+/** How a tensor is made. */
+export interface TensorToFill {
+  readonly device: Device
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly label: string
+}
+
+/** A new tensor that belongs to nobody, with the numbers of a checkpoint's. @throws MedAwareError `numeric`, `memory`, or as the reader. */
+export async function filledTensor(reader: TensorReader, name: string, to: TensorToFill): Promise<Tensor> {
+  const tensor = to.device.memory.rooted(() => empty(to.device, to.shape, to.label, to.dtype))
+  try {
+    await fillTensor(reader, name, tensor)
+    return tensor
+  } catch (error) {
+    tensor.dispose()
+    throw error
+  }
+}
+
+interface Slice {
+  /** Its first element. */
+  readonly begin: number
+  readonly data: TensorData
+}
+
+/** A tensor's elements in order. What is given is good until the next but one is asked for. */
+async function* readSlices(reader: TensorReader, name: string, count: number): AsyncGenerator<Slice> {
+  const bytes = Math.min(sliceCount, count) * bytesOf(reader.info(name).dtype)
+  const memory = [new Uint8Array(bytes), new Uint8Array(count > sliceCount ? bytes : 0)] as const
+  const read = (i: number) => {
+    const [begin, end] = [i * sliceCount, Math.min((i + 1) * sliceCount, count)]
+    const slice = reader.read(name, { begin, end, into: memory[(i % 2) as 0 | 1] })
+    // Awaited later, or not at all where the one before it fails.
+    slice.catch(() => undefined)
+    return { begin, slice }
+  }
+  let next = read(0)
+  try {
+    for (let i = 0; i * sliceCount < count; i++) {
+      const { begin, slice } = next
+      const data = await slice
+      if ((i + 1) * sliceCount < count) next = read(i + 1)
+      yield { begin, data }
+    }
+  } finally {
+    // The source may be closed after this.
+    await next.slice.catch(() => undefined)
+  }
+}
+
+/** Numbers in the format of a tensor; f32 in `scratch`, where they are not that already. */
+function encode(
+  name: string,
+  begin: number,
+  data: TensorData,
+  from: SafetensorsDType,
+  to: DType,
+  scratch: Float32Array<ArrayBuffer>,
+): HostValues {
+  if (isHalf(to) && from === to.toUpperCase()) return data as Uint16Array
+  const values = widen(data, from, scratch)
+  return isHalf(to) ? roundToHalf(values, to, name, begin) : values
+}
+
+function widen(data: TensorData, from: SafetensorsDType, scratch: Float32Array<ArrayBuffer>): Float32Array {
+  if (data instanceof Float32Array) return data
+  const values = scratch.subarray(0, data.length)
+  if (from === 'BF16') return bf16ToF32(data as Uint16Array, values)
+  if (from === 'F16') return f16ToF32(data as Uint16Array, values)
+  for (let i = 0; i < values.length; i++) values[i] = Number(data[i])
+  return values
+}
+
+/** The same data. @throws MedAwareError `numeric` where one is infinite or none. */
+function finite(name: string, begin: number, data: TensorData, from: SafetensorsDType): TensorData {
+  let bad = -1
+  if (from === 'F32') bad = firstNonFinite(new Uint32Array(data.buffer, data.byteOffset, data.length), 0x7f800000)
+  else if (from === 'BF16') bad = firstNonFinite(data as Uint16Array, 0x7f80)
+  else if (from === 'F16') bad = firstNonFinite(data as Uint16Array, 0x7c00)
+  else if (from === 'F64') bad = (data as Float64Array).findIndex((value) => !Number.isFinite(Math.fround(value)))
+  check(bad < 0, 'numeric', () => {
+    return `${name}: element ${begin + bad} of the checkpoint is NaN or infinite; the file is damaged, or its training diverged`
+  })
+  return data
+}
+
+function bytesIn({ buffer, byteOffset, byteLength }: TensorData): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}

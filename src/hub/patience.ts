@@ -1,0 +1,50 @@
+/** A signal that aborts when the caller's does, or when nothing was heard for a while. */
+export class Patience {
+  readonly #controller = new AbortController()
+  readonly #caller: AbortSignal | undefined
+  readonly #milliseconds: number
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(milliseconds: number, caller: AbortSignal | undefined) {
+    this.#milliseconds = milliseconds
+    this.#caller = caller
+    if (caller?.aborted === true) this.#abort()
+    caller?.addEventListener('abort', this.#abort)
+    this.heard()
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Starts the wait anew. */
+  heard(): void {
+    clearTimeout(this.#timer)
+    const silence = () => this.#controller.abort(new Error(`no answer for ${this.#milliseconds / 1000} s`))
+    this.#timer = setTimeout(silence, this.#milliseconds)
+  }
+
+  /** Waits no longer; to be called in the end. */
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#caller?.removeEventListener('abort', this.#abort)
+  }
+
+  readonly #abort = (): void => this.#controller.abort(this.#caller?.reason)
+}
+
+/** Resolves after a while. @throws the signal's reason when it aborts first. */
+export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted()
+  await new Promise<void>((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(signal?.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    }, milliseconds)
+    signal?.addEventListener('abort', stop, { once: true })
+  })
+}

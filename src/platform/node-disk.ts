@@ -1,0 +1,136 @@
+import { createHash, type Hash } from 'node:crypto'
+import { constants, createReadStream } from 'node:fs'
+import { copyFile, mkdir, open, rename, rm, stat, statfs, symlink } from 'node:fs/promises'
+import { homedir, hostname } from 'node:os'
+import { dirname, relative } from 'node:path'
+import type { Disk, DigestKind, GrowingFile } from './disk.ts'
+import { codeOf, explain } from './node-errors.ts'
+
+/** Files of the system, as a cache needs them. */
+export const nodeDisk: Disk = {
+  get home() {
+    return homedir()
+  },
+
+  processName: `${machine()}.${process.pid}`,
+
+  hasEnded(processName) {
+    const [, name, pid] = /^(.*)\.(\d+)$/.exec(processName) ?? []
+    if (name !== machine()) return false
+    try {
+      process.kill(Number(pid), 0)
+      return false
+    } catch (cause) {
+      // EPERM: there is one, of another user.
+      return codeOf(cause) === 'ESRCH'
+    }
+  },
+
+  isFolder: (path) =>
+    stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    ),
+
+  writtenAt: (path) =>
+    stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => null,
+    ),
+
+  freeBytes: (folder) =>
+    statfs(folder).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => null,
+    ),
+
+  async makeFolder(path) {
+    await mkdir(path, { recursive: true }).catch((cause: unknown) => {
+      throw explain('makeFolder', path, cause)
+    })
+  },
+
+  async move(path, to) {
+    try {
+      await rename(path, to)
+      return true
+    } catch (cause) {
+      if (codeOf(cause) === 'ENOENT') return false
+      throw explain('move', path, cause)
+    }
+  },
+
+  async remove(path) {
+    await rm(path, { force: true }).catch((cause: unknown) => {
+      throw explain('remove', path, cause)
+    })
+  },
+
+  async grow(path, digest) {
+    try {
+      return await growingFile(path, digest)
+    } catch (cause) {
+      throw explain('grow', path, cause)
+    }
+  },
+
+  async link(file, path) {
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      await symlink(relative(dirname(path), file), path)
+    } catch (cause) {
+      if (codeOf(cause) === 'EEXIST') return
+      // Windows lets few users make links, some file systems nobody.
+      const hasNoLinks = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'UNKNOWN'].includes(String(codeOf(cause)))
+      if (!hasNoLinks) throw explain('link', path, cause)
+      await copyFile(file, path, constants.COPYFILE_FICLONE).catch((second: unknown) => {
+        throw explain('link', path, second)
+      })
+    }
+  },
+}
+
+async function growingFile(path: string, { algorithm, prefix }: DigestKind): Promise<GrowingFile> {
+  const file = await open(path, 'a')
+  const start = (): Hash => createHash(algorithm).update(prefix)
+  let [hash, isOpen] = [start(), true]
+  let { size: byteLength } = await file.stat()
+  if (byteLength > 0) for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
+  const attempt = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work()
+    } catch (cause) {
+      throw explain('grow', path, cause)
+    }
+  }
+  const close = async (): Promise<void> => {
+    if (isOpen) await file.close()
+    isOpen = false
+  }
+  return {
+    get byteLength() {
+      return byteLength
+    },
+    async append(bytes) {
+      await attempt(() => file.appendFile(bytes))
+      hash.update(bytes)
+      byteLength += bytes.length
+    },
+    async clear() {
+      await attempt(() => file.truncate(0))
+      hash = start()
+      byteLength = 0
+    },
+    async finish() {
+      await attempt(() => file.sync())
+      await close()
+      return hash.digest('hex')
+    },
+    close,
+  }
+}
+
+/** The machine's name without what a file's name may not have. */
+function machine(): string {
+  return hostname().replace(/[^\w-]/g, '-') || 'here'
+}

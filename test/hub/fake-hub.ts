@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A request as it came, to the Hub or to its storage. */
+export interface Heard {
+  readonly place: 'hub' | 'storage'
+  readonly method: string
+  readonly path: string
+  readonly range: string | undefined
+  readonly token: string | undefined
+}
+
+/** What a test makes of an answer: sends it itself and returns true, or leaves it. */
+export type Twist = (heard: Heard, response: ServerResponse, body: Uint8Array) => boolean
+
+export interface FakeHub {
+  readonly endpoint: string
+  readonly heard: Heard[]
+  /** The commit that `main` is. */
+  readonly commit: string
+  /** The version of a file. */
+  etagOf(fileName: string): string
+  /** Changes what is answered from here on. */
+  twist: Twist | null
+  close(): Promise<void>
+}
+
+export const fakeCommit = 'c0ffee'.padEnd(40, '0')
+
+/**
+ * The Hugging Face Hub for one model, `lab/tiny`, on this machine, as its answers were in 2026: files of `largeFrom` bytes and more
+ * redirect to storage on another origin and have their sha256 for an ETag, small ones redirect within the Hub and have git's sha1.
+ */
+export async function startFakeHub(
+  files: Readonly<Record<string, Uint8Array | string>>,
+  { token = null as string | null, largeFrom = 4096, commit = fakeCommit } = {},
+): Promise<FakeHub> {
+  const contents = new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]))
+  const heard: Heard[] = []
+  const hear = (place: Heard['place'], { method = '', url = '', headers }: IncomingMessage): Heard => {
+    const each = {
+      place,
+      method,
+      path: url,
+      range: headers.range,
+      token: headers.authorization?.replace('Bearer ', ''),
+    }
+    heard.push(each)
+    return each
+  }
+
+  const storage = createServer((request, response) => {
+    const each = hear('storage', request)
+    const body = contents.get(decodeURIComponent(each.path.slice(1))) ?? Buffer.alloc(0)
+    // As signed addresses do: they are made for one method.
+    if (each.method !== 'GET') return void response.writeHead(403).end()
+    if (hub.twist?.(each, response, body) !== true) sendRanged(response, body, each.range, {})
+  })
+  const storageAddress = await listen(storage)
+
+  const server = createServer((request, response) => {
+    const each = hear('hub', request)
+    const refuse = (status: number, code: string) => {
+      response.writeHead(status, { 'x-error-code': code, 'x-error-message': code, 'x-repo-commit': commit }).end()
+    }
+    const [, model, revision, fileName = ''] =
+      /^\/(?:api\/resolve-cache\/models\/)?([^/]+\/[^/]+)\/(?:resolve\/)?([^/]+)\/(.+)$/.exec(each.path) ?? []
+    const body = contents.get(fileName)
+    if (hub.twist?.(each, response, body ?? Buffer.alloc(0)) === true) return
+    if (model !== 'lab/tiny' || (token !== null && each.token !== token)) {
+      refuse(401, 'RepoNotFound')
+      return
+    }
+    if (!['main', 'v1', 'refs/pr/1', commit].includes(decodeURIComponent(revision ?? ''))) {
+      refuse(404, 'RevisionNotFound')
+      return
+    }
+    if (body === undefined) {
+      refuse(404, 'EntryNotFound')
+      return
+    }
+    const etag = `"${hub.etagOf(fileName)}"`
+    if (body.length >= largeFrom) {
+      const location = `${storageAddress}/${encodeURIComponent(fileName)}`
+      const linked = { 'x-linked-etag': etag, 'x-linked-size': body.length, 'x-repo-commit': commit }
+      return void response.writeHead(302, { ...linked, location }).end()
+    }
+    if (!each.path.startsWith('/api/')) {
+      const location = `/api/resolve-cache/models/${model}/${commit}/${fileName}`
+      return void response.writeHead(307, { 'x-repo-commit': commit, location }).end()
+    }
+    const headers = { etag, 'x-repo-commit': commit }
+    if (each.method === 'HEAD') return void response.writeHead(200, { ...headers, 'content-length': body.length }).end()
+    sendRanged(response, body, each.range, headers)
+  })
+
+  const hub: FakeHub = {
+    endpoint: await listen(server),
+    heard,
+    commit,
+    etagOf(fileName) {
+      const body = contents.get(fileName) ?? Buffer.alloc(0)
+      if (body.length >= largeFrom) return createHash('sha256').update(body).digest('hex')
+      return createHash('sha1').update(`blob ${body.length}\0`).update(body).digest('hex')
+    },
+    twist: null,
+    async close() {
+      for (const each of [server, storage]) {
+        each.closeAllConnections()
+        await new Promise((resolve) => each.close(resolve))
+      }
+    },
+  }
+  return hub
+}
+
+/** Sends a part of a body, or all of it. */
+export function sendRanged(
+  response: ServerResponse,
+  body: Uint8Array,
+  range: string | undefined,
+  headers: Record<string, string | number>,
+): void {
+  const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(range ?? '') ?? []
+  if (first === undefined) return void response.writeHead(200, { ...headers, 'content-length': body.length }).end(body)
+  const [begin, end] = [Number(first), last === '' ? body.length : Math.min(Number(last) + 1, body.length)]
+  if (begin >= body.length) return void response.writeHead(416, { 'content-range': `bytes */${body.length}` }).end()
+  const part = { 'content-length': end - begin, 'content-range': `bytes ${begin}-${end - 1}/${body.length}` }
+  response.writeHead(206, { ...headers, ...part }).end(body.subarray(begin, end))
+}
+
+async function listen(server: ReturnType<typeof createServer>): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
