@@ -13,6 +13,8 @@ export interface Competitor {
   readonly args: readonly (string | number)[]
   /** On the time of a call, in the rules' unit. */
   readonly time?: Bar
+  /** On what the engine takes of that to encode, bind and submit. */
+  readonly encoding?: Bar
   /** On its resident memory, in gigabytes. */
   readonly memory?: Bar
   /** On the share of its time outside matrix products and attention, in percent. */
@@ -54,7 +56,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
   const versions: Record<string, string> = {}
   const absent: Record<string, string> = {}
   const kernels = new Map<string, (readonly KernelCost[])[]>()
-  const onProcessor = new Map<string, number[]>()
+  const encoding = new Map<string, number[]>()
   const barOf = (bar: Bar | undefined) => (isModel && layers !== fullLayers ? null : bar)
   try {
     for (const { name, file, args } of competitors) {
@@ -79,9 +81,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
         try {
           const answer = await runner.ask(calls)
           if (answer.kernels?.length) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
-          if (answer.onProcessor !== undefined) {
-            onProcessor.set(name, [...(onProcessor.get(name) ?? []), answer.onProcessor])
-          }
+          if (answer.encoding !== undefined) encoding.set(name, [...(encoding.get(name) ?? []), answer.encoding])
           progress(`  ${name} ${answer.milliseconds.toFixed(0)} ms\n`)
           return answer.milliseconds
         } catch (error) {
@@ -93,13 +93,13 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
     const samples = await race(contenders, rounds)
     const present = competitors.filter(({ name }) => runners.has(name) && !(name in absent))
     const figures: Figure[] = []
-    for (const { name, time, outside, kernelsOutside, memory } of present) {
+    for (const { name, time, encoding: encodingBar, outside, kernelsOutside, memory } of present) {
       const times = samples(name)
       const scaled = unit === 's' ? times.map((ms) => ms / 1000) : times
       figures.push(figure(name, unit, scaled, barOf(time)))
       // Of what comes with the times, the first round does not count either.
-      const busy = onProcessor.get(name)?.slice(1)
-      if (busy) figures.push(figure(`${name}: on a processor`, 'ms', busy))
+      const engine = encoding.get(name)?.slice(1)
+      if (engine) figures.push(figure(`${name}: encode, bind, submit`, 'ms', engine, barOf(encodingBar)))
       for (const [what, count] of Object.entries(ready.get(name)?.counts ?? {})) {
         figures.push(figure(`${name}: ${what}`, '', [count]))
       }

@@ -73,7 +73,7 @@ const logits = window(4 * rows * vocab, 'logits')
 const gathered = window(4 * rows * dim, 'gathered')
 
 await timed('embedding', async () => {
-  device.run('embedding', { ids, table, out: gathered }, { rows, dim, first: 0, vocab, bits: 32 })
+  device.run('embedding', { ids, table, out: gathered }, { rows, dim, first: 0, vocab, bits: 32, isBf16: 0 })
   await device.settle()
 })
 const rowsOf = await floats(gathered)
@@ -143,14 +143,14 @@ const half = await timed('upload of the table in f16', async () => {
   await device.settle()
   return placed
 })
-device.run('embedding', { ids, table: half, out: gathered }, { rows, dim, first: 0, vocab, bits: 16 })
+device.run('embedding', { ids, table: half, out: gathered }, { rows, dim, first: 0, vocab, bits: 16, isBf16: 0 })
 const halfRows = await floats(gathered)
 expectSmall(
   'embedding in f16',
   worst(halfRows, [...halfRows.keys()], (at) => rounded[(edges[Math.floor(at / dim)] ?? 0) * dim + (at % dim)] ?? NaN),
   0,
 )
-const storage = { bits: 16, blockSize: dim, isNested: 0, nestedCount: 0 }
+const storage = { bits: 16, isBf16: 0, blockSize: dim, isNested: 0, nestedCount: 0 }
 const asStored = { codes: half, absmax: null, nested: null, tables: null, bias: null }
 const headParams = { m: rows, n: vocab, k: dim, pitchA: dim, pitchOut: vocab, hasBias: 0, accumulate: 0, alpha: 1 }
 await timed('head in f16, x Wᵀ', async () => {

@@ -1,6 +1,5 @@
 // What a training step costs the thread that queues it on WebGPU (encode, bind, submit), in a process of its own. The model has
 // layers like a large one and is narrow, so that the adapter is never what is waited for.
-import { existsSync, readFileSync } from 'node:fs'
 import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
 import { falconRwConfig } from '../src/models/falcon-config.ts'
 import { FalconForCausalLM, falconWeights } from '../src/models/falcon.ts'
@@ -12,8 +11,6 @@ import { openAdapter } from './open-webgpu.ts'
 import { serve } from './serve.ts'
 import { summarise } from './stats.ts'
 
-const schedstat = '/proc/thread-self/schedstat'
-const hasProcessorTime = existsSync(schedstat)
 const warmUps = 20
 const tokens = 16
 const [layers = 0] = process.argv.slice(2).map(Number)
@@ -26,20 +23,25 @@ const optimizer = new AdamW(model.trainable())
 const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 256)
 const gradOf = valueAndGrad(model, () => model.loss({ inputIds, shape: [1, tokens] }, inputIds))
 
-/** Milliseconds until all of a step is sent out, and those this thread had a processor; resolves when it is done. */
-async function step(): Promise<{ readonly wall: number; readonly processor: number }> {
+/** Milliseconds in the engine since the start of a step. */
+let engine = 0
+for (const name of ['run', 'copy', 'upload'] as const) timeCallsOf(name)
+
+/** Milliseconds until all of a step is sent out, and those of them in the engine; resolves when it is done. */
+async function step(): Promise<{ readonly all: number; readonly engine: number }> {
   const scope = device.memory.open()
   try {
-    const processorStart = processorTime()
+    engine = 0
     const start = performance.now()
     const { grads } = gradOf(null)
     optimizer.step(grads, 1e-4, 1)
+    const settling = performance.now()
     // Sends out what is queued before it returns.
     const done = device.settle()
-    const wall = performance.now() - start
-    const processor = processorTime() - processorStart
+    const end = performance.now()
+    const times = { all: end - start, engine: engine + end - settling }
     await done
-    return { wall, processor }
+    return times
   } finally {
     scope.close()
   }
@@ -51,13 +53,19 @@ for (let i = 0; i < warmUps; i++) await step()
 await serve({ versions: { adapter: device.description }, counts: { dispatches, submits } }, async (calls) => {
   const times: Awaited<ReturnType<typeof step>>[] = []
   for (let i = 0; i < calls; i++) times.push(await step())
-  const median = (of: 'wall' | 'processor') => summarise(times.map((time) => time[of])).median
-  return { milliseconds: median('wall'), ...(hasProcessorTime && { onProcessor: median('processor') }) }
+  const median = (of: 'all' | 'engine') => summarise(times.map((time) => time[of])).median
+  return { milliseconds: median('all'), encoding: median('engine') }
 })
 
-/** Milliseconds in which this thread had a processor; Linux alone tells. */
-function processorTime(): number {
-  return hasProcessorTime ? Number(readFileSync(schedstat, 'utf8').split(' ')[0]) / 1e6 : 0
+/** Adds what calls of a method take to `engine`. */
+function timeCallsOf(name: 'run' | 'copy' | 'upload'): void {
+  const original = device[name].bind(device) as (...given: unknown[]) => void
+  const timed = (...given: unknown[]) => {
+    const start = performance.now()
+    original(...given)
+    engine += performance.now() - start
+  }
+  Object.defineProperty(device, name, { value: timed })
 }
 
 function passPrototype(): GPUComputePassEncoder {

@@ -14,8 +14,8 @@ export interface Ready {
 export interface Answer {
   /** Of one call. */
   readonly milliseconds: number
-  /** For how long of that the calling thread had a processor, where the system says. */
-  readonly onProcessor?: number
+  /** Of that, in the engine: to encode, bind and submit. */
+  readonly encoding?: number
   /** What ran in all calls together. */
   readonly kernels?: readonly KernelCost[]
 }

@@ -1,11 +1,13 @@
 // y = x + r; out = (y - mean) · rstd · weight[dim] + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance + eps);
 // x, r, y, out [rows,dim]. The variance is the mean square of y - mean (two passes: no cancellation). One workgroup a row.
+// With isRms the mean counts as 0, and there is no bias: RMS norm.
 // dim is a multiple of 4.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  isRms: u32,
   eps: f32,
 }
 
@@ -57,7 +59,8 @@ fn main(
     y[start + c] = value;
     sum += value;
   }
-  let mean = sumOverLanes(lane, sumOf(sum)) / f32(params.dim);
+  let average = sumOverLanes(lane, sumOf(sum)) / f32(params.dim);
+  let mean = select(average, 0.0, params.isRms != 0u);
   var squares = vec4<f32>();
   for (var c = lane; c < words; c += LANES) {
     let centred = y[start + c] - mean;
@@ -66,7 +69,12 @@ fn main(
   let variance = sumOverLanes(lane, sumOf(squares)) / f32(params.dim);
   let rstd = 1.0 / sqrt(variance + params.eps);
   for (var c = lane; c < words; c += LANES) {
-    out[start + c] = (y[start + c] - mean) * rstd * weight[c] + bias[c];
+    let scaled = (y[start + c] - mean) * rstd * weight[c];
+    if (params.isRms != 0u) {
+      out[start + c] = scaled;
+    } else {
+      out[start + c] = scaled + bias[c];
+    }
   }
   if (lane == 0u) {
     stats[2u * row] = mean;

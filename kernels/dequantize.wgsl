@@ -1,10 +1,11 @@
-// out[i] = the value of element i of a matrix as it is stored: bits, tables, absmax and nested as in matmul-stored.wgsl; those
-// that are not used may be null. One invocation an element.
+// out[i] = the value of element i of a matrix as it is stored: bits, isBf16, tables, absmax and nested as in
+// matmul-stored.wgsl; those that are not used may be null. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
   count: u32,
   bits: u32,
+  isBf16: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -25,9 +26,17 @@ fn scaleOf(block: u32) -> f32 {
   return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
 }
 
+/// The two elements of a word of 16 bits each.
+fn pairOf(word: u32) -> vec2<f32> {
+  if (params.isBf16 != 0u) {
+    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
+  }
+  return unpack2x16float(word);
+}
+
 fn valueOf(i: u32) -> f32 {
   if (params.bits == 16u) {
-    return unpack2x16float(codes[i / 2u])[i % 2u];
+    return pairOf(codes[i / 2u])[i % 2u];
   }
   if (params.bits == 8u) {
     return unpack4x8snorm(codes[i / 4u])[i % 4u] * scaleOf(i / params.blockSize);

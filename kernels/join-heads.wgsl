@@ -1,5 +1,5 @@
 // The reverse of split-heads.wgsl: dQkv [batch,tokens,(heads + 2·kvHeads)·dim] from dQ [batch,heads,tokens,dim] and
-// dK, dV [batch,kvHeads,capacity,dim], read from row `past` on. One invocation an element.
+// dK, dV [batch,kvHeads,tokens,dim], the first two turned back. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
@@ -8,15 +8,22 @@ struct Params {
   heads: u32,
   kvHeads: u32,
   dim: u32,
-  past: u32,
-  capacity: u32,
+  hasRotary: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dQ: array<f32>;
 @group(0) @binding(2) var<storage, read> dK: array<f32>;
 @group(0) @binding(3) var<storage, read> dV: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dQkv: array<f32>;
+@group(0) @binding(4) var<storage, read> rotary: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dQkv: array<f32>;
+
+/// Channel d of a row, and the channel it was turned with, turned by the opposite of a token's angle.
+fn turnedBack(value: f32, other: f32, d: u32, token: u32) -> f32 {
+  let half = params.dim / 2u;
+  let angle = token * params.dim + d % half;
+  return value * rotary[angle] + select(-other, other, d < half) * rotary[angle + half];
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -36,13 +43,22 @@ fn main(
   let sample = i / params.dim / rowsPerToken / params.tokens;
   let kvHead = row / (perGroup + 2u);
   let within = row % (perGroup + 2u);
-  let atQ = ((sample * params.heads + kvHead * perGroup + within) * params.tokens + token) * params.dim + d;
-  let atKv = ((sample * params.kvHeads + kvHead) * params.capacity + params.past + token) * params.dim + d;
-  if (within < perGroup) {
-    dQkv[i] = dQ[atQ];
+  let atQ = ((sample * params.heads + kvHead * perGroup + within) * params.tokens + token) * params.dim;
+  let atKv = ((sample * params.kvHeads + kvHead) * params.tokens + token) * params.dim;
+  let across = (d + params.dim / 2u) % params.dim;
+  if (within > perGroup) {
+    dQkv[i] = dV[atKv + d];
   } else if (within == perGroup) {
-    dQkv[i] = dK[atKv];
+    let value = dK[atKv + d];
+    dQkv[i] = value;
+    if (params.hasRotary != 0u) {
+      dQkv[i] = turnedBack(value, dK[atKv + across], d, token);
+    }
   } else {
-    dQkv[i] = dV[atKv];
+    let value = dQ[atQ + d];
+    dQkv[i] = value;
+    if (params.hasRotary != 0u) {
+      dQkv[i] = turnedBack(value, dQ[atQ + across], d, token);
+    }
   }
 }

@@ -1,5 +1,5 @@
 // dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - xHat · mean(g · xHat)), g = dOut · weight, xHat = (x - mean) · rstd;
-// dOut, x, dX [rows,dim], weight [dim], stats [rows,2] as layerNorm wrote them. One item is one row.
+// dOut, x, dX [rows,dim], weight [dim], stats [rows,2] as layerNorm wrote them. With isRms, of RMS norm, there is no mean(g). One item is one row.
 import { loadPart, storePart, sumWide, widen } from './simd.as.ts'
 
 export function layerNormBackward(
@@ -10,6 +10,7 @@ export function layerNormBackward(
   dX: usize,
   rows: u32,
   dim: u32,
+  isRms: u32,
   accumulate: u32,
   begin: u32,
   end: u32,
@@ -29,7 +30,7 @@ export function layerNormBackward(
       sum = widen(sum, g)
       product = widen(product, f32x4.mul(g, xHat))
     }
-    const g1 = f32x4.splat(<f32>(sumWide(sum) / <f64>dim))
+    const g1 = f32x4.splat(isRms ? 0 : <f32>(sumWide(sum) / <f64>dim))
     const g2 = f32x4.splat(<f32>(sumWide(product) / <f64>dim))
     for (let i: u32 = 0; i < dim; i += 4) {
       const at: usize = i << 2

@@ -1,10 +1,12 @@
 // dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · weight, x̂ = (x - mean) · rstd;
 // stats[row] = mean, rstd; dOut, x, dX [rows,dim]. One workgroup a row.
+// With isRms, of RMS norm, there is no mean(g), and the mean of x counts as 0.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  isRms: u32,
   accumulate: u32,
 }
 
@@ -51,7 +53,8 @@ fn main(
     sum += g;
     product += g * (x[start + c] - mean) * rstd;
   }
-  let meanG = sumOverLanes(lane, sum) / f32(params.dim);
+  let average = sumOverLanes(lane, sum) / f32(params.dim);
+  let meanG = select(average, 0.0, params.isRms != 0u);
   let meanProduct = sumOverLanes(lane, product) / f32(params.dim);
   for (var c = lane; c < params.dim; c += LANES) {
     let g = dOut[start + c] * weight[c];

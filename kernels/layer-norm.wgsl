@@ -1,10 +1,12 @@
 // out[rows,dim] = (x - mean) · rstd · weight[dim] + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance + eps).
 // The variance is the mean square of x - mean (two passes: no cancellation). One workgroup a row.
+// With isRms the mean counts as 0, and there is no bias: RMS norm.
 override LANES: u32 = 64;
 
 struct Params {
   rows: u32,
   dim: u32,
+  isRms: u32,
   eps: f32,
 }
 
@@ -46,7 +48,8 @@ fn main(
   for (var c = lane; c < params.dim; c += LANES) {
     sum += x[start + c];
   }
-  let mean = sumOverLanes(lane, sum) / f32(params.dim);
+  let average = sumOverLanes(lane, sum) / f32(params.dim);
+  let mean = select(average, 0.0, params.isRms != 0u);
   var squares = 0.0;
   for (var c = lane; c < params.dim; c += LANES) {
     let centred = x[start + c] - mean;
@@ -55,7 +58,12 @@ fn main(
   let variance = sumOverLanes(lane, squares) / f32(params.dim);
   let rstd = 1.0 / sqrt(variance + params.eps);
   for (var c = lane; c < params.dim; c += LANES) {
-    out[start + c] = (x[start + c] - mean) * rstd * weight[c] + bias[c];
+    let scaled = (x[start + c] - mean) * rstd * weight[c];
+    if (params.isRms != 0u) {
+      out[start + c] = scaled;
+    } else {
+      out[start + c] = scaled + bias[c];
+    }
   }
   if (lane == 0u) {
     stats[2u * row] = mean;

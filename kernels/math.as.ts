@@ -33,6 +33,12 @@ export function exp4(x: v128): v128 {
   return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, least))
 }
 
+/** 1 / (1 + e^-x). */
+export function sigmoid4(x: v128): v128 {
+  const one = each(expSeries, 6)
+  return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))))
+}
+
 const powerLimits = memory.data<f32>([-125, 12582912])
 const powerSeries = memory.data<f32>([
   1, 0.693147181, 0.240226479, 0.0555033247, 0.00961843736, 0.00133988744, 1.53533619e-4,

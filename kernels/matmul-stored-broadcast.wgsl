@@ -1,14 +1,15 @@
-// matmul-stored.wgsl without workgroup memory: matmul-broadcast-vectors.wgsl's tiles with W decoded on the way. BITS and TRANS_B
-// are bits and transB; n, k and pitches are multiples of 4. Of 4 bits a word of eight codes is loaded at a time, and the
-// sixteen levels lie in two registers of eight lanes, where a code finds its level by shuffles. With transB a lane decodes its
-// own columns, and a row of W is whole blocks. Else lane i of eight loads the subgroup's columns and scale of row i, and they
-// go around: n and blockSize are multiples of 8 · 4, n one of blockSize.
+// matmul-stored.wgsl without workgroup memory: matmul-broadcast-vectors.wgsl's tiles with W decoded on the way. BITS, IS_BF16 and
+// TRANS_B are bits, isBf16 and transB; n, k and pitches are multiples of 4. Of 4 bits a word of eight codes is loaded at a
+// time, and the sixteen levels lie in two registers of eight lanes, where a code finds its level by shuffles. With transB a
+// lane decodes its own columns, and a row of W is whole blocks. Else lane i of eight loads the subgroup's columns and scale of
+// row i, and they go around: n and blockSize are multiples of 8 · 4, n one of blockSize.
 enable subgroups;
 
 override ROWS: u32 = 16;
 override LANES: u32 = 8;
 override TRANS_B: u32 = 1;
 override BITS: u32 = 4;
+override IS_BF16: u32 = 0;
 
 struct Params {
   m: u32,
@@ -18,6 +19,7 @@ struct Params {
   pitchOut: u32,
   transB: u32,
   bits: u32,
+  isBf16: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -58,12 +60,20 @@ fn levelsOf(half: u32, low: f32, high: f32) -> vec4<f32> {
   );
 }
 
+/// The two elements of a word of 16 bits each.
+fn pairOf(word: u32) -> vec2<f32> {
+  if (IS_BF16 != 0u) {
+    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
+  }
+  return unpack2x16float(word);
+}
+
 /// Elements element … element + 3 of a W of 8 or 16 bits, before they are scaled.
 fn fourAt(element: u32) -> vec4<f32> {
   if (BITS == 8u) {
     return unpack4x8snorm(codes[element / 4u]);
   }
-  return vec4<f32>(unpack2x16float(codes[element / 2u]), unpack2x16float(codes[element / 2u + 1u]));
+  return vec4<f32>(pairOf(codes[element / 2u]), pairOf(codes[element / 2u + 1u]));
 }
 
 @compute @workgroup_size(LANES)

@@ -1,11 +1,12 @@
 // matmul-stored.wgsl in the tiles of matmul-tile.wgsl, for k, pitchA, blockSize and, without transB, n that are multiples of 4.
-// BITS and TRANS_B are bits and transB.
+// BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
 override SIDE: u32 = 16;
 override DEPTH: u32 = 4;
 override ROWS: u32 = 4;
 override COLUMNS: u32 = 4;
 override TRANS_B: u32 = 1;
 override BITS: u32 = 4;
+override IS_BF16: u32 = 0;
 
 struct Params {
   m: u32,
@@ -15,6 +16,7 @@ struct Params {
   pitchOut: u32,
   transB: u32,
   bits: u32,
+  isBf16: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -45,10 +47,18 @@ fn scaleOf(block: u32) -> f32 {
   return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
 }
 
+/// The two elements of a word of 16 bits each.
+fn pairOf(word: u32) -> vec2<f32> {
+  if (IS_BF16 != 0u) {
+    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
+  }
+  return unpack2x16float(word);
+}
+
 /// Elements element … element + 3 of W, where element is a multiple of 4.
 fn fourAt(element: u32) -> vec4<f32> {
   if (BITS == 16u) {
-    return vec4<f32>(unpack2x16float(codes[element / 2u]), unpack2x16float(codes[element / 2u + 1u]));
+    return vec4<f32>(pairOf(codes[element / 2u]), pairOf(codes[element / 2u + 1u]));
   }
   let scale = scaleOf(element / params.blockSize);
   if (BITS == 8u) {

@@ -1,6 +1,6 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · a · op(b) + bias[n]: matmul with b as it is stored, [n,k] if transB, else [k,n],
-// decoded while panels are packed. bits: 4 (four-bit.as.ts; bitsandbytes csrc/kernels.cu), 8 (LLM.int8) or 16 (f16;
-// whole-bytes.as.ts). Of 8 and 16 bits a row is one block. One item is 8 columns of out. absmax, nested, tables and bias may
+// decoded while panels are packed. bits: 4 (four-bit.as.ts; bitsandbytes csrc/kernels.cu), 8 (LLM.int8) or 16 (f16,
+// or bf16 when isBf16; whole-bytes.as.ts). Of 8 and 16 bits a row is one block. One item is 8 columns of out. absmax, nested, tables and bias may
 // be null where they are not used.
 import { PLANE_BYTES } from './four-bit.as.ts'
 import {
@@ -34,6 +34,7 @@ export function matmulStored(
   pitchOut: u32,
   transB: u32,
   bits: u32,
+  isBf16: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -49,7 +50,7 @@ export function matmulStored(
   const rows = panels + PANELS_BYTES
   const planes = rows + ROWS_BYTES
   const decoded = planes + PLANE_BYTES
-  prepareStored(bits, codes, absmax, nested, tables, blockSize, isNested, nestedCount, planes)
+  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, isNested, nestedCount, planes)
   if (m < 4 || (transB && m <= FEW)) {
     multiplyRows(
       a,

@@ -2,7 +2,7 @@
 // and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element:
 // 4: tables[code] · scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or when
 //    isNested its u8 code: tables[16 + code] · nested[block / 256] + nested[nestedCount].
-// 8: code / 127 · absmax[row], i8 codes (LLM.int8); 16: f16. Of both, blockSize is the length of a row of W.
+// 8: code / 127 · absmax[row], i8 codes (LLM.int8); 16: f16, or bf16 when isBf16. Of both, blockSize is the length of a row.
 // What is not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four
 // elements at a time where none of the four lies in another block or word.
 override SIDE: u32 = 8;
@@ -16,6 +16,7 @@ struct Params {
   pitchOut: u32,
   transB: u32,
   bits: u32,
+  isBf16: u32,
   blockSize: u32,
   isNested: u32,
   nestedCount: u32,
@@ -45,10 +46,18 @@ fn scaleOf(block: u32) -> f32 {
   return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
 }
 
+/// The two elements of a word of 16 bits each.
+fn pairOf(word: u32) -> vec2<f32> {
+  if (params.isBf16 != 0u) {
+    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
+  }
+  return unpack2x16float(word);
+}
+
 /// Elements element … element + 3 of W, where element is a multiple of 4.
 fn fourAt(element: u32) -> vec4<f32> {
   if (params.bits == 16u) {
-    return vec4<f32>(unpack2x16float(codes[element / 2u]), unpack2x16float(codes[element / 2u + 1u]));
+    return vec4<f32>(pairOf(codes[element / 2u]), pairOf(codes[element / 2u + 1u]));
   }
   if (params.bits == 8u) {
     return unpack4x8snorm(codes[element / 4u]) * scaleOf(element / params.blockSize);
@@ -65,7 +74,7 @@ fn fourAt(element: u32) -> vec4<f32> {
 
 fn oneAt(element: u32) -> f32 {
   if (params.bits == 16u) {
-    return unpack2x16float(codes[element / 2u])[element % 2u];
+    return pairOf(codes[element / 2u])[element % 2u];
   }
   if (params.bits == 8u) {
     return unpack4x8snorm(codes[element / 4u])[element % 4u] * scaleOf(element / params.blockSize);

@@ -1,12 +1,21 @@
 import { loadPart, storePart, sumWide, widen } from './simd.as.ts'
 
 /**
- * out = (x - mean) · rstd · weight + bias over one row of `dim` numbers; stats: mean and rstd = 1 / sqrt(variance + eps), whose
- * variance is of a second pass.
+ * Of one row of `dim` numbers, out = (x - mean) · rstd · weight + bias; stats: mean and rstd = 1 / sqrt(variance + eps), whose
+ * variance is of a second pass. With isRms the mean counts as 0, and bias is not read: RMS norm.
  */
-export function normalizeRow(x: usize, weight: usize, bias: usize, out: usize, stats: usize, dim: u32, eps: f32): void {
+export function normalizeRow(
+  x: usize,
+  weight: usize,
+  bias: usize,
+  out: usize,
+  stats: usize,
+  dim: u32,
+  isRms: u32,
+  eps: f32,
+): void {
   let sum = f64x2.splat(0)
-  for (let i: u32 = 0; i < dim; i += 4) sum = widen(sum, loadPart(x + (i << 2), dim - i))
+  for (let i: u32 = 0; !isRms && i < dim; i += 4) sum = widen(sum, loadPart(x + (i << 2), dim - i))
   const mean = <f32>(sumWide(sum) / <f64>dim)
   const means = f32x4.splat(mean)
   let squares = f64x2.splat(0)
@@ -28,6 +37,7 @@ export function normalizeRow(x: usize, weight: usize, bias: usize, out: usize, s
     const at: usize = i << 2
     const left = dim - i
     const normal = f32x4.mul(f32x4.sub(loadPart(x + at, left), means), rstds)
-    storePart(out + at, f32x4.add(f32x4.mul(normal, loadPart(weight + at, left)), loadPart(bias + at, left)), left)
+    const scaled = f32x4.mul(normal, loadPart(weight + at, left))
+    storePart(out + at, isRms ? scaled : f32x4.add(scaled, loadPart(bias + at, left)), left)
   }
 }

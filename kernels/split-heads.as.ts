@@ -1,7 +1,11 @@
 // Cuts qkv [batch,tokens,kvHeads,(heads/kvHeads + 2),dim], each group as q…, k, v, into q [batch,heads,tokens,dim] and
-// k, v [batch,kvHeads,capacity,dim], written from row `past` on. One item is one token of one sample.
+// k, v [batch,kvHeads,capacity,dim], written from row `past` on; q and k are turned by a token's row of rotary [tokens,dim], if
+// there is one. One item is one token of one sample.
+import { rotateRow } from './rotate.as.ts'
+
 export function splitHeads(
   qkv: usize,
+  rotary: usize,
   q: usize,
   k: usize,
   v: usize,
@@ -12,6 +16,7 @@ export function splitHeads(
   dim: u32,
   past: u32,
   capacity: u32,
+  hasRotary: u32,
   begin: u32,
   end: u32,
 ): void {
@@ -21,12 +26,13 @@ export function splitHeads(
   for (let item = begin; item < end; item++) {
     const sample = item / tokens
     const token = item % tokens
+    const angles: usize = hasRotary ? rotary + token * bytes : 0
     for (let g: u32 = 0; g < kvHeads; g++) {
       for (let h = g * group; h < (g + 1) * group; h++, from += bytes) {
-        memory.copy(q + ((sample * heads + h) * tokens + token) * bytes, from, bytes)
+        rotateRow(from, q + ((sample * heads + h) * tokens + token) * bytes, angles, dim, 1)
       }
       const row = ((sample * kvHeads + g) * capacity + past + token) * bytes
-      memory.copy(k + row, from, bytes)
+      rotateRow(from, k + row, angles, dim, 1)
       memory.copy(v + row, from + bytes, bytes)
       from += 2 * bytes
     }

@@ -6,10 +6,12 @@ import { decodeBytes, dotBytes, packBytes, prepareBytes } from './whole-bytes.as
 // Decoding of a weight in any format, by its bits an element: 4 as in four-bit.as.ts, 8 and 16 as in whole-bytes.as.ts.
 
 let bits: u32 = 4
+let isBf16: u32 = 0
 
 /** Says what the functions below read; `planesAt` is scratch, PLANE_BYTES of it. */
 export function prepareStored(
-  format: u32,
+  bitsEach: u32,
+  hasBf16: u32,
   codes: usize,
   absmax: usize,
   nested: usize,
@@ -19,15 +21,18 @@ export function prepareStored(
   nestedCount: u32,
   planesAt: usize,
 ): void {
-  bits = format
-  if (format == 4) prepare(codes, absmax, nested, tables, blockSize, isNested, nestedCount, planesAt)
+  bits = bitsEach
+  isBf16 = hasBf16
+  if (bits == 4) prepare(codes, absmax, nested, tables, blockSize, isNested, nestedCount, planesAt)
   else prepareBytes(codes, absmax, blockSize)
 }
 
 /** Writes `count` values of a row from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so on. */
 export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void {
-  if (bits == 16) decodeBytes<i16>(start, count, to, jump)
-  else if (bits == 8) decodeBytes<i8>(start, count, to, jump)
+  if (bits == 16) {
+    if (isBf16) decodeBytes<u16>(start, count, to, jump)
+    else decodeBytes<i16>(start, count, to, jump)
+  } else if (bits == 8) decodeBytes<i8>(start, count, to, jump)
   else decode(start, count, to, jump)
 }
 
@@ -44,8 +49,10 @@ export function packStored(
   step: u32,
   decoded: usize,
 ): void {
-  if (bits == 16) packBytes<i16>(start, rowValues, rows, depth, to, step)
-  else if (bits == 8) packBytes<i8>(start, rowValues, rows, depth, to, step)
+  if (bits == 16) {
+    if (isBf16) packBytes<u16>(start, rowValues, rows, depth, to, step)
+    else packBytes<i16>(start, rowValues, rows, depth, to, step)
+  } else if (bits == 8) packBytes<i8>(start, rowValues, rows, depth, to, step)
   else if (rows == 4 && fitsBlocks(rowValues)) decodeTransposed(start, rowValues, depth, to, step)
   else {
     for (let j: u32 = 0; j < rows; j++) decode(start + j * rowValues, depth, decoded + j * DEPTH * 4, WIDTH * 4)
@@ -60,7 +67,7 @@ export function hasDots(count: u32): bool {
 
 /** Σ a[i] · value[start + i] over a row. */
 export function dotStored(a: usize, start: u32, count: u32): f32 {
-  if (bits == 16) return dotBytes<i16>(a, start, count)
+  if (bits == 16) return isBf16 ? dotBytes<u16>(a, start, count) : dotBytes<i16>(a, start, count)
   if (bits == 8) return dotBytes<i8>(a, start, count)
   return dotDecoded(a, start, count)
 }

@@ -1,8 +1,8 @@
 import { loadPart, madd, storePart, storeTransposed, sumLanes } from './simd.as.ts'
 import { WIDTH } from './tile.as.ts'
 
-// Decoding of weights whose elements are whole bytes. T is i16 for the bits of an f16, and i8 for a code of LLM.int8, which
-// stands for code · scale / 127 with a scale for each row of `blockSize` elements.
+// Decoding of weights whose elements are whole bytes. T is i16 for the bits of an f16, u16 for those of a bf16, and i8 for a
+// code of LLM.int8, which stands for code · scale / 127 with a scale for each row of `blockSize` elements.
 
 /** 2^112, which brings an f16's exponent, read as an f32's, to its place; exact also where it is 0, as all powers of two are. */
 const BIAS: f32 = 5.192296858534828e33
@@ -28,6 +28,7 @@ function scaleOf<T>(row: u32): f32 {
 /** Four values, but for their factor, of elements widened to 32 bits. */
 function valuesOf<T>(elements: v128): v128 {
   if (sizeof<T>() == 1) return f32x4.convert_i32x4_s(elements)
+  if (!isSigned<T>()) return i32x4.shl(elements, 16)
   const bits = v128.and(i32x4.shl(elements, 13), i32x4.splat(0x8fffe000))
   const values = f32x4.mul(bits, f32x4.splat(BIAS))
   // There and back, so that what is no finite f16 (2^16 and above by now) becomes infinite.

@@ -25,11 +25,11 @@ export { valueAndGrad, type Trainable, type ValueAndGrad } from './autograd/valu
 export { AdamW, type AdamWOptions, type Moments } from './optim/adamw.ts'
 export { schedule, type Schedule, type ScheduleName } from './optim/schedules.ts'
 
-export type { FourBitOptions, Int8Options } from './ops/quantize.ts'
 export type { KeyValueCache } from './ops/causal-attention.ts'
 export { Module, type Weight, type Weights } from './nn/module.ts'
 export { quantize, type QuantizeOptions } from './nn/quantize.ts'
-export type { CausalLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
+export { createModel, formatModelConfig, modelWeights, parseModelConfig } from './models/architectures.ts'
+export type { CausalLm, ModelConfig, PretrainedLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
 export { collate, type Example, labelCount } from './models/example.ts'
 export { FalconForCausalLM, falconWeights } from './models/falcon.ts'
 export {
@@ -39,6 +39,9 @@ export {
   formatFalconConfig,
   parseFalconConfig,
 } from './models/falcon-config.ts'
+export { LlamaForCausalLM, llamaWeights } from './models/llama.ts'
+export { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './models/llama-config.ts'
+export type { RopeConfig, RopeScaling } from './models/rope-config.ts'
 export { initialWeights } from './models/initial-weights.ts'
 
 export {
@@ -69,7 +72,8 @@ export { attachLora, type AttachOptions } from './peft/attach.ts'
 export type { Adapter } from './peft/adapter.ts'
 export type { LoraLinear } from './peft/lora-linear.ts'
 export { adapterFiles, loadAdapter, type AdapterFilesOptions, type LoadAdapterOptions } from './peft/adapter-files.ts'
-export { countParameters, type ParameterCounts } from './peft/parameter-counts.ts'
+export { countParameters, describeParameterCounts, type ParameterCounts } from './peft/parameter-counts.ts'
+export { type KbitTrainingOptions, prepareModelForKbitTraining } from './peft/prepare-model-for-kbit-training.ts'
 
 export { promptCompletionExample, type ExampleTokenizer, type PromptCompletion } from './train/examples.ts'
 export { TrainingRun, type StepReport } from './train/training-run.ts'

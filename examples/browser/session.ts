@@ -9,7 +9,7 @@ import {
   TrainingRun,
   type Adapter,
   type Device,
-  type FalconForCausalLM,
+  type PretrainedLm,
   type LoadProgress,
   type StepReport,
   type TextTokenizer,
@@ -22,14 +22,14 @@ import type { Pair } from './pairs.ts'
 /** One engine, one model in 4 bits, and the adapter it is learning. */
 export class Session {
   readonly #device: Device
-  readonly #model: FalconForCausalLM
+  readonly #model: PretrainedLm
   readonly #tokenizer: TextTokenizer
   #adapter: Adapter | null = null
   #run: TrainingRun | null = null
 
   private constructor(
     readonly opened: Opened,
-    parts: { device: Device; model: FalconForCausalLM; tokenizer: TextTokenizer },
+    parts: { device: Device; model: PretrainedLm; tokenizer: TextTokenizer },
   ) {
     this.#device = parts.device
     this.#model = parts.model

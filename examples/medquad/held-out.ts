@@ -4,7 +4,7 @@ import {
   promptCompletionExample,
   type LossReport,
   type Example,
-  type FalconForCausalLM,
+  type PretrainedLm,
   type TextTokenizer,
 } from 'peft-medaware'
 import type { MedquadPair } from './data/medquad-pair.ts'
@@ -42,7 +42,7 @@ export function answerWindows(tokenizer: TextTokenizer, pairs: readonly MedquadP
 
 /** Loss and bits per byte on held-out examples. */
 export function measure(
-  model: FalconForCausalLM,
+  model: PretrainedLm,
   examples: readonly Example[],
   line: ProgressLine,
 ): Promise<LossReport> {
@@ -53,7 +53,7 @@ export function measure(
 
 /** Answers to questions, greedily, with a light penalty on saying things twice. */
 export async function answer(
-  model: FalconForCausalLM,
+  model: PretrainedLm,
   tokenizer: TextTokenizer,
   questions: readonly string[],
   line: ProgressLine,

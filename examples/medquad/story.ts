@@ -1,5 +1,5 @@
 import { describeMemoryPlan, type MemoryPlan } from 'peft-medaware'
-import type { Device, FalconForCausalLM, LossReport, ParameterCounts, StorageReport } from 'peft-medaware'
+import type { Device, PretrainedLm, LossReport, ParameterCounts, StorageReport } from 'peft-medaware'
 import { formatCounts } from './data/count-medquad.ts'
 import type { LoadedMedquad } from './data/load-medquad.ts'
 import type { Answered } from './held-out.ts'
@@ -23,7 +23,7 @@ export class Story {
     this.say('split', `${count(pairs.length)} answered pairs, cleaned, by disease: ${parts}`)
   }
 
-  model(path: string, { config }: FalconForCausalLM, { parameters, ...storage }: StorageReport): void {
+  model(path: string, { config }: PretrainedLm, { parameters, ...storage }: StorageReport): void {
     const { projections, error } = storage
     this.say(
       'model',

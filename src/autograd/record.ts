@@ -19,7 +19,7 @@ export function record(
   rule: Rule,
   { reads = [], saved = [], addsTo = [] }: RuleReads = {},
 ): Tensor {
-  if (Tape.active !== null && inputs.some((input) => input?.requiresGrad)) {
+  if (Tape.active !== null && inputs.some(wantsGrad)) {
     out.requiresGrad = true
     Tape.active.add({ out, inputs, rule, reads, saved, addsTo })
   } else for (const value of saved) value.dispose()
@@ -28,7 +28,11 @@ export function record(
 
 /** Whether an op on these inputs would be noted: ops that can prepare their gradient on the way forward ask. */
 export function records(inputs: readonly (Tensor | null)[]): boolean {
-  return Tape.active !== null && inputs.some((input) => input?.requiresGrad)
+  return Tape.active !== null && inputs.some(wantsGrad)
+}
+
+function wantsGrad(input: Tensor | null): boolean {
+  return input?.requiresGrad ?? false
 }
 
 /** Runs part of a model and frees all that it made but its result and, where a tape records, what rules will read. */
@@ -37,7 +41,7 @@ export function block(device: Device, work: () => Tensor): Tensor {
   const before = tape?.length ?? 0
   return device.memory.scoped((scope) => {
     const out = scope.keep(work())
-    for (const value of tape?.readsSince(before) ?? []) scope.keep(value)
+    tape?.eachReadSince(before, (value) => scope.keep(value))
     return out
   })
 }

@@ -51,10 +51,13 @@ export class Tape {
     this.#entries.push(entry)
   }
 
-  /** What the rules of the entries from `begin` on will read. */
-  readsSince(begin: number): readonly Tensor[] {
-    const noted = this.#entries.slice(begin).flatMap(({ reads, saved }) => [...reads, ...saved])
-    return noted.filter((value) => value !== null)
+  /** Visits what the rules of the entries from `begin` on will read. */
+  eachReadSince(begin: number, visit: (value: Tensor) => void): void {
+    for (let i = begin; i < this.#entries.length; i++) {
+      const entry = this.#entries[i]
+      for (const value of entry?.reads ?? []) if (value !== null) visit(value)
+      for (const value of entry?.saved ?? []) visit(value)
+    }
   }
 
   /**
@@ -72,22 +75,29 @@ export class Tape {
     gradients.put(out, dOut)
     for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
       const gradient = gradients.take(entry.out)
-      if (gradient !== null) {
-        const needs = entry.inputs.map((input) => input?.requiresGrad ?? false)
-        const totals = entry.inputs.map((input) => {
-          return input !== null && entry.addsTo.includes(input) ? gradients.takeOwn(input) : null
-        })
-        const dInputs = entry.rule(gradient, needs, totals)
-        entry.inputs.forEach((input, i) => {
-          const dInput = dInputs[i]
-          if (input?.requiresGrad === true && dInput != null) gradients.put(input, dInput)
-        })
-        for (const held of [gradient, ...totals]) if (held !== null) gradients.release(held)
-      }
-      for (const value of [entry.out, ...entry.saved]) if (!keep.has(value.buffer)) value.dispose()
+      if (gradient !== null) applyRule(entry, gradient, gradients)
+      if (!keep.has(entry.out.buffer)) entry.out.dispose()
+      for (const value of entry.saved) if (!keep.has(value.buffer)) value.dispose()
     }
     return gradients.pick(wanted)
   }
+}
+
+/** Adds to the gradients of an entry's inputs what its rule makes of the output's. */
+function applyRule({ inputs, rule, addsTo }: Entry, gradient: Tensor, gradients: Gradients): void {
+  const needs: boolean[] = []
+  const totals: (Tensor | null)[] = []
+  for (const input of inputs) {
+    needs.push(input?.requiresGrad ?? false)
+    totals.push(input !== null && addsTo.includes(input) ? gradients.takeOwn(input) : null)
+  }
+  const dInputs = rule(gradient, needs, totals)
+  for (const [i, input] of inputs.entries()) {
+    const dInput = dInputs[i]
+    if (input?.requiresGrad === true && dInput != null) gradients.put(input, dInput)
+  }
+  gradients.release(gradient)
+  for (const total of totals) if (total !== null) gradients.release(total)
 }
 
 /** Gradients on their way back. Two values may share one gradient, so each counts its holders. */

@@ -1,6 +1,6 @@
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
-import { fromArray, type Tensor } from '../tensor/tensor.ts'
+import { empty, type Tensor } from '../tensor/tensor.ts'
 import { Tape } from './tape.ts'
 
 /** Anything that can say which of its tensors are trained. */
@@ -40,7 +40,8 @@ export function valueAndGrad<Batch>(
       const loss = Tape.during(tape, () => lossOf(batch))
       check(loss.count === 1, 'shape', () => `valueAndGrad: the loss must be a scalar, not ${showShape(loss.shape)}`)
       check(loss.requiresGrad, 'config', () => 'valueAndGrad: the loss depends on no trainable parameter')
-      const one = fromArray(loss.device, new Float32Array([1]), [1], 'dLoss')
+      const one = empty(loss.device, [1], 'dLoss')
+      one.device.run('fill', { out: one }, { count: 1, value: 1 })
       const grads = Tape.during(null, () => tape.backward(loss, one, parameters, new Set([loss.buffer])))
       for (const value of [loss, ...grads.values()]) scope.keep(value)
       return { loss, grads }

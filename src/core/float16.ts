@@ -34,6 +34,19 @@ export function bf16ToF32(bits: Uint16Array, values = new Float32Array(bits.leng
   return values
 }
 
+/**
+ * Index of the first number that is infinite or none, or -1. @param exponent The bits of the format's exponent, all of which
+ * such a number has: 0x7c00 in f16, 0x7f80 in bf16, 0x7f800000 in f32.
+ */
+export function findNonFinite(bits: Uint16Array | Uint32Array, exponent: number): number {
+  // Only an exponent of ones carries into the bit above it, the sign's place, when its lowest bit is added.
+  const lowest = exponent & -exponent
+  let carried = 0
+  for (let i = 0; i < bits.length; i++) carried |= ((bits[i] as number) & exponent) + lowest
+  if ((carried & (exponent + lowest)) === 0) return -1
+  return bits.findIndex((each) => (each & exponent) === exponent)
+}
+
 function f16BitsOf(x: number): number {
   const sign = (x >>> 16) & 0x8000
   const magnitude = x & 0x7fffffff

@@ -3,7 +3,9 @@ export type Shape = readonly number[]
 
 /** Number of elements in `shape`. */
 export function countOf(shape: Shape): number {
-  return shape.reduce((count, size) => count * size, 1)
+  let count = 1
+  for (const size of shape) count *= size
+  return count
 }
 
 /** Whether two shapes are the same. */

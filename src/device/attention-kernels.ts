@@ -12,38 +12,49 @@ const attentionParams = {
   scale: 'f32',
   alibiScale: 'f32',
 } as const
-const headParams = {
-  batch: 'u32',
-  tokens: 'u32',
-  heads: 'u32',
-  kvHeads: 'u32',
-  dim: 'u32',
-  past: 'u32',
-  capacity: 'u32',
-} as const
+const headSizes = { batch: 'u32', tokens: 'u32', heads: 'u32' } as const
 
-/** The register's rows for attention and the cutting of its projections. */
+/** The register's rows for attention and the sorting of its projections by head. */
 export const attentionKernels = {
   /**
    * Cuts a fused projection [batch,tokens,(kvHeads × (heads/kvHeads + 2)) × dim], whose rows go group by group (q…, k, v),
-   * into q [batch,heads,tokens,dim] and k, v [batch,kvHeads,capacity,dim], written from row `past` on.
+   * into q [batch,heads,tokens,dim] and k, v [batch,kvHeads,capacity,dim], written from row `past` on. rotary [tokens,dim]:
+   * cosines, then sines, of the angles by which channels d and d + dim/2 of q and k are turned; null with hasRotary 0.
    */
   splitHeads: kernel({
-    reads: ['qkv'],
+    reads: ['qkv', 'rotary'],
     writes: ['q', 'k', 'v'],
-    params: headParams,
+    params: { ...headSizes, kvHeads: 'u32', dim: 'u32', past: 'u32', capacity: 'u32', hasRotary: 'u32' },
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
   }),
-  /** The reverse: dQkv from dQ, dK, dV (past 0, capacity = tokens). */
+  /** The reverse: dQkv from dQ [batch,heads,tokens,dim] and dK, dV [batch,kvHeads,tokens,dim], turned back. */
   joinHeads: kernel({
-    reads: ['dQ', 'dK', 'dV'],
+    reads: ['dQ', 'dK', 'dV', 'rotary'],
     writes: ['dQkv'],
-    params: headParams,
+    params: { ...headSizes, kvHeads: 'u32', dim: 'u32', hasRotary: 'u32' },
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
+  }),
+  /** A projection x [batch,tokens,heads × dim] by head: out [batch,heads,capacity,dim], from row `past` on, turned as in splitHeads. */
+  rowsToHeads: kernel({
+    reads: ['x', 'rotary'],
+    writes: ['out'],
+    params: { ...headSizes, dim: 'u32', past: 'u32', capacity: 'u32', hasRotary: 'u32' },
+    items: (p) => p.batch * p.tokens,
+    constants: lanes,
+    groups: (p) => fold((p.batch * p.tokens * p.heads * p.dim) / LANES),
+  }),
+  /** The reverse: out [batch,tokens,heads × dim] from x [batch,heads,tokens,dim], turned back. */
+  headsToRows: kernel({
+    reads: ['x', 'rotary'],
+    writes: ['out'],
+    params: { ...headSizes, dim: 'u32', hasRotary: 'u32' },
+    items: (p) => p.batch * p.tokens,
+    constants: lanes,
+    groups: (p) => fold((p.batch * p.tokens * p.heads * p.dim) / LANES),
   }),
   /**
    * Causal attention: query i sits at key i + keys - queries. alibi: slopes [heads], then positions [batch,keys], or null with

@@ -48,17 +48,8 @@ const stored = (elements: number, { bits, blockSize, isNested }: Storage) => ({
 const nestedFrom = (elements: number, { blockSize, isNested, nestedCount }: Storage) =>
   isNested === 1 ? { nestedCount: nestedCount - elements / (nestedBlock * blockSize) } : {}
 
-interface Heads {
-  readonly tokens: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly dim: number
-  readonly capacity: number
-}
-/** Bytes of one sample: of the fused projection, of its queries, of its keys or values. */
-const fusedBytes = ({ tokens, heads, kvHeads, dim }: Heads) => 4 * tokens * (heads + 2 * kvHeads) * dim
-const queryBytes = ({ tokens, heads, dim }: Heads) => 4 * heads * tokens * dim
-const keyBytes = ({ kvHeads, capacity, dim }: Heads) => 4 * kvHeads * capacity * dim
+/** Bytes of one sample's heads of so many rows. */
+const headBytes = (heads: number, rows: number, dim: number) => 4 * heads * rows * dim
 
 type Cuts = {
   readonly [K in KernelName]?: readonly Cut<KernelReads<K> | KernelWrites<K>, KernelParams<K>>[]
@@ -105,6 +96,7 @@ export const cuts: Cuts = {
       windows: (p) => ({ input: 4, codes: { bytes: 1, per: 2 }, absmax: { bytes: 4, per: p.blockSize } }),
     },
   ],
+  quantizeInt8: [{ along: 'rows', step: () => 4, windows: ({ dim }) => ({ input: 4 * dim, codes: dim, scale: 4 }) }],
   dequantize: [
     { along: 'count', step: (p) => p.blockSize, windows: (p) => ({ ...stored(1, p), out: 4 }), from: nestedFrom },
   ],
@@ -126,6 +118,8 @@ export const cuts: Cuts = {
   ],
   gelu: [{ along: 'count', windows: () => ({ x: 4, out: 4 }) }],
   geluBackward: [{ along: 'count', windows: () => ({ dOut: 4, x: 4, dX: 4 }) }],
+  swiGlu: [{ along: 'count', windows: () => ({ gate: 4, up: 4, out: 4 }) }],
+  swiGluBackward: [{ along: 'count', windows: () => ({ dOut: 4, gate: 4, up: 4, dGate: 4, dUp: 4 }) }],
   add: [{ along: 'count', windows: () => ({ a: 4, b: 4, out: 4 }) }],
   accumulate: [{ along: 'count', windows: () => ({ x: 4, target: 4 }) }],
   scale: [{ along: 'count', windows: () => ({ x: 4, out: 4 }) }],
@@ -144,10 +138,36 @@ export const cuts: Cuts = {
   ],
   crossEntropy: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, losses: 4 }) }],
   splitHeads: [
-    { along: 'batch', windows: (p) => ({ qkv: fusedBytes(p), q: queryBytes(p), k: keyBytes(p), v: keyBytes(p) }) },
+    {
+      along: 'batch',
+      windows: ({ tokens, heads, kvHeads, dim, capacity }) => {
+        const [q, kv] = [headBytes(heads, tokens, dim), headBytes(kvHeads, capacity, dim)]
+        return { qkv: headBytes(heads + 2 * kvHeads, tokens, dim), q, k: kv, v: kv }
+      },
+    },
   ],
   joinHeads: [
-    { along: 'batch', windows: (p) => ({ dQ: queryBytes(p), dK: keyBytes(p), dV: keyBytes(p), dQkv: fusedBytes(p) }) },
+    {
+      along: 'batch',
+      windows: ({ tokens, heads, kvHeads, dim }) => {
+        const [q, kv] = [headBytes(heads, tokens, dim), headBytes(kvHeads, tokens, dim)]
+        return { dQ: q, dK: kv, dV: kv, dQkv: headBytes(heads + 2 * kvHeads, tokens, dim) }
+      },
+    },
+  ],
+  rowsToHeads: [
+    {
+      along: 'batch',
+      windows: ({ tokens, heads, dim, capacity }) => {
+        return { x: headBytes(heads, tokens, dim), out: headBytes(heads, capacity, dim) }
+      },
+    },
+  ],
+  headsToRows: [
+    {
+      along: 'batch',
+      windows: ({ tokens, heads, dim }) => ({ x: headBytes(heads, tokens, dim), out: headBytes(heads, tokens, dim) }),
+    },
   ],
 }
 

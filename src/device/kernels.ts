@@ -1,5 +1,6 @@
 import { attentionKernels } from './attention-kernels.ts'
 import { fold, kernel, LANES, lanes, wide, type KernelRow, type ParamValues } from './kernel-row.ts'
+import { normKernels } from './norm-kernels.ts'
 
 const perElement = (p: { readonly count: number }) => fold(p.count / LANES)
 const perFour = (p: { readonly count: number }) => fold(p.count / 4 / LANES)
@@ -40,8 +41,8 @@ export const kernels = {
   /**
    * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
    * bits 4: tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256
-   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, and all three null. Of 8 and
-   * 16 bits, blockSize is the length of a row of b.
+   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, or bf16 with isBf16, and all
+   * three null. Of 8 and 16 bits, blockSize is the length of a row of b.
    */
   matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],
@@ -54,6 +55,7 @@ export const kernels = {
       pitchOut: 'u32',
       transB: 'u32',
       bits: 'u32',
+      isBf16: 'u32',
       blockSize: 'u32',
       isNested: 'u32',
       nestedCount: 'u32',
@@ -76,11 +78,20 @@ export const kernels = {
     constants: lanes,
     groups: (p) => fold(Math.ceil(p.count / p.blockSize) / LANES),
   }),
+  /** codes: i8[rows,dim]; scale: f32 per row. */
+  quantizeInt8: kernel({
+    reads: ['input'],
+    writes: ['codes', 'scale'],
+    params: { rows: 'u32', dim: 'u32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows / 4),
+  }),
   /** The values of a matrix as it is stored, in the terms of matmulStored. */
   dequantize: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],
     writes: ['out'],
-    params: { count: 'u32', bits: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
+    params: { count: 'u32', bits: 'u32', isBf16: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: perElement,
@@ -96,11 +107,11 @@ export const kernels = {
   }),
 
   // ── rows of a table ──────────────────────────────────────────────────────────────────────────────────────────
-  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32) or f16 (16); other rows of out stay. */
+  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32), f16 or bf16 (16); other rows stay. */
   embedding: kernel({
     reads: ['ids', 'table'],
     writes: ['out'],
-    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32' },
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32', isBf16: 'u32' },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),
@@ -115,42 +126,7 @@ export const kernels = {
     groups: (p) => fold(p.vocab),
   }),
 
-  // ── normalisation ────────────────────────────────────────────────────────────────────────────────────────────
-  /** stats: mean and 1/sqrt(variance + eps) of each row. */
-  layerNorm: kernel({
-    reads: ['x', 'weight', 'bias'],
-    writes: ['out', 'stats'],
-    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
-    items: (p) => p.rows,
-    constants: lanes,
-    groups: (p) => fold(p.rows),
-  }),
-  /** y = x + r, and out and stats as layerNorm gives them of y. */
-  addLayerNorm: kernel({
-    reads: ['x', 'r', 'weight', 'bias'],
-    writes: ['y', 'out', 'stats'],
-    params: { rows: 'u32', dim: 'u32', eps: 'f32' },
-    items: (p) => p.rows,
-    constants: lanes,
-    groups: (p) => fold(p.rows),
-  }),
-  /** dX is added to where accumulate is 1. */
-  layerNormBackward: kernel({
-    reads: ['dOut', 'x', 'weight', 'stats'],
-    writes: ['dX'],
-    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
-    items: (p) => p.rows,
-    constants: lanes,
-    groups: (p) => fold(p.rows),
-  }),
-  layerNormParamsBackward: kernel({
-    reads: ['dOut', 'x', 'stats'],
-    writes: ['dWeight', 'dBias'],
-    params: { rows: 'u32', dim: 'u32', accumulate: 'u32' },
-    items: (p) => Math.ceil(p.dim / 4),
-    constants: lanes,
-    groups: (p) => fold(p.dim / LANES),
-  }),
+  ...normKernels,
 
   // ── element by element ───────────────────────────────────────────────────────────────────────────────────────
   /** Exact (erf) GELU. */
@@ -165,6 +141,23 @@ export const kernels = {
   geluBackward: kernel({
     reads: ['dOut', 'x'],
     writes: ['dX'],
+    params: { count: 'u32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perFour,
+  }),
+  /** out = silu(gate) · up, silu(x) = x / (1 + e^-x). */
+  swiGlu: kernel({
+    reads: ['gate', 'up'],
+    writes: ['out'],
+    params: { count: 'u32' },
+    items: (p) => Math.ceil(p.count / 4),
+    constants: lanes,
+    groups: perFour,
+  }),
+  swiGluBackward: kernel({
+    reads: ['dOut', 'gate', 'up'],
+    writes: ['dGate', 'dUp'],
     params: { count: 'u32' },
     items: (p) => Math.ceil(p.count / 4),
     constants: lanes,

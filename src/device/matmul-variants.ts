@@ -6,8 +6,15 @@ type Constants = Readonly<Record<string, number>>
 
 /** Two programs of one text, for x · Wᵀ and for dY · W. */
 const bothWays = [1, 0] as const
-/** Storage formats of weights, in bits an element. */
-const formats = [4, 8, 16] as const
+/** Storage formats of weights: bits an element, and whether 16 are those of a bf16. */
+const formats = [
+  { BITS: 4, IS_BF16: 0 },
+  { BITS: 8, IS_BF16: 0 },
+  { BITS: 16, IS_BF16: 0 },
+  { BITS: 16, IS_BF16: 1 },
+] as const
+const isFormat = ({ BITS, IS_BF16 }: (typeof formats)[number], params: Params) =>
+  params['bits'] === BITS && params['isBf16'] === IS_BF16
 
 const sizesOf = ({ m = 0, n = 0, k = 0, pitchA = 0, pitchOut = 0, blockSize = 4 }: Params) => ({
   m,
@@ -75,9 +82,9 @@ const inTiles: readonly Variant[] = tiles.flatMap((tile, i) => {
     return variant('matmul', 'matmulTile', { ...tile, TRANS_A, TRANS_B }, size, takes, fills)
   })
   const stored = bothWays.flatMap((TRANS_B) =>
-    formats.map((BITS) => {
-      const takes = (params: Params) => isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params)
-      return variant('matmulStored', 'matmulStoredTile', { ...tile, TRANS_B, BITS }, size, takes, fills)
+    formats.map((format) => {
+      const takes = (params: Params) => isWay(TRANS_B, params) && isFormat(format, params) && isInFours(params)
+      return variant('matmulStored', 'matmulStoredTile', { ...tile, TRANS_B, ...format }, size, takes, fills)
     }),
   )
   return [...dense, ...stored]
@@ -96,9 +103,9 @@ const splits: readonly Variant[] = [1, 4].flatMap((ROWS) =>
     const constants = { LANES: 64, ROWS, TRANS_B }
     return [
       variant('matmul', 'matmulSplit', constants, size, fits),
-      ...formats.map((BITS) =>
-        variant('matmulStored', 'matmulStoredSplit', { ...constants, BITS }, size, (params) => {
-          return params['bits'] === BITS && fits(params)
+      ...formats.map((format) =>
+        variant('matmulStored', 'matmulStoredSplit', { ...constants, ...format }, size, (params) => {
+          return isFormat(format, params) && fits(params)
         }),
       ),
     ]
@@ -113,9 +120,9 @@ const isWorthMatrices = ({ m = 0, n = 0 }: Params) => m >= 16 && n >= 32
 const matrices: readonly Variant[] = [
   variant('matmul', 'matmulSubgroupMatrix', {}, matrixTile, isWorthMatrices),
   ...bothWays.flatMap((TRANS_B) =>
-    formats.map((BITS) =>
-      variant('matmulStored', 'matmulStoredSubgroupMatrix', { TRANS_B, BITS }, matrixTile, (params) => {
-        return isWay(TRANS_B, params) && params['bits'] === BITS && isInFours(params) && isWorthMatrices(params)
+    formats.map((format) =>
+      variant('matmulStored', 'matmulStoredSubgroupMatrix', { TRANS_B, ...format }, matrixTile, (params) => {
+        return isWay(TRANS_B, params) && isFormat(format, params) && isInFours(params) && isWorthMatrices(params)
       }),
     ),
   ),
@@ -172,12 +179,12 @@ const inVectors = (LANES: number): readonly Variant[] => [
     })
   }),
   ...bothWays.flatMap((TRANS_B) =>
-    formats.flatMap((BITS) =>
+    formats.flatMap((format) =>
       heights.map(([ROWS, least]) => {
         const size = { rows: ROWS, columns: 4 * LANES, rowsFirst: true }
-        return variant('matmulStored', 'matmulStoredBroadcast', { ROWS, LANES, TRANS_B, BITS }, size, (params) => {
-          const isFormat = params['bits'] === BITS && isWay(TRANS_B, params)
-          return isFormat && (params['m'] ?? 0) >= least && isWhole(params) && isEven(params)
+        return variant('matmulStored', 'matmulStoredBroadcast', { ROWS, LANES, TRANS_B, ...format }, size, (params) => {
+          const isOwn = isFormat(format, params) && isWay(TRANS_B, params)
+          return isOwn && (params['m'] ?? 0) >= least && isWhole(params) && isEven(params)
         })
       }),
     ),

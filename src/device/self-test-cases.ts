@@ -1,28 +1,10 @@
-import { f32ToF16 } from '../core/float16.ts'
+import { f32ToBf16, f32ToF16 } from '../core/float16.ts'
 import { Random } from '../core/random.ts'
-import {
-  dynamicMap,
-  fourBitCode,
-  fourBitDecision,
-  type FourBitType,
-  quantizeAbsmax,
-  quantizeFourBit,
-  quantizeInt8,
-} from '../quant/index.ts'
-import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
-
-/** What a buffer of a test holds. */
-export type TestNumbers = Float32Array | Uint8Array | Uint16Array | Int32Array | Uint32Array
-
-/** One call of kernel `K`, small enough to be compared in no time. */
-interface Call<K extends KernelName> {
-  readonly reads: { readonly [name in KernelReads<K>]: TestNumbers | null }
-  /** What the written buffers hold before. */
-  readonly writes: { readonly [name in KernelWrites<K>]: TestNumbers }
-  readonly params: KernelParams<K>
-  /** Steps that a u8 code may be off by where arithmetic differs in its last bit. Default 0. */
-  readonly codeSteps?: number
-}
+import { dynamicMap, fourBitDecision, type FourBitType } from '../quant/index.ts'
+import type { KernelName } from './kernels.ts'
+import { attentionCalls } from './self-test-attention.ts'
+import type { Call, TestNumbers } from './self-test-call.ts'
+import { storedFormats, storedMatrix, type StoredFormat } from './stored-matrix.ts'
 
 /** One call of a kernel, whichever it is. */
 export interface SelfTestCase {
@@ -57,22 +39,12 @@ const products = [
   [17, 64, 64],
   [40, 132, 260],
 ] as const
-const heads = [
-  { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
-  { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64, hasAlibi: 1 },
-  { batch: 1, heads: 2, kvHeads: 2, queries: 70, keys: 70, capacity: 70, dim: 32, hasAlibi: 0 },
-] as const
-const layouts = [
-  { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 0, capacity: 5 },
-  { batch: 1, tokens: 33, heads: 2, kvHeads: 2, dim: 16, past: 0, capacity: 33 },
-] as const
 const ways = [
   { transA: 0, transB: 0 },
   { transA: 0, transB: 1 },
   { transA: 1, transB: 0 },
   { transA: 1, transB: 1 },
 ] as const
-const formats = ['nf4', 'fp4 nested', 'int8', 'f16'] as const
 
 function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[] } {
   const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal())
@@ -81,59 +53,10 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
   const perCount = <K extends KernelName>(make: (count: number) => Call<K>) => counts.map(make)
   const perTable = <K extends KernelName>(make: (rows: number, dim: number) => Call<K>) =>
     tables.map(([rows, dim]) => make(rows, dim))
-  /** A matrix as it is stored. */
-  const stored = (rows: number, columns: number, format: (typeof formats)[number]) => {
-    const values = normals(rows * columns)
-    const [isNested, nestedCount, none] = [0, 0, { absmax: null, nested: null, tables: null }]
-    if (format === 'f16') {
-      return {
-        reads: { ...none, codes: f32ToF16(values) },
-        params: { bits: 16, blockSize: columns, isNested, nestedCount },
-      }
-    }
-    if (format === 'int8') {
-      const { codes, scale } = quantizeInt8(values, rows, columns)
-      const reads = { ...none, codes: new Uint8Array(codes.buffer), absmax: scale }
-      return { reads, params: { bits: 8, blockSize: columns, isNested, nestedCount } }
-    }
-    const [type, blockSize] = [format === 'nf4' ? 'nf4' : 'fp4', 64] as const
-    const { codes, absmax } = quantizeFourBit(values, { type, blockSize })
-    const tables = Float32Array.of(...fourBitCode(type), ...dynamicMap(true))
-    if (format === 'nf4') {
-      return { reads: { codes, absmax, nested: null, tables }, params: { bits: 4, blockSize, isNested, nestedCount } }
-    }
-    const double = quantizeAbsmax(absmax)
-    const nested = Float32Array.of(...double.nestedAbsmax, double.offset)
-    return {
-      reads: { codes, absmax: double.codes, nested, tables },
-      params: { bits: 4, blockSize, isNested: 1, nestedCount: nested.length - 1 },
-    }
-  }
-  /** Cut so that the keys of a padded sample are hidden, and what attention keeps of a row is near the truth. */
-  const attended = (s: (typeof heads)[number]) => {
-    const rows = s.batch * s.heads * s.queries
-    // Slopes, then positions, of which negative ones are hidden.
-    const positions = Float32Array.from({ length: s.batch * s.keys }, (_, i) => (i < 2 ? -1 : i % s.keys))
-    const alibi = s.hasAlibi === 0 ? null : Float32Array.of(...positives(s.heads).map((x) => x / 8), ...positions)
-    return {
-      q: normals(rows * s.dim),
-      k: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-      v: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-      alibi,
-      dOut: normals(rows * s.dim),
-      stats: normals(2 * rows).map((x, i) => (i % 2 === 0 ? 3 + x : x)),
-      params: { ...s, scale: 1 / Math.sqrt(s.dim), alibiScale: 0.5 },
-    }
-  }
-  const perHeads = <K extends KernelName>(make: (parts: ReturnType<typeof attended>) => Call<K>) =>
-    heads.map((s) => make(attended(s)))
-  const headParts = (s: (typeof layouts)[number]) => ({
-    q: normals(s.batch * s.heads * s.tokens * s.dim),
-    k: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-    v: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-    fused: normals(s.batch * s.tokens * (s.heads + 2 * s.kvHeads) * s.dim),
-  })
-
+  const perNorm = <K extends KernelName>(make: (rows: number, dim: number, isRms: number) => Call<K>) =>
+    [0, 1].flatMap((isRms) => tables.map(([rows, dim]) => make(rows, dim, isRms)))
+  const stored = (rows: number, columns: number, format: StoredFormat) =>
+    storedMatrix(normals(rows * columns), columns, format)
   return {
     matmul: products.flatMap(([m, n, k], i) =>
       ways.map(({ transA, transB }) => ({
@@ -146,7 +69,7 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       })),
     ),
     matmulStored: products.flatMap(([m, n, k], i) =>
-      formats.flatMap((format) =>
+      storedFormats.flatMap((format) =>
         [0, 1].map((transB) => {
           const b = transB === 1 ? stored(n, k, format) : stored(k, n, format)
           return {
@@ -165,7 +88,12 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       writes: { codes: new Uint8Array(count / 2), absmax: normals(Math.ceil(count / 64)) },
       params: { count, blockSize: 64 },
     })),
-    dequantize: formats.flatMap((format) =>
+    quantizeInt8: perTable((rows, dim) => ({
+      reads: { input: normals(rows * dim) },
+      writes: { codes: new Uint8Array(rows * dim), scale: normals(rows) },
+      params: { rows, dim },
+    })),
+    dequantize: storedFormats.flatMap((format) =>
       tables.map(([rows, columns]) => {
         const { reads, params } = stored(rows, columns, format)
         return { reads, writes: { out: normals(rows * columns) }, params: { count: rows * columns, ...params } }
@@ -177,30 +105,39 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       params: { count },
       codeSteps: 1,
     })),
-    embedding: perTable((rows, dim) => ({
-      reads: { ids: ids(rows, 13), table: rows % 2 === 1 ? normals(13 * dim) : f32ToF16(normals(13 * dim)) },
-      writes: { out: normals(rows * dim) },
-      params: { rows, dim, first: 0, vocab: 13, bits: rows % 2 === 1 ? 32 : 16 },
-    })),
+    embedding: tables.flatMap(([rows, dim]) =>
+      [
+        { bits: 32, isBf16: 0, table: normals(13 * dim) },
+        { bits: 16, isBf16: 0, table: f32ToF16(normals(13 * dim)) },
+        { bits: 16, isBf16: 1, table: f32ToBf16(normals(13 * dim)) },
+      ].map(({ table, ...storage }) => ({
+        reads: { ids: ids(rows, 13), table },
+        writes: { out: normals(rows * dim) },
+        params: { rows, dim, first: 0, vocab: 13, ...storage },
+      })),
+    ),
     embeddingBackward: perTable((rows, dim) => ({
       reads: { ids: ids(rows, 13), dOut: normals(rows * dim) },
       writes: { dTable: normals(13 * dim) },
       params: { rows, dim, first: 0, vocab: 13, accumulate: rows % 2 },
     })),
-    layerNorm: perTable((rows, dim) => ({
-      reads: { x: normals(rows * dim), weight: normals(dim), bias: normals(dim) },
+    layerNorm: perNorm((rows, dim, isRms) => ({
+      reads: { x: normals(rows * dim), weight: normals(dim), bias: isRms === 1 ? null : normals(dim) },
       writes: { out: normals(rows * dim), stats: normals(2 * rows) },
-      params: { rows, dim, eps: 1e-5 },
+      params: { rows, dim, isRms, eps: 1e-5 },
     })),
-    addLayerNorm: perTable((rows, dim) => ({
-      reads: { x: normals(rows * dim), r: normals(rows * dim), weight: normals(dim), bias: normals(dim) },
-      writes: { y: normals(rows * dim), out: normals(rows * dim), stats: normals(2 * rows) },
-      params: { rows, dim, eps: 1e-5 },
-    })),
-    layerNormBackward: perTable((rows, dim) => ({
+    addLayerNorm: perNorm((rows, dim, isRms) => {
+      const bias = isRms === 1 ? null : normals(dim)
+      return {
+        reads: { x: normals(rows * dim), r: normals(rows * dim), weight: normals(dim), bias },
+        writes: { y: normals(rows * dim), out: normals(rows * dim), stats: normals(2 * rows) },
+        params: { rows, dim, isRms, eps: 1e-5 },
+      }
+    }),
+    layerNormBackward: perNorm((rows, dim, isRms) => ({
       reads: { dOut: normals(rows * dim), x: normals(rows * dim), weight: normals(dim), stats: positives(2 * rows) },
       writes: { dX: normals(rows * dim) },
-      params: { rows, dim, accumulate: rows % 2 },
+      params: { rows, dim, isRms, accumulate: rows % 2 },
     })),
     layerNormParamsBackward: perTable((rows, dim) => ({
       reads: { dOut: normals(rows * dim), x: normals(rows * dim), stats: positives(2 * rows) },
@@ -215,6 +152,16 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
     geluBackward: perCount((count) => ({
       reads: { dOut: normals(count), x: normals(count).map((x) => 3 * x) },
       writes: { dX: normals(count) },
+      params: { count },
+    })),
+    swiGlu: perCount((count) => ({
+      reads: { gate: normals(count).map((x) => 3 * x), up: normals(count) },
+      writes: { out: normals(count) },
+      params: { count },
+    })),
+    swiGluBackward: perCount((count) => ({
+      reads: { dOut: normals(count), gate: normals(count).map((x) => 3 * x), up: normals(count) },
+      writes: { dGate: normals(count), dUp: normals(count) },
       params: { count },
     })),
     add: perCount((count) => ({
@@ -253,34 +200,7 @@ function calls(random: Random): { readonly [K in KernelName]: readonly Call<K>[]
       writes: { out: normals(3 + Math.ceil(count / 64)) },
       params: { count, share: 64, slot: 2 },
     })),
-    splitHeads: layouts.map((s) => {
-      const { fused, q, k, v } = headParts(s)
-      return { reads: { qkv: fused }, writes: { q, k, v }, params: s }
-    }),
-    joinHeads: layouts.map((s) => {
-      const { fused, q, k, v } = headParts(s)
-      return { reads: { dQ: q, dK: k, dV: v }, writes: { dQkv: fused }, params: s }
-    }),
-    attention: perHeads(({ q, k, v, alibi, dOut, stats, params }) => ({
-      reads: { q, k, v, alibi },
-      writes: { out: dOut, stats },
-      params,
-    })),
-    attentionDelta: perHeads(({ q, dOut, stats, params }) => ({
-      reads: { dOut, out: q },
-      writes: { stats },
-      params,
-    })),
-    attentionBackwardQuery: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
-      reads: { q, k, v, alibi, stats, dOut },
-      writes: { dQ: normals(q.length) },
-      params,
-    })),
-    attentionBackwardKey: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
-      reads: { q, k, v, alibi, stats, dOut },
-      writes: { dK: normals(k.length), dV: normals(v.length) },
-      params,
-    })),
+    ...attentionCalls(random),
     crossEntropy: perTable((rows, vocab) => ({
       reads: { labels: Int32Array.from(ids(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label)) },
       writes: { logits: normals(rows * vocab).map((x) => 3 * x), losses: normals(rows) },

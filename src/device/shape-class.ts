@@ -5,7 +5,7 @@ type Params = Readonly<Record<string, number>>
 
 /** What hardly changes how long a call takes, or which program is fastest. Numbers in f32 never do. */
 const ignored = new Set([
-  ...['hasBias', 'hasFactor', 'hasAlibi', 'accumulate', 'nestedCount'],
+  ...['hasBias', 'hasFactor', 'hasAlibi', 'hasRotary', 'accumulate', 'nestedCount'],
   ...['pitchA', 'pitchOut', 'past', 'first', 'seed', 'slot', 'threshold'],
 ])
 

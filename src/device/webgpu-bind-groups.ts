@@ -1,24 +1,19 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import type { Binding } from './device.ts'
 import type { Memory } from './memory.ts'
+import { type Entry, NumbersMap } from './numbers-map.ts'
 import { asWebGpu, usage } from './webgpu-buffers.ts'
 import type { Pipeline } from './webgpu-pipelines.ts'
 import { bindingAlignment } from './webgpu-windows.ts'
 
 type Windows = Readonly<Record<string, Binding | null>>
 
-/** A bind group, and the windows it binds: block id, first byte and length of each, block -1 for none. */
-interface Known {
-  readonly group: GPUBindGroup
-  readonly layout: GPUBindGroupLayout
-  readonly hash: number
-  readonly windows: readonly number[]
-}
-
 /** What bind groups ask of the queue. */
 export interface BindingQueue {
   /** The uniform buffer that kernels' parameters are read from, as binding 0 wants it. */
   paramsBinding(pipeline: Pipeline): GPUBufferBinding
+  /** Number of the batch that is being queued. */
+  readonly batch: number
   /** Makes something of a kernel's; what the adapter has against it is reported under the kernel's name. */
   naming<T>(name: string, make: () => T): T
 }
@@ -28,12 +23,9 @@ const none = -1
 
 /** Checks what a kernel is given and makes the bind group for it, or finds the one it made before. */
 export class BindGroups {
-  /** By layout, then by a hash of the windows. */
-  readonly #known = new Map<GPUBindGroupLayout, Map<number, Known[]>>()
-  readonly #byBlock = new Map<number, Set<Known>>()
-  #count = 0
-  /** The windows of the call at hand. */
-  readonly #sought: number[] = []
+  /** By kernel and windows: block id, first byte and length of each, block -1 for none. */
+  readonly #known = new NumbersMap<GPUBindGroup>()
+  readonly #byBlock = new Map<number, Set<Entry<GPUBindGroup>>>()
   readonly #device: GPUDevice
   readonly #memory: Memory
   readonly #queue: BindingQueue
@@ -52,57 +44,36 @@ export class BindGroups {
 
   /** Bind groups kept for calls to come. */
   get count(): number {
-    return this.#count
+    return this.#known.size
+  }
+
+  /** The bind group that was made for a call before. @throws MedAwareError `device` for a buffer that has been freed. */
+  find({ id, name: who, bindings }: Pipeline, windows: Windows): GPUBindGroup | undefined {
+    const known = this.#known
+    const { batch } = this.#queue
+    known.start(id)
+    for (const name of bindings) {
+      const window = windows[name]
+      if (window == null) {
+        known.push(none)
+        known.push(0)
+        known.push(0)
+        continue
+      }
+      const buffer = asWebGpu(window.buffer)
+      if (buffer.isFreed) throw freed(window, who)
+      buffer.block.batch = batch
+      known.push(buffer.block.id)
+      known.push(window.byteOffset)
+      known.push(window.byteLength)
+    }
+    return known.find()
   }
 
   /** @throws MedAwareError `shape`, `memory` or `device` for windows that WebGPU would refuse. */
   get(pipeline: Pipeline, windows: Windows): GPUBindGroup {
-    const { bindings, layout } = pipeline
-    const sought = this.#sought
-    let hash = 0
-    let length = 0
-    for (const name of bindings) {
-      const window = windows[name]
-      if (window) {
-        if (!this.#memory.isLive(window.buffer)) throw freed(window, pipeline.name)
-        const { id } = asWebGpu(window.buffer).block
-        const { byteOffset, byteLength } = window
-        sought[length] = id
-        sought[length + 1] = byteOffset
-        sought[length + 2] = byteLength
-        hash = Math.imul(hash ^ id, 0x9e3779b1) ^ Math.imul(byteOffset + (byteLength << 3), 0x85ebca6b)
-      } else {
-        sought[length] = none
-        sought[length + 1] = sought[length + 2] = 0
-        hash = Math.imul(hash, 0x9e3779b1)
-      }
-      length += 3
-    }
-    const alike = this.#known.get(layout)?.get(hash)
-    const known = alike?.find(({ windows: own }) => own.every((value, i) => value === sought[i]))
-    return known?.group ?? this.#make(pipeline, windows, hash, sought.slice(0, length))
-  }
-
-  /** Drops what binds a block that is about to be destroyed, so that it keeps no bind group alive. */
-  forget(blockId: number): void {
-    for (const known of this.#byBlock.get(blockId) ?? []) {
-      const ofLayout = this.#known.get(known.layout)
-      const alike = ofLayout?.get(known.hash)?.filter((other) => other !== known) ?? []
-      if (alike.length > 0) ofLayout?.set(known.hash, alike)
-      else ofLayout?.delete(known.hash)
-      this.#count--
-      for (const id of blocksOf(known)) if (id !== blockId) this.#byBlock.get(id)?.delete(known)
-    }
-    this.#byBlock.delete(blockId)
-  }
-
-  clear(): void {
-    this.#known.clear()
-    this.#byBlock.clear()
-    this.#count = 0
-  }
-
-  #make(pipeline: Pipeline, windows: Windows, hash: number, sought: readonly number[]): GPUBindGroup {
+    const found = this.find(pipeline, windows)
+    if (found !== undefined) return found
     this.#check(pipeline, windows)
     const { name: label, layout, bindings } = pipeline
     const group = this.#queue.naming(label, () =>
@@ -115,16 +86,28 @@ export class BindGroups {
         ],
       }),
     )
-    if (this.#count >= mostKept) this.clear()
-    this.#keep({ group, layout, hash, windows: sought })
+    if (this.#known.size >= mostKept) this.clear()
+    const entry = this.#known.add(group)
+    for (const block of blocksOf(entry)) {
+      const ofBlock = this.#byBlock.get(block)
+      if (ofBlock === undefined) this.#byBlock.set(block, new Set([entry]))
+      else ofBlock.add(entry)
+    }
     return group
   }
 
-  #keep(known: Known): void {
-    const ofLayout = entryOf(this.#known, known.layout, () => new Map<number, Known[]>())
-    entryOf(ofLayout, known.hash, () => []).push(known)
-    for (const id of blocksOf(known)) entryOf(this.#byBlock, id, () => new Set()).add(known)
-    this.#count++
+  /** Drops what binds a block that is about to be destroyed, so that it keeps no bind group alive. */
+  forget(blockId: number): void {
+    for (const entry of this.#byBlock.get(blockId) ?? []) {
+      this.#known.remove(entry)
+      for (const id of blocksOf(entry)) if (id !== blockId) this.#byBlock.get(id)?.delete(entry)
+    }
+    this.#byBlock.delete(blockId)
+  }
+
+  clear(): void {
+    this.#known.clear()
+    this.#byBlock.clear()
   }
 
   #resource(window: Binding | null): GPUBufferBinding {
@@ -188,14 +171,7 @@ function freed({ buffer }: Binding, who: string): MedAwareError {
   return new MedAwareError('device', `${who}: ${buffer.label} has been freed; keep it in its scope`)
 }
 
-function blocksOf({ windows }: Known): ReadonlySet<number> {
-  return new Set(windows.filter((value, i) => i % 3 === 0 && value !== none))
-}
-
-function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
+/** Every third number of a key after the kernel's is a block. */
+function blocksOf({ key }: Entry<GPUBindGroup>): ReadonlySet<number> {
+  return new Set(key.filter((value, i) => i % 3 === 1 && value !== none))
 }

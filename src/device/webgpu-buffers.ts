@@ -14,6 +14,9 @@ export const usage = {
 
 /** A buffer as kernels and tensors hold it; the GPU buffer behind it may serve another one after its release. */
 export class WebGpuBuffer implements DeviceBuffer {
+  /** Set when it is released. */
+  isFreed = false
+
   constructor(
     readonly byteLength: number,
     readonly label: string,
@@ -25,9 +28,15 @@ export class WebGpuBuffer implements DeviceBuffer {
 export interface Block {
   readonly gpu: GPUBuffer
   readonly id: number
-  /** The GPU buffer's, kept beside it: to set one is a call into the browser or Dawn, as dear as a dispatch's. */
+  /** The GPU buffer's, as the label: to ask it is a call into the browser or Dawn, as dear as a dispatch's. */
+  readonly size: number
   label: string
+  /** The last batch of commands that binds it. */
+  batch: number
 }
+
+/** No two blocks have one id, so no device finds what another made. */
+let nextId = 0
 
 /** What the pool asks of the device. */
 export interface PoolOwner {
@@ -43,7 +52,6 @@ export interface PoolOwner {
  * before, one by one, and its bind groups are known.
  */
 export class BufferPool implements MemoryDriver {
-  #nextId = 0
   #liveBytes = 0
   #mostLiveBytes = 0
   #idleBytes = 0
@@ -87,12 +95,14 @@ export class BufferPool implements MemoryDriver {
     }
     this.#trim()
     const gpu = this.#owner.createBuffer({ label, size, usage: usage.storage | usage.copySrc | usage.copyDst })
-    return new WebGpuBuffer(byteLength, label, { gpu, id: this.#nextId++, label })
+    return new WebGpuBuffer(byteLength, label, { gpu, id: nextId++, size, label, batch: -1 })
   }
 
   destroy(buffer: DeviceBuffer): void {
-    const { block } = asWebGpu(buffer)
-    const { size } = block.gpu
+    const own = asWebGpu(buffer)
+    const { block } = own
+    const { size } = block
+    own.isFreed = true
     this.#liveBytes -= size
     this.#idleBytes += size
     this.#idle.add(block)
@@ -128,9 +138,10 @@ export class BufferPool implements MemoryDriver {
   /** Lets go of the longest idle blocks until what is kept is within the limit. */
   #trim(): void {
     const limit = this.#idleLimit ?? Math.max(leastKept, this.#mostLiveBytes - this.#liveBytes)
+    if (this.#idleBytes <= limit) return
     for (const block of this.#idle) {
       if (this.#idleBytes <= limit) break
-      const { size } = block.gpu
+      const { size } = block
       const alike = this.#idleBySize.get(size) ?? []
       alike.splice(alike.indexOf(block), 1)
       if (alike.length === 0) this.#idleBySize.delete(size)

@@ -11,7 +11,7 @@ export interface WebGpuOptions {
    * live at one time before, and 256 MiB in any case.
    */
   readonly idleBytes?: number
-  /** Kernels queued before they are sent out; fewer where they are much work. Default 256. */
+  /** Kernels queued before they are sent out; fewer where they are much work. Default 1024. */
   readonly flushEvery?: number
   /** Whether kernels may use subgroups, where the adapter has them. Default true. Results may differ in the last bits without. */
   readonly subgroups?: boolean

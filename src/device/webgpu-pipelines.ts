@@ -1,56 +1,82 @@
 import { wgsl } from './kernels.generated.ts'
 import type { KernelRow } from './kernel-row.ts'
 import { kernels, type KernelName } from './kernels.ts'
+import { NumbersMap } from './numbers-map.ts'
 import { programName } from './webgpu-candidates.ts'
 import type { Choices } from './webgpu-choices.ts'
+import { type ParamLayout, paramLayout } from './webgpu-params.ts'
 import type { Variant } from './webgpu-variants.ts'
+import { fitsGroups } from './webgpu-windows.ts'
 
 type Params = Readonly<Record<string, number>>
 
-/** A kernel ready to be dispatched. */
-export interface Pipeline {
+/** What all programs of a kernel have in common. */
+export interface Interface {
   readonly name: KernelName
+  /** What names it in keys. */
+  readonly id: number
   readonly row: KernelRow
   /** Names of the bindings after the parameters, in order; the first `row.reads.length` are only read. */
   readonly bindings: readonly string[]
-  readonly gpu: GPUComputePipeline
-  /** One for all programs of a kernel. */
+  readonly params: ParamLayout
   readonly layout: GPUBindGroupLayout
-  groups(params: Params): readonly [number, number, number]
+}
+
+/** A kernel ready to be dispatched. */
+export interface Pipeline extends Interface {
+  readonly gpu: GPUComputePipeline
+  groups(params: Params): Groups
+}
+
+/** Workgroups on each axis. */
+type Groups = readonly [number, number, number]
+
+/** What does a call. */
+export interface Plan {
+  readonly pipeline: Pipeline
+  readonly groups: Groups
+  /** Whether no axis has more workgroups than WebGPU takes. */
+  readonly fits: boolean
 }
 
 const computeStage = 4 // GPUShaderStage.COMPUTE: Node has no such global
-const mostCalls = 4096
+const mostPlans = 4096
 
 /** Compiles each program when it is first used, or before. */
 export class Pipelines {
   /** By a program's name. */
   readonly #made = new Map<string, Pipeline>()
-  /** Programs of calls seen before: choosing takes longer than encoding a small kernel. */
-  readonly #calls = new Map<string, Pipeline>()
+  /** Plans of calls seen before, by kernel and whole-number parameters: to choose takes longer than to encode a small kernel. */
+  readonly #plans = new NumbersMap<Plan>()
   readonly #modules = new Map<string, GPUShaderModule>()
-  readonly #layouts = new Map<KernelName, GPUBindGroupLayout>()
-  /** Parameters that programs of a kernel are chosen by; none where there is its twin alone. */
-  readonly #telling: ReadonlyMap<KernelName, readonly string[]>
+  readonly #interfaces = new Map<KernelName, Interface>()
   readonly #device: GPUDevice
   readonly #choices: Choices
 
-  constructor(device: GPUDevice, choices: Choices, programs: ReadonlyMap<KernelName, readonly Variant[]>) {
+  constructor(device: GPUDevice, choices: Choices) {
     this.#device = device
     this.#choices = choices
-    this.#telling = new Map([...programs].map(([name, own]) => [name, own.length > 1 ? wholeParams(name) : []]))
   }
 
-  /** The program that is chosen for a call. */
-  get(name: KernelName, params: Params): Pipeline {
-    let call: string = name
-    for (const param of this.#telling.get(name) ?? []) call += ` ${params[param] ?? 0}`
-    const known = this.#calls.get(call)
-    if (known !== undefined) return known
+  /** The program that is chosen for a call, and its workgroups. */
+  plan(name: KernelName, params: Params): Plan {
+    const { id, params: layout } = this.#interfaceOf(name)
+    const plans = this.#plans
+    plans.start(id)
+    // Programs and workgroups never hang on factors.
+    for (let i = 0; i < layout.names.length; i++) {
+      if (layout.isWhole[i] === true) plans.push(params[layout.names[i] ?? ''] ?? 0)
+    }
+    return plans.find() ?? this.#makePlan(name, params)
+  }
+
+  #makePlan(name: KernelName, params: Params): Plan {
     const pipeline = this.of(this.#choices.choose(name, params))
-    if (this.#calls.size >= mostCalls) this.#calls.clear()
-    this.#calls.set(call, pipeline)
-    return pipeline
+    const groups = pipeline.groups(params)
+    const plan = { pipeline, groups, fits: fitsGroups(groups) }
+    if (this.#plans.size >= mostPlans) this.#plans.clear()
+    this.#plans.add(plan)
+    return plan
   }
 
   /** A program of a kernel, chosen or not. */
@@ -74,11 +100,8 @@ export class Pipelines {
   }
 
   #keep(program: Variant, gpu: GPUComputePipeline): Pipeline {
-    const name = program.kernel
-    const row = rowOf(name)
-    const bindings = [...row.reads, ...row.writes]
     const groups = (params: Params) => program.groups(params)
-    const pipeline = { name, row, bindings, gpu, layout: this.#layoutOf(name), groups }
+    const pipeline = { ...this.#interfaceOf(program.kernel), gpu, groups }
     this.#made.set(programName(program), pipeline)
     return pipeline
   }
@@ -86,7 +109,10 @@ export class Pipelines {
   #describe({ kernel, text, constants }: Variant): GPUComputePipelineDescriptor {
     return {
       label: text,
-      layout: this.#device.createPipelineLayout({ label: kernel, bindGroupLayouts: [this.#layoutOf(kernel)] }),
+      layout: this.#device.createPipelineLayout({
+        label: kernel,
+        bindGroupLayouts: [this.#interfaceOf(kernel).layout],
+      }),
       compute: { module: this.#moduleOf(text), entryPoint: 'main', constants },
     }
   }
@@ -99,18 +125,19 @@ export class Pipelines {
     return module
   }
 
-  #layoutOf(name: KernelName): GPUBindGroupLayout {
-    const known = this.#layouts.get(name)
+  #interfaceOf(name: KernelName): Interface {
+    const known = this.#interfaces.get(name)
     if (known !== undefined) return known
     const row = rowOf(name)
     const bindings = [...row.reads, ...row.writes]
+    const params = paramLayout(row)
     const layout = this.#device.createBindGroupLayout({
       label: name,
       entries: [
         {
           binding: 0,
           visibility: computeStage,
-          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: paramBytes(row) },
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: params.byteLength },
         },
         ...bindings.map((_, i) => ({
           binding: i + 1,
@@ -119,30 +146,9 @@ export class Pipelines {
         })),
       ],
     })
-    this.#layouts.set(name, layout)
-    return layout
-  }
-}
-
-/** Names of a kernel's whole-number parameters: the others are factors, which no program is chosen by. */
-function wholeParams(name: KernelName): string[] {
-  const types = Object.entries(rowOf(name).params)
-  return types.filter(([, type]) => type === 'u32').map(([param]) => param)
-}
-
-/** Bytes of a kernel's uniform block, rounded to WGSL's 16. */
-export function paramBytes(row: KernelRow): number {
-  return Math.ceil((4 * Object.keys(row.params).length) / 16) * 16
-}
-
-/** Writes parameters in the register's order, 4 bytes each. */
-export function packParams(row: KernelRow, params: Params, target: DataView, at: number): void {
-  let offset = at
-  for (const name in row.params) {
-    const value = params[name] ?? 0
-    if (row.params[name] === 'u32') target.setUint32(offset, value, true)
-    else target.setFloat32(offset, value, true)
-    offset += 4
+    const made = { name, id: this.#interfaces.size, row, bindings, params, layout }
+    this.#interfaces.set(name, made)
+    return made
   }
 }
 

@@ -1,13 +1,14 @@
 import { usage } from './webgpu-buffers.ts'
 import type { KernelProfile } from './kernel-profile.ts'
 import { Faults } from './webgpu-faults.ts'
-import { packParams, paramBytes, type Pipeline } from './webgpu-pipelines.ts'
+import { ParamBytes } from './webgpu-params.ts'
+import type { Pipeline, Plan } from './webgpu-pipelines.ts'
 import { KernelTimer } from './webgpu-timer.ts'
 
 const slotBytes = 256 // at least minUniformBufferOffsetAlignment on every adapter
 
 /** Workgroups in a batch that are work enough to send out: a submit must not keep a slow adapter busy for seconds. */
-const manyGroups = 2 ** 18
+const manyGroups = 2 ** 16
 
 /** Keeps one encoder and one compute pass open, and sends them out after so many dispatches, much work, or when asked. */
 export class CommandQueue {
@@ -18,13 +19,14 @@ export class CommandQueue {
   readonly #timer: KernelTimer | null
   /** The parameters of a batch's dispatches: written once, just before the batch is submitted. */
   readonly #arena: GPUBuffer
-  readonly #params: DataView<ArrayBuffer>
+  readonly #params: ParamBytes
   #encoder: GPUCommandEncoder | null = null
   #pass: GPUComputePassEncoder | null = null
   /** What the pass was last told to run. */
   #set: GPUComputePipeline | null = null
   #names: string[] = []
   #groups = 0
+  #batch = 0
   readonly #retired: GPUBuffer[] = []
 
   /** @param profile Filled with what each dispatch took; the device must have timestamps. */
@@ -33,7 +35,7 @@ export class CommandQueue {
     this.#device = device
     this.#flushEvery = flushEvery
     this.#timer = profile && new KernelTimer(device, flushEvery, profile, this.faults)
-    this.#params = new DataView(new ArrayBuffer(flushEvery * slotBytes))
+    this.#params = new ParamBytes(flushEvery * slotBytes)
     this.#arena = device.createBuffer({
       label: 'params',
       size: flushEvery * slotBytes,
@@ -43,7 +45,12 @@ export class CommandQueue {
 
   /** The uniform buffer that kernels' parameters are read from, as binding 0 wants it. */
   paramsBinding(pipeline: Pipeline): GPUBufferBinding {
-    return { buffer: this.#arena, size: paramBytes(pipeline.row) }
+    return { buffer: this.#arena, size: pipeline.params.byteLength }
+  }
+
+  /** Number of the batch that is being queued. */
+  get batch(): number {
+    return this.#batch
   }
 
   /** Makes something of a kernel's; what the adapter has against it is reported under the kernel's name. */
@@ -51,14 +58,10 @@ export class CommandQueue {
     return this.faults.naming([name], make)
   }
 
-  dispatch(
-    pipeline: Pipeline,
-    group: GPUBindGroup,
-    params: Readonly<Record<string, number>>,
-    [x, y, z]: readonly [number, number, number],
-  ): void {
+  dispatch({ pipeline, groups }: Plan, group: GPUBindGroup, params: Readonly<Record<string, number>>): void {
     const slot = this.#names.length
-    packParams(pipeline.row, params, this.#params, slot * slotBytes)
+    const [x, y, z] = groups
+    this.#params.pack(pipeline.params, params, slot * slotBytes)
     const pass = (this.#pass ??= this.#begin(slot))
     if (this.#set !== pipeline.gpu) pass.setPipeline((this.#set = pipeline.gpu))
     pass.setBindGroup(0, group, [slot * slotBytes])
@@ -85,7 +88,7 @@ export class CommandQueue {
       const names = [...new Set(this.#names)]
       this.#endPass()
       if (this.#names.length > 0) {
-        this.#device.queue.writeBuffer(this.#arena, 0, this.#params.buffer, 0, this.#names.length * slotBytes)
+        this.#device.queue.writeBuffer(this.#arena, 0, this.#params.bytes, 0, this.#names.length * slotBytes)
       }
       const read = this.#timer?.resolve(encoder)
       this.#device.queue.submit([encoder.finish()])
@@ -93,6 +96,7 @@ export class CommandQueue {
       this.#encoder = null
       this.#names = []
       this.#groups = 0
+      this.#batch++
       this.faults.end(names)
     }
     for (const gpu of this.#retired.splice(0)) gpu.destroy()

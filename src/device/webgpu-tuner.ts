@@ -4,7 +4,8 @@ import { race } from './race.ts'
 import { usage } from './webgpu-buffers.ts'
 import { programName } from './webgpu-candidates.ts'
 import type { CallClass, Choices } from './webgpu-choices.ts'
-import { packParams, paramBytes, type Pipeline, type Pipelines, rowOf } from './webgpu-pipelines.ts'
+import { ParamBytes } from './webgpu-params.ts'
+import { type Pipeline, type Pipelines, rowOf } from './webgpu-pipelines.ts'
 import type { CommandQueue } from './webgpu-queue.ts'
 import { type Lap, Stopwatch } from './webgpu-stopwatch.ts'
 import type { Variant } from './webgpu-variants.ts'
@@ -164,16 +165,15 @@ export class Tuner {
   /** Buffers of zeros for a call; null where the adapter has no room for them. */
   async #stage(
     { kernel, params, windows }: Call,
-    { layout }: Pipeline,
+    { layout, params: block }: Pipeline,
   ): Promise<{ readonly group: GPUBindGroup; readonly buffers: readonly GPUBuffer[] } | null> {
-    const row = rowOf(kernel)
-    const packed = new DataView(new ArrayBuffer(paramBytes(row)))
-    packParams(row, params, packed, 0)
+    const packed = new ParamBytes(block.byteLength)
+    packed.pack(block, params, 0)
     this.#gpu.pushErrorScope('out-of-memory')
     this.#gpu.pushErrorScope('validation')
     const uniform = this.#gpu.createBuffer({
       label: 'tuning params',
-      size: packed.byteLength,
+      size: block.byteLength,
       usage: usage.uniform | usage.copyDst,
     })
     const storage = windows.map((byteLength) =>
@@ -188,7 +188,7 @@ export class Tuner {
       layout,
       entries: [uniform, ...storage].map((buffer, binding) => ({ binding, resource: { buffer } })),
     })
-    this.#gpu.queue.writeBuffer(uniform, 0, packed.buffer)
+    this.#gpu.queue.writeBuffer(uniform, 0, packed.bytes)
     const errors = await Promise.all([this.#gpu.popErrorScope(), this.#gpu.popErrorScope()])
     const buffers = [uniform, ...storage]
     if (errors.every((error) => error === null)) return { group, buffers }

@@ -10,7 +10,7 @@ import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
 import { isTested, type WebGpuOptions } from './webgpu-options.ts'
-import type { Pipeline } from './webgpu-pipelines.ts'
+import type { Plan } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
@@ -18,7 +18,7 @@ import { bindingAlignment, type Call, fitsBindings, fitsGroups, mostGroups, piec
 
 export type { WebGpuOptions }
 
-const defaultFlushEvery = 256
+const defaultFlushEvery = 1024
 
 const uploadChunk = 16 * 1024 * 1024
 const uploadsPerSubmit = 4 * 1024 * 1024
@@ -122,9 +122,9 @@ export class WebGpuDevice implements Device {
       () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
     )
     if (this.programs.isRehearsing) return
+    const { gpu, batch } = asWebGpu(target.buffer).block
     // What is queued may read the window's old content.
-    this.#queue.flush()
-    const { gpu } = asWebGpu(target.buffer).block
+    if (batch === this.#queue.batch) this.#queue.flush()
     const source = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
     const whole = source.length - (source.length % 4)
     for (let at = 0; at < whole; at += uploadChunk) {
@@ -167,16 +167,18 @@ export class WebGpuDevice implements Device {
         `${target.buffer.label} ${target.byteLength}`,
     )
     if (byteLength === 0 || this.programs.isRehearsing) return
-    const from = asWebGpu(source.buffer).block.gpu
-    const to = asWebGpu(target.buffer).block.gpu
+    const from = asWebGpu(source.buffer).block
+    const to = asWebGpu(target.buffer).block
+    from.batch = to.batch = this.#queue.batch
     if (from !== to) {
-      this.#queue.copy(from, source.byteOffset, to, target.byteOffset, byteLength)
+      this.#queue.copy(from.gpu, source.byteOffset, to.gpu, target.byteOffset, byteLength)
       return
     }
     // WebGPU copies between two buffers only.
     const between = this.#pool.create(byteLength, `copy of ${source.buffer.label}`)
-    this.#queue.copy(from, source.byteOffset, between.block.gpu, 0, byteLength)
-    this.#queue.copy(between.block.gpu, 0, to, target.byteOffset, byteLength)
+    between.block.batch = this.#queue.batch
+    this.#queue.copy(from.gpu, source.byteOffset, between.block.gpu, 0, byteLength)
+    this.#queue.copy(between.block.gpu, 0, to.gpu, target.byteOffset, byteLength)
     this.#pool.destroy(between)
   }
 
@@ -188,17 +190,19 @@ export class WebGpuDevice implements Device {
       for (const piece of this.#pieces(name, call)) this.programs.note(name, piece.bindings, piece.params)
       return
     }
-    const pipeline = this.programs.pipelines.get(name, values)
-    const groups = pipeline.groups(values)
-    if (fitsGroups(groups) && fitsBindings(bindings, this.#bindingBytes)) {
-      this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), values, groups)
-    } else this.#runInPieces(name, call)
+    const plan = this.programs.pipelines.plan(name, values)
+    const known = plan.fits ? this.#bindGroups.find(plan.pipeline, bindings) : undefined
+    if (known !== undefined) this.#queue.dispatch(plan, known, values)
+    else if (plan.fits && fitsBindings(bindings, this.#bindingBytes)) this.#dispatch(plan, call)
+    else this.#runInPieces(name, call)
   }
 
   /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
   runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
-    this.#dispatch(this.programs.pipelines.of(program), { bindings, params })
+    const pipeline = this.programs.pipelines.of(program)
+    const groups = pipeline.groups(params)
+    this.#dispatch({ pipeline, groups, fits: fitsGroups(groups) }, { bindings, params })
   }
 
   async prepare(work: () => void): Promise<void> {
@@ -233,19 +237,19 @@ export class WebGpuDevice implements Device {
 
   #runInPieces(name: KernelName, call: Call): void {
     for (const piece of this.#pieces(name, call)) {
-      this.#dispatch(this.programs.pipelines.get(name, piece.params), piece)
+      this.#dispatch(this.programs.pipelines.plan(name, piece.params), piece)
     }
   }
 
-  #dispatch(pipeline: Pipeline, { bindings, params }: Call): void {
-    const groups = pipeline.groups(params)
+  #dispatch(plan: Plan, { bindings, params }: Call): void {
+    const { pipeline, groups, fits } = plan
     check(
-      fitsGroups(groups),
+      fits,
       'shape',
       () =>
         `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
     )
-    this.#queue.dispatch(pipeline, this.#bindGroups.get(pipeline, bindings), params, groups)
+    this.#queue.dispatch(plan, this.#bindGroups.get(pipeline, bindings), params)
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {

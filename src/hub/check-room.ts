@@ -5,7 +5,8 @@ import { findQuantState } from '../quant/bitsandbytes-state.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { adviceFor, type Change, type Need } from './memory-advice.ts'
-import { dryWeights, type WeightStorage } from './memory-plan.ts'
+import { dryWeights } from './memory-plan.ts'
+import type { WeightStorage } from './weight-storage.ts'
 
 /**
  * Whether the device has room for a checkpoint's weights as they are to be stored; nothing is read for it.

@@ -1,12 +1,13 @@
 import { MedAwareError } from '../core/errors.ts'
 import type { Device } from '../device/device.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
-import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
-import { parseFalconConfig, type FalconConfig } from '../models/falcon-config.ts'
+import { createModel, modelWeights, parseModelConfig } from '../models/architectures.ts'
+import type { ModelConfig, PretrainedLm } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
-import type { FourBitOptions, Int8Options } from '../ops/quantize.ts'
+import type { QuantizeOptions } from '../nn/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
+import type { HalfType } from '../tensor/half.ts'
 import { openTensors, readJson, readText, type Folder } from './folder.ts'
 import type { DownloadProgress, HubFolderOptions } from './hub-folder.ts'
 import type { HubOptions } from './hub-settings.ts'
@@ -19,12 +20,15 @@ import { tokenizerFromJson } from './tokenizer.ts'
 export interface LoadModelOptions {
   readonly device: Device
   /**
-   * What matrices that are not quantised are stored in: half the bytes in 'f16', rounded to nearest and frozen; vectors stay
-   * f32. Default 'f32'.
+   * What matrices that are not quantised are stored in: half the bytes in 'f16' or 'bf16', rounded to nearest, or copied where
+   * the checkpoint has that format, and frozen; vectors stay f32. Products are computed in f32. Default 'f32'.
    */
-  readonly dtype?: 'f32' | 'f16'
-  /** Store projections in 4 or 8 bits as they come; `false` keeps them in `dtype`. Default false, as in transformers. */
-  readonly quantize?: FourBitOptions | Int8Options | false
+  readonly dtype?: 'f32' | HalfType
+  /**
+   * Store projections in 4 or 8 bits as they come, as `quantize` does, `{}` in QLoRA's double-quantised NF4; `false` keeps them
+   * in `dtype`. Default false, as in transformers.
+   */
+  readonly quantize?: QuantizeOptions | false
   /** Also measure what quantising changed; costs a decoding pass. Default false. */
   readonly measureError?: boolean
   /** Called as a download goes on, and after each tensor. */
@@ -49,7 +53,7 @@ export interface TensorProgress {
 
 /** A model and what came with it. */
 export interface LoadedModel {
-  readonly model: FalconForCausalLM
+  readonly model: PretrainedLm
   /** `null` when the folder has no tokenizer.json. */
   readonly tokenizer: TextTokenizer | null
   readonly storage: StorageReport
@@ -58,20 +62,21 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a Falcon-RW model in Hugging Face's format: config.json, model.safetensors or its shards with their index, and
- * tokenizer.json. Tensors come one at a time and are quantised as they come.
+ * Loads a model of a known architecture, the Falcon family or Llama's, in Hugging Face's format: config.json, model.safetensors or
+ * its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as they come.
  * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.
  * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the signal's reason; what
  * was loaded by then is freed.
  */
 export async function loadModel(source: Source, options: LoadModelOptions): Promise<LoadedModel> {
   const folder = await openFolder(source, folderOptions(options))
-  const config = parseFalconConfig(await readJson(folder, 'config.json'))
+  const config = parseModelConfig(await readJson(folder, 'config.json'))
   const tokenizer = await loadTokenizer(folder)
   const reader = await openCheckpoint(folder)
   try {
-    checkRoom(reader, falconWeights(config), folder.name, options)
-    const { weights, storage } = await loadWeights(reader, falconWeights(config), folder.name, options)
+    const specs = modelWeights(config)
+    checkRoom(reader, specs, folder.name, options)
+    const { weights, storage } = await loadWeights(reader, specs, folder.name, options)
     return { model: makeModel(config, weights), tokenizer, storage, name: folder.name }
   } finally {
     await reader.close()
@@ -90,9 +95,9 @@ function folderOptions({ hub, signal, onProgress }: LoadModelOptions): HubFolder
   return { ...(hub && { hub }), ...(signal && { signal }), ...(onProgress && { onDownload: onProgress }) }
 }
 
-function makeModel(config: FalconConfig, weights: ReadonlyMap<string, Weight>): FalconForCausalLM {
+function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {
   try {
-    return new FalconForCausalLM(config, weights)
+    return createModel(config, weights)
   } catch (error) {
     for (const weight of weights.values()) weight.dispose()
     throw error

@@ -1,11 +1,13 @@
+import { check } from '../core/errors.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
-import { dequantize, quantizeFourBit, quantizeInt8 } from '../ops/quantize.ts'
+import { dequantize, quantizeMatrix } from '../ops/quantize.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import type { Matrix } from '../tensor/matrix.ts'
 import { filledTensor } from './fill-tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { loadStored, rooted } from './load-stored.ts'
+import { dtypeOf, quantizationOf } from './weight-storage.ts'
 
 /** What quantising changed so far: Σ |w - stored w|, Σ |w| and their number. */
 export interface ErrorSums {
@@ -24,41 +26,39 @@ export async function loadWeight(
   options: LoadModelOptions,
   errors: ErrorSums,
 ): Promise<Weight> {
-  const { device, dtype = 'f32', quantize = false, measureError = false } = options
-  const { name, shape, role } = spec
+  const { device, measureError = false } = options
+  const { name, shape } = spec
   const stored = await loadStored(reader, spec, device)
   if (stored !== null) return stored
-  if (quantize === false || role !== 'projection') {
-    return filledTensor(reader, name, { device, shape, dtype: role === 'vector' ? 'f32' : dtype, label: name })
+  const quantization = quantizationOf(spec, options)
+  if (quantization === null) {
+    return filledTensor(reader, name, { device, shape, dtype: dtypeOf(spec, options), label: name })
   }
-  if (quantize.type === 'int8') {
-    const values = await reader.readF32(name)
-    return measured(
-      rooted(device, () => quantizeInt8(device, values, shape)),
-      values,
-      measureError ? errors : null,
-    )
-  }
-  const full = await filledTensor(reader, name, { device, shape, dtype: 'f32', label: name })
+  const isInt8 = quantization.type === 'int8'
+  const full = await filledTensor(reader, name, {
+    ...{ device, shape, dtype: 'f32', label: name },
+    ...(isInt8 && { inspect: (values, begin) => checkHalfRange(name, values, begin) }),
+  })
   try {
-    const weight = rooted(device, () => quantizeFourBit(full, quantize))
-    const values = measureError ? await full.read() : new Float32Array(0)
-    return await measured(weight, values, measureError ? errors : null)
+    const weight = rooted(device, () => quantizeMatrix(full, quantization))
+    try {
+      if (measureError) await addError(weight, await full.read(), errors)
+      await device.settle()
+      return weight
+    } catch (error) {
+      weight.dispose()
+      throw error
+    }
   } finally {
     full.dispose()
   }
 }
 
-/** The same weight, after what storing changed was added up; it is freed where that fails. */
-async function measured(weight: Matrix, values: Float32Array, errors: ErrorSums | null): Promise<Matrix> {
-  try {
-    if (errors !== null) await addError(weight, values, errors)
-    await weight.device.settle()
-    return weight
-  } catch (error) {
-    weight.dispose()
-    throw error
-  }
+function checkHalfRange(name: string, values: Float32Array, begin: number): void {
+  const bad = values.findIndex((value) => !(Math.abs(value) < 65520))
+  check(bad < 0, 'numeric', () => {
+    return `${name}: element ${begin + bad} is not finite in f16, which int8 codes are made from; store it in 4 bits or f32`
+  })
 }
 
 async function addError(weight: Matrix, values: Float32Array, errors: ErrorSums): Promise<void> {

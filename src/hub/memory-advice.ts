@@ -38,6 +38,7 @@ export function describeMemoryPlan(plan: MemoryPlan): string {
     [plan.weights.fourBit, '4-bit weights'],
     [plan.weights.int8, 'int8 weights'],
     [plan.weights.f16, 'f16 weights'],
+    [plan.weights.bf16, 'bf16 weights'],
     [plan.weights.f32, 'f32 weights'],
     [plan.adapter, 'adapter'],
     [plan.moments, 'moments of AdamW'],

@@ -2,20 +2,19 @@ import { valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
 import type { Device } from '../device/device.ts'
 import { DryDevice } from '../device/dry-device.ts'
-import type { WeightSpec } from '../models/causal-lm.ts'
-import { FalconForCausalLM, falconWeights } from '../models/falcon.ts'
-import type { FalconConfig } from '../models/falcon-config.ts'
+import { createModel, modelWeights } from '../models/architectures.ts'
+import type { ModelConfig, PretrainedLm, WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { logitRows } from '../ops/linear-cross-entropy.ts'
-import { quantizeFourBit } from '../ops/quantize.ts'
+import { quantizeMatrix } from '../ops/quantize.ts'
 import { AdamW } from '../optim/adamw.ts'
 import { attachLora } from '../peft/attach.ts'
 import type { LoraConfig } from '../peft/lora-config.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { empty } from '../tensor/tensor.ts'
-import type { LoadModelOptions } from './load-model.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
+import { dtypeOf, quantizationOf, type WeightStorage } from './weight-storage.ts'
 
 /** What is to be loaded and trained. */
 export interface MemoryPlanOptions extends WeightStorage {
@@ -36,7 +35,7 @@ export interface MemoryPlanOptions extends WeightStorage {
 /** Bytes of device memory, by what they are for. */
 export interface MemoryPlan {
   /** The model's weights, by how they are stored. */
-  readonly weights: { readonly f32: number; readonly f16: number; readonly int8: number; readonly fourBit: number }
+  readonly weights: { readonly [format in 'f32' | 'f16' | 'bf16' | 'int8' | 'fourBit']: number }
   /** Peak while the weights are loaded: the last of them may lie in f32 beside its quantised self. */
   readonly loading: number
   /** The adapter's weights. */
@@ -63,22 +62,22 @@ export interface MemoryPlan {
  * The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads, beside them.
  * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachLora`.
  */
-export function planMemory(config: FalconConfig, options: MemoryPlanOptions = {}): MemoryPlan {
+export function planMemory(config: ModelConfig, options: MemoryPlanOptions = {}): MemoryPlan {
   const plan = planFor(config, options)
   const { device } = options
   return device === undefined ? plan : { ...plan, advice: adviceFor(device, plan, changesOf(config, options)) }
 }
 
-function planFor(config: FalconConfig, options: MemoryPlanOptions): MemoryPlan {
+function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
   const { lora = null } = options
   const device = new DryDevice('cpu')
   const { memory } = device
-  const specs = falconWeights(config)
+  const specs = modelWeights(config)
   const stored = dryWeights(device, specs, options)
   const loading = memory.peakBytes
-  const weights = { f32: 0, f16: 0, int8: 0, fourBit: 0 }
+  const weights = { f32: 0, f16: 0, bf16: 0, int8: 0, fourBit: 0 }
   for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
-  const training = lora === null ? noTraining : dryTraining(new FalconForCausalLM(config, stored), lora, options)
+  const training = lora === null ? noTraining : dryTraining(createModel(config, stored), lora, options)
   const { byteLength: bytes, label } = device.largest
   return {
     weights,
@@ -91,7 +90,7 @@ function planFor(config: FalconConfig, options: MemoryPlanOptions): MemoryPlan {
 }
 
 /** Options that take less memory, step by step, each kept for those after it. */
-function* changesOf(config: FalconConfig, options: MemoryPlanOptions): Generator<Change> {
+function* changesOf(config: ModelConfig, options: MemoryPlanOptions): Generator<Change> {
   const { quantize = false, dtype = 'f32', lora = null, gradientCheckpointing = false } = options
   const { batchSize = 8, length = config.maxPositionEmbeddings } = options
   let changed: Partial<MemoryPlanOptions> = {}
@@ -110,9 +109,6 @@ function* changesOf(config: FalconConfig, options: MemoryPlanOptions): Generator
   for (let size = batchSize; size > 1;) yield after({ batchSize: (size = Math.ceil(size / 2)) })
   for (let tokens = length; tokens > 128;) yield after({ length: (tokens = Math.ceil(tokens / 2)) })
 }
-
-/** How `loadModel` is to store weights. */
-export type WeightStorage = Pick<LoadModelOptions, 'quantize' | 'dtype'>
 
 /**
  * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
@@ -133,19 +129,12 @@ export function dryWeights(
   return weights
 }
 
-function dryWeight(device: DryDevice, { name, shape, role }: WeightSpec, storage: WeightStorage): Weight {
-  const { quantize = false, dtype = 'f32' } = storage
-  if (quantize === false || role !== 'projection') {
-    return empty(device, shape, name, role === 'vector' ? 'f32' : dtype)
-  }
-  if (quantize.type === 'int8') {
-    return new Int8Tensor(shape, {
-      codes: empty(device, shape, name, 'u8'),
-      scale: empty(device, [shape[0] ?? 0], `${name} scale`),
-    })
-  }
+function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage): Weight {
+  const { name, shape } = spec
+  const quantization = quantizationOf(spec, storage)
+  if (quantization === null) return empty(device, shape, name, dtypeOf(spec, storage))
   const full = empty(device, shape, name)
-  const weight = quantizeFourBit(full, quantize)
+  const weight = quantizeMatrix(full, quantization)
   full.dispose()
   return weight
 }
@@ -153,7 +142,7 @@ function dryWeight(device: DryDevice, { name, shape, role }: WeightSpec, storage
 function storageName(weight: Weight): keyof MemoryPlan['weights'] {
   if (weight instanceof FourBitTensor) return 'fourBit'
   if (weight instanceof Int8Tensor) return 'int8'
-  return weight.dtype === 'f16' ? 'f16' : 'f32'
+  return weight.dtype === 'f16' || weight.dtype === 'bf16' ? weight.dtype : 'f32'
 }
 
 type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'logits' | 'activations'>
@@ -161,7 +150,7 @@ type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'log
 const noTraining: TrainingBytes = { adapter: 0, moments: 0, gradients: 0, logits: 0, activations: 0 }
 
 /** One optimiser step, as `TrainingRun` takes it, of batches without padding. */
-function dryTraining(model: FalconForCausalLM, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
+function dryTraining(model: PretrainedLm, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
   const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
   for (const [name, value] of Object.entries({ batchSize, length, gradientAccumulationSteps })) {
     check(

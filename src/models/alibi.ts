@@ -28,6 +28,19 @@ export function alibiTable(batch: number, keys: number, heads: number, mask?: Ui
   return table
 }
 
+/**
+ * The same for a model without ALiBi: f32 [heads + b · keys], slopes of 0, and for each key 0, or -1 where it is padding.
+ * @param mask One byte a key, 0 for padding.
+ */
+export function maskTable(heads: number, mask: Uint8Array): Float32Array {
+  const table = new Float32Array(heads + mask.length)
+  table.set(
+    Float32Array.from(mask, (flag) => (flag === 0 ? -1 : 0)),
+    heads,
+  )
+  return table
+}
+
 /** The first `count` of base^exponent(i), base = 2^(-8/heads) in f32 as torch computes it. */
 function powers(heads: number, count: number, exponent: (i: number) => number): number[] {
   const base = Math.fround(2 ** -(2 ** -(Math.log2(heads) - 3)))

@@ -3,6 +3,11 @@ import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { FalconConfig } from './falcon-config.ts'
+import type { LlamaConfig } from './llama-config.ts'
+
+/** What a model of a known architecture is made of; `modelType` says which it is. */
+export type ModelConfig = FalconConfig | LlamaConfig
 
 /** Token ids for a model, on the host. */
 export interface TokenBatch {
@@ -38,12 +43,19 @@ export interface CausalLm extends Module {
   loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor
 }
 
+/** A `CausalLm` of a known architecture: what can be loaded, planned, saved and adapted. */
+export interface PretrainedLm extends CausalLm {
+  readonly config: ModelConfig
+  /** What LoRA adapts where it is not told otherwise, as PEFT chooses by architecture. */
+  readonly loraTargets: readonly string[]
+}
+
 /** One parameter an architecture expects. */
 export interface WeightSpec {
   /** Its key in a checkpoint. */
   readonly name: string
   readonly shape: Shape
-  /** Projections may be stored in 4 bits, the rest may not. */
+  /** Projections may be stored in 4 or 8 bits, the rest, the head too, may not. */
   readonly role: 'projection' | 'embedding' | 'vector'
   /** How it starts when trained from nothing: N(0, initializer_range²), 0 or 1. */
   readonly init: 'normal' | 'zeros' | 'ones'

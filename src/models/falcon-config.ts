@@ -1,72 +1,89 @@
-import { check, MedAwareError } from '../core/errors.ts'
+import { check } from '../core/errors.ts'
+import { ConfigFields, type ConfigJson } from './config-fields.ts'
+import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
-/** What a Falcon-RW model is made of, in the words of Hugging Face's config.json. */
+/** What a Falcon is made of, in the words of Hugging Face's config.json. */
 export interface FalconConfig {
+  readonly modelType: 'falcon'
   readonly vocabSize: number
   readonly hiddenSize: number
   readonly numHiddenLayers: number
   readonly numAttentionHeads: number
+  /** Key and value heads, each of which serves numAttentionHeads / numKvHeads query heads. */
+  readonly numKvHeads: number
   readonly ffnHiddenSize: number
   readonly layerNormEpsilon: number
+  /** Rotary positions; `null` for ALiBi. */
+  readonly rope: RopeConfig | null
+  /** Whether projections have biases. */
+  readonly bias: boolean
+  /** Whether attention and MLP read the same layer's input side by side, and are added to it together. */
+  readonly parallelAttn: boolean
+  /** Falcon-40B's decoder: key and value heads stand with the query heads that they serve, always side by side with the MLP. */
+  readonly newDecoderArchitecture: boolean
+  /** Normalisations of a layer that is parallel: one for both, or `ln_attn` and `ln_mlp`. */
+  readonly numLnInParallelAttn: 1 | 2
+  readonly tieWordEmbeddings: boolean
   readonly maxPositionEmbeddings: number
   readonly initializerRange: number
-  readonly bosTokenId: number | null
-  readonly eosTokenId: number | null
+  readonly bosTokenId: number | readonly number[] | null
+  readonly eosTokenId: number | readonly number[] | null
 }
 
-type Json = Readonly<Record<string, unknown>>
+/** The `model_type`s of a Falcon: today's, and those of its first releases. */
+export const falconModelTypes = ['falcon', 'RefinedWebModel', 'RefinedWeb'] as const
 
 /**
- * Reads a config.json, also in the words of Falcon's first releases (RefinedWebModel, n_head, n_layer).
- * @throws MedAwareError `unsupported` for another architecture or a Falcon that is not of the RW kind, `config` for a missing
- * or senseless value; both name the key.
+ * Reads a config.json, also in the words of Falcon's first releases (RefinedWebModel, n_head, n_layer, n_head_kv).
+ * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or senseless
+ * value; each names the key.
  */
-export function parseFalconConfig(json: Readonly<Record<string, unknown>>): FalconConfig {
+export function parseFalconConfig(json: ConfigJson): FalconConfig {
   const type = json['model_type']
   check(
-    type === 'falcon' || type === 'RefinedWebModel' || type === 'RefinedWeb',
+    falconModelTypes.some((known) => known === type),
     'unsupported',
     () => `falcon: config.json has model_type ${JSON.stringify(type)}; this loader reads "falcon"`,
   )
-  for (const [key, wanted] of Object.entries(falconRw)) {
-    const given = json[key] ?? defaults[key]
-    check(
-      given === wanted,
-      'unsupported',
-      () => `falcon: config.json has ${key} ${JSON.stringify(given)}; Falcon-RW has ${JSON.stringify(wanted)}`,
-    )
-  }
-  const activation = json['activation'] ?? 'gelu'
-  check(
-    activation === 'gelu',
-    'unsupported',
-    () => `falcon: activation ${JSON.stringify(activation)}; only "gelu" is known`,
-  )
-  for (const key of ['hidden_dropout', 'attention_dropout']) {
-    check((json[key] ?? 0) === 0, 'unsupported', () => `falcon: ${key} ${String(json[key])}; only 0 is known`)
-  }
-  const hiddenSize = whole(json, ['hidden_size'])
-  const numAttentionHeads = whole(json, ['num_attention_heads', 'n_head'])
-  check(
-    hiddenSize % numAttentionHeads === 0,
-    'config',
-    () => `falcon: hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${numAttentionHeads}`,
-  )
+  const fields = new ConfigFields(json, 'falcon')
+  fields.only('activation', 'gelu')
+  for (const key of ['hidden_dropout', 'attention_dropout']) fields.only(key, 0)
+  const hiddenSize = fields.whole(['hidden_size', 'n_embed'])
+  const numAttentionHeads = fields.whole(['num_attention_heads', 'n_head'])
+  fields.divides(hiddenSize, 'hidden_size', numAttentionHeads, 'num_attention_heads')
+  // The first Falcon-40B had key heads of its own number, and no other mark of its decoder.
+  const newDecoderArchitecture = fields.flag('new_decoder_architecture', fields.given(['n_head_kv']) !== undefined)
+  const numKvHeads = newDecoderArchitecture
+    ? fields.whole(['num_kv_heads', 'n_head_kv'], numAttentionHeads)
+    : fields.flag('multi_query', true)
+      ? 1
+      : numAttentionHeads
+  fields.divides(numAttentionHeads, 'num_attention_heads', numKvHeads, 'num_kv_heads')
+  const norms = newDecoderArchitecture ? fields.whole(['num_ln_in_parallel_attn'], 2) : 1
+  check(norms <= 2, 'config', () => `falcon: config.json needs num_ln_in_parallel_attn 1 or 2, got ${norms}`)
   return {
-    vocabSize: whole(json, ['vocab_size']),
+    modelType: 'falcon',
+    vocabSize: fields.whole(['vocab_size']),
     hiddenSize,
-    numHiddenLayers: whole(json, ['num_hidden_layers', 'n_layer']),
+    numHiddenLayers: fields.whole(['num_hidden_layers', 'n_layer']),
     numAttentionHeads,
-    ffnHiddenSize: whole(json, ['ffn_hidden_size'], 4 * hiddenSize),
-    layerNormEpsilon: positive(json, ['layer_norm_epsilon'], 1e-5),
-    maxPositionEmbeddings: whole(json, ['max_position_embeddings'], 2048),
-    initializerRange: positive(json, ['initializer_range'], 0.02),
-    bosTokenId: tokenId(json['bos_token_id']),
-    eosTokenId: tokenId(json['eos_token_id']),
+    numKvHeads,
+    ffnHiddenSize: fields.whole(['ffn_hidden_size'], 4 * hiddenSize),
+    layerNormEpsilon: fields.positive(['layer_norm_epsilon'], 1e-5),
+    rope: fields.flag('alibi', false) ? null : parseRope(json, 'falcon'),
+    bias: fields.flag('bias', false),
+    parallelAttn: newDecoderArchitecture || fields.flag('parallel_attn', true),
+    newDecoderArchitecture,
+    numLnInParallelAttn: norms === 2 ? 2 : 1,
+    tieWordEmbeddings: fields.flag('tie_word_embeddings', true),
+    maxPositionEmbeddings: fields.whole(['max_position_embeddings'], 2048),
+    initializerRange: fields.positive(['initializer_range'], 0.02),
+    bosTokenId: fields.tokenIds('bos_token_id'),
+    eosTokenId: fields.tokenIds('eos_token_id'),
   }
 }
 
-/** The sizes a Falcon-RW is chosen by; the rest has the defaults of transformers' FalconConfig. */
+/** The sizes a Falcon is chosen by; the rest has the defaults of transformers' FalconConfig. */
 export type FalconSizes = Pick<FalconConfig, 'vocabSize' | 'hiddenSize' | 'numHiddenLayers' | 'numAttentionHeads'>
 
 /** A Falcon-RW of one's own, to be trained from nothing. @throws MedAwareError `config` for sizes that do not fit. */
@@ -84,12 +101,21 @@ export function falconRwConfig(sizes: FalconSizes & Partial<FalconConfig>): Falc
   }
 }
 
+/** What makes a Falcon a Falcon-RW: ALiBi, one key per query head, blocks in sequence, biases. */
+const falconRw = { alibi: true, multi_query: false, parallel_attn: false, bias: true, new_decoder_architecture: false }
+
 /** The config.json that transformers reads back as the same model. */
-export function formatFalconConfig(config: FalconConfig): Readonly<Record<string, unknown>> {
+export function formatFalconConfig(config: FalconConfig): ConfigJson {
   return {
     model_type: 'falcon',
     architectures: ['FalconForCausalLM'],
-    ...falconRw,
+    alibi: config.rope === null,
+    ...(config.rope === null ? {} : formatRope(config.rope)),
+    multi_query: config.numKvHeads === 1 && config.numAttentionHeads > 1,
+    parallel_attn: config.parallelAttn,
+    bias: config.bias,
+    new_decoder_architecture: config.newDecoderArchitecture,
+    num_ln_in_parallel_attn: config.newDecoderArchitecture ? config.numLnInParallelAttn : null,
     activation: 'gelu',
     attention_dropout: 0,
     hidden_dropout: 0,
@@ -97,45 +123,13 @@ export function formatFalconConfig(config: FalconConfig): Readonly<Record<string
     hidden_size: config.hiddenSize,
     num_hidden_layers: config.numHiddenLayers,
     num_attention_heads: config.numAttentionHeads,
-    num_kv_heads: config.numAttentionHeads,
+    num_kv_heads: config.numKvHeads,
     ffn_hidden_size: config.ffnHiddenSize,
     layer_norm_epsilon: config.layerNormEpsilon,
     max_position_embeddings: config.maxPositionEmbeddings,
     initializer_range: config.initializerRange,
     bos_token_id: config.bosTokenId,
     eos_token_id: config.eosTokenId,
-    tie_word_embeddings: true,
+    tie_word_embeddings: config.tieWordEmbeddings,
   }
-}
-
-/** What makes a Falcon a Falcon-RW: ALiBi, one key per query head, blocks in sequence, biases. */
-const falconRw = { alibi: true, multi_query: false, parallel_attn: false, bias: true, new_decoder_architecture: false }
-
-/** transformers' configuration_falcon.py, for keys a config may leave out. */
-const defaults: Json = {
-  alibi: false,
-  multi_query: true,
-  parallel_attn: true,
-  bias: false,
-  new_decoder_architecture: false,
-}
-
-function positive(json: Json, keys: readonly string[], fallback?: number): number {
-  const key = keys.find((name) => json[name] !== undefined && json[name] !== null)
-  const value = key === undefined ? fallback : json[key]
-  if (typeof value === 'number' && value > 0) return value
-  throw new MedAwareError(
-    'config',
-    `falcon: config.json needs a positive ${keys.join(' or ')}, got ${JSON.stringify(value) ?? 'nothing'}`,
-  )
-}
-
-function whole(json: Json, keys: readonly string[], fallback?: number): number {
-  const value = positive(json, keys, fallback)
-  check(Number.isInteger(value), 'config', () => `falcon: config.json needs a whole ${keys.join(' or ')}, got ${value}`)
-  return value
-}
-
-function tokenId(value: unknown): number | null {
-  return typeof value === 'number' ? value : null
 }

@@ -2,7 +2,7 @@ import { embedding } from '../ops/embedding.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Module } from './module.ts'
 
-/** A table of vectors: weight f32 or f16 [v, c]. */
+/** A table of vectors: weight f32, f16 or bf16 [v, c]. */
 export class Embedding extends Module<Record<never, never>, { weight: Tensor }> {
   constructor(weight: Tensor) {
     super({}, { weight })

@@ -40,7 +40,9 @@ export abstract class Module<Children extends object = object, Own extends Weigh
 
   /** Tensors that want a gradient, in the tree's order. */
   trainable(): readonly Tensor[] {
-    return [...this.namedWeights()].map(([, weight]) => weight).filter(isTrainable)
+    const found: Tensor[] = []
+    collectTrainable(this, found)
+    return found
   }
 
   /** Marks every f32 tensor as trainable or frozen; those in other formats stay frozen. */
@@ -87,8 +89,12 @@ function childrenOf(module: Module): Record<string, Module> {
   return module.modules as Record<string, Module>
 }
 
-function isTrainable(weight: Weight): weight is Tensor {
-  return isFull(weight) && weight.requiresGrad
+/** Without paths, which every step would make in vain. */
+function collectTrainable(module: Module, found: Tensor[]): void {
+  for (const weight of Object.values(module.weights)) {
+    if (weight !== null && isFull(weight) && weight.requiresGrad) found.push(weight)
+  }
+  for (const child of Object.values(childrenOf(module))) collectTrainable(child, found)
 }
 
 function childOf(parent: Module, name: string, path: string): Module {

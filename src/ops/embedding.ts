@@ -5,7 +5,7 @@ import { showShape } from '../core/shape.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 
 /**
- * Rows of a table. ids i32 [...], each in [0, v); table f32 or f16 [v, c], the latter frozen; out f32 [..., c].
+ * Rows of a table. ids i32 [...], each in [0, v); table f32, f16 or bf16 [v, c], frozen unless f32; out f32 [..., c].
  * @throws MedAwareError `shape` if ids are not i32 or the table not 2-D.
  */
 export function embedding(ids: Tensor, table: Tensor): Tensor {
@@ -21,7 +21,8 @@ export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[])
   const out = empty(table.device, shape, 'gathered rows')
   const { rows: vocab, columns: dim } = table
   const bits = 8 * sizeOf(table.dtype)
-  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, bits })
+  const isBf16 = +(table.dtype === 'bf16')
+  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, bits, isBf16 })
   return out
 }
 

@@ -1,5 +1,4 @@
 import { record } from '../autograd/record.ts'
-import type { Rule } from '../autograd/tape.ts'
 import { isFull, type Matrix } from '../tensor/matrix.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 import { matmul } from './matmul.ts'
@@ -12,13 +11,17 @@ import { matmul } from './matmul.ts'
 export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {
   const out = matmul(x, weight, { transB: true, bias })
   const trained = isFull(weight) ? weight : null
-  const rule: Rule = (dOut, [needsX, needsWeight, needsBias], [total = null]) => [
-    needsX ? matmul(dOut, weight, total === null ? {} : { out: total, accumulate: true }) : null,
-    needsWeight ? matmul(dOut, x, { transA: true }) : null,
-    needsBias ? sumRows(dOut) : null,
-  ]
   const reads = [...weight.tensors, weight.requiresGrad ? x : null]
-  return record(out, [x, trained, bias], rule, { reads, addsTo: [x] })
+  return record(
+    out,
+    [x, trained, bias],
+    (dOut, [needsX, needsWeight, needsBias], [total = null]) => [
+      needsX ? matmul(dOut, weight, total === null ? {} : { out: total, accumulate: true }) : null,
+      needsWeight ? matmul(dOut, x, { transA: true }) : null,
+      needsBias ? sumRows(dOut) : null,
+    ],
+    { reads, addsTo: [x] },
+  )
 }
 
 /**
@@ -28,12 +31,16 @@ export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): T
  */
 export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number): Tensor {
   const out = matmul(x, weight, { transB: true, alpha, out: base.reshape(base.shape), accumulate: true })
-  const rule: Rule = (dOut, [needsBase, needsX, needsWeight]) => [
-    needsBase ? dOut : null,
-    needsX ? matmul(dOut, weight, { alpha }) : null,
-    needsWeight ? matmul(dOut, x, { transA: true, alpha }) : null,
-  ]
-  return record(out, [base, x, weight], rule, { reads: [weight, weight.requiresGrad ? x : null] })
+  return record(
+    out,
+    [base, x, weight],
+    (dOut, [needsBase, needsX, needsWeight]) => [
+      needsBase ? dOut : null,
+      needsX ? matmul(dOut, weight, { alpha }) : null,
+      needsWeight ? matmul(dOut, x, { transA: true, alpha }) : null,
+    ],
+    { reads: [weight, weight.requiresGrad ? x : null] },
+  )
 }
 
 /** Column sums of x [..., c], without history: f32 [c]. */

@@ -43,13 +43,38 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
   const { device } = a
   const out = options.out ?? empty(device, shape, 'matmul')
   check(out.count === m * n, 'shape', () => `matmul: out ${showShape(out.shape)} does not fit ${showShape(shape)}`)
-  const pitches = { pitchA: transA ? m : k, pitchOut: n }
-  const common = { m, n, k, ...pitches, transB: +transB, hasBias: +(bias !== null), accumulate: +accumulate, alpha }
-  if (isFull(b)) device.run('matmul', { a, b, bias, out }, { ...common, transA: +transA })
-  else {
-    const { bindings, format } = storageOf(b)
-    check(!transA, 'unsupported', () => `matmul: a cannot be transposed against a b of ${format.bits} bits`)
-    device.run('matmulStored', { a, ...bindings, bias, out }, { ...common, ...format })
+  // Written out: spreads would cost more than all else a call takes on the host.
+  const pitchA = transA ? m : k
+  const hasBias = +(bias !== null)
+  if (isFull(b)) {
+    device.run(
+      'matmul',
+      { a, b, bias, out },
+      { m, n, k, pitchA, pitchOut: n, transA: +transA, transB: +transB, hasBias, accumulate: +accumulate, alpha },
+    )
+    return out
   }
+  const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storageOf(b)
+  check(!transA, 'unsupported', () => `matmul: a cannot be transposed against a b of ${bits} bits`)
+  device.run(
+    'matmulStored',
+    { a, codes, absmax, nested, tables, bias, out },
+    {
+      m,
+      n,
+      k,
+      pitchA,
+      pitchOut: n,
+      transB: +transB,
+      bits,
+      isBf16,
+      blockSize,
+      isNested,
+      nestedCount,
+      hasBias,
+      accumulate: +accumulate,
+      alpha,
+    },
+  )
   return out
 }

@@ -3,7 +3,7 @@ import { showShape, type Shape } from '../core/shape.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import { dynamicMap } from '../quant/dynamic-map.ts'
 import { fourBitBlockSizes, fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
-import { quantizeInt8 as quantizeRows, type Int8Rows } from '../quant/int8.ts'
+import type { Int8Rows } from '../quant/int8.ts'
 import type { Device } from '../device/device.ts'
 import { FourBitTensor, type FourBitParts } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
@@ -20,28 +20,58 @@ export interface FourBitOptions {
   readonly doubleQuant?: boolean
 }
 
-/** LLM.int8's storage, a scale for each row. */
-export interface Int8Options {
-  readonly type: 'int8'
+/** How a matrix is stored in fewer bits, in bitsandbytes' words. The defaults are QLoRA's: NF4, double-quantised. */
+export interface StorageOptions extends Omit<FourBitOptions, 'type'> {
+  /** 'int8' is LLM.int8's storage: a scale for each row, and neither `blockSize` nor `doubleQuant`. Default 'nf4'. */
+  readonly type?: FourBitType | 'int8'
+  /**
+   * What products are computed in (bnb_4bit_compute_dtype). Kernels decode weights to f32 and compute in f32, so 'f32' is the
+   * only one there is. Default 'f32'.
+   */
+  readonly computeDtype?: 'f32' | 'f16' | 'bf16'
+}
+
+/**
+ * Checks options that need no tensor.
+ * @throws MedAwareError `config` for a block size that is no power of two in 32…4096, or one for int8; `unsupported` for
+ * another computeDtype than 'f32'.
+ */
+export function checkStorage({ type = 'nf4', blockSize, doubleQuant, computeDtype = 'f32' }: StorageOptions): void {
+  check(['nf4', 'fp4', 'int8'].includes(type), 'config', () => {
+    return `quantize: type must be 'nf4', 'fp4' or 'int8', got ${JSON.stringify(type)}`
+  })
+  check(type !== 'int8' || (blockSize === undefined && doubleQuant !== true), 'config', () => {
+    return `quantize: int8 has a scale for each row, so neither blockSize nor doubleQuant; leave them out, or take 'nf4' or 'fp4'`
+  })
+  check(
+    blockSize === undefined || fourBitBlockSizes.includes(blockSize),
+    'config',
+    () => `quantize: blockSize must be one of ${fourBitBlockSizes.join(', ')}, got ${blockSize}`,
+  )
+  check(computeDtype === 'f32', 'unsupported', () => {
+    return `quantize: computeDtype ${JSON.stringify(computeDtype)}; kernels decode weights to f32 and compute in f32, leave it out`
+  })
+}
+
+/**
+ * Stores x [rows, columns] f32 in fewer bits on its device, bit-equal to bitsandbytes' codes; x itself is left alone.
+ * @throws MedAwareError as `checkStorage`, `shape` for what is no matrix.
+ */
+export function quantizeMatrix(x: Tensor, options: StorageOptions = {}): FourBitTensor | Int8Tensor {
+  checkStorage(options)
+  const { type = 'nf4' } = options
+  return type === 'int8' ? quantizeInt8(x) : quantizeFourBit(x, { ...options, type })
 }
 
 /**
  * Stores x [rows, columns] f32 in 4 bits on its device, bit-equal to bitsandbytes' codes; x itself is left alone.
  * Source: QLoRA, arXiv 2305.14314, sections 3 and B; bitsandbytes/functional.py, quantize_4bit.
- * @throws MedAwareError `config` for a block size that is no power of two in 32…4096.
+ * @throws MedAwareError `config` for a block size that is no power of two in 32…4096, `shape` for what is no matrix.
  */
 export function quantizeFourBit(x: Tensor, options: FourBitOptions = {}): FourBitTensor {
+  checkStorage(options)
   const { type = 'nf4', blockSize = 64, doubleQuant = true } = options
-  check(
-    fourBitBlockSizes.includes(blockSize),
-    'config',
-    () => `quantizeFourBit: blockSize must be a power of two from 32 to 4096, got ${blockSize}`,
-  )
-  check(
-    x.dtype === 'f32' && x.shape.length === 2,
-    'shape',
-    () => `quantizeFourBit: needs an f32 matrix, got ${x.dtype} ${showShape(x.shape)}`,
-  )
+  checkMatrix('quantizeFourBit', x)
   const { device, count } = x
   const blocks = Math.ceil(count / blockSize)
   const codes = empty(device, [Math.ceil(count / 2)], `${type} codes`, 'u8')
@@ -58,12 +88,26 @@ export function quantizeFourBit(x: Tensor, options: FourBitOptions = {}): FourBi
 }
 
 /**
- * Stores values [rows, columns] of the host as LLM.int8 does, bit-equal to bitsandbytes' codes; each row has a scale.
- * @throws MedAwareError `shape`, `numeric` for what is not finite in float16.
+ * Stores x [rows, columns] f32 as LLM.int8 does (arXiv 2208.07339), bit-equal to bitsandbytes' codes: rounded to f16, then in
+ * 8 bits with a scale for each row. x itself is left alone. Only weights are in 8 bits: products take their activations in
+ * f32, so nothing is to be kept apart for outliers (bitsandbytes' threshold). What is beyond f16 spoils its row.
+ * @throws MedAwareError `shape`.
  */
-export function quantizeInt8(device: Device, values: Float32Array, shape: Shape): Int8Tensor {
-  const [rows = 0, columns = 0] = shape
-  return int8FromStored(device, shape, quantizeRows(values, rows, columns))
+export function quantizeInt8(x: Tensor): Int8Tensor {
+  checkMatrix('quantizeInt8', x)
+  const { device, rows, columns: dim } = x
+  const codes = empty(device, x.shape, 'int8 codes', 'u8')
+  const scale = empty(device, [rows], 'int8 scale')
+  device.run('quantizeInt8', { input: x, codes, scale }, { rows, dim })
+  return new Int8Tensor(x.shape, { codes, scale })
+}
+
+function checkMatrix(who: string, x: Tensor): void {
+  check(
+    x.dtype === 'f32' && x.shape.length === 2,
+    'shape',
+    () => `${who}: needs an f32 matrix, got ${x.dtype} ${showShape(x.shape)}`,
+  )
 }
 
 /** Puts a matrix that is int8 already on a device, as it is. @throws MedAwareError `shape`. */
@@ -79,13 +123,13 @@ export function int8FromStored(device: Device, shape: Shape, { codes, scale }: I
   })
 }
 
-/** The values a matrix stands for, as a new f32 tensor of its shape, without history. */
-export function dequantize(x: Matrix): Tensor {
-  const out = empty(x.device, x.shape, 'dequantized')
+/** The values a matrix stands for, without history. @param out As many elements in f32. Default: a new tensor of its shape. */
+export function dequantize(x: Matrix, out = empty(x.device, x.shape, 'dequantized')): Tensor {
   if (isFull(x)) x.device.copy(x, out)
   else {
-    const { bindings, format } = storageOf(x)
-    x.device.run('dequantize', { ...bindings, out }, { count: x.count, ...format })
+    const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storageOf(x)
+    const params = { count: x.count, bits, isBf16, blockSize, isNested, nestedCount }
+    x.device.run('dequantize', { codes, absmax, nested, tables, out }, params)
   }
   return out
 }

@@ -11,6 +11,12 @@ import { findTargets, spellOutTargets, type Target } from './target-matching.ts'
 
 export type { Adapter }
 
+/** A model that LoRA can be put into. */
+export interface Adaptable extends Module {
+  /** What is adapted where `targetModules` is not given, such as PEFT's choice for an architecture. Default ['query_key_value']. */
+  readonly loraTargets?: readonly string[]
+}
+
 /** Where an adapter lives and how it starts. */
 export interface AttachOptions {
   /** The model's device. */
@@ -27,9 +33,9 @@ export interface AttachOptions {
  * @throws MedAwareError as `loraConfig` for a bad config; `not-found` where not all that is named matches, with the names
  * that would; `unsupported` where a match is no linear layer; `config` where the model is adapted already.
  */
-export function attachLora(model: Module, config: Partial<LoraConfig>, options: AttachOptions): Adapter {
+export function attachLora(model: Adaptable, config: Partial<LoraConfig>, options: AttachOptions): Adapter {
   const { device, seed = 0, isPartialOk = false } = options
-  const full = loraConfig(config)
+  const full = loraConfig(model.loraTargets === undefined ? config : { targetModules: model.loraTargets, ...config })
   const isAdapted = [...model.namedModules()].some(([, module]) => module instanceof LoraLinear)
   check(!isAdapted, 'config', () => 'attachLora: the model has an adapter already; detach or merge it first')
   const targets = findTargets(model, full, isPartialOk)

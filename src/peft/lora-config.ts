@@ -10,7 +10,7 @@ export interface LoraConfig {
   readonly loraDropout: number
   /**
    * Which projections to adapt: names that a module's path equals or ends with, one regular expression that a whole path
-   * matches, or 'all-linear'. Default ['query_key_value'], PEFT's choice for Falcon.
+   * matches, or 'all-linear'. Default: PEFT's choice for the model's architecture, ['query_key_value'] of a Falcon.
    */
   readonly targetModules: readonly string[] | string
   /** What not to adapt after all, by the same rules. Default null. */

@@ -44,3 +44,9 @@ export function countWeights(weights: Iterable<CountedWeight>): ParameterCounts 
   }
   return { trainable, all, allPacked, share: trainable / all, sharePacked: trainable / allPacked }
 }
+
+/** The line that PEFT's `print_trainable_parameters` prints. */
+export function describeParameterCounts({ trainable, all, share }: ParameterCounts): string {
+  const [few, many] = [trainable, all].map((count) => count.toLocaleString('en-US'))
+  return `trainable params: ${few} || all params: ${many} || trainable%: ${(100 * share).toFixed(4)}`
+}

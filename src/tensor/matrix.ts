@@ -3,24 +3,25 @@ import { FourBitTensor } from './four-bit-tensor.ts'
 import { Int8Tensor } from './int8-tensor.ts'
 import { Tensor } from './tensor.ts'
 
-/** A matrix in any storage format: f32 or f16, 4 bits, or LLM.int8. All but f32 are frozen. */
+/** A matrix in any storage format: f32, f16 or bf16, 4 bits, or LLM.int8. All but f32 are frozen. */
 export type Matrix = Tensor | FourBitTensor | Int8Tensor
 
-/** What kernels are told of a matrix that is not f32, in the terms of `matmulStored`. */
+/** How a matrix that is not f32 reaches kernels, in the terms of `matmulStored`. */
 export interface Storage {
-  readonly bindings: {
-    readonly codes: Tensor
-    readonly absmax: Tensor | null
-    readonly nested: Tensor | null
-    readonly tables: Tensor | null
-  }
-  readonly format: {
-    readonly bits: 4 | 8 | 16
-    readonly blockSize: number
-    readonly isNested: 0 | 1
-    readonly nestedCount: number
-  }
+  readonly codes: Tensor
+  readonly absmax: Tensor | null
+  readonly nested: Tensor | null
+  readonly tables: Tensor | null
+  readonly bits: 4 | 8 | 16
+  /** Whether 16 bits are those of a bf16. */
+  readonly isBf16: 0 | 1
+  readonly blockSize: number
+  readonly isNested: 0 | 1
+  readonly nestedCount: number
 }
+
+/** What has been found before: weights never change their format, and every product asks. */
+const known = new WeakMap<Matrix, Storage>()
 
 /** Whether a matrix is f32: kernels read it as it is, and training can change it. */
 export function isFull(matrix: Matrix): matrix is Tensor {
@@ -32,17 +33,33 @@ export function isFull(matrix: Matrix): matrix is Tensor {
  * @throws MedAwareError `unsupported` for a tensor of integers.
  */
 export function storageOf(matrix: Matrix): Storage {
+  const found = known.get(matrix)
+  if (found !== undefined) return found
+  const storage = findStorage(matrix)
+  known.set(matrix, storage)
+  return storage
+}
+
+function findStorage(matrix: Matrix): Storage {
   // Of formats without blocks a row is one.
-  const plain = { blockSize: matrix.shape.at(-1) ?? 1, isNested: 0, nestedCount: 0 } as const
+  const plain = {
+    nested: null,
+    tables: null,
+    isBf16: 0,
+    blockSize: matrix.shape.at(-1) ?? 1,
+    isNested: 0,
+    nestedCount: 0,
+  } as const
   if (matrix instanceof FourBitTensor) {
     const { codes, absmax, nested, tables, blockSize } = matrix.parts
-    const double = nested === null ? plain : ({ isNested: 1, nestedCount: nested.count - 1 } as const)
-    return { bindings: { codes, absmax, nested, tables }, format: { ...double, bits: 4, blockSize } }
+    const double = { isNested: nested === null ? 0 : 1, nestedCount: nested === null ? 0 : nested.count - 1 } as const
+    return { codes, absmax, nested, tables, bits: 4, isBf16: 0, blockSize, ...double }
   }
   if (matrix instanceof Int8Tensor) {
     const { codes, scale } = matrix.parts
-    return { bindings: { codes, absmax: scale, nested: null, tables: null }, format: { ...plain, bits: 8 } }
+    return { codes, absmax: scale, bits: 8, ...plain }
   }
-  check(matrix.dtype === 'f16', 'unsupported', () => `storageOf: no product takes a matrix of ${matrix.dtype}`)
-  return { bindings: { codes: matrix, absmax: null, nested: null, tables: null }, format: { ...plain, bits: 16 } }
+  const { dtype } = matrix
+  check(dtype === 'f16' || dtype === 'bf16', 'unsupported', () => `storageOf: no product takes a matrix of ${dtype}`)
+  return { codes: matrix, absmax: null, bits: 16, ...plain, isBf16: dtype === 'bf16' ? 1 : 0 }
 }

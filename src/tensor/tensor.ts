@@ -1,11 +1,15 @@
 import { sizeOf, type DType } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
-import { f16ToF32 } from '../core/float16.ts'
+import { bf16ToF32, f16ToF32 } from '../core/float16.ts'
 import { countOf, showShape, type Shape } from '../core/shape.ts'
 import type { Binding, Device, DeviceBuffer } from '../device/device.ts'
 
 /** A value on a device: a shape and an element type over a window of a buffer. It knows no maths. */
 export class Tensor implements Binding {
+  /** Number of elements. */
+  readonly count: number
+  /** Bytes its elements take. */
+  readonly byteLength: number
   #requiresGrad = false
 
   constructor(
@@ -14,7 +18,10 @@ export class Tensor implements Binding {
     readonly dtype: DType,
     readonly buffer: DeviceBuffer,
     readonly byteOffset = 0,
-  ) {}
+  ) {
+    this.count = countOf(shape)
+    this.byteLength = this.count * sizeOf(dtype)
+  }
 
   /**
    * Whether a gradient is wanted for it; what depends on it inherits the wish while a tape records. Default false.
@@ -29,16 +36,6 @@ export class Tensor implements Binding {
       return `requiresGrad: a tensor of ${this.dtype} is frozen, its steps are too coarse for updates; keep it in f32 to train it`
     })
     this.#requiresGrad = wanted
-  }
-
-  /** Number of elements. */
-  get count(): number {
-    return countOf(this.shape)
-  }
-
-  /** Bytes its elements take. */
-  get byteLength(): number {
-    return this.count * sizeOf(this.dtype)
   }
 
   /** Itself: as in every storage format, the tensors that are its own. */
@@ -90,12 +87,13 @@ export class Tensor implements Binding {
     return this
   }
 
-  /** Copies elements to the host as f32, exact from f16, after all work queued before. @throws MedAwareError `device`. */
+  /** Copies elements to the host as f32, exact from 16 bits, after all work queued before. @throws MedAwareError `device`. */
   async read(): Promise<Float32Array<ArrayBuffer>> {
     const { dtype } = this
-    check(dtype === 'f32' || dtype === 'f16', 'shape', () => `read: the tensor holds ${dtype}, not f32; use readBytes`)
+    check(dtype !== 'i32' && dtype !== 'u8', 'shape', () => `read: the tensor holds ${dtype}, not f32; use readBytes`)
     const { buffer } = await this.device.download(this)
-    return dtype === 'f32' ? new Float32Array(buffer) : f16ToF32(new Uint16Array(buffer))
+    if (dtype === 'f32') return new Float32Array(buffer)
+    return dtype === 'f16' ? f16ToF32(new Uint16Array(buffer)) : bf16ToF32(new Uint16Array(buffer))
   }
 
   /** Copies the raw bytes to the host. @throws MedAwareError `device`. */
@@ -127,7 +125,7 @@ export function zeros(device: Device, shape: Shape, label: string): Tensor {
   return out
 }
 
-/** Host values of each dtype: f32, f16 as bits, i32 and u8. */
+/** Host values of each dtype: f32, f16 and bf16 as bits, i32 and u8. */
 export type HostValues = Float32Array | Uint16Array | Int32Array | Uint8Array
 
 function dtypeOf(values: HostValues): DType {
@@ -136,9 +134,18 @@ function dtypeOf(values: HostValues): DType {
   return values instanceof Int32Array ? 'i32' : 'u8'
 }
 
-/** A tensor holding `values`: f32 for a Float32Array, f16 for the bits in a Uint16Array, i32 for an Int32Array, u8 for a Uint8Array. */
-export function fromArray(device: Device, values: HostValues, shape: Shape, label: string): Tensor {
-  return empty(device, shape, label, dtypeOf(values)).write(values)
+/**
+ * A tensor holding `values`.
+ * @param dtype Default f32 for a Float32Array, f16 for the bits in a Uint16Array, i32 for an Int32Array, u8 for a Uint8Array.
+ */
+export function fromArray(
+  device: Device,
+  values: HostValues,
+  shape: Shape,
+  label: string,
+  dtype: DType = dtypeOf(values),
+): Tensor {
+  return empty(device, shape, label, dtype).write(values)
 }
 
 /** A tensor of its own with the same elements, without history. */

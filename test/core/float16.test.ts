@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/core/float16.ts'
+import { openFixture } from '../fixtures/open-fixture.ts'
 
 const everyBits = Uint16Array.from({ length: 0x10000 }, (_, bits) => bits)
 
@@ -54,6 +55,11 @@ describe('float16', () => {
 })
 
 describe('bfloat16', () => {
+  it('rounds as torch does, ties to even', async () => {
+    const fixture = await openFixture('bf16.safetensors')
+    expect(f32ToBf16(await fixture.readF32('input'))).toEqual(await fixture.read('rounded'))
+  })
+
   it.each([
     [1, 0x3f80],
     [1.00390625, 0x3f80],

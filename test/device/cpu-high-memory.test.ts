@@ -7,11 +7,21 @@ import { attentionCases } from './cases/attention.ts'
 import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
+import { headCases } from './cases/heads.ts'
+import { normCases } from './cases/norms.ts'
 import { rowCases } from './cases/rows.ts'
 import { cutSmall } from './cpu-under-test.ts'
 import { runCase } from './kernel-case.ts'
 
-const cases = [...matmulCases, ...fourBitCases, ...attentionCases, ...elementwiseCases, ...rowCases]
+const cases = [
+  ...matmulCases,
+  ...fourBitCases,
+  ...attentionCases,
+  ...headCases,
+  ...normCases,
+  ...elementwiseCases,
+  ...rowCases,
+]
 
 /** The end of what can be given out: a page below 4 GiB. */
 const top = 2 ** 32 - 65536

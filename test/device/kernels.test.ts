@@ -6,12 +6,23 @@ import { attentionCases } from './cases/attention.ts'
 import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
+import { headCases } from './cases/heads.ts'
+import { normCases } from './cases/norms.ts'
 import { rowCases } from './cases/rows.ts'
 import { storedCases } from './cases/stored.ts'
 import { testDevices } from './devices.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 
-const cases = [...matmulCases, ...fourBitCases, ...storedCases, ...attentionCases, ...elementwiseCases, ...rowCases]
+const cases = [
+  ...matmulCases,
+  ...fourBitCases,
+  ...storedCases,
+  ...attentionCases,
+  ...headCases,
+  ...normCases,
+  ...elementwiseCases,
+  ...rowCases,
+]
 
 /** One thread beside several that take shares of odd sizes. */
 async function openCutDevices(build: CpuBuild): Promise<CutDevices> {

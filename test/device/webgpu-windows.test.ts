@@ -8,6 +8,7 @@ import { type Call, fitsBindings, pieces } from '../../src/device/webgpu-windows
 import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { matmulCases } from './cases/matmul.ts'
+import { normCases } from './cases/norms.ts'
 import { rowCases } from './cases/rows.ts'
 import { storedCases } from './cases/stored.ts'
 import { nestedWindowCases, productWindowCases, storedWindowCases } from './cases/windows.ts'
@@ -21,6 +22,7 @@ const cases = [
   ...storedCases,
   ...storedWindowCases,
   ...elementwiseCases,
+  ...normCases,
   ...rowCases,
 ]
 const cuttable = Object.keys(cuts)

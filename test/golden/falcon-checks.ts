@@ -1,6 +1,6 @@
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { generateTokens } from '../../src/generate/generate.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import type { CausalLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
@@ -55,7 +55,7 @@ export async function gradientChecks(
 }
 
 /** Everything `reference.safetensors` of a base model holds. */
-export async function* falconChecks(model: FalconForCausalLM, { reference }: Golden): AsyncGenerator<Check> {
+export async function* falconChecks(model: PretrainedLm, { reference }: Golden): AsyncGenerator<Check> {
   const batch = await batchOf(reference, 'input_ids')
   const labels = Int32Array.from((await reference.read('labels')) as Int32Array)
   yield within('logits', await logitsOf(model, batch), await reference.readF32('logits'), LOGITS)

@@ -2,7 +2,7 @@ import { MedAwareError } from '../../src/core/errors.ts'
 import type { Device } from '../../src/device/device.ts'
 import { type Folder, readJson } from '../../src/hub/folder.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import { loadAdapter } from '../../src/peft/adapter-files.ts'
 import { adapterChecks, tenStepChecks } from './adapter-checks.ts'
@@ -75,7 +75,7 @@ async function* group(
 async function* withModel<C extends Check | LeftOut>(
   folder: Folder,
   device: Device,
-  use: (model: FalconForCausalLM) => AsyncGenerator<C>,
+  use: (model: PretrainedLm) => AsyncGenerator<C>,
   dtype: 'f32' | 'f16' = 'f32',
 ): AsyncGenerator<C> {
   const { model } = await loadModel(folder, { device, dtype })
@@ -86,7 +86,7 @@ async function* withModel<C extends Check | LeftOut>(
   }
 }
 
-async function adapterOf(golden: GoldenFolder, at: string, model: FalconForCausalLM): Promise<Adapter> {
+async function adapterOf(golden: GoldenFolder, at: string, model: PretrainedLm): Promise<Adapter> {
   const config = await readJson(golden.at(at), 'adapter_config.json')
   const weights = await golden.tensors(at, 'adapter_model.safetensors')
   return loadAdapter(model, config, weights, { device: model.device, trainable: true })
@@ -127,7 +127,7 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
 
 /** A family with its matrices in f16, beside the same in f32 with rounded matrices. */
 async function* checkHalfFamily(golden: GoldenFolder, name: string, device: Device): AsyncGenerator<GoldenCheck> {
-  const withPair = (use: (models: HalfPair<FalconForCausalLM>) => AsyncGenerator<Check | LeftOut>) =>
+  const withPair = (use: (models: HalfPair<PretrainedLm>) => AsyncGenerator<Check | LeftOut>) =>
     async function* () {
       const rounded = await roundedFolder(golden.at(name), await golden.tensors(name, 'model.safetensors'))
       yield* withModel(

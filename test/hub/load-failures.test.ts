@@ -71,9 +71,12 @@ describe('loadModel refuses', () => {
   })
 
   it('another architecture', async () => {
-    const files = filesOf({ 'config.json': '{"model_type":"llama"}', 'model.safetensors': weights })
+    const files = filesOf({ 'config.json': '{"model_type":"gpt2"}', 'model.safetensors': weights })
     expect(await failure(files)).toEqual(
-      refusal('unsupported', 'falcon: config.json has model_type "llama"; this loader reads "falcon"'),
+      refusal(
+        'unsupported',
+        'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, llama',
+      ),
     )
   })
 
@@ -188,7 +191,7 @@ describe('loadModel refuses', () => {
   it('a quantisation there is not', async () => {
     const files = filesOf({ 'config.json': config, 'model.safetensors': weights })
     expect(await failure(files, { quantize: { blockSize: 48 } })).toEqual(
-      refusal('config', 'quantizeFourBit: blockSize must be a power of two from 32 to 4096, got 48'),
+      refusal('config', 'quantize: blockSize must be one of 32, 64, 128, 256, 512, 1024, 2048, 4096, got 48'),
     )
   })
 })

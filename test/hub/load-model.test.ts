@@ -5,7 +5,8 @@ import { countOf } from '../../src/core/shape.ts'
 import { diskFolder, writeFolder } from '../../src/hub/folder.ts'
 import { loadModel, type LoadProgress } from '../../src/hub/load-model.ts'
 import { formatFalconConfig, parseFalconConfig } from '../../src/models/falcon-config.ts'
-import { falconWeights, type FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
+import { falconWeights } from '../../src/models/falcon.ts'
 import { quantizeFourBit } from '../../src/ops/quantize.ts'
 import { dequantizeInt8, quantizeInt8 } from '../../src/quant/int8.ts'
 import { encodeFloats } from '../../src/safetensors/float16.ts'
@@ -27,7 +28,7 @@ describe.each(devices)('loadModel on $description', (device) => {
   const { memory } = device
   // Tables are made once a device, and kept.
   memory.scoped(() => quantizeFourBit(zeros(device, [1, 64], 'x')))
-  const logitsOf = async (model: FalconForCausalLM) => {
+  const logitsOf = async (model: PretrainedLm) => {
     const logits = model.forward((await tinyBatch()).batch)
     const values = await logits.read()
     logits.dispose()

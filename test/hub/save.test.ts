@@ -8,7 +8,7 @@ import { diskFolder, fileFolder, readJson, readText, writeFolder } from '../../s
 import { loadModel } from '../../src/hub/load-model.ts'
 import { openFolder } from '../../src/hub/open-folder.ts'
 import { modelFiles, type SaveDType } from '../../src/hub/save-model.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
@@ -20,13 +20,13 @@ const device = await openTestCpu()
 afterAll(() => device.dispose())
 const refusal = (code: string, message: string): unknown => expect.objectContaining({ code, message })
 
-async function numbersOf(model: FalconForCausalLM): Promise<Map<string, Float32Array>> {
+async function numbersOf(model: PretrainedLm): Promise<Map<string, Float32Array>> {
   const numbers = new Map<string, Float32Array>()
   for (const [name, weight] of model.namedWeights()) if ('dtype' in weight) numbers.set(name, await weight.read())
   return numbers
 }
 
-async function logitsOf(model: FalconForCausalLM): Promise<Float32Array> {
+async function logitsOf(model: PretrainedLm): Promise<Float32Array> {
   return model.forward((await tinyBatch()).batch).read()
 }
 

@@ -1,15 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { formatFalconConfig, parseFalconConfig } from '../../src/models/falcon-config.ts'
+import { type FalconConfig, formatFalconConfig, parseFalconConfig } from '../../src/models/falcon-config.ts'
 import { tinyText } from '../peft/tiny-falcon.ts'
 
 const tiny = JSON.parse(await tinyText('config.json')) as Record<string, unknown>
 const parsed = {
+  modelType: 'falcon',
   vocabSize: 64,
   hiddenSize: 32,
   numHiddenLayers: 2,
   numAttentionHeads: 4,
+  numKvHeads: 4,
   ffnHiddenSize: 64,
   layerNormEpsilon: 1e-5,
+  rope: null,
+  bias: true,
+  parallelAttn: false,
+  newDecoderArchitecture: false,
+  numLnInParallelAttn: 1,
+  tieWordEmbeddings: true,
   maxPositionEmbeddings: 2048,
   initializerRange: 0.02,
   bosTokenId: 1,
@@ -49,9 +57,36 @@ describe('parseFalconConfig', () => {
       hiddenSize: 2048,
       numHiddenLayers: 24,
       numAttentionHeads: 32,
+      numKvHeads: 32,
       ffnHiddenSize: 8192,
     }
     expect(parseFalconConfig(old)).toEqual({ ...parsed, ...sizes })
+  })
+
+  it('reads the other Falcons: 7B, 40B, Falcon 2, and 40B in the words of its first release', () => {
+    const rope = { theta: 10000, scaling: null }
+    const bare = without(
+      'alibi',
+      'multi_query',
+      'parallel_attn',
+      'bias',
+      'new_decoder_architecture',
+      'num_kv_heads',
+      'rope_parameters',
+    )
+    const of7b = { ...parsed, rope, bias: false, parallelAttn: true, numKvHeads: 1 }
+    expect(parseFalconConfig(bare)).toEqual(of7b)
+    const of40b = { ...of7b, newDecoderArchitecture: true, numKvHeads: 2, numLnInParallelAttn: 2 }
+    const json40b = { ...bare, new_decoder_architecture: true, num_kv_heads: 2 }
+    expect(parseFalconConfig(json40b)).toEqual(of40b)
+    const old40b = { ...bare, model_type: 'RefinedWeb', n_head_kv: 2, parallel_attn: true, bias: false, alibi: false }
+    expect(parseFalconConfig(old40b)).toEqual(of40b)
+    const falcon2 = { ...json40b, num_ln_in_parallel_attn: 1, rope_theta: 500042, tie_word_embeddings: false }
+    const ofFalcon2 = { numLnInParallelAttn: 1, rope: { theta: 500042, scaling: null }, tieWordEmbeddings: false }
+    expect(parseFalconConfig(falcon2)).toEqual({ ...of40b, ...ofFalcon2 })
+    for (const config of [of7b, of40b, { ...of40b, ...ofFalcon2 }]) {
+      expect(parseFalconConfig(formatFalconConfig(config as FalconConfig))).toEqual(config)
+    }
   })
 
   it('fills in what may be left out', () => {
@@ -78,22 +113,34 @@ describe('parseFalconConfig', () => {
       'falcon: config.json has model_type "llama"; this loader reads "falcon"',
     ],
     ['unsupported', without('model_type'), 'falcon: config.json has model_type undefined; this loader reads "falcon"'],
-    ['unsupported', { ...tiny, alibi: false }, 'falcon: config.json has alibi false; Falcon-RW has true'],
-    ['unsupported', without('multi_query'), 'falcon: config.json has multi_query true; Falcon-RW has false'],
+    ['unsupported', { ...tiny, activation: 'relu' }, 'falcon: config.json has activation "relu"; only "gelu" is known'],
+    ['unsupported', { ...tiny, hidden_dropout: 0.1 }, 'falcon: config.json has hidden_dropout 0.1; only 0 is known'],
     [
       'unsupported',
-      { ...tiny, parallel_attn: true },
-      'falcon: config.json has parallel_attn true; Falcon-RW has false',
+      { ...tiny, attention_dropout: 0.2 },
+      'falcon: config.json has attention_dropout 0.2; only 0 is known',
     ],
-    ['unsupported', { ...tiny, bias: false }, 'falcon: config.json has bias false; Falcon-RW has true'],
+    ['config', { ...tiny, bias: 'yes' }, 'falcon: config.json needs bias true or false, got "yes"'],
+    [
+      'config',
+      { ...tiny, new_decoder_architecture: true, num_kv_heads: 3 },
+      'falcon: num_attention_heads 4 is not a multiple of num_kv_heads 3',
+    ],
+    [
+      'config',
+      { ...tiny, new_decoder_architecture: true, num_ln_in_parallel_attn: 3 },
+      'falcon: config.json needs num_ln_in_parallel_attn 1 or 2, got 3',
+    ],
     [
       'unsupported',
-      { ...tiny, new_decoder_architecture: true },
-      'falcon: config.json has new_decoder_architecture true; Falcon-RW has false',
+      { ...tiny, alibi: false, rope_parameters: { rope_type: 'dynamic', factor: 2 } },
+      'falcon: config.json has rope_type "dynamic"; known are "default", "linear" and "llama3"',
     ],
-    ['unsupported', { ...tiny, activation: 'relu' }, 'falcon: activation "relu"; only "gelu" is known'],
-    ['unsupported', { ...tiny, hidden_dropout: 0.1 }, 'falcon: hidden_dropout 0.1; only 0 is known'],
-    ['unsupported', { ...tiny, attention_dropout: 0.2 }, 'falcon: attention_dropout 0.2; only 0 is known'],
+    [
+      'config',
+      { ...tiny, alibi: false, rope_parameters: { rope_type: 'linear' } },
+      'falcon: rope_parameters: config.json needs a positive factor, got nothing',
+    ],
     [
       'config',
       { ...tiny, num_attention_heads: 5 },
@@ -105,7 +152,7 @@ describe('parseFalconConfig', () => {
       without('num_hidden_layers'),
       'falcon: config.json needs a positive num_hidden_layers or n_layer, got nothing',
     ],
-    ['config', { ...tiny, hidden_size: '32' }, 'falcon: config.json needs a positive hidden_size, got "32"'],
+    ['config', { ...tiny, hidden_size: '32' }, 'falcon: config.json needs a positive hidden_size or n_embed, got "32"'],
     [
       'config',
       { ...tiny, num_attention_heads: 0 },

@@ -1,22 +1,24 @@
-import { f16ToF32, f32ToF16 } from '../../src/core/float16.ts'
+import { bf16ToF32, f16ToF32 } from '../../src/core/float16.ts'
 import { mix32 } from '../../src/core/random.ts'
 import type { Shape } from '../../src/core/shape.ts'
 import type { Device } from '../../src/device/device.ts'
 import { addLayerNorm } from '../../src/ops/add-layer-norm.ts'
 import { add } from '../../src/ops/add.ts'
-import { causalAttention } from '../../src/ops/causal-attention.ts'
 import { dropout } from '../../src/ops/dropout.ts'
 import { embedding } from '../../src/ops/embedding.ts'
 import { gelu } from '../../src/ops/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { addLinear, linear } from '../../src/ops/linear.ts'
+import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
+import { swiGlu } from '../../src/ops/swi-glu.ts'
 import { quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
 import { dequantizeFourBit, quantizeFourBit as quantizeOnHost } from '../../src/quant/four-bit.ts'
 import { dequantizeInt8, quantizeInt8 as quantizeInt8OnHost } from '../../src/quant/int8.ts'
-import { halfFromArray } from '../../src/tensor/half.ts'
+import { halfFromArray, type HalfType, roundToHalf } from '../../src/tensor/half.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { attentionCases } from './attention-cases.ts'
 import type { OpCase } from './gradient-check.ts'
 
 type Values = Readonly<Record<string, Float64Array>>
@@ -45,19 +47,22 @@ function product(
   })
 }
 
-/** A frozen weight whose rows are no whole words of 16 or 8 bits, and what its formats hold of it. */
+const halfTypes = ['f16', 'bf16'] as const
+const halved = (values: Float32Array, dtype: HalfType) =>
+  (dtype === 'f16' ? f16ToF32 : bf16ToF32)(roundToHalf(values, dtype))
+
+/** A frozen weight whose rows are no whole words of 16 or 8 bits. */
 const uneven = normals(24 * 33)
-const half = f16ToF32(f32ToF16(uneven))
 const wholeByteCases: OpCase[] = [
-  {
-    title: 'f16',
-    plain: half,
-    store: (device: Device) => halfFromArray(device, uneven, [24, 33], 'weight'),
-  },
+  ...halfTypes.map((dtype) => ({
+    title: dtype,
+    plain: halved(uneven, dtype),
+    store: (device: Device) => halfFromArray(device, uneven, [24, 33], 'weight', dtype),
+  })),
   {
     title: 'int8',
     plain: dequantizeInt8(quantizeInt8OnHost(uneven, 24, 33)),
-    store: (device: Device) => quantizeInt8(device, uneven, [24, 33]),
+    store: (device: Device) => quantizeInt8(fromArray(device, uneven, [24, 33], 'w')),
   },
 ].map(({ title, plain, store }) => ({
   op: 'linear',
@@ -87,63 +92,12 @@ const fourBitCases: OpCase[] = (['nf4', 'fp4'] as const).map((type) => {
   }
 })
 
-/** Attention by its definition; every key whose bias is finite and that is not behind the query is seen. */
-function attend(
-  qkv: Float64Array,
-  bias: ArrayLike<number>,
-  { batch, tokens, heads, kvHeads, dim }: Readonly<Record<'batch' | 'tokens' | 'heads' | 'kvHeads' | 'dim', number>>,
-): Float64Array {
-  const group = heads / kvHeads
-  const slots = group + 2
-  const place = (b: number, t: number, kv: number, slot: number, c: number) =>
-    at(qkv, ((b * tokens + t) * kvHeads + kv) * slots * dim + slot * dim + c)
-  return doubles(batch * tokens * heads * dim, (e) => {
-    const [c, h] = [e % dim, Math.floor(e / dim) % heads]
-    const [t, b] = [Math.floor(e / (dim * heads)) % tokens, Math.floor(e / (dim * heads * tokens))]
-    const [kv, slot] = [Math.floor(h / group), h % group]
-    const weights = doubles(t + 1, (key) => {
-      const extra = at(bias, (b * heads + h) * tokens + key)
-      const dot = sumOf(dim, (i) => place(b, t, kv, slot, i) * place(b, key, kv, group, i))
-      return Math.exp(dot / Math.sqrt(dim) + extra)
-    })
-    const total = sumOf(t + 1, (key) => at(weights, key))
-    return total === 0 ? 0 : sumOf(t + 1, (key) => at(weights, key) * place(b, key, kv, group + 1, c)) / total
-  })
-}
-
-const attentionCases: OpCase[] = [
-  { title: 'a key head for each query head', heads: 3, kvHeads: 3, dim: 4 },
-  { title: 'grouped heads', heads: 4, kvHeads: 2, dim: 4 },
-  { title: 'one key head for all', heads: 3, kvHeads: 1, dim: 5 },
-].map(({ title, ...shape }) => {
-  const sizes = { ...shape, batch: 2, tokens: 4 }
-  const layout = { ...shape, alibiScale: 0.5 }
-  // Multiples of 1/8 below 2 times positions: bfloat16 holds the products. Row 1 is padded by two tokens: its first two
-  // queries see nothing at all.
-  const slopes = Float32Array.from({ length: shape.heads }, (_, head) => (3 + 5 * head) / 8)
-  const positions = Float32Array.of(0, 1, 2, 3, -1, -1, 0, 1)
-  const alibi = Float32Array.of(...slopes, ...positions)
-  const bias = doubles(2 * shape.heads * 4, (e) => {
-    const [b, h, key] = [Math.floor(e / 4 / shape.heads), Math.floor(e / 4) % shape.heads, e % 4]
-    const position = at(positions, 4 * b + key)
-    return position < 0 ? -Infinity : 0.5 * at(slopes, h) * position
-  })
-  return {
-    op: 'causalAttention',
-    title: `${title}, masked keys`,
-    inputs: { qkv: input([2, 4, (layout.heads + 2 * layout.kvHeads) * layout.dim]) },
-    apply: (t: Readonly<Record<string, Tensor>>, device: Device) =>
-      causalAttention(part(t, 'qkv'), fromArray(device, alibi, [alibi.length], 'alibi'), layout),
-    reference: (v: Values) => attend(part(v, 'qkv'), bias, sizes),
-  }
-})
-
 function crossEntropyCase(
   title: string,
   rows: number,
   isMasked: (row: number) => boolean,
   normalizer?: number,
-  head?: Float32Array,
+  head?: { readonly values: Float32Array; readonly dtype: HalfType },
 ): OpCase {
   const [dim, vocab] = [3, 7]
   const labels = Int32Array.from({ length: rows }, (_, row) => (isMasked(row) ? -100 : (row * 5) % vocab))
@@ -153,11 +107,11 @@ function crossEntropyCase(
     title,
     inputs: { x: input([rows, dim]), ...(head ? {} : { weight: input([vocab, dim]) }) },
     apply: (t, device) => {
-      const weight = head ? halfFromArray(device, head, [vocab, dim], 'head') : part(t, 'weight')
+      const weight = head ? halfFromArray(device, head.values, [vocab, dim], 'head', head.dtype) : part(t, 'weight')
       return linearCrossEntropy(part(t, 'x'), weight, labels, normalizer)
     },
     reference: (v) => {
-      const weight = head ? f16ToF32(f32ToF16(head)) : part(v, 'weight')
+      const weight = head ? halved(head.values, head.dtype) : part(v, 'weight')
       const logits = product(part(v, 'x'), weight, dim)
       const nats = sumOf(rows, (row) => {
         const label = at(labels, row)
@@ -200,6 +154,31 @@ function addLayerNormCase(dim: number): OpCase {
     },
     tolerance: 5e-5,
   }
+}
+
+function addRmsNormCase(dim: number): OpCase {
+  return {
+    op: 'addRmsNorm',
+    title: `rows of ${dim}, the sum used again`,
+    inputs: { x: input([2, 3, dim], 2), r: input([2, 3, dim]), weight: input([dim]) },
+    apply: (t) => {
+      const { y, out } = addRmsNorm(part(t, 'x'), part(t, 'r'), part(t, 'weight'), 1e-3)
+      return add(y, out)
+    },
+    reference: (v) => {
+      const y = part(v, 'x').map((x, i) => x + at(part(v, 'r'), i))
+      return scaledByRms(y, dim, v).map((value, i) => at(y, i) + value)
+    },
+    tolerance: 5e-5,
+  }
+}
+
+/** RMS norm of rows of `dim`, with eps 1e-3. */
+function scaledByRms(x: Float64Array, dim: number, v: Values): Float64Array {
+  return x.map((value, e) => {
+    const square = sumOf(dim, (i) => at(x, e - (e % dim) + i) ** 2) / dim
+    return (value / Math.sqrt(square + 1e-3)) * at(part(v, 'weight'), e % dim)
+  })
 }
 
 /** Layer norm of rows of `dim`, with eps 1e-3. */
@@ -268,6 +247,25 @@ export const opCases: readonly OpCase[] = [
     tolerance: 5e-5,
   },
   ...[13, 16].map((dim) => addLayerNormCase(dim)),
+  ...[13, 16].map((dim) => addRmsNormCase(dim)),
+  {
+    op: 'rmsNorm',
+    title: 'rows far from 0',
+    inputs: { x: { shape: [2, 3, 13], values: normals(78).map((x, i) => 2 * x + 5 - (i % 3)) }, weight: input([13]) },
+    apply: (t) => rmsNorm(part(t, 'x'), part(t, 'weight'), 1e-3),
+    reference: (v) => scaledByRms(part(v, 'x'), 13, v),
+    tolerance: 5e-5,
+  },
+  {
+    op: 'swiGlu',
+    title: 'both tails',
+    inputs: {
+      gate: { shape: [3, 9], values: Float32Array.from({ length: 27 }, (_, i) => (i - 13) * 0.31 + 0.03) },
+      up: input([3, 9]),
+    },
+    apply: (t) => swiGlu(part(t, 'gate'), part(t, 'up')),
+    reference: (v) => part(v, 'gate').map((g, i) => (g / (1 + Math.exp(-g))) * at(part(v, 'up'), i)),
+  },
   {
     op: 'dropout',
     title: 'p 0.3',
@@ -285,7 +283,10 @@ export const opCases: readonly OpCase[] = [
   },
   ...attentionCases,
   crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),
-  crossEntropyCase('a frozen head in f16', 9, (row) => row === 4, undefined, normals(21)),
+  ...halfTypes.map((dtype) => {
+    const head = { values: normals(21), dtype }
+    return crossEntropyCase(`a frozen head in ${dtype}`, 9, (row) => row === 4, undefined, head)
+  }),
   crossEntropyCase('a normalizer of its own', 5, (row) => row === 4, 11),
   crossEntropyCase('more rows than a chunk holds', 270, (row) => row % 50 === 7),
 ]

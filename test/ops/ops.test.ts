@@ -6,12 +6,15 @@ import { embedding } from '../../src/ops/embedding.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { linear } from '../../src/ops/linear.ts'
+import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
+import { swiGlu } from '../../src/ops/swi-glu.ts'
 import { matmul } from '../../src/ops/matmul.ts'
-import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8 } from '../../src/ops/quantize.ts'
+import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8, quantizeMatrix } from '../../src/ops/quantize.ts'
 import { halfFromArray } from '../../src/tensor/half.ts'
 import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
+import { openFixture } from '../fixtures/open-fixture.ts'
 import { normals } from '../device/kernel-case.ts'
 
 const cpu = await openTestCpu()
@@ -49,7 +52,7 @@ describe('ops refuse what does not fit', () => {
     [
       'unsupported',
       'matmul: a cannot be transposed against a b of 8 bits',
-      () => matmul(make(2, 3), quantizeInt8(cpu, new Float32Array(128), [2, 64]), { transA: true }),
+      () => matmul(make(2, 3), quantizeInt8(make(2, 64)), { transA: true }),
     ],
     ['unsupported', 'storageOf: no product takes a matrix of i32', () => matmul(make(3, 2), ids.reshape([2, 1]))],
     [
@@ -63,6 +66,27 @@ describe('ops refuse what does not fit', () => {
       'numeric',
       'head: element 2 is not finite in f16, whose largest number is 65504; store it in f32',
       () => halfFromArray(cpu, Float32Array.of(65504, -65519, 65520, 1), [2, 2], 'head'),
+    ],
+    [
+      'numeric',
+      'head: element 1 is not finite in bf16, whose largest number is 3.39e38; store it in f32',
+      () => halfFromArray(cpu, Float32Array.of(3.38e38, 3.4e38), [2, 1], 'head', 'bf16'),
+    ],
+    ['shape', 'quantizeInt8: needs an f32 matrix, got f32 [4]', () => quantizeInt8(make(4))],
+    [
+      'config',
+      "quantize: int8 has a scale for each row, so neither blockSize nor doubleQuant; leave them out, or take 'nf4' or 'fp4'",
+      () => quantizeMatrix(make(2, 64), { type: 'int8', blockSize: 64 }),
+    ],
+    [
+      'config',
+      `quantize: type must be 'nf4', 'fp4' or 'int8', got "int4"`,
+      () => quantizeMatrix(make(2, 64), { type: 'int4' as 'nf4' }),
+    ],
+    [
+      'unsupported',
+      'quantize: computeDtype "bf16"; kernels decode weights to f32 and compute in f32, leave it out',
+      () => quantizeMatrix(make(2, 64), { computeDtype: 'bf16' }),
     ],
     [
       'shape',
@@ -82,18 +106,35 @@ describe('ops refuse what does not fit', () => {
     [
       'shape',
       'causalAttention: qkv [1,2,12] does not hold 2 + 2·1 heads of 4',
-      () => causalAttention(make(1, 2, 12), make(4), layout),
+      () => causalAttention(make(1, 2, 12), layout),
     ],
-    ['shape', 'causalAttention: alibi [2] is not [2 + 1·2]', () => causalAttention(make(1, 2, 16), make(2), layout)],
+    [
+      'shape',
+      'causalAttention: q [1,2,8], k [1,2,4], v [1,2,8] do not hold 2 + 2·1 heads of 4',
+      () => causalAttention({ q: make(1, 2, 8), k: make(1, 2, 4), v: make(1, 2, 8) }, layout),
+    ],
+    [
+      'shape',
+      'causalAttention: rotary [4] is not [2·4], of an even 4',
+      () => causalAttention(make(1, 2, 16), { ...layout, rotary: make(4) }),
+    ],
+    [
+      'shape',
+      'causalAttention: alibi [2] is not [2 + 1·2]',
+      () => causalAttention(make(1, 2, 16), { ...layout, alibi: make(2) }),
+    ],
+    ['shape', 'rmsNorm: x [2,3] needs weight of 3, got 2', () => rmsNorm(make(2, 3), make(2), 1e-5)],
+    ['shape', 'addRmsNorm: shapes differ, x [2,3] vs r [3,2]', () => addRmsNorm(make(2, 3), make(3, 2), make(3), 1e-5)],
+    ['shape', 'swiGlu: shapes differ, gate [2,3] vs up [3,2]', () => swiGlu(make(2, 3), make(3, 2))],
     [
       'shape',
       'causalAttention: 6 tokens do not fit a cache of 5; make a larger one',
-      () => causalAttention(make(1, 2, 16), make(8), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
+      () => causalAttention(make(1, 2, 16), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
     ],
     [
       'unsupported',
       'causalAttention: no gradient goes through a cache',
-      () => causalAttention(trainable, make(4), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
+      () => causalAttention(trainable, layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
     ],
     [
       'shape',
@@ -112,7 +153,7 @@ describe('ops refuse what does not fit', () => {
     ],
     [
       'config',
-      'quantizeFourBit: blockSize must be a power of two from 32 to 4096, got 48',
+      'quantize: blockSize must be one of 32, 64, 128, 256, 512, 1024, 2048, 4096, got 48',
       () => quantizeFourBit(make(2, 64), { blockSize: 48 }),
     ],
     ['shape', 'quantizeFourBit: needs an f32 matrix, got f32 [64]', () => quantizeFourBit(make(64))],
@@ -147,15 +188,18 @@ describe.each(devices)('on $description', (device) => {
 
   it('attention with a cache says what it says without', async () => {
     await withScope(async () => {
-      const [layout, values] = [{ heads: 4, kvHeads: 2, dim: 4 }, normals(2 * 5 * 32)]
+      const values = normals(2 * 5 * 32)
       const rows = (begin: number, end: number) =>
         Float32Array.of(...[0, 1].flatMap((b) => [...values.subarray((b * 5 + begin) * 32, (b * 5 + end) * 32)]))
-      const alibi = (keys: number) => {
-        const positions = Array.from({ length: keys }, (_, key) => key)
+      const angles = normals(5 * 4)
+      const layout = (begin: number, end: number) => {
+        const positions = Array.from({ length: end }, (_, key) => key)
         const table = Float32Array.of(1, 0.5, 0.25, 0.125, ...positions, ...positions)
-        return fromArray(device, table, [table.length], 'alibi')
+        const alibi = fromArray(device, table, [table.length], 'alibi')
+        const rotary = fromArray(device, angles.slice(4 * begin, 4 * end), [4 * (end - begin)], 'rotary')
+        return { heads: 4, kvHeads: 2, dim: 4, alibi, rotary }
       }
-      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), alibi(5), layout).read()
+      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), layout(0, 5)).read()
       const [k, v] = [zeros(device, [2, 2, 7, 4], 'k'), zeros(device, [2, 2, 7, 4], 'v')]
       const joined: [number[], number[]] = [[], []]
       for (const [begin, end] of [
@@ -164,7 +208,7 @@ describe.each(devices)('on $description', (device) => {
         [4, 5],
       ] as const) {
         const qkv = fromArray(device, rows(begin, end), [2, end - begin, 32], 'qkv')
-        const part = await causalAttention(qkv, alibi(end), layout, { k, v, length: begin }).read()
+        const part = await causalAttention(qkv, layout(begin, end), { k, v, length: begin }).read()
         joined[0].push(...part.subarray(0, part.length / 2))
         joined[1].push(...part.subarray(part.length / 2))
       }
@@ -181,14 +225,24 @@ describe.each(devices)('on $description', (device) => {
         quantizeFourBit(weight),
         quantizeFourBit(weight, { type: 'fp4', blockSize: 128 }),
         quantizeFourBit(weight, { doubleQuant: false }),
-        quantizeInt8(device, values, [96, 64]),
+        quantizeInt8(fromArray(device, values, [96, 64], 'w')),
         halfFromArray(device, values, [96, 64], 'w'),
+        halfFromArray(device, values, [96, 64], 'w', 'bf16'),
       ]) {
         const decoded = dequantize(stored)
         expect(decoded.shape).toEqual([96, 64])
         const [given, wanted] = [await linear(x, stored).read(), await linear(x, decoded).read()]
         expect(Math.max(...given.map((value, i) => Math.abs(value - (wanted[i] ?? NaN))))).toBeLessThan(1e-4)
       }
+    })
+  })
+
+  it('stores int8 as bitsandbytes does', async () => {
+    const golden = await openFixture('quantised.safetensors')
+    await withScope(async () => {
+      const { codes, scale } = quantizeInt8(fromArray(device, await golden.readF32('int8.input'), [24, 64], 'w')).parts
+      expect(new Int8Array((await codes.readBytes()).buffer)).toEqual(await golden.read('int8.CB'))
+      expect(await scale.read()).toEqual(await golden.readF32('int8.SCB'))
     })
   })
 

@@ -6,6 +6,7 @@ import { gelu } from '../../src/ops/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { linear } from '../../src/ops/linear.ts'
+import { halfFromBits } from '../../src/tensor/half.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
@@ -49,6 +50,26 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     compare('layer_norm', ['x', 'weight', 'bias'], (x, weight, bias) => layerNorm(x, weight, bias, 1e-5)))
   it('linear', () => compare('linear', ['x', 'weight', 'bias'], (x, weight, bias) => linear(x, weight, bias)))
 
+  it('linear with a weight in bf16', async () => {
+    const scope = device.memory.open()
+    const file = await openFixture('bf16.safetensors')
+    const bits = (await file.read('linear.weight')) as Uint16Array
+    const weight = halfFromBits(device, bits, [24, 33], 'weight', 'bf16')
+    const x = fromArray(device, await file.readF32('linear.x'), [3, 33], 'x')
+    x.requiresGrad = true
+    const dOut = await file.readF32('linear.d_out')
+    let out: Promise<Float32Array> | undefined
+    const { grads } = valueAndGrad({ trainable: () => [x] }, () => {
+      const y = linear(x, weight)
+      out = y.read()
+      return weightedSum(y, dOut)
+    })(null)
+    expect(await weight.read()).toEqual(await file.readF32('linear.weight'))
+    expectClose((await out) ?? [], await file.readF32('linear.out'), 1e-5, 'out')
+    expectClose((await grads.get(x)?.read()) ?? [], await file.readF32('linear.d_x'), 2e-5, 'd_x')
+    scope.close()
+  })
+
   it('embedding', async () => {
     const ids = await load('embedding.ids')
     await compare('embedding', ['table'], (table) => embedding(ids, table))
@@ -60,8 +81,8 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     ['grouped', 2],
   ])('causalAttention: %s, %i key heads', async (name, kvHeads) => {
     const alibi = await load(`${name}.alibi`)
-    const layout = { heads: 4, kvHeads, dim: 8, alibiScale: 8 ** -0.5 }
-    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, alibi, layout))
+    const layout = { heads: 4, kvHeads, dim: 8, alibi, alibiScale: 8 ** -0.5 }
+    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, layout))
     alibi.dispose()
   })
 

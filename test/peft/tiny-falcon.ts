@@ -25,7 +25,7 @@ export async function tinyFalcon(
     const values = await file.readF32(name)
     const format = role === 'projection' ? weights : 'f32'
     if (format === 'f16') loaded.set(name, halfFromArray(device, values, shape, name))
-    else if (format === 'int8') loaded.set(name, quantizeInt8(device, values, shape))
+    else if (format === 'int8') loaded.set(name, quantizeInt8(fromArray(device, values, shape, name)))
     else {
       const full = fromArray(device, values, shape, name)
       loaded.set(name, format === 'nf4' ? quantizeFourBit(full) : full)

@@ -26,6 +26,10 @@ const normalBelow = (x: number) => (1 + erf(x / Math.SQRT2)) / 2
 const gelu = (x: number) => x * normalBelow(x)
 const geluSlope = (x: number) => normalBelow(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI)
 
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
+const silu = (x: number) => x * sigmoid(x)
+const siluSlope = (x: number) => sigmoid(x) * (1 + x * (1 - sigmoid(x)))
+
 const perCount = counts.flatMap((count) => {
   const [a, b] = [normals(count), normals(count)]
   const wide = normals(count, 3)
@@ -48,6 +52,23 @@ const perCount = counts.flatMap((count) => {
       writes: { dX: junk(count) },
       params: { count },
       expected: { dX: doubles(count, (i) => at(b, i) * geluSlope(at(wide, i))) },
+      tolerance: 1e-6,
+    }),
+    kernelCase('swiGlu', title, {
+      reads: { gate: wide, up: b },
+      writes: { out: junk(count) },
+      params: { count },
+      expected: { out: doubles(count, (i) => silu(at(wide, i)) * at(b, i)) },
+      tolerance: 1e-6,
+    }),
+    kernelCase('swiGluBackward', title, {
+      reads: { dOut: a, gate: wide, up: b },
+      writes: { dGate: junk(count), dUp: junk(count) },
+      params: { count },
+      expected: {
+        dGate: doubles(count, (i) => at(a, i) * at(b, i) * siluSlope(at(wide, i))),
+        dUp: doubles(count, (i) => at(a, i) * silu(at(wide, i))),
+      },
       tolerance: 1e-6,
     }),
     kernelCase('add', title, {
@@ -131,7 +152,7 @@ function adamwCase(count: number): KernelCase {
   })
 }
 
-// Far tails, where exp underflows and erf is 1, and where the two polynomials of erf meet.
+// Far tails, where exp underflows and erf is 1, and where the two polynomials of erf meet; for SwiGLU, where exp overflows.
 const tails = Float32Array.from({ length: 401 }, (_, i) => (i - 200) / 8)
 
 const tailCases = [
@@ -151,4 +172,26 @@ const tailCases = [
   }),
 ]
 
-export const elementwiseCases: KernelCase[] = [...perCount, ...tailCases]
+const gates = tails.map((x) => 8 * x)
+
+const gateCases = [
+  kernelCase('swiGlu', 'from -200 to 200', {
+    reads: { gate: gates, up: gates.map(() => 1) },
+    writes: { out: junk(gates.length) },
+    params: { count: gates.length },
+    expected: { out: doubles(gates.length, (i) => silu(at(gates, i))) },
+    tolerance: 1e-7,
+  }),
+  kernelCase('swiGluBackward', 'from -200 to 200', {
+    reads: { dOut: gates.map(() => 1), gate: gates, up: gates.map(() => 1) },
+    writes: { dGate: junk(gates.length), dUp: junk(gates.length) },
+    params: { count: gates.length },
+    expected: {
+      dGate: doubles(gates.length, (i) => siluSlope(at(gates, i))),
+      dUp: doubles(gates.length, (i) => silu(at(gates, i))),
+    },
+    tolerance: 1e-6,
+  }),
+]
+
+export const elementwiseCases: KernelCase[] = [...perCount, ...tailCases, ...gateCases]

@@ -19,7 +19,7 @@ export function fourBit(count: number, type: FourBitType, blockSize: number, isN
     const values = dequantizeFourBit({ codes, absmax, count, type, blockSize })
     return {
       reads: { codes, absmax, nested: null, tables },
-      params: { blockSize, isNested: 0, nestedCount: 0 },
+      params: { bits: 4, isBf16: 0, blockSize, isNested: 0, nestedCount: 0 },
       values,
     }
   }
@@ -27,7 +27,7 @@ export function fourBit(count: number, type: FourBitType, blockSize: number, isN
   const nested = Float32Array.of(...double.nestedAbsmax, double.offset)
   return {
     reads: { codes, absmax: double.codes, nested, tables },
-    params: { blockSize, isNested: 1, nestedCount: nested.length - 1 },
+    params: { bits: 4, isBf16: 0, blockSize, isNested: 1, nestedCount: nested.length - 1 },
     values: dequantizeFourBit({ codes, absmax: dequantizeAbsmax(double), count, type, blockSize }),
   }
 }
@@ -64,7 +64,7 @@ const products = sizes.flatMap(([m, n, k, blockSize, moreA = 0, moreOut = 0], in
     const b = fourBit(n * k, type, blockSize, isNested)
     const [pitchA, pitchOut] = [k + moreA, n + moreOut]
     const [a, bias, out] = [normals(windowed(m, k, pitchA)), normals(n), junk(windowed(m, n, pitchOut))]
-    const params = { m, n, k, pitchA, pitchOut, transB, bits: 4, ...b.params, hasBias, accumulate, alpha }
+    const params = { m, n, k, pitchA, pitchOut, transB, ...b.params, hasBias, accumulate, alpha }
     return kernelCase(
       'matmulStored',
       `${type} ${m}x${n}x${k} pitches ${pitchA} ${pitchOut} blocks of ${blockSize} nested ${isNested} transB ${transB}`,
@@ -109,7 +109,7 @@ const dequantisers = [64, 1000, 20001].flatMap((count) =>
     return kernelCase('dequantize', `${count} nested ${isNested}`, {
       reads: b.reads,
       writes: { out: junk(count) },
-      params: { count, bits: 4, ...b.params },
+      params: { count, ...b.params },
       expected: { out: b.values },
       tolerance: isNested ? 1e-6 : 0,
     })

@@ -1,7 +1,7 @@
 import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
 import { fourBit } from './four-bit.ts'
 import { product } from './matmul.ts'
-import { wholeBytes } from './stored.ts'
+import { wholeByteFormats, wholeBytes } from './stored.ts'
 
 // Sizes of which every axis is cut in turn, some in two directions.
 const sizes = [
@@ -37,15 +37,15 @@ export const productWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index)
   }),
 )
 
-/** The same with b in 16 and 8 bits. */
+/** The same with b in 16 and 8 bits each. */
 export const storedWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index) =>
-  ([16, 8] as const).flatMap((bits) =>
+  wholeByteFormats.flatMap((format) =>
     [0, 1].map((transB) => {
-      const b = transB ? wholeBytes(n, k, bits) : wholeBytes(k, n, bits)
+      const b = transB ? wholeBytes(n, k, format) : wholeBytes(k, n, format)
       const [hasBias, accumulate] = [(index + transB) & 1, (index >> 1) & 1]
       const [a, bias, out] = [normals(m * k), normals(n), junk(m * n)]
       const params = { m, n, k, pitchA: k, pitchOut: n, transB, ...b.params, hasBias, accumulate, alpha: 1 }
-      return kernelCase('matmulStored', `${bits} bits ${m}x${n}x${k} transB ${transB} bias ${hasBias}`, {
+      return kernelCase('matmulStored', `${format} ${m}x${n}x${k} transB ${transB} bias ${hasBias}`, {
         reads: { a, ...b.reads, bias: hasBias ? bias : null },
         writes: { out },
         params,
@@ -69,7 +69,7 @@ const dequantisers = [true, false].map((isNested) => {
   return kernelCase('dequantize', `${count} nested ${isNested}`, {
     reads: b.reads,
     writes: { out: junk(count) },
-    params: { count, bits: 4, ...b.params },
+    params: { count, ...b.params },
     expected: { out: b.values },
     tolerance: isNested ? 1e-6 : 0,
   })
@@ -83,7 +83,7 @@ const products = [0, 1].map((transB) => {
   return kernelCase('matmulStored', `${m}x${n}x${k} transB ${transB}`, {
     reads: { a, ...b.reads, bias },
     writes: { out },
-    params: { ...common, bits: 4, ...b.params },
+    params: { ...common, ...b.params },
     expected: {
       out: product(
         common,

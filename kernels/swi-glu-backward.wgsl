@@ -1,0 +1,36 @@
+// dUp = dOut · silu(gate), dGate = dOut · up · s · (1 + gate · (1 - s)), s = 1 / (1 + e^-gate). One invocation four elements.
+override LANES: u32 = 64;
+
+struct Params {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> gate: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> up: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> dGate: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> dUp: array<vec4<f32>>;
+
+/// 1 / (1 + e^-x), without an infinity on the way.
+fn sigmoid(x: vec4<f32>) -> vec4<f32> {
+  return 1.0 / (1.0 + exp(min(-x, vec4(87.0))));
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.x + group.y * groups.x) * LANES + lane;
+  if (4u * i >= params.count) {
+    return;
+  }
+  let g = gate[i];
+  let s = sigmoid(g);
+  // What lies behind the last element stays as it is.
+  let isInside = vec4(0u, 1u, 2u, 3u) < vec4(min(4u, params.count - 4u * i));
+  dGate[i] = select(dGate[i], dOut[i] * up[i] * s * (1.0 + g * (1.0 - s)), isInside);
+  dUp[i] = select(dUp[i], dOut[i] * g * s, isInside);
+}

@@ -1,0 +1,72 @@
+/** What a value is kept under. */
+export interface Entry<V> {
+  readonly value: V
+  readonly key: readonly number[]
+  readonly hash: number
+}
+
+/**
+ * A map whose keys are short rows of whole numbers. A look-up makes nothing for the garbage collector, which strings would:
+ * start a key, push the rest of it, and ask.
+ */
+export class NumbersMap<V> {
+  readonly #entries = new Map<number, Entry<V>[]>()
+  #size = 0
+  /** The key at hand. */
+  readonly #key: number[] = []
+  #length = 0
+  #hash = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Starts a key. */
+  start(first: number): void {
+    this.#length = 0
+    this.#hash = 0
+    this.push(first)
+  }
+
+  push(value: number): void {
+    this.#key[this.#length++] = value
+    this.#hash = Math.imul(this.#hash ^ value, 0x9e3779b1) ^ (this.#hash >>> 15)
+  }
+
+  /** What is kept under the key at hand. */
+  find(): V | undefined {
+    const alike = this.#entries.get(this.#hash)
+    if (alike === undefined) return undefined
+    for (const entry of alike) if (this.#isAtHand(entry.key)) return entry.value
+    return undefined
+  }
+
+  /** Keeps a value under the key at hand, which has none. */
+  add(value: V): Entry<V> {
+    const entry = { value, key: this.#key.slice(0, this.#length), hash: this.#hash }
+    const alike = this.#entries.get(entry.hash)
+    if (alike === undefined) this.#entries.set(entry.hash, [entry])
+    else alike.push(entry)
+    this.#size++
+    return entry
+  }
+
+  remove(entry: Entry<V>): void {
+    const alike = this.#entries.get(entry.hash) ?? []
+    const others = alike.filter((other) => other !== entry)
+    this.#size -= alike.length - others.length
+    if (others.length > 0) this.#entries.set(entry.hash, others)
+    else this.#entries.delete(entry.hash)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+    this.#size = 0
+  }
+
+  #isAtHand(key: readonly number[]): boolean {
+    if (key.length !== this.#length) return false
+    for (let i = 0; i < key.length; i++) if (key[i] !== this.#key[i]) return false
+    return true
+  }
+}

@@ -1,0 +1,74 @@
+import { MedAwareError } from '../core/errors.ts'
+import type { Weight } from '../nn/module.ts'
+import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
+import type { ConfigJson } from './config-fields.ts'
+import { type FalconConfig, falconModelTypes, formatFalconConfig, parseFalconConfig } from './falcon-config.ts'
+import { FalconForCausalLM, falconWeights } from './falcon.ts'
+import { formatLlamaConfig, type LlamaConfig, llamaModelTypes, parseLlamaConfig } from './llama-config.ts'
+import { LlamaForCausalLM, llamaWeights } from './llama.ts'
+
+/** How a decoder is read from a checkpoint, made and written. */
+interface Architecture<C extends ModelConfig> {
+  /** What config.json may call it. */
+  readonly modelTypes: readonly string[]
+  parse(json: ConfigJson): C
+  format(config: C): ConfigJson
+  weights(config: C): readonly WeightSpec[]
+  create(config: C, weights: ReadonlyMap<string, Weight>): PretrainedLm
+}
+
+type Architectures = { readonly [T in ModelConfig['modelType']]: Architecture<Extract<ModelConfig, { modelType: T }>> }
+
+/** Every architecture there is, by its `modelType`. */
+const architectures: Architectures = {
+  falcon: {
+    modelTypes: falconModelTypes,
+    parse: parseFalconConfig,
+    format: formatFalconConfig,
+    weights: falconWeights,
+    create: (config: FalconConfig, weights) => new FalconForCausalLM(config, weights),
+  },
+  llama: {
+    modelTypes: llamaModelTypes,
+    parse: parseLlamaConfig,
+    format: formatLlamaConfig,
+    weights: llamaWeights,
+    create: (config: LlamaConfig, weights) => new LlamaForCausalLM(config, weights),
+  },
+}
+
+/**
+ * Reads a config.json by the architecture that its `model_type` names.
+ * @throws MedAwareError `unsupported` for an architecture that is not known, or a feature of one; `config` for a missing or
+ * senseless value. Each names the key.
+ */
+export function parseModelConfig(json: ConfigJson): ModelConfig {
+  const type = json['model_type']
+  const known = Object.values(architectures).find(({ modelTypes }) => modelTypes.some((name) => name === type))
+  if (known !== undefined) return known.parse(json)
+  const names = Object.values(architectures).flatMap(({ modelTypes }) => modelTypes)
+  throw new MedAwareError(
+    typeof type === 'string' ? 'unsupported' : 'config',
+    `parseModelConfig: config.json has model_type ${JSON.stringify(type) ?? 'nothing'}; known are ${names.join(', ')}`,
+  )
+}
+
+/** The config.json that transformers reads back as the same model. */
+export function formatModelConfig(config: ModelConfig): ConfigJson {
+  return architectureOf(config).format(config)
+}
+
+/** Every parameter of a model by its checkpoint key, in the order of the file. */
+export function modelWeights(config: ModelConfig): readonly WeightSpec[] {
+  return architectureOf(config).weights(config)
+}
+
+/** A model of given weights, which it owns from then on. @throws MedAwareError `not-found` when one of `modelWeights` is missing. */
+export function createModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {
+  return architectureOf(config).create(config, weights)
+}
+
+/** A config's own row, which TypeScript cannot tell from the others by a key that is a union. */
+function architectureOf<C extends ModelConfig>(config: C): Architecture<C> {
+  return architectures[config.modelType] as unknown as Architecture<C>
+}

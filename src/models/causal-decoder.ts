@@ -1,0 +1,94 @@
+import { block } from '../autograd/record.ts'
+import { check } from '../core/errors.ts'
+import type { Device } from '../device/device.ts'
+import { Module } from '../nn/module.ts'
+import type { KeyValueCache } from '../ops/causal-attention.ts'
+import { gatherRows } from '../ops/embedding.ts'
+import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
+import { linear } from '../ops/linear.ts'
+import { fromArray, type Tensor } from '../tensor/tensor.ts'
+import type { ModelConfig, PretrainedLm, TokenBatch } from './causal-lm.ts'
+
+/** A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised or adapted. */
+export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> {
+  constructor(weight: Tensor) {
+    super({}, { weight })
+  }
+}
+
+/** What decoders have in common: checks of a batch, the head and the loss. An architecture says how hidden states come about. */
+export abstract class CausalDecoder<Children extends object> extends Module<Children> implements PretrainedLm {
+  abstract readonly config: ModelConfig
+  abstract readonly loraTargets: readonly string[]
+  abstract readonly cacheShape: readonly [heads: number, dim: number]
+  gradientCheckpointing = false
+
+  /** The table [vocab, c] whose products with hidden states are the logits. */
+  protected abstract readonly head: Tensor
+
+  /** Hidden states f32 [b, t, c] of a batch that was checked, after the last normalisation. */
+  protected abstract hidden(batch: TokenBatch, past: number, caches?: readonly KeyValueCache[]): Tensor
+
+  get device(): Device {
+    return this.head.device
+  }
+
+  get layers(): number {
+    return this.config.numHiddenLayers
+  }
+
+  get vocabSize(): number {
+    return this.config.vocabSize
+  }
+
+  forward(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
+    return block(this.device, () => linear(this.#checkedHidden(batch, caches), this.head))
+  }
+
+  lastLogits(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
+    return block(this.device, () => {
+      const hidden = this.#checkedHidden(batch, caches)
+      const [rows, tokens] = batch.shape
+      const ends = fromArray(
+        this.device,
+        Int32Array.from({ length: rows }, (_, row) => (row + 1) * tokens - 1),
+        [rows],
+        'last rows',
+      )
+      return linear(gatherRows(ends, hidden, [rows, hidden.columns]), this.head)
+    })
+  }
+
+  loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor {
+    const [rows, tokens] = batch.shape
+    check(
+      labels.length === rows * tokens,
+      'shape',
+      () => `loss: ${labels.length} labels for ${rows} × ${tokens} tokens`,
+    )
+    const next = labels.map((_, i) => (i % tokens === tokens - 1 ? -100 : (labels[i + 1] ?? -100)))
+    return block(this.device, () => linearCrossEntropy(this.#checkedHidden(batch), this.head, next, normalizer))
+  }
+
+  #checkedHidden(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
+    const { inputIds, shape, attentionMask } = batch
+    const { modelType, vocabSize } = this.config
+    const beyond = inputIds.find((id) => id < 0 || id >= vocabSize)
+    check(
+      beyond === undefined,
+      'config',
+      () => `${modelType}: token ${beyond} is beyond the vocabulary of ${vocabSize}; is this the model's tokenizer?`,
+    )
+    check(
+      inputIds.length === shape[0] * shape[1],
+      'shape',
+      () => `${modelType}: ${inputIds.length} ids for ${shape[0]} × ${shape[1]} tokens`,
+    )
+    const past = caches?.[0]?.length ?? 0
+    const keys = shape[1] + past
+    check(attentionMask === undefined || attentionMask.length === shape[0] * keys, 'shape', () => {
+      return `${modelType}: an attention mask of ${attentionMask?.length} for ${shape[0]} × ${keys} keys`
+    })
+    return this.hidden(batch, past, caches)
+  }
+}

@@ -1,0 +1,97 @@
+import { check } from '../core/errors.ts'
+import { ConfigFields, type ConfigJson } from './config-fields.ts'
+import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
+
+/** What a model of Llama's architecture is made of, such as Falcon 3, in the words of Hugging Face's config.json. */
+export interface LlamaConfig {
+  readonly modelType: 'llama'
+  readonly vocabSize: number
+  readonly hiddenSize: number
+  readonly intermediateSize: number
+  readonly numHiddenLayers: number
+  readonly numAttentionHeads: number
+  /** Key and value heads, each of which serves numAttentionHeads / numKeyValueHeads query heads. */
+  readonly numKeyValueHeads: number
+  /** Channels of a head. */
+  readonly headDim: number
+  readonly rmsNormEps: number
+  readonly rope: RopeConfig
+  /** Whether the projections of attention, and of the MLP, have biases. */
+  readonly attentionBias: boolean
+  readonly mlpBias: boolean
+  readonly tieWordEmbeddings: boolean
+  readonly maxPositionEmbeddings: number
+  readonly initializerRange: number
+  readonly bosTokenId: number | readonly number[] | null
+  readonly eosTokenId: number | readonly number[] | null
+}
+
+/** The `model_type` of Llama's architecture. */
+export const llamaModelTypes = ['llama'] as const
+
+/**
+ * Reads a config.json.
+ * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or senseless
+ * value; each names the key.
+ */
+export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
+  const type = json['model_type']
+  check(
+    type === 'llama',
+    'unsupported',
+    () => `llama: config.json has model_type ${JSON.stringify(type)}; this loader reads "llama"`,
+  )
+  const fields = new ConfigFields(json, 'llama')
+  fields.only('hidden_act', 'silu')
+  fields.only('attention_dropout', 0)
+  const hiddenSize = fields.whole(['hidden_size'])
+  const numAttentionHeads = fields.whole(['num_attention_heads'])
+  fields.divides(hiddenSize, 'hidden_size', numAttentionHeads, 'num_attention_heads')
+  const numKeyValueHeads = fields.whole(['num_key_value_heads'], numAttentionHeads)
+  fields.divides(numAttentionHeads, 'num_attention_heads', numKeyValueHeads, 'num_key_value_heads')
+  return {
+    modelType: 'llama',
+    vocabSize: fields.whole(['vocab_size']),
+    hiddenSize,
+    intermediateSize: fields.whole(['intermediate_size']),
+    numHiddenLayers: fields.whole(['num_hidden_layers']),
+    numAttentionHeads,
+    numKeyValueHeads,
+    headDim: fields.whole(['head_dim'], hiddenSize / numAttentionHeads),
+    rmsNormEps: fields.positive(['rms_norm_eps'], 1e-6),
+    rope: parseRope(json, 'llama'),
+    attentionBias: fields.flag('attention_bias', false),
+    mlpBias: fields.flag('mlp_bias', false),
+    tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
+    maxPositionEmbeddings: fields.whole(['max_position_embeddings'], 2048),
+    initializerRange: fields.positive(['initializer_range'], 0.02),
+    bosTokenId: fields.tokenIds('bos_token_id'),
+    eosTokenId: fields.tokenIds('eos_token_id'),
+  }
+}
+
+/** The config.json that transformers reads back as the same model. */
+export function formatLlamaConfig(config: LlamaConfig): ConfigJson {
+  return {
+    model_type: 'llama',
+    architectures: ['LlamaForCausalLM'],
+    vocab_size: config.vocabSize,
+    hidden_size: config.hiddenSize,
+    intermediate_size: config.intermediateSize,
+    num_hidden_layers: config.numHiddenLayers,
+    num_attention_heads: config.numAttentionHeads,
+    num_key_value_heads: config.numKeyValueHeads,
+    head_dim: config.headDim,
+    hidden_act: 'silu',
+    rms_norm_eps: config.rmsNormEps,
+    ...formatRope(config.rope),
+    attention_bias: config.attentionBias,
+    attention_dropout: 0,
+    mlp_bias: config.mlpBias,
+    max_position_embeddings: config.maxPositionEmbeddings,
+    initializer_range: config.initializerRange,
+    bos_token_id: config.bosTokenId,
+    eos_token_id: config.eosTokenId,
+    tie_word_embeddings: config.tieWordEmbeddings,
+  }
+}

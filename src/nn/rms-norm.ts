@@ -1,0 +1,24 @@
+import type { NormalSum } from '../ops/norm.ts'
+import { addRmsNorm, rmsNorm } from '../ops/rms-norm.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { Module } from './module.ts'
+
+/** Normalisation by the root mean square of the last dimension: weight f32 [c]. */
+export class RmsNorm extends Module<Record<never, never>, { weight: Tensor }> {
+  constructor(
+    weight: Tensor,
+    readonly eps: number,
+  ) {
+    super({}, { weight })
+  }
+
+  /** x f32 [..., c] to the same shape. */
+  forward(x: Tensor): Tensor {
+    return rmsNorm(x, this.weights.weight, this.eps)
+  }
+
+  /** The sum of x and r, f32 [..., c], and what `forward` gives of it. */
+  afterSum(x: Tensor, r: Tensor): NormalSum {
+    return addRmsNorm(x, r, this.weights.weight, this.eps)
+  }
+}

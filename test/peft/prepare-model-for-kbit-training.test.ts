@@ -1,0 +1,33 @@
+import { afterAll, expect, it } from 'vitest'
+import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
+import { attachLora } from '../../src/peft/attach.ts'
+import { prepareModelForKbitTraining } from '../../src/peft/prepare-model-for-kbit-training.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
+import { tinyBatch, tinyFalcon } from './tiny-falcon.ts'
+
+const device = await openTestCpu()
+afterAll(() => device.dispose())
+
+it.each(['nf4', 'int8'] as const)('freezes a model in %s and checkpoints its blocks', async (format) => {
+  const model = (await tinyFalcon(device, format)).requireGrad(true)
+  expect(model.trainable().length).toBeGreaterThan(0)
+  expect(prepareModelForKbitTraining(model)).toBe(model)
+  expect([model.trainable(), model.gradientCheckpointing]).toEqual([[], true])
+  const dtypes = [...model.namedWeights()].map(([, weight]) => ('dtype' in weight ? weight.dtype : format))
+  expect(new Set(dtypes)).toEqual(new Set(['f32', format]))
+  const adapter = attachLora(model, {}, { device })
+  const { batch, labels } = await tinyBatch()
+  const { grads } = valueAndGrad(model, () => model.loss(batch, labels))(null)
+  expect(new Set(grads.keys())).toEqual(new Set(adapter.namedTrainable().values()))
+  model.dispose()
+})
+
+it('leaves checkpointing as it is where asked to, or where nothing is quantised', async () => {
+  const model = await tinyFalcon(device, 'nf4')
+  prepareModelForKbitTraining(model, { useGradientCheckpointing: false })
+  expect(model.gradientCheckpointing).toBe(false)
+  const plain = await tinyFalcon(device)
+  expect(prepareModelForKbitTraining(plain.requireGrad(true)).trainable()).toEqual([])
+  expect(plain.gradientCheckpointing).toBe(false)
+  for (const one of [model, plain]) one.dispose()
+})
