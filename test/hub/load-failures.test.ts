@@ -126,7 +126,7 @@ describe('loadModel refuses', () => {
 
   it('a shard that is truncated, and an index that puts a tensor where it is not', async () => {
     const tensors = await tensorsOf(weights)
-    const [first = '', second = ''] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
+    const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
     const shards = [tensors.slice(0, 5), tensors.slice(5)].map((some) => writeSafetensors(some))
     const indexOf = (place: (i: number) => string) =>
       JSON.stringify({ weight_map: Object.fromEntries(tensors.map(({ name }, i) => [name, place(i)])) })
