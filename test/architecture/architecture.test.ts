@@ -71,7 +71,9 @@ describe('the law: imports point down only', () => {
 describe('the law: the browser path never sees Node', () => {
   test('only src/platform/node.ts and its rooms import node: and webgpu', () => {
     const seesNode = source.filter((file) => file.imports.some(({ specifier }) => /^(node:|webgpu$)/.test(specifier)))
-    expect(seesNode.map((file) => file.path).filter((file) => !/^src\/platform\/node(-[a-z]+)?\.ts$/.test(file))).toEqual([])
+    expect(
+      seesNode.map((file) => file.path).filter((file) => !/^src\/platform\/node(-[a-z]+)?\.ts$/.test(file)),
+    ).toEqual([])
   })
 
   test('platforms are reached through #platform, never by path', () => {

@@ -201,6 +201,20 @@ describe('without the network', () => {
 })
 
 describe('a download that broke off', () => {
+  it('is asked for again where the Hub does not answer for a while', async () => {
+    const hub = await fakeHub(files)
+    const folder = await openTiny(hub)
+    await readText(folder, 'config.json')
+    let left = 2
+    hub.twist = (_, response) => {
+      if (left-- <= 0) return false
+      response.writeHead(502).end()
+      return true
+    }
+    expect(same(await bytesOf(folder, 'model.safetensors'), large)).toBe(true)
+    expect(hub.heard.filter(({ method }) => method === 'HEAD').length).toBeGreaterThan(3)
+  })
+
   it('goes on by itself where the connection is back', async () => {
     const hub = await fakeHub(files)
     breakAfter(1_000_000)(hub)

@@ -277,6 +277,10 @@ describe('loadModel refuses', () => {
     expect(await failure(await stored({ ...scales, shape: [3], data: new Float32Array(3) }))).toEqual(
       refusal('format', `${name}: 3 scales do not fit [32,32]`),
     )
+    const spoilt = { ...scales, data: new Float32Array(32).fill(NaN, 7, 8) }
+    expect(await failure(await stored(spoilt))).toEqual(
+      refusal('numeric', `${scales.name}: scale 7 of the checkpoint is NaN or infinite; the file is damaged`),
+    )
     const order = { name: beside('weight_format'), dtype: 'U8', shape: [], data: Uint8Array.of(2) } as const
     expect(await failure(await stored(scales, order))).toEqual(
       refusal('unsupported', `${name}: its weight_format is 2; known is 0, rows`),

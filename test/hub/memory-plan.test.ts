@@ -33,7 +33,7 @@ describe.each(devices)('planMemory against $description', (device) => {
     const model = new FalconForCausalLM(config, weights)
     const { batchSize = 0, length = 0, gradientAccumulationSteps = 1, gradientCheckpointing = false } = options
     // Tables of a format are made once a device, and kept.
-    if (options.quantize) quantize(model, options.quantize as never)
+    if (options.quantize) quantize(model, options.quantize)
     const before = memory.liveBytes - [...model.namedWeights()].reduce((sum, [, weight]) => sum + weight.byteLength, 0)
     const adapter = attachLora(model, lora, { device })
     const ids = Int32Array.from({ length }, (_, i) => i % 500)
