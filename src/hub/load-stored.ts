@@ -46,10 +46,10 @@ async function loadFourBit(
   check(nested === undefined || nested.absmax.length === Math.ceil(blocks / nestedBlockSize), 'format', () => {
     return `${name}: ${nested?.absmax.length} nested absmax do not fit ${blocks} blocks`
   })
-  const { quantType: type, blockSize } = state
+  const { quantType: type, blockSize, dtype: sourceDType } = state
   const codes = await filledTensor(reader, name, { device, shape: [end - begin], dtype: 'u8', label: `${type} codes` })
   return orDispose(codes, () => {
-    const stored = { type, blockSize, codes, absmax, ...(nested && { nested }) }
+    const stored = { type, blockSize, sourceDType, codes, absmax, ...(nested && { nested }) }
     return rooted(device, () => fourBitFromStored(device, shape, stored))
   })
 }
