@@ -41,11 +41,7 @@ export function answerWindows(tokenizer: TextTokenizer, pairs: readonly MedquadP
 }
 
 /** Loss and bits per byte on held-out examples. */
-export function measure(
-  model: PretrainedLm,
-  examples: readonly Example[],
-  line: ProgressLine,
-): Promise<LossReport> {
+export function measure(model: PretrainedLm, examples: readonly Example[], line: ProgressLine): Promise<LossReport> {
   const started = Date.now()
   const onProgress = (done: number, total: number) => line.show(describeProgress('held-out', done, total, started))
   return evaluateLoss(model, examples, { batchSize: 8, onProgress })
