@@ -18,6 +18,7 @@ export { selfTest, type SelfTestFailure, type SelfTestReport } from './device/se
 export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/open-device.ts'
 
 export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
+export { halfFromArray, type HalfType } from './tensor/half.ts'
 export { FourBitTensor, type FourBitParts } from './tensor/four-bit-tensor.ts'
 export { Int8Tensor, type Int8Parts } from './tensor/int8-tensor.ts'
 export { valueAndGrad, type Trainable, type ValueAndGrad } from './autograd/value-and-grad.ts'

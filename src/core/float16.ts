@@ -34,6 +34,15 @@ export function bf16ToF32(bits: Uint16Array, values = new Float32Array(bits.leng
   return values
 }
 
+/** Index of the first of `bits` all of whose `exponent` bits are set, which is NaN or infinite; -1 where none is. */
+export function firstNonFinite(bits: Uint16Array | Uint32Array, exponent: number): number {
+  // An exponent of ones and only that one carries into the bit above it, the sign's place, when its lowest bit is added.
+  const lowest = exponent & -exponent
+  let carried = 0
+  for (let i = 0; i < bits.length; i++) carried |= ((bits[i] as number) & exponent) + lowest
+  return (carried & (exponent + lowest)) === 0 ? -1 : bits.findIndex((each) => (each & exponent) === exponent)
+}
+
 function f16BitsOf(x: number): number {
   const sign = (x >>> 16) & 0x8000
   const magnitude = x & 0x7fffffff

@@ -1,11 +1,11 @@
-import { bf16ToF32, f16ToF32 } from '../core/float16.ts'
+import { bf16ToF32, f16ToF32, firstNonFinite } from '../core/float16.ts'
 import { check } from '../core/errors.ts'
 import type { DType } from '../core/dtype.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import { bytesOf, type SafetensorsDType, type TensorData } from '../safetensors/dtype.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
-import { halfExponents, notFiniteInHalf, roundToHalf } from '../tensor/half.ts'
+import { isHalf, roundToHalf } from '../tensor/half.ts'
 import { empty, type HostValues, Tensor } from '../tensor/tensor.ts'
 
 /** Elements that are read and converted at a time: 8 MiB as f32. Memory of the host that loading needs is a few times that. */
@@ -14,8 +14,8 @@ const sliceCount = 2 * 1024 * 1024
 /**
  * Copies a checkpoint's tensor into one on a device, slice by slice, so that no more than a few slices are on the host; while
  * one is converted and copied the next is read.
- * @param target As many elements, in f32, f16 or bf16, or in u8 for bytes that are copied as they are.
- * @throws MedAwareError `numeric` for what is not finite, in the checkpoint or in f16.
+ * @param target As many elements, in f32 or 16 bits, or in u8 for bytes that are copied as they are.
+ * @throws MedAwareError `numeric` for what is not finite, in the checkpoint or in 16 bits.
  */
 async function fillTensor(reader: TensorReader, name: string, target: Tensor): Promise<void> {
   const { device, buffer, dtype, byteOffset, count, byteLength } = target
@@ -90,13 +90,9 @@ function encode(
   to: DType,
   scratch: Float32Array<ArrayBuffer>,
 ): HostValues {
-  if (to === from.toLowerCase() && data instanceof Uint16Array) return data
+  if (isHalf(to) && from === to.toUpperCase()) return data as Uint16Array
   const values = widen(data, from, scratch)
-  if (to !== 'f16' && to !== 'bf16') return values
-  const bits = roundToHalf(values, to)
-  const bad = firstOf(bits, halfExponents[to])
-  check(bad < 0, 'numeric', () => notFiniteInHalf(name, begin + bad, to))
-  return bits
+  return isHalf(to) ? roundToHalf(values, to, name, begin) : values
 }
 
 function widen(data: TensorData, from: SafetensorsDType, scratch: Float32Array<ArrayBuffer>): Float32Array {
@@ -111,23 +107,14 @@ function widen(data: TensorData, from: SafetensorsDType, scratch: Float32Array<A
 /** The same data. @throws MedAwareError `numeric` where one is infinite or none. */
 function finite(name: string, begin: number, data: TensorData, from: SafetensorsDType): TensorData {
   let bad = -1
-  if (from === 'F32') bad = firstOf(new Uint32Array(data.buffer, data.byteOffset, data.length), 0x7f800000)
-  else if (from === 'BF16') bad = firstOf(data as Uint16Array, halfExponents.bf16)
-  else if (from === 'F16') bad = firstOf(data as Uint16Array, halfExponents.f16)
+  if (from === 'F32') bad = firstNonFinite(new Uint32Array(data.buffer, data.byteOffset, data.length), 0x7f800000)
+  else if (from === 'BF16') bad = firstNonFinite(data as Uint16Array, 0x7f80)
+  else if (from === 'F16') bad = firstNonFinite(data as Uint16Array, 0x7c00)
   else if (from === 'F64') bad = (data as Float64Array).findIndex((value) => !Number.isFinite(Math.fround(value)))
   check(bad < 0, 'numeric', () => {
     return `${name}: element ${begin + bad} of the checkpoint is NaN or infinite; the file is damaged, or its training diverged`
   })
   return data
-}
-
-/** Index of the first number all of whose exponent's bits are set, or -1. */
-function firstOf(bits: Uint16Array | Uint32Array, exponent: number): number {
-  // An exponent of ones and only that one carries into the bit above it, the sign's place, when its lowest bit is added.
-  const lowest = exponent & -exponent
-  let carried = 0
-  for (let i = 0; i < bits.length; i++) carried |= ((bits[i] as number) & exponent) + lowest
-  return (carried & (exponent + lowest)) === 0 ? -1 : bits.findIndex((each) => (each & exponent) === exponent)
 }
 
 function bytesIn({ buffer, byteOffset, byteLength }: TensorData): Uint8Array {

@@ -4,7 +4,7 @@ import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { equal, within, type Check } from './check.ts'
-import { batchOf, logitsOf } from './falcon-checks.ts'
+import { batchOf, logitsOf } from './model-checks.ts'
 
 /** A checkpoint that bitsandbytes quantised, with the config of the model it was made from. */
 export function qloraFolder(quantised: Folder, plain: Folder): Folder {

@@ -25,7 +25,7 @@ import { testDevices } from '../device/devices.ts'
 import { download, fourLines, trainTenSteps, visit } from '../examples/browser/drive-page.ts'
 import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
-import { batchOf, gradientChecks, logitsOf } from '../golden/falcon-checks.ts'
+import { batchOf, gradientChecks, logitsOf } from '../golden/model-checks.ts'
 import { quantisedChecks } from './quantised.ts'
 import { hubCacheProblems } from './hub-cache.ts'
 

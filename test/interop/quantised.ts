@@ -9,7 +9,7 @@ import { dequantize } from '../../src/ops/quantize.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { equal, within, withinShare, worst, type Check } from '../golden/check.ts'
-import { logitsOf } from '../golden/falcon-checks.ts'
+import { logitsOf } from '../golden/model-checks.ts'
 
 /** What the checks of quantised models need of the program around them. */
 export interface Interop {
