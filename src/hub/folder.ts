@@ -1,5 +1,6 @@
-import { fileExists, fileSource, writeFileAtomic } from '#platform'
+import { fileExists, fileSource, writeFilesAtomic } from '#platform'
 import { MedAwareError } from '../core/errors.ts'
+import type { FileToWrite } from '../platform/platform.ts'
 import { openSafetensors, type TensorReader } from '../safetensors/reader.ts'
 import { blobSource } from '../safetensors/source.ts'
 import type { ByteSource } from '../safetensors/source.ts'
@@ -102,9 +103,20 @@ export async function readJson(folder: Folder, fileName: string): Promise<Readon
   throw new MedAwareError('format', `${folder.name}: ${fileName} holds no JSON object`)
 }
 
-/** Writes files into a directory (Node only), each beside its target and renamed, so that none is ever half there. */
+/** Files that are there whole, to be written. */
+export function wholeFiles(contents: ReadonlyMap<string, Uint8Array | string>): FileToWrite[] {
+  return [...contents].map(([name, content]) => {
+    const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
+    return {
+      ...{ name, byteLength: bytes.length },
+      pieces: async function* () {
+        yield bytes
+      },
+    }
+  })
+}
+
+/** Writes files into a directory (Node only), all of them or, where one cannot be written, none. @throws as `writeFilesAtomic`. */
 export async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
-  for (const [name, content] of files) {
-    await writeFileAtomic(`${path}/${name}`, typeof content === 'string' ? new TextEncoder().encode(content) : content)
-  }
+  await writeFilesAtomic(path, wholeFiles(files))
 }

@@ -11,7 +11,7 @@ import {
   tensorBytes,
 } from '../safetensors/split.ts'
 import { encodeSafetensorsHeader, streamSafetensors } from '../safetensors/writer.ts'
-import type { Folder } from './folder.ts'
+import { wholeFiles, type Folder } from './folder.ts'
 import { openFolder, type Source } from './open-folder.ts'
 import { quantizationConfig } from './quantization-config.ts'
 import { dtypeWords, tensorsToSave, type SaveWeightsOptions, type TensorToSave } from './tensors-to-save.ts'
@@ -116,12 +116,15 @@ async function filesToWrite(who: string, model: PretrainedLm, options: SaveModel
     byteLength: encodeSafetensorsHeader(inside, metadata).fileBytes,
     pieces: () => streamSafetensors(inside, (name) => load(name, fileName), metadata),
   }))
+  const small = new Map<string, Uint8Array | string>()
   if (shards.length > 1) {
     const parameters = tensors.reduce((sum, tensor) => sum + tensor.parameters, 0)
-    files.push(textFile(shardIndexName, formatShardIndex(shards, parameters)))
+    small.set(shardIndexName, formatShardIndex(shards, parameters))
   }
-  if (copyFrom !== undefined)
-    files.push(...(await copies(await openFolder(copyFrom, { ...(options.signal && { signal: options.signal }) }))))
+  if (copyFrom !== undefined) {
+    const folder = await openFolder(copyFrom, { ...(options.signal && { signal: options.signal }) })
+    for (const [name, bytes] of await copies(folder)) small.set(name, bytes)
+  }
   const config = {
     ...formatModelConfig(model.config),
     dtype: word,
@@ -129,8 +132,8 @@ async function filesToWrite(who: string, model: PretrainedLm, options: SaveModel
   }
   // Python tells 6 from 6.0, and transformers takes no whole number here.
   const json = JSON.stringify(config, null, 2).replace(/("llm_int8_threshold": \d+)(?=[,\n])/, '$1.0')
-  files.push(textFile('config.json', `${json}\n`))
-  return files
+  small.set('config.json', `${json}\n`)
+  return [...files, ...wholeFiles(small)]
 }
 
 /** Makes one tensor after another, and tells of it. */
@@ -153,29 +156,16 @@ function loader(
   }
 }
 
-async function copies(folder: Folder): Promise<FileToWrite[]> {
-  const files: FileToWrite[] = []
+async function copies(folder: Folder): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>()
   for (const name of companions) {
     if (!(await folder.has(name))) continue
     const source = await folder.open(name)
     try {
-      files.push(wholeFile(name, (await source.read(0, source.byteLength)).slice()))
+      files.set(name, (await source.read(0, source.byteLength)).slice())
     } finally {
       await source.close?.()
     }
   }
   return files
-}
-
-function textFile(name: string, text: string): FileToWrite {
-  return wholeFile(name, new TextEncoder().encode(text))
-}
-
-function wholeFile(name: string, bytes: Uint8Array): FileToWrite {
-  return {
-    ...{ name, byteLength: bytes.length },
-    pieces: async function* () {
-      yield bytes
-    },
-  }
 }

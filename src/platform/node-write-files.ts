@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { MedAwareError } from '../core/errors.ts'
 import { codeOf, explain } from './node-errors.ts'
 import type { FileToWrite, Platform } from './platform.ts'
@@ -33,6 +33,7 @@ export const writeFilesAtomic: Platform['writeFilesAtomic'] = async (folder, fil
 
 async function writeBeside(path: string, folder: string, { name, byteLength, pieces }: FileToWrite): Promise<void> {
   const target = join(folder, name)
+  await attempt(target, () => mkdir(dirname(path), { recursive: true }))
   const file = await attempt(target, () => open(path, 'wx'))
   let written = 0
   try {

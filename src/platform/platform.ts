@@ -23,6 +23,7 @@ export interface StartedWorker {
 
 /** A file that is made while it is written. */
 export interface FileToWrite {
+  /** Below the folder it is written into; folders of it are made. */
   readonly name: string
   readonly byteLength: number
   /** Its bytes, front to back; asked for once, when the files before it are written. */

@@ -132,7 +132,7 @@ describe('a run', () => {
 })
 
 describe('a folder', () => {
-  it('is written file by file, whole or not at all, and nothing else stays in it', async () => {
+  it('is written file by file, each whole or not at all, and nothing else stays in it', async () => {
     const path = await temporaryFolder()
     await writeFile(join(path, 'a'), 'old')
     await mkdir(join(path, 'b', 'inside'), { recursive: true })
@@ -144,7 +144,7 @@ describe('a folder', () => {
     ])
     await expect(writeFolder(path, files)).rejects.toMatchObject({
       code: 'unsupported',
-      message: expect.stringContaining(`writeFileAtomic: cannot use ${path}/b, `) as string,
+      message: expect.stringContaining(`writeFilesAtomic: cannot use ${path}/b, `) as string,
     })
     expect(await readdir(path)).toEqual(['a', 'b', 'c'])
     expect(await readText(diskFolder(path), 'a')).toBe('néw')

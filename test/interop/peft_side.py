@@ -34,6 +34,7 @@ python3.
 
 import argparse
 import json
+import logging as stdlib_logging
 import pathlib
 import sys
 import warnings
@@ -55,6 +56,7 @@ for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
 warnings.filterwarnings("ignore", message="Unsupported layer type")
 torch.set_num_threads(2)
 logging.disable_progress_bar()
+stdlib_logging.getLogger("bitsandbytes").setLevel(stdlib_logging.ERROR)
 
 SEED = 20240607
 

@@ -23,20 +23,24 @@ export interface Interop {
 }
 
 const tinyLlama = {
-  ...{ model_type: 'llama', vocab_size: 64, hidden_size: 64, intermediate_size: 96, num_hidden_layers: 2 },
+  ...{ model_type: 'llama', vocab_size: 64, hidden_size: 64, intermediate_size: 128, num_hidden_layers: 2 },
   ...{ num_attention_heads: 4, num_key_value_heads: 2, rms_norm_eps: 1e-5, tie_word_embeddings: false },
 }
 
 type Case = Pick<LoadModelOptions, 'quantize'> & Pick<SaveModelOptions, 'maxShardSize'>
 
-const cases: Readonly<Record<string, Case>> = {
-  nf4: { quantize: { type: 'nf4' }, maxShardSize: '20KB' },
+/**
+ * On CPUs bitsandbytes 0.50.2 decodes a matrix wrongly whose rows are no whole blocks, what it quantised itself included; of the
+ * tiny Falcon's rows of 32 that leaves one size of blocks.
+ */
+const cases = (blockSize: number): Readonly<Record<string, Case>> => ({
+  nf4: { quantize: { type: 'nf4', blockSize }, maxShardSize: '20KB' },
   'nf4 in part, scales in f32': {
-    quantize: { type: 'nf4', blockSize: 128, doubleQuant: false, skipModules: ['lm_head', 'mlp'] },
+    quantize: { type: 'nf4', blockSize, doubleQuant: false, skipModules: ['lm_head', 'mlp'] },
   },
-  fp4: { quantize: { type: 'fp4' } },
+  fp4: { quantize: { type: 'fp4', blockSize } },
   int8: { quantize: { type: 'int8' } },
-}
+})
 
 /** What `peft_side.py quantized` says. */
 interface Answer {
@@ -51,8 +55,9 @@ export async function* quantisedChecks(device: Device, interop: Interop): AsyncG
   const model = createModel(config, initialWeights(device, modelWeights(config), 0.2, 5))
   await saveModel(model, llama)
   model.dispose()
-  for (const [architecture, folder] of Object.entries({ falcon: interop.base, llama })) {
-    for (const [name, options] of Object.entries(cases)) {
+  const models = { falcon: [interop.base, 32], llama: [llama, 64] } as const
+  for (const [architecture, [folder, blockSize]] of Object.entries(models)) {
+    for (const [name, options] of Object.entries(cases(blockSize))) {
       for (const check of await readThere(device, interop, { ...options, folder })) {
         yield [`${architecture} in ${name}`, check]
       }

@@ -40,8 +40,9 @@ describe('writeFilesAtomic', () => {
     expect(read.equals(Buffer.concat([large, Uint8Array.of(1, 2)]))).toBe(true)
   })
 
-  it('makes the folder', async () => {
-    await writeFilesAtomic(join(folder, 'deep/er'), [text('a', '1')])
+  it('makes the folder, and those that names have', async () => {
+    await writeFilesAtomic(join(folder, 'deep/er'), [text('a', '1'), text('below/b', '2')])
+    expect(await readFile(join(folder, 'deep/er/below/b'), 'utf8')).toBe('2')
     expect(await readFile(join(folder, 'deep/er/a'), 'utf8')).toBe('1')
   })
 
