@@ -7,7 +7,7 @@ const relativeWithoutEnding = {
   message: 'A relative import ends in the name of a file, with .ts.',
 }
 const packageByName = { regex: '^peft-medaware', message: 'The library imports its own rooms by path, not by name.' }
-const nodeBuiltins = { regex: '^(node:|webgpu$)', message: 'Only src/platform/node.ts sees Node.' }
+const nodeBuiltins = { regex: '^(node:|webgpu$)', message: 'Only src/platform/node.ts and src/cli/ see Node.' }
 const libraryByPath = {
   regex: String.raw`^\.\./(.*/)?(src|dist|kernels|test)/`,
   message: 'An example imports the library by its name only.',
@@ -59,7 +59,7 @@ export default defineConfig(
         'error',
         ...['process', 'Buffer', 'global', 'require', '__dirname', '__filename'].map((name) => ({
           name,
-          message: 'Only src/platform/node.ts sees Node.',
+          message: 'Only src/platform/node.ts and src/cli/ see Node.',
         })),
         ...['window', 'document', 'navigator', 'self'].map((name) => ({
           name,
@@ -69,7 +69,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/platform/**/*.ts'],
+    files: ['src/platform/**/*.ts', 'src/cli/**/*.ts'],
     rules: { ...restrictImports(packageByName), 'no-restricted-globals': 'off' },
   },
   { files: ['examples/**/*.ts'], rules: restrictImports(libraryByPath) },

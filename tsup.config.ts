@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'src/index.ts',
     quant: 'src/quant/index.ts',
     safetensors: 'src/safetensors/index.ts',
+    cli: 'src/cli/main.ts',
     'platform/node': 'src/platform/node.ts',
     'platform/browser': 'src/platform/browser.ts',
   },

@@ -46,19 +46,19 @@ fn main(
   let atQ = ((sample * params.heads + kvHead * perGroup + within) * params.tokens + token) * params.dim;
   let atKv = ((sample * params.kvHeads + kvHead) * params.tokens + token) * params.dim;
   let across = (d + params.dim / 2u) % params.dim;
-  if (within > perGroup) {
-    dQkv[i] = dV[atKv + d];
+  var value = 0.0;
+  var other = 0.0;
+  if (within < perGroup) {
+    value = dQ[atQ + d];
+    other = dQ[atQ + across];
   } else if (within == perGroup) {
-    let value = dK[atKv + d];
-    dQkv[i] = value;
-    if (params.hasRotary != 0u) {
-      dQkv[i] = turnedBack(value, dK[atKv + across], d, token);
-    }
+    value = dK[atKv + d];
+    other = dK[atKv + across];
   } else {
-    let value = dQ[atQ + d];
-    dQkv[i] = value;
-    if (params.hasRotary != 0u) {
-      dQkv[i] = turnedBack(value, dQ[atQ + across], d, token);
-    }
+    value = dV[atKv + d];
   }
+  if (params.hasRotary != 0u && within <= perGroup) {
+    value = turnedBack(value, other, d, token);
+  }
+  dQkv[i] = value;
 }

@@ -18,6 +18,7 @@ export { selfTest, type SelfTestFailure, type SelfTestReport } from './device/se
 export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/open-device.ts'
 
 export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
+export { halfFromArray, type HalfType } from './tensor/half.ts'
 export { FourBitTensor, type FourBitParts } from './tensor/four-bit-tensor.ts'
 export { Int8Tensor, type Int8Parts } from './tensor/int8-tensor.ts'
 export { valueAndGrad, type Trainable, type ValueAndGrad } from './autograd/value-and-grad.ts'
@@ -54,7 +55,15 @@ export {
 } from './hub/load-model.ts'
 export { describeMemoryPlan } from './hub/memory-advice.ts'
 export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './hub/memory-plan.ts'
-export { modelFiles, type SaveDType } from './hub/save-model.ts'
+export {
+  inspectModel,
+  type AdapterReport,
+  type InspectOptions,
+  type ModelReport,
+  type TensorTotals,
+} from './hub/inspect-model.ts'
+export { modelFiles, saveModel, type SavedModel, type SaveModelOptions, type SaveProgress } from './hub/save-model.ts'
+export type { SaveDType, SaveWeightsOptions } from './hub/tensors-to-save.ts'
 export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
 export { openFolder, type Source } from './hub/open-folder.ts'
 export { hubFolder, type DownloadProgress, type HubFolderOptions } from './hub/hub-folder.ts'

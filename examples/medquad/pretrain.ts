@@ -11,9 +11,9 @@ import {
   falconRwConfig,
   falconWeights,
   initialWeights,
-  modelFiles,
   openDevice,
   restoreRun,
+  saveModel,
   saveRun,
   checkpointFiles,
   tokenizerFromJson,
@@ -147,7 +147,7 @@ const made = {
   heldOut,
 }
 const card = baseCard({ ...made, seed, seconds, learningRate: Number(flags.lr), engine: device.description })
-await writeFolder(flags.out, await modelFiles(model, 'F16'))
+await saveModel(model, flags.out, { dtype: 'f16' })
 await writeFolder(
   flags.out,
   new Map([

@@ -6,7 +6,7 @@ import type { Device } from '../device/device.ts'
 import { bytesOf, type SafetensorsDType, type TensorData } from '../safetensors/dtype.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { dequantize } from '../ops/quantize.ts'
-import { checkHalf, type HalfType, roundToHalf } from '../tensor/half.ts'
+import { type HalfType, isHalf, roundToHalf } from '../tensor/half.ts'
 import { empty, type HostValues, Tensor } from '../tensor/tensor.ts'
 
 /** Elements that are read and converted at a time: 8 MiB as f32. Memory of the host that loading needs is a few times that. */
@@ -15,19 +15,16 @@ const sliceCount = 2 * 1024 * 1024
 /**
  * Copies a checkpoint's tensor into one on a device, slice by slice, so that no more than a few slices are on the host; while
  * one is converted and copied the next is read.
+ * @param target As many elements, in f32 or 16 bits, or in u8 for bytes that are copied as they are.
+ * @throws MedAwareError `numeric` for what is not finite, in the checkpoint or in 16 bits.
  */
-async function fillTensor(
-  reader: TensorReader,
-  name: string,
-  target: Tensor,
-  inspect: Inspect | undefined,
-): Promise<void> {
+async function fillTensor(reader: TensorReader, name: string, target: Tensor): Promise<void> {
   const { device, buffer, dtype, byteOffset, count, byteLength } = target
   const from = reader.info(name).dtype
   const window = (begin: number, length: number) =>
     new Tensor(device, [length], dtype, buffer, byteOffset + begin * (byteLength / count))
   const most = Math.min(sliceCount, count)
-  const half = inspect === undefined && dtype === 'f32' ? halfOf(device, from) : null
+  const half = dtype === 'f32' ? halfOf(device, from) : null
   const staging = half === null ? null : device.memory.rooted(() => empty(device, [most], `${name} as it comes`, half))
   const scratch = dtype === 'u8' || half !== null ? noNumbers : new Float32Array(most)
   try {
@@ -37,7 +34,7 @@ async function fillTensor(
       else {
         checkFinite(name, begin, data, from)
         if (staging !== null && data.length % wideRow === 0) widenOnDevice(staging, data as Uint16Array, to)
-        else to.write(encode(name, begin, data, from, dtype, scratch, inspect))
+        else to.write(encode(name, begin, data, from, dtype, scratch))
       }
       await device.settle()
     }
@@ -45,9 +42,6 @@ async function fillTensor(
     staging?.dispose()
   }
 }
-
-/** Called with the numbers of a slice, of which the first is element `begin`. */
-type Inspect = (values: Float32Array, begin: number) => void
 
 /** Elements that one thread widens at a time. */
 const wideRow = 4096
@@ -72,15 +66,13 @@ export interface TensorToFill {
   readonly shape: Shape
   readonly dtype: DType
   readonly label: string
-  /** Sees the numbers as they come, in f32, and may throw. */
-  readonly inspect?: Inspect
 }
 
 /** A new tensor that belongs to nobody, with the numbers of a checkpoint's. @throws MedAwareError `numeric`, `memory`, or as the reader. */
 export async function filledTensor(reader: TensorReader, name: string, to: TensorToFill): Promise<Tensor> {
   const tensor = to.device.memory.rooted(() => empty(to.device, to.shape, to.label, to.dtype))
   try {
-    await fillTensor(reader, name, tensor, to.inspect)
+    await fillTensor(reader, name, tensor)
     return tensor
   } catch (error) {
     tensor.dispose()
@@ -127,15 +119,10 @@ function encode(
   from: SafetensorsDType,
   to: DType,
   scratch: Float32Array<ArrayBuffer>,
-  inspect: Inspect | undefined,
 ): HostValues {
-  if (from.toLowerCase() === to && inspect === undefined) return data as HostValues
+  if (from.toLowerCase() === to) return data as HostValues
   const values = widen(data, from, scratch.length < data.length ? new Float32Array(data.length) : scratch)
-  inspect?.(values, begin)
-  if (to !== 'f16' && to !== 'bf16') return values
-  const bits = roundToHalf(values, to)
-  checkHalf(bits, name, to, begin)
-  return bits
+  return isHalf(to) ? roundToHalf(values, to, name, begin) : values
 }
 
 function widen(data: TensorData, from: SafetensorsDType, scratch: Float32Array<ArrayBuffer>): Float32Array {

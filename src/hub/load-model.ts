@@ -108,7 +108,8 @@ function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): P
   }
 }
 
-async function openCheckpoint(folder: Folder): Promise<TensorReader> {
+/** Opens the weights of a folder, one file or shards. @throws MedAwareError `not-found`, or as `openSafetensors`. */
+export async function openCheckpoint(folder: Folder): Promise<TensorReader> {
   if (await folder.has('model.safetensors')) return openTensors(folder, 'model.safetensors')
   const index = 'model.safetensors.index.json'
   if (await folder.has(index)) return openShardedSafetensors(await readText(folder, index), (name) => folder.open(name))

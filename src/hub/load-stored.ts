@@ -49,10 +49,10 @@ async function loadFourBit(
   })
   if (absmax instanceof Float32Array) checkScales(`${name}.absmax`, absmax)
   if (nested) checkScales(`${name}.nested_absmax`, Float32Array.of(...nested.absmax, nested.offset))
-  const { quantType: type, blockSize } = state
+  const { quantType: type, blockSize, dtype: sourceDType } = state
   const codes = await filledTensor(reader, name, { device, shape: [end - begin], dtype: 'u8', label: `${type} codes` })
   return orDispose(codes, () => {
-    const stored = { type, blockSize, codes, absmax, ...(nested && { nested }) }
+    const stored = { type, blockSize, sourceDType, codes, absmax, ...(nested && { nested }) }
     return rooted(device, () => fourBitFromStored(device, shape, stored))
   })
 }

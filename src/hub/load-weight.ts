@@ -3,6 +3,7 @@ import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { dequantize, quantizeMatrix } from '../ops/quantize.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
+import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import type { Matrix } from '../tensor/matrix.ts'
 import { filledTensor } from './fill-tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
@@ -31,33 +32,36 @@ export async function loadWeight(
   const stored = await loadStored(reader, spec, device)
   if (stored !== null) return stored
   const quantization = quantizationOf(spec, options)
-  if (quantization === null) {
-    return filledTensor(reader, name, { device, shape, dtype: dtypeOf(spec, options), label: name })
-  }
-  const isInt8 = quantization.type === 'int8'
-  const full = await filledTensor(reader, name, {
-    ...{ device, shape, dtype: 'f32', label: name },
-    ...(isInt8 && { inspect: (values, begin) => checkHalfRange(name, values, begin) }),
-  })
+  const dtype = quantization === null ? dtypeOf(spec, options) : 'f32'
+  const full = await filledTensor(reader, name, { device, shape, dtype, label: name })
+  if (quantization === null) return full
   try {
     const weight = rooted(device, () => quantizeMatrix(full, quantization))
-    try {
-      if (measureError) await addError(weight, await full.read(), errors)
-      await device.settle()
-      return weight
-    } catch (error) {
-      weight.dispose()
-      throw error
-    }
+    const values = measureError ? await full.read() : new Float32Array(0)
+    return await measured(name, weight, values, measureError ? errors : null)
   } finally {
     full.dispose()
   }
 }
 
-function checkHalfRange(name: string, values: Float32Array, begin: number): void {
-  const bad = values.findIndex((value) => !(Math.abs(value) < 65520))
+/** The same weight, after what storing changed was added up; it is freed where that fails. */
+async function measured(name: string, weight: Matrix, values: Float32Array, errors: ErrorSums | null): Promise<Matrix> {
+  try {
+    if (weight instanceof Int8Tensor) await checkHalfRange(name, weight)
+    if (errors !== null) await addError(weight, values, errors)
+    await weight.device.settle()
+    return weight
+  } catch (error) {
+    weight.dispose()
+    throw error
+  }
+}
+
+/** int8 codes are made from f16: a row that goes beyond it has a scale that does. */
+async function checkHalfRange(name: string, { parts }: Int8Tensor): Promise<void> {
+  const bad = (await parts.scale.read()).findIndex((scale) => scale > 65504)
   check(bad < 0, 'numeric', () => {
-    return `${name}: element ${begin + bad} is not finite in f16, which int8 codes are made from; store it in 4 bits or f32`
+    return `${name}: row ${bad} goes beyond 65504, the largest f16, which int8 codes are made from; store it in 4 bits or f32`
   })
 }
 

@@ -73,7 +73,8 @@ export async function loadWeights(
   }
 }
 
-function checkAgainstSpecs(reader: TensorReader, specs: readonly WeightSpec[], source: string): void {
+/** @throws MedAwareError `format` with all that is missing, not expected or misshapen. */
+export function checkAgainstSpecs(reader: TensorReader, specs: readonly WeightSpec[], source: string): void {
   const known = new Set(specs.map(({ name }) => name))
   const missing = specs.filter(({ name }) => !reader.has(name)).map(({ name }) => `${name} is missing`)
   const unexpected = reader.names

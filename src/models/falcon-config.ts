@@ -70,7 +70,7 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
     numKvHeads,
     ffnHiddenSize: fields.whole(['ffn_hidden_size'], 4 * hiddenSize),
     layerNormEpsilon: fields.positive(['layer_norm_epsilon'], 1e-5),
-    rope: fields.flag('alibi', false) ? null : parseRope(json, 'falcon'),
+    rope: fields.flag('alibi', false) ? null : parseRope(json, 'falcon', hiddenSize / numAttentionHeads),
     bias: fields.flag('bias', false),
     parallelAttn: newDecoderArchitecture || fields.flag('parallel_attn', true),
     newDecoderArchitecture,

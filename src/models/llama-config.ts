@@ -49,6 +49,7 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
   fields.divides(hiddenSize, 'hidden_size', numAttentionHeads, 'num_attention_heads')
   const numKeyValueHeads = fields.whole(['num_key_value_heads'], numAttentionHeads)
   fields.divides(numAttentionHeads, 'num_attention_heads', numKeyValueHeads, 'num_key_value_heads')
+  const headDim = fields.whole(['head_dim'], hiddenSize / numAttentionHeads)
   return {
     modelType: 'llama',
     vocabSize: fields.whole(['vocab_size']),
@@ -57,9 +58,9 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
     numHiddenLayers: fields.whole(['num_hidden_layers']),
     numAttentionHeads,
     numKeyValueHeads,
-    headDim: fields.whole(['head_dim'], hiddenSize / numAttentionHeads),
+    headDim,
     rmsNormEps: fields.positive(['rms_norm_eps'], 1e-6),
-    rope: parseRope(json, 'llama'),
+    rope: parseRope(json, 'llama', headDim),
     attentionBias: fields.flag('attention_bias', false),
     mlpBias: fields.flag('mlp_bias', false),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),

@@ -1,4 +1,4 @@
-import { MedAwareError } from '../core/errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
 import { ConfigFields, type ConfigJson } from './config-fields.ts'
 
 /** Rotary positions, in the words of transformers' rope_parameters (modeling_rope_utils.py). */
@@ -21,9 +21,15 @@ export type RopeScaling =
 /**
  * Reads `rope_parameters`, or `rope_theta` and `rope_scaling` as before transformers 5.
  * @param who Whom errors speak for.
+ * @param headDim Channels of a head, which are turned in pairs.
  * @throws MedAwareError `unsupported` for another kind of scaling, `config` for a missing or senseless value.
  */
-export function parseRope(json: ConfigJson, who: string): RopeConfig {
+export function parseRope(json: ConfigJson, who: string, headDim: number): RopeConfig {
+  check(
+    headDim % 2 === 0,
+    'config',
+    () => `${who}: head_dim ${headDim} is odd; rotary positions turn channels in pairs`,
+  )
   const given = (json['rope_parameters'] ?? json['rope_scaling'] ?? {}) as ConfigJson
   const theta = new ConfigFields({ ...json, ...given }, who).positive(['rope_theta'], 10000)
   const type = given['rope_type'] ?? given['type'] ?? 'default'

@@ -1,9 +1,8 @@
 import { check } from '../core/errors.ts'
-import { showShape, type Shape } from '../core/shape.ts'
+import { showShape } from '../core/shape.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import { dynamicMap } from '../quant/dynamic-map.ts'
 import { fourBitBlockSizes, fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
-import type { Int8Rows } from '../quant/int8.ts'
 import type { Device } from '../device/device.ts'
 import { FourBitTensor, type FourBitParts } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
@@ -110,19 +109,6 @@ function checkMatrix(who: string, x: Tensor): void {
   )
 }
 
-/** Puts a matrix that is int8 already on a device, as it is. @throws MedAwareError `shape`. */
-export function int8FromStored(device: Device, shape: Shape, { codes, scale }: Int8Rows): Int8Tensor {
-  const [rows = 0, columns = 0] = shape
-  check(shape.length === 2 && codes.length === rows * columns && scale.length === rows, 'shape', () => {
-    return `int8FromStored: ${codes.length} codes and ${scale.length} scales are no matrix of ${showShape(shape)}`
-  })
-  const bytes = new Uint8Array(codes.buffer, codes.byteOffset, codes.length)
-  return new Int8Tensor(shape, {
-    codes: fromArray(device, bytes, shape, 'int8 codes'),
-    scale: fromArray(device, scale, [rows], 'int8 scale'),
-  })
-}
-
 /** The values a matrix stands for, without history. @param out As many elements in f32. Default: a new tensor of its shape. */
 export function dequantize(x: Matrix, out = empty(x.device, x.shape, 'dequantized')): Tensor {
   if (isFull(x)) x.device.copy(x, out)
@@ -143,12 +129,15 @@ export interface StoredFourBit {
   /** u8 codes with `nested`, else f32. */
   readonly absmax: Uint8Array | Float32Array
   readonly nested?: { readonly absmax: Float32Array; readonly offset: number }
+  /** The dtype that is noted of the weight. */
+  readonly sourceDType?: NonNullable<FourBitParts['sourceDType']>
 }
 
 /** Puts a matrix that is 4-bit already on a device, as it is. */
 export function fourBitFromStored(device: Device, shape: readonly number[], stored: StoredFourBit): FourBitTensor {
-  const { type, blockSize, codes, absmax, nested } = stored
+  const { type, blockSize, codes, absmax, nested, sourceDType } = stored
   const parts: FourBitParts = {
+    ...(sourceDType && { sourceDType }),
     type,
     blockSize,
     codes: codes instanceof Tensor ? codes : fromArray(device, codes, [codes.length], `${type} codes`),

@@ -63,6 +63,11 @@ export const writeFileAtomic: Platform['writeFileAtomic'] = async (path) => {
 }
 
 /** Browsers have no paths. @throws MedAwareError `unsupported`. */
+export const writeFilesAtomic: Platform['writeFilesAtomic'] = async (folder) => {
+  throw refuse('writeFilesAtomic', folder, 'make a Blob of the bytes and offer it as a download')
+}
+
+/** Browsers have no paths. @throws MedAwareError `unsupported`. */
 export const listFolder: Platform['listFolder'] = async (path) => {
   throw refuse('listFolder', path, 'let the user choose files')
 }

@@ -21,6 +21,14 @@ export interface StartedWorker {
   stop(): void
 }
 
+/** A file that is made while it is written. */
+export interface FileToWrite {
+  readonly name: string
+  readonly byteLength: number
+  /** Its bytes, front to back; asked for once, when the files before it are written. */
+  readonly pieces: () => AsyncIterable<Uint8Array>
+}
+
 /** What differs between Node and browsers. `#platform` is one of the two modules that have this face. */
 export interface Platform {
   readonly platformName: 'node' | 'browser'
@@ -41,6 +49,17 @@ export interface Platform {
   readTextFile(path: string): Promise<string>
   /** Writes beside the file, then renames: readers see the old file or the whole new one. Makes the folder. */
   writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void>
+  /**
+   * Writes files into a folder, which it makes, so that all of them are there whole or none is: each beside its target, and
+   * renamed when the last is done, in their order; then files whose names `isObsolete` knows are removed. When it fails, what
+   * it wrote is removed and the folder is as before.
+   * @throws MedAwareError `memory` when the disk is full, `unsupported` when writing is not allowed; and what `pieces` throws.
+   */
+  writeFilesAtomic(
+    folder: string,
+    files: readonly FileToWrite[],
+    isObsolete?: (fileName: string) => boolean,
+  ): Promise<void>
   /** Names in a folder, sorted. @throws MedAwareError `not-found`. */
   listFolder(path: string): Promise<string[]>
   fileExists(path: string): Promise<boolean>

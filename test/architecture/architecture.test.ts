@@ -69,11 +69,17 @@ describe('the law: imports point down only', () => {
 })
 
 describe('the law: the browser path never sees Node', () => {
-  test('only src/platform/node.ts and its rooms import node: and webgpu', () => {
-    const seesNode = source.filter((file) => file.imports.some(({ specifier }) => /^(node:|webgpu$)/.test(specifier)))
-    expect(
-      seesNode.map((file) => file.path).filter((file) => !/^src\/platform\/node(-[a-z]+)?\.ts$/.test(file)),
-    ).toEqual([])
+  test("only Node's platform imports webgpu, and only it and the command line node:", () => {
+    const seeing = (what: RegExp, allowed: RegExp) =>
+      source
+        .filter((file) => file.imports.some(({ specifier }) => what.test(specifier)) && !allowed.test(file.path))
+        .map((file) => file.path)
+    expect(seeing(/^webgpu$/, /^src\/platform\/node\.ts$/)).toEqual([])
+    expect(seeing(/^node:/, /^src\/(platform\/node|cli\/)/)).toEqual([])
+  })
+
+  test('nothing imports the command line', () => {
+    expect(breaches((from, target) => roomOf(target) === 'cli' && roomOf(from) !== 'cli')).toEqual([])
   })
 
   test('platforms are reached through #platform, never by path', () => {

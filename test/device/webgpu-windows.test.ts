@@ -7,6 +7,7 @@ import { rowOf } from '../../src/device/webgpu-pipelines.ts'
 import { type Call, fitsBindings, pieces } from '../../src/device/webgpu-windows.ts'
 import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
+import { headCases } from './cases/heads.ts'
 import { matmulCases } from './cases/matmul.ts'
 import { normCases } from './cases/norms.ts'
 import { rowCases } from './cases/rows.ts'
@@ -22,6 +23,7 @@ const cases = [
   ...storedCases,
   ...storedWindowCases,
   ...elementwiseCases,
+  ...headCases,
   ...normCases,
   ...rowCases,
 ]
@@ -80,8 +82,8 @@ describe.each([1024, 4096, 16384])('with bindings of at most %i bytes', (limit) 
   })
 })
 
-it('every kernel with cuts was cut, but those whose samples are large', () => {
-  expect([...cutKernels].sort()).toEqual(cuttable.filter((name) => !/Heads$/.test(name)).sort())
+it('every kernel with cuts was cut', () => {
+  expect([...cutKernels].sort()).toEqual(cuttable.sort())
 })
 
 describe.each(nestedWindowCases)('with bindings of at most %i bytes', (limit, nested) => {

@@ -6,7 +6,7 @@ import type { Adapter } from '../../src/peft/adapter.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { within, withinShare, worst, type Check } from './check.ts'
-import { batchOf, gradientChecks, logitsOf } from './falcon-checks.ts'
+import { batchOf, gradientChecks, logitsOf } from './model-checks.ts'
 
 /** A loaded adapter's logits, loss and gradients, and the merged model's logits; the model is merged afterwards. */
 export async function* adapterChecks(

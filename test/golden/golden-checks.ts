@@ -5,12 +5,13 @@ import { loadModel } from '../../src/hub/load-model.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import { loadAdapter } from '../../src/peft/adapter-files.ts'
+import type { HalfType } from '../../src/tensor/half.ts'
 import { adapterChecks, tenStepChecks } from './adapter-checks.ts'
 import type { Check, LeftOut } from './check.ts'
-import { falconChecks } from './falcon-checks.ts'
+import { modelChecks } from './model-checks.ts'
 import type { GoldenFolder } from './golden-folder.ts'
 import { halfAdapterChecks, halfChecks, type HalfPair, roundedFolder } from './half-checks.ts'
-import { baseLogitsCheck, qloraFolder } from './qlora-folder.ts'
+import { baseLogitsCheck, qloraFolder, savedAgainCheck } from './qlora-folder.ts'
 import { quantisedChecks } from './quantised-checks.ts'
 
 /** A check, and where it was made. */
@@ -24,8 +25,8 @@ export interface GoldenCheck {
 export interface GoldenOptions {
   /** This folder alone. */
   readonly only?: string | undefined
-  /** What base models' matrices are stored in; 'f16' has checks of its own, see half-checks.ts. */
-  readonly dtype: 'f32' | 'f16'
+  /** What base models' matrices are stored in; 16 bits have checks of their own, see half-checks.ts. */
+  readonly dtype: 'f32' | HalfType
 }
 
 /** Compares every number in golden folders with this library on every device. */
@@ -36,9 +37,9 @@ export async function* goldenChecks(
 ): AsyncGenerator<GoldenCheck> {
   for (const name of golden.names()) {
     if (only !== undefined && name !== only) continue
-    if (dtype === 'f16') {
+    if (dtype !== 'f32') {
       if (golden.has(`${name}/config.json`)) {
-        for (const device of devices) yield* checkHalfFamily(golden, name, device)
+        for (const device of devices) yield* checkHalfFamily(golden, name, dtype, device)
       } else if (golden.names(name).some((file) => file.endsWith('.safetensors'))) {
         const check = { name: 'whole group', leftOut: 'its weights have formats of their own' }
         yield { group: name, device: 'every device', check }
@@ -76,7 +77,7 @@ async function* withModel<C extends Check | LeftOut>(
   folder: Folder,
   device: Device,
   use: (model: PretrainedLm) => AsyncGenerator<C>,
-  dtype: 'f32' | 'f16' = 'f32',
+  dtype: 'f32' | HalfType = 'f32',
 ): AsyncGenerator<C> {
   const { model } = await loadModel(folder, { device, dtype })
   try {
@@ -96,7 +97,7 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
   yield* group(name, device, () =>
     withModel(golden.at(name), device, async function* (model) {
       const reference = await golden.tensors(name, 'reference.safetensors')
-      yield* falconChecks(model, { device, folder: name, reference })
+      yield* modelChecks(model, { device, folder: name, reference })
     }),
   )
   for (const kind of golden.names(`${name}/adapters`)) {
@@ -125,23 +126,28 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
   )
 }
 
-/** A family with its matrices in f16, beside the same in f32 with rounded matrices. */
-async function* checkHalfFamily(golden: GoldenFolder, name: string, device: Device): AsyncGenerator<GoldenCheck> {
+/** A family with its matrices in 16 bits, beside the same in f32 with rounded matrices. */
+async function* checkHalfFamily(
+  golden: GoldenFolder,
+  name: string,
+  dtype: HalfType,
+  device: Device,
+): AsyncGenerator<GoldenCheck> {
   const withPair = (use: (models: HalfPair<PretrainedLm>) => AsyncGenerator<Check | LeftOut>) =>
     async function* () {
-      const rounded = await roundedFolder(golden.at(name), await golden.tensors(name, 'model.safetensors'))
+      const rounded = await roundedFolder(golden.at(name), await golden.tensors(name, 'model.safetensors'), dtype)
       yield* withModel(
         golden.at(name),
         device,
         (half) => withModel(rounded, device, (plain) => use({ half, rounded: plain })),
-        'f16',
+        dtype,
       )
     }
   const base = () => golden.tensors(name, 'reference.safetensors')
   const baseChecks = withPair(async function* (models) {
-    yield* halfChecks(models, await base())
+    yield* halfChecks(models, dtype, await base())
   })
-  yield* group(`${name} in f16`, device, baseChecks)
+  yield* group(`${name} in ${dtype}`, device, baseChecks)
   for (const kind of golden.names(`${name}/adapters`)) {
     const at = `${name}/adapters/${kind}`
     const checks = withPair(async function* (models) {
@@ -149,15 +155,15 @@ async function* checkHalfFamily(golden: GoldenFolder, name: string, device: Devi
         half: await adapterOf(golden, at, models.half),
         rounded: await adapterOf(golden, at, models.rounded),
       }
-      yield* halfAdapterChecks(models, adapters, await base(), await golden.tensors(at, 'reference.safetensors'))
+      yield* halfAdapterChecks(models, adapters, dtype, await base(), await golden.tensors(at, 'reference.safetensors'))
     })
-    yield* group(`${name}/${kind} in f16`, device, checks)
+    yield* group(`${name}/${kind} in ${dtype}`, device, checks)
   }
   const check = {
     name: 'ten steps',
     leftOut: 'their ends are of unrounded weights; a step is checked by its gradients',
   }
-  yield { group: `${name}/adamw in f16`, device: device.description, check }
+  yield { group: `${name}/adamw in ${dtype}`, device: device.description, check }
 }
 
 async function* checkQlora(golden: GoldenFolder, name: string, device: Device): AsyncGenerator<GoldenCheck> {
@@ -166,6 +172,7 @@ async function* checkQlora(golden: GoldenFolder, name: string, device: Device): 
     withModel(folder, device, async function* (model) {
       const reference = await golden.tensors(name, 'reference.safetensors')
       yield await baseLogitsCheck(model, reference)
+      yield await savedAgainCheck(model, await golden.tensors(name, 'model-bnb-4bit.safetensors'))
       const inputs = () => ({ ids: 'input_ids', labels: 'labels' })
       yield* tenStepChecks(model, {
         reference,

@@ -1,33 +1,46 @@
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
-import { f16ToF32, f32ToF16 } from '../../src/core/float16.ts'
+import { bf16ToF32, f16ToF32 } from '../../src/core/float16.ts'
 import { generateTokens } from '../../src/generate/generate.ts'
 import type { Folder } from '../../src/hub/folder.ts'
 import type { CausalLm, TokenBatch } from '../../src/models/causal-lm.ts'
+import { Linear } from '../../src/nn/linear.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
+import { type HalfType, roundToHalf } from '../../src/tensor/half.ts'
 import { equal, within, withinShare, worst, type Check, type LeftOut } from './check.ts'
-import { batchOf, logitsOf } from './falcon-checks.ts'
+import { batchOf, logitsOf } from './model-checks.ts'
 
-// A model whose matrices are stored in f16 is held against two things. The same engine in f32 with matrices rounded to f16
+// A model whose matrices are stored in 16 bits is held against two things. The same engine in f32 with matrices rounded so
 // beforehand must give the same numbers, as near as any two orders of summing. Golden numbers are of unrounded weights, and
-// rounding moves every product: a weight's error is evenly spread below 2^-11 of it, about 2^-12 of it on the mean square, and
-// so is a product's share. Of a model with L layers 4 L + 2 products err independently; five standard deviations are allowed.
+// rounding moves every product: to p significant bits, a weight's error is evenly spread below 2^-p of it, about 2^-(p + 1) of it
+// on the mean square, and so is a product's share. The products of a model, its linear layers, table and head, err
+// independently. The root mean square of the logits' errors may be half as much again as that makes; of single numbers five
+// standard deviations are allowed.
 
-/** A model in f16 and the same in f32 with its matrices rounded to f16. */
+/** Significant bits of each format, the hidden one included. */
+const precision: Readonly<Record<HalfType, number>> = { f16: 11, bf16: 8 }
+
+/** A model in 16 bits and the same in f32 with its matrices rounded. */
 export interface HalfPair<M> {
   readonly half: M
   readonly rounded: M
 }
 
-/** A folder whose checkpoint is that of another with all matrices rounded to f16. */
-export async function roundedFolder(folder: Folder, checkpoint: TensorReader): Promise<Folder> {
+/** A folder whose checkpoint is that of another with all matrices rounded to a format. */
+export async function roundedFolder(folder: Folder, checkpoint: TensorReader, dtype: HalfType): Promise<Folder> {
+  const widen = dtype === 'f16' ? f16ToF32 : bf16ToF32
   const tensors = []
   for (const name of checkpoint.names) {
     const { shape } = checkpoint.info(name)
     const values = await checkpoint.readF32(name)
-    tensors.push({ name, dtype: 'F32', shape, data: shape.length === 2 ? f16ToF32(f32ToF16(values)) : values } as const)
+    tensors.push({
+      name,
+      dtype: 'F32',
+      shape,
+      data: shape.length === 2 ? widen(roundToHalf(values, dtype, name)) : values,
+    } as const)
   }
   const bytes = writeSafetensors(tensors, { format: 'pt' })
   return {
@@ -37,9 +50,10 @@ export async function roundedFolder(folder: Folder, checkpoint: TensorReader): P
   }
 }
 
-/** What rounding weights to f16 may change: five standard deviations, as a share of the root mean square. */
-function shareOf(layers: number): number {
-  return 5 * 2 ** -12 * Math.sqrt(4 * layers + 2)
+/** What rounding weights changes, on the mean square, as a share of the root mean square. */
+function shareOf(model: CausalLm, dtype: HalfType): number {
+  const products = [...model.namedModules()].filter(([, module]) => module instanceof Linear).length + 2
+  return 2 ** -(precision[dtype] + 1) * Math.sqrt(products)
 }
 
 function rms(values: ArrayLike<number>): number {
@@ -49,6 +63,7 @@ function rms(values: ArrayLike<number>): number {
 async function* logitChecks(
   what: string,
   { half, rounded }: HalfPair<CausalLm>,
+  dtype: HalfType,
   batch: TokenBatch,
   golden: Float32Array,
 ): AsyncGenerator<Check> {
@@ -57,21 +72,27 @@ async function* logitChecks(
     logits.filter((_, i) => batch.attentionMask?.[Math.floor(i / vocabSize)] !== 0).slice(-golden.length)
   const actual = seen(await logitsOf(half, batch))
   yield within(`${what} as of rounded weights in f32`, actual, seen(await logitsOf(rounded, batch)), 1e-4)
-  yield within(`${what} against the golden numbers`, actual, golden, shareOf(half.layers) * rms(golden))
+  const errors = actual.map((logit, i) => logit - (golden[i] ?? NaN))
+  const bound = 1.5 * shareOf(half, dtype) * rms(golden)
+  yield within(`${what} against the golden numbers, rms`, [rms(errors)], [0], bound)
 }
 
-/** The golden numbers of a base model that weights in f16 have: those of its forward pass. */
-export async function* halfChecks(pair: HalfPair<CausalLm>, reference: TensorReader): AsyncGenerator<Check | LeftOut> {
+/** The golden numbers of a base model that weights in 16 bits have: those of its forward pass. */
+export async function* halfChecks(
+  pair: HalfPair<CausalLm>,
+  dtype: HalfType,
+  reference: TensorReader,
+): AsyncGenerator<Check | LeftOut> {
   const golden = (name: string) => reference.readF32(name)
-  yield* logitChecks('logits', pair, await batchOf(reference, 'input_ids'), await golden('logits'))
+  yield* logitChecks('logits', pair, dtype, await batchOf(reference, 'input_ids'), await golden('logits'))
   const padded = await batchOf(reference, 'input_ids', 'padded_mask')
   const paddedLogits = (await golden('padded_logits')).filter(
     (_, i) => padded.attentionMask?.[Math.floor(i / pair.half.vocabSize)] !== 0,
   )
-  yield* logitChecks('logits of left-padded rows', pair, padded, paddedLogits)
+  yield* logitChecks('logits of left-padded rows', pair, dtype, padded, paddedLogits)
   const long = await golden('long_logits_last8')
-  yield* logitChecks('last 8 logits at T=300', pair, await batchOf(reference, 'long_ids'), long)
-  yield { name: 'gradients of the base', leftOut: 'weights in f16 are frozen' }
+  yield* logitChecks('last 8 logits at T=300', pair, dtype, await batchOf(reference, 'long_ids'), long)
+  yield { name: 'gradients of the base', leftOut: `weights in ${dtype} are frozen` }
 
   const prompt = [...(await batchOf(reference, 'prompt_ids')).inputIds]
   const ids = [...((await reference.read('greedy_ids')) as Int32Array)]
@@ -82,7 +103,8 @@ export async function* halfChecks(pair: HalfPair<CausalLm>, reference: TensorRea
   yield equal('greedy ids, cached, as of rounded weights in f32', actual, expected)
   const isSame = expected.every((id, i) => id === ids[i])
   if (isSame) yield equal('greedy ids, cached', actual, ids)
-  else yield { name: 'greedy ids, cached', leftOut: 'rounded to f16, the weights choose other tokens in f32 as well' }
+  else
+    yield { name: 'greedy ids, cached', leftOut: `rounded to ${dtype}, the weights choose other tokens in f32 as well` }
 }
 
 async function greedy(model: CausalLm, prompt: number[], length: number): Promise<number[]> {
@@ -92,19 +114,20 @@ async function greedy(model: CausalLm, prompt: number[], length: number): Promis
   return ids
 }
 
-/** The golden numbers of an adapter on a base in f16: logits, loss, gradients, and the merged model's logits. */
+/** The golden numbers of an adapter on a base in 16 bits: logits, loss, gradients, and the merged model's logits. */
 export async function* halfAdapterChecks(
   models: HalfPair<CausalLm>,
   adapters: HalfPair<Adapter>,
+  dtype: HalfType,
   base: TensorReader,
   reference: TensorReader,
 ): AsyncGenerator<Check> {
   const batch = await batchOf(base, 'input_ids')
   const labels = Int32Array.from((await base.read('labels')) as Int32Array)
-  yield* logitChecks('logits', models, batch, await reference.readF32('logits'))
+  yield* logitChecks('logits', models, dtype, batch, await reference.readF32('logits'))
   const actual = await lossAndGradients(models.half, adapters.half, batch, labels)
   const expected = await lossAndGradients(models.rounded, adapters.rounded, batch, labels)
-  const share = shareOf(models.half.layers)
+  const share = 5 * shareOf(models.half, dtype)
   yield within('loss as of rounded weights in f32', [actual.loss], [expected.loss], 1e-4)
   const spread = share * rms(await reference.readF32('logits'))
   yield within('loss against the golden number', [actual.loss], await reference.readF32('loss'), spread)
@@ -119,7 +142,7 @@ export async function* halfAdapterChecks(
   const golden = await reference.readF32('merged_logits')
   adapters.half.merge()
   adapters.rounded.merge()
-  yield* logitChecks('merged logits', models, batch, golden)
+  yield* logitChecks('merged logits', models, dtype, batch, golden)
 }
 
 async function lossAndGradients(model: CausalLm, adapter: Adapter, batch: TokenBatch, labels: Int32Array) {

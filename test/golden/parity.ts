@@ -1,7 +1,7 @@
 /**
- * `npm run parity -- DIR [--only NAME] [--dtype f16] [--browser]`: compares every number in a folder of golden values, made by
+ * `npm run parity -- DIR [--only NAME] [--dtype f16|bf16] [--browser]`: compares every number in a folder of golden values, made by
  * the Python stack (make_golden.py), with this library on every device present, or on WebGPU in a headless Chromium; with
- * --dtype f16, those of base models whose matrices are stored in f16. One line a check; exit 1 if one fails or none passes.
+ * --dtype, those of base models whose matrices are stored so. One line a check; exit 1 if one fails or none passes.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
@@ -21,16 +21,17 @@ const { positionals, values: flags } = parseArgs({
   },
 })
 const [root] = positionals
-const { only, dtype } = flags
-if (root === undefined || !existsSync(root) || (dtype !== 'f32' && dtype !== 'f16')) {
+const { only } = flags
+const dtype = (['f32', 'f16', 'bf16'] as const).find((one) => one === flags.dtype)
+if (root === undefined || !existsSync(root) || dtype === undefined) {
   console.error(
-    'usage: npm run parity -- DIR [--only NAME] [--dtype f32|f16] [--browser]   DIR holds golden folders such as falcon-rw, quantised, ' +
+    'usage: npm run parity -- DIR [--only NAME] [--dtype f32|f16|bf16] [--browser]   DIR holds golden folders such as falcon-rw, quantised, ' +
       'qlora-falcon-rw; --browser compares in Chromium instead of on the devices of Node',
   )
   process.exit(2)
 }
 
-const options = { only, dtype } as const
+const options = { only, dtype }
 const counts = { passed: 0, failed: 0, unsupported: 0, leftOut: 0 }
 
 function print({ group, device, check }: GoldenCheck): void {

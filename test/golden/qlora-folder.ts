@@ -1,8 +1,10 @@
 import type { Folder } from '../../src/hub/folder.ts'
-import type { CausalLm } from '../../src/models/causal-lm.ts'
-import type { TensorReader } from '../../src/safetensors/reader.ts'
-import { within, type Check } from './check.ts'
-import { batchOf, logitsOf } from './falcon-checks.ts'
+import { modelFiles } from '../../src/hub/save-model.ts'
+import type { PretrainedLm } from '../../src/models/causal-lm.ts'
+import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
+import { bytesSource } from '../../src/safetensors/source.ts'
+import { equal, within, type Check } from './check.ts'
+import { batchOf, logitsOf } from './model-checks.ts'
 
 /** A checkpoint that bitsandbytes quantised, with the config of the model it was made from. */
 export function qloraFolder(quantised: Folder, plain: Folder): Folder {
@@ -16,7 +18,20 @@ export function qloraFolder(quantised: Folder, plain: Folder): Folder {
 }
 
 /** Logits of the 4-bit base before any adapter. */
-export async function baseLogitsCheck(model: CausalLm, reference: TensorReader): Promise<Check> {
+export async function baseLogitsCheck(model: PretrainedLm, reference: TensorReader): Promise<Check> {
   const actual = await logitsOf(model, await batchOf(reference, 'input_ids'))
   return within('logits of the 4-bit base', actual, await reference.readF32('base_logits'), 1e-4)
+}
+
+/** Every tensor of the checkpoint, saved again from the device: all bytes, by name. */
+export async function savedAgainCheck(model: PretrainedLm, theirs: TensorReader): Promise<Check> {
+  const saved = (await modelFiles(model)).get('model.safetensors') ?? new Uint8Array(0)
+  const ours = await openSafetensors(bytesSource(saved))
+  const names = new Set([...ours.names, ...theirs.names])
+  const bytesOf = async (reader: TensorReader) => {
+    const all: number[] = []
+    for (const name of names) if (reader.has(name)) for (const byte of await reader.readBytes(name)) all.push(byte)
+    return all
+  }
+  return equal('saved again, bytes of all tensors', await bytesOf(ours), await bytesOf(theirs))
 }

@@ -13,7 +13,7 @@ import type { Device } from '../../src/device/device.ts'
 import { openAdapter, saveAdapter } from '../../src/hub/adapter-folder.ts'
 import { writeFolder } from '../../src/hub/folder.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
-import { modelFiles } from '../../src/hub/save-model.ts'
+import { saveModel } from '../../src/hub/save-model.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { LoraConfig } from '../../src/peft/lora-config.ts'
 import { fileSource } from '../../src/platform/node.ts'
@@ -25,7 +25,8 @@ import { testDevices } from '../device/devices.ts'
 import { download, fourLines, trainTenSteps, visit } from '../examples/browser/drive-page.ts'
 import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
-import { batchOf, gradientChecks, logitsOf } from '../golden/falcon-checks.ts'
+import { batchOf, gradientChecks, logitsOf } from '../golden/model-checks.ts'
+import { quantisedChecks } from './quantised.ts'
 import { hubCacheProblems } from './hub-cache.ts'
 
 const BOUND = 1e-3
@@ -51,8 +52,8 @@ const ours: Readonly<Record<string, Partial<LoraConfig>>> = {
   },
 }
 
-function askPython(...args: string[]): void {
-  execFileSync(python, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+function askPython(...args: string[]): string {
+  return execFileSync(python, [script, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
 function print(name: string, check: Check): void {
@@ -169,9 +170,9 @@ async function writeMerged(device: Device): Promise<void> {
   const { model } = await loadModel(base, { device })
   await openAdapter(model, join(work, 'theirs', 'lora'), { device }).then((adapter) => adapter.merge())
   const logits = await logitsOf(model, batch)
-  for (const dtype of ['F32', 'BF16', 'F16'] as const) {
+  for (const dtype of ['f32', 'bf16', 'f16'] as const) {
     const folder = join(work, `merged-${dtype}`)
-    await writeFolder(folder, await modelFiles(model, dtype))
+    await saveModel(model, folder, { dtype })
     const out = join(work, `merged-${dtype}.safetensors`)
     askPython('model', folder, inputs, out)
     const again = await loadModel(folder, { device })
@@ -179,10 +180,17 @@ async function writeMerged(device: Device): Promise<void> {
     again.model.dispose()
     const theirs = await (await open(out)).readF32('logits')
     print(`${device.description}: merged ${dtype} in transformers`, within('logits', reread, theirs, BOUND))
-    if (dtype === 'F32')
-      print(`${device.description}: merged F32`, worst('round trip', [withinShare('logits', reread, logits, 1e-6)]))
+    if (dtype === 'f32')
+      print(`${device.description}: merged f32`, worst('round trip', [withinShare('logits', reread, logits, 1e-6)]))
   }
   model.dispose()
+}
+
+/** Models quantised here, read by transformers and bitsandbytes. */
+async function writeQuantised(device: Device): Promise<void> {
+  const interop = { base, work, inputs, batch, bound: BOUND, ask: askPython, open }
+  for await (const [name, check] of quantisedChecks(device, interop))
+    print(`${device.description}: ${name} there`, check)
 }
 
 /** The adapter that the page of examples/browser trains in Chromium and hands out, read by PEFT. */
@@ -225,6 +233,7 @@ try {
   }
   const [first] = devices
   if (first) await writeMerged(first)
+  if (first) await writeQuantised(first)
   if (first) await readPages(first)
   for (const device of devices) device.dispose()
 } finally {

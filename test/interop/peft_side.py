@@ -3,6 +3,7 @@
     python peft_side.py make  BASE_DIR OUT_ADAPTERS INPUTS.safetensors OUT.safetensors [--steps 3]
     python peft_side.py check ADAPTERS BASE_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py model MODEL_DIR INPUTS.safetensors OUT.safetensors
+    python peft_side.py quantized MODEL_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py read  FILE.safetensors
 
 Protocol. One process per subcommand; it prints one line of JSON on stdout and exits 0, or prints a traceback on stderr and
@@ -21,6 +22,9 @@ check     for each adapter: loads it as trainable, compares the keys of the file
           the folder's name; a lone adapter's entries have no prefix. stdout: {"checked": {name: {"type", "tensors", "parameters"}}}.
 model     loads a whole model (merged or plain) that peft-medaware saved. OUT holds `logits`, and `loss` with labels.
           stdout: {"architecture", "parameters", "tensors"}.
+quantized  loads a model that peft-medaware quantised, as transformers loads what bitsandbytes quantised. OUT holds `logits`
+          and, by its key, each quantised weight decoded to f32. stdout: {"layers": {path: class}, "different": [keys whose
+          tensors would not be saved again as they are in the file]}.
 read      stdout: {"metadata": {...}, "tensors": {name: {"dtype", "shape", "sum", "absSum", "first"}}}; dtypes as safetensors
           spells them, sums in f64, `first` the first four values.
 
@@ -34,11 +38,13 @@ import pathlib
 import sys
 import warnings
 
+import bitsandbytes
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
+from transformers.models.falcon import modeling_falcon
 from transformers.utils import logging
 
 warnings.simplefilter("error")
@@ -202,6 +208,39 @@ def whole_model(model_dir, inputs_file, out_file):
     }
 
 
+def decoded(layer):
+    weight = layer.weight
+    if isinstance(layer, bitsandbytes.nn.Linear4bit):
+        return bitsandbytes.functional.dequantize_4bit(weight.data, weight.quant_state).float()
+    return weight.data.float() * weight.SCB[:, None] / 127
+
+
+def quantized(model_dir, inputs_file, out_file):
+    # transformers 5 puts bitsandbytes' layers in place of what is nn.Linear and no subclass, so Falcon's own are passed over.
+    modeling_falcon.FalconLinear = torch.nn.Linear
+    model, info = AutoModelForCausalLM.from_pretrained(
+        model_dir, dtype=torch.float32, attn_implementation="sdpa", device_map="cpu", output_loading_info=True
+    )
+    wrong = {key: sorted(map(str, value)) for key, value in info.items() if value}
+    if wrong:
+        raise ValueError(f"{model_dir}: the checkpoint does not fit the model: {wrong}")
+    kinds = (bitsandbytes.nn.Linear4bit, bitsandbytes.nn.Linear8bitLt)
+    layers = {name: module for name, module in model.eval().named_modules() if isinstance(module, kinds)}
+    # Before the first product, which may pack the weights anew.
+    again, saved = model.state_dict(), {}
+    for file in pathlib.Path(model_dir).glob("*.safetensors"):
+        saved |= load_file(file)
+    same = lambda a, b: a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
+    different = [key for key in again if key not in saved or not same(again[key], saved[key])]
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    out = {f"{name}.weight": decoded(layer) for name, layer in layers.items()}
+    save(out | {"logits": logits_of(model, load_inputs(inputs_file))}, out_file)
+    return {
+        "layers": {name: type(layer).__name__ for name, layer in layers.items()},
+        "different": sorted(({*different} - tied) | (saved.keys() - again.keys())),
+    }
+
+
 def read(file_name):
     tensors = {}
     with safe_open(file_name, "pt") as file:
@@ -232,6 +271,9 @@ def main():
     loading = commands.add_parser("model")
     for word in ("model_dir", "inputs", "out"):
         loading.add_argument(word)
+    quantizing = commands.add_parser("quantized")
+    for word in ("model_dir", "inputs", "out"):
+        quantizing.add_argument(word)
     commands.add_parser("read").add_argument("file")
     words = parser.parse_args()
     if words.command == "make":
@@ -240,6 +282,8 @@ def main():
         answer = check(words.adapters, words.base_dir, words.inputs, words.out)
     elif words.command == "model":
         answer = whole_model(words.model_dir, words.inputs, words.out)
+    elif words.command == "quantized":
+        answer = quantized(words.model_dir, words.inputs, words.out)
     else:
         answer = read(words.file)
     json.dump(answer, sys.stdout)

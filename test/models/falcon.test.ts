@@ -8,7 +8,7 @@ import { quantizeFourBit } from '../../src/ops/quantize.ts'
 import { Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
-import { batchOf, gradientChecks } from '../golden/falcon-checks.ts'
+import { batchOf, gradientChecks } from '../golden/model-checks.ts'
 import { maxDifference, tinyBatch, tinyFalcon, tinyFile } from '../peft/tiny-falcon.ts'
 
 const reference = await tinyFile('reference.safetensors')

@@ -49,7 +49,7 @@ function product(
 
 const halfTypes = ['f16', 'bf16'] as const
 const halved = (values: Float32Array, dtype: HalfType) =>
-  (dtype === 'f16' ? f16ToF32 : bf16ToF32)(roundToHalf(values, dtype))
+  (dtype === 'f16' ? f16ToF32 : bf16ToF32)(roundToHalf(values, dtype, 'weight'))
 
 /** A frozen weight whose rows are no whole words of 16 or 8 bits. */
 const uneven = normals(24 * 33)

@@ -9,7 +9,7 @@ import { linear } from '../../src/ops/linear.ts'
 import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
 import { swiGlu } from '../../src/ops/swi-glu.ts'
 import { matmul } from '../../src/ops/matmul.ts'
-import { dequantize, int8FromStored, quantizeFourBit, quantizeInt8, quantizeMatrix } from '../../src/ops/quantize.ts'
+import { dequantize, quantizeFourBit, quantizeInt8, quantizeMatrix } from '../../src/ops/quantize.ts'
 import { halfFromArray } from '../../src/tensor/half.ts'
 import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
@@ -87,11 +87,6 @@ describe('ops refuse what does not fit', () => {
       'unsupported',
       'quantize: computeDtype "bf16"; kernels decode weights to f32 and compute in f32, leave it out',
       () => quantizeMatrix(make(2, 64), { computeDtype: 'bf16' }),
-    ],
-    [
-      'shape',
-      'int8FromStored: 6 codes and 3 scales are no matrix of [2,3]',
-      () => int8FromStored(cpu, [2, 3], { codes: new Int8Array(6), scale: new Float32Array(3) }),
     ],
     ['shape', 'add: shapes differ, a [2,3] vs b [3,2]', () => add(make(2, 3), make(3, 2))],
     [

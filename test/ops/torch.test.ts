@@ -6,7 +6,6 @@ import { gelu } from '../../src/ops/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { linear } from '../../src/ops/linear.ts'
-import { halfFromBits } from '../../src/tensor/half.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
@@ -54,7 +53,7 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     const scope = device.memory.open()
     const file = await openFixture('bf16.safetensors')
     const bits = (await file.read('linear.weight')) as Uint16Array
-    const weight = halfFromBits(device, bits, [24, 33], 'weight', 'bf16')
+    const weight = fromArray(device, bits, [24, 33], 'weight', 'bf16')
     const x = fromArray(device, await file.readF32('linear.x'), [3, 33], 'x')
     x.requiresGrad = true
     const dOut = await file.readF32('linear.d_out')

@@ -150,6 +150,25 @@ function checkReadmeExample(): string {
   return `${printed.split('\n').length} lines, as printed in README.md`
 }
 
+/** The command as `npx` finds it, on a model that lies beside it. */
+function checkCommand(): string {
+  const npx = (...words: string[]) => run('npx', ['--no-install', 'peft-medaware', ...words], empty)
+  const help = npx('--help')
+  const commands = ['inspect', 'quantize', 'merge', 'generate']
+  expectNone(
+    'not in --help',
+    commands.filter((name) => !help.includes(`  ${name} `)),
+  )
+  for (const name of commands)
+    if (!npx(name, '--help').includes(`peft-medaware ${name} `)) throw new Error(`${name} --help`)
+  const model = path.join(root, 'test/fixtures/tiny-falcon-rw')
+  npx('merge', model, path.join(model, 'adapters/lora'), 'merged')
+  npx('quantize', 'merged', 'quantised')
+  const report = npx('inspect', 'quantised')
+  if (!report.includes('8 layers in nf4 in blocks of 64, double-quantised')) throw new Error(report)
+  return commands.join(', ')
+}
+
 async function checkBrowserBundle(): Promise<string> {
   const { metafile, outputFiles, warnings } = await build({
     stdin: { contents: importAll, resolveDir: empty },
@@ -206,6 +225,7 @@ await check('install in an empty folder', () => installInEmptyFolder(packed))
 await check('import in Node', checkImportsInNode)
 await check('types in a strict project', checkConsumerCompiles)
 await check('README example', checkReadmeExample)
+await check('command line', checkCommand)
 await check('bundle for a browser', checkBrowserBundle)
 rmSync(work, { recursive: true })
 console.log(`package: ${failed === 0 ? 'all checks passed' : `${failed} checks failed`}`)

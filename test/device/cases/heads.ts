@@ -1,6 +1,8 @@
 import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
 
 const layouts = [
+  // Three samples of whole windows, so that the batch can be cut.
+  { batch: 3, tokens: 4, heads: 4, kvHeads: 2, dim: 8, past: 3, capacity: 8 },
   { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 3, capacity: 10 },
   { batch: 1, tokens: 3, heads: 3, kvHeads: 3, dim: 8, past: 0, capacity: 3 },
   { batch: 2, tokens: 1, heads: 5, kvHeads: 1, dim: 14, past: 7, capacity: 8 },

@@ -2,8 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { writeFolder } from '../../../src/hub/folder.ts'
-import { modelFiles } from '../../../src/hub/save-model.ts'
+import { saveModel } from '../../../src/hub/save-model.ts'
 import { falconRwConfig } from '../../../src/models/falcon-config.ts'
 import { FalconForCausalLM, falconWeights } from '../../../src/models/falcon.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
@@ -21,7 +20,7 @@ beforeAll(async () => {
   weights.get('transformer.ln_f.bias')?.write(new Float32Array(64).fill(0.5))
   weights.get('transformer.word_embeddings.weight')?.slice(0, 1).write(new Float32Array(64).fill(0.1))
   const model = new FalconForCausalLM(config, weights)
-  await writeFolder(base, await modelFiles(model))
+  await saveModel(model, base)
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
     cpSync(join(root, 'examples/medquad/base', name), join(base, name))
   }

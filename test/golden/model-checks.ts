@@ -55,7 +55,7 @@ export async function gradientChecks(
 }
 
 /** Everything `reference.safetensors` of a base model holds. */
-export async function* falconChecks(model: PretrainedLm, { reference }: Golden): AsyncGenerator<Check> {
+export async function* modelChecks(model: PretrainedLm, { reference }: Golden): AsyncGenerator<Check> {
   const batch = await batchOf(reference, 'input_ids')
   const labels = Int32Array.from((await reference.read('labels')) as Int32Array)
   yield within('logits', await logitsOf(model, batch), await reference.readF32('logits'), LOGITS)

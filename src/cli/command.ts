@@ -1,0 +1,81 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import type { ProgressLine } from './progress-line.ts'
+
+/** What a command is given. */
+export interface CommandContext {
+  /** Ctrl-C. */
+  readonly signal: AbortSignal
+  readonly progress: ProgressLine
+  /** Writes a result to stdout. */
+  readonly print: (text: string) => void
+}
+
+/** A word behind the program's name. */
+export interface Command {
+  /** In one line. */
+  readonly summary: string
+  readonly help: string
+  /** @throws UsageError for words it does not know, and what the library throws. */
+  run(args: readonly string[], context: CommandContext): Promise<void>
+}
+
+/** A command line that makes no sense: exit code 2. */
+export class UsageError extends Error {}
+
+type Options = NonNullable<ParseArgsConfig['options']>
+type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>['values']
+
+/**
+ * Reads a command's words.
+ * @param names Of what stands without a flag, in order; all are needed.
+ * @throws UsageError.
+ */
+export function parseWords<const O extends Options, const N extends readonly string[]>(
+  args: readonly string[],
+  names: N,
+  options: O,
+): { values: Parsed<O>; words: { readonly [I in keyof N]: string } } {
+  const { values, positionals } = parse(args, options)
+  if (positionals.length !== names.length) {
+    const given = positionals.length === 0 ? 'nothing was given' : `got ${positionals.join(' ')}`
+    throw new UsageError(`needs ${names.join(' ')}, ${given}`)
+  }
+  return { values, words: positionals as unknown as { readonly [I in keyof N]: string } }
+}
+
+function parse<const O extends Options>(args: readonly string[], options: O) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** One of a few words. @throws UsageError for any other. */
+export function oneOf<const W extends string>(flag: string, value: string, words: readonly W[]): W {
+  const found = words.find((word) => word === value)
+  if (found === undefined) throw new UsageError(`--${flag} must be ${listed(words)}, got ${value}`)
+  return found
+}
+
+/** A whole number from `least` on. @throws UsageError. */
+export function whole(flag: string, value: string, least = 1): number {
+  const number = Number(value)
+  if (value.trim() === '' || !Number.isInteger(number) || number < least) {
+    throw new UsageError(`--${flag} must be a whole number from ${least}, got ${value}`)
+  }
+  return number
+}
+
+/** A number that is not negative. @throws UsageError. */
+export function amount(flag: string, value: string): number {
+  const number = Number(value)
+  if (value.trim() === '' || !(number >= 0) || number === Infinity) {
+    throw new UsageError(`--${flag} must be a number from 0, got ${value}`)
+  }
+  return number
+}
+
+function listed(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1) ?? ''}`
+}

@@ -1,0 +1,90 @@
+import { text as textOf } from 'node:stream/consumers'
+import { check } from '../core/errors.ts'
+import { openDevice } from '../device/open-device.ts'
+import { generateText } from '../generate/generate-text.ts'
+import { openAdapter } from '../hub/adapter-folder.ts'
+import { loadModel } from '../hub/load-model.ts'
+import { amount, type Command, oneOf, parseWords, whole } from './command.ts'
+
+const help = `Continues a text, as it comes, on stdout.
+
+  peft-medaware generate SOURCE [options]
+
+  --prompt TEXT         what to continue                        (all of stdin)
+  --adapter DIR         a LoRA adapter for the model, a folder or a name on the Hub
+  --max-new-tokens N                                            (128)
+  --temperature X       above 0 draws instead of taking the likeliest token; 1 is the model's own distribution (0)
+  --top-k N             draw among the N likeliest, 0 for all   (50)
+  --top-p X             draw among the likeliest that together reach X (1)
+  --repetition-penalty X  above 1 makes tokens that were seen less likely (1)
+  --seed N              same seed, same text                    (0)
+  --quantize NAME       load in nf4, fp4 or int8                (as it is)
+  --dtype NAME          f32, f16 or bf16, of what is not quantised (f32)
+  --device NAME         auto, cpu or webgpu                     (auto)
+  --help
+
+With --top-k or --top-p and no --temperature it draws at 1.`
+
+/** `peft-medaware generate`. */
+export const generateCommand: Command = {
+  summary: 'continue a text',
+  help,
+  async run(args, { signal, progress, print }) {
+    const { values, words } = parseWords(args, ['SOURCE'], {
+      prompt: { type: 'string' },
+      adapter: { type: 'string' },
+      'max-new-tokens': { type: 'string', default: '128' },
+      temperature: { type: 'string' },
+      'top-k': { type: 'string' },
+      'top-p': { type: 'string' },
+      'repetition-penalty': { type: 'string', default: '1' },
+      seed: { type: 'string', default: '0' },
+      quantize: { type: 'string' },
+      dtype: { type: 'string', default: 'f32' },
+      device: { type: 'string', default: 'auto' },
+    })
+    const [source] = words
+    const options = {
+      ...samplingOf(values),
+      maxNewTokens: whole('max-new-tokens', values['max-new-tokens']),
+      repetitionPenalty: amount('repetition-penalty', values['repetition-penalty']),
+      seed: whole('seed', values.seed, 0),
+      signal,
+    }
+    const type = values.quantize === undefined ? null : oneOf('quantize', values.quantize, ['nf4', 'fp4', 'int8'])
+    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
+    const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
+    const { device } = await openDevice({ device: engine })
+    try {
+      const { model, tokenizer, name } = await loadModel(source, {
+        ...{ device, dtype, signal, onProgress: progress.load },
+        quantize: type === null ? false : { type },
+      })
+      check(tokenizer !== null, 'not-found', () => `generate: ${name} has no tokenizer.json`)
+      if (values.adapter !== undefined) {
+        await openAdapter(model, values.adapter, { device, signal, onDownload: progress.load })
+      }
+      progress.clear()
+      const prompt = values.prompt ?? (await textOf(process.stdin)).replace(/\r?\n$/, '')
+      for await (const piece of generateText(model, tokenizer, prompt, options)) print(piece)
+      print('\n')
+    } finally {
+      device.dispose()
+    }
+  },
+}
+
+interface SamplingWords {
+  readonly temperature?: string | undefined
+  readonly 'top-k'?: string | undefined
+  readonly 'top-p'?: string | undefined
+}
+
+function samplingOf({ temperature, 'top-k': topK, 'top-p': topP }: SamplingWords) {
+  const heat = temperature === undefined ? ((topK ?? topP) === undefined ? 0 : 1) : amount('temperature', temperature)
+  const limits = {
+    ...(topK !== undefined && { topK: whole('top-k', topK, 0) }),
+    ...(topP !== undefined && { topP: amount('top-p', topP) }),
+  }
+  return heat === 0 ? { doSample: false, ...limits } : { doSample: true, temperature: heat, ...limits }
+}

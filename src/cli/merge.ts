@@ -1,0 +1,55 @@
+import { openDevice } from '../device/open-device.ts'
+import { openAdapter } from '../hub/adapter-folder.ts'
+import { loadModel } from '../hub/load-model.ts'
+import { showBytes } from '../hub/memory-advice.ts'
+import { saveModel } from '../hub/save-model.ts'
+import { type Command, oneOf, parseWords, UsageError } from './command.ts'
+import { checkApart, factsOf } from './source-facts.ts'
+
+const help = `Adds an adapter to its base model's weights and saves the result as a model of its own.
+
+  peft-medaware merge BASE ADAPTER OUT [options]
+
+  --dtype NAME          f32, f16 or bf16                        (as the base has it)
+  --quantized           write a quantised base's layers in its 4 or 8 bits; refused without --force, for rounding
+                        them again loses most of a small update
+  --force               insist
+  --max-shard-size SIZE                                         (5GB)
+  --device NAME         auto, cpu or webgpu                     (auto)
+  --help`
+
+/** `peft-medaware merge`. */
+export const mergeCommand: Command = {
+  summary: 'add an adapter to the weights of its base model',
+  help,
+  async run(args, context) {
+    const { values, words } = parseWords(args, ['BASE', 'ADAPTER', 'OUT'], {
+      dtype: { type: 'string' },
+      quantized: { type: 'boolean', default: false },
+      force: { type: 'boolean', default: false },
+      'max-shard-size': { type: 'string', default: '5GB' },
+      device: { type: 'string', default: 'auto' },
+    })
+    const [base, adapter, out] = words
+    const { quantized, force } = values
+    if (force && !quantized) throw new UsageError('--force insists on --quantized, which is not given')
+    const asked = values.dtype && oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
+    const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
+    const { signal, progress, print } = context
+    await checkApart(out, base, adapter)
+    const facts = await factsOf(base, context)
+    const { device } = await openDevice({ device: engine })
+    try {
+      const { model } = await loadModel(base, { device, dtype: facts.dtype, signal, onProgress: progress.load })
+      const { layers } = await openAdapter(model, adapter, { device, signal, onDownload: progress.load })
+      const saved = await saveModel(model, out, {
+        ...{ dtype: asked || facts.dtype, maxShardSize: values['max-shard-size'], copyFrom: base },
+        ...{ dequantize: !quantized, merge: force ? 'force' : true, signal, onProgress: progress.save },
+      })
+      progress.clear()
+      print(`${out}: ${layers.size} layers merged, ${showBytes(saved.bytes)} in ${saved.files.length} files\n`)
+    } finally {
+      device.dispose()
+    }
+  },
+}

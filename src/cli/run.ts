@@ -1,0 +1,101 @@
+import { MedAwareError } from '../core/errors.ts'
+import { version } from '../core/version.ts'
+import { type Command, UsageError } from './command.ts'
+import { generateCommand } from './generate.ts'
+import { inspectCommand } from './inspect.ts'
+import { mergeCommand } from './merge.ts'
+import { ProgressLine } from './progress-line.ts'
+import { quantizeCommand } from './quantize.ts'
+
+const commands: Readonly<Record<string, Command>> = {
+  inspect: inspectCommand,
+  quantize: quantizeCommand,
+  merge: mergeCommand,
+  generate: generateCommand,
+}
+
+const help = `Looks at, quantises, merges and runs language models: QLoRA in JavaScript.
+
+  peft-medaware <command> [options]
+
+${Object.entries(commands)
+  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .join('\n')}
+
+  peft-medaware <command> --help    what a command takes
+  peft-medaware --version
+
+A SOURCE is a folder in Hugging Face's format, or a model on its Hub as owner/name or owner/name@revision.
+Exit codes: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C.`
+
+/** What a shell says of a program that Ctrl-C ended. */
+const stopped = 130
+
+/**
+ * Runs the command line: results go to stdout, all else to stderr. The first Ctrl-C ends what goes on, which leaves no half
+ * files; the second leaves at once.
+ * @param args Without the program's name.
+ * @returns The exit code: 0, 1 for a failure, 2 for a wrong use, 130 after Ctrl-C.
+ */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const stop = new AbortController()
+  const onSignal = () => (stop.signal.aborted ? process.exit(stopped) : stop.abort())
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  // Who reads the output may have seen enough.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
+  const progress = new ProgressLine(process.stderr)
+  const [name = ''] = args
+  try {
+    await runCommand(name, args.slice(1), { signal: stop.signal, progress, print })
+    return 0
+  } catch (error) {
+    progress.clear()
+    if (stop.signal.aborted) {
+      process.stderr.write('stopped\n')
+      return stopped
+    }
+    if (error instanceof UsageError) {
+      const more = `peft-medaware ${name in commands ? `${name} ` : ''}--help`
+      process.stderr.write(`error: ${error.message}\nTry: ${more}\n`)
+      return 2
+    }
+    const known = error instanceof MedAwareError
+    process.stderr.write(
+      `error: ${known || !(error instanceof Error) ? String(known ? error.message : error) : error.stack}\n`,
+    )
+    return 1
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+}
+
+async function runCommand(
+  name: string,
+  args: readonly string[],
+  context: Parameters<Command['run']>[1],
+): Promise<void> {
+  if (name === '--help' || name === '-h') {
+    print(`${help}\n`)
+    return
+  }
+  if (name === '--version') {
+    print(`${version}\n`)
+    return
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) {
+    const known = Object.keys(commands).join(', ')
+    throw new UsageError(
+      name === '' ? `a command is needed: ${known}` : `there is no command "${name}"; there are ${known}`,
+    )
+  }
+  if (args.includes('--help') || args.includes('-h')) {
+    print(`${command.help}\n`)
+    return
+  }
+  return command.run(args, context)
+}
+
+function print(text: string): void {
+  process.stdout.write(text)
+}

@@ -1,0 +1,22 @@
+import type { Device } from '../../src/device/device.ts'
+import { type LoadedModel, loadModel, type LoadModelOptions } from '../../src/hub/load-model.ts'
+import { readFixture } from '../fixtures/open-fixture.ts'
+import { filesOf } from '../hub/tiny-files.ts'
+
+/** Models of make_family_golden.py. */
+export const familyNames = ['falcon-7b', 'falcon-40b', 'falcon-11b', 'falcon3', 'llama-tied'] as const
+export type FamilyName = (typeof familyNames)[number]
+
+/** One of them. */
+export async function tinyModel(
+  device: Device,
+  name: FamilyName,
+  options: Omit<LoadModelOptions, 'device'> = {},
+): Promise<LoadedModel> {
+  const bytes = async (file: string) => Uint8Array.from(await readFixture(`tiny-family/${name}/${file}`))
+  const files = filesOf({
+    'config.json': await bytes('config.json'),
+    'model.safetensors': await bytes('model.safetensors'),
+  })
+  return loadModel(files, { device, ...options })
+}

@@ -1,0 +1,95 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { writeFilesAtomic } from '../../src/platform/node.ts'
+import type { FileToWrite } from '../../src/platform/platform.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'write-files-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+function file(
+  name: string,
+  pieces: readonly Uint8Array[],
+  byteLength = pieces.reduce((sum, piece) => sum + piece.length, 0),
+): FileToWrite {
+  return {
+    ...{ name, byteLength },
+    pieces: async function* () {
+      yield* pieces
+    },
+  }
+}
+
+const text = (name: string, content: string) => file(name, [new TextEncoder().encode(content)])
+
+describe('writeFilesAtomic', () => {
+  it('writes every file whole, also in pieces larger than a call takes, and removes what is obsolete', async () => {
+    const large = new Uint8Array(9_000_000).map((_, i) => i % 251)
+    await writeFile(join(folder, 'old.bin'), 'old')
+    await writeFile(join(folder, 'other.txt'), 'other')
+    await writeFilesAtomic(folder, [file('a.bin', [large, Uint8Array.of(1, 2)]), text('b.bin', 'b')], (name) =>
+      name.endsWith('.bin'),
+    )
+    expect((await readdir(folder)).sort()).toEqual(['a.bin', 'b.bin', 'other.txt'])
+    const read = await readFile(join(folder, 'a.bin'))
+    expect(read.length).toBe(large.length + 2)
+    expect(read.equals(Buffer.concat([large, Uint8Array.of(1, 2)]))).toBe(true)
+  })
+
+  it('makes the folder', async () => {
+    await writeFilesAtomic(join(folder, 'deep/er'), [text('a', '1')])
+    expect(await readFile(join(folder, 'deep/er/a'), 'utf8')).toBe('1')
+  })
+
+  it('leaves the folder as it was when a later file fails, whatever the reason', async () => {
+    await writeFile(join(folder, 'a'), 'old')
+    const reason = new Error('the maker failed')
+    const broken: FileToWrite = {
+      ...{ name: 'b', byteLength: 9 },
+      pieces: async function* () {
+        yield Uint8Array.of(1)
+        expect((await readdir(folder)).length).toBe(3)
+        throw reason
+      },
+    }
+    await expect(writeFilesAtomic(folder, [text('a', 'new'), broken], () => true)).rejects.toBe(reason)
+    expect(await readdir(folder)).toEqual(['a'])
+    expect(await readFile(join(folder, 'a'), 'utf8')).toBe('old')
+  })
+
+  it('refuses before anything is made when the disk has too little room', async () => {
+    const huge: FileToWrite = {
+      ...{ name: 'model.safetensors', byteLength: 1e18 },
+      pieces: () => {
+        throw new Error('asked for its pieces')
+      },
+    }
+    await expect(writeFilesAtomic(folder, [text('a', 'x'), huge])).rejects.toMatchObject({
+      code: 'memory',
+      message: expect.stringMatching(
+        /^writeFilesAtomic: no room on the disk for a, model\.safetensors in .*: 1000000000000000000 bytes are needed, \d+ are free; nothing was written$/,
+      ) as string,
+    })
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it('says what cannot be written', async () => {
+    await writeFile(join(folder, 'file'), '')
+    await expect(writeFilesAtomic(join(folder, 'file/below'), [text('a', 'x')])).rejects.toThrow(
+      `writeFilesAtomic: cannot use ${join(folder, 'file/below')}, `,
+    )
+    await mkdir(join(folder, 'b/inside'), { recursive: true })
+    await expect(writeFilesAtomic(folder, [text('b', 'a folder is in the way')])).rejects.toThrow(
+      `writeFilesAtomic: cannot use ${join(folder, 'b')}, `,
+    )
+    expect((await readdir(folder)).sort()).toEqual(['b', 'file'])
+    await expect(writeFilesAtomic(folder, [file('c', [Uint8Array.of(1)], 2)])).rejects.toThrow(
+      `writeFilesAtomic: ${join(folder, 'c')} was to have 2 bytes, 1 came`,
+    )
+    expect((await readdir(folder)).sort()).toEqual(['b', 'file'])
+  })
+})
