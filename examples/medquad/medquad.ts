@@ -53,7 +53,7 @@ const { model, tokenizer, storage } = await loadModel(options.model, {
   device,
   quantize,
   measureError: true,
-  onProgress: ({ done, total }) => line.show(describeProgress('loading', done, total, loading)),
+  onProgress: ({ phase, done, total }) => line.show(describeProgress(phase, done, total, loading)),
 })
 if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: no tokenizer.json`)
 story.model(options.model, model, storage)

@@ -120,16 +120,18 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
   if (whole()) return partial.byteLength
   if (partial.byteLength > (file.byteLength ?? Infinity)) await partial.clear()
   const patience = new Patience(silence, client.signal)
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
     const response = await client.get(model, fileName, partial.byteLength, patience.signal)
+    reader = response.body?.getReader()
     const [, begin, length] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? []
     if (response.status !== 206 || Number(begin) !== partial.byteLength) {
       // The server knows no ranges, or has no such range: what is there cannot be gone on from.
+      const before = partial.byteLength
       await partial.clear()
-      if (response.status !== 200) {
-        await response.body?.cancel()
-        throw new MedAwareError('network', `hub: ${fileName} of ${model.name} does not come from byte ${begin ?? 0} on`)
-      }
+      check(response.status === 200, 'network', () => {
+        return `hub: ${fileName} of ${model.name} was asked for from byte ${before} on, and came from ${begin ?? 'none'}`
+      })
     }
     const said = Number(length ?? response.headers.get('content-length') ?? NaN)
     const total = file.byteLength ?? said
@@ -137,7 +139,6 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
       return `hub: ${fileName} of ${model.name} has ${file.byteLength ?? 'unsaid'} bytes by the Hub, ${said} by where it is stored`
     })
     await checkSpace(disk, download, total - partial.byteLength)
-    const reader = response.body?.getReader()
     onBytes?.(partial.byteLength, total)
     for (;;) {
       const chunk = await reader?.read().catch((cause: unknown) => {
@@ -150,14 +151,12 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
       if (chunk?.value === undefined) return total
       patience.heard()
       await partial.append(chunk.value)
-      if (partial.byteLength > total) {
-        await reader?.cancel()
-        return total
-      }
+      if (partial.byteLength > total) return total
       onBytes?.(partial.byteLength, total)
     }
   } finally {
     patience.stop()
+    await reader?.cancel().catch(() => undefined)
   }
 }
 
