@@ -1,11 +1,12 @@
-import { bf16ToF32, f16ToF32, firstNonFinite } from '../core/float16.ts'
+import { bf16ToF32, f16ToF32, findNonFinite } from '../core/float16.ts'
 import { check } from '../core/errors.ts'
 import type { DType } from '../core/dtype.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import { bytesOf, type SafetensorsDType, type TensorData } from '../safetensors/dtype.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
-import { isHalf, roundToHalf } from '../tensor/half.ts'
+import { dequantize } from '../ops/quantize.ts'
+import { type HalfType, isHalf, roundToHalf } from '../tensor/half.ts'
 import { empty, type HostValues, Tensor } from '../tensor/tensor.ts'
 
 /** Elements that are read and converted at a time: 8 MiB as f32. Memory of the host that loading needs is a few times that. */
@@ -20,14 +21,43 @@ const sliceCount = 2 * 1024 * 1024
 async function fillTensor(reader: TensorReader, name: string, target: Tensor): Promise<void> {
   const { device, buffer, dtype, byteOffset, count, byteLength } = target
   const from = reader.info(name).dtype
-  const elementBytes = byteLength / count
-  const scratch = dtype === 'u8' ? null : new Float32Array(Math.min(sliceCount, count))
-  for await (const { begin, data } of readSlices(reader, name, count)) {
-    const values =
-      scratch === null ? bytesIn(data) : encode(name, begin, finite(name, begin, data, from), from, dtype, scratch)
-    new Tensor(device, [values.length], dtype, buffer, byteOffset + begin * elementBytes).write(values)
-    await device.settle()
+  const window = (begin: number, length: number) =>
+    new Tensor(device, [length], dtype, buffer, byteOffset + begin * (byteLength / count))
+  const most = Math.min(sliceCount, count)
+  const half = dtype === 'f32' ? halfOf(device, from) : null
+  const staging = half === null ? null : device.memory.rooted(() => empty(device, [most], `${name} as it comes`, half))
+  const scratch = dtype === 'u8' || half !== null ? noNumbers : new Float32Array(most)
+  try {
+    for await (const { begin, data } of readSlices(reader, name, count)) {
+      const to = window(begin, data.length)
+      if (dtype === 'u8') to.write(bytesIn(data))
+      else {
+        checkFinite(name, begin, data, from)
+        if (staging !== null && data.length % wideRow === 0) widenOnDevice(staging, data as Uint16Array, to)
+        else to.write(encode(name, begin, data, from, dtype, scratch))
+      }
+      await device.settle()
+    }
+  } finally {
+    staging?.dispose()
   }
+}
+
+/** Elements that one thread widens at a time. */
+const wideRow = 4096
+const noNumbers = new Float32Array(0)
+
+/** The format of 16 bits that a device widens exactly; adapters of WebGPU may take the smallest numbers for 0. */
+function halfOf({ kind }: Device, from: SafetensorsDType): HalfType | null {
+  if (kind !== 'cpu') return null
+  return from === 'BF16' ? 'bf16' : from === 'F16' ? 'f16' : null
+}
+
+/** Lets the device make f32 of numbers of 16 bits, which are half as much to copy. */
+function widenOnDevice(staging: Tensor, bits: Uint16Array, to: Tensor): void {
+  const { device, dtype, buffer } = staging
+  const rows = new Tensor(device, [bits.length / wideRow, wideRow], dtype, buffer)
+  dequantize(rows.write(bits), to)
 }
 
 /** How a tensor is made. */
@@ -81,7 +111,7 @@ async function* readSlices(reader: TensorReader, name: string, count: number): A
   }
 }
 
-/** Numbers in the format of a tensor; f32 in `scratch`, where they are not that already. */
+/** Numbers in the format of a tensor; as f32 in `scratch`, where they are not that already and it has room. */
 function encode(
   name: string,
   begin: number,
@@ -90,8 +120,8 @@ function encode(
   to: DType,
   scratch: Float32Array<ArrayBuffer>,
 ): HostValues {
-  if (isHalf(to) && from === to.toUpperCase()) return data as Uint16Array
-  const values = widen(data, from, scratch)
+  if (from.toLowerCase() === to) return data as HostValues
+  const values = widen(data, from, scratch.length < data.length ? new Float32Array(data.length) : scratch)
   return isHalf(to) ? roundToHalf(values, to, name, begin) : values
 }
 
@@ -104,17 +134,16 @@ function widen(data: TensorData, from: SafetensorsDType, scratch: Float32Array<A
   return values
 }
 
-/** The same data. @throws MedAwareError `numeric` where one is infinite or none. */
-function finite(name: string, begin: number, data: TensorData, from: SafetensorsDType): TensorData {
+/** @throws MedAwareError `numeric` where a number of the checkpoint is infinite or none. */
+function checkFinite(name: string, begin: number, data: TensorData, from: SafetensorsDType): void {
   let bad = -1
-  if (from === 'F32') bad = firstNonFinite(new Uint32Array(data.buffer, data.byteOffset, data.length), 0x7f800000)
-  else if (from === 'BF16') bad = firstNonFinite(data as Uint16Array, 0x7f80)
-  else if (from === 'F16') bad = firstNonFinite(data as Uint16Array, 0x7c00)
-  else if (from === 'F64') bad = (data as Float64Array).findIndex((value) => !Number.isFinite(Math.fround(value)))
+  if (data instanceof Float32Array)
+    bad = findNonFinite(new Uint32Array(data.buffer, data.byteOffset, data.length), 0x7f800000)
+  else if (data instanceof Uint16Array) bad = findNonFinite(data, from === 'BF16' ? 0x7f80 : 0x7c00)
+  else if (data instanceof Float64Array) bad = data.findIndex((value) => !Number.isFinite(Math.fround(value)))
   check(bad < 0, 'numeric', () => {
     return `${name}: element ${begin + bad} of the checkpoint is NaN or infinite; the file is damaged, or its training diverged`
   })
-  return data
 }
 
 function bytesIn({ buffer, byteOffset, byteLength }: TensorData): Uint8Array {

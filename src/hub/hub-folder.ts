@@ -4,8 +4,9 @@ import type { ByteSource } from '../safetensors/source.ts'
 import { urlSource } from '../safetensors/url-source.ts'
 import { isThere, type Folder } from './folder.ts'
 import { HubCache } from './hub-cache.ts'
-import { HubClient, type HubFile, type HubModel } from './hub-client.ts'
+import { HubClient, type HubAnswer, type HubFile, type HubModel } from './hub-client.ts'
 import { downloadBlob } from './hub-download.ts'
+import { pause } from './patience.ts'
 import { findHubSettings, type HubOptions } from './hub-settings.ts'
 
 /** How far the download of a file is. */
@@ -25,6 +26,8 @@ export interface HubFolderOptions {
   /** Called as bytes come, about once a megabyte. */
   readonly onDownload?: (progress: DownloadProgress) => void
 }
+
+const mostQuestions = 4
 
 /** The commit that files are taken from, and why none can be downloaded; null where they can. */
 interface Snapshot {
@@ -129,14 +132,22 @@ function remoteFolder(client: HubClient, model: HubModel): Folder {
   return { name: model.name, open, has: (fileName) => isThere(open(fileName)) }
 }
 
-/** Asks the Hub of each file once. */
+/** Asks the Hub of each file once, and again where it cannot be reached: by now it has been. */
 function describer(client: HubClient, model: HubModel) {
-  const answers = new Map<string, ReturnType<HubClient['describe']>>()
-  return (fileName: string, revision: string) => {
+  const answers = new Map<string, HubAnswer>()
+  return async (fileName: string, revision: string): Promise<HubAnswer> => {
     const key = `${revision}/${fileName}`
-    const answer = answers.get(key) ?? client.describe({ ...model, revision }, fileName)
-    answers.set(key, answer)
-    return answer
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = answers.get(key) ?? (await client.describe({ ...model, revision }, fileName))
+        answers.set(key, answer)
+        return answer
+      } catch (error) {
+        const isPassing = error instanceof MedAwareError && error.code === 'network'
+        if (!isPassing || attempt === mostQuestions) throw error
+        await pause(200 * 2 ** attempt, client.signal)
+      }
+    }
   }
 }
 

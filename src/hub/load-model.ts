@@ -1,4 +1,4 @@
-import { MedAwareError } from '../core/errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
 import type { Device } from '../device/device.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { createModel, modelWeights, parseModelConfig } from '../models/architectures.ts'
@@ -62,8 +62,8 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a model of a known architecture, the Falcon family or Llama's, in Hugging Face's format: config.json,
- * model.safetensors or its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as they come.
+ * Loads a model of a known architecture, the Falcon family or Llama's, in Hugging Face's format: config.json, model.safetensors or
+ * its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as they come.
  * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.
  * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the signal's reason; what
  * was loaded by then is freed.
@@ -72,6 +72,10 @@ export async function loadModel(source: Source, options: LoadModelOptions): Prom
   const folder = await openFolder(source, folderOptions(options))
   const config = parseModelConfig(await readJson(folder, 'config.json'))
   const tokenizer = await loadTokenizer(folder)
+  check(tokenizer === null || tokenizer.vocabSize <= config.vocabSize, 'format', () => {
+    const highest = (tokenizer?.vocabSize ?? 0) - 1
+    return `${folder.name}: tokenizer.json has ids up to ${highest}, config.json a vocab_size of ${config.vocabSize}; they are not of one model`
+  })
   const reader = await openCheckpoint(folder)
   try {
     const specs = modelWeights(config)
@@ -109,9 +113,11 @@ export async function openCheckpoint(folder: Folder): Promise<TensorReader> {
   if (await folder.has('model.safetensors')) return openTensors(folder, 'model.safetensors')
   const index = 'model.safetensors.index.json'
   if (await folder.has(index)) return openShardedSafetensors(await readText(folder, index), (name) => folder.open(name))
-  const pickle = await folder.has('pytorch_model.bin')
-  const remedy = pickle
-    ? '; it has a pytorch_model.bin, which can run code: convert it with safe_serialization=True'
-    : ''
+  const pickles = ['pytorch_model.bin', 'pytorch_model.bin.index.json']
+  const has = await Promise.all(pickles.map((name) => folder.has(name)))
+  const pickle = pickles[has.indexOf(true)]
+  const convert = 'load it in transformers and save it with model.save_pretrained(folder, safe_serialization=True)'
+  const remedy =
+    pickle === undefined ? '' : `; it has ${pickle}, a pickle, which can run code when it is read: ${convert}`
   throw new MedAwareError('not-found', `${folder.name}: no model.safetensors and no ${index}${remedy}`)
 }

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { findNonFinite } from '../core/float16.ts'
 import { countOf, sameShape, showShape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
@@ -46,6 +47,8 @@ async function loadFourBit(
   check(nested === undefined || nested.absmax.length === Math.ceil(blocks / nestedBlockSize), 'format', () => {
     return `${name}: ${nested?.absmax.length} nested absmax do not fit ${blocks} blocks`
   })
+  if (absmax instanceof Float32Array) checkScales(`${name}.absmax`, absmax)
+  if (nested) checkScales(`${name}.nested_absmax`, Float32Array.of(...nested.absmax, nested.offset))
   const { quantType: type, blockSize, dtype: sourceDType } = state
   const codes = await filledTensor(reader, name, { device, shape: [end - begin], dtype: 'u8', label: `${type} codes` })
   return orDispose(codes, () => {
@@ -68,6 +71,7 @@ async function loadInt8(reader: TensorReader, { name, shape }: WeightSpec, devic
   check(format === 0, 'unsupported', () => `${name}: its weight_format is ${format}; known is 0, rows`)
   const scale = await reader.readF32(scaleKey)
   check(scale.length === shape[0], 'format', () => `${name}: ${scale.length} scales do not fit ${showShape(shape)}`)
+  checkScales(scaleKey, scale)
   const codes = await filledTensor(reader, name, { device, shape, dtype: 'u8', label: 'int8 codes' })
   return orDispose(codes, () => {
     return rooted(
@@ -75,6 +79,12 @@ async function loadInt8(reader: TensorReader, { name, shape }: WeightSpec, devic
       () => new Int8Tensor(shape, { codes, scale: fromArray(device, scale, [scale.length], 'int8 scale') }),
     )
   })
+}
+
+/** @throws MedAwareError `numeric` where a scale is infinite or none, which would spoil all numbers that share it. */
+function checkScales(key: string, scales: Float32Array): void {
+  const bad = findNonFinite(new Uint32Array(scales.buffer, scales.byteOffset, scales.length), 0x7f800000)
+  check(bad < 0, 'numeric', () => `${key}: scale ${bad} of the checkpoint is NaN or infinite; the file is damaged`)
 }
 
 /** What `make` gives; where it throws, a tensor made before goes. */

@@ -3,6 +3,7 @@ import { countOf, sameShape, showShape } from '../core/shape.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { findQuantState } from '../quant/bitsandbytes-state.ts'
+import type { SafetensorsDType } from '../safetensors/dtype.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { loadWeight } from './load-weight.ts'
 import { int8Companions } from './load-stored.ts'
@@ -24,7 +25,7 @@ export interface StorageReport {
 
 /**
  * Reads every weight of `specs` to the device, one at a time.
- * @throws MedAwareError `format` with one list of all missing, unexpected and misshapen tensors.
+ * @throws MedAwareError `format` with one list of all missing, unexpected, misshapen and mistyped tensors.
  */
 export async function loadWeights(
   reader: TensorReader,
@@ -87,12 +88,19 @@ export function checkAgainstSpecs(reader: TensorReader, specs: readonly WeightSp
         !sameShape(reader.info(name).shape, shape),
     )
     .map(({ name, shape }) => `${name} is ${showShape(reader.info(name).shape)}, not ${showShape(shape)}`)
-  const problems = [...missing, ...unexpected, ...misshapen]
+  const mistyped = specs
+    .filter(({ name }) => reader.has(name) && findQuantState(name, reader.names) === undefined)
+    .filter(({ name }) => !weightTypes.includes(reader.info(name).dtype))
+    .map(({ name }) => `${name} is ${reader.info(name).dtype}, a weight is F32, F16 or BF16`)
+  const problems = [...missing, ...unexpected, ...misshapen, ...mistyped]
   check(problems.length === 0, 'format', () => {
     const more = problems.length > 12 ? `, and ${problems.length - 12} more` : ''
     return `${source}: the checkpoint does not fit its config: ${problems.slice(0, 12).join(', ')}${more}`
   })
 }
+
+/** What weights may be stored as; of I8 the scales are looked for when it is read. */
+const weightTypes: readonly SafetensorsDType[] = ['F64', 'F32', 'F16', 'BF16', 'I8']
 
 /** The tied head written a second time, and bitsandbytes' state beside a weight, may be there. */
 function isCompanion(name: string, known: ReadonlySet<string>): boolean {

@@ -109,9 +109,8 @@ function checkMatrix(who: string, x: Tensor): void {
   )
 }
 
-/** The values a matrix stands for, as a new f32 tensor of its shape, without history. */
-export function dequantize(x: Matrix): Tensor {
-  const out = empty(x.device, x.shape, 'dequantized')
+/** The values a matrix stands for, without history. @param out As many elements in f32. Default: a new tensor of its shape. */
+export function dequantize(x: Matrix, out = empty(x.device, x.shape, 'dequantized')): Tensor {
   if (isFull(x)) x.device.copy(x, out)
   else {
     const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storageOf(x)

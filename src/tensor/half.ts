@@ -1,6 +1,6 @@
 import type { DType } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
-import { f32ToBf16, f32ToF16, firstNonFinite } from '../core/float16.ts'
+import { f32ToBf16, f32ToF16, findNonFinite } from '../core/float16.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import { fromArray, type Tensor } from './tensor.ts'
@@ -19,7 +19,7 @@ export function isHalf(dtype: DType): dtype is HalfType {
  */
 export function roundToHalf(values: Float32Array, dtype: HalfType, label: string, begin = 0): Uint16Array {
   const bits = dtype === 'f16' ? f32ToF16(values) : f32ToBf16(values)
-  const bad = firstNonFinite(bits, dtype === 'f16' ? 0x7c00 : 0x7f80)
+  const bad = findNonFinite(bits, dtype === 'f16' ? 0x7c00 : 0x7f80)
   check(bad < 0, 'numeric', () => {
     const largest = dtype === 'f16' ? '65504' : '3.39e38'
     return `${label}: element ${begin + bad} is not finite in ${dtype}, whose largest number is ${largest}; store it in f32`

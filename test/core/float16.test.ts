@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../src/core/float16.ts'
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, findNonFinite } from '../../src/core/float16.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 
 const everyBits = Uint16Array.from({ length: 0x10000 }, (_, bits) => bits)
@@ -78,5 +78,33 @@ describe('bfloat16', () => {
     f32ToBf16(values).forEach((bits, i) => {
       expect(bits).toBe(Number.isNaN(values[i]) ? i | 0x40 : i)
     })
+  })
+})
+
+describe('findNonFinite', () => {
+  const formats = [
+    ['f32', Uint32Array, 0x7f800000, 0x80000000],
+    ['bf16', Uint16Array, 0x7f80, 0x8000],
+    ['f16', Uint16Array, 0x7c00, 0x8000],
+  ] as const
+
+  it.each(formats)('finds the first NaN or infinity of %s, at any place and alignment', (_, Bits, exponent, sign) => {
+    const lowest = exponent & -exponent
+    for (const [offset, length] of [
+      [0, 8],
+      [0, 7],
+      [Bits.BYTES_PER_ELEMENT, 7],
+    ] as const) {
+      const bits = new Bits(new ArrayBuffer(64), offset, length)
+      // The largest finite number of either sign.
+      bits.fill(exponent - 1).fill(sign | (exponent - 1), 2, 5)
+      expect(findNonFinite(bits, exponent)).toBe(-1)
+      for (let at = length - 1; at >= 0; at--) {
+        for (const value of [exponent, exponent | 1, sign | exponent, sign | exponent | (lowest - 1)]) {
+          bits[at] = value
+          expect(findNonFinite(bits, exponent)).toBe(at)
+        }
+      }
+    }
   })
 })

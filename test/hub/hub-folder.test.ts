@@ -1,8 +1,10 @@
+import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { hubFolder, type DownloadProgress, type HubFolderOptions } from '../../src/hub/hub-folder.ts'
 import type { HubOptions } from '../../src/hub/hub-settings.ts'
@@ -199,6 +201,20 @@ describe('without the network', () => {
 })
 
 describe('a download that broke off', () => {
+  it('is asked for again where the Hub does not answer for a while', async () => {
+    const hub = await fakeHub(files)
+    const folder = await openTiny(hub)
+    await readText(folder, 'config.json')
+    let left = 2
+    hub.twist = (_, response) => {
+      if (left-- <= 0) return false
+      response.writeHead(502).end()
+      return true
+    }
+    expect(same(await bytesOf(folder, 'model.safetensors'), large)).toBe(true)
+    expect(hub.heard.filter(({ method }) => method === 'HEAD').length).toBeGreaterThan(3)
+  })
+
   it('goes on by itself where the connection is back', async () => {
     const hub = await fakeHub(files)
     breakAfter(1_000_000)(hub)
@@ -354,6 +370,44 @@ describe('two downloads of one file', () => {
     expect(all.every((bytes) => same(bytes, large))).toBe(true)
     expect(await blobs()).toEqual([hub.etagOf('model.safetensors')])
   })
+
+  it('by three programs at once leave one whole file', async () => {
+    const hub = await fakeHub(files)
+    // Slow enough that the programs meet.
+    hub.twist = ({ place, range }, response, body) => {
+      if (place === 'storage') setTimeout(() => sendRanged(response, body, range, {}), 150)
+      return place === 'storage'
+    }
+    const script = join(import.meta.dirname, 'download-tiny.ts')
+    const run = () => promisify(execFile)('npx', ['tsx', script, hub.endpoint, cacheFolder, 'model.safetensors'])
+    const digests = await Promise.all([run(), run(), run()].map(async (each) => (await each).stdout.trim()))
+    expect(new Set(digests)).toEqual(new Set([hub.etagOf('model.safetensors')]))
+    expect(await blobs()).toEqual([hub.etagOf('model.safetensors')])
+  }, 60_000)
+
+  it('a program that is killed leaves what the next one goes on from', async () => {
+    const hub = await fakeHub(files)
+    hub.twist = ({ place }, response, body) => {
+      if (place !== 'storage') return false
+      response.writeHead(200, { 'content-length': body.length })
+      response.write(body.subarray(0, 1_500_000))
+      return true
+    }
+    const script = join(import.meta.dirname, 'download-tiny.ts')
+    const child = spawn(process.execPath, ['--import', 'tsx', script, hub.endpoint, cacheFolder, 'model.safetensors'])
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    await vi.waitUntil(async () => {
+      const [name] = existsSync(join(repo, 'blobs')) ? await blobs() : []
+      return name !== undefined && statSync(join(repo, 'blobs', name)).size >= 1_400_000
+    }, 30_000)
+    child.kill('SIGKILL')
+    await ended
+    hub.twist = null
+    hub.heard.length = 0
+    expect(same(await bytesOf(await openTiny(hub), 'model.safetensors'), large)).toBe(true)
+    expect(hub.heard.at(-1)?.range).toMatch(/^bytes=1[45]\d{5}-$/)
+    expect(await blobs()).toEqual([hub.etagOf('model.safetensors')])
+  }, 60_000)
 
   it('waits for a program that is at it, and not for one that has been silent', async () => {
     const hub = await fakeHub(files)

@@ -3,6 +3,7 @@ import type { Device } from '../../src/device/device.ts'
 import { fileFolder, type Folder } from '../../src/hub/folder.ts'
 import { loadModel, type LoadModelOptions } from '../../src/hub/load-model.ts'
 import { quantizeFourBit } from '../../src/ops/quantize.ts'
+import { encodeFloats } from '../../src/safetensors/float16.ts'
 import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writer.ts'
 import { zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
@@ -83,13 +84,107 @@ describe('loadModel refuses', () => {
   it('a folder without weights, and one with a pickle', async () => {
     const none = 'the given files: no model.safetensors and no model.safetensors.index.json'
     expect(await failure(filesOf({ 'config.json': config }))).toEqual(refusal('not-found', none))
-    expect(await failure(filesOf({ 'config.json': config, 'pytorch_model.bin': 'x' }))).toEqual(
+    for (const name of ['pytorch_model.bin', 'pytorch_model.bin.index.json']) {
+      expect(await failure(filesOf({ 'config.json': config, [name]: 'x' }))).toEqual(
+        refusal(
+          'not-found',
+          `${none}; it has ${name}, a pickle, which can run code when it is read: load it in transformers and save it with ` +
+            'model.save_pretrained(folder, safe_serialization=True)',
+        ),
+      )
+    }
+  })
+
+  it('a config without a key that is needed', async () => {
+    const { hidden_size, ...rest } = JSON.parse(new TextDecoder().decode(config)) as Record<string, unknown>
+    expect(hidden_size).toBe(32)
+    const files = filesOf({ 'config.json': JSON.stringify(rest), 'model.safetensors': weights })
+    expect(await failure(files)).toEqual(
+      refusal('config', 'falcon: config.json needs a positive hidden_size or n_embed, got nothing'),
+    )
+  })
+
+  it('a tokenizer with ids that the model has no embedding for; fewer are fine', async () => {
+    const tokenizer = (count: number) => {
+      const vocab = Object.fromEntries(Array.from({ length: count }, (_, id) => [`t${id}`, id]))
+      return JSON.stringify({ model: { type: 'WordLevel', vocab, unk_token: 't0' } })
+    }
+    const withTokenizer = (count: number) =>
+      filesOf({ 'config.json': config, 'model.safetensors': weights, 'tokenizer.json': tokenizer(count) })
+    expect(await failure(withTokenizer(65))).toEqual(
       refusal(
-        'not-found',
-        `${none}; it has a pytorch_model.bin, which can run code: convert it with safe_serialization=True`,
+        'format',
+        'the given files: tokenizer.json has ids up to 64, config.json a vocab_size of 64; they are not of one model',
+      ),
+    )
+    for (const count of [64, 60]) {
+      const { model, tokenizer: loaded } = await loadModel(withTokenizer(count), { device })
+      expect(loaded?.vocabSize).toBe(count)
+      model.dispose()
+    }
+  })
+
+  it('a shard that is truncated, and an index that puts a tensor where it is not', async () => {
+    const tensors = await tensorsOf(weights)
+    const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
+    const shards = [tensors.slice(0, 5), tensors.slice(5)].map((some) => writeSafetensors(some))
+    const indexOf = (place: (i: number) => string) =>
+      JSON.stringify({ weight_map: Object.fromEntries(tensors.map(({ name }, i) => [name, place(i)])) })
+    const files = { 'config.json': config, [first]: shards[0]!, [second]: shards[1]! }
+    const index = indexOf((i) => (i < 5 ? first : second))
+    const cut = { ...files, 'model.safetensors.index.json': index, [second]: shards[1]!.slice(0, -1) }
+    expect(await failure(filesOf(cut))).toMatchObject({
+      code: 'format',
+      message: expect.stringMatching(
+        /^model-00002-of-00002\.safetensors: tensors take \d+ bytes, the file has \d+ after its header; is it truncated\?$/,
+      ) as string,
+    })
+    const wrong = { ...files, 'model.safetensors.index.json': indexOf((i) => (i < 6 ? first : second)) }
+    expect(await failure(filesOf(wrong))).toEqual(
+      refusal(
+        'format',
+        `openShardedSafetensors: the index puts tensor "${tensors[5]?.name}" in ${first}, which does not have it`,
       ),
     )
   })
+
+  it('weights that are no floating point', async () => {
+    const name = 'transformer.h.1.self_attention.dense.bias'
+    const files = await changedTiny((tensors) =>
+      tensors.map((tensor) => (tensor.name === name ? { ...tensor, dtype: 'I32', data: new Int32Array(32) } : tensor)),
+    )
+    expect(await failure(files)).toEqual(
+      refusal(
+        'format',
+        `the given files: the checkpoint does not fit its config: ${name} is I32, a weight is F32, F16 or BF16`,
+      ),
+    )
+  })
+
+  it.each(['F32', 'F16', 'BF16'] as const)(
+    'NaN and infinity among weights of %s, wherever they are to go',
+    async (dtype) => {
+      const matrix = 'transformer.h.1.mlp.dense_h_to_4h.weight'
+      for (const [name, at, value] of [
+        [matrix, 2047, NaN],
+        [matrix, 0, -Infinity],
+        ['transformer.ln_f.bias', 3, Infinity],
+      ] as const) {
+        const files = await changedTiny((tensors) =>
+          tensors.map(({ data, ...tensor }) => {
+            const values = Float32Array.from(data as Float32Array, (x, i) =>
+              tensor.name === name && i === at ? value : x,
+            )
+            return { ...tensor, dtype, data: encodeFloats(values, dtype) }
+          }),
+        )
+        const message = `${name}: element ${at} of the checkpoint is NaN or infinite; the file is damaged, or its training diverged`
+        for (const options of [{}, { quantize: {} }, { quantize: { type: 'int8' } }, { dtype: 'f16' }] as const) {
+          expect(await failure(files, options)).toEqual(refusal('numeric', message))
+        }
+      }
+    },
+  )
 
   it('a file that is truncated, or none', async () => {
     const data = weights.length - 8 - Number(new DataView(weights.buffer).getBigUint64(0, true))
@@ -181,6 +276,10 @@ describe('loadModel refuses', () => {
     )
     expect(await failure(await stored({ ...scales, shape: [3], data: new Float32Array(3) }))).toEqual(
       refusal('format', `${name}: 3 scales do not fit [32,32]`),
+    )
+    const spoilt = { ...scales, data: new Float32Array(32).fill(NaN, 7, 8) }
+    expect(await failure(await stored(spoilt))).toEqual(
+      refusal('numeric', `${scales.name}: scale 7 of the checkpoint is NaN or infinite; the file is damaged`),
     )
     const order = { name: beside('weight_format'), dtype: 'U8', shape: [], data: Uint8Array.of(2) } as const
     expect(await failure(await stored(scales, order))).toEqual(

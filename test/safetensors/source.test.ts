@@ -51,6 +51,18 @@ describe.each([
     await file.close()
   })
 
+  it('serves a part of a tensor, in memory it is given or its own', async () => {
+    const file = await openSafetensors(await make())
+    const into = new Uint8Array(64)
+    for (const memory of [{}, { into }]) {
+      expect(await file.read('big', { begin: 40_000, end: 40_016, ...memory })).toEqual(big.subarray(40_000, 40_016))
+    }
+    await expect(file.read('small', { begin: 1, end: 4 })).rejects.toThrow(
+      'tensor "small" has 3 elements, not those from 1 to 4',
+    )
+    await file.close()
+  })
+
   it('refuses bytes it does not have', async () => {
     const source = await make()
     expect(await source.read(5, 5)).toHaveLength(0)
