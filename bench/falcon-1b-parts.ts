@@ -72,8 +72,10 @@ async function train({ out, device: kind, steps, tokens }: PartOptions): Promise
     times?.push(step)
     process.stderr.write(`  step ${run.step} of ${steps}: loss ${loss.toFixed(4)}, ${step.toFixed(1)} s\n`)
   }
+  const ids: number[] = []
   const { seconds: generating } = await timed(async () => {
-    for await (const _ of generateTokens(model, [prompt], { maxNewTokens: newTokens, temperature: 0 })) void _
+    for await (const tokens of generateTokens(model, [prompt], { maxNewTokens: newTokens, temperature: 0 }))
+      ids.push(tokens[0] ?? -1)
   })
   await saveAdapter(adapter, join(out, 'adapter'))
   const middle = [...(times ?? [])].sort((a, b) => a - b)[Math.floor(steps / 2)] ?? NaN
@@ -81,7 +83,7 @@ async function train({ out, device: kind, steps, tokens }: PartOptions): Promise
     'seconds to reload the quantised files': seconds,
     losses: (losses ?? []).map((loss) => loss.toFixed(4)).join(' '),
     [`seconds a step of ${tokens} tokens (median)`]: middle.toFixed(2),
-    [`seconds for ${newTokens} tokens behind a prompt of ${prompt.length}`]: generating,
+    [`seconds for ${ids.length} tokens behind a prompt of ${prompt.length}`]: generating,
     trained: describeParameterCounts(countParameters(model)),
   }
 }
