@@ -44,11 +44,7 @@ describe.each(devices)('the family on $description', (device) => {
       const scope = memory.open()
       const { loss, grads } = valueAndGrad(model, () => model.loss(batch, batch.inputIds))(null)
       const bits = await Promise.all(
-<<<<<<< HEAD
-        [loss, ...model.trainable().map((tensor) => grads.get(tensor))].map(async (tensor) => tensor?.read()),
-=======
         [loss, ...model.trainable().map((tensor) => grads.get(tensor)!)].map((tensor) => tensor.read()),
->>>>>>> w-family
       )
       scope.close()
       expect(memory.liveBytes).toBe(before)
