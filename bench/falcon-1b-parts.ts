@@ -74,8 +74,7 @@ async function train({ out, device: kind, steps, tokens }: PartOptions): Promise
   }
   const ids: number[] = []
   const { seconds: generating } = await timed(async () => {
-    for await (const tokens of generateTokens(model, [prompt], { maxNewTokens: newTokens, temperature: 0 }))
-      ids.push(tokens[0] ?? -1)
+    for await (const tokens of generateTokens(model, [prompt], { maxNewTokens: newTokens })) ids.push(tokens[0] ?? -1)
   })
   await saveAdapter(adapter, join(out, 'adapter'))
   const middle = [...(times ?? [])].sort((a, b) => a - b)[Math.floor(steps / 2)] ?? NaN

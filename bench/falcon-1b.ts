@@ -1,13 +1,11 @@
 /**
  * Takes a Falcon-RW-1B of full size through the library: load and quantise, reload, 10 training steps, generation, adapter,
- * merge, reload. Each part is a process of its own, so that its peak memory is its own; beside loading stands a plain read.
+ * merge, reload. Each part is a process of its own, so that its peak memory is its own. bench/load.ts has a plain read beside it.
  * `npx tsx test/device/with-gpu.ts bench/falcon-1b.ts FOLDER OUT [--device cpu|webgpu] [--steps 10] [--tokens 128]`, FOLDER as
  * make-falcon-1b.ts writes it.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type FalconPart, parts, type PartOptions } from './falcon-1b-parts.ts'
@@ -34,7 +32,7 @@ const options: PartOptions = {
   tokens: Number(flags.tokens),
 }
 
-if (flags.part === undefined) await runAll()
+if (flags.part === undefined) runAll()
 else {
   const facts = await parts[flags.part as FalconPart](options)
   const peak = process.resourceUsage().maxRSS * 1024
@@ -43,10 +41,8 @@ else {
 }
 
 /** Runs the parts one after another, and prints what each says. */
-async function runAll(): Promise<void> {
+function runAll(): void {
   mkdirSync(options.out, { recursive: true })
-  const read = await readFiles(options.folder)
-  say(`plain read of ${options.folder}`, { seconds: read })
   for (const part of Object.keys(parts) as FalconPart[]) {
     const words = ['--device', options.device, '--steps', String(options.steps), '--tokens', String(options.tokens)]
     const file = fileURLToPath(import.meta.url)
@@ -57,31 +53,10 @@ async function runAll(): Promise<void> {
     )
     if (status !== 0) throw new Error(`${part} ended with ${status}`)
     say(part, JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Record<string, unknown>)
-    if (part === 'load')
-      say('plain read of its quantised files', { seconds: await readFiles(join(options.out, 'nf4')) })
   }
 }
 
 function say(what: string, facts: Readonly<Record<string, unknown>>): void {
   console.log(`\n${what}`)
   for (const [name, value] of Object.entries(facts)) console.log(`  ${name}: ${String(value)}`)
-}
-
-/** Seconds to read the weights of a folder once and touch every byte, the second of two times. */
-async function readFiles(path: string): Promise<string> {
-  const files = (await readdir(path)).filter((name) => name.endsWith('.safetensors'))
-  let seconds = 0
-  for (let time = 0; time < 2; time++) {
-    const start = performance.now()
-    let sum = 0
-    for (const name of files) {
-      const { size } = await stat(join(path, name))
-      const bytes = await readFile(join(path, name))
-      const words = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(size / 4))
-      for (const word of words) sum = (sum + word) | 0
-    }
-    seconds = (performance.now() - start) / 1000
-    if (sum === 1) console.error('')
-  }
-  return seconds.toFixed(2)
 }

@@ -68,7 +68,7 @@ export class Session {
     if (examples.length === 0) {
       throw new MedAwareError('config', `Every question fills ${maxLength} tokens, so that no answer is left to learn`)
     }
-    const lora = { r: rank, loraAlpha: 2 * rank, loraDropout: 0.05, targetModules: ['query_key_value'] }
+    const lora = { r: rank, loraAlpha: 2 * rank, loraDropout: 0.05 }
     const adapter = attachLora(
       this.#model,
       { ...lora, baseModelNameOrPath: this.opened.model },

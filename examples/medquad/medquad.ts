@@ -59,10 +59,10 @@ if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: 
 story.model(options.model, model, storage)
 
 // 4. LoRA
-const lora = { r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: ['query_key_value'] }
+const lora = { r: 16, loraAlpha: 32, loraDropout: 0.05 }
 const adapter = attachLora(model, { ...lora, baseModelNameOrPath: options.model }, { device, seed })
 const parameters = countParameters(model)
-story.adapter(parameters)
+story.adapter(adapter.config.targetModules, parameters)
 const { batch: batchSize, 'gradient-checkpointing': gradientCheckpointing } = options
 const shape = { batchSize, length: maxLength, gradientCheckpointing }
 story.memory(planMemory(model.config, { quantize, lora, ...shape }))

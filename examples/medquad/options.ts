@@ -9,7 +9,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
 
   npm run medquad -- [options]
 
-  --model DIR           a Falcon-RW folder: config.json, model.safetensors (or shards), tokenizer.json
+  --model SOURCE        a Falcon in Hugging Face's format: a folder, or owner/name[@revision] on the Hub
                         (default: the small one of examples/medquad/base)
   --data DIR|ARCHIVE    MedQuAD as XML, .tar.gz or .jsonl; default: downloaded once
   --paper               the 16,407 pairs of the paper instead of all 16,423

@@ -4,7 +4,7 @@ import { kernels, type KernelName } from './kernels.ts'
 import { NumbersMap } from './numbers-map.ts'
 import { programName } from './webgpu-candidates.ts'
 import type { Choices } from './webgpu-choices.ts'
-import { type ParamLayout, paramLayout } from './webgpu-params.ts'
+import { packWhole, type ParamLayout, paramLayout } from './webgpu-params.ts'
 import type { Variant } from './webgpu-variants.ts'
 import { fitsGroups } from './webgpu-windows.ts'
 
@@ -35,6 +35,8 @@ type Groups = readonly [number, number, number]
 export interface Plan {
   readonly pipeline: Pipeline
   readonly groups: Groups
+  /** The call's whole-number parameters. */
+  readonly whole: Uint32Array
   /** Whether no axis has more workgroups than WebGPU takes. */
   readonly fits: boolean
 }
@@ -71,9 +73,7 @@ export class Pipelines {
   }
 
   #makePlan(name: KernelName, params: Params): Plan {
-    const pipeline = this.of(this.#choices.choose(name, params))
-    const groups = pipeline.groups(params)
-    const plan = { pipeline, groups, fits: fitsGroups(groups) }
+    const plan = planOf(this.of(this.#choices.choose(name, params)), params)
     if (this.#plans.size >= mostPlans) this.#plans.clear()
     this.#plans.add(plan)
     return plan
@@ -150,6 +150,12 @@ export class Pipelines {
     this.#interfaces.set(name, made)
     return made
   }
+}
+
+/** How a program does a call. */
+export function planOf(pipeline: Pipeline, params: Params): Plan {
+  const groups = pipeline.groups(params)
+  return { pipeline, groups, whole: packWhole(pipeline.params, params), fits: fitsGroups(groups) }
 }
 
 /** A row without its names: the map of all kernels has a type per row, which no loop can use. */

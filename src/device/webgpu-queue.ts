@@ -58,10 +58,10 @@ export class CommandQueue {
     return this.faults.naming([name], make)
   }
 
-  dispatch({ pipeline, groups }: Plan, group: GPUBindGroup, params: Readonly<Record<string, number>>): void {
+  dispatch({ pipeline, groups, whole }: Plan, group: GPUBindGroup, params: Readonly<Record<string, number>>): void {
     const slot = this.#names.length
     const [x, y, z] = groups
-    this.#params.pack(pipeline.params, params, slot * slotBytes)
+    this.#params.repack(whole, pipeline.params, params, slot * slotBytes)
     const pass = (this.#pass ??= this.#begin(slot))
     if (this.#set !== pipeline.gpu) pass.setPipeline((this.#set = pipeline.gpu))
     pass.setBindGroup(0, group, [slot * slotBytes])

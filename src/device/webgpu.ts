@@ -10,7 +10,7 @@ import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
 import { isTested, type WebGpuOptions } from './webgpu-options.ts'
-import type { Plan } from './webgpu-pipelines.ts'
+import { type Plan, planOf } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
@@ -200,9 +200,7 @@ export class WebGpuDevice implements Device {
   /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
   runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
-    const pipeline = this.programs.pipelines.of(program)
-    const groups = pipeline.groups(params)
-    this.#dispatch({ pipeline, groups, fits: fitsGroups(groups) }, { bindings, params })
+    this.#dispatch(planOf(this.programs.pipelines.of(program), params), { bindings, params })
   }
 
   async prepare(work: () => void): Promise<void> {
