@@ -1,8 +1,10 @@
 import { checkpointed } from '../autograd/checkpointed.ts'
-import { block } from '../autograd/record.ts'
+import { blockOf } from '../autograd/record.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
+import { add } from '../ops/add.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
+import type { NormalSum } from '../ops/norm.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { alibiTable, maskTable } from './alibi.ts'
 import type { TokenBatch } from './causal-lm.ts'
@@ -16,10 +18,26 @@ export interface AttentionContext {
   readonly rotary: Tensor | null
 }
 
+/** A residual stream, f32 [b, t, c]: x and what is still to be added to it, which the norm that comes next does in one pass. */
+export interface ResidualStream {
+  readonly x: Tensor
+  readonly branch: Tensor | null
+}
+
+/** Layer norm or RMS norm. */
+interface Norm {
+  forward(x: Tensor): Tensor
+  afterSum(x: Tensor, r: Tensor): NormalSum
+}
+
+/** A stream's sum, and what a norm makes of it. */
+export function normalised({ x, branch }: ResidualStream, norm: Norm): NormalSum {
+  return branch === null ? { y: x, out: norm.forward(x) } : norm.afterSum(x, branch)
+}
+
 /** A decoder's block. */
 export interface DecoderBlock extends Module {
-  /** x f32 [b, t, c] to the same shape. */
-  forward(x: Tensor, context: AttentionContext, cache?: KeyValueCache): Tensor
+  forward(stream: ResidualStream, context: AttentionContext, cache?: KeyValueCache): ResidualStream
 }
 
 /**
@@ -51,15 +69,35 @@ export function throughBlocks(
     isCheckpointing,
     caches,
   }: { readonly isCheckpointing: boolean; readonly caches?: readonly KeyValueCache[] | undefined },
-): Tensor {
-  const { alibi, rotary } = context
+): ResidualStream {
+  let stream: ResidualStream = { x, branch: null }
   let i = 0
   for (const one of blocks) {
     const cache = caches?.[i++]
-    const input = x
+    const input = stream
     const work = () => one.forward(input, context, cache)
-    const inputs = [input, alibi, rotary].filter((tensor) => tensor !== null)
-    x = isCheckpointing ? checkpointed(x.device, { inputs, trainable: one.trainable() }, work) : block(x.device, work)
+    stream = isCheckpointing
+      ? { x: checkpointedSum(one, input.x, context, work), branch: null }
+      : blockOf(x.device, (keep) => {
+          const { x: y, branch } = work()
+          return { x: keep(y), branch: branch && keep(branch) }
+        })
+    // No rule reads what was added.
+    input.branch?.dispose()
   }
-  return x
+  return stream
+}
+
+/** What a block gives, as one tensor. */
+function checkpointedSum(
+  one: DecoderBlock,
+  x: Tensor,
+  { alibi, rotary }: AttentionContext,
+  work: () => ResidualStream,
+): Tensor {
+  const inputs = [x, alibi, rotary].filter((tensor) => tensor !== null)
+  return checkpointed(x.device, { inputs, trainable: one.trainable() }, () => {
+    const { x: y, branch } = work()
+    return branch === null ? y : add(y, branch)
+  })
 }

@@ -9,7 +9,8 @@ import type { HeadLayout } from '../ops/head-layout.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { CausalDecoder, LanguageHead } from './causal-decoder.ts'
 import type { TokenBatch, WeightSpec } from './causal-lm.ts'
-import { type AttentionContext, attentionContext, type DecoderBlock, throughBlocks } from './decoder-blocks.ts'
+import { type AttentionContext, attentionContext, type DecoderBlock } from './decoder-blocks.ts'
+import { normalised, type ResidualStream, throughBlocks } from './decoder-blocks.ts'
 import type { FalconConfig } from './falcon-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker } from './weight-picker.ts'
@@ -50,7 +51,7 @@ export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel;
     const { word_embeddings, h, ln_f } = this.modules.transformer.modules
     const told = attentionContext(device, batch, past, { heads: config.numAttentionHeads, rotary: this.#rotary })
     const x = word_embeddings.forward(fromArray(device, batch.inputIds, batch.shape, 'input ids'))
-    return ln_f.forward(throughBlocks(h, x, told, { isCheckpointing, caches }))
+    return normalised(throughBlocks(h, x, told, { isCheckpointing, caches }), ln_f).out
   }
 }
 
@@ -91,11 +92,12 @@ class FalconSequentialLayer
     )
   }
 
-  forward(x: Tensor, told: AttentionContext, cache?: KeyValueCache): Tensor {
+  forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
     const { input_layernorm, self_attention, post_attention_layernorm, mlp } = this.modules
-    const attended = self_attention.forward(input_layernorm.forward(x), told, cache)
-    const { y, out } = post_attention_layernorm.afterSum(x, attended)
-    return add(y, mlp.forward(out))
+    const before = normalised(stream, input_layernorm)
+    const attended = self_attention.forward(before.out, told, cache)
+    const between = post_attention_layernorm.afterSum(before.y, attended)
+    return { x: between.y, branch: mlp.forward(between.out) }
   }
 }
 
@@ -115,11 +117,11 @@ class FalconParallelLayer
     )
   }
 
-  forward(x: Tensor, told: AttentionContext, cache?: KeyValueCache): Tensor {
+  forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
     const { input_layernorm, self_attention, mlp } = this.modules
-    const normal = input_layernorm.forward(x)
-    const attended = self_attention.forward(normal, told, cache)
-    return add(x, add(mlp.forward(normal), attended))
+    const { y, out } = normalised(stream, input_layernorm)
+    const attended = self_attention.forward(out, told, cache)
+    return { x: y, branch: add(mlp.forward(out), attended) }
   }
 }
 
@@ -140,10 +142,11 @@ class FalconTwoNormLayer
     )
   }
 
-  forward(x: Tensor, told: AttentionContext, cache?: KeyValueCache): Tensor {
+  forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
     const { ln_attn, ln_mlp, self_attention, mlp } = this.modules
-    const attended = self_attention.forward(ln_attn.forward(x), told, cache)
-    return add(x, add(mlp.forward(ln_mlp.forward(x)), attended))
+    const { y, out } = normalised(stream, ln_attn)
+    const attended = self_attention.forward(out, told, cache)
+    return { x: y, branch: add(mlp.forward(ln_mlp.forward(y)), attended) }
   }
 }
 

@@ -2,14 +2,14 @@ import type { Embedding } from '../nn/embedding.ts'
 import type { Projection } from '../nn/linear.ts'
 import { Module, ModuleList, type Weight } from '../nn/module.ts'
 import type { RmsNorm } from '../nn/rms-norm.ts'
-import { add } from '../ops/add.ts'
 import { causalAttention, type KeyValueCache } from '../ops/causal-attention.ts'
 import type { HeadLayout } from '../ops/head-layout.ts'
 import { swiGlu } from '../ops/swi-glu.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { CausalDecoder, LanguageHead } from './causal-decoder.ts'
 import type { TokenBatch, WeightSpec } from './causal-lm.ts'
-import { type AttentionContext, attentionContext, type DecoderBlock, throughBlocks } from './decoder-blocks.ts'
+import { type AttentionContext, attentionContext, type DecoderBlock } from './decoder-blocks.ts'
+import { normalised, type ResidualStream, throughBlocks } from './decoder-blocks.ts'
 import type { LlamaConfig } from './llama-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker } from './weight-picker.ts'
@@ -49,7 +49,7 @@ export class LlamaForCausalLM extends CausalDecoder<{ model: LlamaModel; lm_head
     const { embed_tokens, layers, norm } = this.modules.model.modules
     const told = attentionContext(device, batch, past, { heads: config.numAttentionHeads, rotary: this.#rotary })
     const x = embed_tokens.forward(fromArray(device, batch.inputIds, batch.shape, 'input ids'))
-    return norm.forward(throughBlocks(layers, x, told, { isCheckpointing, caches }))
+    return normalised(throughBlocks(layers, x, told, { isCheckpointing, caches }), norm).out
   }
 }
 
@@ -92,11 +92,12 @@ class LlamaDecoderLayer
     )
   }
 
-  forward(x: Tensor, told: AttentionContext, cache?: KeyValueCache): Tensor {
+  forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
     const { input_layernorm, self_attn, post_attention_layernorm, mlp } = this.modules
-    const attended = self_attn.forward(input_layernorm.forward(x), told, cache)
-    const { y, out } = post_attention_layernorm.afterSum(x, attended)
-    return add(y, mlp.forward(out))
+    const before = normalised(stream, input_layernorm)
+    const attended = self_attn.forward(before.out, told, cache)
+    const between = post_attention_layernorm.afterSum(before.y, attended)
+    return { x: between.y, branch: mlp.forward(between.out) }
   }
 }
 
