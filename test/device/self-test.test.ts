@@ -95,7 +95,7 @@ describe('selfTest', () => {
     await device.settle()
     device.dispose()
     // llvmpipe compiles each of its programs for a second.
-  }, 400_000)
+  }, 600_000)
 
   it('passes on the CPU engine', async () => {
     const device = await openCpuDevice({ threads: 2 })
