@@ -13,6 +13,7 @@ import { countParameters, describeParameterCounts } from '../src/peft/parameter-
 import { FourBitTensor } from '../src/tensor/four-bit-tensor.ts'
 import { TrainingRun } from '../src/train/training-run.ts'
 import { openAdapter } from './open-webgpu.ts'
+import { summarise } from './stats.ts'
 
 /** What every part is told. */
 export interface PartOptions {
@@ -66,10 +67,11 @@ async function train({ out, device: kind, steps, tokens }: PartOptions): Promise
   const { model } = loaded
   const adapter = attachLora(model, lora, { device })
   const run = new TrainingRun(model, examples(tokens), { maxSteps: steps, batchSize: 1, learningRate: 2e-4 })
-  const [losses, times]: number[][] = [[], []]
+  const losses: number[] = []
+  const times: number[] = []
   for await (const { loss, seconds: step } of run) {
-    losses?.push(loss)
-    times?.push(step)
+    losses.push(loss)
+    times.push(step)
     process.stderr.write(`  step ${run.step} of ${steps}: loss ${loss.toFixed(4)}, ${step.toFixed(1)} s\n`)
   }
   const ids: number[] = []
@@ -77,11 +79,10 @@ async function train({ out, device: kind, steps, tokens }: PartOptions): Promise
     for await (const tokens of generateTokens(model, [prompt], { maxNewTokens: newTokens })) ids.push(tokens[0] ?? -1)
   })
   await saveAdapter(adapter, join(out, 'adapter'))
-  const middle = [...(times ?? [])].sort((a, b) => a - b)[Math.floor(steps / 2)] ?? NaN
   return {
     'seconds to reload the quantised files': seconds,
-    losses: (losses ?? []).map((loss) => loss.toFixed(4)).join(' '),
-    [`seconds a step of ${tokens} tokens (median)`]: middle.toFixed(2),
+    losses: losses.map((loss) => loss.toFixed(4)).join(' '),
+    [`seconds a step of ${tokens} tokens (median)`]: summarise(times).median.toFixed(2),
     [`seconds for ${ids.length} tokens behind a prompt of ${prompt.length}`]: generating,
     trained: describeParameterCounts(countParameters(model)),
   }

@@ -35,6 +35,18 @@ export function normalised({ x, branch }: ResidualStream, norm: Norm): NormalSum
   return branch === null ? { y: x, out: norm.forward(x) } : norm.afterSum(x, branch)
 }
 
+/** What a block of attention, then the MLP, gives: each reads the normalised sum of all before it. */
+export function inSequence(
+  stream: ResidualStream,
+  [first, second]: readonly [Norm, Norm],
+  attend: (x: Tensor) => Tensor,
+  mlp: (x: Tensor) => Tensor,
+): ResidualStream {
+  const before = normalised(stream, first)
+  const between = normalised({ x: before.y, branch: attend(before.out) }, second)
+  return { x: between.y, branch: mlp(between.out) }
+}
+
 /** A decoder's block. */
 export interface DecoderBlock extends Module {
   forward(stream: ResidualStream, context: AttentionContext, cache?: KeyValueCache): ResidualStream

@@ -10,7 +10,7 @@ import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { CausalDecoder, LanguageHead } from './causal-decoder.ts'
 import type { TokenBatch, WeightSpec } from './causal-lm.ts'
 import { type AttentionContext, attentionContext, type DecoderBlock } from './decoder-blocks.ts'
-import { normalised, type ResidualStream, throughBlocks } from './decoder-blocks.ts'
+import { inSequence, normalised, type ResidualStream, throughBlocks } from './decoder-blocks.ts'
 import type { FalconConfig } from './falcon-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker } from './weight-picker.ts'
@@ -94,10 +94,8 @@ class FalconSequentialLayer
 
   forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
     const { input_layernorm, self_attention, post_attention_layernorm, mlp } = this.modules
-    const before = normalised(stream, input_layernorm)
-    const attended = self_attention.forward(before.out, told, cache)
-    const between = post_attention_layernorm.afterSum(before.y, attended)
-    return { x: between.y, branch: mlp.forward(between.out) }
+    const attend = (x: Tensor) => self_attention.forward(x, told, cache)
+    return inSequence(stream, [input_layernorm, post_attention_layernorm], attend, (x) => mlp.forward(x))
   }
 }
 
