@@ -1,3 +1,4 @@
+import { waitForGpu } from '#platform'
 import { MedAwareError } from '../core/errors.ts'
 
 type Work<T> = () => T
@@ -74,7 +75,7 @@ export class Faults {
   /** Waits for a promise of the device, at most until the device is lost. @throws MedAwareError if it is rejected. */
   async unlessLost(who: string, promise: Promise<unknown>): Promise<void> {
     try {
-      await this.#orLost(promise)
+      await waitForGpu(this.#orLost(promise))
     } catch (cause) {
       // The news of a loss may come just after what it made fail.
       await this.#orLost(new Promise((resolve) => setTimeout(resolve, 100)))

@@ -15,6 +15,9 @@ export const requestGpu: Platform['requestGpu'] = async () => {
   return { gpu }
 }
 
+/** Browsers wait in a process of their own. */
+export const waitForGpu: Platform['waitForGpu'] = (work) => work
+
 /** What the browser says the machine has. */
 export const availableThreads: Platform['availableThreads'] = () => globalThis.navigator?.hardwareConcurrency ?? 1
 

@@ -10,6 +10,7 @@ import { nodeDisk } from './node-disk.ts'
 import { codeOf, explain, messageOf } from './node-errors.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
+export { waitForGpu } from './node-gpu-wait.ts'
 export { writeFilesAtomic } from './node-write-files.ts'
 
 /** Which of the two platforms this is. */

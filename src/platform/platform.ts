@@ -35,6 +35,8 @@ export interface Platform {
   readonly platformName: 'node' | 'browser'
   /** WebGPU with at least one adapter, or the reason why there is none, as a sentence without a full stop. */
   requestGpu(request?: GpuRequest): Promise<GpuAnswer>
+  /** Waits for work of the GPU's, and leaves the processor to others meanwhile where it would be kept busy asking. */
+  waitForGpu<T>(work: Promise<T>): Promise<T>
   /** Threads that can run at the same time. */
   availableThreads(): number
   /**
