@@ -18,6 +18,8 @@ export interface KernelRow<
   /** Buffers that are written, and may be read as well. */
   readonly writes: readonly W[]
   readonly params: P
+  /** Whether parameters change from call to call, as a dropout's seed does: they are then sent anew with every batch. Default false. */
+  readonly varies?: boolean
   /** Number of independent shares the CPU twin's work falls into; a range of them is one call. */
   items(params: ParamValues<P>): number
   /** Values of the WGSL twin's `override` constants. */

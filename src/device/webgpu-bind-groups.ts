@@ -3,15 +3,15 @@ import type { Binding } from './device.ts'
 import type { Memory } from './memory.ts'
 import { type Entry, NumbersMap } from './numbers-map.ts'
 import { asWebGpu, usage } from './webgpu-buffers.ts'
-import type { Pipeline } from './webgpu-pipelines.ts'
+import type { Pipeline, Plan } from './webgpu-pipelines.ts'
 import { bindingAlignment } from './webgpu-windows.ts'
 
 type Windows = Readonly<Record<string, Binding | null>>
 
 /** What bind groups ask of the queue. */
 export interface BindingQueue {
-  /** The uniform buffer that kernels' parameters are read from, as binding 0 wants it. */
-  paramsBinding(pipeline: Pipeline): GPUBufferBinding
+  /** Where a plan's calls find their parameters, as binding 0 wants it. */
+  paramsBinding(plan: Plan): GPUBufferBinding
   /** Number of the batch that is being queued. */
   readonly batch: number
   /** Makes something of a kernel's; what the adapter has against it is reported under the kernel's name. */
@@ -23,7 +23,7 @@ const none = -1
 
 /** Checks what a kernel is given and makes the bind group for it, or finds the one it made before. */
 export class BindGroups {
-  /** By kernel and windows: block id, first byte and length of each, block -1 for none. */
+  /** By plan or kernel, and windows: block id, first byte and length of each, block -1 for none. */
   readonly #known = new NumbersMap<GPUBindGroup>()
   readonly #byBlock = new Map<number, Set<Entry<GPUBindGroup>>>()
   readonly #device: GPUDevice
@@ -48,7 +48,7 @@ export class BindGroups {
   }
 
   /** The bind group that was made for a call before. @throws MedAwareError `device` for a buffer that has been freed. */
-  find({ id, name: who, bindings }: Pipeline, windows: Windows): GPUBindGroup | undefined {
+  find({ id, pipeline: { name: who, bindings } }: Plan, windows: Windows): GPUBindGroup | undefined {
     const known = this.#known
     const { batch } = this.#queue
     known.start(id)
@@ -71,9 +71,10 @@ export class BindGroups {
   }
 
   /** @throws MedAwareError `shape`, `memory` or `device` for windows that WebGPU would refuse. */
-  get(pipeline: Pipeline, windows: Windows): GPUBindGroup {
-    const found = this.find(pipeline, windows)
+  get(plan: Plan, windows: Windows): GPUBindGroup {
+    const found = this.find(plan, windows)
     if (found !== undefined) return found
+    const { pipeline } = plan
     this.#check(pipeline, windows)
     const { name: label, layout, bindings } = pipeline
     const group = this.#queue.naming(label, () =>
@@ -81,7 +82,7 @@ export class BindGroups {
         label,
         layout,
         entries: [
-          { binding: 0, resource: this.#queue.paramsBinding(pipeline) },
+          { binding: 0, resource: this.#queue.paramsBinding(plan) },
           ...bindings.map((name, i) => ({ binding: i + 1, resource: this.#resource(windows[name] ?? null) })),
         ],
       }),
@@ -171,7 +172,7 @@ function freed({ buffer }: Binding, who: string): MedAwareError {
   return new MedAwareError('device', `${who}: ${buffer.label} has been freed; keep it in its scope`)
 }
 
-/** Every third number of a key after the kernel's is a block. */
+/** Every third number of a key after the first is a block. */
 function blocksOf({ key }: Entry<GPUBindGroup>): ReadonlySet<number> {
   return new Set(key.filter((value, i) => i % 3 === 1 && value !== none))
 }

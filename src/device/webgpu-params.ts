@@ -1,4 +1,5 @@
 import type { KernelRow } from './kernel-row.ts'
+import { usage } from './webgpu-buffers.ts'
 
 type Params = Readonly<Record<string, number>>
 
@@ -35,6 +36,47 @@ export class ParamBytes {
     const first = at / 4
     for (let i = 0; i < whole.length; i++) this.#whole[first + i] = whole[i] ?? 0
     for (const i of factors) this.#factors[first + i] = params[names[i] ?? ''] ?? 0
+  }
+}
+
+/** Bytes from one call's parameters to the next: at least minUniformBufferOffsetAlignment on every adapter. */
+export const slotBytes = 256
+
+/** Parameters that stay on the device for as long as calls with them may come. */
+export class SteadyParams {
+  readonly #device: GPUDevice
+  readonly #buffer: GPUBuffer
+  readonly #slots: number
+  #used = 0
+
+  constructor(device: GPUDevice, slots: number) {
+    this.#device = device
+    this.#slots = slots
+    const size = slots * slotBytes
+    this.#buffer = device.createBuffer({ label: 'steady params', size, usage: usage.uniform | usage.copyDst })
+  }
+
+  get isFull(): boolean {
+    return this.#used === this.#slots
+  }
+
+  /** Puts a call's parameters on the device. */
+  add(layout: ParamLayout, params: Params): GPUBufferBinding {
+    const size = layout.byteLength
+    const packed = new ParamBytes(size)
+    packed.pack(layout, params, 0)
+    const offset = slotBytes * this.#used++
+    this.#device.queue.writeBuffer(this.#buffer, offset, packed.bytes)
+    return { buffer: this.#buffer, offset, size }
+  }
+
+  /** Frees all slots, which nothing queued may name. */
+  clear(): void {
+    this.#used = 0
+  }
+
+  dispose(): void {
+    this.#buffer.destroy()
   }
 }
 

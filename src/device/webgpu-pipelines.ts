@@ -4,7 +4,7 @@ import { kernels, type KernelName } from './kernels.ts'
 import { NumbersMap } from './numbers-map.ts'
 import { programName } from './webgpu-candidates.ts'
 import type { Choices } from './webgpu-choices.ts'
-import { packWhole, type ParamLayout, paramLayout } from './webgpu-params.ts'
+import { packWhole, type ParamLayout, paramLayout, SteadyParams } from './webgpu-params.ts'
 import type { Variant } from './webgpu-variants.ts'
 import { fitsGroups } from './webgpu-windows.ts'
 
@@ -19,6 +19,8 @@ export interface Interface {
   /** Names of the bindings after the parameters, in order; the first `row.reads.length` are only read. */
   readonly bindings: readonly string[]
   readonly params: ParamLayout
+  /** Whether binding 0 is at a place of its own in every call, not where the bind group says. */
+  readonly varies: boolean
   readonly layout: GPUBindGroupLayout
 }
 
@@ -35,6 +37,10 @@ type Groups = readonly [number, number, number]
 export interface Plan {
   readonly pipeline: Pipeline
   readonly groups: Groups
+  /** What names its bind groups: the plan itself, or, where parameters vary, the kernel. */
+  readonly id: number
+  /** Where its parameters stay; null where they vary. */
+  readonly steady: GPUBufferBinding | null
   /** The call's whole-number parameters. */
   readonly whole: Uint32Array
   /** Whether no axis has more workgroups than WebGPU takes. */
@@ -48,35 +54,66 @@ const mostPlans = 4096
 export class Pipelines {
   /** By a program's name. */
   readonly #made = new Map<string, Pipeline>()
-  /** Plans of calls seen before, by kernel and whole-number parameters: to choose takes longer than to encode a small kernel. */
+  /**
+   * Plans of calls seen before, by kernel and parameters, of kernels that vary by whole numbers alone: to choose takes longer
+   * than to encode a small kernel.
+   */
   readonly #plans = new NumbersMap<Plan>()
   readonly #modules = new Map<string, GPUShaderModule>()
   readonly #interfaces = new Map<KernelName, Interface>()
   readonly #device: GPUDevice
   readonly #choices: Choices
+  readonly #steady: SteadyParams
+  readonly #flush: () => void
+  #plansMade = 0
 
-  constructor(device: GPUDevice, choices: Choices) {
+  /** @param flush Sends out all that is queued, and that reads the parameters of plans. */
+  constructor(device: GPUDevice, choices: Choices, flush: () => void) {
     this.#device = device
     this.#choices = choices
+    this.#steady = new SteadyParams(device, mostPlans)
+    this.#flush = flush
   }
 
   /** The program that is chosen for a call, and its workgroups. */
   plan(name: KernelName, params: Params): Plan {
-    const { id, params: layout } = this.#interfaceOf(name)
+    const { id, params: layout, varies } = this.#interfaceOf(name)
     const plans = this.#plans
     plans.start(id)
     // Programs and workgroups never hang on factors.
     for (let i = 0; i < layout.names.length; i++) {
-      if (layout.isWhole[i] === true) plans.push(params[layout.names[i] ?? ''] ?? 0)
+      if (!varies || layout.isWhole[i] === true) plans.push(params[layout.names[i] ?? ''] ?? 0)
     }
-    return plans.find() ?? this.#makePlan(name, params)
+    const known = plans.find()
+    if (known !== undefined) return known
+    const plan = this.planOf(this.of(this.#choices.choose(name, params)), params)
+    plans.add(plan)
+    return plan
   }
 
-  #makePlan(name: KernelName, params: Params): Plan {
-    const plan = planOf(this.of(this.#choices.choose(name, params)), params)
-    if (this.#plans.size >= mostPlans) this.#plans.clear()
-    this.#plans.add(plan)
-    return plan
+  /** How a program, chosen or not, does a call. */
+  planOf(pipeline: Pipeline, params: Params): Plan {
+    if (this.#plans.size >= mostPlans || this.#steady.isFull) this.#forgetPlans()
+    const { params: layout, varies } = pipeline
+    const groups = pipeline.groups(params)
+    return {
+      pipeline,
+      groups,
+      id: varies ? pipeline.id : ~this.#plansMade++,
+      steady: varies ? null : this.#steady.add(layout, params),
+      whole: packWhole(layout, params),
+      fits: fitsGroups(groups),
+    }
+  }
+
+  dispose(): void {
+    this.#steady.dispose()
+  }
+
+  #forgetPlans(): void {
+    this.#flush()
+    this.#plans.clear()
+    this.#steady.clear()
   }
 
   /** A program of a kernel, chosen or not. */
@@ -131,13 +168,14 @@ export class Pipelines {
     const row = rowOf(name)
     const bindings = [...row.reads, ...row.writes]
     const params = paramLayout(row)
+    const { varies = false } = row
     const layout = this.#device.createBindGroupLayout({
       label: name,
       entries: [
         {
           binding: 0,
           visibility: computeStage,
-          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: params.byteLength },
+          buffer: { type: 'uniform', hasDynamicOffset: varies, minBindingSize: params.byteLength },
         },
         ...bindings.map((_, i) => ({
           binding: i + 1,
@@ -146,16 +184,10 @@ export class Pipelines {
         })),
       ],
     })
-    const made = { name, id: this.#interfaces.size, row, bindings, params, layout }
+    const made = { name, id: this.#interfaces.size, row, bindings, params, varies, layout }
     this.#interfaces.set(name, made)
     return made
   }
-}
-
-/** How a program does a call. */
-export function planOf(pipeline: Pipeline, params: Params): Plan {
-  const groups = pipeline.groups(params)
-  return { pipeline, groups, whole: packWhole(pipeline.params, params), fits: fitsGroups(groups) }
 }
 
 /** A row without its names: the map of all kernels has a type per row, which no loop can use. */

@@ -37,7 +37,7 @@ export class Programs {
     const seeds = typeof options.tuning === 'object' ? options.tuning : isTimed ? found?.choices : undefined
     this.all = programsFor(traits)
     this.choices = new Choices(candidatesFor(traits), seeds ?? {}, found?.struck)
-    this.pipelines = new Pipelines(gpu, this.choices)
+    this.pipelines = new Pipelines(gpu, this.choices, () => queue.flush())
     const remember = async (results: Parameters<AdapterRecord['add']>[0]) => record?.add(results)
     const ports = { onTuning: options.onTuning, remember }
     this.#tuner = isTimed ? new Tuner(gpu, this.pipelines, this.choices, queue, ports) : null

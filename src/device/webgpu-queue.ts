@@ -1,11 +1,9 @@
 import { usage } from './webgpu-buffers.ts'
 import type { KernelProfile } from './kernel-profile.ts'
 import { Faults } from './webgpu-faults.ts'
-import { ParamBytes } from './webgpu-params.ts'
-import type { Pipeline, Plan } from './webgpu-pipelines.ts'
+import { ParamBytes, slotBytes } from './webgpu-params.ts'
+import type { Plan } from './webgpu-pipelines.ts'
 import { KernelTimer } from './webgpu-timer.ts'
-
-const slotBytes = 256 // at least minUniformBufferOffsetAlignment on every adapter
 
 /** Workgroups in a batch that are work enough to send out: a submit must not keep a slow adapter busy for seconds. */
 const manyGroups = 2 ** 16
@@ -17,7 +15,7 @@ export class CommandQueue {
   readonly #flushEvery: number
   /** Measures each dispatch, in a pass of its own; null where nobody asked. */
   readonly #timer: KernelTimer | null
-  /** The parameters of a batch's dispatches: written once, just before the batch is submitted. */
+  /** The parameters of a batch's dispatches where they vary: written once, just before the batch is submitted. */
   readonly #arena: GPUBuffer
   readonly #params: ParamBytes
   #encoder: GPUCommandEncoder | null = null
@@ -25,6 +23,8 @@ export class CommandQueue {
   /** What the pass was last told to run. */
   #set: GPUComputePipeline | null = null
   #names: string[] = []
+  /** Places taken in the arena. */
+  #slots = 0
   #groups = 0
   #batch = 0
   readonly #retired: GPUBuffer[] = []
@@ -43,9 +43,9 @@ export class CommandQueue {
     })
   }
 
-  /** The uniform buffer that kernels' parameters are read from, as binding 0 wants it. */
-  paramsBinding(pipeline: Pipeline): GPUBufferBinding {
-    return { buffer: this.#arena, size: pipeline.params.byteLength }
+  /** Where a plan's calls find their parameters, as binding 0 wants it. */
+  paramsBinding({ steady, pipeline }: Plan): GPUBufferBinding {
+    return steady ?? { buffer: this.#arena, size: pipeline.params.byteLength }
   }
 
   /** Number of the batch that is being queued. */
@@ -59,12 +59,16 @@ export class CommandQueue {
   }
 
   dispatch({ pipeline, groups, whole }: Plan, group: GPUBindGroup, params: Readonly<Record<string, number>>): void {
-    const slot = this.#names.length
     const [x, y, z] = groups
-    this.#params.repack(whole, pipeline.params, params, slot * slotBytes)
-    const pass = (this.#pass ??= this.#begin(slot))
+    const pass = (this.#pass ??= this.#begin())
     if (this.#set !== pipeline.gpu) pass.setPipeline((this.#set = pipeline.gpu))
-    pass.setBindGroup(0, group, [slot * slotBytes])
+    if (pipeline.varies) {
+      const at = slotBytes * this.#slots++
+      this.#params.repack(whole, pipeline.params, params, at)
+      pass.setBindGroup(0, group, [at])
+    } else {
+      pass.setBindGroup(0, group)
+    }
     pass.dispatchWorkgroups(x, y, z)
     this.#names.push(pipeline.name)
     this.#groups += x * y * z
@@ -87,14 +91,15 @@ export class CommandQueue {
     if (encoder !== null) {
       const names = [...new Set(this.#names)]
       this.#endPass()
-      if (this.#names.length > 0) {
-        this.#device.queue.writeBuffer(this.#arena, 0, this.#params.bytes, 0, this.#names.length * slotBytes)
+      if (this.#slots > 0) {
+        this.#device.queue.writeBuffer(this.#arena, 0, this.#params.bytes, 0, this.#slots * slotBytes)
       }
       const read = this.#timer?.resolve(encoder)
       this.#device.queue.submit([encoder.finish()])
       read?.()
       this.#encoder = null
       this.#names = []
+      this.#slots = 0
       this.#groups = 0
       this.#batch++
       this.faults.end(names)
@@ -141,8 +146,8 @@ export class CommandQueue {
     return this.#encoder
   }
 
-  #begin(slot: number): GPUComputePassEncoder {
-    const writes = this.#timer?.writes(slot)
+  #begin(): GPUComputePassEncoder {
+    const writes = this.#timer?.writes(this.#names.length)
     return this.#open().beginComputePass({ label: 'kernels', ...(writes && { timestampWrites: writes }) })
   }
 

@@ -4,6 +4,8 @@ import { usage } from './webgpu-buffers.ts'
 export interface Lap {
   readonly gpu: GPUComputePipeline
   readonly group: GPUBindGroup
+  /** Places of the group's bindings that vary. */
+  readonly offsets: readonly number[]
   readonly groups: readonly [number, number, number]
 }
 
@@ -43,7 +45,7 @@ export class Stopwatch {
    * Nanoseconds of so many dispatches of a program in one pass; null where the adapter refuses it.
    * @throws What the device's promises are rejected with when it is lost.
    */
-  async time({ gpu, group, groups }: Lap, turns: number): Promise<number | null> {
+  async time({ gpu, group, offsets, groups }: Lap, turns: number): Promise<number | null> {
     const device = this.#device
     const stamps = this.#stamps
     const start = performance.now()
@@ -56,7 +58,7 @@ export class Stopwatch {
       }),
     })
     pass.setPipeline(gpu)
-    pass.setBindGroup(0, group, [0])
+    pass.setBindGroup(0, group, offsets)
     for (let turn = 0; turn < turns; turn++) pass.dispatchWorkgroups(...groups)
     pass.end()
     if (stamps) {

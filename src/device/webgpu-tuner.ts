@@ -145,8 +145,9 @@ export class Tuner {
     try {
       const racers: { program: Variant; lap: Lap }[] = []
       for (const program of compiled.filter((one) => fitsGroups(one.groups(call.params)))) {
-        const { gpu } = this.#pipelines.of(program)
-        const lap = { gpu, group: stage.group, groups: program.groups(call.params) }
+        const { gpu, varies } = this.#pipelines.of(program)
+        const offsets = varies ? [0] : []
+        const lap = { gpu, group: stage.group, offsets, groups: program.groups(call.params) }
         // The first dispatch is late for reasons of its own.
         if ((await stopwatch.time(lap, 1)) === null) strike(program)
         else racers.push({ program, lap })

@@ -10,7 +10,7 @@ import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
 import { isTested, type WebGpuOptions } from './webgpu-options.ts'
-import { type Plan, planOf } from './webgpu-pipelines.ts'
+import type { Plan } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
@@ -191,7 +191,7 @@ export class WebGpuDevice implements Device {
       return
     }
     const plan = this.programs.pipelines.plan(name, values)
-    const known = plan.fits ? this.#bindGroups.find(plan.pipeline, bindings) : undefined
+    const known = plan.fits ? this.#bindGroups.find(plan, bindings) : undefined
     if (known !== undefined) this.#queue.dispatch(plan, known, values)
     else if (plan.fits && fitsBindings(bindings, this.#bindingBytes)) this.#dispatch(plan, call)
     else this.#runInPieces(name, call)
@@ -200,7 +200,8 @@ export class WebGpuDevice implements Device {
   /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
   runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     this.#queue.throwFault()
-    this.#dispatch(planOf(this.programs.pipelines.of(program), params), { bindings, params })
+    const { pipelines } = this.programs
+    this.#dispatch(pipelines.planOf(pipelines.of(program), params), { bindings, params })
   }
 
   async prepare(work: () => void): Promise<void> {
@@ -217,6 +218,7 @@ export class WebGpuDevice implements Device {
     this.#queue.close()
     this.#bindGroups.clear()
     this.#pool.clear()
+    this.programs.pipelines.dispose()
     this.gpu.destroy()
     inUse.delete(this)
   }
@@ -247,7 +249,7 @@ export class WebGpuDevice implements Device {
       () =>
         `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
     )
-    this.#queue.dispatch(plan, this.#bindGroups.get(pipeline, bindings), params)
+    this.#queue.dispatch(plan, this.#bindGroups.get(plan, bindings), params)
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {

@@ -58,6 +58,19 @@ describe('bind groups', () => {
     const values = new Float32Array((await device.download(x)).buffer)
     expect([0, 1, 64, 128, 192].map((at) => values[at])).toEqual([9, 4, 5, 6, 7])
   })
+
+  it('find the parameters of their own call, however many different ones are queued', async () => {
+    await open({ flushEvery: 8192 })
+    const calls = 5000
+    const [x, out] = [allocate(4, 'x'), allocate(256 * calls, 'out')]
+    device.run('fill', { out: x }, { count: 1, value: 1 })
+    for (let i = 0; i < calls; i++) {
+      const window = { ...out, byteOffset: 256 * i, byteLength: 4 }
+      device.run('scale', { x, factor: null, out: window }, { count: 1, hasFactor: 0, alpha: i + 0.5 })
+    }
+    const values = new Float32Array((await device.download(out)).buffer)
+    expect(values.filter((_, i) => i % 64 === 0)).toEqual(Float32Array.from({ length: calls }, (_, i) => i + 0.5))
+  })
 })
 
 describe('the pool', () => {
