@@ -1,13 +1,16 @@
 /** What a value is kept under. */
 export interface Entry<V> {
-  readonly value: V
+  /** Gone when the entry is removed. */
+  value: V | undefined
   readonly key: readonly number[]
   readonly hash: number
+  /** What was found after it the last time; most work repeats what was done before. */
+  next: Entry<V> | null
 }
 
 /**
- * A map whose keys are short rows of whole numbers. A look-up makes nothing for the garbage collector, which strings would:
- * start a key, push the rest of it, and ask.
+ * A map whose keys are short rows of numbers. A look-up makes nothing for the garbage collector, which strings would: start a
+ * key, push the rest of it, and ask. What followed the last time is looked at first.
  */
 export class NumbersMap<V> {
   readonly #entries = new Map<number, Entry<V>[]>()
@@ -16,6 +19,7 @@ export class NumbersMap<V> {
   readonly #key: number[] = []
   #length = 0
   #hash = 0
+  #last: Entry<V> | null = null
 
   get size(): number {
     return this.#size
@@ -35,15 +39,17 @@ export class NumbersMap<V> {
 
   /** What is kept under the key at hand. */
   find(): V | undefined {
-    const alike = this.#entries.get(this.#hash)
-    if (alike === undefined) return undefined
-    for (const entry of alike) if (this.#isAtHand(entry.key)) return entry.value
-    return undefined
+    const guess = this.#last?.next ?? null
+    const found = guess?.value !== undefined && this.#isAtHand(guess) ? guess : this.#lookUp()
+    if (found === undefined) return undefined
+    if (found !== guess && this.#last !== null) this.#last.next = found
+    this.#last = found
+    return found.value
   }
 
   /** Keeps a value under the key at hand, which has none. */
   add(value: V): Entry<V> {
-    const entry = { value, key: this.#key.slice(0, this.#length), hash: this.#hash }
+    const entry = { value, key: this.#key.slice(0, this.#length), hash: this.#hash, next: null }
     const alike = this.#entries.get(entry.hash)
     if (alike === undefined) this.#entries.set(entry.hash, [entry])
     else alike.push(entry)
@@ -55,6 +61,8 @@ export class NumbersMap<V> {
     const alike = this.#entries.get(entry.hash) ?? []
     const others = alike.filter((other) => other !== entry)
     this.#size -= alike.length - others.length
+    entry.value = undefined
+    entry.next = null
     if (others.length > 0) this.#entries.set(entry.hash, others)
     else this.#entries.delete(entry.hash)
   }
@@ -62,10 +70,18 @@ export class NumbersMap<V> {
   clear(): void {
     this.#entries.clear()
     this.#size = 0
+    this.#last = null
   }
 
-  #isAtHand(key: readonly number[]): boolean {
-    if (key.length !== this.#length) return false
+  #lookUp(): Entry<V> | undefined {
+    const alike = this.#entries.get(this.#hash)
+    if (alike === undefined) return undefined
+    for (const entry of alike) if (this.#isAtHand(entry)) return entry
+    return undefined
+  }
+
+  #isAtHand({ key, hash }: Entry<V>): boolean {
+    if (hash !== this.#hash || key.length !== this.#length) return false
     for (let i = 0; i < key.length; i++) if (key[i] !== this.#key[i]) return false
     return true
   }
