@@ -1,7 +1,7 @@
 import type { Device } from '../device/device.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { block, record, records } from './record.ts'
-import { Tape } from './tape.ts'
+import { type Rule, Tape } from './tape.ts'
 
 /** What a checkpointed block reads. A gradient goes to those that want one. */
 export interface CheckpointedReads {
@@ -19,14 +19,15 @@ export interface CheckpointedReads {
 export function checkpointed(device: Device, { inputs, trainable }: CheckpointedReads, work: () => Tensor): Tensor {
   const sources = [...inputs, ...trainable]
   if (!records(sources)) return block(device, work)
-  const rule = (dOut: Tensor) =>
+  const rule: Rule = (dOut, _, totals) =>
     device.memory.scoped((scope) => {
       const tape = new Tape()
       const again = Tape.during(tape, () => block(device, work))
-      const grads = tape.backward(again, dOut, new Set(sources), new Set())
+      const places = new Map(sources.flatMap((source, i) => (totals[i] ? [[source, totals[i]] as const] : [])))
+      const grads = tape.backward(again, dOut, new Set(sources), new Set(), places)
       for (const grad of grads.values()) scope.keep(grad)
       return sources.map((source) => grads.get(source) ?? null)
     })
   const out = Tape.during(null, () => block(device, work))
-  return record(out, sources, rule, { reads: inputs })
+  return record(out, sources, rule, { reads: inputs, addsTo: trainable })
 }

@@ -1,5 +1,6 @@
 import type { DeviceBuffer } from '../device/device.ts'
-import { copyOf, empty, type Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { Gradients } from './gradients.ts'
 
 /**
  * An op's gradient rule: from the gradient of its output to those of its inputs, in their order, `null` where none is
@@ -63,14 +64,16 @@ export class Tape {
   /**
    * Walks back from `out`, whose gradient `dOut` stays the caller's, and returns the gradients of `wanted`. Each entry's
    * output, saved values and gradient are freed as soon as they have served, so the peak is that of the forward pass.
+   * @param places What gradients of some of `wanted` are added to, at first zeros; they are the caller's.
    */
   backward(
     out: Tensor,
     dOut: Tensor,
     wanted: ReadonlySet<Tensor>,
     keep: ReadonlySet<DeviceBuffer>,
+    places: ReadonlyMap<Tensor, Tensor> = new Map(),
   ): Map<Tensor, Tensor> {
-    const gradients = new Gradients()
+    const gradients = new Gradients(places)
     gradients.hold(dOut)
     gradients.put(out, dOut)
     for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
@@ -93,80 +96,11 @@ function applyRule({ inputs, rule, addsTo }: Entry, gradient: Tensor, gradients:
   }
   const dInputs = rule(gradient, needs, totals)
   for (const [i, input] of inputs.entries()) {
-    const dInput = dInputs[i]
-    if (input?.requiresGrad === true && dInput != null) gradients.put(input, dInput)
+    const dInput = (input?.requiresGrad === true ? dInputs[i] : null) ?? null
+    const total = totals[i] ?? null
+    if (input !== null && dInput !== null) gradients.put(input, dInput)
+    else if (input !== null && total !== null) gradients.putBack(input, total)
   }
   gradients.release(gradient)
   for (const total of totals) if (total !== null) gradients.release(total)
-}
-
-/** Gradients on their way back. Two values may share one gradient, so each counts its holders. */
-class Gradients {
-  readonly #byValue = new Map<Tensor, Tensor>()
-  readonly #holders = new Map<DeviceBuffer, number>()
-
-  put(value: Tensor, gradient: Tensor): void {
-    const before = this.#byValue.get(value)
-    if (before === undefined) {
-      this.#byValue.set(value, gradient)
-      this.hold(gradient)
-      return
-    }
-    const sum = sumOf(before, gradient)
-    this.#byValue.set(value, sum)
-    this.hold(sum)
-    this.release(before)
-    if (!this.#holders.has(gradient.buffer)) gradient.dispose()
-  }
-
-  /** Counts one more holder, who has to release it. */
-  hold(gradient: Tensor): void {
-    this.#holders.set(gradient.buffer, (this.#holders.get(gradient.buffer) ?? 0) + 1)
-  }
-
-  /** Hands over the gradient of `value`; the caller releases it. */
-  take(value: Tensor): Tensor | null {
-    const gradient = this.#byValue.get(value) ?? null
-    this.#byValue.delete(value)
-    return gradient
-  }
-
-  /** The same, in a buffer that nobody else holds. */
-  takeOwn(value: Tensor): Tensor | null {
-    const gradient = this.take(value)
-    if (gradient === null || this.#holders.get(gradient.buffer) === 1) return gradient
-    const own = copyOf(gradient, 'gradient copy')
-    this.hold(own)
-    this.release(gradient)
-    return own
-  }
-
-  release(gradient: Tensor): void {
-    const holders = (this.#holders.get(gradient.buffer) ?? 1) - 1
-    if (holders > 0) this.#holders.set(gradient.buffer, holders)
-    else {
-      this.#holders.delete(gradient.buffer)
-      gradient.dispose()
-    }
-  }
-
-  /** The gradients of `wanted`, each with a buffer of its own. */
-  pick(wanted: ReadonlySet<Tensor>): Map<Tensor, Tensor> {
-    const taken = new Set<DeviceBuffer>()
-    const picked = [...this.#byValue].filter(([value]) => wanted.has(value))
-    return new Map(
-      picked.map(([value, gradient]) => {
-        const own = taken.has(gradient.buffer) ? copyOf(gradient, 'gradient copy') : gradient
-        taken.add(own.buffer)
-        return [value, own]
-      }),
-    )
-  }
-}
-
-function sumOf(a: Tensor, b: Tensor): Tensor {
-  const { device } = a
-  const out = empty(device, a.shape, 'gradient sum')
-  device.run('add', { a, b, out }, { count: a.count, alpha: 1 })
-  return out
 }

@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
+import { zerosBeside } from '../tensor/packed.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 import { Tape } from './tape.ts'
 
@@ -12,7 +13,7 @@ export interface Trainable {
 export interface ValueAndGrad {
   /** f32 [1]. */
   readonly loss: Tensor
-  /** f32, each of its parameter's shape. */
+  /** f32, each of its parameter's shape. Parameters that share a buffer have gradients that share one, at the same places. */
   readonly grads: ReadonlyMap<Tensor, Tensor>
 }
 
@@ -42,7 +43,9 @@ export function valueAndGrad<Batch>(
       check(loss.requiresGrad, 'config', () => 'valueAndGrad: the loss depends on no trainable parameter')
       const one = empty(loss.device, [1], 'dLoss')
       one.device.run('fill', { out: one }, { count: 1, value: 1 })
-      const grads = Tape.during(null, () => tape.backward(loss, one, parameters, new Set([loss.buffer])))
+      const grads = Tape.during(null, () =>
+        tape.backward(loss, one, parameters, new Set([loss.buffer]), zerosBeside(parameters)),
+      )
       for (const value of [loss, ...grads.values()]) scope.keep(value)
       return { loss, grads }
     } finally {

@@ -42,7 +42,7 @@ export interface MemoryPlan {
   readonly adapter: number
   /** AdamW's two moments. */
   readonly moments: number
-  /** Gradients of what is trained; they come as activations go, and stay over the passes of one optimiser step. */
+  /** Gradients of what is trained; where an optimiser step has several passes, those of a pass beside their sums. */
   readonly gradients: number
   /** Logits that exist at one time. */
   readonly logits: number
@@ -178,15 +178,15 @@ function dryTraining(model: PretrainedLm, lora: Partial<LoraConfig>, options: Me
     // Every pass after the first is like the second.
     if (gradientAccumulationSteps > 1) for (const grad of gradOf(undefined).grads.values()) grad.dispose()
     optimizer.step(first.grads, 1, 1)
-    return [...first.grads.values()].reduce((sum, grad) => sum + grad.byteLength, 0)
+    const bytes = [...first.grads.values()].reduce((sum, grad) => sum + grad.byteLength, 0)
+    return gradientAccumulationSteps > 1 ? 2 * bytes : bytes
   })
   const logits = 4 * Math.min(logitRows, batchSize * (length - 1)) * model.vocabSize
-  const held = gradientAccumulationSteps > 1 ? gradients : 0
   return {
     adapter: attached - before,
     moments: ready - attached,
     gradients,
     logits,
-    activations: memory.peakBytes - ready - logits - held,
+    activations: memory.peakBytes - ready - logits - gradients,
   }
 }

@@ -1,7 +1,7 @@
 import { record } from '../autograd/record.ts'
 import { isFull, type Matrix } from '../tensor/matrix.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
-import { matmul } from './matmul.ts'
+import { matmul, type MatmulOptions } from './matmul.ts'
 
 /**
  * y = x Wᵀ + b. x f32 [..., in], weight [out, in] in any format, bias f32 [out]; y f32 [..., out]. A weight that is not f32
@@ -15,12 +15,12 @@ export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): T
   return record(
     out,
     [x, trained, bias],
-    (dOut, [needsX, needsWeight, needsBias], [total = null]) => [
-      needsX ? matmul(dOut, weight, total === null ? {} : { out: total, accumulate: true }) : null,
-      needsWeight ? matmul(dOut, x, { transA: true }) : null,
+    (dOut, [needsX, needsWeight, needsBias], [totalX = null, totalWeight = null]) => [
+      needsX ? matmul(dOut, weight, addedTo(totalX)) : null,
+      needsWeight ? matmul(dOut, x, { transA: true, ...addedTo(totalWeight) }) : null,
       needsBias ? sumRows(dOut) : null,
     ],
-    { reads, addsTo: [x] },
+    { reads, addsTo: trained === null ? [x] : [x, trained] },
   )
 }
 
@@ -34,13 +34,18 @@ export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number
   return record(
     out,
     [base, x, weight],
-    (dOut, [needsBase, needsX, needsWeight]) => [
+    (dOut, [needsBase, needsX, needsWeight], [, , total = null]) => [
       needsBase ? dOut : null,
       needsX ? matmul(dOut, weight, { alpha }) : null,
-      needsWeight ? matmul(dOut, x, { transA: true, alpha }) : null,
+      needsWeight ? matmul(dOut, x, { transA: true, alpha, ...addedTo(total) }) : null,
     ],
-    { reads: [weight, weight.requiresGrad ? x : null] },
+    { reads: [weight, weight.requiresGrad ? x : null], addsTo: [weight] },
   )
+}
+
+/** Where a product goes that is a share of a gradient: to what others have given so far. */
+function addedTo(total: Tensor | null): MatmulOptions {
+  return total === null ? {} : { out: total, accumulate: true }
 }
 
 /** Column sums of x [..., c], without history: f32 [c]. */

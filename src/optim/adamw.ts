@@ -78,10 +78,13 @@ export class AdamW {
     const [beta1, beta2] = betas
     for (const parameter of this.moments.keys()) gradientOf(parameter, grads)
     const gathered = this.#runs.map((run) => gather(run, (member) => gradientOf(member, grads), 'packed gradients'))
-    const clip = clipFactor(gathered, maxGradNorm)
+    const clip = clipFactor(
+      gathered.map(({ vector }) => vector),
+      maxGradNorm,
+    )
     this.steps++
-    this.#runs.forEach(({ members, whole, m, v, decay }, i) => {
-      const grad = gathered[i] as Tensor
+    this.#runs.forEach(({ whole, m, v, decay }, i) => {
+      const { vector: grad, isCopy } = gathered[i] as (typeof gathered)[number]
       whole.device.run(
         'adamw',
         { grad, clip, param: whole, m, v },
@@ -97,7 +100,7 @@ export class AdamW {
           eps,
         },
       )
-      if (members.length > 1) grad.dispose()
+      if (isCopy) grad.dispose()
     })
     return clip
   }

@@ -39,14 +39,27 @@ export function windowOf(vector: Tensor, { whole }: ParameterRun, member: Tensor
   return new Tensor(vector.device, member.shape, 'f32', vector.buffer, at)
 }
 
-/** What `valueOf` gives for the members, laid out as the run is: a copy with padding of 0, but of a single member its value itself. */
-export function gather(run: ParameterRun, valueOf: (member: Tensor) => Tensor, label: string): Tensor {
+/**
+ * What `valueOf` gives for the members, laid out as the run is: where the values lie as the members do, with zeros between,
+ * they themselves; else a copy, which is the caller's to free.
+ */
+export function gather(
+  run: ParameterRun,
+  valueOf: (member: Tensor) => Tensor,
+  label: string,
+): { readonly vector: Tensor; readonly isCopy: boolean } {
   const { members, whole } = run
-  if (members.length === 1) return valueOf(members[0]).reshape(whole.shape)
+  const { device, shape } = whole
+  const { buffer, byteOffset } = valueOf(members[0])
+  const liesAsMember = (value: Tensor, member: Tensor) =>
+    value.buffer === buffer && value.byteOffset - byteOffset === member.byteOffset - whole.byteOffset
+  if (members.every((member) => liesAsMember(valueOf(member), member))) {
+    return { vector: new Tensor(device, shape, 'f32', buffer, byteOffset), isCopy: false }
+  }
   const isPadded = members.reduce((sum, { count }) => sum + count, 0) < whole.count
-  const vector = (isPadded ? zeros : empty)(whole.device, whole.shape, label)
-  for (const member of members) whole.device.copy(valueOf(member), windowOf(vector, run, member))
-  return vector
+  const vector = (isPadded ? zeros : empty)(device, shape, label)
+  for (const member of members) device.copy(valueOf(member), windowOf(vector, run, member))
+  return { vector, isCopy: true }
 }
 
 function wholeOf(members: ParameterRun['members']): Tensor {

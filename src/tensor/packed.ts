@@ -1,5 +1,5 @@
 import { countOf, type Shape } from '../core/shape.ts'
-import type { Device } from '../device/device.ts'
+import type { Device, DeviceBuffer } from '../device/device.ts'
 import { Tensor, zeros } from './tensor.ts'
 
 /** A kernel's window of a buffer begins at a multiple of so many bytes. */
@@ -30,6 +30,29 @@ export function packedZeros(device: Device, shapes: readonly Shape[], label: str
       return tensor
     })
   })
+}
+
+/**
+ * Zeros for those tensors that share a buffer with others: windows at the same places of as long a buffer, so that what goes
+ * over the tensors in one go can go over these as well.
+ */
+export function zerosBeside(tensors: Iterable<Tensor>): ReadonlyMap<Tensor, Tensor> {
+  const byBuffer = new Map<DeviceBuffer, Tensor[]>()
+  for (const tensor of tensors) {
+    const others = byBuffer.get(tensor.buffer)
+    if (others) others.push(tensor)
+    else byBuffer.set(tensor.buffer, [tensor])
+  }
+  const beside = new Map<Tensor, Tensor>()
+  for (const [{ byteLength }, together] of byBuffer) {
+    const [{ device }, another] = together as [Tensor, Tensor?]
+    if (another === undefined) continue
+    const { buffer } = zeros(device, [byteLength / 4], 'gradients')
+    for (const tensor of together) {
+      beside.set(tensor, new Tensor(device, tensor.shape, 'f32', buffer, tensor.byteOffset))
+    }
+  }
+  return beside
 }
 
 /** Where the next window may begin, for bytes up to `end` in use. */

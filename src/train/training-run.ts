@@ -1,9 +1,10 @@
-import { valueAndGrad } from '../autograd/value-and-grad.ts'
+import { type ValueAndGrad, valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import { collate, type Example, labelCount } from '../models/example.ts'
 import { seedDropout } from '../nn/dropout.ts'
 import { AdamW } from '../optim/adamw.ts'
+import { parameterRuns } from '../optim/parameter-runs.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { epochBatches } from './order.ts'
@@ -207,28 +208,19 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     }
   }
 
-  #accumulate(
-    micro: readonly (readonly number[])[],
-    labelTokens: number,
-    step: number,
-  ): { loss: Tensor; grads: ReadonlyMap<Tensor, Tensor> } {
+  #accumulate(micro: readonly (readonly number[])[], labelTokens: number, step: number): ValueAndGrad {
     const gradOf = valueAndGrad(this.model, ({ batch, labels }: ReturnType<typeof collate>) =>
       this.model.loss(batch, labels, labelTokens),
     )
-    const [first, ...rest] = micro.map((rows, i) => {
+    let total: ValueAndGrad | undefined
+    for (const [i, rows] of micro.entries()) {
       seedDropout(this.model, this.options.seed, step, i)
-      return gradOf(collate(rows.map((row) => this.examples[row] as Example)))
-    })
-    if (first === undefined) throw new RangeError('TrainingRun: a step without examples')
-    for (const { loss, grads } of rest) {
-      addTo(first.loss, loss)
-      for (const [parameter, grad] of grads) {
-        const total = first.grads.get(parameter)
-        if (total) addTo(total, grad)
-        grad.dispose()
-      }
+      const share = gradOf(collate(rows.map((row) => this.examples[row] as Example)))
+      if (total !== undefined) addShare(total, share)
+      else total = share
     }
-    return first
+    if (total === undefined) throw new RangeError('TrainingRun: a step without examples')
+    return total
   }
 
   #microBatches(index: number): number[][] {
@@ -241,6 +233,17 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     const begin = (index % this.stepsPerEpoch) * gradientAccumulationSteps
     return this.#order.batches.slice(begin, begin + gradientAccumulationSteps)
   }
+}
+
+/** Adds a loss and gradients to others of the same parameters, and frees them. */
+function addShare(total: ValueAndGrad, { loss, grads }: ValueAndGrad): void {
+  addTo(total.loss, loss)
+  const [sums, shares] = [total, { grads }].map((of) => parameterRuns(of.grads.values(), () => true))
+  sums?.forEach(({ whole }, i) => {
+    const share = shares?.[i]
+    if (share) addTo(whole, share.whole)
+  })
+  for (const share of [loss, ...grads.values()]) share.dispose()
 }
 
 function addTo(target: Tensor, x: Tensor): void {

@@ -6,6 +6,7 @@ import { add } from '../../src/ops/add.ts'
 import { gelu } from '../../src/ops/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linear } from '../../src/ops/linear.ts'
+import { packedZeros } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { weightedSum } from '../ops/gradient-check.ts'
@@ -108,6 +109,32 @@ describe.each(devices)('on $description', (device) => {
       grads.get(a)?.write(new Float32Array(3))
       expect(await grads.get(b)?.read()).toEqual(twos)
       expect(await grads.get(c)?.read()).toEqual(twos)
+    }))
+
+  it('lays the gradients of parameters on one buffer as these lie, by rules that add and by rules that do not', () =>
+    freeing(async () => {
+      const x = leaf([1, -2], [1, 2], false)
+      const [w, b, unused, c] = packedZeros(device, [[2, 2], [2], [3], [1, 2]], 'pack') as [
+        Tensor,
+        Tensor,
+        Tensor,
+        Tensor,
+      ]
+      const all = [w, b, unused, c]
+      for (const parameter of all) parameter.requiresGrad = true
+      w.write(Float32Array.of(0.5, 0, 0, 2))
+      const { grads } = train(all, () => {
+        // W and b are used twice, c by an op that adds to nothing.
+        const y = linear(add(linear(x, w, b), c), w, b)
+        return weightedSum(y, Float32Array.of(1, 1))
+      })
+      // With z = W x and dz = Wᵀ 1 = [0.5, 2]: dW = 1 zᵀ + dz xᵀ, db = 1 + dz, dc = dz.
+      expect(await grads.get(w)?.read()).toEqual(Float32Array.of(0.5 + 0.5, -4 - 1, 0.5 + 2, -4 - 4))
+      expect(await grads.get(b)?.read()).toEqual(Float32Array.of(1.5, 3))
+      expect(await grads.get(c)?.read()).toEqual(Float32Array.of(0.5, 2))
+      expect([...grads.keys()]).toEqual([w, b, c])
+      expect(new Set([...grads.values()].map(({ buffer }) => buffer)).size).toBe(1)
+      for (const [parameter, grad] of grads) expect(grad.byteOffset).toBe(parameter.byteOffset)
     }))
 
   it('leaves out parameters the loss does not depend on, and what is not asked for', () =>

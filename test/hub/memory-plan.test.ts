@@ -50,8 +50,7 @@ describe.each(devices)('planMemory against $description', (device) => {
     const { f32, fourBit } = plan.weights
     expect(f32 + fourBit + plan.adapter + plan.moments).toBe(memory.liveBytes - before)
     expect(Math.abs(plan.total - peak) / peak).toBeLessThan(0.02)
-    const held = gradientAccumulationSteps > 1 ? plan.gradients : 0
-    const parts = f32 + fourBit + plan.adapter + plan.moments + plan.activations + plan.logits + held
+    const parts = f32 + fourBit + plan.adapter + plan.moments + plan.gradients + plan.activations + plan.logits
     // What is left are the tables of 4-bit codes, made once a device.
     expect(Math.abs(parts - plan.total)).toBeLessThan(4096)
     run.dispose()

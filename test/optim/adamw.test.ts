@@ -1,7 +1,7 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { AdamW } from '../../src/optim/adamw.ts'
 import { clipFactor } from '../../src/optim/clipping.ts'
-import { packedZeros } from '../../src/tensor/packed.ts'
+import { packedZeros, zerosBeside } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { normals } from '../device/kernel-case.ts'
@@ -106,9 +106,18 @@ describe.each(devices)('on $description', (device) => {
       ran.push(name)
       run(name, ...rest)
     }
+    const copies = vi.spyOn(device, 'copy')
     optimizer.step(new Map(all.map((each) => [each, zeros(device, each.shape, 'grad')])), 0.1, 1)
+    expect(ran.splice(0).filter((name) => name !== 'fill')).toEqual(['sumSquares', 'clipFactor', 'adamw'])
+    expect(copies).toHaveBeenCalledTimes(4)
+    // Gradients that lie as the parameters do are taken as they are.
+    const grads = zerosBeside(all)
+    ran.splice(0)
+    optimizer.step(grads, 0.1, 1)
+    expect(ran).toEqual(['sumSquares', 'clipFactor', 'adamw'])
+    expect(copies).toHaveBeenCalledTimes(4)
+    copies.mockRestore()
     device.run = run
-    expect(ran.filter((name) => name !== 'fill')).toEqual(['sumSquares', 'clipFactor', 'adamw'])
     optimizer.dispose()
     scope.close()
   })
