@@ -15,7 +15,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -25,10 +27,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> alibi: array<f32>;
-@group(0) @binding(5) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> dOut: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> dK: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> dV: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
+@group(0) @binding(7) var<storage, read_write> dKv: array<vec4<f32>>;
 
 /// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
 fn biasOf(slope: f32, position: f32) -> f32 {
@@ -41,7 +42,7 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
 }
 
 /// Eight vectors of four: four elements of each of four rows, then four more.
@@ -72,6 +73,29 @@ fn multiply(own: vec4<f32>, y: array<vec4<f32>, 8>, sums: ptr<function, array<ve
   }
 }
 
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let width = params.dim / 4u;
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * width;
+    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
+}
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -88,7 +112,8 @@ fn main(
   let sample = kvHead / params.kvHeads;
   let perGroup = params.heads / params.kvHeads;
   let width = params.dim / 4u;
-  let atKv = kvHead * params.capacity * width;
+  let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup);
+  let pitch = own.pitch;
   let outStep = params.heads * width;
   let behind = i32(params.keys) - i32(params.queries);
   let last = params.queries - 1u;
@@ -98,13 +123,13 @@ fn main(
   for (var h = 0u; h < perGroup; h++) {
     let headInSample = (kvHead % params.kvHeads) * perGroup + h;
     let head = sample * params.heads + headInSample;
-    let atQ = head * params.queries * width;
+    let atQ = placesOf(sample, headInSample).q;
     let atOut = (sample * params.queries * params.heads + headInSample) * width;
     let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
     for (var first = u32(max(0, i32(row0) - behind)); first < params.queries; first += 32u) {
       let query = first + 4u * lane;
       let four = vec4<u32>(min(query, last), min(query + 1u, last), min(query + 2u, last), min(query + 3u, last));
-      let rowsQ = atQ + width * four;
+      let rowsQ = atQ + pitch * four;
       let rowsOut = atOut + outStep * four;
       // Zeros are spelt out: Mesa 25's lavapipe does not reset a variable that a loop declares.
       var shares = array<vec4<f32>, 4>();
@@ -118,7 +143,7 @@ fn main(
         );
         let mine = min(depth + (lane & 1u), width - 1u);
         let row = min(row0 + (lane >> 1u), params.keys - 1u);
-        multiply(select(vec4<f32>(), k[atKv + row * width + mine], depth + (lane & 1u) < width), y, &shares);
+        multiply(select(vec4<f32>(), k[own.k + row * pitch + mine], depth + (lane & 1u) < width), y, &shares);
       }
       for (var depth = 0u; depth < width; depth += 2u) {
         let next = rowsOut + min(depth + 1u, width - 1u);
@@ -128,7 +153,7 @@ fn main(
         );
         let mine = min(depth + (lane & 1u), width - 1u);
         let row = min(row0 + (lane >> 1u), params.keys - 1u);
-        multiply(select(vec4<f32>(), v[atKv + row * width + mine], depth + (lane & 1u) < width), y, &slopes);
+        multiply(select(vec4<f32>(), v[own.v + row * pitch + mine], depth + (lane & 1u) < width), y, &slopes);
       }
 
       let stat0 = stats[head * params.queries + four.x];
@@ -154,10 +179,10 @@ fn main(
         let r3 = min(row + 3u, last);
         for (var u = 0u; u < VECTORS; u++) {
           let column = min(lane + 8u * u, width - 1u);
-          let q0 = q[atQ + row * width + column];
-          let q1 = q[atQ + r1 * width + column];
-          let q2 = q[atQ + r2 * width + column];
-          let q3 = q[atQ + r3 * width + column];
+          let q0 = q[atQ + row * pitch + column];
+          let q1 = q[atQ + r1 * pitch + column];
+          let q2 = q[atQ + r2 * pitch + column];
+          let q3 = q[atQ + r3 * pitch + column];
           let d0 = dOut[atOut + row * outStep + column];
           let d1 = dOut[atOut + r1 * outStep + column];
           let d2 = dOut[atOut + r2 * outStep + column];
@@ -173,12 +198,15 @@ fn main(
     }
   }
 
+  let apart = select(params.kvHeads * params.capacity * width, 0u, params.isFused != 0u);
+  let toK = own.k + sample * apart;
+  let toV = own.v + (sample + 1u) * apart;
   for (var r = 0u; r < ROWS; r++) {
     for (var u = 0u; u < VECTORS; u++) {
       let column = lane + 8u * u;
       if (row0 + r < params.keys && column < width) {
-        dK[atKv + (row0 + r) * width + column] = sumsK[r * VECTORS + u];
-        dV[atKv + (row0 + r) * width + column] = sumsV[r * VECTORS + u];
+        dKv[toK + (row0 + r) * pitch + column] = sumsK[r * VECTORS + u];
+        dKv[toV + (row0 + r) * pitch + column] = sumsV[r * VECTORS + u];
       }
     }
   }

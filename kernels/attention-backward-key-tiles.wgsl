@@ -12,7 +12,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -22,10 +24,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> alibi: array<f32>;
-@group(0) @binding(5) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> dOut: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> dK: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> dV: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
+@group(0) @binding(7) var<storage, read_write> dKv: array<vec4<f32>>;
 
 // 4 · SIDE rows and as many columns of a product, DEPTH vectors of each at a time, or rows of SIDE vectors.
 var<workgroup> tile: array<vec4<f32>, 8u * SIDE * (DEPTH + 1u)>;
@@ -44,7 +45,7 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
 }
 
 /// Adds the products along `depth` vectors of the tile, of an invocation's four rows (components) and four columns.
@@ -60,6 +61,29 @@ fn multiply(x: u32, y: u32, depth: u32, sums: ptr<function, array<vec4<f32>, 4>>
       (*sums)[c] += vec4<f32>(dot(a0, b), dot(a1, b), dot(a2, b), dot(a3, b));
     }
   }
+}
+
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let width = params.dim / 4u;
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * width;
+    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
 }
 
 @compute @workgroup_size(SIDE, SIDE)
@@ -80,7 +104,8 @@ fn main(
   let sample = kvHead / params.kvHeads;
   let perGroup = params.heads / params.kvHeads;
   let width = params.dim / 4u;
-  let atKv = kvHead * params.capacity * width;
+  let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup);
+  let pitch = own.pitch;
   let outStep = params.heads * width;
   let behind = i32(params.keys) - i32(params.queries);
   let x = local.x;
@@ -99,7 +124,7 @@ fn main(
   for (var h = 0u; h < perGroup; h++) {
     let headInSample = (kvHead % params.kvHeads) * perGroup + h;
     let head = sample * params.heads + headInSample;
-    let atQ = head * params.queries * width;
+    let atQ = placesOf(sample, headInSample).q;
     let atOut = (sample * params.queries * params.heads + headInSample) * width;
     let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
     let bias = vec4<f32>(
@@ -117,8 +142,8 @@ fn main(
           let d = depth + i % DEPTH;
           let row = i / DEPTH;
           let to = row * (DEPTH + 1u) + i % DEPTH;
-          let a = k[atKv + min(row0 + row, params.keys - 1u) * width + d];
-          let b = q[atQ + (first + row) * width + d];
+          let a = k[own.k + min(row0 + row, params.keys - 1u) * pitch + d];
+          let b = q[atQ + (first + row) * pitch + d];
           tile[to] = select(vec4<f32>(), a, row0 + row < params.keys && d < width);
           tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < params.queries && d < width);
         }
@@ -131,7 +156,7 @@ fn main(
           let d = depth + i % DEPTH;
           let row = i / DEPTH;
           let to = row * (DEPTH + 1u) + i % DEPTH;
-          let a = v[atKv + min(row0 + row, params.keys - 1u) * width + d];
+          let a = v[own.v + min(row0 + row, params.keys - 1u) * pitch + d];
           let b = dOut[atOut + (first + row) * outStep + d];
           tile[to] = select(vec4<f32>(), a, row0 + row < params.keys && d < width);
           tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < params.queries && d < width);
@@ -155,7 +180,7 @@ fn main(
         for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
           let row = first + part + i / across;
           let column = i % across;
-          tile[i] = select(vec4<f32>(), q[atQ + row * width + column], row < params.queries && column < width);
+          tile[i] = select(vec4<f32>(), q[atQ + row * pitch + column], row < params.queries && column < width);
         }
         workgroupBarrier();
         for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {
@@ -191,12 +216,15 @@ fn main(
     }
   }
 
+  let apart = select(params.kvHeads * params.capacity * width, 0u, params.isFused != 0u);
+  let toK = own.k + sample * apart;
+  let toV = own.v + (sample + 1u) * apart;
   for (var r = 0u; r < 4u; r++) {
     for (var u = 0u; u < CHUNKS; u++) {
       let column = u * SIDE + x;
       if (rows[r] < params.keys && column < width) {
-        dK[atKv + rows[r] * width + column] = sumsK[4u * u + r];
-        dV[atKv + rows[r] * width + column] = sumsV[4u * u + r];
+        dKv[toK + rows[r] * pitch + column] = sumsK[4u * u + r];
+        dKv[toV + rows[r] * pitch + column] = sumsV[4u * u + r];
       }
     }
   }

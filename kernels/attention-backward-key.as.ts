@@ -1,8 +1,10 @@
 // dV[j] = Σ P[i,j] · dOut[i], dK[j] = Σ dS[i,j] · q[i] over the queries i that see key j of all heads that share it; P, dS and
-// shapes as in attentionBackwardQuery; dK, dV [batch,kvHeads,capacity,dim], of which the first `keys` rows are written.
+// shapes as in attentionBackwardQuery; dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, of which
+// the first `keys` rows are written, or the columns of keys and values in fused rows.
 // One item is 8 keys of one kv head, over which queries go in blocks.
 import { alibiRow, hideEarlier, LOG2_E, powersOfEight } from './attention-scores.as.ts'
 import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
+import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
 import { scratch } from './scratch.as.ts'
 
 export function attentionBackwardKey(
@@ -10,10 +12,9 @@ export function attentionBackwardKey(
   k: usize,
   v: usize,
   alibi: usize,
-  stats: usize,
   dOut: usize,
-  dK: usize,
-  dV: usize,
+  stats: usize,
+  dKv: usize,
   batch: u32,
   heads: u32,
   kvHeads: u32,
@@ -21,7 +22,9 @@ export function attentionBackwardKey(
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
   begin: u32,
@@ -41,42 +44,46 @@ export function attentionBackwardKey(
   const bases = terms + BLOCK * 4
   const unused = bases + 32
   const factor = scale * LOG2_E
+  const pitch = pitchOf(heads, kvHeads, dim, isFused)
+  const apart = isFused ? 0 : kvHeads * capacity * bytes
   const blocks = (keys + 7) >> 3
   for (let item = begin; item < end; item++) {
     const key = (item % blocks) << 3
     const pair = item / blocks
     const sample = pair / kvHeads
     const kvHead = pair % kvHeads
-    const at = (pair * capacity + key) * bytes
+    const ofK = startOfK(sample, kvHead, heads, kvHeads, queries, capacity, dim, isFused) + key * pitch
+    const ofV = ofK + isFused * bytes
     const count = min<u32>(keys - key, 8)
-    packEight(k + at, bytes, count, dim, eightK)
-    packEight(v + at, bytes, count, dim, eightV)
+    packEight(k + ofK, pitch, count, dim, eightK)
+    packEight(v + ofV, pitch, count, dim, eightV)
     memory.fill(sumsK, 0, wide << 6)
-    const first = <u32>max<i32>(0, key + queries - keys)
+    const begins = <u32>max<i32>(0, key + queries - keys)
     for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
       const row = sample * heads + head
       const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
-      const positions = hasAlibi ? alibi + ((heads + sample * keys + key) << 2) : 0
+      const ofQ = q + startOfQ(sample, head, heads, kvHeads, queries, dim, isFused)
+      const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys + key) << 2) : 0
       alibiRow(positions, slope, alibiScale, count, bases)
       v128.store(bases, f32x4.neg(v128.load(bases)))
       v128.store(bases, f32x4.neg(v128.load(bases, 16)), 16)
-      for (let start = first; start < queries; start += BLOCK) {
+      for (let start = begins; start < queries; start += BLOCK) {
         const rows = min<u32>(queries - start, BLOCK)
-        const from = q + (row * queries + start) * bytes
+        const from = ofQ + start * pitch
         const gradients = dOut + ((sample * queries + start) * heads + head) * bytes
         const pairs = stats + ((row * queries + start) << 3)
         for (let r: u32 = 0; r < rows; r++) store<f32>(terms + (r << 2), -LOG2_E * load<f32>(pairs + (r << 3)))
-        multiplyEight(from, bytes, rows, eightK, dim, shares)
+        multiplyEight(from, pitch, rows, eightK, dim, shares)
         multiplyEight(gradients, heads * bytes, rows, eightV, dim, slopes)
         hideEarlier(shares, start + 1 + keys - queries - key, rows)
         powersOfEight(shares, rows, factor, terms, bases, unused)
         slopesOfEight(shares, slopes, rows, scale, pairs)
         addEight(shares, gradients, heads * bytes, rows, rows, dim, copy, sumsV)
-        addEight(slopes, from, bytes, rows, rows, dim, copy, sumsK)
+        addEight(slopes, from, pitch, rows, rows, dim, copy, sumsK)
       }
     }
-    storeEight(sumsK, count, dim, dK + at, bytes)
-    storeEight(sumsV, count, dim, dV + at, bytes)
+    storeEight(sumsK, count, dim, dKv + ofK + sample * apart, pitch)
+    storeEight(sumsV, count, dim, dKv + ofV + (sample + 1) * apart, pitch)
   }
 }
 

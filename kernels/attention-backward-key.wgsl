@@ -1,6 +1,7 @@
 // dV[j] = Σ_i p_ij · dOut[i], dK[j] = scale · Σ_i p_ij · (dOut[i] · v[j] - delta[i]) · q[i], over the queries i of every
-// head that shares the key and sees it; p as in attention-backward-query.wgsl, layouts as in attention.wgsl.
-// dK, dV [batch,kvHeads,capacity,dim], rows below `keys`. One workgroup a key: invocations take queries, then columns.
+// head that shares the key and sees it; p and delta as in attention-backward-query.wgsl, layouts as in attention.wgsl.
+// dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, rows below `keys`; where rows are fused
+// their columns of keys and values. One workgroup a key: invocations take queries, then columns.
 override LANES: u32 = 64;
 
 struct Params {
@@ -11,7 +12,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -21,10 +24,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
 @group(0) @binding(4) var<storage, read> alibi: array<f32>;
-@group(0) @binding(5) var<storage, read> stats: array<f32>;
-@group(0) @binding(6) var<storage, read> dOut: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dK: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dV: array<f32>;
+@group(0) @binding(5) var<storage, read> dOut: array<f32>;
+@group(0) @binding(6) var<storage, read> stats: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dKv: array<f32>;
 
 var<workgroup> key: array<f32, 256>;
 var<workgroup> value: array<f32, 256>;
@@ -42,7 +44,29 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + key];
+  return alibi[params.heads + (params.first + sample) * params.keys + key];
+}
+
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in elements.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * params.dim;
+    return Places((sample * params.heads + head) * params.queries * params.dim, kv, kv, params.dim);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * params.dim, key * params.dim, (key + 1u) * params.dim, slots * params.dim);
 }
 
 @compute @workgroup_size(LANES)
@@ -59,10 +83,11 @@ fn main(
   let kvHead = row / params.keys;
   let sample = kvHead / params.kvHeads;
   let perGroup = params.heads / params.kvHeads;
-  let kv = (kvHead * params.capacity + j) * params.dim;
+  let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup);
+  let pitch = own.pitch;
   for (var d = lane; d < params.dim; d += LANES) {
-    key[d] = k[kv + d];
-    value[d] = v[kv + d];
+    key[d] = k[own.k + j * pitch + d];
+    value[d] = v[own.v + j * pitch + d];
   }
   workgroupBarrier();
 
@@ -73,13 +98,14 @@ fn main(
   for (var h = 0u; h < select(0u, perGroup, position >= 0.0); h++) {
     let headInSample = (kvHead % params.kvHeads) * perGroup + h;
     let head = sample * params.heads + headInSample;
+    let startQ = placesOf(sample, headInSample).q;
     let bias = biasOf(select(0.0, alibi[headInSample], params.hasAlibi != 0u), position);
     for (var first = firstQuery; first < params.queries; first += LANES) {
       let i = first + lane;
       var share = 0.0;
       var slope = 0.0;
       if (i < params.queries) {
-        let atQ = (head * params.queries + i) * params.dim;
+        let atQ = startQ + i * pitch;
         let atOut = ((sample * params.queries + i) * params.heads + headInSample) * params.dim;
         var product = 0.0;
         var change = 0.0;
@@ -101,7 +127,7 @@ fn main(
           var sumK = sumsK[r];
           var sumV = sumsV[r];
           for (var t = 0u; t < width; t++) {
-            let atQ = (head * params.queries + first + t) * params.dim;
+            let atQ = startQ + (first + t) * pitch;
             let atOut = ((sample * params.queries + first + t) * params.heads + headInSample) * params.dim;
             sumK += slopes[t] * q[atQ + d];
             sumV += shares[t] * dOut[atOut + d];
@@ -114,11 +140,14 @@ fn main(
     }
   }
 
+  let apart = select(params.kvHeads * params.capacity * params.dim, 0u, params.isFused != 0u);
+  let toK = own.k + j * pitch + sample * apart;
+  let toV = own.v + j * pitch + (sample + 1u) * apart;
   for (var r = 0u; r < 4u; r++) {
     let d = lane + r * LANES;
     if (d < params.dim) {
-      dK[kv + d] = sumsK[r];
-      dV[kv + d] = sumsV[r];
+      dKv[toK + d] = sumsK[r];
+      dKv[toV + d] = sumsV[r];
     }
   }
 }

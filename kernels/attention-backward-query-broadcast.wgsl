@@ -14,7 +14,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -24,9 +26,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> alibi: array<f32>;
-@group(0) @binding(5) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> dOut: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> dQ: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> out: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>;
+@group(0) @binding(8) var<storage, read_write> dQ: array<vec4<f32>>;
 
 /// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
 fn biasOf(slope: f32, position: f32) -> f32 {
@@ -39,7 +42,7 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
 }
 
 /// Eight vectors of four: four elements of each of four rows, then four more.
@@ -70,6 +73,29 @@ fn multiply(own: vec4<f32>, y: array<vec4<f32>, 8>, sums: ptr<function, array<ve
   }
 }
 
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let width = params.dim / 4u;
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * width;
+    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
+}
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -85,10 +111,9 @@ fn main(
   let row0 = (block % blocks) * ROWS;
   let sample = head / params.heads;
   let headInSample = head % params.heads;
-  let kvHead = sample * params.kvHeads + headInSample / (params.heads / params.kvHeads);
   let width = params.dim / 4u;
-  let atQ = head * params.queries * width;
-  let atKv = kvHead * params.capacity * width;
+  let places = placesOf(sample, headInSample);
+  let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
   let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
@@ -96,28 +121,47 @@ fn main(
   let end = u32(max(0, i32(min(row0 + ROWS, params.queries)) + behind));
   let last = params.keys - 1u;
 
+  var logSums: array<f32, 4>;
+  var deltas: array<f32, 4>;
+  for (var r = 0u; r < ROWS; r++) {
+    let row = min(row0 + r, params.queries - 1u);
+    var part = 0.0;
+    for (var u = 0u; u < VECTORS; u++) {
+      let start = atOut + row * outStep + min(lane + 8u * u, width - 1u);
+      part += select(0.0, dot(dOut[start], out[start]), lane + 8u * u < width);
+    }
+    let at = 2u * (head * params.queries + row);
+    logSums[r] = stats[at];
+    deltas[r] = subgroupAdd(part);
+    if (lane == r && row0 + r < params.queries) {
+      stats[at + 1u] = deltas[r];
+    }
+  }
+
   var sums: array<vec4<f32>, 16>;
   for (var first = 0u; first < end; first += 32u) {
     let key = first + 4u * lane;
-    let rows = atKv + width * vec4<u32>(min(key, last), min(key + 1u, last), min(key + 2u, last), min(key + 3u, last));
+    let four = pitch * vec4<u32>(min(key, last), min(key + 1u, last), min(key + 2u, last), min(key + 3u, last));
+    let rowsK = places.k + four;
+    let rowsV = places.v + four;
     // Zeros are spelt out: Mesa 25's lavapipe does not reset a variable that a loop declares.
     var scores = array<vec4<f32>, 4>();
     var slopes = array<vec4<f32>, 4>();
     // Past the end of a row, a's zeros meet what b has there.
     for (var depth = 0u; depth < width; depth += 2u) {
-      let next = rows + min(depth + 1u, width - 1u);
+      let next = rowsK + min(depth + 1u, width - 1u);
       let y = turn(
-        mat4x4<f32>(k[rows.x + depth], k[rows.y + depth], k[rows.z + depth], k[rows.w + depth]),
+        mat4x4<f32>(k[rowsK.x + depth], k[rowsK.y + depth], k[rowsK.z + depth], k[rowsK.w + depth]),
         mat4x4<f32>(k[next.x], k[next.y], k[next.z], k[next.w]),
       );
       let mine = min(depth + (lane & 1u), width - 1u);
       let row = min(row0 + (lane >> 1u), params.queries - 1u);
-      multiply(select(vec4<f32>(), q[atQ + row * width + mine], depth + (lane & 1u) < width), y, &scores);
+      multiply(select(vec4<f32>(), q[places.q + row * pitch + mine], depth + (lane & 1u) < width), y, &scores);
     }
     for (var depth = 0u; depth < width; depth += 2u) {
-      let next = rows + min(depth + 1u, width - 1u);
+      let next = rowsV + min(depth + 1u, width - 1u);
       let y = turn(
-        mat4x4<f32>(v[rows.x + depth], v[rows.y + depth], v[rows.z + depth], v[rows.w + depth]),
+        mat4x4<f32>(v[rowsV.x + depth], v[rowsV.y + depth], v[rowsV.z + depth], v[rowsV.w + depth]),
         mat4x4<f32>(v[next.x], v[next.y], v[next.z], v[next.w]),
       );
       let mine = min(depth + (lane & 1u), width - 1u);
@@ -139,19 +183,18 @@ fn main(
     );
     let at = vec4<i32>(vec4<u32>(key, key + 1u, key + 2u, key + 3u));
     for (var r = 0u; r < ROWS; r++) {
-      let stat = stats[head * params.queries + min(row0 + r, params.queries - 1u)];
       let isSeen = (at <= vec4<i32>(i32(row0 + r) + behind)) & (position >= vec4<f32>());
-      let share = exp(params.scale * scores[r] + bias - stat.x);
-      slopes[r] = select(vec4<f32>(), params.scale * share * (slopes[r] - stat.y), isSeen);
+      let share = exp(params.scale * scores[r] + bias - logSums[r]);
+      slopes[r] = select(vec4<f32>(), params.scale * share * (slopes[r] - deltas[r]), isSeen);
     }
     for (var source = 0u; source < min(8u, (end - first + 3u) / 4u); source++) {
       let row = first + 4u * source;
       for (var u = 0u; u < VECTORS; u++) {
-        let column = atKv + min(lane + 8u * u, width - 1u);
-        let k0 = k[column + row * width];
-        let k1 = k[column + min(row + 1u, last) * width];
-        let k2 = k[column + min(row + 2u, last) * width];
-        let k3 = k[column + min(row + 3u, last) * width];
+        let column = places.k + min(lane + 8u * u, width - 1u);
+        let k0 = k[column + row * pitch];
+        let k1 = k[column + min(row + 1u, last) * pitch];
+        let k2 = k[column + min(row + 2u, last) * pitch];
+        let k3 = k[column + min(row + 3u, last) * pitch];
         for (var r = 0u; r < ROWS; r++) {
           let w = subgroupShuffle(slopes[r], source);
           sums[r * VECTORS + u] += w.x * k0 + w.y * k1 + w.z * k2 + w.w * k3;
@@ -164,7 +207,7 @@ fn main(
     for (var u = 0u; u < VECTORS; u++) {
       let column = lane + 8u * u;
       if (row0 + r < params.queries && column < width) {
-        dQ[atQ + (row0 + r) * width + column] = sums[r * VECTORS + u];
+        dQ[places.q + (row0 + r) * pitch + column] = sums[r * VECTORS + u];
       }
     }
   }

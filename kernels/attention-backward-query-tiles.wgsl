@@ -11,7 +11,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -21,9 +23,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> alibi: array<f32>;
-@group(0) @binding(5) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> dOut: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> dQ: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> out: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>;
+@group(0) @binding(8) var<storage, read_write> dQ: array<vec4<f32>>;
 
 // 4 · SIDE rows and as many columns of a product, DEPTH vectors of each at a time, or rows of SIDE vectors.
 var<workgroup> tile: array<vec4<f32>, 8u * SIDE * (DEPTH + 1u)>;
@@ -41,7 +44,7 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
 }
 
 /// Adds the products along `depth` vectors of the tile, of an invocation's four rows (components) and four columns.
@@ -57,6 +60,29 @@ fn multiply(x: u32, y: u32, depth: u32, sums: ptr<function, array<vec4<f32>, 4>>
       (*sums)[c] += vec4<f32>(dot(a0, b), dot(a1, b), dot(a2, b), dot(a3, b));
     }
   }
+}
+
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let width = params.dim / 4u;
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * width;
+    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
 }
 
 @compute @workgroup_size(SIDE, SIDE)
@@ -76,10 +102,9 @@ fn main(
   let row0 = (block % blocks) * side;
   let sample = head / params.heads;
   let headInSample = head % params.heads;
-  let kvHead = sample * params.kvHeads + headInSample / (params.heads / params.kvHeads);
   let width = params.dim / 4u;
-  let atQ = head * params.queries * width;
-  let atKv = kvHead * params.capacity * width;
+  let places = placesOf(sample, headInSample);
+  let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
   let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
@@ -90,14 +115,29 @@ fn main(
   let across = CHUNKS * SIDE;
   let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
 
-  let least = head * params.queries;
   let most = params.queries - 1u;
-  let stat0 = stats[least + min(rows.x, most)];
-  let stat1 = stats[least + min(rows.y, most)];
-  let stat2 = stats[least + min(rows.z, most)];
-  let stat3 = stats[least + min(rows.w, most)];
-  let logSums = vec4<f32>(stat0.x, stat1.x, stat2.x, stat3.x);
-  let deltas = vec4<f32>(stat0.y, stat1.y, stat2.y, stat3.y);
+  let least = head * params.queries;
+  let at = 2u * (least + min(rows, vec4<u32>(most)));
+  let logSums = vec4<f32>(stats[at.x], stats[at.y], stats[at.z], stats[at.w]);
+  var parts = vec4<f32>();
+  for (var u = 0u; u < CHUNKS; u++) {
+    let column = min(u * SIDE + x, width - 1u);
+    for (var r = 0u; r < 4u; r++) {
+      let start = atOut + min(rows[r], most) * outStep + column;
+      parts[r] += select(0.0, dot(dOut[start], out[start]), u * SIDE + x < width);
+    }
+  }
+  weights[lane] = parts;
+  workgroupBarrier();
+  var deltas = vec4<f32>();
+  for (var i = 0u; i < SIDE; i++) {
+    deltas += weights[y * SIDE + i];
+  }
+  for (var r = 0u; r < 4u; r++) {
+    if (x == 0u && rows[r] < params.queries) {
+      stats[2u * (least + rows[r]) + 1u] = deltas[r];
+    }
+  }
   var sums: array<vec4<f32>, 16>;
   for (var first = 0u; first < end; first += side) {
     var scores = array<vec4<f32>, 4>();
@@ -108,8 +148,8 @@ fn main(
         let d = depth + i % DEPTH;
         let row = i / DEPTH;
         let to = row * (DEPTH + 1u) + i % DEPTH;
-        let a = q[atQ + min(row0 + row, most) * width + d];
-        let b = k[atKv + (first + row) * width + d];
+        let a = q[places.q + min(row0 + row, most) * pitch + d];
+        let b = k[places.k + (first + row) * pitch + d];
         tile[to] = select(vec4<f32>(), a, row0 + row < params.queries && d < width);
         tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < end && d < width);
       }
@@ -123,7 +163,7 @@ fn main(
         let row = i / DEPTH;
         let to = row * (DEPTH + 1u) + i % DEPTH;
         let a = dOut[atOut + min(row0 + row, most) * outStep + d];
-        let b = v[atKv + (first + row) * width + d];
+        let b = v[places.v + (first + row) * pitch + d];
         tile[to] = select(vec4<f32>(), a, row0 + row < params.queries && d < width);
         tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < end && d < width);
       }
@@ -144,7 +184,7 @@ fn main(
       for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
         let row = first + part + i / across;
         let column = i % across;
-        tile[i] = select(vec4<f32>(), k[atKv + row * width + column], row < end && column < width);
+        tile[i] = select(vec4<f32>(), k[places.k + row * pitch + column], row < end && column < width);
       }
       workgroupBarrier();
       for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {
@@ -164,7 +204,7 @@ fn main(
     for (var u = 0u; u < CHUNKS; u++) {
       let column = u * SIDE + x;
       if (rows[r] < params.queries && column < width) {
-        dQ[atQ + rows[r] * width + column] = sums[4u * u + r];
+        dQ[places.q + rows[r] * pitch + column] = sums[4u * u + r];
       }
     }
   }

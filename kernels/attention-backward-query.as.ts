@@ -1,8 +1,11 @@
-// dQ[i] = Σ over keys j of dS[i,j] · k[j], dS = scale · P · (dOut·v - delta), P = exp(score - log-sum-exp); shapes as in
-// attention, stats [batch,heads,queries,2] with delta in place 1, dQ [batch,heads,queries,dim] (Dao 2022, FlashAttention).
+// dQ[i] = Σ over keys j of dS[i,j] · k[j], dS = scale · P · (dOut·v - delta), P = exp(score - log-sum-exp), delta = dOut·out;
+// shapes as in attention, stats [batch,heads,queries,2]: log-sum-exp, which is read, and delta, which is written; dQ as q, in
+// fused rows the queries' columns alone (Dao 2022, FlashAttention).
 // One item is 8 queries of one head, over which keys go in blocks.
 import { alibiRow, hideLater, LOG2_E, powersOfEight } from './attention-scores.as.ts'
 import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
+import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
+import { dot } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
 
 export function attentionBackwardQuery(
@@ -10,8 +13,9 @@ export function attentionBackwardQuery(
   k: usize,
   v: usize,
   alibi: usize,
-  stats: usize,
   dOut: usize,
+  out: usize,
+  stats: usize,
   dQ: usize,
   batch: u32,
   heads: u32,
@@ -20,7 +24,9 @@ export function attentionBackwardQuery(
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
   begin: u32,
@@ -39,19 +45,28 @@ export function attentionBackwardQuery(
   const deltas = logSums + 32
   const unused = logSums + 64
   const factor = scale * LOG2_E
+  const pitch = pitchOf(heads, kvHeads, dim, isFused)
   const blocks = (queries + 7) >> 3
   for (let item = begin; item < end; item++) {
     const query = (item % blocks) << 3
     const row = item / blocks
     const sample = row / heads
     const head = row % heads
-    const kv = (sample * kvHeads + head / (heads / kvHeads)) * capacity * bytes
+    const ofQ = startOfQ(sample, head, heads, kvHeads, queries, dim, isFused) + query * pitch
+    const kv = startOfK(sample, head / (heads / kvHeads), heads, kvHeads, queries, capacity, dim, isFused)
+    const ofK = k + kv
+    const ofV = v + kv + isFused * bytes
     const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
-    const positions = hasAlibi ? alibi + ((heads + sample * keys) << 2) : 0
+    const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys) << 2) : 0
     const at = row * queries + query
     const count = min<u32>(queries - query, 8)
-    packEight(q + at * bytes, bytes, count, dim, eightQ)
-    packEight(dOut + ((sample * queries + query) * heads + head) * bytes, heads * bytes, count, dim, eightOut)
+    const ofOut = ((sample * queries + query) * heads + head) * bytes
+    packEight(q + ofQ, pitch, count, dim, eightQ)
+    packEight(dOut + ofOut, heads * bytes, count, dim, eightOut)
+    for (let c: u32 = 0; c < count; c++) {
+      const row = ofOut + c * heads * bytes
+      store<f32>(stats + ((at + c) << 3), dot(dOut + row, out + row, dim), 4)
+    }
     packEight(stats + (at << 3), 8, count, 2, logSums)
     v128.store(logSums, f32x4.mul(v128.load(logSums), f32x4.splat(LOG2_E)))
     v128.store(logSums, f32x4.mul(v128.load(logSums, 16), f32x4.splat(LOG2_E)), 16)
@@ -60,17 +75,17 @@ export function attentionBackwardQuery(
     const last = sees + <i32>count - 1
     for (let start = 0; start < last; start += BLOCK) {
       const rows = min<u32>(last - start, BLOCK)
-      const from = kv + start * bytes
+      const from = start * pitch
       alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
-      multiplyEight(k + from, bytes, rows, eightQ, dim, shares)
-      multiplyEight(v + from, bytes, rows, eightOut, dim, slopes)
+      multiplyEight(ofK + from, pitch, rows, eightQ, dim, shares)
+      multiplyEight(ofV + from, pitch, rows, eightOut, dim, slopes)
       hideLater(shares, sees - start, rows)
       powersOfEight(shares, rows, factor, terms, logSums, unused)
       slopesOfEight(shares, slopes, rows, scale, deltas)
       const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
-      addEight(slopes, k + from, bytes, few, rows, dim, copy, sums)
+      addEight(slopes, ofK + from, pitch, few, rows, dim, copy, sums)
     }
-    storeEight(sums, count, dim, dQ + at * bytes, bytes)
+    storeEight(sums, count, dim, dQ + ofQ, pitch)
   }
 }
 

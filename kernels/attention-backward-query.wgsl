@@ -1,5 +1,6 @@
-// dQ[i] = scale · Σ_j p_ij · (dOut[i] · v[j] - delta[i]) · k[j], p_ij = exp(scale · q[i] · k[j] + bias[j] - lse[i]).
-// Layouts as in attention.wgsl; stats[batch,heads,queries] = lse, delta; dQ [batch,heads,queries,dim].
+// dQ[i] = scale · Σ_j p_ij · (dOut[i] · v[j] - delta[i]) · k[j], p_ij = exp(scale · q[i] · k[j] + bias[j] - lse[i]),
+// delta[i] = dOut[i] · out[i]. Layouts as in attention.wgsl; stats [batch,heads,queries,2]: lse, which is read, and delta, which
+// is written; dQ as q, where rows are fused the queries' columns alone.
 // Cut as there: one workgroup a query, invocations take keys, then columns.
 override LANES: u32 = 64;
 
@@ -11,7 +12,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -21,13 +24,28 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
 @group(0) @binding(4) var<storage, read> alibi: array<f32>;
-@group(0) @binding(5) var<storage, read> stats: array<f32>;
-@group(0) @binding(6) var<storage, read> dOut: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dQ: array<f32>;
+@group(0) @binding(5) var<storage, read> dOut: array<f32>;
+@group(0) @binding(6) var<storage, read> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>;
+@group(0) @binding(8) var<storage, read_write> dQ: array<f32>;
 
 var<workgroup> query: array<f32, 256>;
 var<workgroup> slope: array<f32, 256>;
 var<workgroup> weights: array<f32, LANES>;
+
+fn sumOverLanes(lane: u32, value: f32) -> f32 {
+  weights[lane] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) {
+      weights[lane] += weights[lane + half];
+    }
+    workgroupBarrier();
+  }
+  let total = weights[0];
+  workgroupBarrier();
+  return total;
+}
 
 /// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
 fn biasOf(slope: f32, position: f32) -> f32 {
@@ -40,7 +58,29 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + key];
+  return alibi[params.heads + (params.first + sample) * params.keys + key];
+}
+
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in elements.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * params.dim;
+    return Places((sample * params.heads + head) * params.queries * params.dim, kv, kv, params.dim);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * params.dim, key * params.dim, (key + 1u) * params.dim, slots * params.dim);
 }
 
 @compute @workgroup_size(LANES)
@@ -56,18 +96,21 @@ fn main(
   let i = row % params.queries;
   let head = row / params.queries;
   let sample = head / params.heads;
-  let kvHead = sample * params.kvHeads + (head % params.heads) / (params.heads / params.kvHeads);
-  let kv = kvHead * params.capacity * params.dim;
+  let places = placesOf(sample, head % params.heads);
   let start = ((sample * params.queries + i) * params.heads + head % params.heads) * params.dim;
+  var share = 0.0;
   for (var d = lane; d < params.dim; d += LANES) {
-    query[d] = q[row * params.dim + d];
+    query[d] = q[places.q + i * places.pitch + d];
     slope[d] = dOut[start + d];
+    share += dOut[start + d] * out[start + d];
   }
-  workgroupBarrier();
+  let delta = sumOverLanes(lane, share);
 
   let rise = select(0.0, alibi[head % params.heads], params.hasAlibi != 0u);
   let lse = stats[2u * row];
-  let delta = stats[2u * row + 1u];
+  if (lane == 0u) {
+    stats[2u * row + 1u] = delta;
+  }
   let visible = u32(max(0, i32(i) + 1 + i32(params.keys) - i32(params.queries)));
   var sums: array<f32, 4>;
   for (var first = 0u; first < visible; first += LANES) {
@@ -79,8 +122,8 @@ fn main(
         var product = 0.0;
         var change = 0.0;
         for (var d = 0u; d < params.dim; d++) {
-          product += query[d] * k[kv + j * params.dim + d];
-          change += slope[d] * v[kv + j * params.dim + d];
+          product += query[d] * k[places.k + j * places.pitch + d];
+          change += slope[d] * v[places.v + j * places.pitch + d];
         }
         weight = params.scale * exp(params.scale * product + biasOf(rise, position) - lse) * (change - delta);
       }
@@ -93,7 +136,7 @@ fn main(
       if (d < params.dim) {
         var sum = sums[r];
         for (var t = 0u; t < width; t++) {
-          sum += weights[t] * k[kv + (first + t) * params.dim + d];
+          sum += weights[t] * k[places.k + (first + t) * places.pitch + d];
         }
         sums[r] = sum;
       }
@@ -104,7 +147,7 @@ fn main(
   for (var r = 0u; r < 4u; r++) {
     let d = lane + r * LANES;
     if (d < params.dim) {
-      dQ[row * params.dim + d] = sums[r];
+      dQ[places.q + i * places.pitch + d] = sums[r];
     }
   }
 }

@@ -18,7 +18,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -42,7 +44,7 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
 }
 
 /// Eight vectors of four: four elements of each of four rows, then four more.
@@ -79,6 +81,29 @@ fn maxOverLanes(own: f32) -> f32 {
   return max(fours, subgroupShuffleXor(fours, 4u));
 }
 
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let width = params.dim / 4u;
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * width;
+    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
+}
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -94,10 +119,9 @@ fn main(
   let row0 = (block % blocks) * ROWS;
   let sample = head / params.heads;
   let headInSample = head % params.heads;
-  let kvHead = sample * params.kvHeads + headInSample / (params.heads / params.kvHeads);
   let width = params.dim / 4u;
-  let atQ = head * params.queries * width;
-  let atKv = kvHead * params.capacity * width;
+  let places = placesOf(sample, headInSample);
+  let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
   let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
@@ -113,7 +137,8 @@ fn main(
   }
   for (var first = 0u; first < end; first += 32u) {
     let key = first + 4u * lane;
-    let rows = atKv + width * vec4<u32>(min(key, last), min(key + 1u, last), min(key + 2u, last), min(key + 3u, last));
+    let four = vec4<u32>(min(key, last), min(key + 1u, last), min(key + 2u, last), min(key + 3u, last));
+    let rows = places.k + pitch * four;
     // Zeros are spelt out: Mesa 25's lavapipe does not reset a variable that a loop declares.
     var weights = array<vec4<f32>, 4>();
     for (var depth = 0u; depth < width; depth += 2u) {
@@ -125,7 +150,7 @@ fn main(
       );
       let mine = depth + (lane & 1u);
       let row = min(row0 + (lane >> 1u), params.queries - 1u);
-      let own = select(vec4<f32>(), q[atQ + row * width + min(mine, width - 1u)], mine < width);
+      let own = select(vec4<f32>(), q[places.q + row * pitch + min(mine, width - 1u)], mine < width);
       multiply(own, y, &weights);
     }
 
@@ -159,11 +184,11 @@ fn main(
     for (var source = 0u; source < min(8u, (end - first + 3u) / 4u); source++) {
       let row = first + 4u * source;
       for (var u = 0u; u < VECTORS; u++) {
-        let column = atKv + min(lane + 8u * u, width - 1u);
-        let v0 = v[column + row * width];
-        let v1 = v[column + min(row + 1u, last) * width];
-        let v2 = v[column + min(row + 2u, last) * width];
-        let v3 = v[column + min(row + 3u, last) * width];
+        let column = places.v + min(lane + 8u * u, width - 1u);
+        let v0 = v[column + row * pitch];
+        let v1 = v[column + min(row + 1u, last) * pitch];
+        let v2 = v[column + min(row + 2u, last) * pitch];
+        let v3 = v[column + min(row + 3u, last) * pitch];
         for (var r = 0u; r < ROWS; r++) {
           let w = subgroupShuffle(weights[r], source);
           sums[r * VECTORS + u] += w.x * v0 + w.y * v1 + w.z * v2 + w.w * v3;

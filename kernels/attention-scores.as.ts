@@ -29,9 +29,19 @@ export function alibiRow(positions: usize, slope: f32, alibiScale: f32, count: u
 
 /**
  * Scores of one query against `count` keys: scale · q·k + terms, -infinity up to a multiple of 4. Returns the largest.
+ * Keys lie `pitch` bytes apart.
  */
-export function scoreKeys(q: usize, keys: usize, terms: usize, count: u32, dim: u32, scale: f32, scores: usize): f32 {
-  dotRows(q, keys, dim << 2, count, dim, scores)
+export function scoreKeys(
+  q: usize,
+  keys: usize,
+  pitch: u32,
+  terms: usize,
+  count: u32,
+  dim: u32,
+  scale: f32,
+  scores: usize,
+): f32 {
+  dotRows(q, keys, pitch, count, dim, scores)
   const factor = f32x4.splat(scale * LOG2_E)
   let largest = f32x4.splat(-Infinity)
   for (let j: u32 = 0; j < count; j += 4) {

@@ -15,7 +15,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -46,7 +48,7 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + min(key, params.keys - 1u)];
+  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
 }
 
 /// Adds the products along `depth` vectors of the tile, of an invocation's four rows (components) and four columns.
@@ -62,6 +64,29 @@ fn multiply(x: u32, y: u32, depth: u32, sums: ptr<function, array<vec4<f32>, 4>>
       (*sums)[c] += vec4<f32>(dot(a0, b), dot(a1, b), dot(a2, b), dot(a3, b));
     }
   }
+}
+
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let width = params.dim / 4u;
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * width;
+    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
 }
 
 @compute @workgroup_size(SIDE, SIDE)
@@ -81,10 +106,9 @@ fn main(
   let row0 = (block % blocks) * side;
   let sample = head / params.heads;
   let headInSample = head % params.heads;
-  let kvHead = sample * params.kvHeads + headInSample / (params.heads / params.kvHeads);
   let width = params.dim / 4u;
-  let atQ = head * params.queries * width;
-  let atKv = kvHead * params.capacity * width;
+  let places = placesOf(sample, headInSample);
+  let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
   let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
@@ -106,8 +130,8 @@ fn main(
         let d = depth + i % DEPTH;
         let row = i / DEPTH;
         let to = row * (DEPTH + 1u) + i % DEPTH;
-        let a = q[atQ + min(row0 + row, params.queries - 1u) * width + d];
-        let b = k[atKv + (first + row) * width + d];
+        let a = q[places.q + min(row0 + row, params.queries - 1u) * pitch + d];
+        let b = k[places.k + (first + row) * pitch + d];
         tile[to] = select(vec4<f32>(), a, row0 + row < params.queries && d < width);
         tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < end && d < width);
       }
@@ -148,7 +172,7 @@ fn main(
       for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
         let row = first + part + i / across;
         let column = i % across;
-        tile[i] = select(vec4<f32>(), v[atKv + row * width + column], row < end && column < width);
+        tile[i] = select(vec4<f32>(), v[places.v + row * pitch + column], row < end && column < width);
       }
       workgroupBarrier();
       for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {

@@ -1,10 +1,11 @@
 // out = softmax(scale · q·kᵀ + alibiScale · bfloat16(slope · position)) · v, causal: query i sits at key i + keys - queries.
-// q [batch,heads,queries,dim], k, v [batch,kvHeads,capacity,dim], alibi (may be null) slopes [heads] then positions
-// [batch,keys] (negative: not seen), out [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp of the row, and
-// room for attentionDelta. No key seen: out 0, log-sum-exp 0.
+// q [batch,heads,queries,dim], k, v [batch,kvHeads,capacity,dim], or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim];
+// alibi (may be null) slopes [heads], then positions (negative: not seen), row `first` on of [samples,keys]; out
+// [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp of the row, and a slot left alone. No key seen: both 0.
 // One item is 8 queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
 import { alibiRow, hideLater, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
 import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
+import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
 import { power4 } from './math.as.ts'
 import { addRows } from './rows.as.ts'
 import { scratch } from './scratch.as.ts'
@@ -27,33 +28,40 @@ export function attention(
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
   begin: u32,
   end: u32,
 ): void {
   const bytes = dim << 2
+  const pitch = pitchOf(heads, kvHeads, dim, isFused)
   const blocks = (queries + 7) >> 3
   for (let item = begin; item < end; item++) {
     const query = (item % blocks) << 3
     const row = item / blocks
     const sample = row / heads
     const head = row % heads
-    const kv = (sample * kvHeads + head / (heads / kvHeads)) * capacity * bytes
+    const ofQ = q + startOfQ(sample, head, heads, kvHeads, queries, dim, isFused) + query * pitch
+    const kv = startOfK(sample, head / (heads / kvHeads), heads, kvHeads, queries, capacity, dim, isFused)
+    const ofK = k + kv
+    const ofV = v + kv + isFused * bytes
     const at = row * queries + query
     const to = out + ((sample * queries + query) * heads + head) * bytes
     const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
-    const positions = hasAlibi ? alibi + ((heads + sample * keys) << 2) : 0
+    const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys) << 2) : 0
     const count = min<u32>(queries - query, 8)
     const sees = query + 1 + keys - queries
     if (count <= FEW) {
       for (let i: u32 = 0; i < count; i++) {
         const seen = max<i32>(0, sees + i)
         attendOne(
-          q + (at + i) * bytes,
-          k + kv,
-          v + kv,
+          ofQ + i * pitch,
+          ofK,
+          ofV,
+          pitch,
           positions,
           slope,
           alibiScale,
@@ -66,9 +74,10 @@ export function attention(
       }
     } else {
       attendEight(
-        q + at * bytes,
-        k + kv,
-        v + kv,
+        ofQ,
+        ofK,
+        ofV,
+        pitch,
         positions,
         slope,
         alibiScale,
@@ -88,6 +97,7 @@ function attendOne(
   q: usize,
   k: usize,
   v: usize,
+  pitch: u32,
   positions: usize,
   slope: f32,
   alibiScale: f32,
@@ -101,7 +111,7 @@ function attendOne(
   const scores = scratch((seen + 4) << 3)
   const terms = scores + ((seen + 4) << 2)
   alibiRow(positions, slope, alibiScale, seen, terms)
-  const top = scoreKeys(q, k, terms, seen, dim, scale, scores)
+  const top = scoreKeys(q, k, pitch, terms, seen, dim, scale, scores)
   if (top == -Infinity) {
     store<f32>(stats, 0)
     memory.fill(out, 0, bytes)
@@ -109,7 +119,7 @@ function attendOne(
   }
   const sum = powers(scores, seen, top)
   store<f32>(stats, logSum(top, sum))
-  addRows(scores, v, bytes, seen, dim, out)
+  addRows(scores, v, pitch, seen, dim, out)
   const share = f32x4.splat(<f32>(1 / sum))
   for (let i: u32 = 0; i < dim; i += 4) {
     const at = out + (i << 2)
@@ -127,6 +137,7 @@ function attendEight(
   q: usize,
   k: usize,
   v: usize,
+  pitch: u32,
   positions: usize,
   slope: f32,
   alibiScale: f32,
@@ -138,7 +149,6 @@ function attendEight(
   outBytes: u32,
   stats: usize,
 ): void {
-  const bytes = dim << 2
   const wide = wideOf(dim)
   const eight = scratch(2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128)
   const sums = eight + (wide << 5)
@@ -150,16 +160,16 @@ function attendEight(
   const totals = bases + 32
   const factors = totals + 32
   const factor = scale * LOG2_E
-  packEight(q, bytes, count, dim, eight)
+  packEight(q, pitch, count, dim, eight)
   memory.fill(sums, 0, wide << 5)
   memory.fill(totals, 0, 32)
   for (let c: u32 = 0; c < 32; c += 4) store<f32>(tops + c, -Infinity)
   const last = sees + <i32>count - 1
   for (let start = 0; start < last; start += BLOCK) {
     const rows = min<u32>(last - start, BLOCK)
-    const from = start * bytes
+    const from = start * pitch
     alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
-    multiplyEight(k + from, bytes, rows, eight, dim, shares)
+    multiplyEight(k + from, pitch, rows, eight, dim, shares)
     hideLater(shares, sees - start, rows)
     if (raiseTops(shares, rows, factor, terms, tops, bases, factors)) {
       scaleEight(sums, factors, wide)
@@ -168,7 +178,7 @@ function attendEight(
     }
     powersOfEight(shares, rows, factor, terms, bases, totals)
     const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
-    addEight(shares, v + from, bytes, few, rows, dim, copy, sums)
+    addEight(shares, v + from, pitch, few, rows, dim, copy, sums)
   }
   for (let c: u32 = 0; c < count; c++) {
     const total = load<f32>(totals + (c << 2))

@@ -1,9 +1,10 @@
 // out[i] = Σ_j p_ij · v[j], p = softmax over j of scale · q[i] · k[j] + bias[j], j <= i + keys - queries (causal), bias[j] =
 // alibiScale · bfloat16(slope · position[j]). q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim] (heads / kvHeads
-// queries' heads share one), alibi (may be null) slopes [heads] then positions [batch,keys] (negative: unseen), out
-// [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp (0 where no key is seen), and a slot left alone.
-// dim <= 4·LANES and <= 256. One workgroup a query: invocations take keys for the scores, then columns for the sum, LANES keys
-// at a time with a running maximum (Milakov & Gimelshein 2018). attention-tiles.wgsl does many queries faster.
+// queries' heads share one), or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim]; alibi (may be null) slopes [heads],
+// then positions (negative: unseen), row `first` on of [samples,keys]; out [batch,queries,heads·dim], stats
+// [batch,heads,queries,2]: log-sum-exp (0 where no key is seen), and a slot left alone. dim <= 4·LANES and <= 256.
+// One workgroup a query: invocations take keys for the scores, then columns for the sum, LANES keys at a time with a running
+// maximum (Milakov & Gimelshein 2018). attention-tiles.wgsl does many queries faster.
 override LANES: u32 = 64;
 
 const LOWEST = -3.0e38;
@@ -16,7 +17,9 @@ struct Params {
   keys: u32,
   capacity: u32,
   dim: u32,
+  isFused: u32,
   hasAlibi: u32,
+  first: u32,
   scale: f32,
   alibiScale: f32,
 }
@@ -72,7 +75,29 @@ fn positionOf(sample: u32, key: u32) -> f32 {
   if (params.hasAlibi == 0u) {
     return 0.0;
   }
-  return alibi[params.heads + sample * params.keys + key];
+  return alibi[params.heads + (params.first + sample) * params.keys + key];
+}
+
+/// Where a head's rows begin in q, k and v, and how far they lie apart, in elements.
+struct Places {
+  q: u32,
+  k: u32,
+  v: u32,
+  pitch: u32,
+}
+
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
+fn placesOf(sample: u32, head: u32) -> Places {
+  let perGroup = params.heads / params.kvHeads;
+  let group = head / perGroup;
+  if (params.isFused == 0u) {
+    let kv = (sample * params.kvHeads + group) * params.capacity * params.dim;
+    return Places((sample * params.heads + head) * params.queries * params.dim, kv, kv, params.dim);
+  }
+  let slots = params.heads + 2u * params.kvHeads;
+  let slot = sample * params.queries * slots + 2u * group;
+  let key = slot + (group + 1u) * perGroup;
+  return Places((slot + head) * params.dim, key * params.dim, (key + 1u) * params.dim, slots * params.dim);
 }
 
 @compute @workgroup_size(LANES)
@@ -88,10 +113,9 @@ fn main(
   let i = row % params.queries;
   let head = row / params.queries;
   let sample = head / params.heads;
-  let kvHead = sample * params.kvHeads + (head % params.heads) / (params.heads / params.kvHeads);
-  let kv = kvHead * params.capacity * params.dim;
+  let places = placesOf(sample, head % params.heads);
   for (var d = lane; d < params.dim; d += LANES) {
-    query[d] = q[row * params.dim + d];
+    query[d] = q[places.q + i * places.pitch + d];
   }
   workgroupBarrier();
 
@@ -108,7 +132,7 @@ fn main(
       if (position >= 0.0) {
         var product = 0.0;
         for (var d = 0u; d < params.dim; d++) {
-          product += query[d] * k[kv + j * params.dim + d];
+          product += query[d] * k[places.k + j * places.pitch + d];
         }
         score = params.scale * product + biasOf(rise, position);
       }
@@ -125,7 +149,7 @@ fn main(
       if (d < params.dim) {
         var sum = sums[r] * shrink;
         for (var t = 0u; t < width; t++) {
-          sum += weights[t] * v[kv + (first + t) * params.dim + d];
+          sum += weights[t] * v[places.v + (first + t) * places.pitch + d];
         }
         sums[r] = sum;
       }

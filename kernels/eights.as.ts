@@ -96,8 +96,8 @@ function multiplyFour(r0: usize, r1: usize, r2: usize, r3: usize, eight: usize, 
 
 /**
  * sums[c] += Σ over r of weights[r · 8 + c] · row r of `count` rows; sums [8,wideOf(dim)]. Its first four take only the first
- * `few` rows. Rows that do not lie wideOf(dim) apart are copied so to `copy` first: far apart they would share few lines of
- * the cache.
+ * `few` rows. Rows that are not whole and side by side are copied so to `copy` first: far apart they would share few lines
+ * of the cache.
  */
 export function addEight(
   weights: usize,
@@ -110,7 +110,7 @@ export function addEight(
   sums: usize,
 ): void {
   const bytes = wideOf(dim) << 2
-  if (rowBytes != bytes) {
+  if (rowBytes != bytes || dim & 7) {
     copyRows(rows, rowBytes, count, dim, copy, bytes)
     rows = copy
     rowBytes = bytes

@@ -1,5 +1,5 @@
-// The reverse of rowsToHeads: out [batch,tokens,heads,dim] from x [batch,heads,tokens,dim], turned back. One item is one token
-// of one sample.
+// The reverse of rowsToHeads: out [batch,tokens,heads,dim] from x [batch,held,tokens,dim], whose heads from `first` on are taken
+// and turned back. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function headsToRows(
@@ -9,6 +9,8 @@ export function headsToRows(
   batch: u32,
   tokens: u32,
   heads: u32,
+  held: u32,
+  first: u32,
   dim: u32,
   hasRotary: u32,
   begin: u32,
@@ -20,7 +22,7 @@ export function headsToRows(
     const token = item % tokens
     const angles: usize = hasRotary ? rotary + token * bytes : 0
     for (let h: u32 = 0; h < heads; h++) {
-      const row = (sample * heads + h) * tokens + token
+      const row = (sample * held + first + h) * tokens + token
       rotateRow(x + row * bytes, out + (item * heads + h) * bytes, angles, dim, -1)
     }
   }

@@ -1,11 +1,13 @@
-// The reverse of rows-to-heads.wgsl: out [batch,tokens,heads·dim] from x [batch,heads,tokens,dim], turned back. One invocation
-// an element.
+// The reverse of rows-to-heads.wgsl: out [batch,tokens,heads·dim] from x [batch,held,tokens,dim], whose heads from `first` on are
+// taken and turned back. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
   batch: u32,
   tokens: u32,
   heads: u32,
+  held: u32,
+  first: u32,
   dim: u32,
   hasRotary: u32,
 }
@@ -41,5 +43,5 @@ fn main(
   let head = (i / params.dim) % params.heads;
   let token = (i / params.dim / params.heads) % params.tokens;
   let sample = i / params.dim / params.heads / params.tokens;
-  out[i] = turned(((sample * params.heads + head) * params.tokens + token) * params.dim, d, token);
+  out[i] = turned(((sample * params.held + params.first + head) * params.tokens + token) * params.dim, d, token);
 }

@@ -1,5 +1,6 @@
 // The reverse of split-heads.wgsl: dQkv [batch,tokens,(heads + 2·kvHeads)·dim] from dQ [batch,heads,tokens,dim] and
-// dK, dV [batch,kvHeads,tokens,dim], the first two turned back. One invocation an element.
+// dKv [batch,2·kvHeads,tokens,dim], a sample's heads of dK before its heads of dV; dQ and dK are turned back. One invocation an
+// element.
 override LANES: u32 = 64;
 
 struct Params {
@@ -8,15 +9,13 @@ struct Params {
   heads: u32,
   kvHeads: u32,
   dim: u32,
-  hasRotary: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dQ: array<f32>;
-@group(0) @binding(2) var<storage, read> dK: array<f32>;
-@group(0) @binding(3) var<storage, read> dV: array<f32>;
-@group(0) @binding(4) var<storage, read> rotary: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dQkv: array<f32>;
+@group(0) @binding(2) var<storage, read> dKv: array<f32>;
+@group(0) @binding(3) var<storage, read> rotary: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dQkv: array<f32>;
 
 /// Channel d of a row, and the channel it was turned with, turned by the opposite of a token's angle.
 fn turnedBack(value: f32, other: f32, d: u32, token: u32) -> f32 {
@@ -44,20 +43,19 @@ fn main(
   let kvHead = row / (perGroup + 2u);
   let within = row % (perGroup + 2u);
   let atQ = ((sample * params.heads + kvHead * perGroup + within) * params.tokens + token) * params.dim;
-  let atKv = ((sample * params.kvHeads + kvHead) * params.tokens + token) * params.dim;
+  let pair = 2u * sample + select(0u, 1u, within > perGroup);
+  let atKv = ((pair * params.kvHeads + kvHead) * params.tokens + token) * params.dim;
   let across = (d + params.dim / 2u) % params.dim;
   var value = 0.0;
   var other = 0.0;
   if (within < perGroup) {
     value = dQ[atQ + d];
     other = dQ[atQ + across];
-  } else if (within == perGroup) {
-    value = dK[atKv + d];
-    other = dK[atKv + across];
   } else {
-    value = dV[atKv + d];
+    value = dKv[atKv + d];
+    other = dKv[atKv + across];
   }
-  if (params.hasRotary != 0u && within <= perGroup) {
+  if (within <= perGroup) {
     value = turnedBack(value, other, d, token);
   }
   dQkv[i] = value;

@@ -8,7 +8,9 @@ const attentionParams = {
   keys: 'u32',
   capacity: 'u32',
   dim: 'u32',
+  isFused: 'u32',
   hasAlibi: 'u32',
+  first: 'u32',
   scale: 'f32',
   alibiScale: 'f32',
 } as const
@@ -30,11 +32,11 @@ export const attentionKernels = {
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
   }),
-  /** The reverse: dQkv from dQ [batch,heads,tokens,dim] and dK, dV [batch,kvHeads,tokens,dim], turned back. */
+  /** The reverse: dQkv from dQ [batch,heads,tokens,dim] and dKv [batch,2·kvHeads,tokens,dim], dQ and dK turned back. */
   joinHeads: kernel({
-    reads: ['dQ', 'dK', 'dV', 'rotary'],
+    reads: ['dQ', 'dKv', 'rotary'],
     writes: ['dQkv'],
-    params: { ...headSizes, kvHeads: 'u32', dim: 'u32', hasRotary: 'u32' },
+    params: { ...headSizes, kvHeads: 'u32', dim: 'u32' },
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
@@ -49,20 +51,22 @@ export const attentionKernels = {
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * p.heads * p.dim) / LANES),
   }),
-  /** The reverse: out [batch,tokens,heads × dim] from x [batch,heads,tokens,dim], turned back. */
+  /** The reverse: out [batch,tokens,heads × dim] from x [batch,held,tokens,dim], its heads from `first` on, turned back. */
   headsToRows: kernel({
     reads: ['x', 'rotary'],
     writes: ['out'],
-    params: { ...headSizes, dim: 'u32', hasRotary: 'u32' },
+    params: { ...headSizes, held: 'u32', first: 'u32', dim: 'u32', hasRotary: 'u32' },
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * p.heads * p.dim) / LANES),
   }),
   /**
-   * Causal attention: query i sits at key i + keys - queries. alibi: slopes [heads], then positions [batch,keys], or null with
-   * hasAlibi 0; alibiScale · bfloat16(slope · position) is added to the scaled scores. A key whose position is negative is not
-   * seen, and a query that sees no key gives 0. out [batch,queries,heads·dim]; stats [batch,heads,queries,2]: log-sum-exp of
-   * the row's scores, and room for attentionDelta.
+   * Causal attention: query i sits at key i + keys - queries. q [batch,heads,queries,dim], k and v
+   * [batch,kvHeads,capacity,dim]; with isFused 1 all three are the fused projection as splitHeads takes it, of
+   * queries = keys = capacity tokens. alibi: slopes [heads], then positions [samples,keys], of which row `first` is the first
+   * sample's, or null with hasAlibi 0; alibiScale · bfloat16(slope · position) is added to the scaled scores. A key whose
+   * position is negative is not seen, and a query that sees no key gives 0. out [batch,queries,heads·dim]; stats
+   * [batch,heads,queries,2]: log-sum-exp of the row's scores, and room for what attentionBackwardQuery adds.
    */
   attention: kernel({
     reads: ['q', 'k', 'v', 'alibi'],
@@ -73,26 +77,25 @@ export const attentionKernels = {
     constants: lanes,
     groups: (p) => fold(p.batch * p.heads * p.queries),
   }),
-  /** stats[…,1] = Σ dOut · out over a head's row: what softmax's backward subtracts. */
-  attentionDelta: kernel({
-    reads: ['dOut', 'out'],
-    writes: ['stats'],
-    params: attentionParams,
-    items: (p) => p.batch * p.heads * p.queries,
-    constants: lanes,
-    groups: (p) => fold((p.batch * p.heads * p.queries) / LANES),
-  }),
+  /**
+   * dQ as q lies, in fused rows the queries' columns alone; stats[…,1] = Σ dOut · out over a head's row, which softmax's
+   * backward subtracts.
+   */
   attentionBackwardQuery: kernel({
-    reads: ['q', 'k', 'v', 'alibi', 'stats', 'dOut'],
-    writes: ['dQ'],
+    reads: ['q', 'k', 'v', 'alibi', 'dOut', 'out'],
+    writes: ['stats', 'dQ'],
     params: attentionParams,
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
     constants: lanes,
     groups: (p) => fold(p.batch * p.heads * p.queries),
   }),
+  /**
+   * With stats as attentionBackwardQuery leaves them: dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its
+   * heads of dV, or the key and value columns of fused rows.
+   */
   attentionBackwardKey: kernel({
-    reads: ['q', 'k', 'v', 'alibi', 'stats', 'dOut'],
-    writes: ['dK', 'dV'],
+    reads: ['q', 'k', 'v', 'alibi', 'dOut', 'stats'],
+    writes: ['dKv'],
     params: attentionParams,
     items: (p) => p.batch * p.kvHeads * Math.ceil(p.keys / 8),
     constants: lanes,

@@ -51,6 +51,21 @@ const nestedFrom = (elements: number, { blockSize, isNested, nestedCount }: Stor
 /** Bytes of one sample's heads of so many rows. */
 const headBytes = (heads: number, rows: number, dim: number) => 4 * heads * rows * dim
 
+type Attention = KernelParams<'attention'>
+
+/** Bytes of a sample in attention's q, k and v. */
+function attended(p: Attention) {
+  const fused = headBytes(p.heads + 2 * p.kvHeads, p.queries, p.dim)
+  if (p.isFused === 1) return { q: fused, k: fused, v: fused }
+  const kv = headBytes(p.kvHeads, p.capacity, p.dim)
+  return { q: headBytes(p.heads, p.queries, p.dim), k: kv, v: kv }
+}
+
+/** In its out, in its stats, and in gradients of its keys and values. */
+const rowsOf = (p: Attention) => headBytes(p.heads, p.queries, p.dim)
+const statsOf = (p: Attention) => headBytes(p.heads, p.queries, 2)
+const gradientsOf = (p: Attention) => (p.isFused === 1 ? 1 : 2) * attended(p).k
+
 type Cuts = {
   readonly [K in KernelName]?: readonly Cut<KernelReads<K> | KernelWrites<K>, KernelParams<K>>[]
 }
@@ -150,8 +165,8 @@ export const cuts: Cuts = {
     {
       along: 'batch',
       windows: ({ tokens, heads, kvHeads, dim }) => {
-        const [q, kv] = [headBytes(heads, tokens, dim), headBytes(kvHeads, tokens, dim)]
-        return { dQ: q, dK: kv, dV: kv, dQkv: headBytes(heads + 2 * kvHeads, tokens, dim) }
+        const dQkv = headBytes(heads + 2 * kvHeads, tokens, dim)
+        return { dQ: headBytes(heads, tokens, dim), dKv: headBytes(2 * kvHeads, tokens, dim), dQkv }
       },
     },
   ],
@@ -166,7 +181,27 @@ export const cuts: Cuts = {
   headsToRows: [
     {
       along: 'batch',
-      windows: ({ tokens, heads, dim }) => ({ x: headBytes(heads, tokens, dim), out: headBytes(heads, tokens, dim) }),
+      windows: ({ tokens, heads, held, dim }) => {
+        return { x: headBytes(held, tokens, dim), out: headBytes(heads, tokens, dim) }
+      },
+    },
+  ],
+  // Samples; alibi is bound whole, for it begins with the slopes.
+  attention: [
+    { along: 'batch', windows: (p) => ({ ...attended(p), out: rowsOf(p), stats: statsOf(p) }), from: further },
+  ],
+  attentionBackwardQuery: [
+    {
+      along: 'batch',
+      windows: (p) => ({ ...attended(p), dOut: rowsOf(p), out: rowsOf(p), stats: statsOf(p), dQ: attended(p).q }),
+      from: further,
+    },
+  ],
+  attentionBackwardKey: [
+    {
+      along: 'batch',
+      windows: (p) => ({ ...attended(p), dOut: rowsOf(p), stats: statsOf(p), dKv: gradientsOf(p) }),
+      from: further,
     },
   ],
 }

@@ -3,13 +3,18 @@ import type { attentionKernels } from './attention-kernels.ts'
 import type { KernelName } from './kernels.ts'
 import type { Call } from './self-test-call.ts'
 
-const heads = [
+const apart = [
   { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
   { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64, hasAlibi: 1 },
   { batch: 1, heads: 2, kvHeads: 2, queries: 70, keys: 70, capacity: 70, dim: 32, hasAlibi: 0 },
   // Three query heads to a key head, in whole and ragged tiles.
   { batch: 1, heads: 6, kvHeads: 2, queries: 37, keys: 37, capacity: 37, dim: 24, hasAlibi: 0 },
-] as const
+].map((s) => ({ ...s, isFused: 0 }))
+const fused = [
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 7, dim: 17, hasAlibi: 1 },
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 37, dim: 24, hasAlibi: 1 },
+  { batch: 1, heads: 3, kvHeads: 1, tokens: 35, dim: 72, hasAlibi: 0 },
+].map(({ tokens, ...s }) => ({ ...s, queries: tokens, keys: tokens, capacity: tokens, isFused: 1 }))
 const layouts = [
   { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 3, capacity: 9, hasRotary: 1 },
   { batch: 1, tokens: 33, heads: 2, kvHeads: 2, dim: 16, past: 0, capacity: 33, hasRotary: 0 },
@@ -20,23 +25,27 @@ const layouts = [
 export function attentionCalls(random: Random): { readonly [K in keyof typeof attentionKernels]: readonly Call<K>[] } {
   const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal())
   /** Cut so that the keys of a padded sample are hidden, and what attention keeps of a row is near the truth. */
-  const attended = (s: (typeof heads)[number]) => {
+  const attended = (s: (typeof apart)[number]) => {
     const rows = s.batch * s.heads * s.queries
     // Slopes, then positions, of which negative ones are hidden.
     const positions = Float32Array.from({ length: s.batch * s.keys }, (_, i) => (i < 2 ? -1 : i % s.keys))
     const slopes = normals(s.heads).map((x) => (0.05 + Math.abs(x)) / 8)
+    const [ofQ, ofK] = [rows * s.dim, s.batch * s.kvHeads * s.capacity * s.dim]
+    const qkv = normals(ofQ + 2 * ofK)
+    const byHead = { q: normals(ofQ), k: normals(ofK), v: normals(ofK) }
+    const alibi = s.hasAlibi === 0 ? null : Float32Array.of(...slopes, ...positions)
     return {
-      q: normals(rows * s.dim),
-      k: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-      v: normals(s.batch * s.kvHeads * s.capacity * s.dim),
-      alibi: s.hasAlibi === 0 ? null : Float32Array.of(...slopes, ...positions),
-      dOut: normals(rows * s.dim),
+      reads: { ...(s.isFused === 1 ? { q: qkv, k: qkv, v: qkv } : byHead), alibi },
+      dOut: normals(ofQ),
+      out: normals(ofQ),
       stats: normals(2 * rows).map((x, i) => (i % 2 === 0 ? 3 + x : x)),
-      params: { ...s, scale: 1 / Math.sqrt(s.dim), alibiScale: 0.5 },
+      dQ: normals(s.isFused === 1 ? qkv.length : ofQ),
+      dKv: normals(s.isFused === 1 ? qkv.length : 2 * ofK),
+      params: { ...s, first: 0, scale: 1 / Math.sqrt(s.dim), alibiScale: 0.5 },
     }
   }
   const perHeads = <K extends KernelName>(make: (parts: ReturnType<typeof attended>) => Call<K>) =>
-    heads.map((s) => make(attended(s)))
+    [...apart, ...fused].map((s) => make(attended(s)))
   const byHead = ({ batch, dim }: (typeof layouts)[number], count: number, rows: number) =>
     normals(batch * count * rows * dim)
   const anglesOf = ({ tokens, dim, hasRotary }: (typeof layouts)[number]) =>
@@ -53,12 +62,12 @@ export function attentionCalls(random: Random): { readonly [K in keyof typeof at
       params: s,
     })),
     joinHeads: layouts.map((s) => {
-      const { batch, tokens, heads, kvHeads, dim, hasRotary } = s
-      const [dQ, dK, dV] = [byHead(s, heads, tokens), byHead(s, kvHeads, tokens), byHead(s, kvHeads, tokens)]
+      const { batch, tokens, heads, kvHeads, dim } = s
+      const rotary = normals(tokens * dim)
       return {
-        reads: { dQ, dK, dV, rotary: anglesOf(s) },
+        reads: { dQ: byHead(s, heads, tokens), dKv: byHead(s, 2 * kvHeads, tokens), rotary },
         writes: { dQkv: byHead(s, heads + 2 * kvHeads, tokens) },
-        params: { batch, tokens, heads, kvHeads, dim, hasRotary },
+        params: { batch, tokens, heads, kvHeads, dim },
       }
     }),
     rowsToHeads: layouts.map((s) => {
@@ -72,29 +81,20 @@ export function attentionCalls(random: Random): { readonly [K in keyof typeof at
     headsToRows: layouts.map((s) => {
       const { batch, tokens, heads, dim, hasRotary } = s
       return {
-        reads: { x: byHead(s, heads, tokens), rotary: anglesOf(s) },
+        reads: { x: byHead(s, heads + 1, tokens), rotary: anglesOf(s) },
         writes: { out: byHead(s, heads, tokens) },
-        params: { batch, tokens, heads, dim, hasRotary },
+        params: { batch, tokens, heads, held: heads + 1, first: 1, dim, hasRotary },
       }
     }),
-    attention: perHeads(({ q, k, v, alibi, dOut, stats, params }) => ({
-      reads: { q, k, v, alibi },
-      writes: { out: dOut, stats },
+    attention: perHeads(({ reads, out, stats, params }) => ({ reads, writes: { out, stats }, params })),
+    attentionBackwardQuery: perHeads(({ reads, dOut, out, stats, dQ, params }) => ({
+      reads: { ...reads, dOut, out },
+      writes: { stats, dQ },
       params,
     })),
-    attentionDelta: perHeads(({ q, dOut, stats, params }) => ({
-      reads: { dOut, out: q },
-      writes: { stats },
-      params,
-    })),
-    attentionBackwardQuery: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
-      reads: { q, k, v, alibi, stats, dOut },
-      writes: { dQ: normals(q.length) },
-      params,
-    })),
-    attentionBackwardKey: perHeads(({ q, k, v, alibi, stats, dOut, params }) => ({
-      reads: { q, k, v, alibi, stats, dOut },
-      writes: { dK: normals(k.length), dV: normals(v.length) },
+    attentionBackwardKey: perHeads(({ reads, dOut, stats, dKv, params }) => ({
+      reads: { ...reads, dOut, stats },
+      writes: { dKv },
       params,
     })),
   }

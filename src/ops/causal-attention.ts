@@ -18,12 +18,13 @@ export interface KeyValueCache {
  * softmax(q kᵀ / sqrt(dim) + alibiScale · bfloat16(slope · position)) v, each query seeing the keys up to its own place;
  * out f32 [b, t, heads · dim]. Rotary angles turn channels i and i + dim/2 of queries and keys before (rotate_half of
  * transformers). With a cache, the new keys and values are written behind those it holds, and keys = cache.length + t.
+ * Fused rows without either are read as they lie, all else is sorted by head first.
  * Backward recomputes the probabilities from the rows' log-sum-exp (FlashAttention-2, arXiv 2307.08691).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function causalAttention(rows: HeadRows, layout: HeadLayout, cache?: KeyValueCache): Tensor {
   const { heads, kvHeads, dim, alibi = null, alibiScale = 1, rotary = null } = layout
-  const parts = partsOf(rows)
+  const parts = partsOf(rows, layout)
   const [{ device, shape }] = parts
   const [batch = 0, tokens = 0] = shape
   const past = cache?.length ?? 0
@@ -40,26 +41,30 @@ export function causalAttention(rows: HeadRows, layout: HeadLayout, cache?: KeyV
     () => `causalAttention: ${keys} tokens do not fit a cache of ${capacity}; make a larger one`,
   )
   check(dim <= 256, 'unsupported', () => `causalAttention: heads of ${dim} channels; the kernels take up to 256`)
-  const { q, k, v } = splitHeads(rows, layout, cache, past)
+  const [qkv] = parts
+  const isFused = parts.length === 1 && rotary === null && cache === undefined
+  const { q, k, v } = isFused ? { q: qkv, k: qkv, v: qkv } : splitHeads(parts, layout, cache, past)
   const sizes = { batch, heads, kvHeads, queries: tokens, keys, capacity, dim }
-  const params = { ...sizes, hasAlibi: alibi === null ? 0 : 1, scale: 1 / Math.sqrt(dim), alibiScale }
+  const bias = { hasAlibi: +(alibi !== null), first: 0, alibiScale }
+  const params = { ...sizes, ...bias, isFused: +isFused, scale: 1 / Math.sqrt(dim) }
   const out = empty(device, [batch, tokens, heads * dim], 'attention')
   const stats = empty(device, [batch, heads, tokens, 2], 'attention stats')
   device.run('attention', { q, k, v, alibi, out, stats }, params)
   const rule = (dOut: Tensor) => {
-    const [dQ, dK, dV] = [empty(device, q.shape, 'dQ'), empty(device, k.shape, 'dK'), empty(device, v.shape, 'dV')]
-    device.run('attentionDelta', { dOut, out, stats }, params)
-    device.run('attentionBackwardQuery', { q, k, v, alibi, stats, dOut, dQ }, params)
-    device.run('attentionBackwardKey', { q, k, v, alibi, stats, dOut, dK, dV }, params)
-    return joinHeads({ q: dQ, k: dK, v: dV }, parts.length === 1, layout)
+    const dQ = empty(device, q.shape, isFused ? 'dQkv' : 'dQ')
+    const dKv = isFused ? dQ : empty(device, [batch, 2 * kvHeads, tokens, dim], 'dKv')
+    device.run('attentionBackwardQuery', { q, k, v, alibi, dOut, out, stats, dQ }, params)
+    device.run('attentionBackwardKey', { q, k, v, alibi, dOut, stats, dKv }, params)
+    return isFused ? [dQ] : joinHeads(dQ, dKv, parts.length === 1, layout)
   }
   check(
     cache === undefined || !parts.some(({ requiresGrad }) => requiresGrad),
     'unsupported',
     () => 'causalAttention: no gradient goes through a cache',
   )
+  const byHead = isFused ? [] : cache ? [q] : [q, k, v]
   return record(out, parts, rule, {
-    reads: [alibi, rotary, out],
-    saved: cache ? [q, stats] : [q, k, v, stats],
+    reads: [alibi, rotary, out, isFused ? qkv : null],
+    saved: [...byHead, stats],
   })
 }

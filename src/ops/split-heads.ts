@@ -12,15 +12,13 @@ export interface Heads {
   readonly v: Tensor
 }
 
-/**
- * Sorts projected rows by head and turns queries and keys by their rotary angles, without history; new keys and values go
- * behind those of a cache. @throws MedAwareError `shape` where sizes do not fit.
- */
-export function splitHeads(rows: HeadRows, layout: HeadLayout, cache?: Pick<Heads, 'k' | 'v'>, past = 0): Heads {
-  const { heads, kvHeads, dim, rotary = null } = layout
-  const parts = partsOf(rows)
-  const [{ device, shape }] = parts
-  const [batch = 0, tokens = 0] = shape
+/** One tensor of fused rows, or three. */
+export type HeadParts = readonly [Tensor] | readonly [Tensor, Tensor, Tensor]
+
+/** What rows consist of. @throws MedAwareError `shape` where sizes do not fit. */
+export function partsOf(rows: HeadRows, { heads, kvHeads, dim, rotary = null }: HeadLayout): HeadParts {
+  const parts: HeadParts = 'q' in rows ? [rows.q, rows.k, rows.v] : [rows]
+  const tokens = parts[0].shape[1] ?? 0
   const widths = parts.length === 1 ? [heads + 2 * kvHeads] : [heads, kvHeads, kvHeads]
   check(
     parts.every(({ columns }, i) => columns === (widths[i] ?? 0) * dim),
@@ -36,6 +34,17 @@ export function splitHeads(rows: HeadRows, layout: HeadLayout, cache?: Pick<Head
     'shape',
     () => `causalAttention: rotary ${showShape(rotary?.shape ?? [])} is not [${tokens}·${dim}], of an even ${dim}`,
   )
+  return parts
+}
+
+/**
+ * Sorts projected rows by head and turns queries and keys by their rotary angles, without history; new keys and values go
+ * behind those of a cache.
+ */
+export function splitHeads(parts: HeadParts, layout: HeadLayout, cache?: Pick<Heads, 'k' | 'v'>, past = 0): Heads {
+  const { heads, kvHeads, dim, rotary = null } = layout
+  const [{ device, shape }] = parts
+  const [batch = 0, tokens = 0] = shape
   const q = empty(device, [batch, heads, tokens, dim], 'queries')
   const k = cache?.k ?? empty(device, [batch, kvHeads, tokens, dim], 'keys')
   const v = cache?.v ?? empty(device, [batch, kvHeads, tokens, dim], 'values')
@@ -55,30 +64,30 @@ export function splitHeads(rows: HeadRows, layout: HeadLayout, cache?: Pick<Head
   return { q, k, v }
 }
 
-/** The reverse, for gradients by head, which are freed: gradients of the rows, in the order of `partsOf`. */
-export function joinHeads({ q: dQ, k: dK, v: dV }: Heads, isFused: boolean, layout: HeadLayout): readonly Tensor[] {
+/**
+ * The reverse, for gradients by head, which are freed: dQ f32 [b, heads, t, dim] and dKv f32 [b, 2 kvHeads, t, dim], a sample's
+ * heads of dK before its heads of dV. Returns gradients of the rows, in the order of `partsOf`; fused ones have rotary angles.
+ */
+export function joinHeads(dQ: Tensor, dKv: Tensor, isFused: boolean, layout: HeadLayout): readonly Tensor[] {
   const { heads, kvHeads, dim, rotary = null } = layout
   const { device, shape } = dQ
   const [batch = 0, , tokens = 0] = shape
   const sizes = { batch, tokens, dim }
   const made = (width: number, label: string) => empty(device, [batch, tokens, width * dim], label)
-  const hasRotary = +(rotary !== null)
-  const rows = isFused
-    ? [made(heads + 2 * kvHeads, 'dQkv')]
-    : [made(heads, 'dQ rows'), made(kvHeads, 'dK rows'), made(kvHeads, 'dV rows')]
-  const [first, rowsK, rowsV] = rows as [Tensor, Tensor?, Tensor?]
-  if (rowsK === undefined || rowsV === undefined) {
-    device.run('joinHeads', { dQ, dK, dV, rotary, dQkv: first }, { ...sizes, heads, kvHeads, hasRotary })
+  const rows: Tensor[] = []
+  if (isFused) {
+    const dQkv = made(heads + 2 * kvHeads, 'dQkv')
+    device.run('joinHeads', { dQ, dKv, rotary, dQkv }, { ...sizes, heads, kvHeads })
+    rows.push(dQkv)
   } else {
-    device.run('headsToRows', { x: dQ, rotary, out: first }, { ...sizes, heads, hasRotary })
-    device.run('headsToRows', { x: dK, rotary, out: rowsK }, { ...sizes, heads: kvHeads, hasRotary })
-    device.run('headsToRows', { x: dV, rotary: null, out: rowsV }, { ...sizes, heads: kvHeads, hasRotary: 0 })
+    const [rowsQ, rowsK, rowsV] = [made(heads, 'dQ rows'), made(kvHeads, 'dK rows'), made(kvHeads, 'dV rows')]
+    const hasRotary = +(rotary !== null)
+    const ofKv = { ...sizes, heads: kvHeads, held: 2 * kvHeads }
+    device.run('headsToRows', { x: dQ, rotary, out: rowsQ }, { ...sizes, heads, held: heads, first: 0, hasRotary })
+    device.run('headsToRows', { x: dKv, rotary, out: rowsK }, { ...ofKv, first: 0, hasRotary })
+    device.run('headsToRows', { x: dKv, rotary: null, out: rowsV }, { ...ofKv, first: kvHeads, hasRotary: 0 })
+    rows.push(rowsQ, rowsK, rowsV)
   }
-  for (const part of [dQ, dK, dV]) part.dispose()
+  for (const part of [dQ, dKv]) part.dispose()
   return rows
-}
-
-/** One tensor of fused rows, or three. */
-export function partsOf(rows: HeadRows): readonly [Tensor] | readonly [Tensor, Tensor, Tensor] {
-  return 'q' in rows ? [rows.q, rows.k, rows.v] : [rows]
 }

@@ -5,6 +5,7 @@ import { kernels, type KernelName } from '../../src/device/kernels.ts'
 import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
 import { rowOf } from '../../src/device/webgpu-pipelines.ts'
 import { type Call, fitsBindings, pieces } from '../../src/device/webgpu-windows.ts'
+import { attentionCases } from './cases/attention.ts'
 import { elementwiseCases } from './cases/elementwise.ts'
 import { fourBitCases } from './cases/four-bit.ts'
 import { headCases } from './cases/heads.ts'
@@ -22,6 +23,7 @@ const cases = [
   ...fourBitCases,
   ...storedCases,
   ...storedWindowCases,
+  ...attentionCases,
   ...elementwiseCases,
   ...headCases,
   ...normCases,

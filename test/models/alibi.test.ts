@@ -50,7 +50,7 @@ describe.each(devices)('what attention adds to scores, on $description', (device
     device.run(
       'attention',
       { q, k, v, alibi: table, out, stats },
-      { ...sizes, hasAlibi: 1, scale: 1, alibiScale: 0.25 },
+      { ...sizes, isFused: 0, hasAlibi: 1, first: 0, scale: 1, alibiScale: 0.25 },
     )
     const got = await stats.read()
     scope.close()

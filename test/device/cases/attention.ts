@@ -12,7 +12,8 @@ interface Sizes {
   readonly hasAlibi: number
 }
 
-const sizes: Sizes[] = [
+/** Heads apart, behind a cache and without. */
+const apart: Sizes[] = [
   { batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 2, capacity: 3, dim: 4, hasAlibi: 1 },
   { batch: 2, heads: 3, kvHeads: 3, queries: 11, keys: 11, capacity: 11, dim: 20, hasAlibi: 1 },
   { batch: 1, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
@@ -24,7 +25,26 @@ const sizes: Sizes[] = [
   { batch: 1, heads: 3, kvHeads: 1, queries: 33, keys: 67, capacity: 67, dim: 128, hasAlibi: 0 },
   { batch: 1, heads: 2, kvHeads: 1, queries: 37, keys: 40, capacity: 64, dim: 101, hasAlibi: 1 },
   { batch: 1, heads: 2, kvHeads: 2, queries: 35, keys: 35, capacity: 35, dim: 256, hasAlibi: 1 },
+  // Whole windows of two samples, so that the batch can be cut.
+  { batch: 2, heads: 4, kvHeads: 2, queries: 16, keys: 16, capacity: 16, dim: 16, hasAlibi: 1 },
 ]
+
+/** Fused rows: a key head for each query head, for two, three and for all; odd tokens, and padding where there is ALiBi. */
+const fused: Sizes[] = [
+  { batch: 1, heads: 1, kvHeads: 1, tokens: 1, dim: 8, hasAlibi: 0 },
+  { batch: 2, heads: 3, kvHeads: 3, tokens: 11, dim: 20, hasAlibi: 1 },
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 13, dim: 17, hasAlibi: 1 },
+  { batch: 3, heads: 4, kvHeads: 2, tokens: 16, dim: 8, hasAlibi: 1 },
+  { batch: 2, heads: 4, kvHeads: 1, tokens: 37, dim: 8, hasAlibi: 1 },
+  { batch: 1, heads: 6, kvHeads: 2, tokens: 71, dim: 20, hasAlibi: 0 },
+  { batch: 1, heads: 2, kvHeads: 2, tokens: 129, dim: 64, hasAlibi: 1 },
+  { batch: 2, heads: 3, kvHeads: 1, tokens: 65, dim: 64, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 1, tokens: 35, dim: 128, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 2, tokens: 19, dim: 256, hasAlibi: 0 },
+].map(({ tokens, ...s }) => ({ ...s, queries: tokens, keys: tokens, capacity: tokens }))
+
+/** Samples before the call's own whose positions lie in front of theirs. */
+const first = 1
 
 /** Rounded to bfloat16. */
 const toBf16 = (value: number) => at(bf16ToF32(f32ToBf16(Float32Array.of(value))), 0)
@@ -39,14 +59,14 @@ function attend(s: Sizes) {
   const hidden = (sample: number, key: number) =>
     s.hasAlibi && s.keys > 5 ? (sample === 0 ? key < padding : key === 3) : false
   const slopes = normals(s.heads, 0.01).map(toBf16)
-  const positions = Float32Array.from(integers(s.batch * s.keys, 400), (position, i) =>
-    hidden(Math.floor(i / s.keys), i % s.keys) ? -1 : toBf16(position),
+  const positions = Float32Array.from(integers((first + s.batch) * s.keys, 400), (position, i) =>
+    hidden(Math.floor(i / s.keys) - first, i % s.keys) ? -1 : toBf16(position),
   )
   const alibi = s.hasAlibi ? Float32Array.of(...slopes, ...positions) : null
   const alibiScale = 0.75
   const biasOf = (sample: number, head: number, key: number) => {
     if (!s.hasAlibi) return 0
-    const position = at(positions, sample * s.keys + key)
+    const position = at(positions, (first + sample) * s.keys + key)
     return position < 0 ? -Infinity : alibiScale * toBf16(at(slopes, head) * position)
   }
   const rows = s.batch * s.heads * s.queries
@@ -95,40 +115,66 @@ function attend(s: Sizes) {
   return { scale, alibiScale, q, k, v, alibi, dOut, out, stats, dQ, dK, dV, logSums }
 }
 
-export const attentionCases: KernelCase[] = sizes.flatMap((s) => {
+/** Numbers by head as rows that go group by group (q…, k, v); what is not given stays. */
+function fuse<T extends Float32Array | Float64Array>(
+  { heads, kvHeads, queries, dim }: Sizes,
+  before: T,
+  parts: { readonly q?: ArrayLike<number>; readonly k?: ArrayLike<number>; readonly v?: ArrayLike<number> },
+): T {
+  const [group, slots] = [heads / kvHeads, heads + 2 * kvHeads]
+  const out = before.slice() as T
+  const put = (numbers: ArrayLike<number> = [], count: number, slotOf: (head: number) => number) => {
+    for (let i = 0; i < numbers.length; i++) {
+      const row = Math.floor(i / dim)
+      const [sample, head] = [Math.floor(row / queries / count), Math.floor(row / queries) % count]
+      out[((sample * queries + (row % queries)) * slots + slotOf(head)) * dim + (i % dim)] = at(numbers, i)
+    }
+  }
+  put(parts.q, heads, (head) => Math.floor(head / group) * (group + 2) + (head % group))
+  put(parts.k, kvHeads, (head) => head * (group + 2) + group)
+  put(parts.v, kvHeads, (head) => head * (group + 2) + group + 1)
+  return out
+}
+
+/** What the three kernels are given and must give, of heads apart or in fused rows. */
+function casesOf(s: Sizes, isFused: boolean): KernelCase[] {
   const { scale, alibiScale, q, k, v, alibi, dOut, out, stats, dQ, dK, dV, logSums } = attend(s)
-  const params = { ...s, scale, alibiScale }
-  const title = Object.values(s).join(' ')
+  const params = { ...s, isFused: +isFused, first, scale, alibiScale }
+  const title = `${isFused ? 'fused ' : ''}${Object.values(s).join(' ')}`
   const rows = stats.length / 2
-  const read = Float32Array.from(stats)
-  // Rows behind the keys belong to the cache and must stay.
-  const cache = junk(k.length)
-  const withCache = (gradient: Float64Array) =>
-    gradient.map((value, i) => (Math.floor(i / s.dim) % s.capacity < s.keys ? value : at(cache, i)))
+  const qkv = isFused ? fuse(s, new Float32Array(q.length + k.length + v.length), { q, k, v }) : q
+  const reads = isFused ? { q: qkv, k: qkv, v: qkv, alibi } : { q, k, v, alibi }
+  const before = junk(qkv.length)
+  // A sample's heads of dK, then its heads of dV. Rows behind the keys belong to the cache and must stay.
+  const cache = junk(2 * k.length)
+  const half = k.length / s.batch
+  const dKv = doubles(2 * k.length, (e) => {
+    if (Math.floor(e / s.dim) % s.capacity >= s.keys) return at(cache, e)
+    return at(Math.floor(e / half) % 2 ? dV : dK, Math.floor(e / half / 2) * half + (e % half))
+  })
   return [
     kernelCase('attention', title, {
-      reads: { q, k, v, alibi },
+      reads,
       writes: { out: junk(out.length), stats: new Float32Array(2 * rows).fill(0.5) },
       params,
       expected: { out, stats: doubles(2 * rows, (i) => (i % 2 ? 0.5 : at(logSums, i >> 1))) },
     }),
-    kernelCase('attentionDelta', title, {
-      reads: { dOut, out: Float32Array.from(out) },
-      writes: { stats: Float32Array.from(stats, (x, i) => (i % 2 ? 9 : x)) },
-      params,
-      expected: { stats },
-    }),
     kernelCase('attentionBackwardQuery', title, {
-      reads: { q, k, v, alibi, stats: read, dOut },
-      writes: { dQ: junk(dQ.length) },
+      reads: { ...reads, dOut, out: Float32Array.from(out) },
+      writes: { stats: Float32Array.from(stats, (x, i) => (i % 2 ? 9 : x)), dQ: before },
       params,
-      expected: { dQ },
+      expected: { stats, dQ: isFused ? fuse(s, Float64Array.from(before), { q: dQ }) : dQ },
     }),
     kernelCase('attentionBackwardKey', title, {
-      reads: { q, k, v, alibi, stats: read, dOut },
-      writes: { dK: cache, dV: cache.slice() },
+      reads: { ...reads, dOut, stats: Float32Array.from(stats) },
+      writes: { dKv: isFused ? before : cache },
       params,
-      expected: { dK: withCache(dK), dV: withCache(dV) },
+      expected: { dKv: isFused ? fuse(s, Float64Array.from(before), { k: dK, v: dV }) : dKv },
     }),
   ]
-})
+}
+
+export const attentionCases: KernelCase[] = [
+  ...apart.flatMap((s) => casesOf(s, false)),
+  ...fused.flatMap((s) => casesOf(s, true)),
+]

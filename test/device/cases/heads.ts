@@ -72,11 +72,16 @@ export const headCases: KernelCase[] = layouts.flatMap((p) =>
     // The reverse is tested with what the rows of a whole batch give.
     const whole = { ...keySizes, past: 0, capacity: tokens }
     const none = junk(batch * kvHeads * tokens * dim)
-    const back = {
-      dQ: Float32Array.from(queries),
-      dK: Float32Array.from(byHead(fused, none, whole, kSlot, rotary)),
-      dV: Float32Array.from(byHead(fused, none, whole, (head) => kSlot(head) + 1, null)),
-    }
+    const dQ = Float32Array.from(queries)
+    const dK = Float32Array.from(byHead(fused, none, whole, kSlot, rotary))
+    const dV = Float32Array.from(byHead(fused, none, whole, (head) => kSlot(head) + 1, null))
+    const half = dK.length / batch
+    const dKv = Float32Array.from({ length: 2 * dK.length }, (_, e) =>
+      at(Math.floor(e / half) % 2 ? dV : dK, Math.floor(e / half / 2) * half + (e % half)),
+    )
+    /** Where channel i of rows [batch,tokens,count,dim] stands in the fused ones. */
+    const slotAt = (i: number, count: number, slotOf: (head: number) => number) =>
+      (Math.floor(i / dim / count) * slots + slotOf(Math.floor(i / dim) % count)) * dim + (i % dim)
     const own = { batch, tokens, slots: heads, heads, dim, past, capacity }
     const x = normals(batch * tokens * heads * dim)
     const out = junk(batch * heads * capacity * dim)
@@ -96,13 +101,17 @@ export const headCases: KernelCase[] = layouts.flatMap((p) =>
         },
         tolerance,
       }),
-      kernelCase('joinHeads', title, {
-        reads: { ...back, rotary },
-        writes: { dQkv: junk(fused.length) },
-        params: { batch, tokens, heads, kvHeads, dim, hasRotary },
-        expected: { dQkv: doubles(fused.length, (i) => at(fused, i)) },
-        tolerance,
-      }),
+      ...(rotary
+        ? [
+            kernelCase('joinHeads', title, {
+              reads: { dQ, dKv, rotary },
+              writes: { dQkv: junk(fused.length) },
+              params: { batch, tokens, heads, kvHeads, dim },
+              expected: { dQkv: doubles(fused.length, (i) => at(fused, i)) },
+              tolerance,
+            }),
+          ]
+        : []),
       kernelCase('rowsToHeads', title, {
         reads: { x, rotary },
         writes: { out },
@@ -113,9 +122,24 @@ export const headCases: KernelCase[] = layouts.flatMap((p) =>
       kernelCase('headsToRows', title, {
         reads: { x: turned, rotary },
         writes: { out: junk(x.length) },
-        params: { batch, tokens, heads, dim, hasRotary },
+        params: { batch, tokens, heads, held: heads, first: 0, dim, hasRotary },
         expected: { out: doubles(x.length, (i) => at(x, i)) },
         tolerance,
+      }),
+      // Values without rotary, behind the keys of their sample.
+      kernelCase('headsToRows', `${title}, of values`, {
+        reads: { x: dKv, rotary: null },
+        writes: { out: junk(dV.length) },
+        params: { batch, tokens, heads: kvHeads, held: 2 * kvHeads, first: kvHeads, dim, hasRotary: 0 },
+        expected: {
+          out: doubles(dV.length, (i) =>
+            at(
+              fused,
+              slotAt(i, kvHeads, (head) => kSlot(head) + 1),
+            ),
+          ),
+        },
+        tolerance: 0,
       }),
     ]
   }),
