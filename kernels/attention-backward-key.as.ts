@@ -3,9 +3,19 @@
 // the first `keys` rows are written, or the columns of keys and values in fused rows.
 // One item is 8 keys of one kv head, over which queries go in blocks.
 import { alibiRow, hideEarlier, LOG2_E, powersOfEight } from './attention-scores.as.ts'
-import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
+import {
+  addEight,
+  areSideBySide,
+  BLOCK,
+  BLOCK_BYTES,
+  copyFurther,
+  multiplyEight,
+  packEight,
+  storeEight,
+  wideOf,
+} from './eights.as.ts'
 import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
-import { scratch } from './scratch.as.ts'
+import { scratch, scratchBehind } from './scratch.as.ts'
 
 export function attentionBackwardKey(
   q: usize,
@@ -33,7 +43,16 @@ export function attentionBackwardKey(
   const bytes = dim << 2
   const group = heads / kvHeads
   const wide = wideOf(dim)
-  const eightK = scratch(4 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 64)
+  const wideBytes = wide << 2
+  const pitch = pitchOf(heads, kvHeads, dim, isFused)
+  const used = 4 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * wideBytes + BLOCK * 4 + 64
+  // Queries and gradients that do not lie side by side are copied so, once for all items of their key head.
+  const half = queries * wideBytes
+  const lie = areSideBySide(pitch, dim) && areSideBySide(heads * bytes, dim)
+  const aside = !lie && group <= scratchBehind(used) / (2 * half)
+  const eightK = scratch(used + (aside ? 2 * group * half : 0))
+  const copies = eightK + used
+  let copied = -1
   const eightV = eightK + (wide << 5)
   const sumsK = eightV + (wide << 5)
   const sumsV = sumsK + (wide << 5)
@@ -44,7 +63,6 @@ export function attentionBackwardKey(
   const bases = terms + BLOCK * 4
   const unused = bases + 32
   const factor = scale * LOG2_E
-  const pitch = pitchOf(heads, kvHeads, dim, isFused)
   const apart = isFused ? 0 : kvHeads * capacity * bytes
   const blocks = (keys + 7) >> 3
   for (let item = begin; item < end; item++) {
@@ -63,25 +81,36 @@ export function attentionBackwardKey(
       const row = sample * heads + head
       const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
       const ofQ = q + startOfQ(sample, head, heads, kvHeads, queries, dim, isFused)
+      const ofOut = dOut + (sample * queries * heads + head) * bytes
+      const copyQ = copies + 2 * (head - kvHead * group) * half
+      if (aside && copied != pair) {
+        copyFurther(ofQ, pitch, begins, queries, dim, copyQ)
+        copyFurther(ofOut, heads * bytes, begins, queries, dim, copyQ + half)
+      }
+      const rowsQ = aside ? copyQ : ofQ
+      const bytesQ = aside ? wideBytes : pitch
+      const rowsOut = aside ? copyQ + half : ofOut
+      const bytesOut = aside ? wideBytes : heads * bytes
       const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys + key) << 2) : 0
       alibiRow(positions, slope, alibiScale, count, bases)
       v128.store(bases, f32x4.neg(v128.load(bases)))
       v128.store(bases, f32x4.neg(v128.load(bases, 16)), 16)
       for (let start = begins; start < queries; start += BLOCK) {
         const rows = min<u32>(queries - start, BLOCK)
-        const from = ofQ + start * pitch
-        const gradients = dOut + ((sample * queries + start) * heads + head) * bytes
+        const from = rowsQ + start * bytesQ
+        const gradients = rowsOut + start * bytesOut
         const pairs = stats + ((row * queries + start) << 3)
         for (let r: u32 = 0; r < rows; r++) store<f32>(terms + (r << 2), -LOG2_E * load<f32>(pairs + (r << 3)))
-        multiplyEight(from, pitch, rows, eightK, dim, shares)
-        multiplyEight(gradients, heads * bytes, rows, eightV, dim, slopes)
+        multiplyEight(from, bytesQ, rows, eightK, dim, shares)
+        multiplyEight(gradients, bytesOut, rows, eightV, dim, slopes)
         hideEarlier(shares, start + 1 + keys - queries - key, rows)
         powersOfEight(shares, rows, factor, terms, bases, unused)
         slopesOfEight(shares, slopes, rows, scale, pairs)
-        addEight(shares, gradients, heads * bytes, rows, rows, dim, copy, sumsV)
-        addEight(slopes, from, pitch, rows, rows, dim, copy, sumsK)
+        addEight(shares, gradients, bytesOut, rows, rows, dim, copy, sumsV)
+        addEight(slopes, from, bytesQ, rows, rows, dim, copy, sumsK)
       }
     }
+    copied = pair
     storeEight(sumsK, count, dim, dKv + ofK + sample * apart, pitch)
     storeEight(sumsV, count, dim, dKv + ofV + (sample + 1) * apart, pitch)
   }

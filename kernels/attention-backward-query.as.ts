@@ -3,10 +3,20 @@
 // fused rows the queries' columns alone (Dao 2022, FlashAttention).
 // One item is 8 queries of one head, over which keys go in blocks.
 import { alibiRow, hideLater, LOG2_E, powersOfEight } from './attention-scores.as.ts'
-import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
+import {
+  addEight,
+  areSideBySide,
+  BLOCK,
+  BLOCK_BYTES,
+  copyFurther,
+  multiplyEight,
+  packEight,
+  storeEight,
+  wideOf,
+} from './eights.as.ts'
 import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
 import { dot } from './rows.as.ts'
-import { scratch } from './scratch.as.ts'
+import { scratch, scratchBehind } from './scratch.as.ts'
 
 export function attentionBackwardQuery(
   q: usize,
@@ -34,7 +44,13 @@ export function attentionBackwardQuery(
 ): void {
   const bytes = dim << 2
   const wide = wideOf(dim)
-  const eightQ = scratch(3 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128)
+  const wideBytes = wide << 2
+  const pitch = pitchOf(heads, kvHeads, dim, isFused)
+  const used = 3 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * wideBytes + BLOCK * 4 + 128
+  // Keys that do not lie side by side are copied so, once for all items of their head.
+  const aside = !areSideBySide(pitch, dim) && keys <= scratchBehind(used) / wideBytes
+  const eightQ = scratch(used + (aside ? keys * wideBytes : 0))
+  const copies = eightQ + used
   const eightOut = eightQ + (wide << 5)
   const sums = eightOut + (wide << 5)
   const shares = sums + (wide << 5)
@@ -45,7 +61,8 @@ export function attentionBackwardQuery(
   const deltas = logSums + 32
   const unused = logSums + 64
   const factor = scale * LOG2_E
-  const pitch = pitchOf(heads, kvHeads, dim, isFused)
+  let copied: usize = 0
+  let have: i32 = 0
   const blocks = (queries + 7) >> 3
   for (let item = begin; item < end; item++) {
     const query = (item % blocks) << 3
@@ -73,17 +90,23 @@ export function attentionBackwardQuery(
     memory.fill(sums, 0, wide << 5)
     const sees = <i32>(query + 1 + keys - queries)
     const last = sees + <i32>count - 1
+    if (aside) {
+      have = copyFurther(ofK, pitch, copied == ofK ? have : 0, last, dim, copies)
+      copied = ofK
+    }
     for (let start = 0; start < last; start += BLOCK) {
       const rows = min<u32>(last - start, BLOCK)
       const from = start * pitch
+      const keyRows = aside ? copies + start * wideBytes : ofK + from
+      const keyBytes = aside ? wideBytes : pitch
       alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
-      multiplyEight(ofK + from, pitch, rows, eightQ, dim, shares)
+      multiplyEight(keyRows, keyBytes, rows, eightQ, dim, shares)
       multiplyEight(ofV + from, pitch, rows, eightOut, dim, slopes)
       hideLater(shares, sees - start, rows)
       powersOfEight(shares, rows, factor, terms, logSums, unused)
       slopesOfEight(shares, slopes, rows, scale, deltas)
       const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
-      addEight(slopes, ofK + from, pitch, few, rows, dim, copy, sums)
+      addEight(slopes, keyRows, keyBytes, few, rows, dim, copy, sums)
     }
     storeEight(sums, count, dim, dQ + ofQ, pitch)
   }

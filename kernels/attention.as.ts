@@ -4,11 +4,21 @@
 // [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp of the row, and a slot left alone. No key seen: both 0.
 // One item is 8 queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
 import { alibiRow, hideLater, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
-import { addEight, BLOCK, BLOCK_BYTES, multiplyEight, packEight, storeEight, wideOf } from './eights.as.ts'
+import {
+  addEight,
+  areSideBySide,
+  BLOCK,
+  BLOCK_BYTES,
+  copyFurther,
+  multiplyEight,
+  packEight,
+  storeEight,
+  wideOf,
+} from './eights.as.ts'
 import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
 import { power4 } from './math.as.ts'
 import { addRows } from './rows.as.ts'
-import { scratch } from './scratch.as.ts'
+import { scratch, scratchBehind } from './scratch.as.ts'
 import { loadPart, madd, storePart } from './simd.as.ts'
 
 /** As many queries of an item, or fewer, are not worth the work of eight. */
@@ -39,6 +49,13 @@ export function attention(
   const bytes = dim << 2
   const pitch = pitchOf(heads, kvHeads, dim, isFused)
   const blocks = (queries + 7) >> 3
+  const used = bytesOfEight(dim)
+  const wideBytes = wideOf(dim) << 2
+  // Values that do not lie side by side are copied so, once for all items of their head.
+  const aside = !areSideBySide(pitch, dim) && keys <= scratchBehind(used) / wideBytes
+  const copies = scratch(used + (aside ? keys * wideBytes : 0)) + used
+  let copied: usize = 0
+  let have: i32 = 0
   for (let item = begin; item < end; item++) {
     const query = (item % blocks) << 3
     const row = item / blocks
@@ -55,6 +72,7 @@ export function attention(
     const count = min<u32>(queries - query, 8)
     const sees = query + 1 + keys - queries
     if (count <= FEW) {
+      copied = 0
       for (let i: u32 = 0; i < count; i++) {
         const seen = max<i32>(0, sees + i)
         attendOne(
@@ -73,11 +91,16 @@ export function attention(
         )
       }
     } else {
+      if (aside) {
+        have = copyFurther(ofV, pitch, copied == ofV ? have : 0, sees + count - 1, dim, copies)
+        copied = ofV
+      }
       attendEight(
         ofQ,
         ofK,
-        ofV,
         pitch,
+        aside ? copies : ofV,
+        aside ? wideBytes : pitch,
         positions,
         slope,
         alibiScale,
@@ -132,12 +155,19 @@ function logSum(top: f32, sum: f64): f32 {
   return <f32>(<f64>top * Math.LN2 + Math.log(sum))
 }
 
+/** Bytes of scratch that attendEight uses. */
+function bytesOfEight(dim: u32): u32 {
+  const wide = wideOf(dim)
+  return 2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128
+}
+
 /** Up to 8 queries, of which the first sees `sees` keys and each a key more than the one before. */
 function attendEight(
   q: usize,
   k: usize,
-  v: usize,
   pitch: u32,
+  v: usize,
+  vBytes: u32,
   positions: usize,
   slope: f32,
   alibiScale: f32,
@@ -150,7 +180,7 @@ function attendEight(
   stats: usize,
 ): void {
   const wide = wideOf(dim)
-  const eight = scratch(2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128)
+  const eight = scratch(bytesOfEight(dim))
   const sums = eight + (wide << 5)
   const shares = sums + (wide << 5)
   const copy = shares + BLOCK_BYTES
@@ -167,9 +197,8 @@ function attendEight(
   const last = sees + <i32>count - 1
   for (let start = 0; start < last; start += BLOCK) {
     const rows = min<u32>(last - start, BLOCK)
-    const from = start * pitch
     alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
-    multiplyEight(k + from, pitch, rows, eight, dim, shares)
+    multiplyEight(k + start * pitch, pitch, rows, eight, dim, shares)
     hideLater(shares, sees - start, rows)
     if (raiseTops(shares, rows, factor, terms, tops, bases, factors)) {
       scaleEight(sums, factors, wide)
@@ -178,7 +207,7 @@ function attendEight(
     }
     powersOfEight(shares, rows, factor, terms, bases, totals)
     const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
-    addEight(shares, v + from, pitch, few, rows, dim, copy, sums)
+    addEight(shares, v + start * vBytes, vBytes, few, rows, dim, copy, sums)
   }
   for (let c: u32 = 0; c < count; c++) {
     const total = load<f32>(totals + (c << 2))

@@ -110,7 +110,7 @@ export function addEight(
   sums: usize,
 ): void {
   const bytes = wideOf(dim) << 2
-  if (rowBytes != bytes || dim & 7) {
+  if (!areSideBySide(rowBytes, dim)) {
     copyRows(rows, rowBytes, count, dim, copy, bytes)
     rows = copy
     rowBytes = bytes
@@ -119,6 +119,22 @@ export function addEight(
     addFour(weights, rows + i, rowBytes, few, sums + i, bytes)
     addFour(weights + 16, rows + i, rowBytes, count, sums + 4 * bytes + i, bytes)
   }
+}
+
+/** Whether `addEight` takes rows where they lie. */
+export function areSideBySide(rowBytes: u32, dim: u32): bool {
+  return rowBytes == wideOf(dim) << 2 && !(dim & 7)
+}
+
+/**
+ * Copies rows side by side, from row `have` up to row `count` where these are more; returns how many there are then. Kernels
+ * copy so, once for all items of a head, what `addEight` would copy for each.
+ */
+export function copyFurther(rows: usize, rowBytes: u32, have: i32, count: i32, dim: u32, to: usize): i32 {
+  if (count <= have) return have
+  const bytes = wideOf(dim) << 2
+  copyRows(rows + have * rowBytes, rowBytes, count - have, dim, to + have * bytes, bytes)
+  return count
 }
 
 function copyRows(rows: usize, rowBytes: u32, count: u32, dim: u32, to: usize, toBytes: u32): void {

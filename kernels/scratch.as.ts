@@ -24,3 +24,8 @@ export function scratch(bytes: u32): usize {
   if (bytes > size) unreachable()
   return start
 }
+
+/** Bytes of scratch memory behind the first `used`. */
+export function scratchBehind(used: u32): u32 {
+  return size > used ? size - used : 0
+}
