@@ -25,7 +25,8 @@ export interface KeyValueCache {
 export function causalAttention(rows: HeadRows, layout: HeadLayout, cache?: KeyValueCache): Tensor {
   const { heads, kvHeads, dim, alibi = null, alibiScale = 1, rotary = null } = layout
   const parts = partsOf(rows, layout)
-  const [{ device, shape }] = parts
+  const [front] = parts
+  const { device, shape } = front
   const [batch = 0, tokens = 0] = shape
   const past = cache?.length ?? 0
   const keys = past + tokens
@@ -41,9 +42,8 @@ export function causalAttention(rows: HeadRows, layout: HeadLayout, cache?: KeyV
     () => `causalAttention: ${keys} tokens do not fit a cache of ${capacity}; make a larger one`,
   )
   check(dim <= 256, 'unsupported', () => `causalAttention: heads of ${dim} channels; the kernels take up to 256`)
-  const [qkv] = parts
   const isFused = parts.length === 1 && rotary === null && cache === undefined
-  const { q, k, v } = isFused ? { q: qkv, k: qkv, v: qkv } : splitHeads(parts, layout, cache, past)
+  const { q, k, v } = isFused ? { q: front, k: front, v: front } : splitHeads(parts, layout, cache, past)
   const sizes = { batch, heads, kvHeads, queries: tokens, keys, capacity, dim }
   const bias = { hasAlibi: +(alibi !== null), first: 0, alibiScale }
   const params = { ...sizes, ...bias, isFused: +isFused, scale: 1 / Math.sqrt(dim) }
@@ -64,7 +64,7 @@ export function causalAttention(rows: HeadRows, layout: HeadLayout, cache?: KeyV
   )
   const byHead = isFused ? [] : cache ? [q] : [q, k, v]
   return record(out, parts, rule, {
-    reads: [alibi, rotary, out, isFused ? qkv : null],
+    reads: [alibi, rotary, out, isFused ? front : null],
     saved: [...byHead, stats],
   })
 }
