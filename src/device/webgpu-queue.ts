@@ -8,7 +8,27 @@ import { KernelTimer } from './webgpu-timer.ts'
 /** Workgroups in a batch that are work enough to send out: a submit must not keep a slow adapter busy for seconds. */
 const manyGroups = 2 ** 16
 
-/** Keeps one encoder and one compute pass open, and sends them out after so many dispatches, much work, or when asked. */
+interface Dispatch {
+  readonly plan: Plan
+  readonly group: GPUBindGroup
+  /** Where its parameters are in the arena; null where they stay with the plan. */
+  readonly at: number | null
+}
+
+/** A copy between two buffers, queued behind so many dispatches of its batch. */
+interface Copy {
+  readonly behind: number
+  readonly source: GPUBuffer
+  readonly sourceAt: number
+  readonly target: GPUBuffer
+  readonly targetAt: number
+  readonly byteLength: number
+}
+
+/**
+ * Notes what is to be done and sends it out after so many dispatches, much work, or when asked. All of a batch is encoded in one
+ * go: taking turns with the code that makes the calls would cost both their place in the processor's caches.
+ */
 export class CommandQueue {
   readonly faults: Faults
   readonly #device: GPUDevice
@@ -18,11 +38,8 @@ export class CommandQueue {
   /** The parameters of a batch's dispatches where they vary: written once, just before the batch is submitted. */
   readonly #arena: GPUBuffer
   readonly #params: ParamBytes
-  #encoder: GPUCommandEncoder | null = null
-  #pass: GPUComputePassEncoder | null = null
-  /** What the pass was last told to run. */
-  #set: GPUComputePipeline | null = null
-  #names: string[] = []
+  #dispatches: Dispatch[] = []
+  #copies: Copy[] = []
   /** Places taken in the arena. */
   #slots = 0
   #groups = 0
@@ -58,58 +75,40 @@ export class CommandQueue {
     return this.faults.naming([name], make)
   }
 
-  dispatch({ pipeline, groups, whole }: Plan, group: GPUBindGroup, params: Readonly<Record<string, number>>): void {
-    const [x, y, z] = groups
-    const pass = (this.#pass ??= this.#begin())
-    if (this.#set !== pipeline.gpu) pass.setPipeline((this.#set = pipeline.gpu))
-    if (pipeline.varies) {
-      const at = slotBytes * this.#slots++
-      this.#params.repack(whole, pipeline.params, params, at)
-      pass.setBindGroup(0, group, [at])
-    } else {
-      pass.setBindGroup(0, group)
-    }
-    pass.dispatchWorkgroups(x, y, z)
-    this.#names.push(pipeline.name)
-    this.#groups += x * y * z
-    if (this.#timer !== null) {
-      this.#timer.add(pipeline.name, params)
-      this.#endPass()
-    }
-    if (this.#names.length === this.#flushEvery || this.#groups >= manyGroups) this.flush()
+  dispatch(plan: Plan, group: GPUBindGroup, params: Readonly<Record<string, number>>): void {
+    const { pipeline, groups, whole } = plan
+    const at = pipeline.varies ? slotBytes * this.#slots++ : null
+    if (at !== null) this.#params.repack(whole, pipeline.params, params, at)
+    this.#dispatches.push({ plan, group, at })
+    this.#groups += groups[0] * groups[1] * groups[2]
+    this.#timer?.add(pipeline.name, params)
+    if (this.#dispatches.length === this.#flushEvery || this.#groups >= manyGroups) this.flush()
   }
 
   copy(source: GPUBuffer, sourceAt: number, target: GPUBuffer, targetAt: number, byteLength: number): void {
-    const encoder = this.#open()
-    this.#endPass()
-    encoder.copyBufferToBuffer(source, sourceAt, target, targetAt, byteLength)
+    this.#copies.push({ behind: this.#dispatches.length, source, sourceAt, target, targetAt, byteLength })
   }
 
   /** Sends out all that is queued. */
   flush(): void {
-    const encoder = this.#encoder
-    if (encoder !== null) {
-      const names = [...new Set(this.#names)]
-      this.#endPass()
+    if (!this.#isEmpty) {
+      const names = [...new Set(this.#dispatches.map(({ plan }) => plan.pipeline.name))]
       if (this.#slots > 0) {
         this.#device.queue.writeBuffer(this.#arena, 0, this.#params.bytes, 0, this.#slots * slotBytes)
       }
-      const read = this.#timer?.resolve(encoder)
-      this.#device.queue.submit([encoder.finish()])
-      read?.()
-      this.#encoder = null
-      this.#names = []
+      this.faults.naming(names, () => this.#submit())
+      this.#dispatches = []
+      this.#copies = []
       this.#slots = 0
       this.#groups = 0
       this.#batch++
-      this.faults.end(names)
     }
     for (const gpu of this.#retired.splice(0)) gpu.destroy()
   }
 
   /** Destroys a buffer once nothing that is queued names it. */
   retire(gpu: GPUBuffer): void {
-    if (this.#encoder === null) gpu.destroy()
+    if (this.#isEmpty) gpu.destroy()
     else this.#retired.push(gpu)
   }
 
@@ -138,22 +137,46 @@ export class CommandQueue {
     this.#arena.destroy()
   }
 
-  #open(): GPUCommandEncoder {
-    if (this.#encoder === null) {
-      this.faults.begin()
-      this.#encoder = this.#device.createCommandEncoder({ label: 'kernels' })
+  get #isEmpty(): boolean {
+    return this.#dispatches.length === 0 && this.#copies.length === 0
+  }
+
+  #submit(): void {
+    const encoder = this.#device.createCommandEncoder({ label: 'kernels' })
+    let done = 0
+    for (const { behind, source, sourceAt, target, targetAt, byteLength } of this.#copies) {
+      done = this.#encode(encoder, done, behind)
+      encoder.copyBufferToBuffer(source, sourceAt, target, targetAt, byteLength)
     }
-    return this.#encoder
+    this.#encode(encoder, done, this.#dispatches.length)
+    const read = this.#timer?.resolve(encoder)
+    this.#device.queue.submit([encoder.finish()])
+    read?.()
   }
 
-  #begin(): GPUComputePassEncoder {
-    const writes = this.#timer?.writes(this.#names.length)
-    return this.#open().beginComputePass({ label: 'kernels', ...(writes && { timestampWrites: writes }) })
-  }
-
-  #endPass(): void {
-    this.#pass?.end()
-    this.#pass = null
-    this.#set = null
+  /** Encodes dispatches in a pass, or each in one that is timed. @returns `end`. */
+  #encode(encoder: GPUCommandEncoder, begin: number, end: number): number {
+    let pass: GPUComputePassEncoder | null = null
+    let set: GPUComputePipeline | null = null
+    for (let i = begin; i < end; i++) {
+      const dispatch = this.#dispatches[i]
+      if (dispatch === undefined) break
+      const { plan, group, at } = dispatch
+      if (pass === null) {
+        const writes = this.#timer?.writes(i)
+        pass = encoder.beginComputePass({ label: 'kernels', ...(writes && { timestampWrites: writes }) })
+        set = null
+      }
+      const { gpu } = plan.pipeline
+      if (set !== gpu) pass.setPipeline((set = gpu))
+      if (at === null) pass.setBindGroup(0, group)
+      else pass.setBindGroup(0, group, [at])
+      pass.dispatchWorkgroups(plan.groups[0], plan.groups[1], plan.groups[2])
+      if (this.#timer === null) continue
+      pass.end()
+      pass = null
+    }
+    pass?.end()
+    return end
   }
 }
