@@ -19,7 +19,8 @@ export class Gradients {
     const place = this.#places.get(value)
     if (place !== undefined) {
       this.#landed.add(value)
-      if (gradient === place) return
+      // The rule was handed the place, and has added there.
+      if (gradient.buffer === place.buffer) return
       place.device.run('accumulate', { x: gradient, target: place }, { count: place.count, alpha: 1 })
       if (!this.#holders.has(gradient.buffer)) gradient.dispose()
       return
