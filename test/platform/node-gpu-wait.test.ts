@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { waitForGpu } from '../../src/platform/node-gpu-wait.ts'
 
 const after = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
@@ -29,6 +29,20 @@ describe('waitForGpu', () => {
     // A rest is a sixteenth of the wait so far, at most a millisecond; before the first that counts, under one passes.
     expect(turns).toBeGreaterThan(20)
     expect(turns).toBeLessThan((await turnsDuring(after(200))) / 4)
+  })
+
+  it('does not rest where the program has work of its own', async () => {
+    const rests = vi.spyOn(Atomics, 'wait')
+    const start = performance.now()
+    const wait = waitForGpu(after(150))
+    while (performance.now() - start < 150) {
+      const begun = performance.now()
+      while (performance.now() - begun < 3);
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await wait
+    expect(rests.mock.calls.length).toBeLessThan(5)
+    rests.mockRestore()
   })
 
   it('rests no more when the last wait is over', async () => {
