@@ -1,6 +1,7 @@
 // y = x + r; out = (y - mean) · rstd · weight[dim] + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance + eps);
 // x, r, y, out [rows,dim]. The variance is the mean square of y - mean (two passes: no cancellation). One workgroup a row.
 // With isRms the mean counts as 0, and there is no bias: RMS norm.
+// Parts: lane-sums.
 override LANES: u32 = 64;
 
 struct Params {
@@ -20,20 +21,6 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> stats: array<f32>;
 
 var<workgroup> partial: array<f32, LANES>;
-
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
 
 @compute @workgroup_size(LANES)
 fn main(

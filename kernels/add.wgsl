@@ -1,4 +1,5 @@
 // out = a + alpha · b, count elements. One invocation four elements.
+// Parts: store-four.
 override LANES: u32 = 64;
 
 struct Params {
@@ -10,16 +11,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
-
-/// What lies behind the last element stays as it is.
-fn store(i: u32, value: vec4<f32>) {
-  let left = params.count - 4u * i;
-  if (left >= 4u) {
-    out[i] = value;
-  } else {
-    out[i] = select(out[i], value, vec4(0u, 1u, 2u, 3u) < vec4(left));
-  }
-}
 
 @compute @workgroup_size(LANES)
 fn main(

@@ -1,5 +1,6 @@
 // attention-backward-key.wgsl in tiles, cut as attention-tiles.wgsl is, with keys for queries: 4 · SIDE keys of a kv head a
 // workgroup, queries go by in as many, head after head.
+// Parts: alibi, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 override CHUNKS: u32 = 2;
@@ -34,58 +35,6 @@ var<workgroup> tile: array<vec4<f32>, 8u * SIDE * (DEPTH + 1u)>;
 var<workgroup> shares: array<vec4<f32>, 4u * SIDE * SIDE>;
 var<workgroup> weights: array<vec4<f32>, 4u * SIDE * SIDE>;
 
-/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
-fn biasOf(slope: f32, position: f32) -> f32 {
-  let bits = bitcast<u32>(slope * position);
-  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
-}
-
-/// Position of a sample's key, negative where it is not seen.
-fn positionOf(sample: u32, key: u32) -> f32 {
-  if (params.hasAlibi == 0u) {
-    return 0.0;
-  }
-  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
-}
-
-/// Adds the products along `depth` vectors of the tile, of an invocation's four rows (components) and four columns.
-fn multiply(x: u32, y: u32, depth: u32, sums: ptr<function, array<vec4<f32>, 4>>) {
-  for (var d = 0u; d < depth; d++) {
-    let row = 4u * y * (DEPTH + 1u) + d;
-    let a0 = tile[row];
-    let a1 = tile[row + DEPTH + 1u];
-    let a2 = tile[row + 2u * (DEPTH + 1u)];
-    let a3 = tile[row + 3u * (DEPTH + 1u)];
-    for (var c = 0u; c < 4u; c++) {
-      let b = tile[(4u * SIDE + x + c * SIDE) * (DEPTH + 1u) + d];
-      (*sums)[c] += vec4<f32>(dot(a0, b), dot(a1, b), dot(a2, b), dot(a3, b));
-    }
-  }
-}
-
-/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
-struct Places {
-  q: u32,
-  k: u32,
-  v: u32,
-  pitch: u32,
-}
-
-/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
-fn placesOf(sample: u32, head: u32) -> Places {
-  let width = params.dim / 4u;
-  let perGroup = params.heads / params.kvHeads;
-  let group = head / perGroup;
-  if (params.isFused == 0u) {
-    let kv = (sample * params.kvHeads + group) * params.capacity * width;
-    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
-  }
-  let slots = params.heads + 2u * params.kvHeads;
-  let slot = sample * params.queries * slots + 2u * group;
-  let key = slot + (group + 1u) * perGroup;
-  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
-}
-
 @compute @workgroup_size(SIDE, SIDE)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -104,7 +53,7 @@ fn main(
   let sample = kvHead / params.kvHeads;
   let perGroup = params.heads / params.kvHeads;
   let width = params.dim / 4u;
-  let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup);
+  let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup, width);
   let pitch = own.pitch;
   let outStep = params.heads * width;
   let behind = i32(params.keys) - i32(params.queries);
@@ -124,7 +73,7 @@ fn main(
   for (var h = 0u; h < perGroup; h++) {
     let headInSample = (kvHead % params.kvHeads) * perGroup + h;
     let head = sample * params.heads + headInSample;
-    let atQ = placesOf(sample, headInSample).q;
+    let atQ = placesOf(sample, headInSample, width).q;
     let atOut = (sample * params.queries * params.heads + headInSample) * width;
     let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
     let bias = vec4<f32>(

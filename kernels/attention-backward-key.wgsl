@@ -2,6 +2,7 @@
 // head that shares the key and sees it; p and delta as in attention-backward-query.wgsl, layouts as in attention.wgsl.
 // dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, rows below `keys`; where rows are fused
 // their columns of keys and values. One workgroup a key: invocations take queries, then columns.
+// Parts: alibi, head-places.
 override LANES: u32 = 64;
 
 struct Params {
@@ -33,42 +34,6 @@ var<workgroup> value: array<f32, 256>;
 var<workgroup> shares: array<f32, LANES>;
 var<workgroup> slopes: array<f32, LANES>;
 
-/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
-fn biasOf(slope: f32, position: f32) -> f32 {
-  let bits = bitcast<u32>(slope * position);
-  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
-}
-
-/// Position of a sample's key, negative where it is not seen.
-fn positionOf(sample: u32, key: u32) -> f32 {
-  if (params.hasAlibi == 0u) {
-    return 0.0;
-  }
-  return alibi[params.heads + (params.first + sample) * params.keys + key];
-}
-
-/// Where a head's rows begin in q, k and v, and how far they lie apart, in elements.
-struct Places {
-  q: u32,
-  k: u32,
-  v: u32,
-  pitch: u32,
-}
-
-/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
-fn placesOf(sample: u32, head: u32) -> Places {
-  let perGroup = params.heads / params.kvHeads;
-  let group = head / perGroup;
-  if (params.isFused == 0u) {
-    let kv = (sample * params.kvHeads + group) * params.capacity * params.dim;
-    return Places((sample * params.heads + head) * params.queries * params.dim, kv, kv, params.dim);
-  }
-  let slots = params.heads + 2u * params.kvHeads;
-  let slot = sample * params.queries * slots + 2u * group;
-  let key = slot + (group + 1u) * perGroup;
-  return Places((slot + head) * params.dim, key * params.dim, (key + 1u) * params.dim, slots * params.dim);
-}
-
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -83,7 +48,7 @@ fn main(
   let kvHead = row / params.keys;
   let sample = kvHead / params.kvHeads;
   let perGroup = params.heads / params.kvHeads;
-  let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup);
+  let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup, params.dim);
   let pitch = own.pitch;
   for (var d = lane; d < params.dim; d += LANES) {
     key[d] = k[own.k + j * pitch + d];
@@ -98,7 +63,7 @@ fn main(
   for (var h = 0u; h < select(0u, perGroup, position >= 0.0); h++) {
     let headInSample = (kvHead % params.kvHeads) * perGroup + h;
     let head = sample * params.heads + headInSample;
-    let startQ = placesOf(sample, headInSample).q;
+    let startQ = placesOf(sample, headInSample, params.dim).q;
     let bias = biasOf(select(0.0, alibi[headInSample], params.hasAlibi != 0u), position);
     for (var first = firstQuery; first < params.queries; first += LANES) {
       let i = first + lane;

@@ -2,6 +2,7 @@
 // delta[i] = dOut[i] · out[i]. Layouts as in attention.wgsl; stats [batch,heads,queries,2]: lse, which is read, and delta, which
 // is written; dQ as q, where rows are fused the queries' columns alone.
 // Cut as there: one workgroup a query, invocations take keys, then columns.
+// Parts: alibi, head-places, lane-sums.
 override LANES: u32 = 64;
 
 struct Params {
@@ -32,56 +33,7 @@ struct Params {
 var<workgroup> query: array<f32, 256>;
 var<workgroup> slope: array<f32, 256>;
 var<workgroup> weights: array<f32, LANES>;
-
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  weights[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      weights[lane] += weights[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = weights[0];
-  workgroupBarrier();
-  return total;
-}
-
-/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
-fn biasOf(slope: f32, position: f32) -> f32 {
-  let bits = bitcast<u32>(slope * position);
-  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
-}
-
-/// Position of a sample's key, negative where it is not seen.
-fn positionOf(sample: u32, key: u32) -> f32 {
-  if (params.hasAlibi == 0u) {
-    return 0.0;
-  }
-  return alibi[params.heads + (params.first + sample) * params.keys + key];
-}
-
-/// Where a head's rows begin in q, k and v, and how far they lie apart, in elements.
-struct Places {
-  q: u32,
-  k: u32,
-  v: u32,
-  pitch: u32,
-}
-
-/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
-fn placesOf(sample: u32, head: u32) -> Places {
-  let perGroup = params.heads / params.kvHeads;
-  let group = head / perGroup;
-  if (params.isFused == 0u) {
-    let kv = (sample * params.kvHeads + group) * params.capacity * params.dim;
-    return Places((sample * params.heads + head) * params.queries * params.dim, kv, kv, params.dim);
-  }
-  let slots = params.heads + 2u * params.kvHeads;
-  let slot = sample * params.queries * slots + 2u * group;
-  let key = slot + (group + 1u) * perGroup;
-  return Places((slot + head) * params.dim, key * params.dim, (key + 1u) * params.dim, slots * params.dim);
-}
+var<workgroup> partial: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -96,7 +48,7 @@ fn main(
   let i = row % params.queries;
   let head = row / params.queries;
   let sample = head / params.heads;
-  let places = placesOf(sample, head % params.heads);
+  let places = placesOf(sample, head % params.heads, params.dim);
   let start = ((sample * params.queries + i) * params.heads + head % params.heads) * params.dim;
   var share = 0.0;
   for (var d = lane; d < params.dim; d += LANES) {

@@ -2,6 +2,7 @@
 // dim a multiple of 4. A workgroup is one subgroup with ROWS queries of a head (at most 4); 32 keys at a time, a lane has the
 // scores of four keys. Rows of q and, for the sum, of p go round by broadcasts, while a lane loads the keys it scores and
 // VECTORS columns of four of v. VECTORS is at least dim / 32, at most 4.
+// Parts: alibi, head-places, row-products.
 enable subgroups;
 
 override ROWS: u32 = 4;
@@ -33,75 +34,10 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> stats: array<f32>;
 
-/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
-fn biasOf(slope: f32, position: f32) -> f32 {
-  let bits = bitcast<u32>(slope * position);
-  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
-}
-
-/// Position of a sample's key, negative where it is not seen.
-fn positionOf(sample: u32, key: u32) -> f32 {
-  if (params.hasAlibi == 0u) {
-    return 0.0;
-  }
-  return alibi[params.heads + (params.first + sample) * params.keys + min(key, params.keys - 1u)];
-}
-
-/// Eight vectors of four: four elements of each of four rows, then four more.
-fn turn(low: mat4x4<f32>, high: mat4x4<f32>) -> array<vec4<f32>, 8> {
-  let a = transpose(low);
-  let b = transpose(high);
-  return array<vec4<f32>, 8>(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
-}
-
-/// Adds to `sums` the products of four rows of a, of which lane i of eight holds half i % 2 of eight elements of row i / 2,
-/// and four columns of b, whose eight elements are y.
-fn multiply(own: vec4<f32>, y: array<vec4<f32>, 8>, sums: ptr<function, array<vec4<f32>, 4>>) {
-  let x = array<vec4<f32>, 8>(
-    subgroupBroadcast(own, 0u),
-    subgroupBroadcast(own, 1u),
-    subgroupBroadcast(own, 2u),
-    subgroupBroadcast(own, 3u),
-    subgroupBroadcast(own, 4u),
-    subgroupBroadcast(own, 5u),
-    subgroupBroadcast(own, 6u),
-    subgroupBroadcast(own, 7u),
-  );
-  for (var r = 0u; r < ROWS; r++) {
-    let a = x[2u * r];
-    let b = x[2u * r + 1u];
-    (*sums)[r] += a.x * y[0] + a.y * y[1] + a.z * y[2] + a.w * y[3]
-      + b.x * y[4] + b.y * y[5] + b.z * y[6] + b.w * y[7];
-  }
-}
-
 fn maxOverLanes(own: f32) -> f32 {
   let pairs = max(own, subgroupShuffleXor(own, 1u));
   let fours = max(pairs, subgroupShuffleXor(pairs, 2u));
   return max(fours, subgroupShuffleXor(fours, 4u));
-}
-
-/// Where a head's rows begin in q, k and v, and how far they lie apart, in vectors of four.
-struct Places {
-  q: u32,
-  k: u32,
-  v: u32,
-  pitch: u32,
-}
-
-/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
-fn placesOf(sample: u32, head: u32) -> Places {
-  let width = params.dim / 4u;
-  let perGroup = params.heads / params.kvHeads;
-  let group = head / perGroup;
-  if (params.isFused == 0u) {
-    let kv = (sample * params.kvHeads + group) * params.capacity * width;
-    return Places((sample * params.heads + head) * params.queries * width, kv, kv, width);
-  }
-  let slots = params.heads + 2u * params.kvHeads;
-  let slot = sample * params.queries * slots + 2u * group;
-  let key = slot + (group + 1u) * perGroup;
-  return Places((slot + head) * width, key * width, (key + 1u) * width, slots * width);
 }
 
 @compute @workgroup_size(LANES)
@@ -120,7 +56,7 @@ fn main(
   let sample = head / params.heads;
   let headInSample = head % params.heads;
   let width = params.dim / 4u;
-  let places = placesOf(sample, headInSample);
+  let places = placesOf(sample, headInSample, width);
   let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;

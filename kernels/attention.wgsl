@@ -5,6 +5,7 @@
 // [batch,heads,queries,2]: log-sum-exp (0 where no key is seen), and a slot left alone. dim <= 4·LANES and <= 256.
 // One workgroup a query: invocations take keys for the scores, then columns for the sum, LANES keys at a time with a running
 // maximum (Milakov & Gimelshein 2018). attention-tiles.wgsl does many queries faster.
+// Parts: alibi, head-places, lane-maxima, lane-sums.
 override LANES: u32 = 64;
 
 const LOWEST = -3.0e38;
@@ -36,70 +37,6 @@ var<workgroup> query: array<f32, 256>;
 var<workgroup> weights: array<f32, LANES>;
 var<workgroup> partial: array<f32, LANES>;
 
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
-
-fn maxOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] = max(partial[lane], partial[lane + half]);
-    }
-    workgroupBarrier();
-  }
-  let largest = partial[0];
-  workgroupBarrier();
-  return largest;
-}
-
-/// What ALiBi adds to the score of a key at a position: alibiScale · bfloat16(slope · position), ties to even.
-fn biasOf(slope: f32, position: f32) -> f32 {
-  let bits = bitcast<u32>(slope * position);
-  return params.alibiScale * bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
-}
-
-/// Position of a sample's key, negative where it is not seen.
-fn positionOf(sample: u32, key: u32) -> f32 {
-  if (params.hasAlibi == 0u) {
-    return 0.0;
-  }
-  return alibi[params.heads + (params.first + sample) * params.keys + key];
-}
-
-/// Where a head's rows begin in q, k and v, and how far they lie apart, in elements.
-struct Places {
-  q: u32,
-  k: u32,
-  v: u32,
-  pitch: u32,
-}
-
-/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group (q…, k, v).
-fn placesOf(sample: u32, head: u32) -> Places {
-  let perGroup = params.heads / params.kvHeads;
-  let group = head / perGroup;
-  if (params.isFused == 0u) {
-    let kv = (sample * params.kvHeads + group) * params.capacity * params.dim;
-    return Places((sample * params.heads + head) * params.queries * params.dim, kv, kv, params.dim);
-  }
-  let slots = params.heads + 2u * params.kvHeads;
-  let slot = sample * params.queries * slots + 2u * group;
-  let key = slot + (group + 1u) * perGroup;
-  return Places((slot + head) * params.dim, key * params.dim, (key + 1u) * params.dim, slots * params.dim);
-}
-
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -113,7 +50,7 @@ fn main(
   let i = row % params.queries;
   let head = row / params.queries;
   let sample = head / params.heads;
-  let places = placesOf(sample, head % params.heads);
+  let places = placesOf(sample, head % params.heads, params.dim);
   for (var d = lane; d < params.dim; d += LANES) {
     query[d] = q[places.q + i * places.pitch + d];
   }

@@ -5,14 +5,15 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { kernels } from '../src/device/kernels.ts'
 
-// Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, and writes all into one module
-// that the devices import.
+// Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, each with the parts it names, and
+// writes all into one module that the devices import.
 
 const root = new URL('../', import.meta.url)
 const target = new URL('src/device/kernels.generated.ts', root)
-const files = readdirSync(new URL('kernels/', root)).filter(
-  (name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts',
-)
+const parts = 'kernels/parts/'
+const files = (readdirSync(new URL('kernels/', root), { recursive: true }) as string[])
+  .map((name) => name.replaceAll('\\', '/'))
+  .filter((name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts')
 const sources = new Map(files.sort().map((name) => [`kernels/${name}`, read(`kernels/${name}`)]))
 const worker = ['src/device/cpu-worker.ts', 'src/device/cpu-job-board.ts']
 
@@ -33,7 +34,7 @@ if (!existsSync(target) || !readFileSync(target, 'utf8').startsWith(firstLine)) 
 async function build(): Promise<void> {
   const cpu = [...sources.keys()].filter((path) => path.endsWith('.as.ts')).map((path) => camel(path, '.as.ts'))
   const cpuKernels = cpu.filter((name) => name in kernels)
-  const wgsl = [...sources].filter(([path]) => path.endsWith('.wgsl'))
+  const wgsl = [...sources].filter(([path]) => path.endsWith('.wgsl') && !path.startsWith(parts))
   const entry = [
     `export { heapBase, scratchBytes, setScratch } from './scratch'`,
     ...cpuKernels.map((name) => `export { ${name} } from './${kebab(name)}'`),
@@ -48,7 +49,7 @@ async function build(): Promise<void> {
     '',
     '/** Source of every WGSL twin and variant. */',
     'export const wgsl = {',
-    ...wgsl.map(([path, text]) => `  ${camel(path, '.wgsl')}: ${JSON.stringify(text)},`),
+    ...wgsl.map(([path, text]) => `  ${camel(path, '.wgsl')}: ${JSON.stringify(withParts(path, text))},`),
     '} as const satisfies Record<KernelName | VariantText, string>',
     '',
     '/** Every CPU twin that the modules export. */',
@@ -67,6 +68,17 @@ async function build(): Promise<void> {
     `export const workerScript = ${JSON.stringify(await bundleWorker())}`,
   ]
   writeFileSync(target, lines.join('\n') + '\n')
+}
+
+/** A text, and behind it the functions that it shares with others: its header ends with `// Parts: a, b.`. */
+function withParts(path: string, text: string): string {
+  const names = /^\/\/ Parts: (.*)\.$/m.exec(text)?.[1]?.split(', ') ?? []
+  const found = names.map((name) => {
+    const part = sources.get(`${parts}${name}.wgsl`)
+    if (part === undefined) throw new Error(`${path}: there is no ${parts}${name}.wgsl`)
+    return part
+  })
+  return [text, ...found].join('\n')
 }
 
 async function compile(entry: string, features: readonly string[]): Promise<string> {

@@ -2,6 +2,7 @@
 // With writeGrad, logits become gradScale · (softmax(logits) - onehot(label)), 0 where label < 0. One workgroup a row.
 // vocab is a multiple of 4. Maximum and sum come of one pass: what was summed is scaled when the maximum grows
 // (Milakov & Gimelshein, arXiv 1805.02867).
+// Parts: lane-maxima, lane-sums.
 override LANES: u32 = 256;
 
 struct Params {
@@ -17,34 +18,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>;
 
 var<workgroup> partial: array<f32, LANES>;
-
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
-
-fn maxOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] = max(partial[lane], partial[lane + half]);
-    }
-    workgroupBarrier();
-  }
-  let largest = partial[0];
-  workgroupBarrier();
-  return largest;
-}
 
 fn maxOf(v: vec4<f32>) -> f32 {
   return max(max(v.x, v.y), max(v.z, v.w));

@@ -1,5 +1,6 @@
 // losses[row] = log Σ exp(logits[row]) - logits[row,label], 0 where label < 0; labels i32 [rows], logits [rows,vocab].
 // With writeGrad, logits become gradScale · (softmax(logits) - onehot(label)), 0 where label < 0. One workgroup a row.
+// Parts: lane-maxima, lane-sums.
 override LANES: u32 = 256;
 
 struct Params {
@@ -15,34 +16,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> losses: array<f32>;
 
 var<workgroup> partial: array<f32, LANES>;
-
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
-
-fn maxOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] = max(partial[lane], partial[lane + half]);
-    }
-    workgroupBarrier();
-  }
-  let largest = partial[0];
-  workgroupBarrier();
-  return largest;
-}
 
 @compute @workgroup_size(LANES)
 fn main(

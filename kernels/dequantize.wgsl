@@ -1,5 +1,6 @@
 // out[i] = the value of element i of a matrix as it is stored: bits, isBf16, tables, absmax and nested as in
 // matmul-stored.wgsl; those that are not used may be null. One invocation an element.
+// Parts: half-words, stored-scale.
 override LANES: u32 = 64;
 
 struct Params {
@@ -18,25 +19,9 @@ struct Params {
 @group(0) @binding(4) var<storage, read> tables: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
-fn scaleOf(block: u32) -> f32 {
-  if (params.isNested == 0u) {
-    return bitcast<f32>(absmax[block]);
-  }
-  let code = (absmax[block / 4u] >> (8u * (block % 4u))) & 255u;
-  return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
-}
-
-/// The two elements of a word of 16 bits each.
-fn pairOf(word: u32) -> vec2<f32> {
-  if (params.isBf16 != 0u) {
-    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
-  }
-  return unpack2x16float(word);
-}
-
 fn valueOf(i: u32) -> f32 {
   if (params.bits == 16u) {
-    return pairOf(codes[i / 2u])[i % 2u];
+    return pairOf(codes[i / 2u], params.isBf16 != 0u)[i % 2u];
   }
   if (params.bits == 8u) {
     return unpack4x8snorm(codes[i / 4u])[i % 4u] * scaleOf(i / params.blockSize);

@@ -1,5 +1,6 @@
 // out[i] = mix32((first + i) ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
 // same call on the gradient. mix32: lowbias32, C. Wellons 2018, as in src/core/random.ts. One invocation four elements.
+// Parts: store-four.
 override LANES: u32 = 64;
 
 struct Params {
@@ -19,16 +20,6 @@ fn mix32(value: vec4<u32>) -> vec4<u32> {
   h = (h ^ (h >> vec4(16u))) * 0x7feb352du;
   h = (h ^ (h >> vec4(15u))) * 0x846ca68bu;
   return h ^ (h >> vec4(16u));
-}
-
-/// What lies behind the last element stays as it is.
-fn store(i: u32, value: vec4<f32>) {
-  let left = params.count - 4u * i;
-  if (left >= 4u) {
-    out[i] = value;
-  } else {
-    out[i] = select(out[i], value, vec4(0u, 1u, 2u, 3u) < vec4(left));
-  }
 }
 
 @compute @workgroup_size(LANES)

@@ -1,6 +1,7 @@
 // out[row] = table[ids[row] - first]; ids i32 [rows], table [vocab,dim] f32 (bits 32), f16 or, when isBf16, bf16 (16), out f32
 // [rows,dim]. A row whose id is below first or not below first + vocab stays: the table may be a window of a larger one. One
 // invocation an element.
+// Parts: half-words.
 override LANES: u32 = 64;
 
 struct Params {
@@ -16,14 +17,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
 @group(0) @binding(2) var<storage, read> table: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
-/// The two elements of a word of 16 bits each.
-fn pairOf(word: u32) -> vec2<f32> {
-  if (params.isBf16 != 0u) {
-    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
-  }
-  return unpack2x16float(word);
-}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -42,7 +35,7 @@ fn main(
   }
   let at = row * params.dim + i % params.dim;
   if (params.bits == 16u) {
-    out[i] = pairOf(table[at / 2u])[at % 2u];
+    out[i] = pairOf(table[at / 2u], params.isBf16 != 0u)[at % 2u];
   } else {
     out[i] = bitcast<f32>(table[at]);
   }

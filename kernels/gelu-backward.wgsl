@@ -1,5 +1,6 @@
 // dX = dOut · (Φ(x) + x · φ(x)), Φ(x) = (1 + erf(x / √2)) / 2, φ(x) = exp(-x² / 2) / √2π. One invocation four elements.
 // Φ(-|x|) = exp(-x² / 2) · t · P(t) as in gelu.wgsl, so one exp serves both.
+// Parts: normal.
 override LANES: u32 = 64;
 
 struct Params {
@@ -10,19 +11,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> dOut: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dX: array<vec4<f32>>;
-
-/// Φ(x), given exp(-x² / 2).
-fn normal(x: vec4<f32>, density: vec4<f32>) -> vec4<f32> {
-  let t = 1.0 / (1.0 + 0.339411255 * abs(x));
-  var p = 0.0431671381 * t - 0.193664644;
-  p = p * t + 0.252315870;
-  p = p * t - 0.0181101728;
-  p = p * t + 0.148999465;
-  p = p * t + 0.131785468;
-  p = p * t + 0.135506884;
-  let tail = density * t * p;
-  return select(1.0 - tail, tail, x < vec4<f32>());
-}
 
 /// What lies behind the last element stays as it is.
 fn store(i: u32, value: vec4<f32>) {

@@ -1,6 +1,7 @@
 // dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · weight, x̂ = (x - mean) · rstd;
 // stats[row] = mean, rstd; dOut, x, dX [rows,dim]. One workgroup a row.
 // With isRms, of RMS norm, there is no mean(g), and the mean of x counts as 0. dim is a multiple of 4.
+// Parts: lane-sums.
 override LANES: u32 = 64;
 
 struct Params {
@@ -18,20 +19,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dX: array<vec4<f32>>;
 
 var<workgroup> partial: array<f32, LANES>;
-
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
 
 fn sumOf(v: vec4<f32>) -> f32 {
   return v.x + v.y + (v.z + v.w);

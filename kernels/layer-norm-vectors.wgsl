@@ -2,6 +2,7 @@
 // The variance is the mean square of x - mean (two passes: no cancellation). One workgroup a row.
 // With isRms the mean counts as 0, and there is no bias: RMS norm.
 // dim is a multiple of 4.
+// Parts: lane-sums.
 override LANES: u32 = 64;
 
 struct Params {
@@ -19,20 +20,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>;
 
 var<workgroup> partial: array<f32, LANES>;
-
-fn sumOverLanes(lane: u32, value: f32) -> f32 {
-  partial[lane] = value;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      partial[lane] += partial[lane + half];
-    }
-    workgroupBarrier();
-  }
-  let total = partial[0];
-  workgroupBarrier();
-  return total;
-}
 
 fn sumOf(v: vec4<f32>) -> f32 {
   return v.x + v.y + (v.z + v.w);

@@ -3,6 +3,7 @@
 // time, and the sixteen levels lie in two registers of eight lanes, where a code finds its level by shuffles. With transB a
 // lane decodes its own columns, and a row of W is whole blocks. Else lane i of eight loads the subgroup's columns and scale of
 // row i, and they go around: n and blockSize are multiples of 8 · 4, n one of blockSize.
+// Parts: half-words, stored-scale.
 enable subgroups;
 
 override ROWS: u32 = 16;
@@ -37,14 +38,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> out: array<vec4<f32>>;
 
-fn scaleOf(block: u32) -> f32 {
-  if (params.isNested == 0u) {
-    return bitcast<f32>(absmax[block]);
-  }
-  let code = (absmax[block / 4u] >> (8u * (block % 4u))) & 255u;
-  return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
-}
-
 /// The level of a code.
 fn levelOf(code: u32, low: f32, high: f32) -> f32 {
   return select(subgroupShuffle(low, code & 7u), subgroupShuffle(high, code & 7u), code > 7u);
@@ -60,20 +53,12 @@ fn levelsOf(half: u32, low: f32, high: f32) -> vec4<f32> {
   );
 }
 
-/// The two elements of a word of 16 bits each.
-fn pairOf(word: u32) -> vec2<f32> {
-  if (IS_BF16 != 0u) {
-    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
-  }
-  return unpack2x16float(word);
-}
-
 /// Elements element … element + 3 of a W of 8 or 16 bits, before they are scaled.
 fn fourAt(element: u32) -> vec4<f32> {
   if (BITS == 8u) {
     return unpack4x8snorm(codes[element / 4u]);
   }
-  return vec4<f32>(pairOf(codes[element / 2u]), pairOf(codes[element / 2u + 1u]));
+  return vec4<f32>(pairOf(codes[element / 2u], IS_BF16 != 0u), pairOf(codes[element / 2u + 1u], IS_BF16 != 0u));
 }
 
 @compute @workgroup_size(LANES)

@@ -1,5 +1,6 @@
 // matmul-stored.wgsl in the tiles of matmul-tile.wgsl, for k, pitchA, blockSize and, without transB, n that are multiples of 4.
 // BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
+// Parts: half-words, stored-four, stored-scale.
 override SIDE: u32 = 16;
 override DEPTH: u32 = 4;
 override ROWS: u32 = 4;
@@ -38,40 +39,6 @@ var<workgroup> levels: array<f32, 16>;
 // Vectors lie along k. One more per row than is used keeps the stores of neighbours out of one memory bank.
 var<workgroup> tileA: array<vec4<f32>, DEPTH * (ROWS * SIDE + 1)>;
 var<workgroup> tileB: array<vec4<f32>, DEPTH * (COLUMNS * SIDE + 1)>;
-
-fn scaleOf(block: u32) -> f32 {
-  if (params.isNested == 0u) {
-    return bitcast<f32>(absmax[block]);
-  }
-  let code = (absmax[block / 4u] >> (8u * (block % 4u))) & 255u;
-  return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
-}
-
-/// The two elements of a word of 16 bits each.
-fn pairOf(word: u32) -> vec2<f32> {
-  if (IS_BF16 != 0u) {
-    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
-  }
-  return unpack2x16float(word);
-}
-
-/// Elements element … element + 3 of W, where element is a multiple of 4.
-fn fourAt(element: u32) -> vec4<f32> {
-  if (BITS == 16u) {
-    return vec4<f32>(pairOf(codes[element / 2u]), pairOf(codes[element / 2u + 1u]));
-  }
-  let scale = scaleOf(element / params.blockSize);
-  if (BITS == 8u) {
-    return scale * unpack4x8snorm(codes[element / 4u]);
-  }
-  let half = codes[element / 8u] >> (4u * (element & 4u));
-  return scale * vec4<f32>(
-    levels[(half >> 4u) & 15u],
-    levels[half & 15u],
-    levels[(half >> 12u) & 15u],
-    levels[(half >> 8u) & 15u],
-  );
-}
 
 /// Row `depth` of W [k,n], four of its columns.
 fn rowOfB(column: u32, depth: u32) -> vec4<f32> {

@@ -5,6 +5,7 @@
 // 8: code / 127 · absmax[row], i8 codes (LLM.int8); 16: f16, or bf16 when isBf16. Of both, blockSize is the length of a row.
 // What is not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four
 // elements at a time where none of the four lies in another block or word.
+// Parts: half-words, stored-scale.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 
@@ -38,26 +39,10 @@ var<workgroup> levels: array<f32, 16>;
 var<workgroup> tileA: array<vec4<f32>, DEPTH * (4 * SIDE + 1)>;
 var<workgroup> tileB: array<vec4<f32>, DEPTH * (4 * SIDE + 1)>;
 
-fn scaleOf(block: u32) -> f32 {
-  if (params.isNested == 0u) {
-    return bitcast<f32>(absmax[block]);
-  }
-  let code = (absmax[block / 4u] >> (8u * (block % 4u))) & 255u;
-  return tables[16u + code] * nested[block / 256u] + nested[params.nestedCount];
-}
-
-/// The two elements of a word of 16 bits each.
-fn pairOf(word: u32) -> vec2<f32> {
-  if (params.isBf16 != 0u) {
-    return bitcast<vec2<f32>>(vec2<u32>(word << 16u, word & 0xffff0000u));
-  }
-  return unpack2x16float(word);
-}
-
 /// Elements element … element + 3 of W, where element is a multiple of 4.
 fn fourAt(element: u32) -> vec4<f32> {
   if (params.bits == 16u) {
-    return vec4<f32>(pairOf(codes[element / 2u]), pairOf(codes[element / 2u + 1u]));
+    return vec4<f32>(pairOf(codes[element / 2u], params.isBf16 != 0u), pairOf(codes[element / 2u + 1u], params.isBf16 != 0u));
   }
   if (params.bits == 8u) {
     return unpack4x8snorm(codes[element / 4u]) * scaleOf(element / params.blockSize);
@@ -74,7 +59,7 @@ fn fourAt(element: u32) -> vec4<f32> {
 
 fn oneAt(element: u32) -> f32 {
   if (params.bits == 16u) {
-    return pairOf(codes[element / 2u])[element % 2u];
+    return pairOf(codes[element / 2u], params.isBf16 != 0u)[element % 2u];
   }
   if (params.bits == 8u) {
     return unpack4x8snorm(codes[element / 4u])[element % 4u] * scaleOf(element / params.blockSize);

@@ -1,4 +1,5 @@
 // dUp = dOut · silu(gate), dGate = dOut · up · s · (1 + gate · (1 - s)), s = 1 / (1 + e^-gate). One invocation four elements.
+// Parts: sigmoid.
 override LANES: u32 = 64;
 
 struct Params {
@@ -11,11 +12,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> up: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dGate: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> dUp: array<vec4<f32>>;
-
-/// 1 / (1 + e^-x), without an infinity on the way.
-fn sigmoid(x: vec4<f32>) -> vec4<f32> {
-  return 1.0 / (1.0 + exp(min(-x, vec4(87.0))));
-}
 
 @compute @workgroup_size(LANES)
 fn main(

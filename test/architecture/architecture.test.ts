@@ -155,6 +155,15 @@ describe('kernels', () => {
       variantsFor({ isSoftware, subgroupLanes: 8, hasMatrices: true }).map(({ text }) => fileOf(text)),
     )
     const known = new Set([...expected, ...variants])
-    expect(pathsIn('kernels', ['.wgsl']).filter((file) => !known.has(file))).toEqual([])
+    const files = pathsIn('kernels', ['.wgsl'])
+    expect(files.filter((file) => !known.has(file) && !file.startsWith('kernels/parts/'))).toEqual([])
+  })
+
+  test('every part of WGSL is named by two texts or more', () => {
+    const texts = pathsIn('kernels', ['.wgsl']).map((file) => readFileSync(path.join(root, file), 'utf8'))
+    const uses = texts.flatMap((text) => /^\/\/ Parts: (.*)\.$/m.exec(text)?.[1]?.split(', ') ?? [])
+    const files = pathsIn('kernels/parts', ['.wgsl']).map((file) => path.basename(file, '.wgsl'))
+    expect(files.length).toBeGreaterThan(0)
+    expect(files.filter((name) => uses.filter((used) => used === name).length < 2)).toEqual([])
   })
 })
