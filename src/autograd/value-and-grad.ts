@@ -13,7 +13,10 @@ export interface Trainable {
 export interface ValueAndGrad {
   /** f32 [1]. */
   readonly loss: Tensor
-  /** f32, each of its parameter's shape. Parameters that share a buffer have gradients that share one, at the same places. */
+  /**
+   * f32, each of its parameter's shape. Those of parameters that share a buffer share one too, at the same places, and to
+   * dispose of one frees all of them.
+   */
   readonly grads: ReadonlyMap<Tensor, Tensor>
 }
 
