@@ -60,11 +60,11 @@ export class SteadyParams {
     return this.#used === this.#slots
   }
 
-  /** Puts a call's parameters on the device. */
-  add(layout: ParamLayout, params: Params): GPUBufferBinding {
+  /** Puts a call's parameters on the device, of which the whole numbers are packed. */
+  add(whole: Uint32Array, layout: ParamLayout, params: Params): GPUBufferBinding {
     const size = layout.byteLength
     const packed = new ParamBytes(size)
-    packed.pack(layout, params, 0)
+    packed.repack(whole, layout, params, 0)
     const offset = slotBytes * this.#used++
     this.#device.queue.writeBuffer(this.#buffer, offset, packed.bytes)
     return { buffer: this.#buffer, offset, size }

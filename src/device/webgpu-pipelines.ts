@@ -96,14 +96,11 @@ export class Pipelines {
     if (this.#plans.size >= mostPlans || this.#steady.isFull) this.#forgetPlans()
     const { params: layout, varies } = pipeline
     const groups = pipeline.groups(params)
-    return {
-      pipeline,
-      groups,
-      id: varies ? pipeline.id : ~this.#plansMade++,
-      steady: varies ? null : this.#steady.add(layout, params),
-      whole: packWhole(layout, params),
-      fits: fitsGroups(groups),
-    }
+    const whole = packWhole(layout, params)
+    const fits = fitsGroups(groups)
+    if (varies) return { pipeline, groups, id: pipeline.id, steady: null, whole, fits }
+    const steady = this.#steady.add(whole, layout, params)
+    return { pipeline, groups, id: ~this.#plansMade++, steady, whole, fits }
   }
 
   dispose(): void {

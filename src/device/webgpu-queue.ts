@@ -145,25 +145,23 @@ export class CommandQueue {
     const encoder = this.#device.createCommandEncoder({ label: 'kernels' })
     let done = 0
     for (const { behind, source, sourceAt, target, targetAt, byteLength } of this.#copies) {
-      done = this.#encode(encoder, done, behind)
+      this.#encode(encoder, this.#dispatches.slice(done, behind), done)
       encoder.copyBufferToBuffer(source, sourceAt, target, targetAt, byteLength)
+      done = behind
     }
-    this.#encode(encoder, done, this.#dispatches.length)
+    this.#encode(encoder, this.#dispatches.slice(done), done)
     const read = this.#timer?.resolve(encoder)
     this.#device.queue.submit([encoder.finish()])
     read?.()
   }
 
-  /** Encodes dispatches in a pass, or each in one that is timed. @returns `end`. */
-  #encode(encoder: GPUCommandEncoder, begin: number, end: number): number {
+  /** Encodes dispatches in a pass, or each in one that is timed; the first is number `slot` of its batch. */
+  #encode(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[], slot: number): void {
     let pass: GPUComputePassEncoder | null = null
     let set: GPUComputePipeline | null = null
-    for (let i = begin; i < end; i++) {
-      const dispatch = this.#dispatches[i]
-      if (dispatch === undefined) break
-      const { plan, group, at } = dispatch
+    for (const { plan, group, at } of dispatches) {
       if (pass === null) {
-        const writes = this.#timer?.writes(i)
+        const writes = this.#timer?.writes(slot++)
         pass = encoder.beginComputePass({ label: 'kernels', ...(writes && { timestampWrites: writes }) })
         set = null
       }
@@ -177,6 +175,5 @@ export class CommandQueue {
       pass = null
     }
     pass?.end()
-    return end
   }
 }

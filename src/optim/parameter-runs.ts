@@ -1,5 +1,4 @@
-import type { DeviceBuffer } from '../device/device.ts'
-import { nextWindow } from '../tensor/packed.ts'
+import { byBuffer, nextWindow } from '../tensor/packed.ts'
 import { empty, Tensor, zeros } from '../tensor/tensor.ts'
 
 /** Parameters that lie side by side in one buffer, so that one kernel can go over them all. */
@@ -14,14 +13,8 @@ export function parameterRuns(
   parameters: Iterable<Tensor>,
   alike: (a: Tensor, b: Tensor) => boolean,
 ): readonly ParameterRun[] {
-  const byBuffer = new Map<DeviceBuffer, Tensor[]>()
-  for (const parameter of parameters) {
-    const others = byBuffer.get(parameter.buffer)
-    if (others) others.push(parameter)
-    else byBuffer.set(parameter.buffer, [parameter])
-  }
   const runs: [Tensor, ...Tensor[]][] = []
-  for (const members of byBuffer.values()) {
+  for (const members of byBuffer(parameters).values()) {
     let last: Tensor | undefined
     for (const member of members.sort((a, b) => a.byteOffset - b.byteOffset)) {
       if (last !== undefined && nextWindow(endOf(last)) === member.byteOffset && alike(last, member)) {

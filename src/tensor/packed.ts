@@ -37,22 +37,27 @@ export function packedZeros(device: Device, shapes: readonly Shape[], label: str
  * over the tensors in one go can go over these as well.
  */
 export function zerosBeside(tensors: Iterable<Tensor>): ReadonlyMap<Tensor, Tensor> {
-  const byBuffer = new Map<DeviceBuffer, Tensor[]>()
-  for (const tensor of tensors) {
-    const others = byBuffer.get(tensor.buffer)
-    if (others) others.push(tensor)
-    else byBuffer.set(tensor.buffer, [tensor])
-  }
   const beside = new Map<Tensor, Tensor>()
-  for (const [{ byteLength }, together] of byBuffer) {
-    const [{ device }, another] = together as [Tensor, Tensor?]
-    if (another === undefined) continue
+  for (const [{ byteLength }, together] of byBuffer(tensors)) {
+    if (together.length === 1) continue
+    const { device } = together[0]
     const { buffer } = zeros(device, [byteLength / 4], 'gradients')
     for (const tensor of together) {
       beside.set(tensor, new Tensor(device, tensor.shape, 'f32', buffer, tensor.byteOffset))
     }
   }
   return beside
+}
+
+/** Tensors by the buffer that they lie on, each in the order they come in. */
+export function byBuffer(tensors: Iterable<Tensor>): ReadonlyMap<DeviceBuffer, [Tensor, ...Tensor[]]> {
+  const groups = new Map<DeviceBuffer, [Tensor, ...Tensor[]]>()
+  for (const tensor of tensors) {
+    const others = groups.get(tensor.buffer)
+    if (others) others.push(tensor)
+    else groups.set(tensor.buffer, [tensor])
+  }
+  return groups
 }
 
 /** Where the next window may begin, for bytes up to `end` in use. */

@@ -4,7 +4,7 @@ import type { CausalLm } from '../models/causal-lm.ts'
 import { collate, type Example, labelCount } from '../models/example.ts'
 import { seedDropout } from '../nn/dropout.ts'
 import { AdamW } from '../optim/adamw.ts'
-import { parameterRuns } from '../optim/parameter-runs.ts'
+import { type ParameterRun, parameterRuns } from '../optim/parameter-runs.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { epochBatches } from './order.ts'
@@ -238,11 +238,16 @@ export class TrainingRun implements AsyncIterable<StepReport> {
 /** Adds a loss and gradients to others of the same parameters, and frees them. */
 function addShare(total: ValueAndGrad, { loss, grads }: ValueAndGrad): void {
   addTo(total.loss, loss)
-  const [sums, shares] = [total, { grads }].map((of) => parameterRuns(of.grads.values(), () => true))
-  sums?.forEach(({ whole }, i) => {
-    const share = shares?.[i]
-    if (share) addTo(whole, share.whole)
-  })
+  const both = [...grads.keys()].filter((parameter) => total.grads.has(parameter))
+  const runsOf = (of: ValueAndGrad['grads']) => {
+    return parameterRuns(
+      both.map((parameter) => of.get(parameter) as Tensor),
+      () => true,
+    )
+  }
+  // Gradients lie as their parameters do, so the runs of both are the same.
+  const shares = runsOf(grads)
+  for (const [i, { whole }] of runsOf(total.grads).entries()) addTo(whole, (shares[i] as ParameterRun).whole)
   for (const share of [loss, ...grads.values()]) share.dispose()
 }
 
