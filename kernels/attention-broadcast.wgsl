@@ -2,7 +2,7 @@
 // dim a multiple of 4. A workgroup is one subgroup with ROWS queries of a head (at most 4); 32 keys at a time, a lane has the
 // scores of four keys. Rows of q and, for the sum, of p go round by broadcasts, while a lane loads the keys it scores and
 // VECTORS columns of four of v. VECTORS is at least dim / 32, at most 4.
-// Parts: alibi, head-places, row-products.
+// Parts: alibi, eight-lanes, head-places, row-products.
 enable subgroups;
 
 override ROWS: u32 = 4;

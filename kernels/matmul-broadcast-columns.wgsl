@@ -1,6 +1,7 @@
 // matmul-broadcast-vectors.wgsl for aᵀ · b (a is [k,m], b is [k,n]), the shape of a weight's gradient: m, n and pitches are
 // multiples of 4. A lane makes 4 rows side by side × COLUMNS (8 or 16) elements, in steps of four along k: a is loaded by the
 // lane that needs it, and of each eight columns of b lane i of eight loads half i % 2 of row i / 2, and all get them by broadcasts.
+// Parts: eight-lanes.
 enable subgroups;
 
 override COLUMNS: u32 = 16;
@@ -50,16 +51,7 @@ fn main(
     for (var c = 0u; c < COLUMNS; c += 8u) {
       let column = min(column0 + c + 4u * (eighth & 1u), params.n - 4u);
       let own = b[(mine * params.n + column) / 4u];
-      let y = array<vec4<f32>, 8>(
-        subgroupBroadcast(own, 0u),
-        subgroupBroadcast(own, 1u),
-        subgroupBroadcast(own, 2u),
-        subgroupBroadcast(own, 3u),
-        subgroupBroadcast(own, 4u),
-        subgroupBroadcast(own, 5u),
-        subgroupBroadcast(own, 6u),
-        subgroupBroadcast(own, 7u),
-      );
+      let y = ofEight(own);
       for (var half = 0u; half < 2u; half++) {
         for (var r = 0u; r < 4u; r++) {
           sums[c + 4u * half + r] += x[0][r] * y[half] + x[1][r] * y[2u + half] + x[2][r] * y[4u + half]

@@ -2,6 +2,7 @@
 // transposed, and n, k and pitches that are multiples of 4. TRANS_B is transB. A lane makes ROWS (at most 16) × 4 elements, its
 // columns side by side, in steps of four along k: lane i of eight loads four elements of row i of a, and all get them by
 // broadcasts. Workgroups that share columns follow one another, because what they read of b is then still in a cache.
+// Parts: eight-lanes.
 enable subgroups;
 
 override ROWS: u32 = 16;
@@ -61,16 +62,7 @@ fn main(
     for (var r = 0u; r < ROWS; r += 8u) {
       let row = min(row0 + r + eighth, params.m - 1u);
       let own = a[(row * params.pitchA + depth) / 4u];
-      let x = array<vec4<f32>, 8>(
-        subgroupBroadcast(own, 0u),
-        subgroupBroadcast(own, 1u),
-        subgroupBroadcast(own, 2u),
-        subgroupBroadcast(own, 3u),
-        subgroupBroadcast(own, 4u),
-        subgroupBroadcast(own, 5u),
-        subgroupBroadcast(own, 6u),
-        subgroupBroadcast(own, 7u),
-      );
+      let x = ofEight(own);
       for (var i = 0u; i < 8u; i++) {
         if (r + i < ROWS) {
           sums[r + i] += x[i].x * y[0] + x[i].y * y[1] + x[i].z * y[2] + x[i].w * y[3];

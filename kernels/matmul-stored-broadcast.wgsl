@@ -3,7 +3,7 @@
 // time, and the sixteen levels lie in two registers of eight lanes, where a code finds its level by shuffles. With transB a
 // lane decodes its own columns, and a row of W is whole blocks. Else lane i of eight loads the subgroup's columns and scale of
 // row i, and they go around: n and blockSize are multiples of 8 · 4, n one of blockSize.
-// Parts: half-words, stored-scale.
+// Parts: eight-lanes, half-words, stored-scale.
 enable subgroups;
 
 override ROWS: u32 = 16;
@@ -144,16 +144,7 @@ fn main(
         for (var r = 0u; r < ROWS; r += 8u) {
           let row = min(row0 + r + eighth, params.m - 1u);
           let own = a[(row * params.pitchA + depth4) / 4u];
-          let x = array<vec4<f32>, 8>(
-            subgroupBroadcast(own, 0u),
-            subgroupBroadcast(own, 1u),
-            subgroupBroadcast(own, 2u),
-            subgroupBroadcast(own, 3u),
-            subgroupBroadcast(own, 4u),
-            subgroupBroadcast(own, 5u),
-            subgroupBroadcast(own, 6u),
-            subgroupBroadcast(own, 7u),
-          );
+          let x = ofEight(own);
           for (var i = 0u; i < 8u; i++) {
             if (r + i < ROWS) {
               sums[r + i] += x[i].x * y[0] + x[i].y * y[1] + x[i].z * y[2] + x[i].w * y[3];

@@ -1,4 +1,4 @@
-// Products of four rows and columns within a subgroup of eight lanes.
+// Products of four rows and columns within a subgroup of eight lanes; eight-lanes.wgsl stands beside it.
 
 /// Eight vectors of four: four elements of each of four rows, then four more.
 fn turn(low: mat4x4<f32>, high: mat4x4<f32>) -> array<vec4<f32>, 8> {
@@ -10,16 +10,7 @@ fn turn(low: mat4x4<f32>, high: mat4x4<f32>) -> array<vec4<f32>, 8> {
 /// Adds to `sums` the products of four rows of a, of which lane i of eight holds half i % 2 of eight elements of row i / 2,
 /// and four columns of b, whose eight elements are y.
 fn multiply(own: vec4<f32>, y: array<vec4<f32>, 8>, sums: ptr<function, array<vec4<f32>, 4>>) {
-  let x = array<vec4<f32>, 8>(
-    subgroupBroadcast(own, 0u),
-    subgroupBroadcast(own, 1u),
-    subgroupBroadcast(own, 2u),
-    subgroupBroadcast(own, 3u),
-    subgroupBroadcast(own, 4u),
-    subgroupBroadcast(own, 5u),
-    subgroupBroadcast(own, 6u),
-    subgroupBroadcast(own, 7u),
-  );
+  let x = ofEight(own);
   for (var r = 0u; r < ROWS; r++) {
     let a = x[2u * r];
     let b = x[2u * r + 1u];
