@@ -1,3 +1,5 @@
+import { shorten } from './show.ts'
+
 /** What went wrong, as a stable word a program can branch on. */
 export type ErrorCode =
   | 'shape' // shapes, sizes or dtypes that do not fit together
@@ -11,6 +13,9 @@ export type ErrorCode =
   | 'numeric' // NaN, infinity or an all-zero gradient where there must be none
   | 'network' // a download that failed
 
+/** Characters of a message: a name in a hostile file can be as long as the file. */
+const longestMessage = 4000
+
 /**
  * The one error of this library. Its message has one grammar: who, which rule, the values, and the remedy where
  * there is one, e.g. `matmul: inner sizes differ, a [3,5] vs b [4,2]`.
@@ -23,7 +28,7 @@ export class MedAwareError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message, options)
+    super(shorten(message, longestMessage), options)
   }
 }
 

@@ -13,7 +13,10 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis])
 }
 
+/** A file can say that a tensor has a million dimensions. */
+const mostShown = 16
+
 /** `[2,3]`: how shapes are written in error messages. */
 export function showShape(shape: Shape): string {
-  return `[${shape.join(',')}]`
+  return shape.length <= mostShown ? `[${shape.join(',')}]` : `[${shape.slice(0, mostShown).join(',')},…]`
 }

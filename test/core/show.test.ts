@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { MedAwareError } from '../../src/core/errors.ts'
 import { shorten, show, showNames } from '../../src/core/show.ts'
 
 /** Lists within lists, as deep as asked for. */
@@ -62,4 +63,8 @@ describe('showNames', () => {
     expect(showNames(['a', 'b', 'c'], 2)).toBe('a, b and 1 more')
     expect(showNames(['a'], 2)).toBe('a')
   })
+})
+
+it('an error keeps its message within bounds', () => {
+  expect(new MedAwareError('format', 'x'.repeat(1e6)).message.length).toBeLessThan(4100)
 })
