@@ -8,10 +8,11 @@ export type ErrorCode =
   | 'not-found' // a file, module, tensor or key that is missing
   | 'unsupported' // well-formed, but not something this version can do
   | 'memory' // more memory asked for than there is
+  | 'disk' // the file system refused: it is full, over its quota, read-only, broken, or permission is missing
   | 'device' // the device failed validation, was disposed or cannot be had
   | 'device-lost' // the device is gone with all that was on it; another one can go on from a snapshot
   | 'numeric' // NaN, infinity or an all-zero gradient where there must be none
-  | 'network' // a download that failed
+  | 'network' // an address that does not answer, or refuses
 
 /** Characters of a message: a name in a hostile file can be as long as the file. */
 const longestMessage = 4000

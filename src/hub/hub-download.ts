@@ -24,8 +24,8 @@ const mostAttempts = 5
  * Brings a file's bytes into a cache, whole and verified, or not at all. What an earlier attempt left, `<etag>.incomplete`,
  * is gone on from. Each program writes to a name of its own and renames in the end, so two of them cannot mix their bytes;
  * one that comes while another downloads waits for it.
- * @throws MedAwareError `network` when the connection fails again and again, or the bytes are not those that the Hub announced;
- * `memory` when the disk is full; the signal's reason when it aborts.
+ * @throws MedAwareError `network` when the connection fails again and again, `format` when the bytes are not those that the Hub
+ * announced, `disk` when there is no room for them; the signal's reason when it aborts.
  */
 export async function downloadBlob(client: HubClient, disk: Disk, download: Download): Promise<void> {
   const { blob } = download
@@ -135,7 +135,7 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
     }
     const said = Number(length ?? response.headers.get('content-length') ?? NaN)
     const total = file.byteLength ?? said
-    check(Number.isFinite(total) && (Number.isNaN(said) || said === total), 'network', () => {
+    check(Number.isFinite(total) && (Number.isNaN(said) || said === total), 'format', () => {
       return `hub: ${fileName} of ${model.name} has ${file.byteLength ?? 'unsaid'} bytes by the Hub, ${said} by where it is stored`
     })
     await checkSpace(disk, download, total - partial.byteLength)
@@ -151,7 +151,9 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
       if (chunk?.value === undefined) return total
       patience.heard()
       await partial.append(chunk.value)
-      if (partial.byteLength > total) return total
+      check(partial.byteLength <= total, 'format', () => {
+        return `hub: ${fileName} of ${model.name} goes on after its ${total} bytes; it is not the file that the Hub announced`
+      })
       onBytes?.(partial.byteLength, total)
     }
   } finally {
@@ -162,7 +164,7 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
 
 async function checkSpace(disk: Disk, { fileName, model, blob }: Download, bytes: number): Promise<void> {
   const free = await disk.freeBytes(folderOf(blob))
-  check(free === null || bytes <= free, 'memory', () => {
+  check(free === null || bytes <= free, 'disk', () => {
     const room = `${folderOf(blob)} has ${showBytes(free ?? 0)}`
     return `hub: ${fileName} of ${model.name} needs ${showBytes(bytes)}, ${room}; free some, or set HF_HOME to another disk`
   })
@@ -173,7 +175,7 @@ async function verify(disk: Disk, path: string, digest: string, { model, fileNam
   await disk.remove(path)
   const kind = file.etag.length === 64 ? 'sha256' : 'sha1'
   throw new MedAwareError(
-    'network',
+    'format',
     `hub: ${fileName} of ${model.name} was damaged on its way: its ${kind} is ${digest}, not ${file.etag}; it was removed, try again`,
   )
 }

@@ -68,7 +68,7 @@ const companions = [
  * made and written one at a time, and the files get their names when the last is done: on failure the folder is as before.
  * Weights of an earlier save that are not replaced are removed.
  * @throws MedAwareError `unsupported` for an adapter that is not to be merged, or merged into a quantised weight; `numeric` for
- * what f16 has no number for; `memory` when the disk is full; `config` for a senseless shard size; and `signal`'s reason.
+ * what f16 has no number for; `disk` when it is full; `config` for a senseless shard size; and `signal`'s reason.
  */
 export async function saveModel(
   model: PretrainedLm,

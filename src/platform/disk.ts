@@ -19,7 +19,7 @@ export interface GrowingFile {
 
 /**
  * What a cache on disk is made of; `writeFileAtomic` and its like are the platform's own.
- * @throws MedAwareError `not-found`, `memory` when the disk is full, `unsupported` when writing is not allowed.
+ * @throws MedAwareError `not-found`, `disk` when there is no room or no permission.
  */
 export interface Disk {
   /** The user's folder. */

@@ -6,17 +6,23 @@ import { dirname, relative } from 'node:path'
 import type { Disk, DigestKind, GrowingFile } from './disk.ts'
 import { codeOf, explain } from './node-errors.ts'
 
+/** Of programs on machines whose names are not known, none is known to have ended. */
+const nameless = 'here'
+
 /** Files of the system, as a cache needs them. */
 export const nodeDisk: Disk = {
   get home() {
     return homedir()
   },
 
-  processName: `${machine()}.${process.pid}`,
+  // Asked for when it is needed: Deno lets a program know its host's name only with permission.
+  get processName() {
+    return `${machine()}.${process.pid}`
+  },
 
   hasEnded(processName) {
     const [, name, pid] = /^(.*)\.(\d+)$/.exec(processName) ?? []
-    if (name !== machine()) return false
+    if (name !== machine() || name === nameless) return false
     try {
       process.kill(Number(pid), 0)
       return false
@@ -66,13 +72,7 @@ export const nodeDisk: Disk = {
     })
   },
 
-  async grow(path, digest) {
-    try {
-      return await growingFile(path, digest)
-    } catch (cause) {
-      throw explain('grow', path, cause)
-    }
-  },
+  grow: growingFile,
 
   async link(file, path) {
     try {
@@ -91,38 +91,40 @@ export const nodeDisk: Disk = {
 }
 
 async function growingFile(path: string, { algorithm, prefix }: DigestKind): Promise<GrowingFile> {
-  const file = await open(path, 'a')
-  const start = (): Hash => createHash(algorithm).update(prefix)
-  let [hash, isOpen] = [start(), true]
-  let { size: byteLength } = await file.stat()
-  if (byteLength > 0) for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
-  const attempt = async (work: () => Promise<unknown>): Promise<void> => {
-    try {
-      await work()
-    } catch (cause) {
+  const attempt = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((cause: unknown) => {
       throw explain('grow', path, cause)
-    }
-  }
+    })
+  const start = (): Hash => createHash(algorithm).update(prefix)
+  const file = await attempt(open(path, 'a'))
+  let [hash, byteLength, isOpen] = [start(), 0, true]
   const close = async (): Promise<void> => {
-    if (isOpen) await file.close()
+    if (isOpen) await attempt(file.close())
     isOpen = false
+  }
+  try {
+    byteLength = (await attempt(file.stat())).size
+    if (byteLength > 0) await attempt(digestFile(path, hash))
+  } catch (error) {
+    await close()
+    throw error
   }
   return {
     get byteLength() {
       return byteLength
     },
     async append(bytes) {
-      await attempt(() => file.appendFile(bytes))
+      await attempt(file.appendFile(bytes))
       hash.update(bytes)
       byteLength += bytes.length
     },
     async clear() {
-      await attempt(() => file.truncate(0))
+      await attempt(file.truncate(0))
       hash = start()
       byteLength = 0
     },
     async finish() {
-      await attempt(() => file.sync())
+      await attempt(file.sync())
       await close()
       return hash.digest('hex')
     },
@@ -130,7 +132,15 @@ async function growingFile(path: string, { algorithm, prefix }: DigestKind): Pro
   }
 }
 
-/** The machine's name without what a file's name may not have. */
+async function digestFile(path: string, hash: Hash): Promise<void> {
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
+}
+
+/** The machine's name without what a file's name may not have; `nameless` where it may not be known. */
 function machine(): string {
-  return hostname().replace(/[^\w-]/g, '-') || 'here'
+  try {
+    return hostname().replace(/[^\w-]/g, '-') || nameless
+  } catch {
+    return nameless
+  }
 }

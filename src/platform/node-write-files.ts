@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MedAwareError } from '../core/errors.ts'
-import { codeOf, explain } from './node-errors.ts'
+import { explain, isFull } from './node-errors.ts'
 import type { FileToWrite, Platform } from './platform.ts'
 
 const who = 'writeFilesAtomic'
-/** A full disk, a spent quota, and the largest file that is allowed. */
-const fullCodes: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG']
 /** As much as one call to the system is given. */
 const chunkBytes = 8 * 1024 * 1024
 
@@ -64,7 +62,7 @@ async function checkFree(folder: string, files: readonly FileToWrite[]): Promise
   if (blocks === 0 || needed <= bavail * bsize) return
   const names = files.map(({ name }) => name).join(', ')
   throw new MedAwareError(
-    'memory',
+    'disk',
     `${who}: no room on the disk for ${names} in ${folder}: ${needed} bytes are needed, ${bavail * bsize} are free; nothing was written`,
   )
 }
@@ -78,10 +76,10 @@ async function attempt<T>(
   try {
     return await work()
   } catch (cause) {
-    if (progress === undefined || !fullCodes.includes(String(codeOf(cause)))) throw explain(who, path, cause)
+    if (progress === undefined || !isFull(cause)) throw explain(who, path, cause)
     const { written, byteLength } = progress
     throw new MedAwareError(
-      'memory',
+      'disk',
       `${who}: no room on the disk for ${path}: it takes ${byteLength} bytes, the disk was full after ${written}; nothing in its folder has changed`,
       { cause },
     )

@@ -4,10 +4,10 @@ import { availableParallelism, homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { MedAwareError } from '../core/errors.ts'
-import { checkRange } from '../safetensors/source.ts'
+import { check } from '../core/errors.ts'
 import { nodeDisk } from './node-disk.ts'
 import { codeOf, explain, messageOf } from './node-errors.ts'
+import { openFile } from './node-file.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
 export { waitForGpu } from './node-gpu-wait.ts'
@@ -71,6 +71,9 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
     }
   })
 
+/** A text that is no JSON of a model: a token, a commit. */
+const mostText = 16 * 1024 * 1024
+
 const major = Number.parseInt(process.versions.node, 10)
 const flags = { relaxed: '--experimental-wasm-relaxed-simd', wide: '--experimental-wasm-revectorize' } as const
 
@@ -83,40 +86,24 @@ export const unlockSimd: Platform['unlockSimd'] = (build) => {
   if (build === 'relaxed' ? major === 20 : major >= 24 && process.arch === 'x64') setFlagsFromString(flags[build])
 }
 
-/** A file that is read in part. @throws MedAwareError `not-found`. */
-export const fileSource: Platform['fileSource'] = async (path) => {
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    throw explain('fileSource', path, cause)
-  })
-  const { size } = await file.stat()
-  return {
-    name: path,
-    byteLength: size,
-    async read(begin, end, into) {
-      checkRange(path, begin, end, size)
-      const bytes = into === undefined ? new Uint8Array(end - begin) : into.subarray(0, end - begin)
-      for (let at = 0; at < bytes.length;) {
-        const { bytesRead } = await file.read(bytes, at, bytes.length - at, begin + at)
-        if (bytesRead === 0) {
-          throw new MedAwareError('format', `${path}: ends at byte ${begin + at}, it was cut while it was read`)
-        }
-        at += bytesRead
-      }
-      return bytes
-    },
-    close: () => file.close(),
+/** A file that is read in part. @throws MedAwareError `not-found`, `disk`. */
+export const fileSource: Platform['fileSource'] = (path) => openFile(path)
+
+/** A file of at most 16 MiB as text. @throws MedAwareError `not-found`, `disk`, `format` for a larger one. */
+export const readTextFile: Platform['readTextFile'] = async (path) => {
+  const source = await openFile(path, 'readTextFile')
+  try {
+    const { byteLength } = source
+    check(byteLength <= mostText, 'format', () => `readTextFile: ${path} has ${byteLength} bytes, over ${mostText}`)
+    return new TextDecoder().decode(await source.read(0, byteLength))
+  } finally {
+    await source.close?.()
   }
 }
 
-/** A file as text. @throws MedAwareError `not-found`. */
-export const readTextFile: Platform['readTextFile'] = (path) =>
-  readFile(path, 'utf8').catch((cause: unknown) => {
-    throw explain('readTextFile', path, cause)
-  })
-
 /**
  * Writes beside the file, makes sure of the disk, then renames: a crash leaves the old file or the new one, never half.
- * Makes the folder. @throws MedAwareError `memory` when the disk is full, `unsupported` when writing is not allowed.
+ * Makes the folder. @throws MedAwareError `disk` when there is no room or no permission.
  */
 export const writeFileAtomic: Platform['writeFileAtomic'] = async (path, bytes) => {
   const beside = `${path}.${randomUUID()}.tmp`

@@ -1,4 +1,5 @@
-import { check } from '../core/errors.ts'
+import { explainBlob } from '../core/blob-errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
 
 /** Bytes that can be read in part: a file, a Blob, a URL. */
 export interface ByteSource {
@@ -25,15 +26,42 @@ export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
   }
 }
 
-/** A source over a Blob or a File, of which only the parts asked for are brought into memory. */
+/** As much as is asked of a Blob at a time: browsers make no buffer of 2 GiB out of one. */
+const pieceBytes = 256 * 1024 * 1024
+
+/**
+ * A source over a Blob or a File, of which only the parts asked for are brought into memory.
+ * Its reads throw `disk` or `not-found` for a file that is changed or gone since it was chosen.
+ */
 export function blobSource(blob: Blob, name = fileNameOf(blob)): ByteSource {
+  const piece = async (begin: number, end: number): Promise<Uint8Array> => {
+    try {
+      return new Uint8Array(await blob.slice(begin, end).arrayBuffer())
+    } catch (cause) {
+      throw explainBlob(name, cause)
+    }
+  }
   return {
     name,
     byteLength: blob.size,
-    async read(begin, end) {
+    async read(begin, end, into) {
       checkRange(name, begin, end, blob.size)
-      return new Uint8Array(await blob.slice(begin, end).arrayBuffer())
+      if (end - begin <= pieceBytes) return piece(begin, end)
+      const bytes = into?.subarray(0, end - begin) ?? bytesFor(name, end - begin)
+      for (let at = begin; at < end; at += pieceBytes) {
+        bytes.set(await piece(at, Math.min(at + pieceBytes, end)), at - begin)
+      }
+      return bytes
     },
+  }
+}
+
+/** Memory to read into. @throws MedAwareError `memory` where there is none of that length. */
+export function bytesFor(name: string, length: number): Uint8Array {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    throw new MedAwareError('memory', `${name}: there is no memory for ${length} bytes at once`, { cause })
   }
 }
 

@@ -319,7 +319,7 @@ describe('a download that is damaged', () => {
       return true
     }
     await expect(bytesOf(await openTiny(hub), fileName)).rejects.toMatchObject({
-      code: 'network',
+      code: 'format',
       message: expect.stringMatching(
         new RegExp(
           `^hub: ${fileName} of lab/tiny was damaged on its way: its ${kind} is [0-9a-f]+, not ${hub.etagOf(fileName)}; it was removed, try again$`,
@@ -338,12 +338,28 @@ describe('a download that is damaged', () => {
       return place === 'storage'
     }
     await expect(bytesOf(await openTiny(hub), 'model.safetensors')).rejects.toMatchObject({
-      code: 'network',
+      code: 'format',
       message: expect.stringContaining(
         'hub: model.safetensors of lab/tiny has 3000000 bytes by the Hub, 5000 by where it is stored',
       ) as string,
     })
   }, 30_000)
+
+  it('or goes on after its last byte: that is no connection to try again', async () => {
+    const hub = await fakeHub(files)
+    hub.twist = ({ place }, response, body) => {
+      // Without a Content-Length, and another surplus each time.
+      if (place === 'storage') response.write(body, () => response.end(Buffer.alloc(Math.ceil(Math.random() * 1e5))))
+      return place === 'storage'
+    }
+    await expect(bytesOf(await openTiny(hub), 'model.safetensors')).rejects.toEqual(
+      refusal(
+        'format',
+        'hub: model.safetensors of lab/tiny goes on after its 3000000 bytes; it is not the file that the Hub announced',
+      ),
+    )
+    expect(hub.heard.filter(({ place }) => place === 'storage').length).toBe(1)
+  })
 
   it('does not start without room on the disk', async () => {
     const hub = await fakeHub(files)
@@ -351,7 +367,7 @@ describe('a download that is damaged', () => {
     try {
       await expect(bytesOf(await openTiny(hub), 'model.safetensors')).rejects.toEqual(
         refusal(
-          'memory',
+          'disk',
           `hub: model.safetensors of lab/tiny needs 3.00 MB, ${repo}/blobs has 1.00 kB; free some, or set HF_HOME to another disk`,
         ),
       )

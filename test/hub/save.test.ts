@@ -143,7 +143,7 @@ describe('a folder', () => {
       ['d', 'never reached'],
     ])
     await expect(writeFolder(path, files)).rejects.toMatchObject({
-      code: 'unsupported',
+      code: 'disk',
       message: expect.stringContaining(`writeFilesAtomic: cannot use ${path}/b, `) as string,
     })
     expect(await readdir(path)).toEqual(['a', 'b', 'c'])

@@ -70,7 +70,7 @@ describe('writeFilesAtomic', () => {
       },
     }
     await expect(writeFilesAtomic(folder, [text('a', 'x'), huge])).rejects.toMatchObject({
-      code: 'memory',
+      code: 'disk',
       message: expect.stringMatching(
         /^writeFilesAtomic: no room on the disk for a, model\.safetensors in .*: 1000000000000000000 bytes are needed, \d+ are free; nothing was written$/,
       ) as string,

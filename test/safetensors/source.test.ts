@@ -79,6 +79,35 @@ it('a File is called by its name', () => {
   expect(blobSource(new Blob([])).name).toBe('blob')
 })
 
+it.each([
+  ['NotReadableError', 'disk', 'it cannot be read: it changed after it was chosen, or permission is missing'],
+  ['NotFoundError', 'not-found', 'it is no longer there'],
+])('a File that fails with %s is our error', async (name, code, words) => {
+  const file = new File(['abc'], 'config.json')
+  file.slice = () => ({ arrayBuffer: () => Promise.reject(new DOMException('no', name)) }) as unknown as Blob
+  await expect(blobSource(file).read(0, 3)).rejects.toMatchObject({
+    code,
+    message: `config.json: ${words}; choose it again`,
+  })
+})
+
+it('a File above 2 GiB is read in pieces', async () => {
+  const asked: number[] = []
+  const size = 2 ** 31 + 10
+  const small = new Uint8Array(1)
+  const file = {
+    ...{ name: 'large', size },
+    slice: (begin: number, end: number) => ({
+      arrayBuffer: async () => {
+        asked.push(end - begin)
+        return small.buffer
+      },
+    }),
+  } as unknown as File
+  expect((await blobSource(file).read(0, size)).length).toBe(size)
+  expect(asked).toEqual([...Array<number>(8).fill(2 ** 28), 10])
+})
+
 it('files over 4 GiB are addressed without loss', async () => {
   const shape = [5 * 2 ** 30]
   const header = {
