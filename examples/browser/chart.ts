@@ -9,7 +9,7 @@ export interface Point {
 /** How one quantity is drawn. */
 export interface Curve {
   readonly title: string
-  /** Of the drawing, 560 wide. */
+  /** Of the drawing, in pixels. */
   readonly height: number
   readonly points: readonly Point[]
   /** Of the scale's labels. */
@@ -20,29 +20,33 @@ export interface Curve {
   readonly fromZero: boolean
 }
 
-const size = { width: 560, left: 48, right: 10, top: 30, bottom: 24 }
+const size = { left: 48, right: 10, top: 30, bottom: 24 }
 /** More points than a screen has room for are thinned out. */
 const mostPoints = 280
 
-/** Draws a curve over `steps` steps into an `<svg>`; colours come from the page's style sheet. */
+/**
+ * Draws a curve over `steps` steps into an `<svg>`, as wide as that stands in the page, so that its words are as large on a phone as
+ * elsewhere; colours come from the page's style sheet.
+ */
 export function drawCurve(svg: SVGSVGElement, curve: Curve, steps: number): void {
   const { title, height, points, digits, isNoisy } = curve
+  const width = Math.max(160, svg.clientWidth)
   const marks = scaleOf(curve)
   const [low = 0, high = 1] = [marks[0], marks.at(-1)]
-  const x = (step: number) => size.left + (step / Math.max(1, steps)) * (size.width - size.left - size.right)
+  const x = (step: number) => size.left + (step / Math.max(1, steps)) * (width - size.left - size.right)
   const y = (value: number) => height - size.bottom - ((value - low) / (high - low)) * (height - size.top - size.bottom)
   const dots = isNoisy ? thinned(points) : []
   const mean = thinned(isNoisy ? smoothed(points) : points)
   const line = mean.map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`)
   const format = (value: number) =>
     value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits })
-  svg.setAttribute('viewBox', `0 0 ${size.width} ${height}`)
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
   svg.setAttribute('role', 'img')
   svg.setAttribute('aria-label', described(title, points, format))
   svg.replaceChildren(
     text(size.left, 18, title, 'title', 'start'),
     ...marks.flatMap((value) => [
-      shape('line', { class: 'grid', x1: size.left, x2: size.width - size.right, y1: y(value), y2: y(value) }),
+      shape('line', { class: 'grid', x1: size.left, x2: width - size.right, y1: y(value), y2: y(value) }),
       ...(points.length === 0 ? [] : [text(size.left - 6, y(value) + 4, format(value), 'label', 'end')]),
     ]),
     text(x(0), height - 6, 'step 0', 'label', 'start'),

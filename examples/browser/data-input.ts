@@ -8,6 +8,7 @@ export class DataInput {
   readonly #picker = find('file', HTMLInputElement)
   readonly #hint = this.#text.placeholder
   #file: File | null = null
+  #isTouched = false
 
   /** @param onChange Called with what there is now, a moment after the last key. */
   constructor(onChange: (data: string | File) => void) {
@@ -17,12 +18,14 @@ export class DataInput {
       timer = window.setTimeout(() => onChange(this.value), delay)
     }
     const take = (file: File | null, text = '') => {
+      this.#isTouched = true
       this.#file = file
       this.#text.value = text
       this.#text.placeholder = file === null ? this.#hint : `${file.name}, ${bytes(file.size)}`
       changed()
     }
     this.#text.addEventListener('input', () => {
+      this.#isTouched = true
       this.#file = null
       changed(300)
     })
@@ -33,10 +36,15 @@ export class DataInput {
     })
     find('clear', HTMLButtonElement).addEventListener('click', () => take(null))
     find('sample', HTMLButtonElement).addEventListener('click', () => {
-      void fetch(new URL('./sample.jsonl', import.meta.url))
-        .then((answer) => answer.text())
-        .then((text) => take(null, text))
+      void fetchSample().then((text) => take(null, text))
     })
+    // A browser may have kept what was typed before the page was loaded again.
+    if (this.#text.value !== '') changed()
+    else {
+      void fetchSample().then((text) => {
+        if (!this.#isTouched) take(null, text)
+      })
+    }
     this.#acceptDrops(take)
   }
 
@@ -63,4 +71,9 @@ export class DataInput {
       if (isOver(event)) take(file)
     })
   }
+}
+
+async function fetchSample(): Promise<string> {
+  const answer = await fetch(new URL('./sample.jsonl', import.meta.url))
+  return answer.ok ? answer.text() : ''
 }

@@ -135,7 +135,8 @@ function hear(news: News): void {
       state.trained = news
       say('train-status', `${news.step < news.steps ? 'Stopped at' : 'Done:'} step ${news.step} of ${news.steps}.`)
       end()
-      if (input('question').value.trim() !== '') ask()
+      // Who stops it wants the machine back, not an answer.
+      if (news.step === news.steps && input('question').value.trim() !== '') ask()
       break
     case 'answer':
       say(news.side, news.text)
@@ -197,7 +198,11 @@ submitted('train', () => {
 })
 submitted('ask', ask)
 button('go-on').addEventListener('click', () => begin('training', { kind: 'go-on' }))
-button('stop').addEventListener('click', () => order({ kind: 'stop' }))
+button('stop').addEventListener('click', () => {
+  order({ kind: 'stop' })
+  if (state.busy === 'training') say('train-status', 'Stopping after this step…')
+  button('stop').disabled = true
+})
 button('save').addEventListener('click', () => begin('saving', { kind: 'save' }))
 button('reload').addEventListener('click', openModel)
 input('folder').addEventListener('change', openModel)

@@ -14,6 +14,7 @@ export class ProgressView {
   constructor(steps = 100) {
     this.#steps = steps
     this.clear(steps)
+    addEventListener('resize', () => this.#drawSoon())
   }
 
   /** Empties everything for a run of so many steps. */
@@ -35,6 +36,10 @@ export class ProgressView {
     figure('loss', loss.toFixed(3))
     figure('speed', count(Math.round(tokensPerSecond)))
     figure('left', duration(secondsLeft))
+    this.#drawSoon()
+  }
+
+  #drawSoon(): void {
     if (this.#isDue) return
     this.#isDue = true
     requestAnimationFrame(() => {

@@ -1,14 +1,39 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 /** With these a page may share memory between threads; a server without them still works, on one thread. */
-const headers = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+
+/**
+ * What the page may do: run its own scripts, compile WebAssembly, start the CPU engine's threads from a blob, and ask nobody but
+ * the server it came from. Even a flaw in a script could then send no data away.
+ */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self' blob:",
+  "connect-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ')
+
+/** A worker obeys the policy that its own script is served with, the page the one in it as well. */
+const headers = { ...isolation, 'content-security-policy': policy }
+const policyInPage: Plugin = {
+  name: 'content-security-policy',
+  transformIndexHtml: () => [
+    { tag: 'meta', attrs: { 'http-equiv': 'content-security-policy', content: policy }, injectTo: 'head-prepend' },
+  ],
+}
 
 export default defineConfig({
   root: path('.'),
   base: './',
+  plugins: [policyInPage],
   resolve: {
     alias: [
       { find: '#platform', replacement: path('../../src/platform/browser.ts') },

@@ -7,6 +7,7 @@ import { fetchSmallBase } from './small-base.ts'
 
 const folder = 'medaware-adapter'
 let session: Session | null = null
+/** Of the order that came last. */
 let stop = new AbortController()
 let orders = Promise.resolve()
 
@@ -19,13 +20,16 @@ const sentence = (error: unknown) => (error instanceof Error ? error.message : S
 addEventListener('message', ({ data: order }: MessageEvent<Order>) => {
   if (order.kind === 'stop') stop.abort()
   else if (order.kind === 'check') void check(order.data)
-  else orders = orders.then(() => obey(order))
+  else {
+    // Made as the order comes, so that a stop on its heels is heard before work has begun.
+    const { signal } = (stop = new AbortController())
+    orders = orders.then(() => obey(order, signal))
+  }
 })
 
-async function obey(order: Order): Promise<void> {
-  stop = new AbortController()
+async function obey(order: Order, signal: AbortSignal): Promise<void> {
   try {
-    await work(order, stop.signal)
+    await work(order, signal)
   } catch (error) {
     tell({ kind: 'failed', order: order.kind, message: sentence(error) })
   }

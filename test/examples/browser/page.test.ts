@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -6,8 +7,9 @@ import { examplesOf } from '../../../examples/medquad/held-out.ts'
 import { evaluateLoss, loadModel, openAdapter, openDevice } from '../../../src/index.ts'
 import { openBrowser, webGpuFlags } from '../../device/browser.ts'
 import { root } from '../medquad/run-script.ts'
-import { download, fourLines, fourPairs, isOpened, isTrained, textOf, visit } from './drive-page.ts'
+import { download, fourLines, fourPairs, isOpened, isTrained, textOf, trainTenSteps, visit } from './drive-page.ts'
 import { serveBuiltPage, type ServedPage, servePage } from './serve-page.ts'
+import { saveTinyLlama } from './tiny-llama.ts'
 
 const base = join(root, 'examples/medquad/base')
 const built = join(root, 'out/test-browser')
@@ -83,6 +85,7 @@ describe('the page as it is built', () => {
       /^examples\/medquad\/base: 1,25\d,\d{3} parameters in \d\.\d\d MB, on CPU engine \(WebAssembly.* threads?\)\.$/,
     )
     await tabTo('data')
+    await page.keyboard.press('ControlOrMeta+A')
     await page.keyboard.insertText(fourLines)
     await page.getByText('4 questions with answers.').waitFor()
     await tabTo('steps')
@@ -100,7 +103,7 @@ describe('the page as it is built', () => {
 
   it('hears while it trains, stops at a step, answers, and goes on from there', async () => {
     await visit(page, served.url)
-    await page.locator('#sample').click()
+    // The sample is there from the start.
     await page.getByText('76 questions with answers.').waitFor()
     await page.locator('#steps').fill('40')
     await page.locator('#start').click()
@@ -110,6 +113,11 @@ describe('the page as it is built', () => {
     await page.locator('#stop').click()
     await page.locator('#train-status', { hasText: /^Stopped at step \d+ of 40\.$/ }).waitFor()
     await isTrained(page)
+    // Who stops it gets the machine back: no question is asked, and every button but Stop can be pressed.
+    for (const id of ['start', 'go-on', 'ask-button', 'save', 'reload']) {
+      expect(await page.locator(`#${id}`).isEnabled(), id).toBe(id !== 'start')
+    }
+    expect(await textOf(page, 'before')).toBe('–')
     const at = Number.parseInt(await textOf(page, 'figure-step'))
     expect(at).toBeLessThan(40)
     await page.locator('#go-on').click()
@@ -158,6 +166,37 @@ describe('the page as it is built', () => {
     expect(await page.locator('#ask-button').isEnabled()).toBe(true)
   })
 
+  it("trains a model of Llama's architecture", async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'medaware-page-'))
+    await saveTinyLlama(folder)
+    await visit(page, served.url)
+    await page.locator('#large').check()
+    await page.locator('#folder').setInputFiles(folder)
+    await page
+      .locator('#opened')
+      .filter({ hasText: /^medaware-page-\w+: \d+,\d{3} parameters/ })
+      .waitFor()
+    await page.locator('#rate').fill('0.01')
+    const { first, last } = await trainTenSteps(page)
+    expect(last).toBeLessThan(first)
+    const { files } = await download(page)
+    const config = new TextDecoder().decode(files.get('medaware-adapter/adapter_config.json'))
+    expect(JSON.parse(config)).toMatchObject({ peft_type: 'LORA', target_modules: ['q_proj', 'v_proj'] })
+    await rm(folder, { recursive: true })
+  })
+
+  it('may ask nobody but the server it came from, in the page and in its worker', async () => {
+    const answer = await page.goto(served.url)
+    expect(answer?.headers()['content-security-policy']).toContain("connect-src 'self';")
+    const policy = await page.locator('meta[http-equiv="content-security-policy"]').getAttribute('content')
+    expect(policy).toContain("default-src 'none'")
+    await isOpened(page)
+    const [worker] = page.workers()
+    const ask = `fetch('https://elsewhere.test/').then(() => 'sent', () => 'refused')`
+    expect([await page.evaluate(ask), await worker!.evaluate(ask)]).toEqual(['refused', 'refused'])
+    expect(wrong.splice(0).join('\n')).toContain('violates the following Content Security Policy directive')
+  })
+
   it('runs on one thread where pages may not share memory, and says so', async () => {
     await page.route('**/*', async (route) => {
       const response = await route.fetch()
@@ -175,6 +214,18 @@ describe('the page as it is built', () => {
   it('fits a phone, with nothing too small for a finger', async () => {
     await page.setViewportSize({ width: 360, height: 740 })
     await visit(page, served.url)
+    await page.locator('#steps').fill('2')
+    await page.locator('#start').click()
+    await isTrained(page)
+    const letters = await page.locator('svg text').evaluateAll((elements) =>
+      elements.map((element) => {
+        const { width = 0 } = element.closest('svg')?.getBoundingClientRect() ?? {}
+        const drawn = element.closest('svg')?.viewBox.baseVal.width ?? Infinity
+        return (Number.parseFloat(getComputedStyle(element).fontSize) * width) / drawn
+      }),
+    )
+    expect(letters.length).toBeGreaterThan(8)
+    expect(Math.min(...letters)).toBeGreaterThan(11.5)
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
     const heights = await page
       .locator('button:visible, select, textarea, input[type=number]')

@@ -9,7 +9,6 @@ const picture = fileURLToPath(new URL('../../../docs/browser.png', import.meta.u
 const [browser, served] = [await openBrowser(), await servePage()]
 const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, deviceScaleFactor: 0.78 })
 await visit(page, served.url)
-await page.locator('#sample').click()
 await page.getByText('76 questions with answers.').waitFor()
 await page.locator('#start').click()
 await isTrained(page)
