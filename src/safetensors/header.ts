@@ -1,8 +1,9 @@
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
+import { show } from '../core/show.ts'
 import { bytesOf, isSafetensorsDType, isUnsupportedDType } from './dtype.ts'
 import type { SafetensorsDType } from './dtype.ts'
-import { isObject, parseJsonObject } from './json.ts'
+import { JsonScanner } from './json.ts'
 
 /** Where a tensor lies and what it is. */
 export interface TensorInfo {
@@ -26,6 +27,9 @@ export const prefixBytes = 8
 
 /** The Rust library's cap on a header (safetensors/src/tensor.rs, `MAX_HEADER_SIZE`), in bytes. */
 export const maxHeaderBytes = 100_000_000
+
+/** Dimensions that a tensor may have: far more than any library's (NumPy's 64), far fewer than a header has room for. */
+export const mostDimensions = 1024
 
 /**
  * Reads the header's length from the first 8 bytes of a file of `fileBytes` bytes.
@@ -58,73 +62,104 @@ export function headerLength(who: string, prefix: Uint8Array, fileBytes: number)
  * @throws `format` for a header that lies, `unsupported` for a dtype such as F8_E4M3.
  */
 export function parseHeader(who: string, json: Uint8Array, dataBytes: number): SafetensorsHeader {
-  const { __metadata__: metadata = {}, ...entries } = parseJsonObject(`${who}: header`, json)
-  const tensors = Object.entries(entries).map(([name, entry]) => {
-    check(
-      !/\p{Surrogate}/u.test(name),
-      'format',
-      () => `${who}: tensor name ${JSON.stringify(name)} is not valid Unicode`,
-    )
-    return [name, parseTensor(`${who}: tensor "${name}"`, entry)] as const
+  const scanner = new JsonScanner(`${who}: header`, json)
+  check(scanner.isAt('{'), 'format', () => `${who}: header: must be a JSON object`)
+  const tensors: (readonly [string, TensorInfo])[] = []
+  let metadata: Readonly<Record<string, string>> = {}
+  scanner.object((name) => {
+    if (name === '__metadata__') metadata = readMetadata(who, scanner)
+    else tensors.push([name, readTensor(() => `${who}: tensor ${show(name)}`, scanner)])
   })
+  scanner.end()
   tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   let end = 0
-  for (const [name, info] of tensors) {
-    check(
-      info.begin === end,
-      'format',
-      () => `${who}: tensor "${name}" begins at byte ${info.begin}, must begin at ${end} where the one before it ends`,
-    )
-    end = info.end
+  for (const [name, { begin, end: next }] of tensors) {
+    check(begin === end, 'format', () => {
+      return `${who}: tensor ${show(name)} begins at byte ${begin}, must begin at ${end} where the one before it ends`
+    })
+    end = next
   }
   check(
     end === dataBytes,
     'format',
     () => `${who}: tensors take ${end} bytes, the file has ${dataBytes} after its header; is it truncated?`,
   )
-  return { tensors: new Map(tensors), metadata: parseMetadata(who, metadata) }
+  return { tensors: new Map(tensors), metadata }
 }
 
-function parseTensor(who: string, entry: unknown): TensorInfo {
-  check(isObject(entry), 'format', () => `${who}: must be an object with dtype, shape and data_offsets`)
-  const { dtype, shape, data_offsets: offsets } = entry
-  check(!isUnsupportedDType(dtype), 'unsupported', () => `${who}: dtype ${String(dtype)} cannot be read`)
-  check(isSafetensorsDType(dtype), 'format', () => `${who}: unknown dtype ${JSON.stringify(dtype)}`)
-  check(isSizes(shape), 'format', () => `${who}: shape must be a list of sizes, got ${JSON.stringify(shape)}`)
-  check(
-    isSizes(offsets) && offsets.length === 2 && offsets.every(Number.isSafeInteger),
-    'format',
-    () => `${who}: data_offsets must be two byte positions, got ${JSON.stringify(offsets)}`,
-  )
-  const [begin = 0, end = 0] = offsets
+function readTensor(who: () => string, scanner: JsonScanner): TensorInfo {
+  check(scanner.isAt('{'), 'format', () => `${who()}: must be an object with dtype, shape and data_offsets`)
+  let dtype: SafetensorsDType | undefined
+  let shape: readonly number[] | undefined
+  let offsets: readonly number[] | undefined
+  scanner.object((field) => {
+    if (field === 'dtype') dtype = readDType(who, scanner)
+    else if (field === 'shape') {
+      shape = scanner.sizes(mostDimensions)
+      check(shape !== undefined, 'format', () => {
+        return `${who()}: shape must be a list of at most ${mostDimensions} sizes, got ${scanner.skip()}`
+      })
+    } else if (field === 'data_offsets') {
+      offsets = readOffsets(who, scanner)
+    } else scanner.skip()
+  })
+  check(dtype !== undefined, 'format', () => `${who()}: dtype is missing`)
+  check(shape !== undefined, 'format', () => `${who()}: shape is missing`)
+  check(offsets !== undefined, 'format', () => `${who()}: data_offsets are missing`)
+  return tensorInfo(who, dtype, shape, offsets)
+}
+
+function readDType(who: () => string, scanner: JsonScanner): SafetensorsDType {
+  const dtype = scanner.isAt('"') ? scanner.string() : undefined
+  check(!isUnsupportedDType(dtype), 'unsupported', () => `${who()}: dtype ${String(dtype)} cannot be read`)
+  check(isSafetensorsDType(dtype), 'format', () => {
+    return `${who()}: unknown dtype ${dtype === undefined ? scanner.skip() : show(dtype)}`
+  })
+  return dtype
+}
+
+function readOffsets(who: () => string, scanner: JsonScanner): readonly number[] {
+  const offsets = scanner.sizes(2)
+  check(offsets?.length === 2 && offsets.every(Number.isSafeInteger), 'format', () => {
+    return `${who()}: data_offsets must be two byte positions, got ${offsets ? show(offsets) : scanner.skip()}`
+  })
+  return offsets
+}
+
+function tensorInfo(
+  who: () => string,
+  dtype: SafetensorsDType,
+  shape: readonly number[],
+  [begin = 0, end = 0]: readonly number[],
+): TensorInfo {
   // Each partial product is checked: past 2^53 a later zero or rounding could hide that it is wrong.
   const bytes = [...shape, bytesOf(dtype)].reduce((product, size) => {
     const next = product * size
     check(
       Number.isSafeInteger(size) && Number.isSafeInteger(next),
       'format',
-      () => `${who}: shape ${showShape(shape)} overflows`,
+      () => `${who()}: shape ${showShape(shape)} overflows`,
     )
     return next
   }, 1)
-  check(
-    end - begin === bytes,
-    'format',
-    () =>
-      `${who}: ${dtype} ${showShape(shape)} takes ${bytes} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}`,
-  )
+  check(end - begin === bytes, 'format', () => {
+    return `${who()}: ${dtype} ${showShape(shape)} takes ${bytes} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}`
+  })
   return { dtype, shape, begin, end }
 }
 
-function parseMetadata(who: string, metadata: unknown): Readonly<Record<string, string>> {
-  check(isStrings(metadata), 'format', () => `${who}: __metadata__ must map strings to strings`)
-  return metadata
-}
-
-function isStrings(value: unknown): value is Record<string, string> {
-  return isObject(value) && Object.values(value).every((text) => typeof text === 'string')
-}
-
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isInteger(size) && size >= 0)
+function readMetadata(who: string, scanner: JsonScanner): Readonly<Record<string, string>> {
+  if (scanner.isAt('n')) {
+    scanner.skip()
+    return {}
+  }
+  const mustMap = (): string => `${who}: __metadata__ must map strings to strings`
+  check(scanner.isAt('{'), 'format', mustMap)
+  const pairs: [string, string][] = []
+  scanner.object((key) => {
+    check(scanner.isAt('"'), 'format', mustMap)
+    pairs.push([key, scanner.string()])
+  })
+  // Defines what it is given, `__proto__` included.
+  return Object.fromEntries(pairs)
 }

@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { bf16ToF32, f16ToF32 } from '../core/float16.ts'
+import { show } from '../core/show.ts'
 import { bytesOf } from './dtype.ts'
 import type { SafetensorsDType, TensorData } from './dtype.ts'
 import { headerLength, parseHeader, prefixBytes } from './header.ts'
@@ -51,7 +52,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     check(
       bytes.length === end - begin,
       'format',
-      () => `${who}: tensor "${name}" has ${end - begin} bytes, only ${bytes.length} could be read`,
+      () => `${who}: tensor ${show(name)} has ${end - begin} bytes, only ${bytes.length} could be read`,
     )
     return bytes
   }
@@ -61,7 +62,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     has: (name) => tensors.has(name),
     info(name) {
       const info = tensors.get(name)
-      check(info !== undefined, 'not-found', () => `${who}: no tensor "${name}" among its ${tensors.size}`)
+      check(info !== undefined, 'not-found', () => `${who}: no tensor ${show(name)} among its ${tensors.size}`)
       return info
     },
     async readBytes(name) {
@@ -76,8 +77,10 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
       if (part === undefined) return viewAs(await readExactly(name, begin, end), dtype)
       const size = bytesOf(dtype)
       const [from, to] = [begin + part.begin * size, begin + part.end * size]
-      check(begin <= from && from <= to && to <= end, 'format', () => {
-        return `${who}: tensor "${name}" has ${(end - begin) / size} elements, not those from ${part.begin} to ${part.end}`
+      const isThere =
+        begin <= from && from <= to && to <= end && Number.isInteger(part.begin) && Number.isInteger(part.end)
+      check(isThere, 'format', () => {
+        return `${who}: tensor ${show(name)} has ${(end - begin) / size} elements, not those from ${part.begin} to ${part.end}`
       })
       return viewAs(await readExactly(name, from, to, part.into), dtype)
     },

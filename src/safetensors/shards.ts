@@ -1,5 +1,6 @@
 import { check, MedAwareError } from '../core/errors.ts'
-import { isObject, parseJsonObject } from './json.ts'
+import { show } from '../core/show.ts'
+import { JsonScanner } from './json.ts'
 import { openSafetensors } from './reader.ts'
 import type { SafetensorsFile, TensorReader } from './reader.ts'
 import type { ByteSource } from './source.ts'
@@ -32,7 +33,7 @@ export async function openShardedSafetensors(
 
   const shardWith = (name: string): SafetensorsFile => {
     const shard = shards.get(shardOf.get(name) ?? '')
-    check(shard !== undefined, 'not-found', () => `${who}: no tensor "${name}" among the index's ${shardOf.size}`)
+    check(shard !== undefined, 'not-found', () => `${who}: no tensor ${show(name)} among the index's ${shardOf.size}`)
     return shard
   }
   return {
@@ -50,19 +51,31 @@ export async function openShardedSafetensors(
 /** Shard by tensor. */
 function parseWeightMap(indexJson: string | Uint8Array): Map<string, string> {
   const bytes = typeof indexJson === 'string' ? new TextEncoder().encode(indexJson) : indexJson
-  const { weight_map: weightMap } = parseJsonObject(`${who}: index`, bytes)
-  check(isObject(weightMap), 'format', () => `${who}: the index has no weight_map object`)
-  return new Map(
-    Object.entries(weightMap).map(([name, fileName]) => {
-      // A plain name only: an index from the net must not reach other folders or hosts.
-      check(
-        typeof fileName === 'string' && /^[^/\\:]+$/.test(fileName) && !/^\.+$/.test(fileName),
-        'format',
-        () => `${who}: shard of "${name}" must be a plain file name, got ${JSON.stringify(fileName)}`,
-      )
-      return [name, fileName]
-    }),
-  )
+  const scanner = new JsonScanner(`${who}: index`, bytes)
+  check(scanner.isAt('{'), 'format', () => `${who}: index: must be a JSON object`)
+  let weightMap: Map<string, string> | undefined
+  scanner.object((field) => {
+    if (field !== 'weight_map') scanner.skip()
+    else weightMap = readWeightMap(scanner)
+  })
+  scanner.end()
+  check(weightMap !== undefined, 'format', () => `${who}: the index has no weight_map object`)
+  return weightMap
+}
+
+function readWeightMap(scanner: JsonScanner): Map<string, string> {
+  check(scanner.isAt('{'), 'format', () => `${who}: the index has no weight_map object`)
+  const weightMap = new Map<string, string>()
+  scanner.object((name) => {
+    const fileName = scanner.isAt('"') ? scanner.string() : undefined
+    // A plain name only: an index from the net must not reach other folders or hosts.
+    check(fileName !== undefined && /^[^/\\:]+$/.test(fileName) && !/^\.+$/.test(fileName), 'format', () => {
+      const got = fileName === undefined ? scanner.skip() : show(fileName)
+      return `${who}: shard of ${show(name)} must be a plain file name, got ${got}`
+    })
+    weightMap.set(name, fileName)
+  })
+  return weightMap
 }
 
 async function openShard(fileName: string, open: (fileName: string) => Promise<ByteSource>): Promise<SafetensorsFile> {
@@ -88,14 +101,14 @@ function checkAgainstIndex(shardOf: ReadonlyMap<string, string>, shards: Readonl
     check(
       shards.get(fileName)?.has(name) === true,
       'format',
-      () => `${who}: the index puts tensor "${name}" in ${fileName}, which does not have it`,
+      () => `${who}: the index puts tensor ${show(name)} in ${fileName}, which does not have it`,
     )
   }
   const seen = new Map<string, string>()
   for (const [fileName, shard] of shards) {
     for (const name of shard.names) {
       const other = seen.get(name)
-      check(other === undefined, 'format', () => `${who}: tensor "${name}" is both in ${other} and in ${fileName}`)
+      check(other === undefined, 'format', () => `${who}: tensor ${show(name)} is both in ${other} and in ${fileName}`)
       seen.set(name, fileName)
     }
   }

@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { countOf } from '../core/shape.ts'
+import { show } from '../core/show.ts'
 import { bytesOf } from './dtype.ts'
 import type { TensorDescription } from './writer.ts'
 
@@ -80,7 +81,7 @@ export function parseByteSize(who: string, size: number | string): number {
   const [, digits, unit = ''] = /^\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]{2})\s*$/i.exec(String(size)) ?? []
   const bytes = typeof size === 'number' ? size : Math.floor(Number(digits) * (units[unit.toUpperCase()] ?? NaN))
   check(bytes >= 1, 'config', () => {
-    return `${who} must be bytes or a size in KB, MB, GB or TB such as '5GB', not ${JSON.stringify(size)}`
+    return `${who} must be bytes or a size in KB, MB, GB or TB such as '5GB', not ${show(size)}`
   })
   return bytes
 }

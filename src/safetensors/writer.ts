@@ -1,8 +1,9 @@
 import { check } from '../core/errors.ts'
 import { countOf, showShape } from '../core/shape.ts'
-import { bytesOf, layoutRank } from './dtype.ts'
+import { show } from '../core/show.ts'
+import { bytesOf, isSafetensorsDType, layoutRank } from './dtype.ts'
 import type { SafetensorsDType } from './dtype.ts'
-import { maxHeaderBytes, prefixBytes } from './header.ts'
+import { maxHeaderBytes, mostDimensions, prefixBytes } from './header.ts'
 import type { TensorInfo } from './header.ts'
 
 /** What a tensor to be written is. */
@@ -30,7 +31,8 @@ export interface EncodedHeader {
 /**
  * Encodes the header of a file to be written piece by piece: write `bytes`, then each of `tensors` in order. Tensors
  * are laid out as by the Rust library (descending alignment, then name), so the same tensors give the same file.
- * @throws `format` for a name twice or `__metadata__` as a name, `shape` for a size that is no size.
+ * @throws `format` for a name twice or `__metadata__` as a name, for names and metadata that are no Unicode text and for an unknown
+ * dtype, `shape` for a size that is no size.
  */
 export function encodeSafetensorsHeader(
   tensors: Iterable<TensorDescription>,
@@ -41,14 +43,22 @@ export function encodeSafetensorsHeader(
   let offset = 0
   const laidOut = sorted.map(({ name, dtype, shape }) => {
     check(name !== '__metadata__', 'format', () => 'writeSafetensors: no tensor may be called __metadata__')
-    check(!names.has(name), 'format', () => `writeSafetensors: two tensors are called "${name}"`)
+    check(isUnicode(name), 'format', () => `writeSafetensors: a tensor's name must be Unicode text, got ${show(name)}`)
+    check(
+      isSafetensorsDType(dtype),
+      'format',
+      () => `writeSafetensors: tensor ${show(name)}: unknown dtype ${show(dtype)}`,
+    )
+    check(!names.has(name), 'format', () => `writeSafetensors: two tensors are called ${show(name)}`)
     names.add(name)
     const begin = offset
     offset += countOf(shape) * bytesOf(dtype)
     check(
-      shape.every((size) => Number.isSafeInteger(size) && size >= 0) && Number.isSafeInteger(offset),
+      shape.length <= mostDimensions &&
+        shape.every((size) => Number.isSafeInteger(size) && size >= 0) &&
+        Number.isSafeInteger(offset),
       'shape',
-      () => `writeSafetensors: tensor "${name}" cannot have shape ${showShape(shape)}`,
+      () => `writeSafetensors: tensor ${show(name)} cannot have shape ${showShape(shape)}`,
     )
     return { name, dtype, shape, begin, end: offset }
   })
@@ -99,7 +109,7 @@ function bytesFor(tensor: EncodedHeader['tensors'][number], data: ArrayBufferVie
     data?.byteLength === bytes,
     'shape',
     () =>
-      `writeSafetensors: tensor "${tensor.name}" ${tensor.dtype} ${showShape(tensor.shape)} takes ${bytes} bytes, ` +
+      `writeSafetensors: tensor ${show(tensor.name)} ${tensor.dtype} ${showShape(tensor.shape)} takes ${bytes} bytes, ` +
       `its data has ${data?.byteLength ?? 0}`,
   )
   return data === undefined ? new Uint8Array(0) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
@@ -113,6 +123,11 @@ function encodeJson(
   const fields = entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`)
   if (metadata !== undefined) {
     const pairs = Object.entries(metadata).sort(([a], [b]) => compare(a, b))
+    for (const [key, value] of pairs) {
+      check(isUnicode(key) && isUnicode(value), 'format', () => {
+        return `writeSafetensors: metadata must map Unicode texts to Unicode texts, got ${show(key)}: ${show(value)}`
+      })
+    }
     const text = pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')
     fields.unshift(`"__metadata__":{${text}}`)
   }
@@ -131,4 +146,9 @@ function encodeJson(
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Text that UTF-8 can spell: a lone surrogate would make a file that no reader takes. */
+function isUnicode(text: unknown): boolean {
+  return typeof text === 'string' && !/\p{Surrogate}/u.test(text)
 }

@@ -170,8 +170,17 @@ describe('refusals', () => {
       [{ ...tensor, shape: [2 ** 40, 2 ** 40] }],
       'writeSafetensors: tensor "w" cannot have shape [1099511627776,1099511627776]',
     ],
+    [[{ ...tensor, shape: Array(1025).fill(1) }], 'writeSafetensors: tensor "w" cannot have shape [1,1,1,1,'],
+    [[{ ...tensor, name: 'w\ud800' }], 'writeSafetensors: a tensor\'s name must be Unicode text, got "w\\ud800"'],
+    [[{ ...tensor, dtype: 'f32' as never }], 'writeSafetensors: tensor "w": unknown dtype "f32"'],
   ])('of the writer, %#', (tensors, message) => {
     expect(() => writeSafetensors(tensors)).toThrow(message)
+  })
+
+  it('of the writer, for metadata that is no text', () => {
+    const rule = 'writeSafetensors: metadata must map Unicode texts to Unicode texts, got '
+    expect(() => writeSafetensors([tensor], { step: 3 as never })).toThrow(`${rule}"step": 3`)
+    expect(() => writeSafetensors([tensor], { step: '\ud83d' })).toThrow(`${rule}"step": "\\ud83d"`)
   })
 
   it('of the reader, for a name that is not there', async () => {

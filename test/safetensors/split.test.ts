@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { show } from '../../src/core/show.ts'
 import { formatShardIndex, parseByteSize, splitIntoShards } from '../../src/safetensors/split.ts'
 import type { TensorDescription } from '../../src/safetensors/writer.ts'
 
@@ -57,7 +58,7 @@ describe('parseByteSize', () => {
 
   it.each(['5', '5GiB', 'GB', '-1GB', '0KB', NaN, 0, ''])('refuses %s', (size) => {
     expect(() => parseByteSize('save: maxShardSize', size)).toThrow(
-      `save: maxShardSize must be bytes or a size in KB, MB, GB or TB such as '5GB', not ${JSON.stringify(size)}`,
+      `save: maxShardSize must be bytes or a size in KB, MB, GB or TB such as '5GB', not ${show(size)}`,
     )
   })
 })
