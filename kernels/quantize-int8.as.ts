@@ -1,5 +1,6 @@
-// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 / scale)), ties to even; a
-// row of zeros has scale and codes 0. One item is one row. bitsandbytes csrc/kernels.cu, kInt8VectorQuant.
+// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 · (1 / scale))), ties to
+// even; a row of zeros has scale and codes 0. One item is one row. bitsandbytes backends/default/ops.py, int8_vectorwise_quant:
+// torch divides a number by a tensor in two roundings.
 
 /** Ties to even. Below 2^-14 an f16's step is 2^-24. */
 function roundToHalf(x: f32): f32 {
@@ -23,7 +24,7 @@ export function quantizeInt8(
     let largest: f32 = 0
     for (let i: u32 = 0; i < dim; i++) largest = max<f32>(largest, abs<f32>(roundToHalf(load<f32>(from + (i << 2)))))
     store<f32>(scale + (row << 2), largest)
-    const factor: f32 = largest == 0 ? 0 : 127 / largest
+    const factor: f32 = largest == 0 ? 0 : 127 * (1 / largest)
     for (let i: u32 = 0; i < dim; i++) {
       store<i8>(codes + row * dim + i, <i8>nearest<f32>(roundToHalf(load<f32>(from + (i << 2))) * factor))
     }

@@ -1,6 +1,7 @@
-// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 / scale)), ties to even, a
-// byte each; a row of zeros has scale and codes 0. A workgroup takes four rows, whose codes are whole words: their maxima
-// first, each lane's in a vector, then the words. bitsandbytes csrc/kernels.cu, kInt8VectorQuant.
+// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 · (1 / scale))), ties to
+// even, a byte each; a row of zeros has scale and codes 0. A workgroup takes four rows, whose codes are whole words: their
+// maxima first, each lane's in a vector, then the words. bitsandbytes backends/default/ops.py, int8_vectorwise_quant: torch
+// divides a number by a tensor in two roundings.
 override LANES: u32 = 64;
 
 struct Params {
@@ -25,28 +26,22 @@ fn roundToHalf(x: f32) -> f32 {
   return bitcast<f32>((bits & 0x80000000u) | ((magnitude + 0xfffu + ((magnitude >> 13u) & 1u)) & 0xffffe000u));
 }
 
-/// 127 / x of an x that is an f16, rounded to nearest, where WGSL promises 2.5 units: a long division of 127 · 2^27 by the 11
-/// bits of x, in two steps that u32 holds, and another bit where the quotient has 23.
+/// 127 · (1 / x) of an x that is an f16, each step rounded to nearest even, where WGSL promises 2.5 units: a long division of
+/// 2^34 by the 11 bits of x, in two steps that u32 holds, then 30 or 31 bits cut to 24.
 fn factorOf(x: f32) -> f32 {
   if (x == 0.0) {
     return 0.0;
   }
   let exponent = bitcast<u32>(x) >> 23u;
   let mantissa = ((bitcast<u32>(x) & 0x7fffffu) | 0x800000u) >> 13u;
-  let high = 8323072u / mantissa;
-  let low = (8323072u % mantissa) << 11u;
-  var quotient = (high << 11u) + low / mantissa;
-  var remainder = low % mantissa;
-  var shift = 27u;
-  if (quotient < 0x800000u) {
-    quotient = 2u * quotient + (2u * remainder) / mantissa;
-    remainder = (2u * remainder) % mantissa;
-    shift = 28u;
-  }
-  if (2u * remainder > mantissa || (2u * remainder == mantissa && quotient % 2u == 1u)) {
-    quotient += 1u;
-  }
-  return bitcast<f32>(((287u - shift - exponent) << 23u) | (quotient & 0x7fffffu));
+  let low = (0x800000u % mantissa) << 11u;
+  var inverse = ((0x800000u / mantissa) << 11u) + low / mantissa;
+  inverse += select(0u, 1u, 2u * (low % mantissa) > mantissa);
+  let product = 127u * inverse;
+  let cut = 32u - countLeadingZeros(product) - 24u;
+  let rounded = (product + (1u << (cut - 1u)) - 1u + ((product >> cut) & 1u)) >> cut;
+  // The sum lets a mantissa that was rounded up to 2^24 raise the exponent.
+  return bitcast<f32>(((253u + cut - exponent) << 23u) + (rounded - 0x800000u));
 }
 
 @compute @workgroup_size(LANES)

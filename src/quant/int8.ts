@@ -12,7 +12,8 @@ export interface Int8Rows {
 
 /**
  * Quantises a `[rows, cols]` weight row by row as bitsandbytes' `Int8Params` does: the weight is rounded to float16
- * first, then `round_half_even(w * (127 / scale))`. A row of zeros gets codes and scale 0.
+ * first, then `round_half_even(w * (127 * (1 / scale)))`, each step in float32, as torch divides a number by a tensor. A row
+ * of zeros gets codes and scale 0.
  * @throws `shape` when `values` is not rows * cols, `numeric` for what is not finite in float16.
  */
 export function quantizeInt8(values: Float32Array, rows: number, cols: number): Int8Rows {
@@ -25,7 +26,7 @@ export function quantizeInt8(values: Float32Array, rows: number, cols: number): 
     const largest = largestMagnitude(`quantizeInt8 (row ${row}, as float16)`, weights, 0, cols)
     scale[row] = largest
     if (largest === 0) continue
-    const factor = Math.fround(127 / largest)
+    const factor = Math.fround(127 * Math.fround(1 / largest))
     for (let col = 0; col < cols; col++) {
       codes[begin + col] = roundHalfEven(Math.fround((weights[col] as number) * factor))
     }
