@@ -54,6 +54,7 @@ const { model, tokenizer, storage } = await loadModel(options.model, {
   quantize,
   measureError: true,
   onProgress: ({ phase, done, total }) => line.show(describeProgress(phase, done, total, loading)),
+  onWarning: (text) => story.say('WARNING', text),
 })
 if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: no tokenizer.json`)
 story.model(options.model, model, storage)

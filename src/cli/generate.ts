@@ -57,7 +57,7 @@ export const generateCommand: Command = {
     const { device } = await openDevice({ device: engine })
     try {
       const { model, tokenizer, name } = await loadModel(source, {
-        ...{ device, dtype, signal, onProgress: progress.load },
+        ...{ device, dtype, signal, onProgress: progress.load, onWarning: progress.warn },
         quantize: type === null ? false : { type },
       })
       check(tokenizer !== null, 'not-found', () => `generate: ${name} has no tokenizer.json`)

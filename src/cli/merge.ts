@@ -40,7 +40,13 @@ export const mergeCommand: Command = {
     const facts = await factsOf(base, context)
     const { device } = await openDevice({ device: engine })
     try {
-      const { model } = await loadModel(base, { device, dtype: facts.dtype, signal, onProgress: progress.load })
+      const { model } = await loadModel(base, {
+        device,
+        dtype: facts.dtype,
+        signal,
+        onProgress: progress.load,
+        onWarning: progress.warn,
+      })
       const { layers } = await openAdapter(model, adapter, { device, signal, onDownload: progress.load })
       const saved = await saveModel(model, out, {
         ...{ dtype: asked || facts.dtype, maxShardSize: values['max-shard-size'], copyFrom: base },

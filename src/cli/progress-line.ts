@@ -54,6 +54,12 @@ export class ProgressLine {
     this.#show({ verb: `writing ${file}`, share: bytesDone / bytesTotal, bytes: bytesDone, of: showBytes(bytesTotal) })
   }
 
+  /** Says what is odd in a line that stays. */
+  readonly warn = (message: string): void => {
+    this.clear()
+    this.stream.write(`warning: ${message}\n`)
+  }
+
   /** Takes the line away. */
   clear(): void {
     if (this.#isOpen) this.stream.write('\r\u001b[K')

@@ -57,7 +57,7 @@ export const quantizeCommand: Command = {
     try {
       const quantize = type === 'int8' ? { type, ...skipModules } : { type, ...fourBit, ...skipModules }
       const { model, storage } = await loadModel(source, {
-        ...{ device, dtype: facts.dtype, quantize, signal, onProgress: progress.load },
+        ...{ device, dtype: facts.dtype, quantize, signal, onProgress: progress.load, onWarning: progress.warn },
       })
       const saved = await saveModel(model, out, {
         ...{ dtype: asked || facts.dtype, maxShardSize: values['max-shard-size'], copyFrom: source },

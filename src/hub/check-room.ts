@@ -1,19 +1,18 @@
 import { MedAwareError } from '../core/errors.ts'
 import { DryDevice } from '../device/dry-device.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
-import { findQuantState } from '../quant/bitsandbytes-state.ts'
-import type { TensorReader } from '../safetensors/reader.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { adviceFor, type Change, type Need } from './memory-advice.ts'
 import { dryWeights } from './memory-plan.ts'
 import type { WeightStorage } from './weight-storage.ts'
+import { type Checkpoint, quantStateOf } from './weights/checkpoint.ts'
 
 /**
  * Whether the device has room for a checkpoint's weights as they are to be stored; nothing is read for it.
  * @throws MedAwareError `memory` that says what is needed, what there is and what to change.
  */
 export function checkRoom(
-  reader: TensorReader,
+  reader: Checkpoint,
   specs: readonly WeightSpec[],
   source: string,
   options: LoadModelOptions,
@@ -41,11 +40,8 @@ function* changesOf(
 }
 
 /** Bytes of a weight that bitsandbytes quantised, with what stands beside it; undefined for one of plain numbers. */
-function storedBytes(reader: TensorReader, name: string): number | undefined {
-  if (!reader.has(name)) return undefined
-  const isStored = findQuantState(name, reader.names) !== undefined || reader.info(name).dtype === 'I8'
+function storedBytes(reader: Checkpoint, name: string): number | undefined {
+  const isStored = quantStateOf(reader, name) !== undefined || reader.info(name).dtype === 'I8'
   if (!isStored) return undefined
-  const layer = name.replace(/weight$/, '')
-  const own = reader.names.filter((key) => key === name || key.startsWith(`${name}.`) || key === `${layer}SCB`)
-  return own.reduce((sum, key) => sum + reader.info(key).end - reader.info(key).begin, 0)
+  return [name, ...reader.beside(name)].reduce((sum, key) => sum + reader.info(key).end - reader.info(key).begin, 0)
 }

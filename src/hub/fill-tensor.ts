@@ -15,20 +15,22 @@ const sliceCount = 2 * 1024 * 1024
 /**
  * Copies a checkpoint's tensor into one on a device, slice by slice, so that no more than a few slices are on the host; while
  * one is converted and copied the next is read.
- * @param target As many elements, in f32 or 16 bits, or in u8 for bytes that are copied as they are.
+ * @param target As many elements, in f32 or 16 bits; or in u8 as many bytes, which are copied as they are, whatever words the
+ * checkpoint has them in.
  * @throws MedAwareError `numeric` for what is not finite, in the checkpoint or in 16 bits.
  */
 async function fillTensor(reader: TensorReader, name: string, target: Tensor): Promise<void> {
   const { device, buffer, dtype, byteOffset, count, byteLength } = target
   const from = reader.info(name).dtype
+  const width = dtype === 'u8' ? bytesOf(from) : 1
   const window = (begin: number, length: number) =>
-    new Tensor(device, [length], dtype, buffer, byteOffset + begin * (byteLength / count))
+    new Tensor(device, [length * width], dtype, buffer, byteOffset + begin * width * (byteLength / count))
   const most = Math.min(sliceCount, count)
   const half = dtype === 'f32' ? halfOf(device, from) : null
   const staging = half === null ? null : device.memory.rooted(() => empty(device, [most], `${name} as it comes`, half))
   const scratch = dtype === 'u8' || half !== null ? noNumbers : new Float32Array(most)
   try {
-    for await (const { begin, data } of readSlices(reader, name, count)) {
+    for await (const { begin, data } of readSlices(reader, name, count / width)) {
       const to = window(begin, data.length)
       if (dtype === 'u8') to.write(bytesIn(data))
       else {
@@ -80,14 +82,15 @@ export async function filledTensor(reader: TensorReader, name: string, to: Tenso
   }
 }
 
-interface Slice {
+/** A run of a tensor's elements. */
+export interface Slice {
   /** Its first element. */
   readonly begin: number
   readonly data: TensorData
 }
 
 /** A tensor's elements in order. What is given is good until the next but one is asked for. */
-async function* readSlices(reader: TensorReader, name: string, count: number): AsyncGenerator<Slice> {
+export async function* readSlices(reader: TensorReader, name: string, count: number): AsyncGenerator<Slice, undefined> {
   const bytes = Math.min(sliceCount, count) * bytesOf(reader.info(name).dtype)
   const memory = [new Uint8Array(bytes), new Uint8Array(count > sliceCount ? bytes : 0)] as const
   const read = (i: number) => {
@@ -125,7 +128,8 @@ function encode(
   return isHalf(to) ? roundToHalf(values, to, name, begin) : values
 }
 
-function widen(data: TensorData, from: SafetensorsDType, scratch: Float32Array<ArrayBuffer>): Float32Array {
+/** A checkpoint's numbers as f32: themselves where they are that, else in `scratch`. */
+export function widen(data: TensorData, from: SafetensorsDType, scratch: Float32Array<ArrayBuffer>): Float32Array {
   if (data instanceof Float32Array) return data
   const values = scratch.subarray(0, data.length)
   if (from === 'BF16') return bf16ToF32(data as Uint16Array, values)

@@ -6,14 +6,16 @@ import { parseAdapterConfig } from '../peft/adapter-config.ts'
 import { attachLora } from '../peft/attach.ts'
 import type { LoraConfig } from '../peft/lora-config.ts'
 import { countParameters, countWeights, type ParameterCounts } from '../peft/parameter-counts.ts'
-import { findQuantState, parseQuantState } from '../quant/bitsandbytes-state.ts'
+import { parseQuantState } from '../quant/bitsandbytes-state.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { openTensors, readJson, type Folder } from './folder.ts'
 import type { HubFolderOptions } from './hub-folder.ts'
-import { checkAgainstSpecs } from './load-weights.ts'
 import { loadTokenizer, openCheckpoint } from './load-model.ts'
 import { dryWeights, planMemory, type MemoryPlan } from './memory-plan.ts'
 import { openFolder, type Source } from './open-folder.ts'
+import { type Checkpoint, quantStateOf } from './weights/checkpoint.ts'
+import { fittingWeights } from './weights/fit.ts'
+import { settledHead } from './weights/tied-head.ts'
 
 /** What is asked about a source. */
 export interface InspectOptions extends HubFolderOptions {
@@ -72,7 +74,8 @@ export interface AdapterReport {
 }
 
 /**
- * What a model or an adapter is, from its configs and the headers of its files; no weights are read.
+ * What a model or an adapter is, from its configs and the headers of its files; of the weights only the beginning of a head is
+ * read that may or may not be tied.
  * @throws MedAwareError as `loadModel` for what is none; `config` and `not-found` for an adapter that does not fit.
  */
 export async function inspectModel(source: Source, options: InspectOptions = {}): Promise<ModelReport | AdapterReport> {
@@ -93,15 +96,16 @@ async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
 
 async function inspectBase(folder: Folder, options: InspectOptions): Promise<ModelReport> {
   const json = await readJson(folder, 'config.json')
-  const config = parseModelConfig(json)
-  const specs = modelWeights(config)
-  const reader = await openCheckpoint(folder)
+  const parsed = parseModelConfig(json)
+  const opened = await openCheckpoint(folder)
   try {
-    checkAgainstSpecs(reader, specs, folder.name)
+    const head = { source: folder.name, most: comparedOfHead }
+    const { config, checkpoint: reader } = await settledHead(opened, parsed, head)
+    const specs = fittingWeights(reader, config, folder.name)
     const quantization = await quantizationOf(reader, specs)
     const tokenizer = await loadTokenizer(folder)
     const packs = ({ name, role }: WeightSpec) =>
-      quantization === null ? role === 'projection' : findQuantState(name, reader.names) !== undefined
+      quantization === null ? role === 'projection' : quantStateOf(reader, name) !== undefined
     const { all, allPacked } = countWeights(
       specs.map((spec) => ({ count: countOf(spec.shape), isFourBit: packs(spec), isTrainable: false })),
     )
@@ -114,9 +118,12 @@ async function inspectBase(folder: Folder, options: InspectOptions): Promise<Mod
       memory: plansOf(config, quantization, options),
     }
   } finally {
-    await reader.close()
+    await opened.close()
   }
 }
+
+/** Numbers of a head beside a tied one's that tell whether it is another. */
+const comparedOfHead = 65536
 
 function architectureOf(json: Readonly<Record<string, unknown>>): string {
   const named = json['architectures']
@@ -151,15 +158,13 @@ function storageOptions({ type, blockSize, doubleQuant }: NonNullable<ModelRepor
   return type === 'int8' ? { type } : { type, doubleQuant, ...(blockSize !== null && { blockSize }) }
 }
 
-async function quantizationOf(
-  reader: TensorReader,
-  specs: readonly WeightSpec[],
-): Promise<ModelReport['quantization']> {
-  const int8 = specs.filter(({ name }) => reader.info(name).dtype === 'I8')
-  if (int8.length > 0) return { type: 'int8', blockSize: null, doubleQuant: false, layers: int8.length }
-  const states = specs.flatMap(({ name }) => findQuantState(name, reader.names) ?? [])
+async function quantizationOf(reader: Checkpoint, specs: readonly WeightSpec[]): Promise<ModelReport['quantization']> {
+  const states = specs.flatMap(({ name }) => quantStateOf(reader, name) ?? [])
   const [first] = states
-  if (first === undefined) return null
+  if (first === undefined) {
+    const { length: layers } = specs.filter(({ name }) => reader.info(name).dtype === 'I8')
+    return layers === 0 ? null : { type: 'int8', blockSize: null, doubleQuant: false, layers }
+  }
   const { quantType: type, blockSize, nestedOffset } = parseQuantState(await reader.readBytes(first.key))
   return { type, blockSize, doubleQuant: nestedOffset !== undefined, layers: states.length }
 }

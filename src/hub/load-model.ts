@@ -1,12 +1,11 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import type { Device } from '../device/device.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
-import { createModel, modelWeights, parseModelConfig } from '../models/architectures.ts'
+import { createModel, parseModelConfig } from '../models/architectures.ts'
 import type { ModelConfig, PretrainedLm } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import type { QuantizeOptions } from '../nn/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
-import type { TensorReader } from '../safetensors/reader.ts'
 import type { HalfType } from '../tensor/half.ts'
 import { openTensors, readJson, readText, type Folder } from './folder.ts'
 import type { DownloadProgress, HubFolderOptions } from './hub-folder.ts'
@@ -15,6 +14,9 @@ import { openFolder, type Source } from './open-folder.ts'
 import { checkRoom } from './check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
 import { tokenizerFromJson } from './tokenizer.ts'
+import { type Checkpoint, checkpointOf } from './weights/checkpoint.ts'
+import { fittingWeights } from './weights/fit.ts'
+import { settledHead } from './weights/tied-head.ts'
 
 /** How a model is loaded. */
 export interface LoadModelOptions {
@@ -33,6 +35,8 @@ export interface LoadModelOptions {
   readonly measureError?: boolean
   /** Called as a download goes on, and after each tensor. */
   readonly onProgress?: (progress: LoadProgress) => void
+  /** Called with what is odd about the checkpoint, but no reason to refuse it. */
+  readonly onWarning?: (message: string) => void
   /** Stops downloading and loading: what was loaded is freed, what was downloaded is kept and gone on from. */
   readonly signal?: AbortSignal
   /** How the Hugging Face Hub is reached. */
@@ -76,14 +80,16 @@ export async function loadModel(source: Source, options: LoadModelOptions): Prom
     const highest = (tokenizer?.vocabSize ?? 0) - 1
     return `${folder.name}: tokenizer.json has ids up to ${highest}, config.json a vocab_size of ${config.vocabSize}; they are not of one model`
   })
-  const reader = await openCheckpoint(folder)
+  const opened = await openCheckpoint(folder)
   try {
-    const specs = modelWeights(config)
-    checkRoom(reader, specs, folder.name, options)
-    const { weights, storage } = await loadWeights(reader, specs, folder.name, options)
-    return { model: makeModel(config, weights), tokenizer, storage, name: folder.name }
+    const head = { source: folder.name, ...(options.onWarning && { warn: options.onWarning }) }
+    const { config: settled, checkpoint } = await settledHead(opened, config, head)
+    const specs = fittingWeights(checkpoint, settled, folder.name)
+    checkRoom(checkpoint, specs, folder.name, options)
+    const { weights, storage } = await loadWeights(checkpoint, specs, options)
+    return { model: makeModel(settled, weights), tokenizer, storage, name: folder.name }
   } finally {
-    await reader.close()
+    await opened.close()
   }
 }
 
@@ -109,10 +115,12 @@ function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): P
 }
 
 /** Opens the weights of a folder, one file or shards. @throws MedAwareError `not-found`, or as `openSafetensors`. */
-export async function openCheckpoint(folder: Folder): Promise<TensorReader> {
-  if (await folder.has('model.safetensors')) return openTensors(folder, 'model.safetensors')
+export async function openCheckpoint(folder: Folder): Promise<Checkpoint> {
+  if (await folder.has('model.safetensors')) return checkpointOf(await openTensors(folder, 'model.safetensors'))
   const index = 'model.safetensors.index.json'
-  if (await folder.has(index)) return openShardedSafetensors(await readText(folder, index), (name) => folder.open(name))
+  if (await folder.has(index)) {
+    return checkpointOf(await openShardedSafetensors(await readText(folder, index), (name) => folder.open(name)))
+  }
   const pickles = ['pytorch_model.bin', 'pytorch_model.bin.index.json']
   const has = await Promise.all(pickles.map((name) => folder.has(name)))
   const pickle = pickles[has.indexOf(true)]

@@ -4,25 +4,25 @@ import { countOf, sameShape, showShape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import { fourBitFromStored } from '../ops/quantize.ts'
-import { findQuantState, parseQuantState } from '../quant/bitsandbytes-state.ts'
+import { parseQuantState } from '../quant/bitsandbytes-state.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
-import type { TensorReader } from '../safetensors/reader.ts'
 import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import type { Matrix } from '../tensor/matrix.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { filledTensor } from './fill-tensor.ts'
+import { type Checkpoint, int8Companions, quantStateOf } from './weights/checkpoint.ts'
 
 /** A matrix that bitsandbytes quantised, as it is; `null` for a weight of plain numbers. */
-export async function loadStored(reader: TensorReader, spec: WeightSpec, device: Device): Promise<Matrix | null> {
-  const state = findQuantState(spec.name, reader.names)
+export async function loadStored(reader: Checkpoint, spec: WeightSpec, device: Device): Promise<Matrix | null> {
+  const state = quantStateOf(reader, spec.name)
   if (state) return loadFourBit(reader, spec, state.key, device)
   return reader.info(spec.name).dtype === 'I8' ? loadInt8(reader, spec, device) : null
 }
 
 /** By the keys of bitsandbytes' modules.py, Linear4bit._save_to_state_dict. */
 async function loadFourBit(
-  reader: TensorReader,
+  reader: Checkpoint,
   spec: WeightSpec,
   stateKey: string,
   device: Device,
@@ -57,14 +57,8 @@ async function loadFourBit(
   })
 }
 
-/** What may stand beside an int8 weight in a checkpoint: its scales, and a number for the order of its bytes. */
-export function int8Companions(weightName: string): readonly [scale: string, format: string] {
-  const layer = weightName.replace(/weight$/, '')
-  return [`${layer}SCB`, `${layer}weight_format`]
-}
-
 /** By the keys of bitsandbytes' modules.py, Linear8bitLt._save_to_state_dict. */
-async function loadInt8(reader: TensorReader, { name, shape }: WeightSpec, device: Device): Promise<Int8Tensor> {
+async function loadInt8(reader: Checkpoint, { name, shape }: WeightSpec, device: Device): Promise<Int8Tensor> {
   const [scaleKey, formatKey] = int8Companions(name)
   check(reader.has(scaleKey), 'format', () => `${name}: its numbers are I8, and ${scaleKey} is missing`)
   const format = reader.has(formatKey) ? (await reader.readF32(formatKey))[0] : 0

@@ -2,13 +2,13 @@ import { check } from '../core/errors.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { dequantize, quantizeMatrix } from '../ops/quantize.ts'
-import type { TensorReader } from '../safetensors/reader.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import type { Matrix } from '../tensor/matrix.ts'
 import { filledTensor } from './fill-tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { loadStored, rooted } from './load-stored.ts'
 import { dtypeOf, quantizationOf } from './weight-storage.ts'
+import type { Checkpoint } from './weights/checkpoint.ts'
 
 /** What quantising changed so far: Σ |w - stored w|, Σ |w| and their number. */
 export interface ErrorSums {
@@ -22,7 +22,7 @@ export interface ErrorSums {
  * @throws MedAwareError `format`, `config`, `numeric`, `unsupported` or `memory`; what was allocated by then is freed.
  */
 export async function loadWeight(
-  reader: TensorReader,
+  reader: Checkpoint,
   spec: WeightSpec,
   options: LoadModelOptions,
   errors: ErrorSums,

@@ -1,13 +1,9 @@
-import { check } from '../core/errors.ts'
-import { countOf, sameShape, showShape } from '../core/shape.ts'
+import { countOf } from '../core/shape.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
-import { findQuantState } from '../quant/bitsandbytes-state.ts'
-import type { SafetensorsDType } from '../safetensors/dtype.ts'
-import type { TensorReader } from '../safetensors/reader.ts'
 import { loadWeight } from './load-weight.ts'
-import { int8Companions } from './load-stored.ts'
 import type { LoadModelOptions } from './load-model.ts'
+import type { Checkpoint } from './weights/checkpoint.ts'
 
 /** What a model's weights take, and what storing them so changed. */
 export interface StorageReport {
@@ -24,16 +20,14 @@ export interface StorageReport {
 }
 
 /**
- * Reads every weight of `specs` to the device, one at a time.
- * @throws MedAwareError `format` with one list of all missing, unexpected, misshapen and mistyped tensors.
+ * Reads every weight of `specs`, which the checkpoint has, to the device, one at a time.
+ * @throws MedAwareError as `loadWeight`; what was loaded by then is freed.
  */
 export async function loadWeights(
-  reader: TensorReader,
+  reader: Checkpoint,
   specs: readonly WeightSpec[],
-  source: string,
   options: LoadModelOptions,
 ): Promise<{ weights: Map<string, Weight>; storage: StorageReport }> {
-  checkAgainstSpecs(reader, specs, source)
   const weights = new Map<string, Weight>()
   const errors = { absolute: 0, magnitude: 0, count: 0 }
   let bytesDone = 0
@@ -71,44 +65,4 @@ export async function loadWeights(
           : { meanAbsolute: errors.absolute / errors.count, relative: errors.absolute / errors.magnitude },
     },
   }
-}
-
-/** @throws MedAwareError `format` with all that is missing, not expected or misshapen. */
-export function checkAgainstSpecs(reader: TensorReader, specs: readonly WeightSpec[], source: string): void {
-  const known = new Set(specs.map(({ name }) => name))
-  const missing = specs.filter(({ name }) => !reader.has(name)).map(({ name }) => `${name} is missing`)
-  const unexpected = reader.names
-    .filter((name) => !known.has(name) && !isCompanion(name, known))
-    .map((name) => `${name} is not expected`)
-  const misshapen = specs
-    .filter(
-      ({ name, shape }) =>
-        reader.has(name) &&
-        findQuantState(name, reader.names) === undefined &&
-        !sameShape(reader.info(name).shape, shape),
-    )
-    .map(({ name, shape }) => `${name} is ${showShape(reader.info(name).shape)}, not ${showShape(shape)}`)
-  const mistyped = specs
-    .filter(({ name }) => reader.has(name) && findQuantState(name, reader.names) === undefined)
-    .filter(({ name }) => !weightTypes.includes(reader.info(name).dtype))
-    .map(({ name }) => `${name} is ${reader.info(name).dtype}, a weight is F32, F16 or BF16`)
-  const problems = [...missing, ...unexpected, ...misshapen, ...mistyped]
-  check(problems.length === 0, 'format', () => {
-    const more = problems.length > 12 ? `, and ${problems.length - 12} more` : ''
-    return `${source}: the checkpoint does not fit its config: ${problems.slice(0, 12).join(', ')}${more}`
-  })
-}
-
-/** What weights may be stored as; of I8 the scales are looked for when it is read. */
-const weightTypes: readonly SafetensorsDType[] = ['F64', 'F32', 'F16', 'BF16', 'I8']
-
-/** The tied head written a second time, and bitsandbytes' state beside a weight, may be there. */
-function isCompanion(name: string, known: ReadonlySet<string>): boolean {
-  return (
-    name === 'lm_head.weight' ||
-    [...known].some((weight) => int8Companions(weight).includes(name)) ||
-    [...name.matchAll(/\./g)].some(
-      ({ index }) => name.slice(0, index).endsWith('.weight') && known.has(name.slice(0, index)),
-    )
-  )
 }

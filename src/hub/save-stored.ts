@@ -4,8 +4,8 @@ import { dynamicMap } from '../quant/dynamic-map.ts'
 import { fourBitCode } from '../quant/four-bit.ts'
 import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import type { Int8Tensor } from '../tensor/int8-tensor.ts'
-import { int8Companions } from './load-stored.ts'
 import type { TensorToSave } from './tensors-to-save.ts'
+import { int8Companions } from './weights/checkpoint.ts'
 
 /** A matrix of a quantised format. */
 export type StoredMatrix = FourBitTensor | Int8Tensor

@@ -3,9 +3,10 @@ import type { Weight } from '../nn/module.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
 import type { ConfigJson } from './config-fields.ts'
 import { type FalconConfig, falconModelTypes, formatFalconConfig, parseFalconConfig } from './falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from './falcon.ts'
+import { FalconForCausalLM, falconIgnored, falconTied, falconWeights } from './falcon.ts'
 import { formatLlamaConfig, type LlamaConfig, llamaModelTypes, parseLlamaConfig } from './llama-config.ts'
-import { LlamaForCausalLM, llamaWeights } from './llama.ts'
+import { LlamaForCausalLM, llamaIgnored, llamaTied, llamaWeights } from './llama.ts'
+import type { TiedTensors } from './weight-specs.ts'
 
 /** How a decoder is read from a checkpoint, made and written. */
 interface Architecture<C extends ModelConfig> {
@@ -14,6 +15,9 @@ interface Architecture<C extends ModelConfig> {
   parse(json: ConfigJson): C
   format(config: C): ConfigJson
   weights(config: C): readonly WeightSpec[]
+  readonly tied: TiedTensors
+  /** Ends of the names of tensors that a checkpoint may have and the model has no use for. */
+  readonly ignored: readonly string[]
   create(config: C, weights: ReadonlyMap<string, Weight>): PretrainedLm
 }
 
@@ -26,6 +30,8 @@ const architectures: Architectures = {
     parse: parseFalconConfig,
     format: formatFalconConfig,
     weights: falconWeights,
+    tied: falconTied,
+    ignored: falconIgnored,
     create: (config: FalconConfig, weights) => new FalconForCausalLM(config, weights),
   },
   llama: {
@@ -33,6 +39,8 @@ const architectures: Architectures = {
     parse: parseLlamaConfig,
     format: formatLlamaConfig,
     weights: llamaWeights,
+    tied: llamaTied,
+    ignored: llamaIgnored,
     create: (config: LlamaConfig, weights) => new LlamaForCausalLM(config, weights),
   },
 }
@@ -61,6 +69,16 @@ export function formatModelConfig(config: ModelConfig): ConfigJson {
 /** Every parameter of a model by its checkpoint key, in the order of the file. */
 export function modelWeights(config: ModelConfig): readonly WeightSpec[] {
   return architectureOf(config).weights(config)
+}
+
+/** Keys of the head and the embeddings, which are one table where `tieWordEmbeddings` says so. */
+export function tiedTensors(config: ModelConfig): TiedTensors {
+  return architectureOf(config).tied
+}
+
+/** How names of tensors end that a checkpoint may have and the model has no use for: buffers that were saved once. */
+export function ignoredTensors(config: ModelConfig): readonly string[] {
+  return architectureOf(config).ignored
 }
 
 /** A model of given weights, which it owns from then on. @throws MedAwareError `not-found` when one of `modelWeights` is missing. */

@@ -14,7 +14,7 @@ import { inSequence, normalised, type ResidualStream, throughBlocks } from './de
 import type { FalconConfig } from './falcon-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker } from './weight-picker.ts'
-import { linearSpecs, normSpecs, tableSpec } from './weight-specs.ts'
+import { linearSpecs, normSpecs, tableSpec, type TiedTensors } from './weight-specs.ts'
 
 /**
  * The Falcon family as transformers computes it with sdpa (modeling_falcon.py): ALiBi or rotary positions; a key head for
@@ -33,7 +33,7 @@ export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel;
     const get = new WeightPicker('falcon', weights)
     const transformer = new FalconModel(config, get.under('transformer'))
     const isTied = config.tieWordEmbeddings
-    super(isTied ? { transformer } : { transformer, lm_head: new LanguageHead(get.tensor('lm_head.weight')) }, {})
+    super(isTied ? { transformer } : { transformer, lm_head: new LanguageHead(get.tensor(falconTied.head)) }, {})
     this.#rotary = config.rope === null ? null : new RotaryTable(config.rope, headDim(config))
   }
 
@@ -182,6 +182,21 @@ class FalconMlp extends Module<{ dense_h_to_4h: Projection; dense_4h_to_h: Proje
   }
 }
 
+export const falconTied: TiedTensors = { head: 'lm_head.weight', embeddings: 'transformer.word_embeddings.weight' }
+
+/** Buffers that Falcon's first releases and transformers before 4.35 saved; transformers passes them over. */
+export const falconIgnored: readonly string[] = [
+  'rotary_emb.inv_freq',
+  'maybe_rotary.inv_freq',
+  'maybe_rotary.cos_cached',
+  'maybe_rotary.sin_cached',
+  'self_attention.bias',
+  'self_attention.masked_bias',
+  'self_attention.scale_mask_softmax.causal_mask',
+  'alibi',
+  'position_ids',
+]
+
 /** Every parameter of a Falcon by its checkpoint key, in the order of the file. */
 export function falconWeights(config: FalconConfig): readonly WeightSpec[] {
   const { vocabSize, hiddenSize: c, ffnHiddenSize: f, numHiddenLayers, numKvHeads, bias } = config
@@ -197,10 +212,10 @@ export function falconWeights(config: FalconConfig): readonly WeightSpec[] {
     ...linearSpecs(`${h}.mlp.dense_4h_to_h`, c, f, bias),
   ])
   return [
-    tableSpec('transformer.word_embeddings.weight', vocabSize, c),
+    tableSpec(falconTied.embeddings, vocabSize, c),
     ...layers,
     ...normSpecs('transformer.ln_f', c, true),
-    ...(config.tieWordEmbeddings ? [] : [tableSpec('lm_head.weight', vocabSize, c)]),
+    ...(config.tieWordEmbeddings ? [] : [tableSpec(falconTied.head, vocabSize, c)]),
   ]
 }
 

@@ -13,7 +13,7 @@ import { inSequence, normalised, type ResidualStream, throughBlocks } from './de
 import type { LlamaConfig } from './llama-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker } from './weight-picker.ts'
-import { linearSpecs, normSpecs, tableSpec } from './weight-specs.ts'
+import { linearSpecs, normSpecs, tableSpec, type TiedTensors } from './weight-specs.ts'
 
 /**
  * Llama's architecture, Falcon 3's too, as transformers computes it (modeling_llama.py): rotary positions, grouped key heads,
@@ -31,7 +31,7 @@ export class LlamaForCausalLM extends CausalDecoder<{ model: LlamaModel; lm_head
     const get = new WeightPicker('llama', weights)
     const model = new LlamaModel(config, get.under('model'))
     const isTied = config.tieWordEmbeddings
-    super(isTied ? { model } : { model, lm_head: new LanguageHead(get.tensor('lm_head.weight')) }, {})
+    super(isTied ? { model } : { model, lm_head: new LanguageHead(get.tensor(llamaTied.head)) }, {})
     this.#rotary = new RotaryTable(config.rope, config.headDim)
   }
 
@@ -130,6 +130,22 @@ class LlamaMlp extends Module<Record<'gate_proj' | 'up_proj' | 'down_proj', Proj
   }
 }
 
+export const llamaTied: TiedTensors = { head: 'lm_head.weight', embeddings: 'model.embed_tokens.weight' }
+
+/** Buffers that transformers saved before 4.32, and converters do to this day; transformers passes them over. */
+export const llamaIgnored: readonly string[] = [
+  'rotary_emb.inv_freq',
+  'rotary_emb.cos_cached',
+  'rotary_emb.sin_cached',
+  'self_attn.bias',
+  'self_attn.masked_bias',
+  'attn.bias',
+  'attn.masked_bias',
+  'masked_bias',
+  'decoder.version',
+  'position_ids',
+]
+
 /** Every parameter of a model of Llama's architecture by its checkpoint key, in the order of the file. */
 export function llamaWeights(config: LlamaConfig): readonly WeightSpec[] {
   const { vocabSize, hiddenSize: c, intermediateSize: f, numHiddenLayers, headDim, attentionBias, mlpBias } = config
@@ -146,9 +162,9 @@ export function llamaWeights(config: LlamaConfig): readonly WeightSpec[] {
     ...linearSpecs(`${layer}.mlp.down_proj`, c, f, mlpBias),
   ])
   return [
-    tableSpec('model.embed_tokens.weight', vocabSize, c),
+    tableSpec(llamaTied.embeddings, vocabSize, c),
     ...layers,
     ...normSpecs('model.norm', c, false),
-    ...(config.tieWordEmbeddings ? [] : [tableSpec('lm_head.weight', vocabSize, c)]),
+    ...(config.tieWordEmbeddings ? [] : [tableSpec(llamaTied.head, vocabSize, c)]),
   ]
 }

@@ -1,5 +1,11 @@
 import type { WeightSpec } from './causal-lm.ts'
 
+/** Keys of two tables that may be one. */
+export interface TiedTensors {
+  readonly head: string
+  readonly embeddings: string
+}
+
 /** A table of vectors, or a head, which is never quantised: [rows, columns]. */
 export function tableSpec(name: string, rows: number, columns: number): WeightSpec {
   return { name, shape: [rows, columns], role: 'embedding', init: 'normal' }

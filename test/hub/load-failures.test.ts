@@ -339,7 +339,6 @@ describe('loadModel frees what it had loaded', () => {
   it.each([
     ['.absmax', 31, '1024 bytes of codes and 31 of absmax do not fit [64,32] in blocks of 64'],
     ['.nested_absmax', 2, '2 nested absmax do not fit 32 blocks'],
-    ['', 1023, '1023 bytes of codes and 32 of absmax do not fit [64,32] in blocks of 64'],
   ])('when bitsandbytes’ parts do not fit: weight%s of %i', async (part, length, message) => {
     const dense = 'transformer.h.0.mlp.dense_h_to_4h.weight'
     const stored = await tensorsOf(await tinyBytes('qlora/model-bnb-4bit.safetensors'))
@@ -350,5 +349,18 @@ describe('loadModel frees what it had loaded', () => {
     })
     const quantised = filesOf({ 'config.json': config, 'model.safetensors': writeSafetensors(resized) })
     expect(await failure(quantised)).toEqual(refusal('format', `${dense}: ${message}`))
+  })
+
+  it('when 4-bit codes do not fit, before anything is read', async () => {
+    const dense = 'transformer.h.0.mlp.dense_h_to_4h.weight'
+    const stored = await tensorsOf(await tinyBytes('qlora/model-bnb-4bit.safetensors'))
+    const cut = stored.map((tensor) =>
+      tensor.name === dense ? { ...tensor, shape: [1023, 1], data: new Uint8Array(1023) } : tensor,
+    )
+    const quantised = filesOf({ 'config.json': config, 'model.safetensors': writeSafetensors(cut) })
+    const problem = `${dense} is 1023 bytes in 4 bits, [64,32] takes 1024`
+    expect(await failure(quantised)).toEqual(
+      refusal('format', `the given files: the checkpoint does not fit its config: ${problem}`),
+    )
   })
 })

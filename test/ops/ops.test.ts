@@ -241,6 +241,19 @@ describe.each(devices)('on $description', (device) => {
     })
   })
 
+  it.each(['f16', 'f32', 'ties'])(
+    'stores thousands of int8 codes as bitsandbytes does, of rows of %s',
+    async (name) => {
+      const made = await openFixture('stored/int8.safetensors')
+      await withScope(async () => {
+        const rows = fromArray(device, await made.readF32(`${name}.input`), made.info(`${name}.input`).shape, name)
+        const { codes, scale } = quantizeInt8(rows).parts
+        expect(new Int8Array((await codes.readBytes()).buffer)).toEqual(await made.read(`${name}.CB`))
+        expect(await scale.read()).toEqual(await made.readF32(`${name}.SCB`))
+      })
+    },
+  )
+
   it('slices and reshapes are windows of the same buffer', async () => {
     await withScope(async () => {
       const x = fromArray(

@@ -3,12 +3,24 @@ import { dequantizeInt8, quantizeInt8 } from '../../src/quant/index.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 
 const golden = await openFixture('quantised.safetensors')
+const made = await openFixture('stored/int8.safetensors')
 
 describe('int8 rows', () => {
   it('are those of bitsandbytes', async () => {
     const { codes, scale } = quantizeInt8(await golden.readF32('int8.input'), 24, 64)
     expect(codes).toEqual(await golden.read('int8.CB'))
     expect(scale).toEqual(await golden.readF32('int8.SCB'))
+  })
+
+  it.each(['f16', 'f32', 'ties'])('of %s are those of bitsandbytes, to the last code', async (name) => {
+    const [rows = 0, cols = 0] = made.info(`${name}.input`).shape
+    const { codes, scale } = quantizeInt8(await made.readF32(`${name}.input`), rows, cols)
+    expect(codes).toEqual(await made.read(`${name}.CB`))
+    expect(scale).toEqual(await made.readF32(`${name}.SCB`))
+  })
+
+  it('divide 127 by a scale in two roundings, as torch does', () => {
+    expect(quantizeInt8(Float32Array.of(2.275390625, -1.1376953125), 1, 2).codes).toEqual(Int8Array.of(127, -64))
   })
 
   it('round half to even and restore to within half a step', () => {

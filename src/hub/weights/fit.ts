@@ -1,0 +1,75 @@
+import { check } from '../../core/errors.ts'
+import { countOf, sameShape, showShape } from '../../core/shape.ts'
+import { shorten } from '../../core/show.ts'
+import { ignoredTensors, modelWeights, tiedTensors } from '../../models/architectures.ts'
+import type { ModelConfig, WeightSpec } from '../../models/causal-lm.ts'
+import type { SafetensorsDType } from '../../safetensors/dtype.ts'
+import { type Checkpoint, quantStateOf, weightBeside } from './checkpoint.ts'
+
+/**
+ * The weights of a config, held against a checkpoint's header before anything is allocated.
+ * @throws MedAwareError `format` with all that is missing, not expected, misshapen or mistyped.
+ */
+export function fittingWeights(checkpoint: Checkpoint, config: ModelConfig, source: string): readonly WeightSpec[] {
+  const { numHiddenLayers: layers } = config
+  const { length: tensors } = checkpoint.names
+  // A list of weights that is long beyond reason is only made where the header's is too.
+  check(layers <= Math.max(tensors, fewLayers), 'format', () => {
+    return `${source}: config.json has ${layers} layers, the checkpoint ${tensors} tensors; they are not of one model`
+  })
+  const specs = modelWeights(config)
+  const [shown, more] = [[] as string[], { count: 0 }]
+  for (const problem of problemsOf(checkpoint, config, specs)) {
+    if (shown.length < most) shown.push(shorten(problem, 200))
+    else more.count++
+  }
+  check(shown.length === 0, 'format', () => {
+    const rest = more.count > 0 ? `, and ${more.count} more` : ''
+    return `${source}: the checkpoint does not fit its config: ${shown.join(', ')}${rest}`
+  })
+  return specs
+}
+
+/** Layers whose weights are listed in no time. */
+const fewLayers = 1000
+
+/** Problems that an error shows. */
+const most = 12
+
+/** What weights may be stored as; of I8 the scales are looked for when it is read. */
+const weightTypes: readonly SafetensorsDType[] = ['F64', 'F32', 'F16', 'BF16', 'I8']
+
+function* problemsOf(checkpoint: Checkpoint, config: ModelConfig, specs: readonly WeightSpec[]): Generator<string> {
+  const known = new Set(specs.map(({ name }) => name))
+  const isExpected = expects(config, known)
+  for (const { name } of specs) if (!checkpoint.has(name)) yield `${name} is missing`
+  for (const name of checkpoint.names) if (!isExpected(name)) yield `${name} is not expected`
+  const found = specs.filter(({ name }) => checkpoint.has(name))
+  const plain = found.filter(({ name }) => quantStateOf(checkpoint, name) === undefined)
+  for (const { name, shape } of plain) {
+    const { shape: stored } = checkpoint.info(name)
+    if (!sameShape(stored, shape)) yield `${name} is ${showShape(stored)}, not ${showShape(shape)}`
+  }
+  for (const { name } of plain) {
+    const { dtype } = checkpoint.info(name)
+    if (!weightTypes.includes(dtype)) yield `${name} is ${dtype}, a weight is F32, F16 or BF16`
+  }
+  for (const { name, shape } of found) {
+    if (quantStateOf(checkpoint, name) === undefined) continue
+    const { begin, end } = checkpoint.info(name)
+    const bytes = Math.ceil(countOf(shape) / 2)
+    if (end - begin !== bytes) {
+      yield `${name} is ${end - begin} bytes in 4 bits, ${showShape(shape)} takes ${bytes}`
+    }
+  }
+}
+
+/** Weights, what bitsandbytes keeps beside them, a tied head that is written twice, and what is passed over. */
+function expects(config: ModelConfig, known: ReadonlySet<string>): (name: string) => boolean {
+  const { head } = tiedTensors(config)
+  const passed = ignoredTensors(config).map((end) => `.${end}`)
+  return (name) => {
+    if (known.has(name) || name === head || known.has(weightBeside(name) ?? '')) return true
+    return passed.some((end) => name.endsWith(end) || name === end.slice(1))
+  }
+}
