@@ -38,12 +38,19 @@ export function defaultCpuBuild(): CpuBuild {
   return cpuBuilds().includes('relaxed') ? 'relaxed' : 'simd'
 }
 
+/** Sets V8's flags that a build needs, for the whole process, and gives those that were set. */
+export function flagsFor(build: CpuBuild): readonly string[] {
+  if (build === 'simd') return []
+  const needed = build === 'wide' ? (['relaxed', 'wide'] as const) : (['relaxed'] as const)
+  return needed.map(unlockSimd).filter((flag) => flag !== null)
+}
+
 /**
  * Compiles the kernels for a memory that is shared between threads or is not.
  * @throws MedAwareError `unsupported` when there is no SIMD at all.
  */
 export function compileKernels(build: CpuBuild, shared: boolean): Promise<WebAssembly.Module> {
-  if (build === 'wide') unlockSimd('wide')
+  flagsFor(build)
   const bytes = Uint8Array.from(bytesOf(atob(wasm[build])))
   // Modules for memories of one thread would differ in this bit alone.
   if (!shared) bytes[flagsOf(bytes)] = 1

@@ -1,9 +1,10 @@
 import { availableThreads } from '#platform'
 import { check, MedAwareError } from '../core/errors.ts'
+import { flag, oneOf, type OptionRules, readOptions, whole } from '../core/options.ts'
 import { addressesOf, addressOf } from './cpu-bindings.ts'
 import { type CpuEngine, openEngine, runKernel } from './cpu-engine.ts'
 import type { CpuHeap } from './cpu-memory.ts'
-import { type CpuBuild, cpuBuilds, defaultCpuBuild } from './cpu-module.ts'
+import { type CpuBuild, cpuBuilds, defaultCpuBuild, flagsFor } from './cpu-module.ts'
 import type { CpuThreads } from './cpu-threads.ts'
 import type { Binding, Device, DeviceLimits, KernelBindings } from './device.ts'
 import { KernelProfile } from './kernel-profile.ts'
@@ -32,6 +33,15 @@ export interface CpuOptions {
 }
 
 const mostThreads = 64
+
+/** What each of the options may be. */
+export const cpuOptionRules: OptionRules<CpuOptions> = {
+  build: oneOf(['simd', 'relaxed', 'wide']),
+  threads: whole({ from: 1, to: mostThreads }),
+  shareItems: whole({ from: 1 }),
+  profile: flag,
+}
+
 /** Milliseconds after which `settle` gives the event loop a turn. */
 const turnEvery = 20
 
@@ -41,9 +51,10 @@ const forgotten = new FinalizationRegistry<CpuThreads>((threads) => threads.stop
 /**
  * Opens the CPU engine: the kernels in WebAssembly, over one memory of at most 4 GiB that all threads share.
  * @throws MedAwareError `device` when a build is asked for that needs relaxed SIMD and there is none, `unsupported` when there is no SIMD at all,
- *   `config` when `threads` or `shareItems` is not a whole number in its range.
+ *   `config` for an unknown option or a value out of its range.
  */
-export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
+export async function openCpuDevice(given: CpuOptions = {}): Promise<CpuDevice> {
+  const options = readOptions('openCpuDevice', given, cpuOptionRules)
   const build = options.build ?? defaultCpuBuild()
   // Asked for plain SIMD, the library touches no flag of the process.
   check(
@@ -51,19 +62,8 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
     'device',
     () => `cpu: build ${build} cannot run here, this engine has no relaxed SIMD; leave build out`,
   )
-  const wanted = options.threads ?? Math.min(availableThreads(), mostThreads)
-  check(
-    Number.isInteger(wanted) && wanted >= 1 && wanted <= mostThreads,
-    'config',
-    () => `cpu: threads must be a whole number from 1 to ${mostThreads}, not ${wanted}`,
-  )
-  const { shareItems = 1 } = options
-  check(
-    Number.isInteger(shareItems) && shareItems >= 1,
-    'config',
-    () => `cpu: shareItems must be a whole number from 1 on, not ${shareItems}`,
-  )
-  return new CpuDevice(await openEngine(build, wanted), build, options)
+  const threads = options.threads ?? Math.min(availableThreads(), mostThreads)
+  return new CpuDevice(await openEngine(build, threads), build, options)
 }
 
 /** The CPU engine as a `Device`. Work is done when the call returns. */
@@ -73,6 +73,8 @@ export class CpuDevice implements Device {
   readonly description: string
   /** Why there is one thread where more were to be used; null if there are as many. */
   readonly whyOneThread: string | null
+  /** V8's flags that the build needs and that were set for the whole process. */
+  readonly flags: readonly string[]
   readonly memory: Memory
   readonly profile: KernelProfile | null
   readonly #heap: CpuHeap
@@ -85,6 +87,7 @@ export class CpuDevice implements Device {
     const threads = count === 1 ? '1 thread' : `${count} threads`
     this.description = `CPU engine (WebAssembly, ${build === 'simd' ? '' : `${build} `}SIMD, ${threads})`
     this.whyOneThread = engine.whyOneThread
+    this.flags = flagsFor(build)
     this.profile = options.profile === true ? new KernelProfile() : null
     this.#shareItems = options.shareItems
     this.#engine = engine

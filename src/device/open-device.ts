@@ -1,10 +1,11 @@
 import { requestGpu } from '#platform'
-import { check, MedAwareError } from '../core/errors.ts'
+import { check, type ErrorCode, MedAwareError } from '../core/errors.ts'
+import { oneOf, type OptionRules, readOptions, table, withMethods } from '../core/options.ts'
 import type { Gpu, GpuAnswer } from '../platform/platform.ts'
-import { type CpuOptions, openCpuDevice } from './cpu.ts'
+import { type CpuOptions, cpuOptionRules, openCpuDevice } from './cpu.ts'
 import type { Device } from './device.ts'
 import { describeAdapter } from './webgpu-adapter.ts'
-import type { WebGpuOptions } from './webgpu-options.ts'
+import { type WebGpuOptions, webGpuOptionRules } from './webgpu-options.ts'
 import { openWebGpuDevice, type WebGpuDevice } from './webgpu.ts'
 
 export interface OpenDeviceOptions {
@@ -24,18 +25,22 @@ export interface OpenedDevice {
   readonly reason: string
 }
 
+const rules: OptionRules<OpenDeviceOptions> = {
+  device: oneOf(['auto', 'cpu', 'webgpu']),
+  cpu: table(cpuOptionRules),
+  webgpu: table(webGpuOptionRules),
+  gpu: withMethods<Gpu>("WebGPU's entry, such as navigator.gpu", ['requestAdapter']),
+}
+
 /**
  * Opens the engine to compute on. A software WebGPU adapter (llvmpipe, SwiftShader, WARP) is taken only when 'webgpu' is
  * asked for by name: the CPU engine does the same work faster.
- * @throws MedAwareError `device` when 'webgpu' is asked for and cannot be had, or computes a kernel wrong.
+ * @throws MedAwareError `device` when 'webgpu' is asked for and cannot be had, or computes a kernel wrong; `config` for an unknown
+ *   option or a value out of its range, whichever engine it is for; `unsupported` for a `profile` that the adapter cannot give.
  */
-export async function openDevice(options: OpenDeviceOptions = {}): Promise<OpenedDevice> {
+export async function openDevice(given: OpenDeviceOptions = {}): Promise<OpenedDevice> {
+  const options = readOptions('openDevice', given, rules)
   const wanted = options.device ?? 'auto'
-  check(
-    wanted === 'auto' || wanted === 'cpu' || wanted === 'webgpu',
-    'config',
-    () => `openDevice: device must be 'auto', 'cpu' or 'webgpu', not ${JSON.stringify(wanted)}`,
-  )
   if (wanted === 'cpu') return openCpu('the CPU engine was asked for', options.cpu)
   const wishes = { exactTimestamps: options.webgpu?.profile === true }
   const answer: GpuAnswer = options.gpu === undefined ? await requestGpu(wishes) : { gpu: options.gpu }
@@ -52,10 +57,15 @@ export async function openDevice(options: OpenDeviceOptions = {}): Promise<Opene
   return openCpu(`the CPU engine, because ${found}`, options.cpu)
 }
 
+/** Codes of errors that say something of an adapter, not of what was asked for. */
+const adapterFaults: readonly ErrorCode[] = ['device', 'device-lost', 'memory']
+
 async function openCpu(reason: string, options?: CpuOptions): Promise<OpenedDevice> {
   const device = await openCpuDevice(options)
-  const { whyOneThread } = device
-  return { device, reason: whyOneThread === null ? reason : `${reason}; on one thread, because ${whyOneThread}` }
+  const { whyOneThread, flags } = device
+  const threads = whyOneThread === null ? [] : [`on one thread, because ${whyOneThread}`]
+  const process = flags.length === 0 ? [] : [`with ${flags.join(' and ')} set for the whole process`]
+  return { device, reason: [reason, ...threads, ...process].join('; ') }
 }
 
 /** The adapter opened, or why it is not to be used. */
@@ -68,7 +78,8 @@ async function openHardware(gpu: Gpu, options: WebGpuOptions = {}): Promise<Open
   try {
     return reportStruck(await openWebGpuDevice(gpu, { ...options, adapter }), `a hardware adapter: ${description}`)
   } catch (error) {
-    if (error instanceof MedAwareError) return error.message
+    // What the adapter cannot do is a reason for the CPU engine; what the caller got wrong is not.
+    if (error instanceof MedAwareError && adapterFaults.includes(error.code)) return error.message
     throw error
   }
 }

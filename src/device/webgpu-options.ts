@@ -1,5 +1,19 @@
+import {
+  callback,
+  either,
+  flag,
+  number,
+  oneOf,
+  type OptionRules,
+  recordOf,
+  text,
+  that,
+  whole,
+  withMethods,
+} from '../core/options.ts'
 import type { TuningChoices } from './device.ts'
 import type { TuningProgress } from './webgpu-tuner.ts'
+import { bindingAlignment } from './webgpu-windows.ts'
 
 export interface WebGpuOptions {
   /** Opened instead of the one `gpu` prefers. An adapter can be opened once. */
@@ -39,6 +53,24 @@ export interface WebGpuOptions {
    * computed wrong ones. One that is wrong is not used. Done once for an adapter, its driver and this version. Default: on hardware.
    */
   readonly selfTest?: boolean
+}
+
+/** What each of the options may be. */
+export const webGpuOptionRules: OptionRules<WebGpuOptions> = {
+  adapter: withMethods<GPUAdapter>('a GPUAdapter', ['requestDevice']),
+  powerPreference: oneOf(['high-performance', 'low-power']),
+  idleBytes: number({ from: 0 }),
+  flushEvery: whole({ from: 1 }),
+  subgroups: flag,
+  profile: flag,
+  maxBindingBytes: that(
+    `a positive multiple of ${bindingAlignment}`,
+    (value): value is number =>
+      Number.isSafeInteger(value) && Number(value) > 0 && Number(value) % bindingAlignment === 0,
+  ),
+  tuning: either(oneOf(['auto', 'on', 'off']), recordOf(text)),
+  onTuning: callback<(progress: TuningProgress) => void>(),
+  selfTest: flag,
 }
 
 /** Whether `prepare` times programs on an adapter. */

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { readOptions } from '../core/options.ts'
 import type { AdapterRecord } from './adapter-record.ts'
 import type { Binding, Device, DeviceLimits, KernelBindings, TuningChoices } from './device.ts'
 import { cutsOf } from './kernel-cuts.ts'
@@ -9,12 +10,12 @@ import { passSelfTest } from './self-test.ts'
 import { describeAdapter, requestDevice } from './webgpu-adapter.ts'
 import { BindGroups, checkWindow } from './webgpu-bind-groups.ts'
 import { asWebGpu, BufferPool } from './webgpu-buffers.ts'
-import { isTested, type WebGpuOptions } from './webgpu-options.ts'
+import { isTested, type WebGpuOptions, webGpuOptionRules } from './webgpu-options.ts'
 import type { Plan } from './webgpu-pipelines.ts'
 import { Programs, recordOf, traitsOf } from './webgpu-programs.ts'
 import { CommandQueue } from './webgpu-queue.ts'
 import type { Variant } from './webgpu-variants.ts'
-import { bindingAlignment, type Call, fitsBindings, fitsGroups, mostGroups, pieces } from './webgpu-windows.ts'
+import { type Call, fitsBindings, fitsGroups, mostGroups, pieces } from './webgpu-windows.ts'
 
 export type { WebGpuOptions }
 
@@ -29,9 +30,11 @@ const inUse = new Map<WebGpuDevice, GPU>()
 
 /**
  * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
- * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong.
+ * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong; `config` for an
+ *   unknown option or a value out of its range; `unsupported` where `profile` asks for timestamps that the adapter has not.
  */
-export async function openWebGpuDevice(gpu: GPU, options: WebGpuOptions = {}): Promise<WebGpuDevice> {
+export async function openWebGpuDevice(gpu: GPU, given: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  const options = readOptions('openWebGpuDevice', given, webGpuOptionRules)
   const adapter =
     options.adapter ?? (await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }))
   check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
@@ -86,11 +89,6 @@ export class WebGpuDevice implements Device {
     this.programs = new Programs(gpu, this.#queue, traitsOf(gpu, info, options), options, record)
     this.memory = new Memory(this.#pool)
     const { maxBindingBytes = Infinity } = options
-    check(
-      maxBindingBytes === Infinity || (maxBindingBytes > 0 && maxBindingBytes % bindingAlignment === 0),
-      'config',
-      () => `webgpu: maxBindingBytes must be a multiple of ${bindingAlignment}, not ${maxBindingBytes}`,
-    )
     this.#bindingBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes)
     this.#bindGroups = new BindGroups(gpu, this.memory, this.#bindingBytes, this.#queue)
   }

@@ -48,7 +48,7 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
   })
 
 /** A page has no say in its engine's flags. */
-export const unlockSimd: Platform['unlockSimd'] = () => undefined
+export const unlockSimd: Platform['unlockSimd'] = () => null
 
 /** Browsers have no paths. @throws MedAwareError `unsupported`. */
 export const fileSource: Platform['fileSource'] = async (path) => {

@@ -83,7 +83,10 @@ const flags = { relaxed: '--experimental-wasm-relaxed-simd', wide: '--experiment
  * Node 24 on.
  */
 export const unlockSimd: Platform['unlockSimd'] = (build) => {
-  if (build === 'relaxed' ? major === 20 : major >= 24 && process.arch === 'x64') setFlagsFromString(flags[build])
+  const isBehindFlag = build === 'relaxed' ? major === 20 : major >= 24 && process.arch === 'x64'
+  if (!isBehindFlag) return null
+  setFlagsFromString(flags[build])
+  return flags[build]
 }
 
 /** A file that is read in part. @throws MedAwareError `not-found`, `disk`. */

@@ -44,8 +44,8 @@ export interface Platform {
    * sent anything back; rejects when it cannot be started or fails before.
    */
   startWorker(script: string, orders: unknown): Promise<StartedWorker>
-  /** Switches on what the JavaScript engine keeps behind a flag for a build of the kernels, where that is safe. */
-  unlockSimd(build: 'relaxed' | 'wide'): void
+  /** Switches on what the JavaScript engine keeps behind a flag for a build of the kernels, where that is safe; gives the flag. */
+  unlockSimd(build: 'relaxed' | 'wide'): string | null
   /** A file that is read in part. @throws MedAwareError `not-found`. */
   fileSource(path: string): Promise<ByteSource>
   /** @throws MedAwareError `not-found`. */

@@ -109,11 +109,11 @@ describe('threads', () => {
   it('refuses numbers of threads and sizes of shares that are none', async () => {
     for (const threads of [0, 1.5, 65, NaN]) {
       await expect(openCpuDevice({ threads })).rejects.toThrow(
-        `cpu: threads must be a whole number from 1 to 64, not ${threads}`,
+        `openCpuDevice: threads must be a whole number from 1 to 64, got ${threads}`,
       )
     }
     await expect(openCpuDevice({ shareItems: 0 })).rejects.toThrow(
-      'cpu: shareItems must be a whole number from 1 on, not 0',
+      'openCpuDevice: shareItems must be a whole number from 1, got 0',
     )
   })
 })
@@ -269,7 +269,7 @@ describe('one thread, and why', () => {
     const out = put(device, new Float32Array(50_000))
     device.run('fill', { out }, { count: 50_000, value: 2 })
     expect(new Set(await read(device, out))).toEqual(new Set([2]))
-    const { device: other, reason: said } = await openDevice({ device: 'cpu', cpu: { threads: 2 } })
+    const { device: other, reason: said } = await openDevice({ device: 'cpu', cpu: { build: 'simd', threads: 2 } })
     expect(said).toBe(`the CPU engine was asked for; on one thread, because ${reason}`)
     other.dispose()
   })

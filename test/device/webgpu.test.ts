@@ -177,7 +177,7 @@ describe('the adapter', () => {
 describe('mistakes', () => {
   it('refuses a cap of bindings that no window can start at', async () => {
     await expect(openWebGpuDevice(await testGpu(), { maxBindingBytes: 1000 })).rejects.toThrow(
-      'webgpu: maxBindingBytes must be a multiple of 256, not 1000',
+      'openWebGpuDevice: maxBindingBytes must be a positive multiple of 256, got 1000',
     )
   })
 
