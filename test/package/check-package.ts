@@ -143,9 +143,11 @@ function checkConsumerCompiles(): string {
 }
 
 function checkReadmeExample(): string {
-  const { code, output } = readmeExample(readFileSync(path.join(root, 'README.md'), 'utf8'))
-  writeFileSync(path.join(empty, 'example.js'), code)
-  const printed = run(process.execPath, ['example.js'], empty).trimEnd()
+  const { code, output, files } = readmeExample(readFileSync(path.join(root, 'README.md'), 'utf8'))
+  for (const [name, content] of [['example.js', code], ...files] as const)
+    writeFileSync(path.join(empty, name), content)
+  const base = path.join(root, 'examples/medquad/base')
+  const printed = run(process.execPath, ['example.js', base], empty).trimEnd()
   if (printed !== output) throw new Error(`README.md says it prints\n${output}\nbut it prints\n${printed}`)
   return `${printed.split('\n').length} lines, as printed in README.md`
 }

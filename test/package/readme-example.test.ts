@@ -6,10 +6,15 @@ const fence = (info: string, body: string) => `\`\`\`${info}\n${body}\n\`\`\`\n`
 test('takes the first marked example and the output after it, and strips types', () => {
   const markdown = [
     fence('sh', 'npm i'),
+    fence('jsonl rows.jsonl', '{}\n{}'),
     fence('ts example', 'const n: number = 1'),
     fence('text output', '1\n2'),
   ].join('\nwords\n')
-  expect(readmeExample(markdown)).toEqual({ code: 'const n = 1;\n', output: '1\n2' })
+  expect(readmeExample(markdown)).toEqual({
+    code: 'const n = 1;\n',
+    output: '1\n2',
+    files: new Map([['rows.jsonl', '{}\n{}\n']]),
+  })
 })
 
 test('says what is missing', () => {

@@ -5,6 +5,8 @@ export interface ReadmeExample {
   /** JavaScript, an ES module. */
   readonly code: string
   readonly output: string
+  /** Files the example reads, by name: the blocks before it that are fenced as "```jsonl NAME". */
+  readonly files: ReadonlyMap<string, string>
 }
 
 /**
@@ -21,5 +23,11 @@ export function readmeExample(markdown: string): ReadmeExample {
   const output = blocks[at + 1]
   if (!code) throw new Error('README.md: no block is fenced as "```js example" or "```ts example"')
   if (output?.info !== 'text output') throw new Error('README.md: the block after the example is not "```text output"')
-  return { code: transformSync(code.body, { loader: 'ts', format: 'esm' }).code, output: output.body.trimEnd() }
+  const files = new Map(
+    blocks.slice(0, at).flatMap(({ info, body }) => {
+      const [language, name] = info.split(' ')
+      return language === 'jsonl' && name !== undefined ? [[name, body] as const] : []
+    }),
+  )
+  return { code: transformSync(code.body, { loader: 'ts', format: 'esm' }).code, output: output.body.trimEnd(), files }
 }
