@@ -7,6 +7,7 @@ import { examplesOf } from '../../../examples/medquad/held-out.ts'
 import { evaluateLoss, loadModel, openAdapter, openDevice } from '../../../src/index.ts'
 import { openBrowser, webGpuFlags } from '../../device/browser.ts'
 import { root } from '../medquad/run-script.ts'
+import { sampleSize } from '../medquad/sample-size.ts'
 import { download, fourLines, fourPairs, isOpened, isTrained, textOf, trainTenSteps, visit } from './drive-page.ts'
 import { serveBuiltPage, type ServedPage, servePage } from './serve-page.ts'
 import { saveTinyLlama } from './tiny-llama.ts'
@@ -104,7 +105,7 @@ describe('the page as it is built', () => {
   it('hears while it trains, stops at a step, answers, and goes on from there', async () => {
     await visit(page, served.url)
     // The sample is there from the start.
-    await page.getByText('76 questions with answers.').waitFor()
+    await page.getByText(`${sampleSize} questions with answers.`).waitFor()
     await page.locator('#steps').fill('40')
     await page.locator('#start').click()
     await page.locator('#figure-step', { hasText: ' of 40' }).waitFor()

@@ -1,6 +1,7 @@
 /** `tsx test/examples/browser/picture.ts`: makes docs/browser.png, the page after a run on its sample. */
 import { fileURLToPath } from 'node:url'
 import { openBrowser } from '../../device/browser.ts'
+import { sampleSize } from '../medquad/sample-size.ts'
 import { isTrained, visit } from './drive-page.ts'
 import { servePage } from './serve-page.ts'
 
@@ -9,7 +10,7 @@ const picture = fileURLToPath(new URL('../../../docs/browser.png', import.meta.u
 const [browser, served] = [await openBrowser(), await servePage()]
 const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, deviceScaleFactor: 0.78 })
 await visit(page, served.url)
-await page.getByText('76 questions with answers.').waitFor()
+await page.getByText(`${sampleSize} questions with answers.`).waitFor()
 await page.locator('#start').click()
 await isTrained(page)
 await page.evaluate('scrollTo(0, 0)')

@@ -8,6 +8,7 @@ import { digestMedquad } from '../../../examples/medquad/data/digest-medquad.ts'
 import { type DownloadProgress, fetchMedquad } from '../../../examples/medquad/data/fetch-medquad.ts'
 import { loadMedquad } from '../../../examples/medquad/data/load-medquad.ts'
 import { archiveOf, diseaseXml, folderOf, someFiles, tempFolder } from './medquad-files.ts'
+import { sampleSize } from './sample-size.ts'
 import { sharedKeys } from './shared-keys.ts'
 
 /** A server that answers so; returns its address and counts what it is asked. */
@@ -211,7 +212,7 @@ describe('loadMedquad', () => {
         'the data instead). Going on with the small sample that comes with the recipe: enough to see every step run, ' +
         'far too little to teach a model anything. Its numbers say nothing about MedQuAD.',
     ])
-    expect(loaded).toMatchObject({ origin: 'sample', counts: { pairs: 76 } })
+    expect(loaded).toMatchObject({ origin: 'sample', counts: { pairs: sampleSize } })
     expect(loaded.train.length).toBeGreaterThan(40)
     expect(Math.min(loaded.validation.length, loaded.test.length)).toBeGreaterThan(3)
     expect(sharedKeys(loaded.train, [...loaded.validation, ...loaded.test])).toEqual([])

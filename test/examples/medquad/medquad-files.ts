@@ -1,9 +1,17 @@
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import * as tar from 'tar'
 import { onTestFinished } from 'vitest'
 import type { MedquadPair } from '../../../examples/medquad/data/medquad-pair.ts'
+
+/** MedQuAD itself is not in this repository: $MEDQUAD names its folder or archive, else ../shared/medquad is tried. */
+export const medquadFolder =
+  process.env['MEDQUAD'] ?? fileURLToPath(new URL('../../../../shared/medquad', import.meta.url))
+const packed = join(medquadFolder, 'medquad-xml.tar.gz')
+export const medquad = existsSync(packed) ? packed : medquadFolder
 
 /** An empty folder that is gone after the test. */
 export async function tempFolder(): Promise<string> {
@@ -94,3 +102,11 @@ export const pairWith = (fields: Partial<MedquadPair>): MedquadPair => ({
   url: '',
   ...fields,
 })
+
+/** The words of a text: lower-case letters and digits, apostrophes left out as MedQuAD often does. */
+export const wordsOf = (text: string): string[] =>
+  text
+    .toLowerCase()
+    .replace(/['\u2019]/g, '')
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '')

@@ -1,18 +1,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { cleanMedquad, selectPaper } from '../../../examples/medquad/data/clean-medquad.ts'
 import { countMedquad } from '../../../examples/medquad/data/count-medquad.ts'
 import { digestMedquad, medquadDigest } from '../../../examples/medquad/data/digest-medquad.ts'
 import { loadMedquad } from '../../../examples/medquad/data/load-medquad.ts'
 import { readMedquad } from '../../../examples/medquad/data/read-medquad.ts'
+import { medquad, medquadFolder as folder } from './medquad-files.ts'
 import { sharedKeys } from './shared-keys.ts'
-
-/** MedQuAD itself is not in this repository: $MEDQUAD names its folder or archive, else ../shared/medquad is tried. */
-const folder = process.env['MEDQUAD'] ?? fileURLToPath(new URL('../../../../shared/medquad', import.meta.url))
-const packed = join(folder, 'medquad-xml.tar.gz')
-const medquad = existsSync(packed) ? packed : folder
 
 /** The file of counts taken with two other parsers, where it lies beside the data; else the counts of the paper. */
 const countsFile = join(folder, 'expected-counts.json')

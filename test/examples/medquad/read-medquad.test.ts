@@ -2,7 +2,6 @@ import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { countMedquad, formatCounts } from '../../../examples/medquad/data/count-medquad.ts'
-import { sampleFolder } from '../../../examples/medquad/data/load-medquad.ts'
 import { readMedquad } from '../../../examples/medquad/data/read-medquad.ts'
 import { archiveOf, documentXml, folderOf, someFiles, tempFolder } from './medquad-files.ts'
 
@@ -194,18 +193,6 @@ describe('readMedquad', () => {
     const text = join(await tempFolder(), 'page.tar.gz')
     await writeFile(text, '<html>404</html>'.repeat(99))
     expect(await failure(readMedquad(text))).toMatchObject({ code: 'format' })
-  })
-})
-
-describe('the sample', () => {
-  it('holds what its readme says, in all three schemas, every pair answered', async () => {
-    const data = await readMedquad(sampleFolder)
-    const counts = countMedquad(data)
-    expect(counts).toMatchObject({ files: 24, pairs: 76, answered: 76, duplicates: 0 })
-    expect(counts.roots).toEqual({ Document: 10, DiseaseFile: 7, doc: 7 })
-    expect(new Set(data.pairs.map((pair) => pair.focus)).size).toBe(24)
-    expect(new Set(data.pairs.map((pair) => pair.id)).size).toBe(76)
-    expect(Object.keys(counts.answeredByQuestionType).length).toBeGreaterThanOrEqual(10)
   })
 })
 

@@ -7,6 +7,7 @@ import { openAdapter } from '../../../src/hub/adapter-folder.ts'
 import { loadModel } from '../../../src/hub/load-model.ts'
 import { askedCpu } from '../../device/cpu-under-test.ts'
 import { type Ended, root, start } from './run-script.ts'
+import { sampleSize } from './sample-size.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'medquad-recipe-'))
 const quick = [
@@ -38,7 +39,7 @@ describe('npm run medquad', () => {
     expect(whole.code).toBe(0)
     for (const text of [
       'CPU engine',
-      '76 pairs',
+      `${sampleSize} pairs`,
       'by disease',
       'double-quantised NF4',
       'trainable parameters',
@@ -56,7 +57,7 @@ describe('npm run medquad', () => {
     const number = expect.any(Number) as number
     expect(summary).toMatchObject({
       device: expect.stringContaining('CPU engine') as string,
-      data: { pairs: 76, answered: 76, train: number, validation: number, test: number },
+      data: { pairs: sampleSize, answered: sampleSize, train: number, validation: number, test: number },
       model: { parameters: number, trainable: number, share: number, sharePacked: number, bitsPerWeight: number },
       steps: 6,
       loss: { before: number, after: number },
