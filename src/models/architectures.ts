@@ -1,4 +1,5 @@
 import { MedAwareError } from '../core/errors.ts'
+import { show } from '../core/show.ts'
 import type { Weight } from '../nn/module.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
 import type { ConfigJson } from './config-fields.ts'
@@ -57,7 +58,7 @@ export function parseModelConfig(json: ConfigJson): ModelConfig {
   const names = Object.values(architectures).flatMap(({ modelTypes }) => modelTypes)
   throw new MedAwareError(
     typeof type === 'string' ? 'unsupported' : 'config',
-    `parseModelConfig: config.json has model_type ${JSON.stringify(type) ?? 'nothing'}; known are ${names.join(', ')}`,
+    `parseModelConfig: config.json has model_type ${type === undefined ? 'nothing' : show(type)}; known are ${names.join(', ')}`,
   )
 }
 

@@ -1,5 +1,7 @@
 import { check } from '../core/errors.ts'
-import { ConfigFields, type ConfigJson } from './config-fields.ts'
+import { show } from '../core/show.ts'
+import { ConfigFields, type ConfigJson, mostHeads, mostLayers } from './config-fields.ts'
+import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
 /** What a Falcon is made of, in the words of Hugging Face's config.json. */
@@ -43,41 +45,51 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
   check(
     falconModelTypes.some((known) => known === type),
     'unsupported',
-    () => `falcon: config.json has model_type ${JSON.stringify(type)}; this loader reads "falcon"`,
+    () => `falcon: config.json has model_type ${show(type)}; this loader reads "falcon"`,
   )
   const fields = new ConfigFields(json, 'falcon')
-  fields.only('activation', 'gelu')
+  refuseForeign(fields)
+  fields.only('activation', 'gelu', 'gelu_python')
   for (const key of ['hidden_dropout', 'attention_dropout']) fields.only(key, 0)
   const hiddenSize = fields.whole(['hidden_size', 'n_embed'])
-  const numAttentionHeads = fields.whole(['num_attention_heads', 'n_head'])
+  const numAttentionHeads = fields.whole(['num_attention_heads', 'n_head'], { most: mostHeads })
   fields.divides(hiddenSize, 'hidden_size', numAttentionHeads, 'num_attention_heads')
   // The first Falcon-40B had key heads of its own number, and no other mark of its decoder.
   const newDecoderArchitecture = fields.flag('new_decoder_architecture', fields.given(['n_head_kv']) !== undefined)
   const numKvHeads = newDecoderArchitecture
-    ? fields.whole(['num_kv_heads', 'n_head_kv'], numAttentionHeads)
+    ? fields.whole(['num_kv_heads', 'n_head_kv'], { fallback: numAttentionHeads })
     : fields.flag('multi_query', true)
       ? 1
       : numAttentionHeads
   fields.divides(numAttentionHeads, 'num_attention_heads', numKvHeads, 'num_kv_heads')
-  const norms = newDecoderArchitecture ? fields.whole(['num_ln_in_parallel_attn'], 2) : 1
+  const norms = fields.whole(['num_ln_in_parallel_attn'], { fallback: newDecoderArchitecture ? 2 : 1 })
   check(norms <= 2, 'config', () => `falcon: config.json needs num_ln_in_parallel_attn 1 or 2, got ${norms}`)
+  const parallelAttn = fields.flag('parallel_attn', true)
+  // What transformers makes of these does not run either.
+  if (newDecoderArchitecture) fields.only('parallel_attn', true)
+  else if (parallelAttn) fields.only('num_ln_in_parallel_attn', 1)
+  if (!newDecoderArchitecture && numKvHeads > 1) fields.only('num_kv_heads', numAttentionHeads)
+  fields.only('head_dim', hiddenSize / numAttentionHeads)
+  const alibi = fields.flag('alibi', false)
+  fields.only('rotary', !alibi)
+  const maxPositionEmbeddings = fields.whole(['max_position_embeddings'], { fallback: 2048 })
   return {
     modelType: 'falcon',
     vocabSize: fields.whole(['vocab_size']),
     hiddenSize,
-    numHiddenLayers: fields.whole(['num_hidden_layers', 'n_layer']),
+    numHiddenLayers: fields.whole(['num_hidden_layers', 'n_layer'], { most: mostLayers }),
     numAttentionHeads,
     numKvHeads,
-    ffnHiddenSize: fields.whole(['ffn_hidden_size'], 4 * hiddenSize),
-    layerNormEpsilon: fields.positive(['layer_norm_epsilon'], 1e-5),
-    rope: fields.flag('alibi', false) ? null : parseRope(json, 'falcon', hiddenSize / numAttentionHeads),
+    ffnHiddenSize: fields.whole(['ffn_hidden_size'], { fallback: 4 * hiddenSize }),
+    layerNormEpsilon: fields.positive(['layer_norm_epsilon'], { fallback: 1e-5, most: 1 }),
+    rope: alibi ? null : parseRope(json, 'falcon', hiddenSize / numAttentionHeads, maxPositionEmbeddings),
     bias: fields.flag('bias', false),
-    parallelAttn: newDecoderArchitecture || fields.flag('parallel_attn', true),
+    parallelAttn,
     newDecoderArchitecture,
-    numLnInParallelAttn: norms === 2 ? 2 : 1,
+    numLnInParallelAttn: newDecoderArchitecture && norms === 2 ? 2 : 1,
     tieWordEmbeddings: fields.flag('tie_word_embeddings', true),
-    maxPositionEmbeddings: fields.whole(['max_position_embeddings'], 2048),
-    initializerRange: fields.positive(['initializer_range'], 0.02),
+    maxPositionEmbeddings,
+    initializerRange: fields.positive(['initializer_range'], { fallback: 0.02, most: 1 }),
     bosTokenId: fields.tokenIds('bos_token_id'),
     eosTokenId: fields.tokenIds('eos_token_id'),
   }

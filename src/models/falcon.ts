@@ -34,7 +34,8 @@ export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel;
     const transformer = new FalconModel(config, get.under('transformer'))
     const isTied = config.tieWordEmbeddings
     super(isTied ? { transformer } : { transformer, lm_head: new LanguageHead(get.tensor(falconTied.head)) }, {})
-    this.#rotary = config.rope === null ? null : new RotaryTable(config.rope, headDim(config))
+    this.#rotary =
+      config.rope === null ? null : new RotaryTable(config.rope, headDim(config), config.maxPositionEmbeddings)
   }
 
   get cacheShape(): readonly [number, number] {

@@ -1,5 +1,7 @@
 import { check } from '../core/errors.ts'
-import { ConfigFields, type ConfigJson } from './config-fields.ts'
+import { show } from '../core/show.ts'
+import { ConfigFields, type ConfigJson, mostHeads, mostLayers } from './config-fields.ts'
+import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
 /** What a model of Llama's architecture is made of, such as Falcon 3, in the words of Hugging Face's config.json. */
@@ -39,33 +41,36 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
   check(
     type === 'llama',
     'unsupported',
-    () => `llama: config.json has model_type ${JSON.stringify(type)}; this loader reads "llama"`,
+    () => `llama: config.json has model_type ${show(type)}; this loader reads "llama"`,
   )
   const fields = new ConfigFields(json, 'llama')
-  fields.only('hidden_act', 'silu')
+  refuseForeign(fields)
+  fields.only('alibi', false)
+  fields.only('hidden_act', 'silu', 'swish')
   fields.only('attention_dropout', 0)
   const hiddenSize = fields.whole(['hidden_size'])
-  const numAttentionHeads = fields.whole(['num_attention_heads'])
+  const numAttentionHeads = fields.whole(['num_attention_heads'], { most: mostHeads })
   fields.divides(hiddenSize, 'hidden_size', numAttentionHeads, 'num_attention_heads')
-  const numKeyValueHeads = fields.whole(['num_key_value_heads'], numAttentionHeads)
+  const numKeyValueHeads = fields.whole(['num_key_value_heads'], { fallback: numAttentionHeads })
   fields.divides(numAttentionHeads, 'num_attention_heads', numKeyValueHeads, 'num_key_value_heads')
-  const headDim = fields.whole(['head_dim'], hiddenSize / numAttentionHeads)
+  const headDim = fields.whole(['head_dim'], { fallback: hiddenSize / numAttentionHeads, most: mostHeads })
+  const maxPositionEmbeddings = fields.whole(['max_position_embeddings'], { fallback: 2048 })
   return {
     modelType: 'llama',
     vocabSize: fields.whole(['vocab_size']),
     hiddenSize,
     intermediateSize: fields.whole(['intermediate_size']),
-    numHiddenLayers: fields.whole(['num_hidden_layers']),
+    numHiddenLayers: fields.whole(['num_hidden_layers'], { most: mostLayers }),
     numAttentionHeads,
     numKeyValueHeads,
     headDim,
-    rmsNormEps: fields.positive(['rms_norm_eps'], 1e-6),
-    rope: parseRope(json, 'llama', headDim),
+    rmsNormEps: fields.positive(['rms_norm_eps'], { fallback: 1e-6, most: 1 }),
+    rope: parseRope(json, 'llama', headDim, maxPositionEmbeddings),
     attentionBias: fields.flag('attention_bias', false),
     mlpBias: fields.flag('mlp_bias', false),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
-    maxPositionEmbeddings: fields.whole(['max_position_embeddings'], 2048),
-    initializerRange: fields.positive(['initializer_range'], 0.02),
+    maxPositionEmbeddings,
+    initializerRange: fields.positive(['initializer_range'], { fallback: 0.02, most: 1 }),
     bosTokenId: fields.tokenIds('bos_token_id'),
     eosTokenId: fields.tokenIds('eos_token_id'),
   }

@@ -32,7 +32,7 @@ export class LlamaForCausalLM extends CausalDecoder<{ model: LlamaModel; lm_head
     const model = new LlamaModel(config, get.under('model'))
     const isTied = config.tieWordEmbeddings
     super(isTied ? { model } : { model, lm_head: new LanguageHead(get.tensor(llamaTied.head)) }, {})
-    this.#rotary = new RotaryTable(config.rope, config.headDim)
+    this.#rotary = new RotaryTable(config.rope, config.headDim, config.maxPositionEmbeddings)
   }
 
   get cacheShape(): readonly [number, number] {

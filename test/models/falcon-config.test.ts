@@ -113,7 +113,11 @@ describe('parseFalconConfig', () => {
       'falcon: config.json has model_type "llama"; this loader reads "falcon"',
     ],
     ['unsupported', without('model_type'), 'falcon: config.json has model_type undefined; this loader reads "falcon"'],
-    ['unsupported', { ...tiny, activation: 'relu' }, 'falcon: config.json has activation "relu"; only "gelu" is known'],
+    [
+      'unsupported',
+      { ...tiny, activation: 'relu' },
+      'falcon: config.json has activation "relu"; only "gelu" or "gelu_python" is known',
+    ],
     ['unsupported', { ...tiny, hidden_dropout: 0.1 }, 'falcon: config.json has hidden_dropout 0.1; only 0 is known'],
     [
       'unsupported',
@@ -133,8 +137,31 @@ describe('parseFalconConfig', () => {
     ],
     [
       'unsupported',
-      { ...tiny, alibi: false, rope_parameters: { rope_type: 'dynamic', factor: 2 } },
-      'falcon: config.json has rope_type "dynamic"; known are "default", "linear" and "llama3"',
+      { ...tiny, alibi: false, rope_parameters: { rope_type: 'longrope', factor: 2 } },
+      'falcon: config.json has rope_type "longrope"; known are "default", "linear", "dynamic", "yarn", "llama3"',
+    ],
+    ['unsupported', { ...tiny, rotary: true }, 'falcon: config.json has rotary true; only false is known'],
+    ['unsupported', { ...tiny, head_dim: 16 }, 'falcon: config.json has head_dim 16; only 8 is known'],
+    ['unsupported', { ...tiny, num_kv_heads: 2 }, 'falcon: config.json has num_kv_heads 2; only 4 is known'],
+    [
+      'unsupported',
+      { ...tiny, new_decoder_architecture: true },
+      'falcon: config.json has parallel_attn false; only true is known',
+    ],
+    [
+      'unsupported',
+      { ...tiny, parallel_attn: true, num_ln_in_parallel_attn: 2 },
+      'falcon: config.json has num_ln_in_parallel_attn 2; only 1 is known',
+    ],
+    [
+      'unsupported',
+      { ...tiny, apply_residual_connection_post_layernorm: true },
+      'falcon: config.json has apply_residual_connection_post_layernorm true; only false is known',
+    ],
+    [
+      'config',
+      { ...tiny, n_embed: 64 },
+      'falcon: config.json has hidden_size 32 and n_embed 64, two names of one thing',
     ],
     [
       'config',

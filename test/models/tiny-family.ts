@@ -4,7 +4,17 @@ import { readFixture } from '../fixtures/open-fixture.ts'
 import { filesOf } from '../hub/tiny-files.ts'
 
 /** Models of make_family_golden.py. */
-export const familyNames = ['falcon-7b', 'falcon-40b', 'falcon-11b', 'falcon3', 'llama-tied'] as const
+export const familyNames = [
+  'falcon-7b',
+  'falcon-40b',
+  'falcon-11b',
+  'falcon3',
+  'llama-tied',
+  'llama-yarn',
+  'falcon-dynamic',
+] as const
+/** Those whose tokens have the same angles however long the text is by then. */
+export const steadyNames = familyNames.filter((name) => name !== 'falcon-dynamic')
 export type FamilyName = (typeof familyNames)[number]
 
 /** One of them. */
