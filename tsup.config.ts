@@ -1,5 +1,8 @@
 import { defineConfig } from 'tsup'
 
+/** Types of the web platform that the package's declarations name. */
+const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'RequestInit', 'Response', 'URL']
+
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
@@ -18,8 +21,8 @@ export default defineConfig({
   dts: {
     // Only what can be imported; the platforms' types are in these already.
     entry: { index: 'src/index.ts', quant: 'src/quant/index.ts', safetensors: 'src/safetensors/index.ts' },
-    // Options that take a GPU name WebGPU's types, which TypeScript's own libraries have not had for long.
-    banner: '/// <reference types="@webgpu/types" />',
+    // A project without the DOM's types and Node's has none of these. Where there are any, an empty one adds nothing to them.
+    banner: `declare global {\n${webTypes.map((name) => `  interface ${name} {}\n`).join('')}}`,
   },
   // `#platform` is resolved where the package runs, by the import map of package.json.
   external: ['#platform', 'webgpu', /^node:/],

@@ -11,15 +11,16 @@ import {
   whole,
   withMethods,
 } from '../core/options.ts'
+import type { GpuAdapter, PowerPreference } from '../platform/platform.ts'
 import type { TuningChoices } from './device.ts'
 import type { TuningProgress } from './webgpu-tuner.ts'
 import { bindingAlignment } from './webgpu-windows.ts'
 
 export interface WebGpuOptions {
   /** Opened instead of the one `gpu` prefers. An adapter can be opened once. */
-  readonly adapter?: GPUAdapter
+  readonly adapter?: GpuAdapter
   /** Which adapter of several is preferred. Default 'high-performance'. */
-  readonly powerPreference?: GPUPowerPreference
+  readonly powerPreference?: PowerPreference
   /**
    * Most bytes of released buffers kept for reuse. Default: so many that buffers live and kept together are no more than were
    * live at one time before, and 256 MiB in any case.
@@ -57,7 +58,7 @@ export interface WebGpuOptions {
 
 /** What each of the options may be. */
 export const webGpuOptionRules: OptionRules<WebGpuOptions> = {
-  adapter: withMethods<GPUAdapter>('a GPUAdapter', ['requestDevice']),
+  adapter: withMethods<GpuAdapter>('a GPUAdapter', ['requestDevice']),
   powerPreference: oneOf(['high-performance', 'low-power']),
   idleBytes: number({ from: 0 }),
   flushEvery: whole({ from: 1 }),

@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { readOptions } from '../core/options.ts'
+import type { Gpu } from '../platform/platform.ts'
 import type { AdapterRecord } from './adapter-record.ts'
 import type { Binding, Device, DeviceLimits, KernelBindings, TuningChoices } from './device.ts'
 import { cutsOf } from './kernel-cuts.ts'
@@ -26,17 +27,18 @@ const uploadsPerSubmit = 4 * 1024 * 1024
 const mapModeRead = 1 // GPUMapMode.READ: Node has no such global
 
 /** Dawn's GPU object must outlive its devices: if it is collected first, Node crashes (npm webgpu 0.4 to 0.6). */
-const inUse = new Map<WebGpuDevice, GPU>()
+const inUse = new Map<WebGpuDevice, Gpu>()
 
 /**
  * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
  * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong; `config` for an
  *   unknown option or a value out of its range; `unsupported` where `profile` asks for timestamps that the adapter has not.
  */
-export async function openWebGpuDevice(gpu: GPU, given: WebGpuOptions = {}): Promise<WebGpuDevice> {
+export async function openWebGpuDevice(gpu: Gpu, given: WebGpuOptions = {}): Promise<WebGpuDevice> {
   const options = readOptions('openWebGpuDevice', given, webGpuOptionRules)
-  const adapter =
-    options.adapter ?? (await gpu.requestAdapter({ powerPreference: options.powerPreference ?? 'high-performance' }))
+  const { powerPreference = 'high-performance' } = options
+  // From here on it is the standard's, whose types are not the package's to publish.
+  const adapter = (options.adapter ?? (await gpu.requestAdapter({ powerPreference }))) as GPUAdapter | null
   check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
   check(
     options.profile !== true || adapter.features.has('timestamp-query'),

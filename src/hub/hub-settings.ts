@@ -1,4 +1,5 @@
 import { disk, environment, fileExists, readTextFile } from '#platform'
+import type { Fetch } from '../safetensors/url-source.ts'
 
 /** How the Hugging Face Hub is reached. What is left out is as huggingface_hub has it: from the environment, else a default. */
 export interface HubOptions {
@@ -14,7 +15,7 @@ export interface HubOptions {
   /** Make no request, take what is in the cache. Default: whether `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is set. */
   readonly offline?: boolean
   /** Default: the platform's `fetch`. */
-  readonly fetch?: typeof fetch
+  readonly fetch?: Fetch
 }
 
 /** The same with everything found. */
@@ -24,7 +25,7 @@ export interface HubSettings {
   readonly token: string | null
   readonly cacheFolder: string | null
   readonly offline: boolean
-  readonly fetch: typeof fetch
+  readonly fetch: Fetch
 }
 
 /** By huggingface_hub's constants.py and utils/_auth.py. */

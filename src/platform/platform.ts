@@ -1,8 +1,29 @@
 import type { ByteSource } from '../safetensors/source.ts'
 import type { Disk } from './disk.ts'
 
-/** WebGPU's entry: `navigator.gpu` in browsers, Dawn in Node. */
-export type Gpu = GPU
+/**
+ * WebGPU's entry, the standard's `GPU`: `navigator.gpu` in browsers, Dawn in Node. Described by what it does, as the adapter is, so
+ * that who uses the package needs no types of WebGPU, and may have any.
+ */
+export interface Gpu {
+  requestAdapter(options?: { readonly powerPreference?: PowerPreference }): Promise<GpuAdapter | null>
+}
+
+/** The standard's `GPUAdapter`, as far as one can be chosen by it. */
+export interface GpuAdapter {
+  readonly info: {
+    readonly vendor: string
+    readonly architecture: string
+    readonly device: string
+    readonly description: string
+  }
+  readonly features: ReadonlySet<string>
+  readonly limits: object
+  requestDevice(): Promise<unknown>
+}
+
+/** Which adapter of several is meant. */
+export type PowerPreference = 'high-performance' | 'low-power'
 
 /** WebGPU where there is any, else why there is none. */
 export type GpuAnswer = { readonly gpu: Gpu } | { readonly reason: string }

@@ -2,11 +2,14 @@ import { check, MedAwareError } from '../core/errors.ts'
 import { bytesSource, checkRange } from './source.ts'
 import type { ByteSource } from './source.ts'
 
+/** What asks a server, as the platform's `fetch` does. */
+export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
+
 export interface UrlSourceOptions {
   /** Sent with every request, e.g. `{ authorization: 'Bearer …' }`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default: the platform's `fetch`. */
-  readonly fetch?: typeof fetch | undefined
+  readonly fetch?: Fetch | undefined
   readonly signal?: AbortSignal | undefined
 }
 

@@ -1,9 +1,18 @@
 /**
  * Packs the package and uses the tarball as a stranger would, in an empty folder: `npm run check:package`. Each check prints one
- * line; the exit status is 1 when any failed. Nothing is fetched from a registry.
+ * line; the exit status is 1 when any failed. Of a registry it asks for TypeScript's other major versions alone (`compilers/`).
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -118,28 +127,55 @@ function checkImportsInNode(): string {
   return entries.join(', ')
 }
 
-/** The declarations compile in a strict project that skips no check and has no types of Node or WebGPU about. */
+/** Uses what the declarations say of the platform's types: a project has those of the DOM, of Node, of WebGPU, or none. */
+const consumer = `
+${entries.map((entry, i) => `import * as entry${i} from '${entry}'`).join('\n')}
+export const names = [${entries.map((_, i) => `Object.keys(entry${i})`).join(', ')}]
+export const opened = entry0.openDevice({ device: 'cpu', cpu: { threads: 1 }, webgpu: { powerPreference: 'low-power' } })
+export const source: Promise<entry2.ByteSource> = entry2.urlSource('https://example.org/model.safetensors')
+export const model = entry0.loadModel('folder', { device: (await opened).device, quantize: { type: 'nf4' } })
+`
+const gpuOfPage = 'export const onGpu = entry0.openDevice({ gpu: navigator.gpu })\n'
+
+/** The declarations compile in strict projects that skip no check, by each major version of TypeScript. */
 function checkConsumerCompiles(): string {
-  writeFileSync(path.join(empty, 'consumer.ts'), importAll)
-  for (const [module, moduleResolution] of [
-    ['nodenext', 'nodenext'],
-    ['esnext', 'bundler'],
-  ]) {
-    const compilerOptions = {
-      ...{
-        module,
-        moduleResolution,
-        target: 'es2022',
-        lib: ['ES2023', 'DOM', 'DOM.Iterable'],
-        types: [],
-        noEmit: true,
-      },
-      ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+  const own = path.join(import.meta.dirname, 'compilers')
+  run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund'], own)
+  const compilers = [root, own].flatMap((at) => {
+    const installed = path.join(at, 'node_modules')
+    const names = readdirSync(installed).filter((name) => /^typescript(-\d+)?$/.test(name))
+    return names.map((name) => path.join(installed, name))
+  })
+  symlinkSync(path.join(root, 'node_modules/@webgpu'), path.join(empty, 'node_modules/@webgpu'))
+  const versions = compilers.map((compiler) => {
+    const { version } = JSON.parse(readFileSync(path.join(compiler, 'package.json'), 'utf8')) as { version: string }
+    const dom = ['ES2023', 'DOM', 'DOM.Iterable']
+    // TypeScript 5's DOM has no WebGPU; later ones have it, and the package of its types does not go with them.
+    const withGpu = version.startsWith('5.') ? { lib: dom, types: ['@webgpu/types'] } : { lib: dom, types: [] }
+    for (const resolution of ['nodenext', 'bundler']) {
+      const project = (given: object, text = consumer) => compileConsumer(compiler, resolution, given, text)
+      project(withGpu, consumer + gpuOfPage)
+      project({ lib: ['ES2023'], types: [] })
+      project({ lib: ['ES2023'], types: ['node'], typeRoots: [path.join(root, 'node_modules/@types')] })
+      if (version.startsWith('5.')) project({ lib: dom, types: [] })
     }
-    writeFileSync(path.join(empty, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
-    run(tool('tsc'), ['--project', '.'], empty)
+    return version
+  })
+  return `TypeScript ${versions.join(', ')}; nodenext and bundler; with and without the types of the DOM, Node and WebGPU`
+}
+
+function compileConsumer(compiler: string, resolution: string, given: object, text: string): void {
+  writeFileSync(path.join(empty, 'consumer.ts'), text)
+  const compilerOptions = {
+    module: resolution === 'bundler' ? 'esnext' : resolution,
+    moduleResolution: resolution,
+    target: 'es2022',
+    ...{ noEmit: true, strict: true, skipLibCheck: false },
+    ...{ exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+    ...given,
   }
-  return 'strict, nodenext and bundler'
+  writeFileSync(path.join(empty, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+  run(process.execPath, [path.join(compiler, 'bin/tsc'), '--project', '.'], empty)
 }
 
 function checkReadmeExample(): string {
@@ -225,7 +261,7 @@ await check('publint', () => checkPublint(packed))
 await check('are the types wrong', () => checkTypesResolve(packed))
 await check('install in an empty folder', () => installInEmptyFolder(packed))
 await check('import in Node', checkImportsInNode)
-await check('types in a strict project', checkConsumerCompiles)
+await check('types in strict projects', checkConsumerCompiles)
 await check('README example', checkReadmeExample)
 await check('command line', checkCommand)
 await check('bundle for a browser', checkBrowserBundle)
