@@ -35,7 +35,7 @@ describe('the sample', () => {
     expect(Math.min(...Object.values(counts.roots))).toBeGreaterThan(20)
     expect(Object.keys(counts.roots).sort()).toEqual(['DiseaseFile', 'Document', 'doc'])
     expect(conditions).toBeGreaterThanOrEqual(80)
-    expect(pairs.length).toBeGreaterThanOrEqual(350)
+    expect(pairs.length).toBeGreaterThanOrEqual(400)
     expect(Object.keys(counts.answeredByQuestionType).length).toBeGreaterThanOrEqual(14)
     const readme = await readFile(join(sampleFolder, 'README.md'), 'utf8')
     expect(readme).toContain(`${conditions} conditions, ${pairs.length} questions and answers`)
