@@ -28,7 +28,7 @@ export { schedule, type Schedule, type ScheduleName } from './optim/schedules.ts
 
 export type { KeyValueCache } from './ops/causal-attention.ts'
 export { Module, type Weight, type Weights } from './nn/module.ts'
-export { quantize, type QuantizeOptions } from './nn/quantize.ts'
+export { quantize, type Quantization, type QuantizeOptions } from './nn/quantize.ts'
 export { createModel, formatModelConfig, modelWeights, parseModelConfig } from './models/architectures.ts'
 export type { CausalLm, ModelConfig, PretrainedLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
 export { collate, type Example, labelCount } from './models/example.ts'

@@ -1,3 +1,4 @@
+import { type Rule, withMethods } from '../core/options.ts'
 import type { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
 import type { Memory } from './memory.ts'
@@ -72,3 +73,6 @@ export interface Device {
   /** Frees everything; the device cannot be used afterwards. */
   dispose(): void
 }
+
+/** A device that a caller gives. */
+export const deviceRule: Rule<Device> = withMethods<Device>('a device, such as openDevice gives', ['upload', 'run'])

@@ -1,12 +1,19 @@
 import { check, MedAwareError } from '../core/errors.ts'
-import type { Device } from '../device/device.ts'
+import {
+  abortSignal,
+  callback,
+  flag,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  withMethods,
+} from '../core/options.ts'
+import { type Device, deviceRule } from '../device/device.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { createModel, parseModelConfig } from '../models/architectures.ts'
 import type { ModelConfig, PretrainedLm } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
-import type { QuantizeOptions } from '../nn/quantize.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
-import type { HalfType } from '../tensor/half.ts'
 import { openTensors, readJson, readText, type Folder } from './folder.ts'
 import type { DownloadProgress, HubFolderOptions } from './hub-folder.ts'
 import type { HubOptions } from './hub-settings.ts'
@@ -14,23 +21,14 @@ import { openFolder, type Source } from './open-folder.ts'
 import { checkRoom } from './check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
 import { tokenizerFromJson } from './tokenizer.ts'
+import { storageAliases, storageRules, type WeightStorage } from './weight-storage.ts'
 import { type Checkpoint, checkpointOf } from './weights/checkpoint.ts'
 import { fittingWeights } from './weights/fit.ts'
 import { settledHead } from './weights/tied-head.ts'
 
 /** How a model is loaded. */
-export interface LoadModelOptions {
+export interface LoadModelOptions extends WeightStorage {
   readonly device: Device
-  /**
-   * What matrices that are not quantised are stored in: half the bytes in 'f16' or 'bf16', rounded to nearest, or copied where
-   * the checkpoint has that format, and frozen; vectors stay f32. Products are computed in f32. Default 'f32'.
-   */
-  readonly dtype?: 'f32' | HalfType
-  /**
-   * Store projections in 4 or 8 bits as they come, as `quantize` does, `{}` in QLoRA's double-quantised NF4; `false` keeps them
-   * in `dtype`. Default false, as in transformers.
-   */
-  readonly quantize?: QuantizeOptions | false
   /** Also measure what quantising changed; costs a decoding pass. Default false. */
   readonly measureError?: boolean
   /** Called as a download goes on, and after each tensor. */
@@ -72,7 +70,9 @@ export interface LoadedModel {
  * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the signal's reason; what
  * was loaded by then is freed.
  */
-export async function loadModel(source: Source, options: LoadModelOptions): Promise<LoadedModel> {
+export async function loadModel(source: Source, given: LoadModelOptions): Promise<LoadedModel> {
+  const options = readOptions('loadModel', given, rules, aliases)
+  readArgument('loadModel', 'device', options.device, deviceRule)
   const folder = await openFolder(source, folderOptions(options))
   const config = parseModelConfig(await readJson(folder, 'config.json'))
   const tokenizer = await loadTokenizer(folder)
@@ -92,6 +92,18 @@ export async function loadModel(source: Source, options: LoadModelOptions): Prom
     await opened.close()
   }
 }
+
+const rules: OptionRules<LoadModelOptions> = {
+  device: deviceRule,
+  ...storageRules,
+  measureError: flag,
+  onProgress: callback(),
+  onWarning: callback(),
+  signal: abortSignal,
+  // Read by who asks the Hub.
+  hub: withMethods<HubOptions>('an object such as { token: … }', []),
+}
+const aliases = { ...storageAliases, device_map: 'device' } as const
 
 /** The folder's tokenizer, or `null` where it has no tokenizer.json. */
 export async function loadTokenizer(source: Source, options: HubFolderOptions = {}): Promise<TextTokenizer | null> {

@@ -8,7 +8,7 @@ import { parseQuantState } from '../quant/bitsandbytes-state.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
-import type { Matrix } from '../tensor/matrix.ts'
+import { type Matrix, rooted } from '../tensor/matrix.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { filledTensor } from './fill-tensor.ts'
 import { type Checkpoint, int8Companions, quantStateOf } from './weights/checkpoint.ts'
@@ -89,15 +89,4 @@ function orDispose<T>(tensor: Tensor, make: () => T): T {
     tensor.dispose()
     throw error
   }
-}
-
-/** A weight that belongs to nobody; what else `make` allocates is freed, also when it throws. */
-export function rooted<W extends Matrix>({ memory }: Device, make: () => W): W {
-  return memory.rooted(() =>
-    memory.scoped((scope) => {
-      const weight = make()
-      for (const tensor of weight.tensors) scope.keep(tensor)
-      return weight
-    }),
-  )
 }

@@ -1,5 +1,6 @@
 import { valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
+import { flag, type OptionRules, orNull, readOptions, whole, withMethods } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
 import { DryDevice } from '../device/dry-device.ts'
 import { createModel, modelWeights } from '../models/architectures.ts'
@@ -14,7 +15,7 @@ import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { empty } from '../tensor/tensor.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
-import { dtypeOf, quantizationOf, type WeightStorage } from './weight-storage.ts'
+import { dtypeOf, quantizationOf, storageAliases, storageRules, type WeightStorage } from './weight-storage.ts'
 
 /** What is to be loaded and trained. */
 export interface MemoryPlanOptions extends WeightStorage {
@@ -62,11 +63,34 @@ export interface MemoryPlan {
  * The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads, beside them.
  * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachLora`.
  */
-export function planMemory(config: ModelConfig, options: MemoryPlanOptions = {}): MemoryPlan {
+export function planMemory(config: ModelConfig, given: MemoryPlanOptions = {}): MemoryPlan {
+  const options = readOptions('planMemory', given, rules, aliases)
   const plan = planFor(config, options)
   const { device } = options
   return device === undefined ? plan : { ...plan, advice: adviceFor(device, plan, changesOf(config, options)) }
 }
+
+const size = whole({ from: 1, to: 2 ** 31 })
+const rules: OptionRules<MemoryPlanOptions> = {
+  ...storageRules,
+  device: withMethods<Pick<Device, 'description' | 'kind' | 'limits'>>('a device, such as openDevice gives', []),
+  // Read by who attaches it.
+  lora: orNull(withMethods<Partial<LoraConfig>>('a LoraConfig such as { r: 16 }', [])),
+  batchSize: size,
+  length: size,
+  gradientAccumulationSteps: size,
+  gradientCheckpointing: flag,
+}
+const aliases = {
+  ...storageAliases,
+  per_device_train_batch_size: 'batchSize',
+  max_length: 'length',
+  max_seq_length: 'length',
+  peft_config: 'lora',
+} as const
+
+/** Tokens of a forward pass that can be gone through. */
+const mostTokens = 2 ** 28
 
 function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
   const { lora = null } = options
@@ -152,13 +176,9 @@ const noTraining: TrainingBytes = { adapter: 0, moments: 0, gradients: 0, logits
 /** One optimiser step, as `TrainingRun` takes it, of batches without padding. */
 function dryTraining(model: PretrainedLm, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
   const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
-  for (const [name, value] of Object.entries({ batchSize, length, gradientAccumulationSteps })) {
-    check(
-      Number.isInteger(value) && value > 0,
-      'config',
-      () => `planMemory: ${name} must be a whole number from 1 on, not ${value}`,
-    )
-  }
+  check(batchSize * length <= mostTokens, 'config', () => {
+    return `planMemory: a batch of ${batchSize} × ${length} tokens is more than ${mostTokens}; say a smaller batchSize or length`
+  })
   const { device } = model
   const { memory } = device
   const before = memory.liveBytes

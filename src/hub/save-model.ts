@@ -1,6 +1,17 @@
 import { writeFilesAtomic } from '#platform'
+import {
+  abortSignal,
+  callback,
+  either,
+  number,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  text,
+  that,
+} from '../core/options.ts'
 import { formatModelConfig } from '../models/architectures.ts'
-import type { PretrainedLm } from '../models/causal-lm.ts'
+import { modelRule, type PretrainedLm } from '../models/causal-lm.ts'
 import type { FileToWrite } from '../platform/platform.ts'
 import {
   checkpointFileName,
@@ -14,7 +25,13 @@ import { encodeSafetensorsHeader, streamSafetensors } from '../safetensors/write
 import { wholeFiles, type Folder } from './folder.ts'
 import { openFolder, type Source } from './open-folder.ts'
 import { quantizationConfig } from './quantization-config.ts'
-import { dtypeWords, tensorsToSave, type SaveWeightsOptions, type TensorToSave } from './tensors-to-save.ts'
+import {
+  dtypeWords,
+  saveWeightsRules,
+  tensorsToSave,
+  type SaveWeightsOptions,
+  type TensorToSave,
+} from './tensors-to-save.ts'
 
 /** How a model is saved. */
 export interface SaveModelOptions extends SaveWeightsOptions {
@@ -75,6 +92,7 @@ export async function saveModel(
   path: string,
   options: SaveModelOptions = {},
 ): Promise<SavedModel> {
+  readArgument('saveModel', 'path', path, text)
   const files = await filesToWrite('saveModel', model, options)
   await writeFilesAtomic(path, files, (name) => checkpointFileName.test(name))
   return { files: files.map(({ name }) => name), bytes: files.reduce((sum, { byteLength }) => sum + byteLength, 0) }
@@ -101,8 +119,19 @@ export async function modelFiles(
   return files
 }
 
+const rules: OptionRules<SaveModelOptions> = {
+  ...saveWeightsRules,
+  maxShardSize: either(number({ above: 0 }), text),
+  copyFrom: that('a folder, an address or files', (value): value is Source => value !== null && value !== ''),
+  onProgress: callback(),
+  signal: abortSignal,
+}
+const aliases = { torch_dtype: 'dtype', tokenizer: 'copyFrom' } as const
+
 /** The one list behind both, weights first. */
-async function filesToWrite(who: string, model: PretrainedLm, options: SaveModelOptions): Promise<FileToWrite[]> {
+async function filesToWrite(who: string, model: PretrainedLm, given: SaveModelOptions): Promise<FileToWrite[]> {
+  readArgument(who, 'model', model, modelRule)
+  const options = readOptions(who, given, rules, aliases)
   const { dtype = 'f32', dequantize = false, maxShardSize = '5GB', copyFrom } = options
   const maxBytes = parseByteSize(`${who}: maxShardSize`, maxShardSize)
   const word = dtypeWords[dtype][1]

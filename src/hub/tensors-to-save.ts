@@ -1,4 +1,6 @@
+import { floatWord } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
+import { either, flag, oneOf, type OptionRules } from '../core/options.ts'
 import type { Module, Weight } from '../nn/module.ts'
 import { dequantize, quantizeFourBit, quantizeInt8 } from '../ops/quantize.ts'
 import { LoraLinear } from '../peft/lora-linear.ts'
@@ -7,8 +9,8 @@ import type { TensorDescription } from '../safetensors/writer.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import type { HalfType } from '../tensor/half.ts'
 import type { Int8Tensor } from '../tensor/int8-tensor.ts'
+import { rooted } from '../tensor/matrix.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { rooted } from './load-stored.ts'
 import { fourBitTensors, int8Tensors, type StoredMatrix } from './save-stored.ts'
 
 /** Precision that numbers are written in. */
@@ -25,6 +27,12 @@ export interface SaveWeightsOptions {
    * dequantised for it: rounding it again loses small updates, and is only done by 'force'. Default false.
    */
   readonly merge?: boolean | 'force'
+}
+
+export const saveWeightsRules: OptionRules<SaveWeightsOptions> = {
+  dtype: floatWord,
+  dequantize: flag,
+  merge: either(flag, oneOf(['force'])),
 }
 
 /** A tensor of a checkpoint, made when it is its turn. */

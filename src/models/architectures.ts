@@ -1,8 +1,10 @@
-import { MedAwareError } from '../core/errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
+import { readArgument, that, withMethods } from '../core/options.ts'
+import { sameShape, showShape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
 import type { Weight } from '../nn/module.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
-import type { ConfigJson } from './config-fields.ts'
+import { type ConfigJson, isTable, mostLayers } from './config-fields.ts'
 import { type FalconConfig, falconModelTypes, formatFalconConfig, parseFalconConfig } from './falcon-config.ts'
 import { FalconForCausalLM, falconIgnored, falconTied, falconWeights } from './falcon.ts'
 import { formatLlamaConfig, type LlamaConfig, llamaModelTypes, parseLlamaConfig } from './llama-config.ts'
@@ -52,6 +54,7 @@ const architectures: Architectures = {
  * senseless value. Each names the key.
  */
 export function parseModelConfig(json: ConfigJson): ModelConfig {
+  readArgument('parseModelConfig', 'json', json, aConfigJson)
   const type = json['model_type']
   const known = Object.values(architectures).find(({ modelTypes }) => modelTypes.some((name) => name === type))
   if (known !== undefined) return known.parse(json)
@@ -64,30 +67,51 @@ export function parseModelConfig(json: ConfigJson): ModelConfig {
 
 /** The config.json that transformers reads back as the same model. */
 export function formatModelConfig(config: ModelConfig): ConfigJson {
-  return architectureOf(config).format(config)
+  return architectureOf('formatModelConfig', config).format(config)
 }
 
 /** Every parameter of a model by its checkpoint key, in the order of the file. */
 export function modelWeights(config: ModelConfig): readonly WeightSpec[] {
-  return architectureOf(config).weights(config)
+  return architectureOf('modelWeights', config).weights(config)
 }
 
 /** Keys of the head and the embeddings, which are one table where `tieWordEmbeddings` says so. */
 export function tiedTensors(config: ModelConfig): TiedTensors {
-  return architectureOf(config).tied
+  return architectureOf('tiedTensors', config).tied
 }
 
 /** How names of tensors end that a checkpoint may have and the model has no use for: buffers that were saved once. */
 export function ignoredTensors(config: ModelConfig): readonly string[] {
-  return architectureOf(config).ignored
+  return architectureOf('ignoredTensors', config).ignored
 }
 
-/** A model of given weights, which it owns from then on. @throws MedAwareError `not-found` when one of `modelWeights` is missing. */
+/**
+ * A model of given weights, which it owns from then on.
+ * @throws MedAwareError `not-found` when one of `modelWeights` is missing, `shape` where one has another shape.
+ */
 export function createModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {
-  return architectureOf(config).create(config, weights)
+  const who = 'createModel'
+  const architecture = architectureOf(who, config)
+  readArgument(who, 'weights', weights, aMap)
+  for (const { name, shape } of architecture.weights(config)) {
+    const weight = weights.get(name)
+    check(weight === undefined || sameShape(weight.shape, shape), 'shape', () => {
+      return `${who}: ${name} is ${showShape(weight?.shape ?? [])}, the config says ${showShape(shape)}`
+    })
+  }
+  return architecture.create(config, weights)
 }
 
 /** A config's own row, which TypeScript cannot tell from the others by a key that is a union. */
-function architectureOf<C extends ModelConfig>(config: C): Architecture<C> {
-  return architectures[config.modelType] as unknown as Architecture<C>
+function architectureOf<C extends ModelConfig>(who: string, config: C): Architecture<C> {
+  const { modelType } = readArgument(who, 'config', config, aConfig)
+  return architectures[modelType] as unknown as Architecture<C>
 }
+
+const aConfigJson = that('a config.json that was parsed', isTable)
+const aConfig = that('a config, such as parseModelConfig gives', (value): value is ModelConfig => {
+  if (!isTable(value) || !Object.hasOwn(architectures, String(value['modelType']))) return false
+  const { numHiddenLayers: layers } = value
+  return Number.isInteger(layers) && Number(layers) > 0 && Number(layers) <= mostLayers
+})
+const aMap = withMethods<ReadonlyMap<string, Weight>>('a Map of weights by their names', ['get', 'values'])

@@ -1,3 +1,4 @@
+import { type Rule, withMethods } from '../core/options.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
@@ -49,6 +50,12 @@ export interface PretrainedLm extends CausalLm {
   /** What LoRA adapts where it is not told otherwise, as PEFT chooses by architecture. */
   readonly loraTargets: readonly string[]
 }
+
+/** A model that a caller gives. */
+export const modelRule: Rule<PretrainedLm> = withMethods<PretrainedLm>('a model, such as loadModel gives', [
+  'forward',
+  'namedWeights',
+])
 
 /** One parameter an architecture expects. */
 export interface WeightSpec {

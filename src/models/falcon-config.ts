@@ -1,6 +1,18 @@
 import { check } from '../core/errors.ts'
+import {
+  either,
+  flag,
+  listOf,
+  number,
+  oneOf,
+  type OptionRules,
+  orNull,
+  readOptions,
+  that,
+  whole,
+} from '../core/options.ts'
 import { show } from '../core/show.ts'
-import { ConfigFields, type ConfigJson, mostHeads, mostLayers } from './config-fields.ts'
+import { ConfigFields, type ConfigJson, isTable, mostHeads, mostLayers } from './config-fields.ts'
 import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
@@ -98,19 +110,45 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
 /** The sizes a Falcon is chosen by; the rest has the defaults of transformers' FalconConfig. */
 export type FalconSizes = Pick<FalconConfig, 'vocabSize' | 'hiddenSize' | 'numHiddenLayers' | 'numAttentionHeads'>
 
-/** A Falcon-RW of one's own, to be trained from nothing. @throws MedAwareError `config` for sizes that do not fit. */
+/**
+ * A Falcon-RW of one's own, to be trained from nothing.
+ * @throws MedAwareError `config` for a name that is none, and sizes that are none or do not fit; `unsupported` as `parseFalconConfig`.
+ */
 export function falconRwConfig(sizes: FalconSizes & Partial<FalconConfig>): FalconConfig {
-  return {
-    ...parseFalconConfig({
-      model_type: 'falcon',
-      ...falconRw,
-      vocab_size: sizes.vocabSize,
-      hidden_size: sizes.hiddenSize,
-      num_hidden_layers: sizes.numHiddenLayers,
-      num_attention_heads: sizes.numAttentionHeads,
-    }),
-    ...sizes,
-  }
+  const given = readOptions('falconRwConfig', sizes, sizesRules)
+  const usual = parseFalconConfig({
+    model_type: 'falcon',
+    ...falconRw,
+    vocab_size: given.vocabSize,
+    hidden_size: given.hiddenSize,
+    num_hidden_layers: given.numHiddenLayers,
+    num_attention_heads: given.numAttentionHeads,
+  })
+  return parseFalconConfig(formatFalconConfig({ ...usual, ...given }))
+}
+
+const size = whole({ from: 1 })
+const positive = number({ above: 0 })
+const tokenIds = orNull(either(whole({ from: 0 }), listOf(whole({ from: 0 }))))
+const sizesRules: OptionRules<FalconSizes & Partial<FalconConfig>> = {
+  modelType: oneOf(['falcon']),
+  vocabSize: size,
+  hiddenSize: size,
+  numHiddenLayers: size,
+  numAttentionHeads: size,
+  numKvHeads: size,
+  ffnHiddenSize: size,
+  layerNormEpsilon: positive,
+  rope: orNull(that('a RopeConfig', (value): value is RopeConfig => isTable(value) && isTable(value['scaling'] ?? {}))),
+  bias: flag,
+  parallelAttn: flag,
+  newDecoderArchitecture: flag,
+  numLnInParallelAttn: that('1 or 2', (value): value is 1 | 2 => value === 1 || value === 2),
+  tieWordEmbeddings: flag,
+  maxPositionEmbeddings: size,
+  initializerRange: positive,
+  bosTokenId: tokenIds,
+  eosTokenId: tokenIds,
 }
 
 /** What makes a Falcon a Falcon-RW: ALiBi, one key per query head, blocks in sequence, biases. */

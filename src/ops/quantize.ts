@@ -36,9 +36,6 @@ export interface StorageOptions extends Omit<FourBitOptions, 'type'> {
  * another computeDtype than 'f32'.
  */
 export function checkStorage({ type = 'nf4', blockSize, doubleQuant, computeDtype = 'f32' }: StorageOptions): void {
-  check(['nf4', 'fp4', 'int8'].includes(type), 'config', () => {
-    return `quantize: type must be 'nf4', 'fp4' or 'int8', got ${JSON.stringify(type)}`
-  })
   check(type !== 'int8' || (blockSize === undefined && doubleQuant !== true), 'config', () => {
     return `quantize: int8 has a scale for each row, so neither blockSize nor doubleQuant; leave them out, or take 'nf4' or 'fp4'`
   })
@@ -48,7 +45,7 @@ export function checkStorage({ type = 'nf4', blockSize, doubleQuant, computeDtyp
     () => `quantize: blockSize must be one of ${fourBitBlockSizes.join(', ')}, got ${blockSize}`,
   )
   check(computeDtype === 'f32', 'unsupported', () => {
-    return `quantize: computeDtype ${JSON.stringify(computeDtype)}; kernels decode weights to f32 and compute in f32, leave it out`
+    return `quantize: computeDtype '${computeDtype}'; kernels decode weights to f32 and compute in f32, leave it out`
   })
 }
 

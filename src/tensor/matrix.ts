@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import type { Device } from '../device/device.ts'
 import { FourBitTensor } from './four-bit-tensor.ts'
 import { Int8Tensor } from './int8-tensor.ts'
 import { Tensor } from './tensor.ts'
@@ -62,4 +63,15 @@ function findStorage(matrix: Matrix): Storage {
   const { dtype } = matrix
   check(dtype === 'f16' || dtype === 'bf16', 'unsupported', () => `storageOf: no product takes a matrix of ${dtype}`)
   return { codes: matrix, absmax: null, bits: 16, ...plain, isBf16: dtype === 'bf16' ? 1 : 0 }
+}
+
+/** A matrix that belongs to nobody; what else `make` allocates is freed, all of it where it throws. */
+export function rooted<M extends Matrix>({ memory }: Device, make: () => M): M {
+  return memory.rooted(() =>
+    memory.scoped((scope) => {
+      const matrix = make()
+      for (const tensor of matrix.tensors) scope.keep(tensor)
+      return matrix
+    }),
+  )
 }

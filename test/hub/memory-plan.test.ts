@@ -106,7 +106,7 @@ describe('planMemory of Falcon-RW-1B', () => {
 
   it('refuses a batch of nothing', () => {
     expect(() => planMemory(config, { lora, batchSize: 0 })).toThrow(
-      'planMemory: batchSize must be a whole number from 1 on, not 0',
+      'planMemory: batchSize must be a whole number from 1 to 2147483648, got 0',
     )
   })
 })

@@ -84,7 +84,7 @@ async function readThere(
     weights.push(withinShare(path, await ours.read(), await theirs.readF32(path), 1e-6))
     ours.dispose()
   }
-  const isInt8 = quantize !== false && quantize.type === 'int8'
+  const isInt8 = typeof quantize === 'object' && quantize.type === 'int8'
   const logits = within('logits', await logitsOf(model, batch), await theirs.readF32('logits'), bound)
   model.dispose()
   return [

@@ -11,6 +11,7 @@ import { Int8Tensor } from '../../src/tensor/int8-tensor.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { normals } from '../device/kernel-case.ts'
+import { limitAllocations } from '../device/limit-allocations.ts'
 
 const devices = await testDevices()
 afterAll(() => devices.forEach((device) => device.dispose()))
@@ -93,10 +94,49 @@ describe.each(devices)('quantize on $description', (device) => {
     net.dispose()
   })
 
+  it('takes the type alone', () => {
+    expect(quantize(net, 'int8')).toEqual(every)
+    expect(weightOf('h.0.dense')).toBeInstanceOf(Int8Tensor)
+    net.dispose()
+  })
+
+  it('leaks nothing when the memory ends, wherever that is, and leaves a model that works', () => {
+    for (const options of [{}, { doubleQuant: false }, 'int8'] as const) {
+      const [{ modules }] = [...net.modules.h] as [Block]
+      const x = fromArray(device, values, shape, 'x')
+      modules.dense.weights.weight.dispose()
+      modules.dense.weights.weight = halfFromArray(device, values, shape, 'weight', 'bf16')
+      const own = () => [...net.namedWeights()].reduce((sum, [, weight]) => sum + weight.byteLength, 0)
+      const beside = device.memory.liveBytes - own()
+      let refused = 0
+      for (let room = 0; ; room++) {
+        const limit = limitAllocations(device, room)
+        try {
+          quantize(net, options)
+          break
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'memory' })
+          refused++
+        } finally {
+          limit.lift()
+        }
+        // Tables are made once a device, and kept.
+        expect(device.memory.liveBytes - own() - beside).toBeLessThanOrEqual(1400)
+        device.memory.scoped(() => modules.mlp.modules.up.forward(x))
+        if (refused > 200) throw new Error('it never fits')
+      }
+      expect(refused).toBeGreaterThan(3)
+      net.dispose()
+      x.dispose()
+      net = new Net({ h: new ModuleList([block(), block()]), lm_head: made() }, {})
+    }
+    net.dispose()
+  })
+
   it.each<[string, string, QuantizeOptions]>([
     ['config', 'quantize: blockSize must be one of 32, 64,', { blockSize: 16 }],
     ['config', 'quantize: int8 has a scale for each row,', { type: 'int8', doubleQuant: true }],
-    ['unsupported', 'quantize: computeDtype "f16"; kernels decode', { computeDtype: 'f16' }],
+    ['unsupported', "quantize: computeDtype 'f16'; kernels decode", { computeDtype: 'f16' }],
   ])('refuses with %s, and changes nothing: %s', (code, message, options) => {
     expect(() => quantize(net, options)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
