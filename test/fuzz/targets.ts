@@ -1,0 +1,180 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import * as tar from 'tar'
+import { DataError } from '../../examples/medquad/data/data-error.ts'
+import { readMedquad } from '../../examples/medquad/data/read-medquad.ts'
+import { parseJsonObject } from '../../src/core/json.ts'
+import { tokenizerFromJson } from '../../src/hub/tokenizer.ts'
+import { modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
+import { parseAdapterConfig } from '../../src/peft/adapter-config.ts'
+import { patternReader, targetMatcher } from '../../src/peft/target-matching.ts'
+import { bytesSource, openSafetensors, openShardedSafetensors, writeSafetensors } from '../../src/safetensors/index.ts'
+import { documentXml } from '../examples/medquad/medquad-files.ts'
+import type { FuzzTarget } from './fuzz.ts'
+import { mutateBytes, mutateJsonFile, pick } from './mutations.ts'
+import { makeSafetensors } from './safetensors-inputs.ts'
+
+const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
+const textOf = (path: string) => readFileSync(join(fixtures, path), 'utf8')
+const decoder = new TextDecoder()
+
+/** A file's tensors, each read. */
+export const safetensors: FuzzTarget = {
+  name: 'safetensors',
+  make: makeSafetensors,
+  read: async (input) => {
+    const file = await openSafetensors(bytesSource(input, 'f'))
+    for (const name of file.names) await file.read(name)
+  },
+}
+
+const shard = (name: string) => writeSafetensors([{ name, dtype: 'U8', shape: [1], data: Uint8Array.of(1) }])
+const shards: Readonly<Record<string, Uint8Array>> = { 's1.safetensors': shard('a'), 's2.safetensors': shard('b') }
+const indexes = [
+  '{"metadata":{"total_size":2},"weight_map":{"a":"s1.safetensors","b":"s2.safetensors"}}',
+  '{"weight_map":{"a":"s1.safetensors"}}',
+  '{"weight_map":{"a":"../s1.safetensors","b":"%2e%2e"}}',
+]
+
+export const index: FuzzTarget = {
+  name: 'index',
+  make: (random) => mutateJsonFile(random, indexes),
+  read: async (input) => {
+    const opened: string[] = []
+    const reader = await openShardedSafetensors(input, async (fileName) => {
+      opened.push(fileName)
+      const bytes = shards[fileName]
+      if (bytes === undefined) throw new Error('there is none')
+      return bytesSource(bytes, fileName)
+    })
+    const strange = opened.filter((fileName) => !Object.hasOwn(shards, fileName))
+    if (strange.length > 0) throw new Error(`opened ${strange.join(', ')}`)
+    for (const name of reader.names) await reader.read(name)
+  },
+}
+
+const configs = [
+  ...readdirSync(join(fixtures, 'tiny-family'))
+    .filter((name) => !name.includes('.'))
+    .map((name) => textOf(`tiny-family/${name}/config.json`)),
+  textOf('tiny-falcon-rw/config.json'),
+]
+
+/** A config.json, and what its model is made of. */
+export const config: FuzzTarget = {
+  name: 'config',
+  make: (random) => mutateJsonFile(random, configs),
+  read: (input) => modelWeights(parseModelConfig(parseJsonObject('config.json', input))),
+}
+
+const adapterFolder = 'tiny-falcon-rw/adapters'
+const adapters = [
+  ...readdirSync(join(fixtures, adapterFolder)).map((name) => textOf(`${adapterFolder}/${name}/adapter_config.json`)),
+  JSON.stringify({
+    peft_type: 'LORA',
+    r: 4,
+    lora_alpha: 8,
+    target_modules: '.*\\.(q|v)_proj|(?P<n>a)(?P=n)',
+    exclude_modules: '^(a|b)*h\\.1',
+    layers_to_transform: [0, 1],
+    layers_pattern: ['h', '(h|layers)'],
+    rank_pattern: { '^h.0.*q': 2, '(x+x+)+y': 3 },
+    alpha_pattern: { 'h\\.\\d+': 4 },
+  }),
+]
+const paths = [
+  'transformer.h.0.self_attention.query_key_value',
+  'model.layers.11.mlp.down_proj',
+  'lm_head',
+  'a'.repeat(64),
+]
+
+/** An adapter_config.json, matched with some modules. */
+export const adapterConfig: FuzzTarget = {
+  name: 'adapter config',
+  make: (random) => mutateJsonFile(random, adapters),
+  read: (input) => {
+    const { config } = parseAdapterConfig(decoder.decode(input))
+    const isTarget = targetMatcher(config)
+    const rankOf = patternReader(config.rankPattern, config.r)
+    const alphaOf = patternReader(config.alphaPattern, config.loraAlpha)
+    return paths.map((path) => [isTarget(path), rankOf(path), alphaOf(path)])
+  },
+}
+
+const tokenizers = [
+  textOf('tokenizer/tokenizer.json'),
+  tokenizerWith(
+    {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: '\\p{L}+|\\s+(?!\\S)|(x+x+)+y' }, behavior: 'Isolated', invert: false },
+        { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+      ],
+    },
+    {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
+        { type: 'Prepend', prepend: '▁' },
+      ],
+    },
+  ),
+]
+
+/** The fixture with another pre-tokenizer and normalizer, and a template that puts a token in front. */
+function tokenizerWith(preTokenizer: object, normalizer: object): string {
+  const post = {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: 'a', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    pair: [],
+    special_tokens: { a: { id: 'a', ids: [0], tokens: ['a'] } },
+  }
+  const json = JSON.parse(textOf('tokenizer/tokenizer.json')) as object
+  return JSON.stringify({ ...json, pre_tokenizer: preTokenizer, normalizer, post_processor: post })
+}
+
+/** A tokenizer.json, used on a text. */
+export const tokenizer: FuzzTarget = {
+  name: 'tokenizer',
+  make: (random) => mutateJsonFile(random, tokenizers),
+  read: (input) => {
+    const opened = tokenizerFromJson(decoder.decode(input))
+    return opened.decode(opened.encode('The heart, é\u{1F600} and 12 lungs  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'))
+  },
+}
+
+/** A tar of MedQuAD's files, plain or packed; on disk, as the recipe reads it. */
+export function archive(): FuzzTarget & { remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), 'medaware-fuzz-'))
+  const xml = join(folder, '1_Alpha_QA')
+  const packed = join(folder, 'a.tar')
+  tarFolder(xml, packed)
+  const plain = readFileSync(packed)
+  const inputs = [plain, gzipSync(plain), plain.subarray(0, 4096)]
+  const file = join(folder, 'input.tar.gz')
+  return {
+    name: 'archive',
+    // Of what is packed the text is changed as well: bytes of a packed stream seldom come to anything.
+    make: (random) => {
+      const changed = mutateBytes(random, pick(random, inputs))
+      return random.below(4) === 0 ? gzipSync(changed) : changed
+    },
+    read: async (input) => {
+      writeFileSync(file, input)
+      await readMedquad(file)
+    },
+    isRefusal: (error) => error instanceof DataError,
+    remove: () => rmSync(folder, { recursive: true }),
+  }
+}
+
+function tarFolder(xml: string, packed: string): void {
+  mkdirSync(xml)
+  for (const name of ['0000001.xml', '0000002.xml']) writeFileSync(join(xml, name), documentXml)
+  tar.c({ file: packed, cwd: join(xml, '..'), sync: true }, ['1_Alpha_QA'])
+}
