@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { CpuBuild } from 'peft-medaware'
+import type { CpuBuild, CpuOptions } from 'peft-medaware'
 
 /** The small Falcon-RW that comes with the recipe. */
 export const baseFolder = fileURLToPath(new URL('base', import.meta.url))
@@ -75,8 +75,7 @@ export function parseOptions(args: readonly string[]) {
       device: deviceName(values.device),
       cpu: {
         profile: values.profile,
-        ...(values.threads !== undefined && { threads: whole('threads', values.threads) }),
-        ...(values.build !== undefined && { build: buildName(values.build) }),
+        ...cpuOptions(values),
       },
       webgpu: { profile: values.profile },
       steps: whole('steps', values.steps),
@@ -98,6 +97,14 @@ export function parseOptions(args: readonly string[]) {
 export function deviceName(value: string): 'auto' | 'cpu' | 'webgpu' {
   if (value === 'auto' || value === 'cpu' || value === 'webgpu') return value
   throw new Error(`--device must be auto, cpu or webgpu, got ${value}`)
+}
+
+/** What --threads and --build ask of the CPU engine. */
+export function cpuOptions({ threads, build }: { threads?: string | undefined; build?: string | undefined }): CpuOptions {
+  return {
+    ...(threads !== undefined && { threads: whole('threads', threads) }),
+    ...(build !== undefined && { build: buildName(build) }),
+  }
 }
 
 function buildName(value: string): CpuBuild {

@@ -22,9 +22,10 @@ import {
 } from 'peft-medaware'
 import { loadMedquad } from './data/load-medquad.ts'
 import { cacheDirectory } from './data/cache-directory.ts'
+import { splitForBase } from './data/split-medquad.ts'
 import { baseCard } from './base-card.ts'
 import { answerWindows, measure } from './held-out.ts'
-import { deviceName } from './options.ts'
+import { cpuOptions, deviceName } from './options.ts'
 import { count, describeStep, duration } from './progress.ts'
 import { reportErrorsPlainly, Story } from './story.ts'
 import { tokenizerConfig, trainMedquadTokenizer } from './train-tokenizer.ts'
@@ -42,6 +43,7 @@ const help = `Trains the recipe's small Falcon-RW from nothing on MedQuAD's answ
   --lr X              peak learning rate                (3e-3)
   --seed N            (0)
   --device cpu|webgpu|auto                              (auto)
+  --threads N, --build NAME  of the CPU engine, as in npm run medquad
 
 Ctrl-C saves a checkpoint in OUT; the same command goes on from it.`
 
@@ -59,6 +61,8 @@ const { values: flags } = parseArgs({
     lr: { type: 'string', default: '3e-3' },
     seed: { type: 'string', default: '0' },
     device: { type: 'string', default: 'auto' },
+    threads: { type: 'string' },
+    build: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -72,7 +76,7 @@ const seed = Number(flags.seed)
 const length = Number(flags.length)
 const batchSize = Number(flags.batch)
 const story = new Story()
-const { device, reason } = await openDevice({ device: deviceName(flags.device) })
+const { device, reason } = await openDevice({ device: deviceName(flags.device), cpu: cpuOptions(flags) })
 story.say('device', `${device.description}: ${reason}`)
 
 const data = await loadMedquad({
@@ -80,11 +84,12 @@ const data = await loadMedquad({
   cacheDir: cacheDirectory(),
   warn: (text) => story.say('WARNING', text),
 })
-const tokenizerJson = trainMedquadTokenizer(data.train, { vocabSize: Number(flags.vocab) })
+const { read } = splitForBase(data.train)
+const tokenizerJson = trainMedquadTokenizer(read, { vocabSize: Number(flags.vocab) })
 const tokenizer = tokenizerFromJson({ ...tokenizerJson }, tokenizerConfig())
 const eos = tokenizer.eosTokenId ?? 0
-const windows = answerWindows(tokenizer, data.train, length)
-story.say('data', `${count(data.train.length)} answers, ${count(windows.length)} windows of ${length} tokens`)
+const windows = answerWindows(tokenizer, read, length)
+story.say('data', `${count(read.length)} answers, ${count(windows.length)} windows of ${length} tokens`)
 
 const config = falconRwConfig({
   vocabSize: Number(flags.vocab),

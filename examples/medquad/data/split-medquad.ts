@@ -61,6 +61,21 @@ export function splitByDisease(
   return split
 }
 
+/** What the small base learned to write from, and what it has never seen. */
+export interface BaseSplit {
+  readonly read: MedquadPair[]
+  readonly unread: MedquadPair[]
+}
+
+/** Halves the diseases of a train part for a base to read one half of them; which, follows from the disease's name alone. */
+export function splitForBase(train: readonly MedquadPair[]): BaseSplit {
+  const parts: BaseSplit = { read: [], unread: [] }
+  const groups = groupByDisease(train)
+  const read = new Set([...groups].flatMap(([key, rows]) => (hashToUnit('base', key) < 0.5 ? rows : [])))
+  for (const pair of train) parts[read.has(pair) ? 'read' : 'unread'].push(pair)
+  return parts
+}
+
 /** Pairs by disease: connected components over shared CUIs, foci and questions, named by their smallest key. */
 export function groupByDisease(pairs: readonly MedquadPair[]): Map<string, MedquadPair[]> {
   const parent = new Map<string, string>()
@@ -100,6 +115,6 @@ function keysOf(pair: MedquadPair): [string, ...string[]] {
 
 export const fold = (text: string): string => text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim()
 
-function hashToUnit(seed: number, key: string): number {
+function hashToUnit(seed: number | string, key: string): number {
   return createHash('sha256').update(`${seed}\n${key}`).digest().readUIntBE(0, 6) / 2 ** 48
 }
