@@ -14,7 +14,8 @@ let orders = Promise.resolve()
 const tell = (news: News, transfer: Transferable[] = []) => {
   postMessage(news, { transfer })
 }
-const textOf = (data: string | File) => (typeof data === 'string' ? data : data.text())
+const contentOf = async (data: string | File) =>
+  typeof data === 'string' ? data : new Uint8Array(await data.arrayBuffer())
 const sentence = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 addEventListener('message', ({ data: order }: MessageEvent<Order>) => {
@@ -40,7 +41,7 @@ async function work(order: Order, signal: AbortSignal): Promise<void> {
     case 'open':
       return open(order)
     case 'train': {
-      const { pairs } = readPairs(await textOf(order.data))
+      const { pairs } = readPairs(await contentOf(order.data))
       tell({ kind: 'training', ...opened().begin(pairs, order.settings) })
       return train(signal)
     }
@@ -74,7 +75,7 @@ function opened(): Session {
 
 async function check(data: string | File): Promise<void> {
   try {
-    const { pairs, leftOut } = readPairs(await textOf(data))
+    const { pairs, leftOut } = readPairs(await contentOf(data))
     tell({ kind: 'checked', pairs: pairs.length, leftOut })
   } catch (error) {
     tell({ kind: 'refused', message: sentence(error) })

@@ -11,7 +11,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
 
   --model SOURCE        a Falcon in Hugging Face's format: a folder, or owner/name[@revision] on the Hub
                         (default: the small one of examples/medquad/base)
-  --data DIR|ARCHIVE    MedQuAD as XML, .tar.gz or .jsonl; default: downloaded once
+  --data DIR|FILE       MedQuAD as XML or .tar.gz, or pairs as .jsonl, .csv, .tsv or .parquet; default: downloaded once
   --paper               the 16,407 pairs of the paper instead of all 16,423
   --device WHICH        auto, cpu or webgpu                 (auto)
   --threads N           of the CPU engine                   (all cores)

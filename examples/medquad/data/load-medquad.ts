@@ -48,6 +48,10 @@ export async function loadMedquad(options: LoadOptions): Promise<LoadedMedquad> 
   const data = await readMedquad(path, (done, total) =>
     onProgress?.({ stage: 'read', done, ...(total === undefined ? {} : { total }) }),
   )
+  if (data.tooLarge.length > 0) {
+    const names = data.tooLarge.slice(0, 3).join(', ')
+    options.warn?.(`${data.tooLarge.length} files above 4 MB were passed over: ${names}; MedQuAD's are far smaller.`)
+  }
   const pairs = cleanMedquad(paper ? selectPaper(data.pairs) : data.pairs, { keepDuplicates: paper })
   if (pairs.length === 0)
     throw new DataError('not-found', `loadMedquad: none of the ${data.pairs.length} pairs in ${path} has an answer`)

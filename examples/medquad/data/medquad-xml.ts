@@ -1,5 +1,6 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { DataError, reason } from './data-error.ts'
+import { decodeText } from './decode-text.ts'
 import type { MedquadPair } from './medquad-pair.ts'
 
 type Node = Record<string, unknown>
@@ -59,7 +60,7 @@ export function parseMedquadXml(path: string, bytes: Uint8Array): { root: string
 
 function parseRoot(path: string, bytes: Uint8Array): [string, Node] {
   try {
-    const xml = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const xml = decodeText(bytes)
     // The parser alone lets open tags pass; the validator's successor would be one more package for this one line.
     // eslint-disable-next-line @typescript-eslint/no-deprecated
     const valid = XMLValidator.validate(xml)

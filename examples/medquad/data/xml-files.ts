@@ -1,5 +1,8 @@
-import { readFile, readdir, stat } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { open, readFile, readdir, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve, sep } from 'node:path'
+import { createGunzip } from 'node:zlib'
 import * as tar from 'tar'
 import { DataError, reason } from './data-error.ts'
 
@@ -9,11 +12,26 @@ export type FileProgress = (done: number, total?: number) => void
 /** `path` is `collection/file.xml`: the last two parts of where the file lay, whatever folder held the collections. */
 export type XmlFileVisitor = (path: string, bytes: Uint8Array) => void
 
+/** How many XML files were read, and which were passed over because they are too large. */
+export interface VisitedFiles {
+  readonly count: number
+  readonly tooLarge: readonly string[]
+}
+
+/** Bytes of one XML file (MedQuAD's largest has 0.1 MB), and of an unpacked archive with its entries (46 MB, 11,288). */
+const usualLimits = { file: 4e6, unpacked: 1e9, entries: 200_000 }
+
 /**
  * Hands every XML file of a folder (any depth, or one that holds nothing but its archive) or of a tar archive (`.tar`,
- * `.tar.gz`, `.tgz`), one at a time and without unpacking, to `visit`. Returns how many there were. Throws `DataError` `not-found` or `format`.
+ * `.tar.gz`, `.tgz`), one at a time and without unpacking, to `visit`. Files above 4 MB are passed over as they stream by.
+ * Throws `DataError` `not-found`, or `format`, also for an archive of more than 1 GB or 200,000 entries.
  */
-export async function visitXmlFiles(source: string, visit: XmlFileVisitor, onProgress?: FileProgress): Promise<number> {
+export async function visitXmlFiles(
+  source: string,
+  visit: XmlFileVisitor,
+  onProgress?: FileProgress,
+  limits = usualLimits,
+): Promise<VisitedFiles> {
   const info = await stat(source).catch((cause: unknown) => {
     throw new DataError(
       'not-found',
@@ -23,12 +41,12 @@ export async function visitXmlFiles(source: string, visit: XmlFileVisitor, onPro
       },
     )
   })
-  const count = info.isDirectory()
-    ? await visitFolder(source, visit, onProgress)
-    : await visitArchive(source, visit, onProgress)
-  if (count > 0) return count
+  const visited = info.isDirectory()
+    ? await visitFolder(source, visit, limits, onProgress)
+    : await visitArchive(source, visit, limits, onProgress)
+  if (visited.count + visited.tooLarge.length > 0) return visited
   const archive = info.isDirectory() ? await onlyArchiveIn(source) : undefined
-  if (archive !== undefined) return visitXmlFiles(archive, visit, onProgress)
+  if (archive !== undefined) return visitXmlFiles(archive, visit, onProgress, limits)
   throw new DataError('not-found', `medquad: no XML file in ${source}; it should hold folders like 1_CancerGov_QA`)
 }
 
@@ -38,27 +56,43 @@ async function onlyArchiveIn(folder: string): Promise<string | undefined> {
   return archives.length === 1 ? join(folder, archives[0] ?? '') : undefined
 }
 
-async function visitFolder(folder: string, visit: XmlFileVisitor, onProgress?: FileProgress): Promise<number> {
+async function visitFolder(
+  folder: string,
+  visit: XmlFileVisitor,
+  limits: typeof usualLimits,
+  onProgress?: FileProgress,
+): Promise<VisitedFiles> {
   const root = resolve(folder)
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   // The root's own name is kept, so that one collection's folder given alone still names its collection.
   const wanted = files.filter((file) => isXml(relative(root, file).split(sep).join('/'))).sort()
+  const tooLarge: string[] = []
   let done = 0
   for (const file of wanted) {
-    const path = join(basename(root), relative(root, file)).split(sep).join('/')
-    visit(shortPath(path), await readFile(file))
+    const path = shortPath(join(basename(root), relative(root, file)).split(sep).join('/'))
+    if ((await stat(file)).size > limits.file) tooLarge.push(path)
+    else visit(path, await readFile(file))
     done++ // not inside the call: its arguments are not evaluated where no one listens
     onProgress?.(done, wanted.length)
   }
-  return done
+  return { count: wanted.length - tooLarge.length, tooLarge }
 }
 
-async function visitArchive(file: string, visit: XmlFileVisitor, onProgress?: FileProgress): Promise<number> {
-  let done = 0
+async function visitArchive(
+  file: string,
+  visit: XmlFileVisitor,
+  limits: typeof usualLimits,
+  onProgress?: FileProgress,
+): Promise<VisitedFiles> {
+  const tooLarge: string[] = []
+  let [done, entries] = [0, 0]
   let thrown: { error: unknown } | undefined
   const onReadEntry = (entry: tar.ReadEntry): void => {
-    if (thrown || entry.type !== 'File' || !isXml(entry.path)) {
+    entries++
+    const isWanted = !thrown && entry.type === 'File' && isXml(entry.path)
+    if (isWanted && entry.size > limits.file) tooLarge.push(shortPath(entry.path))
+    if (!isWanted || entry.size > limits.file) {
       entry.resume()
       return
     }
@@ -74,15 +108,56 @@ async function visitArchive(file: string, visit: XmlFileVisitor, onProgress?: Fi
       }
     })
   }
+  const parser = new tar.Parser({ strict: true, onReadEntry })
+  const parsed = new Promise<void>((resolve, reject) => parser.on('end', resolve).on('error', reject))
+  parsed.catch(() => undefined) // it is awaited at the end, and may fail before
   try {
-    await tar.t({ file, strict: true, onReadEntry })
+    let unpacked = 0
+    for await (const chunk of unpack(file, await isGzip(file))) {
+      unpacked += chunk.length
+      if (thrown !== undefined) break
+      if (unpacked > limits.unpacked || entries > limits.entries) {
+        throw new Error(`it unpacks to over ${limits.unpacked / 1e6} MB or ${limits.entries} entries`)
+      }
+      if (!parser.write(chunk)) await Promise.race([once(parser, 'drain'), parsed])
+    }
+    if (thrown === undefined) {
+      parser.end()
+      await parsed
+    }
   } catch (cause) {
     throw new DataError('format', `medquad: ${file} is no whole tar archive, ${reason(cause)}; fetch it again`, {
       cause,
     })
   }
-  if (thrown) throw thrown.error
-  return done
+  if (thrown !== undefined) throw thrown.error
+  return { count: done, tooLarge }
+}
+
+/** The bytes of an archive, a piece at a time. */
+async function* unpack(file: string, isPacked: boolean): AsyncGenerator<Buffer> {
+  const packed = createReadStream(file)
+  if (!isPacked) {
+    yield* packed as AsyncIterable<Buffer>
+    return
+  }
+  const plain = createGunzip()
+  packed.on('error', (error) => plain.destroy(error))
+  try {
+    yield* packed.pipe(plain) as AsyncIterable<Buffer>
+  } finally {
+    packed.destroy()
+  }
+}
+
+async function isGzip(path: string): Promise<boolean> {
+  const file = await open(path)
+  try {
+    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0)
+    return buffer[0] === 0x1f && buffer[1] === 0x8b
+  } finally {
+    await file.close()
+  }
 }
 
 /** Hidden parts are skipped: macOS leaves `._0000001.xml` beside each file it packs. */

@@ -1,8 +1,9 @@
-import { truncate, writeFile } from 'node:fs/promises'
+import { stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { countMedquad, formatCounts } from '../../../examples/medquad/data/count-medquad.ts'
 import { readMedquad } from '../../../examples/medquad/data/read-medquad.ts'
+import { visitXmlFiles } from '../../../examples/medquad/data/xml-files.ts'
 import { archiveOf, documentXml, folderOf, someFiles, tempFolder } from './medquad-files.ts'
 
 const failure = (promise: Promise<unknown>): Promise<unknown> =>
@@ -134,7 +135,7 @@ describe('readMedquad', () => {
     await writeFile(join(folder, 'empty.jsonl'), '\n')
     expect(await failure(readMedquad(join(folder, 'empty.jsonl')))).toMatchObject({
       code: 'not-found',
-      message: `medquad: no line in ${join(folder, 'empty.jsonl')}; each should be one JSON object`,
+      message: `medquad: no line in ${join(folder, 'empty.jsonl')}; each should be a question and its answer`,
     })
   })
 
@@ -171,10 +172,13 @@ describe('readMedquad', () => {
   })
 
   it.each([
-    ['{"question": "Q?", "answer": "A"}\nnot json', /^medquad: line 2 of .*mine\.jsonl is not JSON, /],
-    ['{"question": "Q?"}', /^medquad: line 1 of .*mine\.jsonl is no pair; it needs question and answer$/],
-    ['7', /^medquad: line 1 of .*mine\.jsonl is no pair; it needs question and answer$/],
-    ['{"question": "Q?", "answer": 7}', /^medquad: line 1 of .*mine\.jsonl has number for answer, not string$/],
+    [
+      '{"question": "Q?", "answer": "A"}\nnot json',
+      /^medquad: .*mine\.jsonl: line 2 is not JSON \(.*\)\. Each line should be one JSON object$/,
+    ],
+    ['{"question": "Q?"}', /^medquad: .*mine\.jsonl: line 1 has no answer; it has question$/],
+    ['7', /^medquad: .*mine\.jsonl: no column question and no column answer; the first line names "7"$/],
+    ['{"question": "Q?", "answer": 7}', /^medquad: .*mine\.jsonl: line 1 has answer that is not a string$/],
   ])('names the line of %s', async (text, message) => {
     const folder = await folderOf({ 'mine.jsonl': text })
     expect(await failure(readMedquad(join(folder, 'mine.jsonl')))).toMatchObject({
@@ -188,11 +192,31 @@ describe('readMedquad', () => {
     await truncate(whole, 300)
     expect(await failure(readMedquad(whole))).toMatchObject({
       code: 'format',
-      message: `medquad: ${whole} is no whole tar archive, zlib: unexpected end of file; fetch it again`,
+      message: `medquad: ${whole} is no whole tar archive, unexpected end of file; fetch it again`,
     })
     const text = join(await tempFolder(), 'page.tar.gz')
     await writeFile(text, '<html>404</html>'.repeat(99))
     expect(await failure(readMedquad(text))).toMatchObject({ code: 'format' })
+  })
+
+  it('passes over files that are too large as they stream by, in a folder and in an archive', async () => {
+    const bomb = new Uint8Array(40_000_000).fill(0x20)
+    const folder = await folderOf({ '1_A_QA/7.xml': bomb, '1_A_QA/8.xml': documentXml, '1_A_QA/9.xml': bomb })
+    const archive = await archiveOf(folder)
+    expect((await stat(archive)).size).toBeLessThan(200_000)
+    for (const source of [folder, archive]) {
+      const { pairs, tooLarge } = await readMedquad(source)
+      expect(pairs.map(({ id }) => id)).toEqual(['1_A_QA/8#1', '1_A_QA/8#3'])
+      expect([...tooLarge].sort()).toEqual(['1_A_QA/7.xml', '1_A_QA/9.xml'])
+    }
+    const few = (limits: { unpacked?: number; entries?: number }) =>
+      visitXmlFiles(archive, () => undefined, undefined, { file: 4e6, unpacked: 1e9, entries: 9, ...limits })
+    expect(await few({})).toMatchObject({ count: 1 })
+    expect(await failure(few({ unpacked: 50e6 }))).toMatchObject({
+      code: 'format',
+      message: `medquad: ${archive} is no whole tar archive, it unpacks to over 50 MB or 9 entries; fetch it again`,
+    })
+    expect(await failure(few({ entries: 2 }))).toMatchObject({ code: 'format' })
   })
 })
 
