@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { MedAwareError, type ErrorCode } from './core/errors.ts'
+export { nearestName } from './core/nearest.ts'
 export { Random } from './core/random.ts'
 export type { Shape } from './core/shape.ts'
 export type { DType } from './core/dtype.ts'

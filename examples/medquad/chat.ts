@@ -1,9 +1,10 @@
 /** Asks the fine-tuned model questions in the terminal: `npm run medquad:chat`. */
 import { createInterface } from 'node:readline/promises'
-import { parseArgs } from 'node:util'
 import { generateText, loadModel, openAdapter, openDevice } from 'peft-medaware'
-import { baseFolder, deviceName } from './options.ts'
+import { deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
+import { baseFolder } from './options.ts'
 import { promptOf } from './prompt.ts'
+import { reportErrorsPlainly } from './story.ts'
 
 const help = `Asks a model tuned by "npm run medquad" questions. A demonstration, and no medical advice.
 
@@ -20,33 +21,31 @@ const help = `Asks a model tuned by "npm run medquad" questions. A demonstration
 
 Ctrl-C stops an answer; an empty line or Ctrl-D ends.`
 
-const { values: flags } = parseArgs({
-  options: {
-    adapter: { type: 'string', default: 'out/medquad/adapter' },
-    base: { type: 'boolean', default: false },
-    model: { type: 'string', default: baseFolder },
-    device: { type: 'string', default: 'auto' },
-    tokens: { type: 'string', default: '200' },
-    temperature: { type: 'string', default: '0.7' },
-    seed: { type: 'string', default: '0' },
-    help: { type: 'boolean', default: false },
+const flags = readFlags(
+  process.argv.slice(2),
+  {
+    adapter: text('out/medquad/adapter'),
+    base: there,
+    model: text(baseFolder),
+    device: deviceFlag,
+    tokens: whole(200),
+    temperature: number(0.7, { from0: true }),
+    seed: whole(0, 0),
   },
-})
-if (flags.help) {
-  console.log(help)
-  process.exit(0)
-}
+  help,
+)
 
-const { device, reason } = await openDevice({ device: deviceName(flags.device) })
+reportErrorsPlainly()
+const { device, reason } = await openDevice({ device: flags.device })
 const { model, tokenizer } = await loadModel(flags.model, { device, quantize: { type: 'nf4' } })
 if (tokenizer === null) throw new Error(`${flags.model} has no tokenizer.json`)
 if (!flags.base) await openAdapter(model, flags.adapter, { device })
 console.log(`${device.description}: ${reason}`)
 console.log('A demonstration of a very small language model. It makes things up: nothing it says is medical advice.\n')
 
-const temperature = Number(flags.temperature)
+const { temperature, seed, tokens: maxNewTokens } = flags
 const sampling = temperature > 0 ? { doSample: true, temperature, topP: 0.9 } : {}
-const options = { ...sampling, maxNewTokens: Number(flags.tokens), repetitionPenalty: 1.15, seed: Number(flags.seed) }
+const options = { ...sampling, maxNewTokens, repetitionPenalty: 1.15, seed }
 const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' })
 let answering: AbortController | null = null
 terminal.on('SIGINT', () => (answering === null ? terminal.close() : answering.abort()))

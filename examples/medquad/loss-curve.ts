@@ -22,7 +22,7 @@ export function lossCurve(training: readonly Point[], validation: readonly Point
   const labels = ticks.map((tick) => text(x(tick), height - 24, String(tick), 'middle'))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" role="img" aria-label="Validation and training loss by step" font-family="system-ui, sans-serif" font-size="12">
 <rect width="${size.width}" height="${height}" fill="#ffffff"/>
-${panel(0, 'Validation loss, on diseases the base has not seen', validation, x, (y) => [line(validation, x, y), ...dots(validation, x, y, '#1b5e9e', 3)])}
+${panel(0, 'Validation loss, on diseases it is not trained on', validation, x, (y) => [line(validation, x, y), ...dots(validation, x, y, '#1b5e9e', 3)])}
 ${panel(size.panel, 'Training loss', training, x, (y) => [...dots(training, x, y, '#8fb8de', 2), line(smoothed, x, y)])}
 ${labels.join('\n')}
 ${text(size.width / 2, height - 6, 'optimiser step (loss in nats a token)', 'middle')}

@@ -7,29 +7,38 @@ import {
   countParameters,
   loadModel,
   MedAwareError,
+  openAdapter,
   openDevice,
   planMemory,
   Random,
-  saveAdapter,
   TrainingRun,
   writeFolder,
 } from 'peft-medaware'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { loadMedquad } from './data/load-medquad.ts'
 import type { MedquadPair } from './data/medquad-pair.ts'
-import { afterLoss, emptyHistory, forgetProgress, restoreProgress, saveProgress } from './history.ts'
+import { fineTune } from './fine-tune.ts'
 import { answer, examplesOf, measure, pickQuestions } from './held-out.ts'
-import { parseOptions } from './options.ts'
-import { describeProgress, describeStep } from './progress.ts'
+import { emptyHistory } from './history.ts'
+import { Interrupts } from './interrupts.ts'
+import { parseOptions, stepsFor } from './options.ts'
+import { describeProgress } from './progress.ts'
 import { htmlReport } from './report.ts'
+import { checkFolder, forgetProgress, restoreProgress } from './run-folder.ts'
+import { lockFolder } from './run-lock.ts'
 import { reportErrorsPlainly, Story } from './story.ts'
 import { summarize } from './summary.ts'
 
 reportErrorsPlainly()
 const options = parseOptions(process.argv.slice(2))
-const { seed, maxLength, out } = options
+const { seed, out, 'max-length': maxLength } = options
+const checkpoint = `${out}/checkpoint`
 const story = new Story()
 const { line } = story
+const interrupts = new Interrupts()
+const warn = (text: string) => story.say('WARNING', text)
+await lockFolder(out)
+checkFolder(checkpoint, options.resume)
 
 // 1. Device
 const { device, reason } = await openDevice({ device: options.device, cpu: options.cpu, webgpu: options.webgpu })
@@ -42,7 +51,7 @@ const data = await loadMedquad({
   paper: options.paper,
   cacheDir: cacheDirectory(),
   onProgress: ({ stage, done, total }) => line.show(describeProgress(stage, done, total, reading)),
-  warn: (text) => story.say('WARNING', text),
+  warn,
 })
 story.data(data)
 
@@ -78,10 +87,11 @@ const before = await measure(model, heldOut, line)
 const answersBefore = await answer(model, tokenizer, questions, line)
 story.measured('before', before)
 
-// 6. Training
-const run = new TrainingRun(model, examplesOf(tokenizer, data.train, maxLength), {
-  maxSteps: options.steps,
-  batchSize: options.batch,
+// 6. Training, which keeps the adapter of the lowest validation loss and stops when it falls no more
+const examples = examplesOf(tokenizer, data.train, maxLength)
+const run = new TrainingRun(model, examples, {
+  maxSteps: stepsFor(examples.length, options),
+  batchSize,
   gradientAccumulationSteps: options.accumulate,
   learningRate: options.lr,
   schedule: 'cosine',
@@ -89,46 +99,41 @@ const run = new TrainingRun(model, examplesOf(tokenizer, data.train, maxLength),
   maxGradNorm: 1,
   seed,
   groupByLength: true,
-  gradientCheckpointing: options['gradient-checkpointing'],
+  gradientCheckpointing,
 })
-const checkpoint = `${out}/checkpoint`
-const history = options.resume ? await restoreProgress(run, checkpoint) : emptyHistory()
+story.training(run.steps, run.stepsPerEpoch, options.patience)
+const progress = options.resume ? await restoreProgress(run, checkpoint, warn) : { history: emptyHistory(), best: null }
 if (options.resume) story.say('resumed', `at step ${run.step} of ${run.steps}`)
-const watched = some(data.validation, Math.ceil(options.eval / 2))
-const mark = async (step: number) => {
-  history.validation.push({ step, loss: (await measure(model, watched, line)).loss })
-  line.done()
-}
-if (run.step === 0) await mark(0)
 device.profile?.reset()
 const training = performance.now()
-let interrupted = false
-const onInterrupt = () => (interrupted = true)
-process.once('SIGINT', onInterrupt)
-let saved = run.step
-const train = async () => {
-  for await (const report of run) {
-    line.show(describeStep(report))
-    history.training.push(report)
-    if (report.step % Math.ceil(run.steps / 10) === 0 || report.step === run.steps) await mark(report.step)
-    if (!interrupted && report.step % options.saveSteps !== 0) continue
-    await saveProgress(run, history, checkpoint)
-    saved = report.step
-    if (!interrupted) continue
-    story.say('stopped', `at step ${report.step} of ${report.steps}, saved; go on with the same options and --resume`)
-    process.exit(130)
-  }
-}
-await train().catch((error: unknown) => {
-  throw afterLoss(error, saved, checkpoint)
-})
-process.off('SIGINT', onInterrupt)
+const watched = some(data.validation, Math.ceil(options.eval / 2))
+const validate = async () => (await measure(model, watched, line)).loss
+const { patience, 'save-steps': saveSteps } = options
+const tuning = { adapter, progress, validate, patience, checkpoint, saveSteps, story, interrupts }
+const best = await fineTune(run, tuning)
 if (options.profile) story.profile(device, performance.now() - training)
+await writeFolder(`${out}/adapter`, best.files)
+story.best(best, run.steps)
+interrupts.letThrough(`the adapter is saved in ${out}/adapter; --resume goes on to the measurements`)
 
-// 7. After
+// 7. After, on the adapter that was saved
+run.dispose()
+adapter.detach()
+const tuned = await openAdapter(model, `${out}/adapter`, { device })
 const after = await measure(model, heldOut, line)
 const answersAfter = await answer(model, tokenizer, questions, line)
-const summary = summarize({ device, data, parameters, storage, run, history, before, after, seed })
+const summary = summarize({
+  device,
+  data,
+  parameters,
+  storage,
+  run,
+  best,
+  history: progress.history,
+  before,
+  after,
+  seed,
+})
 const answered = pairs.map(({ question, answer: reference }, i) => ({
   question,
   reference,
@@ -136,16 +141,15 @@ const answered = pairs.map(({ question, answer: reference }, i) => ({
   after: answersAfter[i] ?? '',
 }))
 story.answers(answered)
-await saveAdapter(adapter, `${out}/adapter`)
 await writeFolder(
   out,
   new Map([
     ['summary.json', `${JSON.stringify(summary, null, 2)}\n`],
-    ['report.html', htmlReport(summary, history, answered)],
+    ['report.html', htmlReport(summary, progress.history, answered)],
   ]),
 )
 await forgetProgress(checkpoint)
 story.measured('after', after, before)
 story.end(out, summary)
-run.dispose()
+tuned.detach()
 device.dispose()

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import type { CpuBuild, CpuOptions } from 'peft-medaware'
+import { buildFlag, deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
 
 /** The small Falcon-RW that comes with the recipe. */
 export const baseFolder = fileURLToPath(new URL('base', import.meta.url))
@@ -11,13 +11,16 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
 
   --model SOURCE        a Falcon in Hugging Face's format: a folder, or owner/name[@revision] on the Hub
                         (default: the small one of examples/medquad/base)
-  --data DIR|FILE       MedQuAD as XML or .tar.gz, or pairs as .jsonl, .csv, .tsv or .parquet; default: downloaded once
+  --data DIR|FILE       MedQuAD as XML or .tar.gz, or pairs as .jsonl, .csv, .tsv or .parquet
+                        (default: MedQuAD, downloaded once; the recipe's own sample where that cannot be)
   --paper               the 16,407 pairs of the paper instead of all 16,423
   --device WHICH        auto, cpu or webgpu                 (auto)
   --threads N           of the CPU engine                   (all cores)
   --build NAME          of the CPU engine: simd, relaxed or wide
                         (relaxed where there is any; wide is faster in Node 24 and later with AVX2)
-  --steps N             optimiser steps                     (STEPS)
+  --epochs X            passes over the training pairs      (as many as 300 steps are, 10 at most)
+  --steps N             optimiser steps, instead of epochs
+  --patience N          validations without a fall of the loss before it stops; 0 for never   (4)
   --batch N             questions of a forward pass         (4)
   --accumulate N        forward passes of a step            (4)
   --lr X                peak learning rate                  (4e-3)
@@ -33,93 +36,56 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
 
 Ctrl-C saves a checkpoint as well. The result is a demonstration, and no medical advice.`
 
-const DEFAULT_STEPS = 300
+const flags = {
+  model: text(baseFolder),
+  data: text(undefined),
+  paper: there,
+  device: deviceFlag,
+  threads: whole(undefined),
+  build: buildFlag,
+  epochs: number(undefined),
+  steps: whole(undefined),
+  patience: whole(4, 0),
+  batch: whole(4),
+  accumulate: whole(4),
+  lr: number(4e-3),
+  'max-length': whole(256, 2),
+  eval: whole(96),
+  'gradient-checkpointing': there,
+  seed: whole(42, 0),
+  'save-steps': whole(50),
+  profile: there,
+  out: text('out/medquad'),
+  resume: there,
+}
 
 /** What the recipe was asked for. */
 export type Options = ReturnType<typeof parseOptions>
 
 /** Reads the command line; prints the help and leaves on --help, and says what is wrong on a bad flag. */
 export function parseOptions(args: readonly string[]) {
-  const text = help.replace('STEPS', String(DEFAULT_STEPS))
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        model: { type: 'string', default: baseFolder },
-        data: { type: 'string' },
-        paper: { type: 'boolean', default: false },
-        device: { type: 'string', default: 'auto' },
-        threads: { type: 'string' },
-        build: { type: 'string' },
-        steps: { type: 'string', default: String(DEFAULT_STEPS) },
-        batch: { type: 'string', default: '4' },
-        accumulate: { type: 'string', default: '4' },
-        lr: { type: 'string', default: '4e-3' },
-        'max-length': { type: 'string', default: '256' },
-        eval: { type: 'string', default: '96' },
-        'gradient-checkpointing': { type: 'boolean', default: false },
-        seed: { type: 'string', default: '42' },
-        out: { type: 'string', default: 'out/medquad' },
-        'save-steps': { type: 'string', default: '50' },
-        profile: { type: 'boolean', default: false },
-        resume: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    })
-    if (values.help) {
-      console.log(text)
-      process.exit(0)
-    }
-    return {
-      ...values,
-      device: deviceName(values.device),
-      cpu: {
-        profile: values.profile,
-        ...cpuOptions(values),
-      },
-      webgpu: { profile: values.profile },
-      steps: whole('steps', values.steps),
-      saveSteps: whole('save-steps', values['save-steps']),
-      batch: whole('batch', values.batch),
-      accumulate: whole('accumulate', values.accumulate),
-      lr: positive('lr', values.lr),
-      maxLength: whole('max-length', values['max-length']),
-      eval: whole('eval', values.eval),
-      seed: whole('seed', values.seed, 0),
-    }
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${text}`)
-    process.exit(2)
-  }
-}
-
-/** A value of --device. @throws Error for any other. */
-export function deviceName(value: string): 'auto' | 'cpu' | 'webgpu' {
-  if (value === 'auto' || value === 'cpu' || value === 'webgpu') return value
-  throw new Error(`--device must be auto, cpu or webgpu, got ${value}`)
+  const values = readFlags(args, flags, help)
+  const { profile } = values
+  return { ...values, cpu: { profile, ...cpuOptions(values) }, webgpu: { profile } }
 }
 
 /** What --threads and --build ask of the CPU engine. */
-export function cpuOptions({ threads, build }: { threads?: string | undefined; build?: string | undefined }): CpuOptions {
-  return {
-    ...(threads !== undefined && { threads: whole('threads', threads) }),
-    ...(build !== undefined && { build: buildName(build) }),
-  }
+export function cpuOptions({
+  threads,
+  build,
+}: {
+  readonly threads: number | undefined
+  readonly build: CpuBuild | undefined
+}): CpuOptions {
+  return { ...(threads !== undefined && { threads }), ...(build !== undefined && { build }) }
 }
 
-function buildName(value: string): CpuBuild {
-  if (value === 'simd' || value === 'relaxed' || value === 'wide') return value
-  throw new Error(`--build must be simd, relaxed or wide, got ${value}`)
-}
-
-function whole(name: string, value: string, least = 1): number {
-  const number = Number(value)
-  if (Number.isInteger(number) && number >= least) return number
-  throw new Error(`--${name} must be a whole number from ${least}, got ${value}`)
-}
-
-function positive(name: string, value: string): number {
-  const number = Number(value)
-  if (number > 0 && Number.isFinite(number)) return number
-  throw new Error(`--${name} must be above 0, got ${value}`)
+/**
+ * Optimiser steps for so many examples: those asked for, or the epochs asked for, or 300, which small data is given in at most
+ * ten passes, since it would be learned by heart.
+ */
+export function stepsFor(examples: number, { steps, epochs, batch, accumulate }: Options): number {
+  const perEpoch = Math.ceil(Math.ceil(examples / batch) / accumulate)
+  if (steps !== undefined) return steps
+  return epochs === undefined ? Math.min(300, 10 * perEpoch) : Math.max(1, Math.round(epochs * perEpoch))
 }

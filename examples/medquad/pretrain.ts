@@ -1,9 +1,8 @@
 /**
- * Trains the small Falcon-RW that the recipe starts from, from nothing, on MedQuAD's answers as plain text: every parameter,
- * in f32, with the library's own training loop. Diseases of the validation and test parts are never seen.
+ * Trains the small Falcon-RW that the recipe starts from, from nothing, on the answers of half of MedQuAD's training diseases as
+ * plain text: every parameter, in f32, with the library's own training loop. No other disease is ever seen.
  */
-import { mkdir, rm } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
+import { rm } from 'node:fs/promises'
 import {
   countParameters,
   diskFolder,
@@ -24,17 +23,20 @@ import { loadMedquad } from './data/load-medquad.ts'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { splitForBase } from './data/split-medquad.ts'
 import { baseCard } from './base-card.ts'
+import { buildFlag, deviceFlag, number, readFlags, text, whole } from './flags.ts'
 import { answerWindows, measure } from './held-out.ts'
-import { cpuOptions, deviceName } from './options.ts'
+import { Interrupts } from './interrupts.ts'
+import { cpuOptions } from './options.ts'
 import { count, describeStep, duration } from './progress.ts'
+import { lockFolder } from './run-lock.ts'
 import { reportErrorsPlainly, Story } from './story.ts'
 import { tokenizerConfig, trainMedquadTokenizer } from './train-tokenizer.ts'
 
-const help = `Trains the recipe's small Falcon-RW from nothing on MedQuAD's answers.
+const help = `Trains the recipe's small Falcon-RW from nothing on the answers of half of MedQuAD's diseases.
 
   npm run medquad:pretrain -- [options]
 
-  --data DIR|ARCHIVE  MedQuAD; default: downloaded once
+  --data DIR|FILE     MedQuAD; default: downloaded once
   --out DIR           where the model goes              (out/medquad-base)
   --tokens N          tokens to read in all             (6500000)
   --hidden N --layers N --heads N --vocab N             (128, 5, 4, 2048)
@@ -47,36 +49,31 @@ const help = `Trains the recipe's small Falcon-RW from nothing on MedQuAD's answ
 
 Ctrl-C saves a checkpoint in OUT; the same command goes on from it.`
 
-const { values: flags } = parseArgs({
-  options: {
-    data: { type: 'string' },
-    out: { type: 'string', default: 'out/medquad-base' },
-    tokens: { type: 'string', default: '6500000' },
-    hidden: { type: 'string', default: '128' },
-    layers: { type: 'string', default: '5' },
-    heads: { type: 'string', default: '4' },
-    vocab: { type: 'string', default: '2048' },
-    length: { type: 'string', default: '256' },
-    batch: { type: 'string', default: '4' },
-    lr: { type: 'string', default: '3e-3' },
-    seed: { type: 'string', default: '0' },
-    device: { type: 'string', default: 'auto' },
-    threads: { type: 'string' },
-    build: { type: 'string' },
-    help: { type: 'boolean', default: false },
+const flags = readFlags(
+  process.argv.slice(2),
+  {
+    data: text(undefined),
+    out: text('out/medquad-base'),
+    tokens: whole(6_500_000),
+    hidden: whole(128),
+    layers: whole(5),
+    heads: whole(4),
+    vocab: whole(2048, 257),
+    length: whole(256, 2),
+    batch: whole(4),
+    lr: number(3e-3),
+    seed: whole(0, 0),
+    device: deviceFlag,
+    threads: whole(undefined),
+    build: buildFlag,
   },
-})
-if (flags.help) {
-  console.log(help)
-  process.exit(0)
-}
+  help,
+)
+const { seed, length, batch: batchSize, hidden, layers, heads, vocab, lr, tokens } = flags
 
 reportErrorsPlainly()
-const seed = Number(flags.seed)
-const length = Number(flags.length)
-const batchSize = Number(flags.batch)
 const story = new Story()
-const { device, reason } = await openDevice({ device: deviceName(flags.device), cpu: cpuOptions(flags) })
+const { device, reason } = await openDevice({ device: flags.device, cpu: cpuOptions(flags) })
 story.say('device', `${device.description}: ${reason}`)
 
 const data = await loadMedquad({
@@ -85,17 +82,17 @@ const data = await loadMedquad({
   warn: (text) => story.say('WARNING', text),
 })
 const { read } = splitForBase(data.train)
-const tokenizerJson = trainMedquadTokenizer(read, { vocabSize: Number(flags.vocab) })
+const tokenizerJson = trainMedquadTokenizer(read, { vocabSize: vocab })
 const tokenizer = tokenizerFromJson({ ...tokenizerJson }, tokenizerConfig())
 const eos = tokenizer.eosTokenId ?? 0
 const windows = answerWindows(tokenizer, read, length)
 story.say('data', `${count(read.length)} answers, ${count(windows.length)} windows of ${length} tokens`)
 
 const config = falconRwConfig({
-  vocabSize: Number(flags.vocab),
-  hiddenSize: Number(flags.hidden),
-  numHiddenLayers: Number(flags.layers),
-  numAttentionHeads: Number(flags.heads),
+  vocabSize: vocab,
+  hiddenSize: hidden,
+  numHiddenLayers: layers,
+  numAttentionHeads: heads,
   maxPositionEmbeddings: 1024,
   bosTokenId: eos,
   eosTokenId: eos,
@@ -107,9 +104,9 @@ const parameters = countParameters(model).trainable
 story.say('model', `${count(parameters)} parameters`)
 
 const run = new TrainingRun(model, windows, {
-  maxSteps: Math.ceil(Number(flags.tokens) / (batchSize * length)),
+  maxSteps: Math.ceil(tokens / (batchSize * length)),
   batchSize,
-  learningRate: Number(flags.lr),
+  learningRate: lr,
   schedule: 'cosine',
   warmup: 0.02,
   betas: [0.9, 0.98],
@@ -117,28 +114,30 @@ const run = new TrainingRun(model, windows, {
   maxGradNorm: 1,
   seed,
 })
-await mkdir(flags.out, { recursive: true })
 const folder = diskFolder(flags.out)
+await lockFolder(flags.out)
 if (await folder.has(checkpointFiles.state)) {
   await restoreRun(run, folder)
   story.say('resumed', `at step ${run.step}`)
 }
 
-let stop = false
-process.once('SIGINT', () => (stop = true))
+const interrupts = new Interrupts()
+interrupts.putOff()
 const started = Date.now()
 let smooth = 0
 for await (const report of run) {
   smooth = smooth === 0 ? report.loss : 0.98 * smooth + 0.02 * report.loss
   story.line.show(`${describeStep(report)}  (smoothed ${smooth.toFixed(3)})`)
-  if (report.step % 250 === 0 || stop) await saveRun(run, flags.out)
-  if (stop) {
+  const isAsked = interrupts.asked !== null
+  if (report.step % 250 === 0 || report.step === report.steps || isAsked) await saveRun(run, flags.out)
+  if (isAsked) {
     story.say('stopped', `at step ${report.step}; the same command goes on from ${flags.out}`)
-    process.exit(130)
+    interrupts.leave()
   }
 }
 const seconds = (Date.now() - started) / 1000
 story.say('trained', `${run.steps} steps in ${duration(seconds)}`)
+interrupts.letThrough(`the trained weights are in ${flags.out}; the same command goes on from there`)
 
 const heldOut = await measure(model, answerWindows(tokenizer, data.validation, length), story.line)
 story.measured('held-out', heldOut)
@@ -151,7 +150,7 @@ const made = {
   corpus: windows.length * length,
   heldOut,
 }
-const card = baseCard({ ...made, seed, seconds, learningRate: Number(flags.lr), engine: device.description })
+const card = baseCard({ ...made, seed, seconds, learningRate: lr, engine: device.description })
 await saveModel(model, flags.out, { dtype: 'f16' })
 await writeFolder(
   flags.out,

@@ -2,6 +2,7 @@ import type { Answered } from './held-out.ts'
 import type { History } from './history.ts'
 import { lossCurve } from './loss-curve.ts'
 import { bytes, count } from './progress.ts'
+import { describeChange } from './story.ts'
 import type { Summary } from './summary.ts'
 
 /** One self-contained page: the loss curves, the figures, and three answers before and after. */
@@ -9,7 +10,10 @@ export function htmlReport(summary: Summary, history: History, answered: readonl
   const { loss, bitsPerByte, model, data } = summary
   const figures: [string, string][] = [
     ['Device', summary.device],
-    ['Held-out loss (nats a token)', `${loss.before.toFixed(4)} → ${loss.after.toFixed(4)}`],
+    [
+      'Held-out loss (nats a token)',
+      `${loss.before.toFixed(4)} → ${loss.after.toFixed(4)}, ${describeChange(loss.before, loss.after)}`,
+    ],
     ['Bits per byte', `${bitsPerByte.before?.toFixed(4) ?? '?'} → ${bitsPerByte.after?.toFixed(4) ?? '?'}`],
     ['Pairs', `${count(data.pairs)}, ${count(data.answered)} answered (${data.origin})`],
     ['Train / validation / test, by disease', `${count(data.train)} / ${count(data.validation)} / ${count(data.test)}`],
@@ -18,7 +22,10 @@ export function htmlReport(summary: Summary, history: History, answered: readonl
       'Trainable',
       `${count(model.trainable)} (${(100 * model.share).toFixed(4)}% of all, ${(100 * model.sharePacked).toFixed(4)}% of packed)`,
     ],
-    ['Steps', count(summary.steps)],
+    [
+      'Steps',
+      `${count(summary.stepsDone)} of ${count(summary.steps)}; the adapter is that of step ${count(summary.best.step)}`,
+    ],
     ['Speed', `${count(Math.round(summary.tokensPerSecond))} tokens/s`],
     ['Memory', `${bytes(summary.peakMemoryBytes)} at most`],
     ['Seed', String(summary.seed)],

@@ -3,6 +3,7 @@ import type { Device, LoraConfig, LossReport, ParameterCounts, PretrainedLm, Sto
 import { formatCounts } from './data/count-medquad.ts'
 import type { LoadedMedquad } from './data/load-medquad.ts'
 import type { Answered } from './held-out.ts'
+import type { Validation } from './history.ts'
 import { bytes, count, ProgressLine } from './progress.ts'
 import type { Summary } from './summary.ts'
 
@@ -45,13 +46,24 @@ export class Story {
     )
   }
 
+  training(steps: number, perEpoch: number, patience: number): void {
+    const epochs = (steps / perEpoch).toFixed(steps < perEpoch ? 2 : 1)
+    const early = patience === 0 ? '' : `; it stops early when ${patience} validations in a row bring no lower loss`
+    this.say('training', `${count(steps)} steps, ${epochs} passes over the training pairs${early}`)
+  }
+
   memory(plan: MemoryPlan): void {
     this.say('memory', describeMemoryPlan(plan))
   }
 
   measured(when: string, { loss, bitsPerByte }: LossReport, before?: LossReport): void {
-    const fall = before ? `, ${(before.loss - loss).toFixed(4)} less` : ''
-    this.say(when, `held-out loss ${loss.toFixed(4)}${fall}; ${bitsPerByte?.toFixed(4) ?? '?'} bits per byte`)
+    const change = before ? `, ${describeChange(before.loss, loss)}` : ''
+    this.say(when, `held-out loss ${loss.toFixed(4)}${change}; ${bitsPerByte?.toFixed(4) ?? '?'} bits per byte`)
+  }
+
+  best({ step, loss }: Validation, steps: number): void {
+    const found = step === 0 ? 'of the base itself: no step made it lower' : `after step ${step} of ${steps}`
+    this.say('best', `validation loss ${loss.toFixed(4)}, ${found}; that adapter is kept`)
   }
 
   profile({ profile }: Device, milliseconds: number): void {
@@ -79,6 +91,13 @@ export class Story {
       'Ask it with: npm run medquad:chat. A demonstration, and no medical advice.',
     )
   }
+}
+
+/** What became of a loss, in words that are true whichever way it went: `0.1234 lower: better`. */
+export function describeChange(before: number, after: number): string {
+  const change = Math.abs(after - before).toFixed(4)
+  if (Number(change) === 0) return 'as before'
+  return after < before ? `${change} lower: better` : `${change} higher: worse than before`
 }
 
 /** Errors that say what is wrong end the program with that sentence; anything else with its stack. */

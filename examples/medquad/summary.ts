@@ -1,6 +1,6 @@
 import type { Device, LossReport, ParameterCounts, StorageReport, TrainingRun } from 'peft-medaware'
 import type { LoadedMedquad } from './data/load-medquad.ts'
-import type { History } from './history.ts'
+import type { History, Validation } from './history.ts'
 
 /** What a run of the recipe did, as `summary.json` holds it. */
 export type Summary = ReturnType<typeof summarize>
@@ -11,6 +11,7 @@ interface Results {
   readonly parameters: ParameterCounts
   readonly storage: StorageReport
   readonly run: TrainingRun
+  readonly best: Validation
   readonly before: LossReport
   readonly after: LossReport
   readonly history: History
@@ -18,7 +19,7 @@ interface Results {
 }
 
 /** Gathers the results. Loss in nats a label token, memory in bytes resident at most. */
-export function summarize({ device, data, parameters, storage, run, history, before, after, seed }: Results) {
+export function summarize({ device, data, parameters, storage, run, best, history, before, after, seed }: Results) {
   const total = (key: 'tokens' | 'seconds') => history.training.reduce((sum, report) => sum + report[key], 0)
   return {
     device: device.description,
@@ -38,6 +39,8 @@ export function summarize({ device, data, parameters, storage, run, history, bef
       bitsPerWeight: storage.projections.bitsPerWeight,
     },
     steps: run.steps,
+    stepsDone: run.step,
+    best: { step: best.step, validationLoss: best.loss },
     loss: { before: before.loss, after: after.loss },
     bitsPerByte: { before: before.bitsPerByte, after: after.bitsPerByte },
     tokensPerSecond: total('tokens') / total('seconds'),

@@ -30,7 +30,7 @@ async function read(name: string, bytes: Uint8Array): Promise<unknown> {
   const page = attempt(() => readPairs(bytes).pairs)
   const recipe = await readMedquad(join(folder, name)).then(
     ({ pairs: read }) => read.map(({ question, answer }) => ({ question, answer })),
-    (error: Error) => error.message,
+    (error: unknown) => (error as Error).message,
   )
   if (typeof page !== 'string') expect(recipe).toEqual(page)
   else expect(recipe).toBe(`medquad: ${join(folder, name)}: ${lowerFirst(page).replace(/\.$/, '')}`)
