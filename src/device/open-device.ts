@@ -42,7 +42,8 @@ export async function openDevice(given: OpenDeviceOptions = {}): Promise<OpenedD
   const options = readOptions('openDevice', given, rules)
   const wanted = options.device ?? 'auto'
   if (wanted === 'cpu') return openCpu('the CPU engine was asked for', options.cpu)
-  const wishes = { exactTimestamps: options.webgpu?.profile === true }
+  const hardwareOnly = wanted === 'auto' && options.webgpu?.adapter === undefined
+  const wishes = { exactTimestamps: options.webgpu?.profile === true, hardwareOnly }
   const answer: GpuAnswer = options.gpu === undefined ? await requestGpu(wishes) : { gpu: options.gpu }
   if (wanted === 'webgpu') {
     check(

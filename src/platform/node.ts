@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { check } from '../core/errors.ts'
 import { nodeDisk } from './node-disk.ts'
+import { mayHaveGpu } from './node-gpu-devices.ts'
 import { codeOf, explain, messageOf } from './node-errors.ts'
 import { openFile } from './node-file.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
@@ -20,7 +21,8 @@ export const platformName = 'node'
 const answers = new Map<string, Promise<GpuAnswer>>()
 
 /** Dawn, from the optional peer dependency `webgpu`, if it finds an adapter. */
-export const requestGpu: Platform['requestGpu'] = ({ exactTimestamps = false } = {}) => {
+export const requestGpu: Platform['requestGpu'] = async ({ exactTimestamps = false, hardwareOnly = false } = {}) => {
+  if (hardwareOnly && !(await mayHaveGpu())) return { reason: 'this machine has no GPU, or keeps it from this process' }
   const flags = exactTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []
   const answer = answers.get(flags.join()) ?? findGpu(flags)
   answers.set(flags.join(), answer)

@@ -32,6 +32,8 @@ export type GpuAnswer = { readonly gpu: Gpu } | { readonly reason: string }
 export interface GpuRequest {
   /** Timestamps of whole nanoseconds, where the platform can be told to: Dawn and browsers round them. Default false. */
   readonly exactTimestamps?: boolean
+  /** Whether a software adapter is of no use, so that a platform that knows of no GPU need not ask. Default false. */
+  readonly hardwareOnly?: boolean
 }
 
 /** A thread beside this one. It keeps no program alive. */
