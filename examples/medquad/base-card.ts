@@ -11,8 +11,10 @@ export interface Pretraining {
   readonly batchTokens: number
   readonly learningRate: number
   readonly seed: number
-  readonly seconds: number
+  /** Null for a run that went on from a checkpoint. */
+  readonly seconds: number | null
   readonly engine: string
+  readonly command: string
   /** On answers of the validation part, whose diseases it has not seen. */
   readonly heldOut: LossReport
 }
@@ -41,11 +43,12 @@ sources and makes up what they say. Do not act on anything it writes.
 
 | | |
 |---|---|
-| Data | the answers of MedQuAD's training part as plain text, ${count(made.corpus)} tokens; no question, and no disease of the validation and test parts |
+| Data | the answers on half of the diseases of MedQuAD's training part (by a hash of the disease's name), as plain text, ${count(made.corpus)} tokens; no question, and nothing on the other diseases |
 | Tokens read | ${count(made.tokens)}, ${count(made.batchTokens)} an optimiser step |
 | Optimiser | AdamW, betas 0.9 and 0.98, weight decay 0.1, cosine from ${made.learningRate} with warm-up, clipping at 1 |
 | Seed | ${made.seed} |
-| Engine | ${made.engine}, ${duration(made.seconds)} |
+| Command | \`${made.command}\` |
+| Engine | ${made.engine}${made.seconds === null ? '' : `, ${duration(made.seconds)}`} |
 | Held-out answers | loss ${heldOut.loss.toFixed(4)} nats a token, perplexity ${heldOut.perplexity.toFixed(2)}, ${heldOut.bitsPerByte?.toFixed(4) ?? '?'} bits per byte, on diseases it has not seen |
 | Stored | float16 |
 

@@ -33,6 +33,7 @@ export async function fineTune(run: TrainingRun, options: FineTuning): Promise<B
   const every = Math.max(1, Math.round(run.steps / validations))
   const validate = async (step: number): Promise<Best> => {
     const loss = await options.validate()
+    story.line.done()
     validation.push({ step, loss })
     // A loss that is as low as before is no reason to train longer.
     if (progress.best !== null && loss >= progress.best.loss) return progress.best

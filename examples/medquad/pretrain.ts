@@ -49,26 +49,23 @@ const help = `Trains the recipe's small Falcon-RW from nothing on the answers of
 
 Ctrl-C saves a checkpoint in OUT; the same command goes on from it.`
 
-const flags = readFlags(
-  process.argv.slice(2),
-  {
-    data: text(undefined),
-    out: text('out/medquad-base'),
-    tokens: whole(6_500_000),
-    hidden: whole(128),
-    layers: whole(5),
-    heads: whole(4),
-    vocab: whole(2048, 257),
-    length: whole(256, 2),
-    batch: whole(4),
-    lr: number(3e-3),
-    seed: whole(0, 0),
-    device: deviceFlag,
-    threads: whole(undefined),
-    build: buildFlag,
-  },
-  help,
-)
+const table = {
+  data: text(undefined),
+  out: text('out/medquad-base'),
+  tokens: whole(6_500_000),
+  hidden: whole(128),
+  layers: whole(5),
+  heads: whole(4),
+  vocab: whole(2048, 257),
+  length: whole(256, 2),
+  batch: whole(4),
+  lr: number(3e-3),
+  seed: whole(0, 0),
+  device: deviceFlag,
+  threads: whole(undefined),
+  build: buildFlag,
+}
+const flags = readFlags(process.argv.slice(2), table, help)
 const { seed, length, batch: batchSize, hidden, layers, heads, vocab, lr, tokens } = flags
 
 reportErrorsPlainly()
@@ -123,6 +120,7 @@ if (await folder.has(checkpointFiles.state)) {
 
 const interrupts = new Interrupts()
 interrupts.putOff()
+const begun = run.step
 const started = Date.now()
 let smooth = 0
 for await (const report of run) {
@@ -150,7 +148,11 @@ const made = {
   corpus: windows.length * length,
   heldOut,
 }
-const card = baseCard({ ...made, seed, seconds, learningRate: lr, engine: device.description })
+const changed = Object.entries(flags).filter(([name, value]) => value !== table[name as keyof typeof table].otherwise)
+const told = changed.filter(([name]) => !['data', 'out', 'threads', 'device'].includes(name))
+const command = ['npm run medquad:pretrain', ...(told.length > 0 ? ['--', ...told.map(([k, v]) => `--${k} ${v}`)] : [])]
+const making = { seed, seconds: begun === 0 ? seconds : null, learningRate: lr, engine: device.description }
+const card = baseCard({ ...made, ...making, command: command.join(' ') })
 await saveModel(model, flags.out, { dtype: 'f16' })
 await writeFolder(
   flags.out,

@@ -12,14 +12,17 @@ const LOCK = 'run.lock'
 export async function lockFolder(folder: string): Promise<void> {
   const path = `${folder}/${LOCK}`
   const own = `${process.pid} on ${hostname()}\n`
+  const refused = (cause: unknown) => new MedAwareError('disk', `${folder} cannot be used: ${String(cause)}`, { cause })
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw refused(cause)
+  })
   for (let attempt = 0; ; attempt++) {
     try {
-      await mkdir(folder, { recursive: true })
       await writeFile(path, own, { flag: 'wx' })
       break
     } catch (cause) {
       const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
-      if (!isTaken) throw new MedAwareError('disk', `${folder} cannot be used: ${String(cause)}`, { cause })
+      if (!isTaken) throw refused(cause)
     }
     const holder = await readFile(path, 'utf8').catch(() => '')
     if (attempt > 1 || isAlive(holder)) {

@@ -6,6 +6,7 @@ import { openDevice } from '../../../src/device/open-device.ts'
 import { openAdapter } from '../../../src/hub/adapter-folder.ts'
 import { loadModel } from '../../../src/hub/load-model.ts'
 import { askedCpu } from '../../device/cpu-under-test.ts'
+import type { Summary } from '../../../examples/medquad/summary.ts'
 import { type Ended, root, start } from './run-script.ts'
 import { sampleSize } from './sample-size.ts'
 
@@ -24,6 +25,7 @@ const quick = [
 ]
 const small = [...quick, '--steps', '6', '--eval', '4']
 
+const adapterOf = (name: string): Buffer => read(`${name}/adapter/adapter_model.safetensors`)
 const read = (path: string): Buffer => readFileSync(join(work, path))
 
 afterAll(() => rmSync(work, { recursive: true, force: true }))
@@ -60,6 +62,8 @@ describe('npm run medquad', () => {
       data: { pairs: sampleSize, answered: sampleSize, train: number, validation: number, test: number },
       model: { parameters: number, trainable: number, share: number, sharePacked: number, bitsPerWeight: number },
       steps: 6,
+      stepsDone: 6,
+      best: { step: number, validationLoss: number },
       loss: { before: number, after: number },
       bitsPerByte: { before: number, after: number },
       tokensPerSecond: number,
@@ -99,31 +103,47 @@ describe('npm run medquad', () => {
     })
     expect(first.code).toBe(130)
     expect(first.stdout).toMatch(/stopped {4}at step \d of 6, saved; go on with the same options and --resume/)
-    const second = await start('medquad', [...args, '--resume'])
-    expect(second.code).toBe(0)
+    const over = await start('medquad', args)
+    expect(over.code).toBe(1)
+    expect(over.stderr).toMatch(/\nerror: .*parts\/checkpoint holds a run that has not ended, and would be lost; give /)
+
+    // The trained adapter is there before anything is measured, and the checkpoint until everything is.
+    const second = await start('medquad', [...args, '--resume'], '', (text, stop) => {
+      if (/^best {7}/m.test(text)) stop('SIGTERM')
+    })
+    expect(second.code).toBe(143)
     expect(second.stdout).toMatch(/resumed {4}at step \d of 6/)
-    expect(
-      read('parts/adapter/adapter_model.safetensors').equals(read('whole/adapter/adapter_model.safetensors')),
-    ).toBe(true)
-    expect(readdirSync(join(work, 'parts'))).not.toContain('checkpoint')
+    expect(second.stdout).toContain('stopped: the adapter is saved in')
+    expect(adapterOf('parts').equals(adapterOf('whole'))).toBe(true)
+    const third = await start('medquad', [...args, '--resume'])
+    expect(third.code).toBe(0)
+    expect(adapterOf('parts').equals(adapterOf('whole'))).toBe(true)
+    expect(readdirSync(join(work, 'parts')).sort()).toEqual(['adapter', 'report.html', 'summary.json'])
+    const losses = ['parts', 'whole'].map(
+      (name) => (JSON.parse(read(`${name}/summary.json`).toString()) as Summary).loss,
+    )
+    expect(losses[0]).toEqual(losses[1])
   })
 
   it('says what is wrong in one sentence', async () => {
-    const [help, flag, build, model, resume, rate] = await Promise.all([
+    const [help, flag, name, build, model, resume, rate] = await Promise.all([
       start('medquad', ['--help']),
       start('medquad', ['--steps', 'many']),
+      start('medquad', ['--max-lenght', '9']),
       start('medquad', ['--build', 'fast']),
-      start('medquad', [...small, '--model', join(work, 'nowhere')]),
+      start('medquad', [...small, '--out', join(work, 'none'), '--model', join(work, 'nowhere')]),
       start('medquad', [...small, '--out', join(work, 'fresh'), '--resume']),
       start('medquad', [...small, '--out', join(work, 'wild'), '--lr', '1e30', '--steps', '60']),
     ])
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--steps N') as string })
     expect(flag).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('--steps must be a whole number from 1, got many') as string,
+      stderr: expect.stringContaining('--steps must be a whole number from 1, got "many"') as string,
     })
+    expect(name.code).toBe(2)
+    expect(name.stderr).toContain('There is no option --max-lenght; did you mean --max-length?\n')
     expect(build.code).toBe(2)
-    expect(build.stderr).toContain('--build must be simd, relaxed or wide, got fast\n')
+    expect(build.stderr).toContain('--build must be simd, relaxed or wide, got "fast"\n')
     expect(model.code).toBe(1)
     expect(model.stderr).toMatch(/\nerror: .*nowhere\/config\.json/)
     expect(resume.code).toBe(1)

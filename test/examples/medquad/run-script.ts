@@ -11,12 +11,12 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, once; `flags` are Node's. */
+/** Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, or send another signal, once; `flags` are Node's. */
 export function start(
   script: string,
   args: readonly string[],
   input = '',
-  watch?: (text: string, stop: () => void) => void,
+  watch?: (text: string, stop: (signal?: NodeJS.Signals) => void) => void,
   flags: readonly string[] = [],
 ): Promise<Ended> {
   return new Promise((resolve) => {
@@ -24,8 +24,8 @@ export function start(
       cwd: root,
     })
     let interrupted = false
-    const interrupt = () => {
-      if (!interrupted) child.kill('SIGINT')
+    const interrupt = (signal: NodeJS.Signals = 'SIGINT') => {
+      if (!interrupted) child.kill(signal)
       interrupted = true
     }
     const printed = { stdout: '', stderr: '' }
