@@ -17,8 +17,14 @@ export class Story {
   }
 
   data({ counts, origin, pairs, train, validation, test }: LoadedMedquad): void {
-    const sample = "the recipe's own sample, written for it, CC0"
-    this.say('data', origin === 'sample' ? sample : 'MedQuAD, CC BY 4.0, Ben Abacha & Demner-Fushman 2019')
+    const medquad = 'MedQuAD, CC BY 4.0, Ben Abacha & Demner-Fushman 2019'
+    const names = {
+      sample: "the recipe's own sample, written for it, CC0",
+      mirror: `${medquad}, from its copy on the Hugging Face Hub`,
+      download: medquad,
+      given: 'as given',
+    }
+    this.say('data', names[origin])
     console.log(formatCounts(counts))
     const parts = `${count(train.length)} train, ${count(validation.length)} validation, ${count(test.length)} test`
     this.say('split', `${count(pairs.length)} answered pairs, cleaned, by disease: ${parts}`)

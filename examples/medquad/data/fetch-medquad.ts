@@ -1,116 +1,90 @@
-import { randomUUID } from 'node:crypto'
-import { access, mkdir, open, rename, rm } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError, reason } from './data-error.ts'
 import { digestMedquad, medquadDigest, type MedquadDigest } from './digest-medquad.ts'
+import { type DownloadOptions, downloadOnce } from './download.ts'
+import { readMedquadRows } from './medquad-rows.ts'
 
 /** MedQuAD's repository at the commit whose content `medquadDigest` is. */
 export const medquadUrl = 'https://github.com/abachaa/MedQuAD/archive/577bd37b96c02d1833b2c9eed2de9f96964e96cb.tar.gz'
 
-export interface DownloadProgress {
-  /** Bytes so far. */
-  received: number
-  /** Bytes in all, where the server says; GitHub does not. */
-  total?: number
-  /** Mean rate since the start, bytes a second. */
-  rate: number
-}
+/**
+ * A copy of MedQuAD in Parquet at one commit: all fields and rows but for the 16 that the paper's parser did not see. Its
+ * licence is MedQuAD's.
+ */
+export const medquadMirror = {
+  name: 'lavita/MedQuAD',
+  commit: '84ea67f83cec9692ad254eaa02c9731b24ecfe4c',
+  file: 'data/train-00000-of-00001-e36383d177026d53.parquet',
+  pairs: 47441,
+  answered: 16407,
+} as const
 
-export interface FetchOptions {
-  /** Folder to keep the archive in; made if it is not there. */
+export interface FetchOptions extends DownloadOptions {
+  /** Folder to keep the data in; made if it is not there. */
   cacheDir: string
   /** Default: `medquadUrl`. */
   url?: string
   /** What the archive must hold. Default: MedQuAD at commit 577bd37. */
   expected?: MedquadDigest
-  /** Default: the platform's `fetch`. */
-  fetch?: typeof fetch
-  onProgress?: (progress: DownloadProgress) => void
-  signal?: AbortSignal
 }
 
 /**
- * Downloads MedQuAD's archive once and returns its path; later calls find it in the cache. It is written beside its
- * target and takes the target's name, which holds the digest, only when its content was checked, so no half or foreign
- * file is ever found there, and nothing that was there is lost. Throws `DataError`: `network` (no connection, or an
- * HTTP status that is no success), `truncated`, `digest`; and the signal's reason where it was aborted.
+ * Downloads MedQuAD's archive once and returns its path; later calls find it in the cache. Its content was checked by then.
+ * @throws DataError as `downloadOnce`, and `digest`.
  */
 export async function fetchMedquad(options: FetchOptions): Promise<string> {
-  const { cacheDir, url = medquadUrl, expected = medquadDigest } = options
-  const target = join(cacheDir, `medquad-${expected.sha256.slice(0, 12)}.tar.gz`)
-  if (await exists(target)) return target
-  await mkdir(cacheDir, { recursive: true })
-  const part = `${target}.${randomUUID()}.part`
-  try {
-    await download(url, part, options)
-    await verify(url, part, expected)
-    await rename(part, target)
-  } finally {
-    await rm(part, { force: true })
-  }
-  return target
+  const { url = medquadUrl, expected = medquadDigest } = options
+  const target = join(options.cacheDir, `medquad-${expected.sha256.slice(0, 12)}.tar.gz`)
+  return downloadOnce(url, target, (part) => verify(url, part, expected), options)
 }
 
-async function download(url: string, part: string, options: FetchOptions): Promise<void> {
-  const { fetch: get = fetch, onProgress, signal = null } = options
-  const failed = (cause: unknown, code: 'network' | 'truncated', rule: string): unknown =>
-    signal?.aborted ? signal.reason : new DataError(code, `fetchMedquad: ${rule}`, { cause })
-  const response = await get(url, { signal }).catch((cause: unknown) => {
-    throw failed(cause, 'network', `cannot reach ${url}, ${deepReason(cause)}; give a copy of the data instead`)
-  })
-  if (!response.ok || !response.body) {
-    throw failed(
-      undefined,
-      'network',
-      `${url} answered ${response.status} ${response.statusText}; try later or give a copy of the data`,
-    )
-  }
-  // The length counts bytes as sent: where the transport compressed them it says nothing about the bytes that arrive.
-  const length = response.headers.has('content-encoding')
-    ? Number.NaN
-    : Number(response.headers.get('content-length') ?? Number.NaN)
-  const file = await open(part, 'wx')
-  const reader = response.body.getReader()
-  const started = performance.now()
-  let received = 0
-  const read = (): ReturnType<typeof reader.read> =>
-    reader.read().catch((cause: unknown) => {
-      throw failed(cause, 'truncated', `${url} broke off after ${received} bytes, ${deepReason(cause)}; try again`)
+export interface MirrorOptions extends DownloadOptions {
+  cacheDir: string
+  /** Of the Hugging Face Hub. Default: `$HF_ENDPOINT`, else its own. */
+  endpoint?: string
+  /** What the copy must hold. Default: `medquadMirror`. */
+  expected?: { readonly pairs: number; readonly answered: number }
+}
+
+/**
+ * Downloads MedQuAD's copy on the Hugging Face Hub once and returns its path.
+ * @throws DataError as `downloadOnce`, `digest` for another number of pairs, and `network` where `$HF_HUB_OFFLINE` forbids it.
+ */
+export async function fetchMirror(options: MirrorOptions): Promise<string> {
+  const {
+    cacheDir,
+    endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co',
+    expected = medquadMirror,
+  } = options
+  const { name, commit, file } = medquadMirror
+  const target = join(cacheDir, `medquad-${commit.slice(0, 12)}.parquet`)
+  if (/^(1|on|yes|true)$/i.test(process.env['HF_HUB_OFFLINE'] ?? '') && !(await exists(target)))
+    throw new DataError('network', 'HF_HUB_OFFLINE is set')
+  const url = `${endpoint.replace(/\/+$/, '')}/datasets/${name}/resolve/${commit}/${file}`
+  const check = async (part: string) => {
+    const pairs = await readMedquadRows(part).catch((cause: unknown) => {
+      throw new DataError('digest', `${url} is not MedQuAD's copy: ${reason(cause)}`, { cause })
     })
-  try {
-    for (let got = await read(); !got.done; got = await read()) {
-      await file.writeFile(got.value)
-      received += got.value.length
-      const rate = received / Math.max(0.001, (performance.now() - started) / 1000)
-      onProgress?.({ received, rate, ...(Number.isNaN(length) ? {} : { total: length }) })
-    }
-  } finally {
-    await file.close()
-    await reader.cancel().catch(() => undefined) // a disk error must not leave the connection open
+    const answered = pairs.filter(({ answer }) => answer.trim() !== '').length
+    if (pairs.length === expected.pairs && answered === expected.answered) return
+    const found = `${pairs.length} pairs, ${answered} answered, expected ${expected.pairs} and ${expected.answered}`
+    throw new DataError('digest', `${url} differs from the copy known here: ${found}`)
   }
-  if (!Number.isNaN(length) && received !== length) {
-    throw failed(undefined, 'truncated', `${url} ended after ${received} of ${length} bytes; try again`)
-  }
+  return downloadOnce(url, target, check, options)
 }
 
 async function verify(url: string, part: string, expected: MedquadDigest): Promise<void> {
   const found = await digestMedquad(part).catch((cause: unknown) => {
     const why = reason(cause).replaceAll(part, 'the download')
-    throw new DataError('digest', `fetchMedquad: ${url} is not MedQuAD's archive: ${why}`, { cause })
+    throw new DataError('digest', `${url} is not MedQuAD's archive: ${why}`, { cause })
   })
   if (found.sha256 === expected.sha256) return
   throw new DataError(
     'digest',
-    `fetchMedquad: ${url} differs from the MedQuAD known here: ${found.files} XML files of digest ${found.sha256}, ` +
+    `${url} differs from the MedQuAD known here: ${found.files} XML files of digest ${found.sha256}, ` +
       `expected ${expected.files} of ${expected.sha256}; read it as data of your own if you trust it`,
   )
-}
-
-/** Node's fetch says `fetch failed` and keeps why in the cause; where two addresses failed, only its code is there. */
-function deepReason(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (!(cause instanceof Error)) return reason(error)
-  return cause.message !== '' || !('code' in cause) ? cause.message : String(cause.code)
 }
 
 const exists = (path: string): Promise<boolean> =>

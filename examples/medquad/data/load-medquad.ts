@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { cleanMedquad, selectPaper } from './clean-medquad.ts'
 import { countMedquad, type MedquadCounts } from './count-medquad.ts'
 import { DataError } from './data-error.ts'
-import { fetchMedquad, type FetchOptions } from './fetch-medquad.ts'
+import type { DownloadProgress } from './download.ts'
+import { fetchMedquad, type FetchOptions, fetchMirror, medquadMirror, type MirrorOptions } from './fetch-medquad.ts'
 import type { MedquadPair } from './medquad-pair.ts'
 import { readMedquad } from './read-medquad.ts'
 import { type MedquadSplit, splitByDisease } from './split-medquad.ts'
@@ -19,9 +20,11 @@ export interface LoadOptions {
   /** Of the split. Default 0. */
   seed?: number
   /** How the download goes; default: `fetchMedquad`'s own `url`, `expected` and `fetch`. */
-  download?: Pick<FetchOptions, 'url' | 'expected' | 'fetch' | 'signal'>
+  download?: Pick<FetchOptions, 'url' | 'expected' | 'fetch' | 'signal' | 'patience'>
+  /** How the download of the copy on the Hub goes; default: `fetchMirror`'s own. */
+  mirror?: Pick<MirrorOptions, 'endpoint' | 'expected' | 'fetch' | 'patience'>
   onProgress?: (progress: LoadProgress) => void
-  /** Told, in a sentence or two, where the sample had to stand in for MedQuAD. */
+  /** Told, in a line each, from where MedQuAD could not be had, and what stands in for it. */
   warn?: (text: string) => void
 }
 
@@ -34,13 +37,13 @@ export interface LoadedMedquad extends MedquadSplit {
   pairs: MedquadPair[]
   /** Of everything that was read, before anything was left out. */
   counts: MedquadCounts
-  origin: 'given' | 'download' | 'sample'
+  origin: 'given' | 'download' | 'mirror' | 'sample'
 }
 
 /**
- * Reads, cleans and splits MedQuAD: the data given, else the download, else (where there is no network) the sample, which
- * is said through `warn`. Throws what reading and fetching throw; a download that is broken or not MedQuAD is an error,
- * never a reason to fall back.
+ * Reads, cleans and splits MedQuAD: the data given, else the download from GitHub, else from the Hugging Face Hub, else
+ * (where there is no network) the sample; each attempt that failed is said through `warn`. Throws what reading and fetching
+ * throw; a download that is not MedQuAD is an error, never a reason to fall back.
  */
 export async function loadMedquad(options: LoadOptions): Promise<LoadedMedquad> {
   const { paper = false, seed = 0, onProgress } = options
@@ -61,21 +64,31 @@ export async function loadMedquad(options: LoadOptions): Promise<LoadedMedquad> 
 }
 
 async function findData(options: LoadOptions): Promise<{ path: string; origin: LoadedMedquad['origin'] }> {
-  const { data, cacheDir, download = {}, onProgress, warn } = options
+  const { data, cacheDir, download = {}, mirror = {}, onProgress, warn } = options
   if (data !== undefined) return { path: data, origin: 'given' }
-  try {
-    const path = await fetchMedquad({
-      ...download,
-      cacheDir,
-      onProgress: ({ received, ...rest }) => onProgress?.({ stage: 'download', done: received, ...rest }),
-    })
-    return { path, origin: 'download' }
-  } catch (error) {
-    if (!(error instanceof DataError) || error.code !== 'network') throw error
-    warn?.(
-      `MedQuAD could not be downloaded (${error.message}). Going on with the small sample that comes with the recipe: ` +
-        `enough to see every step run, far too little to teach a model anything. Its numbers say nothing about MedQuAD.`,
-    )
-    return { path: sampleFolder, origin: 'sample' }
+  const { signal } = download
+  const told = {
+    cacheDir,
+    ...(signal !== undefined && { signal }),
+    onProgress: ({ received, ...rest }: DownloadProgress) =>
+      onProgress?.({ stage: 'download', done: received, ...rest }),
   }
+  const places = [
+    { origin: 'download', name: 'GitHub', get: () => fetchMedquad({ ...download, ...told }) },
+    {
+      origin: 'mirror',
+      name: `its copy ${medquadMirror.name} on the Hub`,
+      get: () => fetchMirror({ ...mirror, ...told }),
+    },
+  ] as const
+  for (const { origin, name, get } of places) {
+    try {
+      return { path: await get(), origin }
+    } catch (error) {
+      if (!(error instanceof DataError) || error.code === 'digest') throw error
+      warn?.(`MedQuAD cannot be had from ${name}: ${error.message}`)
+    }
+  }
+  warn?.('Going on with the sample that comes with the recipe; for MedQuAD itself give --data a copy of it.')
+  return { path: sampleFolder, origin: 'sample' }
 }

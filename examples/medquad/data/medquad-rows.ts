@@ -71,7 +71,7 @@ function pairOf(row: PairRow, name: string): MedquadPair {
     return found === undefined ? '' : textOf(known, found)
   }
   return {
-    id: text('id') || `${name}#${number}`,
+    id: text('id', 'question_id') || `${name}#${number}`,
     collection: text('collection', 'document_source') || name,
     focus: text('focus', 'question_focus').trim(),
     cui: names(fields['cui'] ?? fields['umls_cui']),

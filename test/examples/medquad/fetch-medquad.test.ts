@@ -5,7 +5,8 @@ import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { digestMedquad } from '../../../examples/medquad/data/digest-medquad.ts'
-import { type DownloadProgress, fetchMedquad } from '../../../examples/medquad/data/fetch-medquad.ts'
+import type { DownloadProgress } from '../../../examples/medquad/data/download.ts'
+import { fetchMedquad, fetchMirror } from '../../../examples/medquad/data/fetch-medquad.ts'
 import { loadMedquad } from '../../../examples/medquad/data/load-medquad.ts'
 import { archiveOf, diseaseXml, folderOf, someFiles, tempFolder } from './medquad-files.ts'
 import { sampleSize } from './sample-size.ts'
@@ -103,7 +104,7 @@ describe('fetchMedquad', () => {
     expect(await failure(fetchMedquad({ cacheDir, url: server.url, expected }))).toMatchObject({
       name: 'DataError',
       code: 'truncated',
-      message: expect.stringMatching(/^fetchMedquad: http.* broke off after \d+ bytes, .*; try again$/) as string,
+      message: expect.stringMatching(/^http.* broke off after \d+ bytes, .*$/) as string,
     })
     expect(await readdir(cacheDir)).toEqual([])
   })
@@ -113,7 +114,7 @@ describe('fetchMedquad', () => {
     const asked = fetchMedquad({ cacheDir: await tempFolder(), url: 'http://short/', expected, fetch: short })
     expect(await failure(asked)).toMatchObject({
       code: 'truncated',
-      message: 'fetchMedquad: http://short/ ended after 4 of 8 bytes; try again',
+      message: 'http://short/ ended after 4 of 8 bytes',
     })
   })
 
@@ -126,7 +127,7 @@ describe('fetchMedquad', () => {
     expect(await failure(fetchMedquad({ cacheDir, url: server.url, expected }))).toMatchObject({
       code: 'digest',
       message:
-        `fetchMedquad: ${server.url} differs from the MedQuAD known here: 1 XML files of digest ${other}, ` +
+        `${server.url} differs from the MedQuAD known here: 1 XML files of digest ${other}, ` +
         `expected 4 of ${expected.sha256}; read it as data of your own if you trust it`,
     })
     expect(await readdir(cacheDir)).toEqual(['medquad-mine.tar.gz'])
@@ -137,7 +138,7 @@ describe('fetchMedquad', () => {
     expect(await failure(fetchMedquad({ cacheDir: await tempFolder(), url: server.url, expected }))).toMatchObject({
       code: 'digest',
       message: expect.stringMatching(
-        /^fetchMedquad: http\S+ is not MedQuAD's archive: medquad: the download is no whole tar archive, /,
+        /^http\S+ is not MedQuAD's archive: medquad: the download is no whole tar archive, /,
       ) as string,
     })
   })
@@ -148,12 +149,12 @@ describe('fetchMedquad', () => {
     const cacheDir = await tempFolder()
     expect(await failure(fetchMedquad({ cacheDir, url: gone.url, expected }))).toMatchObject({
       code: 'network',
-      message: `fetchMedquad: cannot reach ${gone.url}, connect ECONNREFUSED ${new URL(gone.url).host}; give a copy of the data instead`,
+      message: `cannot reach ${gone.url}, connect ECONNREFUSED ${new URL(gone.url).host}`,
     })
     const busy = await serve((_, response) => response.writeHead(503).end())
     expect(await failure(fetchMedquad({ cacheDir, url: busy.url, expected }))).toMatchObject({
       code: 'network',
-      message: `fetchMedquad: ${busy.url} answered 503 Service Unavailable; try later or give a copy of the data`,
+      message: `${busy.url} answered 503 Service Unavailable`,
     })
   })
 
@@ -172,6 +173,9 @@ describe('fetchMedquad', () => {
     expect(await readdir(cacheDir)).toEqual([])
   })
 })
+
+/** Rows as `lavita/MedQuAD` has them, made by make-parquet.py beside the file: one of them withdrawn. */
+const parquetCopy = () => readFile(new URL('../../fixtures/medquad/lavita-rows.parquet', import.meta.url))
 
 describe('loadMedquad', () => {
   it('reads, cleans, counts and splits the data given', async () => {
@@ -198,6 +202,81 @@ describe('loadMedquad', () => {
     expect([...stages]).toEqual(['download', 'read'])
   })
 
+  it('asks the copy on the Hub next, and says so', async () => {
+    const copy = await parquetCopy()
+    const hub = await serve((request, response) => {
+      asked.push(request.url ?? '')
+      response.end(copy)
+    })
+    const asked: string[] = []
+    const github = await serve((_, response) => response.writeHead(503).end())
+    const warnings: string[] = []
+    const cacheDir = await tempFolder()
+    const load = () =>
+      loadMedquad({
+        cacheDir,
+        download: { url: github.url },
+        mirror: { endpoint: new URL(hub.url).origin, expected: { pairs: 4, answered: 3 } },
+        warn: (text) => warnings.push(text),
+      })
+    const loaded = await load()
+    expect(warnings).toEqual([`MedQuAD cannot be had from GitHub: ${github.url} answered 503 Service Unavailable`])
+    expect(asked).toEqual([
+      '/datasets/lavita/MedQuAD/resolve/84ea67f83cec9692ad254eaa02c9731b24ecfe4c/data/train-00000-of-00001-e36383d177026d53.parquet',
+    ])
+    expect(loaded).toMatchObject({ origin: 'mirror', counts: { pairs: 4, answered: 3, distinctCuis: 3 } })
+    expect(loaded.pairs[0]).toEqual({
+      id: '0000559-1',
+      collection: 'GHR',
+      focus: 'woolly hair',
+      cui: ['C0343073', 'C0000001'],
+      semanticTypes: ['T047'],
+      qid: '0000559-1',
+      qtype: 'information',
+      question: 'What is (are) woolly hair?',
+      answer: 'Woolly hair is hair.',
+      source: 'GHR',
+      url: 'https://example.org/woolly',
+    })
+    await load()
+    expect(asked.length).toBe(1)
+  })
+
+  it('refuses a copy that holds other pairs, or is none', async () => {
+    const copy = await parquetCopy()
+    const hub = await serve((_, response) => response.end(copy))
+    const endpoint = new URL(hub.url).origin
+    const cacheDir = await tempFolder()
+    const asked = fetchMirror({ cacheDir, endpoint, expected: { pairs: 47441, answered: 16407 } })
+    expect(await failure(asked)).toMatchObject({
+      code: 'digest',
+      message: expect.stringMatching(
+        /differs from the copy known here: 4 pairs, 3 answered, expected 47441 and 16407$/,
+      ) as string,
+    })
+    const page = await serve((_, response) => response.end('<html>Sign in</html>'))
+    expect(await failure(fetchMirror({ cacheDir, endpoint: new URL(page.url).origin }))).toMatchObject({
+      code: 'digest',
+      message: expect.stringMatching(/is not MedQuAD's copy: .* is no Parquet that can be read, /) as string,
+    })
+    expect(await readdir(cacheDir)).toEqual([])
+  })
+
+  it('waits for nobody without end', async () => {
+    const silent = await serve(() => undefined)
+    const stuck = await serve((_, response) => response.write('a beginning'))
+    const cacheDir = await tempFolder()
+    const patience = 100
+    expect(await failure(fetchMedquad({ cacheDir, url: silent.url, expected, patience }))).toMatchObject({
+      code: 'network',
+      message: `cannot reach ${silent.url}, nothing came for 0.1 s`,
+    })
+    expect(await failure(fetchMedquad({ cacheDir, url: stuck.url, expected, patience }))).toMatchObject({
+      code: 'truncated',
+      message: `${stuck.url} broke off after 11 bytes, nothing came for 0.1 s`,
+    })
+  })
+
   it('goes on with the sample where there is no network, and says so', async () => {
     const offline = (): Promise<Response> =>
       Promise.reject(new TypeError('fetch failed', { cause: new Error('offline') }))
@@ -205,12 +284,15 @@ describe('loadMedquad', () => {
     const loaded = await loadMedquad({
       cacheDir: await tempFolder(),
       download: { url: 'https://example.org/m.tar.gz', fetch: offline },
+      mirror: { endpoint: 'https://example.org/', fetch: offline },
       warn: (text) => warnings.push(text),
     })
     expect(warnings).toEqual([
-      'MedQuAD could not be downloaded (fetchMedquad: cannot reach https://example.org/m.tar.gz, offline; give a copy of ' +
-        'the data instead). Going on with the small sample that comes with the recipe: enough to see every step run, ' +
-        'far too little to teach a model anything. Its numbers say nothing about MedQuAD.',
+      'MedQuAD cannot be had from GitHub: cannot reach https://example.org/m.tar.gz, offline',
+      expect.stringMatching(
+        /^MedQuAD cannot be had from its copy lavita\/MedQuAD on the Hub: cannot reach https:\/\/example\.org\/datasets\/lavita\S+\.parquet, offline$/,
+      ),
+      'Going on with the sample that comes with the recipe; for MedQuAD itself give --data a copy of it.',
     ])
     expect(loaded).toMatchObject({ origin: 'sample', counts: { pairs: sampleSize } })
     expect(loaded.train.length).toBeGreaterThan(40)
