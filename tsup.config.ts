@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 /** Types of the web platform that the package's declarations name. */
-const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'RequestInit', 'Response', 'URL']
+const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'URL']
 
 export default defineConfig({
   entry: {

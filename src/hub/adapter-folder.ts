@@ -2,7 +2,7 @@ import type { Module } from '../nn/module.ts'
 import { adapterFiles, loadAdapter, type AdapterFilesOptions, type LoadAdapterOptions } from '../peft/adapter-files.ts'
 import type { Adapter } from '../peft/adapter.ts'
 import { openTensors, readJson, writeFolder } from './folder.ts'
-import type { HubFolderOptions } from './hub-folder.ts'
+import { folderOptions, type HubFolderOptions } from './hub-folder.ts'
 import { openFolder, type Source } from './open-folder.ts'
 
 /** Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md (Node only). */
@@ -19,7 +19,7 @@ export async function openAdapter(
   source: Source,
   options: LoadAdapterOptions & HubFolderOptions,
 ): Promise<Adapter> {
-  const folder = await openFolder(source, options)
+  const folder = await openFolder(source, folderOptions(options))
   const config = await readJson(folder, 'adapter_config.json')
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {

@@ -1,5 +1,9 @@
 import { fileExists, fileSource, writeFilesAtomic } from '#platform'
-import { MedAwareError } from '../core/errors.ts'
+import { explainBlob } from '../core/blob-errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
+import { decodeUtf8, type JsonObject, parseJsonObject } from '../core/json.ts'
+import { listOf, readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
+import { showNames } from '../core/show.ts'
 import type { FileToWrite } from '../platform/platform.ts'
 import { openSafetensors, type TensorReader } from '../safetensors/reader.ts'
 import { blobSource } from '../safetensors/source.ts'
@@ -9,42 +13,65 @@ import type { ByteSource } from '../safetensors/source.ts'
 export interface Folder {
   readonly name: string
   has(fileName: string): Promise<boolean>
-  /** @throws MedAwareError `not-found`. */
-  open(fileName: string): Promise<ByteSource>
+  /**
+   * @param mostBytes That the file may have. A folder that would bring a larger one here first refuses it instead.
+   * @throws MedAwareError `not-found`.
+   */
+  open(fileName: string, mostBytes?: number): Promise<ByteSource>
 }
+
+/** Bytes that a file of JSON may have: what is read whole is believed to be small. */
+const mostConfigBytes = 16 * 1024 * 1024
+/** The same of a vocabulary, or of a list of tensors or examples. */
+const mostListBytes = 512 * 1024 * 1024
+const lists: readonly string[] = ['tokenizer.json', 'model.safetensors.index.json', 'trainer_state.json']
+
+const chosenFile: Rule<File> = that('a File', (value): value is File => value instanceof Blob && 'name' in value)
+const directoryHandle = withMethods<FileSystemDirectoryHandle>('a FileSystemDirectoryHandle', ['getFileHandle'])
 
 /** A directory on disk (Node only). */
 export function diskFolder(path: string): Folder {
+  readArgument('diskFolder', 'path', path, text)
   const at = (fileName: string) => `${path}/${fileName}`
   return { name: path, has: (fileName) => fileExists(at(fileName)), open: (fileName) => fileSource(at(fileName)) }
 }
 
-/** Files picked or dropped in a page; directories they came in are ignored. */
+/** Files picked or dropped in a page. Of several with one name, as in a directory of directories, the outermost is meant. */
 export function fileFolder(files: Iterable<File>): Folder {
-  const byName = new Map([...files].map((file) => [file.name, file]))
+  const given = readArgument('fileFolder', 'files', [...files], listOf(chosenFile))
   const name = 'the given files'
+  const depth = (file: File): number => file.webkitRelativePath?.split('/').length ?? 0
+  const find = (fileName: string): File | undefined => {
+    const found = given.filter((file) => file.name === fileName).sort((a, b) => depth(a) - depth(b))
+    const [first, second] = found
+    check(first === undefined || second === undefined || depth(first) < depth(second), 'config', () => {
+      return `${name}: ${found.length} are called ${fileName}; give those of one folder`
+    })
+    return first
+  }
   return {
     name,
-    has: (fileName) => Promise.resolve(byName.has(fileName)),
-    open: (fileName) => {
-      const file = byName.get(fileName)
-      if (file) return Promise.resolve(blobSource(file, fileName))
-      return Promise.reject(
-        new MedAwareError('not-found', `${name}: no ${fileName}; there are ${[...byName.keys()].join(', ') || 'none'}`),
-      )
+    has: async (fileName) => find(fileName) !== undefined,
+    async open(fileName) {
+      const file = find(fileName)
+      const there = given.map((each) => each.name)
+      check(file !== undefined, 'not-found', () => {
+        return `${name}: no ${fileName}; there are ${there.length === 0 ? 'none' : showNames(there)}`
+      })
+      return blobSource(file, fileName)
     },
   }
 }
 
 /** A directory the user opened to a page. */
 export function directoryFolder(directory: FileSystemDirectoryHandle): Folder {
-  const { name } = directory
+  const { name } = readArgument('directoryFolder', 'directory', directory, directoryHandle)
   const find = async (fileName: string): Promise<File | null> => {
     try {
       return await (await directory.getFileHandle(fileName)).getFile()
     } catch (error) {
       if (error instanceof DOMException && ['NotFoundError', 'TypeMismatchError'].includes(error.name)) return null
-      throw error
+      throw explainBlob(`${name}/${fileName}`, error)
     }
   }
   return {
@@ -80,27 +107,37 @@ export async function openTensors(folder: Folder, fileName: string): Promise<Ten
   }
 }
 
-/** Reads a whole UTF-8 file. @throws MedAwareError `not-found`. */
+/** The folder below another, by a path of plain names. */
+export function subfolderOf(folder: Folder, path: string): Folder {
+  return {
+    name: `${folder.name}/${path}`,
+    has: (fileName) => folder.has(`${path}/${fileName}`),
+    open: (fileName, mostBytes) => folder.open(`${path}/${fileName}`, mostBytes),
+  }
+}
+
+/**
+ * Reads a whole UTF-8 file: of at most 16 MiB, or 512 MiB for a tokenizer, an index and a run's state.
+ * @throws MedAwareError `not-found`, `format` for a larger one or other bytes.
+ */
 export async function readText(folder: Folder, fileName: string): Promise<string> {
-  const source = await folder.open(fileName)
+  const mostBytes = lists.includes(fileName.slice(fileName.lastIndexOf('/') + 1)) ? mostListBytes : mostConfigBytes
+  const source = await folder.open(fileName, mostBytes)
   try {
-    return new TextDecoder().decode(await source.read(0, source.byteLength))
+    const { name, byteLength } = source
+    check(byteLength <= mostBytes, 'format', () => {
+      return `${name}: has ${byteLength} bytes, more than the ${mostBytes} that such a file may have`
+    })
+    const decoded = decodeUtf8(`${folder.name}: ${fileName}`, await source.read(0, byteLength))
+    return decoded.replace(/^\uFEFF/, '')
   } finally {
     await source.close?.()
   }
 }
 
-/** Reads a JSON object. @throws MedAwareError `not-found`, or `format` when it is not one. */
-export async function readJson(folder: Folder, fileName: string): Promise<Readonly<Record<string, unknown>>> {
-  const text = await readText(folder, fileName)
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Readonly<Record<string, unknown>>
-  } catch (cause) {
-    throw new MedAwareError('format', `${folder.name}: ${fileName} is not JSON`, { cause })
-  }
-  throw new MedAwareError('format', `${folder.name}: ${fileName} holds no JSON object`)
+/** Reads a JSON object. @throws MedAwareError as `readText`, and `format` for what is none. */
+export async function readJson(folder: Folder, fileName: string): Promise<JsonObject> {
+  return parseJsonObject(`${folder.name}: ${fileName}`, await readText(folder, fileName))
 }
 
 /** Files that are there whole, to be written. */

@@ -1,5 +1,4 @@
 import { fileExists, readTextFile, writeFileAtomic } from '#platform'
-import { check } from '../core/errors.ts'
 import type { Disk } from '../platform/disk.ts'
 import type { HubModel } from './hub-client.ts'
 
@@ -13,13 +12,8 @@ export class HubCache {
   constructor(
     readonly disk: Disk,
     cacheFolder: string,
-    { name, revision }: HubModel,
+    { name }: HubModel,
   ) {
-    check(
-      [name, revision].every((path) => path.split('/').every((part) => !/^\.*$/.test(part))),
-      'config',
-      () => `hub: ${name}@${revision} is no name of a model; it is owner/name, or owner/name@revision`,
-    )
     this.folder = `${cacheFolder}/models--${name.replaceAll('/', '--')}`
   }
 

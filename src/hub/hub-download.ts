@@ -3,7 +3,8 @@ import { check, MedAwareError } from '../core/errors.ts'
 import type { Disk, DigestKind, GrowingFile } from '../platform/disk.ts'
 import type { HubClient, HubFile, HubModel } from './hub-client.ts'
 import { showBytes } from './memory-advice.ts'
-import { pause, Patience } from './patience.ts'
+import { type BodyReader, PassingError } from '../safetensors/http-client.ts'
+import { pause, Patience } from '../safetensors/patience.ts'
 
 /** What is downloaded, and to where. */
 export interface Download {
@@ -12,13 +13,10 @@ export interface Download {
   readonly file: HubFile
   /** Path of the blob, whose name is the file's etag. */
   readonly blob: string
+  /** Bytes that it may have at most. */
+  readonly mostBytes: number
   readonly onBytes: ((done: number, total: number) => void) | undefined
 }
-
-/** Milliseconds without a byte after which a connection, or another program's download, counts as broken. */
-const silence = 30_000
-/** Attempts in a row that bring no byte. */
-const mostAttempts = 5
 
 /**
  * Brings a file's bytes into a cache, whole and verified, or not at all. What an earlier attempt left, `<etag>.incomplete`,
@@ -44,13 +42,13 @@ export async function downloadBlob(client: HubClient, disk: Disk, download: Down
 }
 
 /** Waits while another program downloads the same file; true when that one has brought it. */
-async function waitForOthers({ signal }: HubClient, disk: Disk, { blob }: Download): Promise<boolean> {
+async function waitForOthers({ signal, settings }: HubClient, disk: Disk, { blob }: Download): Promise<boolean> {
   for (;;) {
     if (await fileExists(blob)) return true
     const busy = await Promise.all(
       (await partials(blob)).map(async ({ path, owner }) => {
         if (owner === null || disk.hasEnded(owner)) return false
-        return Date.now() - ((await disk.writtenAt(path)) ?? 0) < silence
+        return Date.now() - ((await disk.writtenAt(path)) ?? 0) < settings.silence
       }),
     )
     if (!busy.includes(true)) return false
@@ -89,25 +87,18 @@ async function partials(blob: string): Promise<PartialFile[]> {
 async function fill(client: HubClient, disk: Disk, path: string, download: Download): Promise<string> {
   const { fileName, model, file } = download
   const partial = await disk.grow(path, digestOf(file))
+  const receiveAll = async (): Promise<void> => {
+    const total = await receive(client, disk, partial, download)
+    if (partial.byteLength === total) return
+    throw new PassingError(`hub: ${fileName} of ${model.name} came with ${partial.byteLength} of ${total} bytes`)
+  }
   try {
-    for (let attempt = 1; ; attempt++) {
-      const before = partial.byteLength
-      try {
-        const total = await receive(client, disk, partial, download)
-        check(partial.byteLength === total, 'network', () => {
-          return `hub: ${fileName} of ${model.name} came with ${partial.byteLength} of ${total} bytes`
-        })
-        return await partial.finish()
-      } catch (error) {
-        if (!(error instanceof MedAwareError) || error.code !== 'network') throw error
-        if (partial.byteLength > before) attempt = 0
-        if (attempt >= mostAttempts) {
-          const kept = `${showBytes(partial.byteLength)} are kept, the next attempt goes on from there`
-          throw new MedAwareError('network', `${error.message}; ${kept}`, { cause: error })
-        }
-        await pause(200 * 2 ** attempt, client.signal)
-      }
-    }
+    await client.http.persist(receiveAll, () => partial.byteLength)
+    return await partial.finish()
+  } catch (error) {
+    if (!(error instanceof PassingError)) throw error
+    const kept = `${showBytes(partial.byteLength)} are kept, the next attempt goes on from there`
+    throw new MedAwareError('network', `${error.message}; ${kept}`, { cause: error })
   } finally {
     await partial.close()
   }
@@ -116,40 +107,39 @@ async function fill(client: HubClient, disk: Disk, path: string, download: Downl
 /** One request: appends what comes of the bytes that are not there yet. Gives the file's length. */
 async function receive(client: HubClient, disk: Disk, partial: GrowingFile, download: Download): Promise<number> {
   const { model, fileName, file, onBytes } = download
-  const whole = () => partial.byteLength === file.byteLength
-  if (whole()) return partial.byteLength
+  checkSize(download, file.byteLength ?? 0)
+  if (partial.byteLength === file.byteLength) return partial.byteLength
   if (partial.byteLength > (file.byteLength ?? Infinity)) await partial.clear()
-  const patience = new Patience(silence, client.signal)
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  const patience = new Patience(client.signal)
+  let reader: BodyReader | undefined
   try {
-    const response = await client.get(model, fileName, partial.byteLength, patience.signal)
+    const response = await client.get(model, fileName, partial.byteLength, patience)
     reader = response.body?.getReader()
     const [, begin, length] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '') ?? []
     if (response.status !== 206 || Number(begin) !== partial.byteLength) {
       // The server knows no ranges, or has no such range: what is there cannot be gone on from.
       const before = partial.byteLength
       await partial.clear()
-      check(response.status === 200, 'network', () => {
-        return `hub: ${fileName} of ${model.name} was asked for from byte ${before} on, and came from ${begin ?? 'none'}`
-      })
+      if (response.status !== 200) {
+        const came = `was asked for from byte ${before} on, and came from ${begin ?? 'none'}`
+        throw new PassingError(`hub: ${fileName} of ${model.name} ${came}`)
+      }
     }
     const said = Number(length ?? response.headers.get('content-length') ?? NaN)
     const total = file.byteLength ?? said
     check(Number.isFinite(total) && (Number.isNaN(said) || said === total), 'format', () => {
       return `hub: ${fileName} of ${model.name} has ${file.byteLength ?? 'unsaid'} bytes by the Hub, ${said} by where it is stored`
     })
+    checkSize(download, total)
     await checkSpace(disk, download, total - partial.byteLength)
     onBytes?.(partial.byteLength, total)
     for (;;) {
+      patience.within(client.settings.silence)
       const chunk = await reader?.read().catch((cause: unknown) => {
-        throw client.failure(
-          `${fileName} of ${model.name}, after ${partial.byteLength} of ${total} bytes,`,
-          cause,
-          patience.signal,
-        )
+        const place = `after ${partial.byteLength} of ${total} bytes`
+        throw client.http.failure(`hub: ${fileName} of ${model.name}, ${place},`, cause, patience)
       })
       if (chunk?.value === undefined) return total
-      patience.heard()
       await partial.append(chunk.value)
       check(partial.byteLength <= total, 'format', () => {
         return `hub: ${fileName} of ${model.name} goes on after its ${total} bytes; it is not the file that the Hub announced`
@@ -160,6 +150,12 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
     patience.stop()
     await reader?.cancel().catch(() => undefined)
   }
+}
+
+function checkSize({ model, fileName, mostBytes }: Download, total: number): void {
+  check(total <= mostBytes, 'format', () => {
+    return `hub: ${fileName} of ${model.name} has ${total} bytes, more than the ${mostBytes} that such a file may have`
+  })
 }
 
 async function checkSpace(disk: Disk, { fileName, model, blob }: Download, bytes: number): Promise<void> {

@@ -1,13 +1,14 @@
 import { disk, fileSource } from '#platform'
 import { check, MedAwareError } from '../core/errors.ts'
+import { abortSignal, callback, type OptionRules, readArgument, readOptions, table, text } from '../core/options.ts'
+import { shorten } from '../core/show.ts'
 import type { ByteSource } from '../safetensors/source.ts'
-import { urlSource } from '../safetensors/url-source.ts'
+import { sourceAt } from '../safetensors/url-source.ts'
 import { isThere, type Folder } from './folder.ts'
 import { HubCache } from './hub-cache.ts'
 import { HubClient, type HubAnswer, type HubFile, type HubModel } from './hub-client.ts'
 import { downloadBlob } from './hub-download.ts'
-import { pause } from './patience.ts'
-import { findHubSettings, type HubOptions } from './hub-settings.ts'
+import { findHubSettings, hubAliases, type HubOptions, hubRules } from './hub-settings.ts'
 
 /** How far the download of a file is. */
 export interface DownloadProgress {
@@ -27,7 +28,19 @@ export interface HubFolderOptions {
   readonly onDownload?: (progress: DownloadProgress) => void
 }
 
-const mostQuestions = 4
+/** Rules of `HubFolderOptions`. */
+export const hubFolderRules: OptionRules<HubFolderOptions> = {
+  hub: table(hubRules, hubAliases),
+  signal: abortSignal,
+  onDownload: callback<NonNullable<HubFolderOptions['onDownload']>>(),
+}
+
+/** What of a function's options is for the folder that it opens. */
+export function folderOptions({ hub, signal, onDownload }: HubFolderOptions): HubFolderOptions {
+  return { ...(hub && { hub }), ...(signal && { signal }), ...(onDownload && { onDownload }) }
+}
+
+const modelRules: OptionRules<HubModel> = { name: text, revision: text }
 
 /** The commit that files are taken from, and why none can be downloaded; null where they can. */
 interface Snapshot {
@@ -41,10 +54,26 @@ interface Snapshot {
  * @throws MedAwareError `config` for a name that is none; its methods throw `network`, `not-found`, `format`, `disk`, or the signal's reason.
  */
 export async function hubFolder(model: HubModel, options: HubFolderOptions = {}): Promise<Folder> {
-  const settings = await findHubSettings(options.hub)
-  const client = new HubClient(settings, options.signal)
+  const { name, revision } = readArgument('hubFolder', 'model', model, table(modelRules))
+  const read = readOptions('hubFolder', options, hubFolderRules)
+  const client = new HubClient(await findHubSettings(read.hub), read.signal)
+  return folderOn(client, { name, revision }, read)
+}
+
+/** `hubFolder` for who has a client. */
+export function folderOn(client: HubClient, model: HubModel, options: HubFolderOptions): Folder {
+  const { settings } = client
+  checkNames(model)
   if (disk === null || settings.cacheFolder === null) return remoteFolder(client, model)
   return cachedFolder(client, new HubCache(disk, settings.cacheFolder, model), model, options)
+}
+
+/** Names become paths of the cache and parts of an address. */
+function checkNames({ name, revision }: HubModel): void {
+  const isPlain = (path: string): boolean => path.split('/').every((part) => !/^\.*$|[\\\p{Cc}]/u.test(part))
+  check(/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name) && isPlain(revision), 'config', () => {
+    return `hub: ${shorten(`${name}@${revision}`)} is no name of a model; it is owner/name, or owner/name@revision`
+  })
 }
 
 function cachedFolder(client: HubClient, cache: HubCache, model: HubModel, options: HubFolderOptions): Folder {
@@ -69,7 +98,7 @@ function cachedFolder(client: HubClient, cache: HubCache, model: HubModel, optio
       const { path, file } = await look(fileName)
       return path !== null || file !== null
     },
-    async open(fileName) {
+    async open(fileName, mostBytes = Infinity) {
       options.signal?.throwIfAborted()
       const { snapshot, path, file } = await look(fileName)
       if (path !== null) return fileSource(path)
@@ -85,7 +114,14 @@ function cachedFolder(client: HubClient, cache: HubCache, model: HubModel, optio
         reported = done
         options.onDownload?.({ phase: 'download', file: fileName, done, total })
       }
-      const download = { model: { ...model, revision: commit }, fileName, file, blob: cache.blob(file.etag), onBytes }
+      const download = {
+        model: { ...model, revision: commit },
+        fileName,
+        file,
+        blob: cache.blob(file.etag),
+        mostBytes,
+        onBytes,
+      }
       await downloadBlob(client, cache.disk, download)
       return fileSource(await cache.link(commit, fileName, file.etag))
     },
@@ -119,14 +155,16 @@ async function findSnapshot(client: HubClient, cache: HubCache, model: HubModel,
 
 /** Files that are read from the Hub in parts, and kept nowhere. */
 function remoteFolder(client: HubClient, model: HubModel): Folder {
-  const { settings, signal, headers } = client
+  const { http, headers } = client
   // A page does not see the commit of a file that redirects to storage; the first one is a config, which does not.
   const pin = once(async (fileName: string) => (await client.describe(model, fileName)).commit ?? model.revision)
   const sources = new Map<string, Promise<ByteSource>>()
-  const open = async (fileName: string): Promise<ByteSource> => {
+  const open = async (fileName: string, mostBytes?: number): Promise<ByteSource> => {
     const url = client.urlOf({ ...model, revision: await pin(fileName) }, fileName)
-    const source = sources.get(url) ?? urlSource(url, { headers, fetch: settings.fetch, signal })
+    const source = sources.get(url) ?? sourceAt(new URL(url), { client: http, ownHeaders: headers, mostBytes })
     sources.set(url, source)
+    // What failed for now may be there the next time.
+    source.catch(() => sources.delete(url))
     return source
   }
   return { name: model.name, open, has: (fileName) => isThere(open(fileName)) }
@@ -137,17 +175,10 @@ function describer(client: HubClient, model: HubModel) {
   const answers = new Map<string, HubAnswer>()
   return async (fileName: string, revision: string): Promise<HubAnswer> => {
     const key = `${revision}/${fileName}`
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const answer = answers.get(key) ?? (await client.describe({ ...model, revision }, fileName))
-        answers.set(key, answer)
-        return answer
-      } catch (error) {
-        const isPassing = error instanceof MedAwareError && error.code === 'network'
-        if (!isPassing || attempt === mostQuestions) throw error
-        await pause(200 * 2 ** attempt, client.signal)
-      }
-    }
+    const answer =
+      answers.get(key) ?? (await client.http.persist(() => client.describe({ ...model, revision }, fileName)))
+    answers.set(key, answer)
+    return answer
   }
 }
 

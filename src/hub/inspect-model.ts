@@ -1,4 +1,4 @@
-import { abortSignal, callback, type OptionRules, readOptions, whole, withMethods } from '../core/options.ts'
+import { type OptionRules, readOptions, whole, withMethods } from '../core/options.ts'
 import { countOf } from '../core/shape.ts'
 import { DryDevice } from '../device/dry-device.ts'
 import { createModel, modelWeights, parseModelConfig } from '../models/architectures.ts'
@@ -10,8 +10,7 @@ import { countParameters, countWeights, type ParameterCounts } from '../peft/par
 import { parseQuantState } from '../quant/bitsandbytes-state.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { openTensors, readJson, type Folder } from './folder.ts'
-import type { HubFolderOptions } from './hub-folder.ts'
-import type { HubOptions } from './hub-settings.ts'
+import { folderOptions, hubFolderRules, type HubFolderOptions } from './hub-folder.ts'
 import { loadTokenizer, openCheckpoint } from './load-model.ts'
 import { dryWeights, planMemory, type MemoryPlan } from './memory-plan.ts'
 import { openFolder, type Source } from './open-folder.ts'
@@ -82,18 +81,16 @@ export interface AdapterReport {
  */
 export async function inspectModel(source: Source, given: InspectOptions = {}): Promise<ModelReport | AdapterReport> {
   const options = readOptions('inspectModel', given, rules, { max_length: 'length', peft_config: 'lora' })
-  const folder = await openFolder(source, options)
+  const folder = await openFolder(source, folderOptions(options))
   return (await folder.has('adapter_config.json')) ? inspectAdapter(folder) : inspectBase(folder, options)
 }
 
 const rules: OptionRules<InspectOptions> = {
-  // Read by who attaches the adapter, and who asks the Hub.
+  ...hubFolderRules,
+  // Read by who attaches the adapter.
   lora: withMethods<Partial<LoraConfig>>('a LoraConfig such as { r: 16 }', []),
   batchSize: whole({ from: 1, to: 2 ** 31 }),
   length: whole({ from: 1, to: 2 ** 31 }),
-  hub: withMethods<HubOptions>('an object such as { token: … }', []),
-  signal: abortSignal,
-  onDownload: callback(),
 }
 
 async function inspectAdapter(folder: Folder): Promise<AdapterReport> {

@@ -1,13 +1,5 @@
 import { check, MedAwareError } from '../core/errors.ts'
-import {
-  abortSignal,
-  callback,
-  flag,
-  type OptionRules,
-  readArgument,
-  readOptions,
-  withMethods,
-} from '../core/options.ts'
+import { abortSignal, callback, flag, type OptionRules, readArgument, readOptions } from '../core/options.ts'
 import { type Device, deviceRule } from '../device/device.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { createModel, parseModelConfig } from '../models/architectures.ts'
@@ -15,7 +7,7 @@ import type { ModelConfig, PretrainedLm } from '../models/causal-lm.ts'
 import type { Weight } from '../nn/module.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
 import { openTensors, readJson, readText, type Folder } from './folder.ts'
-import type { DownloadProgress, HubFolderOptions } from './hub-folder.ts'
+import { type DownloadProgress, hubFolderRules, type HubFolderOptions } from './hub-folder.ts'
 import type { HubOptions } from './hub-settings.ts'
 import { openFolder, type Source } from './open-folder.ts'
 import { checkRoom } from './check-room.ts'
@@ -100,8 +92,7 @@ const rules: OptionRules<LoadModelOptions> = {
   onProgress: callback(),
   onWarning: callback(),
   signal: abortSignal,
-  // Read by who asks the Hub.
-  hub: withMethods<HubOptions>('an object such as { token: … }', []),
+  hub: hubFolderRules.hub,
 }
 const aliases = { ...storageAliases, device_map: 'device' } as const
 

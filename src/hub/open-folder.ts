@@ -1,9 +1,12 @@
 import { disk } from '#platform'
 import { MedAwareError } from '../core/errors.ts'
-import { urlSource } from '../safetensors/url-source.ts'
-import { diskFolder, directoryFolder, fileFolder, isThere, type Folder } from './folder.ts'
-import { hubFolder, type HubFolderOptions } from './hub-folder.ts'
-import type { HubModel } from './hub-client.ts'
+import { readArgument, readOptions, withMethods } from '../core/options.ts'
+import { encodePath, HttpClient, shownUrl } from '../safetensors/http-client.ts'
+import { parseAddress, sourceAt } from '../safetensors/url-source.ts'
+import { directoryFolder, diskFolder, fileFolder, type Folder, isThere, subfolderOf } from './folder.ts'
+import { completeAddress, type HubPlace, parseHubAddress, parseModelName } from './hub-address.ts'
+import { HubClient } from './hub-client.ts'
+import { folderOn, hubFolderRules, type HubFolderOptions } from './hub-folder.ts'
 import { findHubSettings } from './hub-settings.ts'
 
 /**
@@ -17,36 +20,52 @@ export type Source = string | URL | Iterable<File> | FileSystemDirectoryHandle |
 
 /**
  * Opens a source; nothing is read yet.
- * @throws MedAwareError `not-found` for a text that is no directory and cannot be a model's name.
+ * @throws MedAwareError `not-found` for a text that is no directory and cannot be a model's name; `config` for what is no source.
  */
 export async function openFolder(source: Source, options: HubFolderOptions = {}): Promise<Folder> {
-  if (source instanceof URL) return folderAt(source.href, options)
-  if (typeof source === 'string') return folderOfText(source, options)
-  if (Symbol.iterator in source) return fileFolder(source)
-  return 'getFileHandle' in source ? directoryFolder(source) : source
+  const read = readOptions('openFolder', options, hubFolderRules)
+  if (source instanceof URL) return folderAt(source, read)
+  if (typeof source === 'string') return folderOfText(source, read)
+  if (isIterable(source)) return fileFolder(source)
+  if (isDirectory(source)) return directoryFolder(source)
+  return readArgument('openFolder', 'source', source, folderRule)
 }
 
-async function folderOfText(text: string, options: HubFolderOptions): Promise<Folder> {
-  if (/^https?:\/\//i.test(text)) return folderAt(text, options)
+const folderRule = withMethods<Folder>("a directory's path, owner/name, an address, files, or a directory's handle", [
+  'has',
+  'open',
+])
+
+function isIterable(source: unknown): source is Iterable<File> {
+  return typeof source === 'object' && source !== null && Symbol.iterator in source
+}
+
+function isDirectory(source: unknown): source is FileSystemDirectoryHandle {
+  return typeof source === 'object' && source !== null && 'getFileHandle' in source
+}
+
+async function folderOfText(given: string, options: HubFolderOptions): Promise<Folder> {
+  const text = completeAddress(given)
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(text)) return folderAt(parseAddress('openFolder', text), options)
   if (disk !== null) {
     if (text.startsWith('~/')) return diskFolder(disk.home + text.slice(1))
     if (/^(\.{0,2}[/\\]|\.{1,2}$|[a-z]:[/\\])/i.test(text) || (await disk.isFolder(text))) return diskFolder(text)
   }
-  const model = modelOf(text)
-  if (model === null) {
+  const place = parseModelName(text)
+  if (place === null) {
     const looked = disk === null ? 'this page has no folders' : 'there is no such folder here'
     throw new MedAwareError(
       'not-found',
       `openFolder: ${looked}, and "${text}" is no model on the Hub, whose name is owner/name or owner/name@revision`,
     )
   }
-  return explained(await hubFolder(model, options), text)
+  return explained(await folderOnHub(place, options), text)
 }
 
-/** A model's name in `text`; null for what cannot be one. */
-function modelOf(text: string): HubModel | null {
-  const [, name, revision] = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@(.+))?$/.exec(text) ?? []
-  return name === undefined ? null : { name, revision: revision ?? 'main' }
+async function folderOnHub({ subfolder, ...model }: HubPlace, options: HubFolderOptions): Promise<Folder> {
+  const client = new HubClient(await findHubSettings(options.hub), options.signal)
+  const folder = folderOn(client, model, options)
+  return subfolder === '' ? folder : subfolderOf(folder, subfolder)
 }
 
 /** A folder of the Hub that says of a missing model where else it was looked for. */
@@ -60,29 +79,24 @@ function explained(folder: Folder, text: string): Folder {
   return {
     name: folder.name,
     has: (fileName) => folder.has(fileName).catch(retold),
-    open: (fileName) => folder.open(fileName).catch(retold),
+    open: (fileName, mostBytes) => folder.open(fileName, mostBytes).catch(retold),
   }
 }
 
-/** The files beside one another at an address. A model's page on the Hub stands for the model. */
-async function folderAt(address: string, options: HubFolderOptions): Promise<Folder> {
-  const { endpoint, fetch, offline } = await findHubSettings(options.hub)
-  const page = address.startsWith(`${endpoint}/`) ? address.slice(endpoint.length + 1).replace(/\/+$/, '') : ''
-  const model = modelOf(page.replace(/\/tree\//, '@'))
-  if (model !== null) return hubFolder(model, options)
-  const at = (fileName: string): string => {
+/** The files beside one another at an address. A page of a model on the Hub stands for the model. */
+async function folderAt(address: URL, options: HubFolderOptions): Promise<Folder> {
+  if (address.protocol === 'file:' && disk !== null) return diskFolder(disk.pathOf(address))
+  parseAddress('openFolder', address)
+  const settings = await findHubSettings(options.hub)
+  const place = parseHubAddress(address, settings.endpoint)
+  if (place !== null) return folderOnHub(place, options)
+  const client = new HttpClient(settings, options.signal)
+  const open = async (fileName: string, mostBytes?: number) => {
     const url = new URL(address)
-    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${fileName}`
-    return url.href
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${encodePath(fileName)}`
+    if (!settings.offline) return sourceAt(url, { client, mostBytes })
+    throw new MedAwareError('network', `openFolder: ${shownUrl(url)} is not asked for, HF_HUB_OFFLINE is set`)
   }
-  const open = async (fileName: string) => {
-    const refused = `openFolder: ${at(fileName)} is not asked for, HF_HUB_OFFLINE is set`
-    if (offline) throw new MedAwareError('network', refused)
-    return urlSource(at(fileName), { fetch, signal: options.signal })
-  }
-  return {
-    name: address,
-    has: (fileName) => isThere(open(fileName)),
-    open,
-  }
+  const name = shownUrl(address).replace(/\/+$/, '')
+  return { name, has: (fileName) => isThere(open(fileName)), open }
 }

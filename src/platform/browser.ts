@@ -83,6 +83,9 @@ export const fileExists: Platform['fileExists'] = async (path) => {
 /** A page keeps no files. */
 export const disk: Platform['disk'] = null
 
+/** A browser knows its proxies. */
+export const fetch: Platform['fetch'] = (address, init) => globalThis.fetch(address, init)
+
 /** A page has no environment. */
 export const environment: Platform['environment'] = () => undefined
 

@@ -29,6 +29,8 @@ export interface Disk {
   /** Whether the program of a name is known to have ended; of one on another machine that is never known. */
   hasEnded(processName: string): boolean
   isFolder(path: string): Promise<boolean>
+  /** The path that a `file:` address means. @throws MedAwareError `config` for one of another machine. */
+  pathOf(url: URL): string
   /** When a file was last written to, in milliseconds since 1970; null when it is not there. */
   writtenAt(path: string): Promise<number | null>
   /** Bytes there is room for where a folder lies, or null where the system does not say. */

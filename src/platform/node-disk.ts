@@ -3,8 +3,10 @@ import { constants, createReadStream } from 'node:fs'
 import { copyFile, mkdir, open, rename, rm, stat, statfs, symlink } from 'node:fs/promises'
 import { homedir, hostname } from 'node:os'
 import { dirname, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MedAwareError } from '../core/errors.ts'
 import type { Disk, DigestKind, GrowingFile } from './disk.ts'
-import { codeOf, explain } from './node-errors.ts'
+import { codeOf, explain, messageOf } from './node-errors.ts'
 
 /** Of programs on machines whose names are not known, none is known to have ended. */
 const nameless = 'here'
@@ -29,6 +31,14 @@ export const nodeDisk: Disk = {
     } catch (cause) {
       // EPERM: there is one, of another user.
       return codeOf(cause) === 'ESRCH'
+    }
+  },
+
+  pathOf(url) {
+    try {
+      return fileURLToPath(url)
+    } catch (cause) {
+      throw new MedAwareError('config', `openFolder: ${url.href} is no path here, ${messageOf(cause)}`, { cause })
     }
   },
 

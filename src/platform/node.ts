@@ -8,9 +8,11 @@ import { check } from '../core/errors.ts'
 import { nodeDisk } from './node-disk.ts'
 import { mayHaveGpu } from './node-gpu-devices.ts'
 import { codeOf, explain, messageOf } from './node-errors.ts'
+import { variable } from './node-environment.ts'
 import { openFile } from './node-file.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
+export { fetch } from './node-fetch.ts'
 export { waitForGpu } from './node-gpu-wait.ts'
 export { writeFilesAtomic } from './node-write-files.ts'
 
@@ -147,7 +149,7 @@ export const fileExists: Platform['fileExists'] = (path) =>
 export const disk: Platform['disk'] = nodeDisk
 
 /** A variable of the process's environment; an empty one is none. */
-export const environment: Platform['environment'] = (name) => process.env[name] || undefined
+export const environment: Platform['environment'] = variable
 
 /** A file in the user's cache folder. */
 export const readCache: Platform['readCache'] = async (name) => {

@@ -1,3 +1,4 @@
+import type { Fetch } from '../safetensors/http-client.ts'
 import type { ByteSource } from '../safetensors/source.ts'
 import type { Disk } from './disk.ts'
 
@@ -91,6 +92,8 @@ export interface Platform {
   fileExists(path: string): Promise<boolean>
   /** Files that outlast the program; null where there are none. */
   readonly disk: Disk | null
+  /** `fetch`, by the proxies that the environment names. */
+  readonly fetch: Fetch
   /** A variable of the environment, if it is set and not empty. */
   environment(name: string): string | undefined
   /** A text kept from an earlier time under a file's name, or null: it is not there, or cannot be had. Never rejects. */

@@ -1,152 +1,255 @@
-import { check, MedAwareError } from '../core/errors.ts'
-import { bytesSource, checkRange } from './source.ts'
+import { check } from '../core/errors.ts'
+import {
+  defaultWaits,
+  type Fetch,
+  HttpClient,
+  type HttpResponse,
+  PassingError,
+  refusalOf,
+  shownUrl,
+} from './http-client.ts'
+import { Patience } from './patience.ts'
+import { bytesFor, bytesSource, checkRange } from './source.ts'
 import type { ByteSource } from './source.ts'
 
-/** What asks a server, as the platform's `fetch` does. */
-export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
-
 export interface UrlSourceOptions {
-  /** Sent with every request, e.g. `{ authorization: 'Bearer …' }`. */
+  /** Sent with every request to the address's own origin, e.g. `{ authorization: 'Bearer …' }`, and not to where that redirects. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default: the platform's `fetch`. */
   readonly fetch?: Fetch | undefined
   readonly signal?: AbortSignal | undefined
 }
 
+/** What a source at an address is asked with. */
+export interface Asking {
+  readonly client: HttpClient
+  /** For the address's own origin only. */
+  readonly ownHeaders?: Readonly<Record<string, string>>
+  /** Bytes that the file may have at most. Default: no limit. */
+  readonly mostBytes?: number | undefined
+}
+
 /** Bytes asked for at first: enough for most headers, which saves a round trip. */
 const firstBytes = 64 * 1024
+
+/** As much as one request asks for. */
+const pieceBytes = 256 * 1024 * 1024
 
 /** A server that sends whole files only is still good for small ones, in bytes. */
 const wholeFileLimit = 64 * 1024 * 1024
 
 /**
  * A source over a URL, read in parts by HTTP Range requests. The first request is made here and tells the length. A
- * server that ignores Range is accepted for a file of at most 64 MiB, which is then kept in memory.
+ * server that ignores Range is accepted for a file of at most 64 MiB, which is then kept in memory. A server must begin to answer
+ * within 10 s and not be silent for 30 s; one that breaks off, or is busy, is asked up to four times. A name and a password in the
+ * address are sent as HTTP Basic has it.
  * @throws `network` when a request fails, or the answer is not the range asked for or of another version of the file;
- * `not-found` for 404; `unsupported` when a larger file cannot be had in parts.
+ * `not-found` for 404; `unsupported` when a larger file cannot be had in parts; `config` for what is no address.
  */
 export async function urlSource(url: string | URL, options: UrlSourceOptions = {}): Promise<ByteSource> {
-  const name = String(url)
-  const first = await request(name, 0, firstBytes, options)
-  if (first.status === 416) return bytesSource(new Uint8Array(0), name)
-  if (first.status === 200) return bytesSource(await readBody(name, first, wholeFileLimit, options), name)
-  const range = contentRange(name, first)
-  const byteLength = range.total
-  checkAnswer(name, range, 0, Math.min(firstBytes, byteLength), byteLength)
-  const start = await readBody(name, first, range.end, options)
-  const etag = first.headers.get('etag')
+  const { headers = {}, fetch = globalThis.fetch, signal } = options
+  return sourceAt(parseAddress('urlSource', url), {
+    client: new HttpClient({ fetch, ...defaultWaits }, signal),
+    ownHeaders: headers,
+  })
+}
+
+/** An http or https address. @throws MedAwareError `config`. */
+export function parseAddress(who: string, address: string | URL): URL {
+  const url = URL.canParse(address) ? new URL(address) : null
+  check(url !== null && /^https?:$/.test(url.protocol), 'config', () => {
+    return `${who}: ${url === null ? JSON.stringify(address) : url.protocol} is no address, which begins with https:// or http://`
+  })
+  return url
+}
+
+/** `urlSource` for who has a client. */
+export async function sourceAt(given: URL, { client, ownHeaders, mostBytes = Infinity }: Asking): Promise<ByteSource> {
+  const { address, credentials } = withoutCredentials(given)
+  const name = shownUrl(given)
+  const request = new RangeRequest(client, name, address, { ...credentials, ...ownHeaders })
+  const refuseLarge = (length: number): void => {
+    check(
+      length <= mostBytes,
+      'format',
+      () => `${name}: it is larger than the ${mostBytes} bytes that such a file may have`,
+    )
+  }
+  const refuseWhole = (length: number): void => {
+    refuseLarge(length)
+    check(length <= wholeFileLimit, 'unsupported', () => {
+      return `${name}: the server ignores Range requests and the file is over ${wholeFileLimit} bytes; download it and open the file`
+    })
+  }
+
+  const first = await client.persist(() =>
+    request.ask(0, firstBytes, async (response, readBody) => {
+      if (response.status === 416) return { whole: new Uint8Array(0) }
+      if (response.status === 200) {
+        refuseWhole(Number(response.headers.get('content-length') ?? 0))
+        const chunks: Uint8Array[] = []
+        refuseWhole(await readBody(Math.min(wholeFileLimit, mostBytes), (chunk) => chunks.push(chunk)))
+        return { whole: joined(chunks) }
+      }
+      const { end, total } = request.checkRange(response, 0, firstBytes)
+      refuseLarge(total)
+      const start = new Uint8Array(end)
+      request.checkLength(end, await readBody(end, (chunk, at) => start.set(chunk, at)))
+      return { start, total, etag: response.headers.get('etag') }
+    }),
+  )
+  if ('whole' in first) return bytesSource(first.whole, name)
+  const { start, total: byteLength, etag } = first
 
   return {
     name,
     byteLength,
-    async read(begin, end) {
+    async read(begin, end, into) {
       checkRange(name, begin, end, byteLength)
-      if (begin === end) return new Uint8Array(0)
       if (end <= start.length) return start.subarray(begin, end)
-      const response = await request(name, begin, end, options)
-      check(
-        response.status === 206,
-        'network',
-        () => `${name}: asked for a range, the server answered ${response.status}`,
-      )
-      checkAnswer(name, contentRange(name, response), begin, end, byteLength)
-      check(
-        etag === response.headers.get('etag'),
-        'network',
-        () => `${name}: the file changed while it was read; open it again`,
-      )
-      return readBody(name, response, end - begin, options)
+      const bytes = into?.subarray(0, end - begin) ?? bytesFor(name, end - begin)
+      let at = 0
+      const next = (): Promise<void> => {
+        const until = Math.min(bytes.length, at + pieceBytes)
+        return request.ask(begin + at, begin + until, async (response, readBody) => {
+          check(response.status === 206, 'network', () => {
+            return `${name}: asked for a range, the server answered ${response.status}`
+          })
+          const [from, length] = [at, until - at]
+          request.checkRange(response, begin + from, begin + until, byteLength)
+          check(etag === response.headers.get('etag'), 'network', () => {
+            return `${name}: the file changed while it was read; open it again`
+          })
+          const read = await readBody(length, (chunk, offset) => {
+            bytes.set(chunk, from + offset)
+            at = from + offset + chunk.length
+          })
+          request.checkLength(length, read)
+        })
+      }
+      while (at < bytes.length) await client.persist(next, () => at)
+      return bytes
     },
   }
 }
 
-async function request(name: string, begin: number, end: number, options: UrlSourceOptions): Promise<Response> {
-  const { headers = {}, fetch = globalThis.fetch, signal = null } = options
-  let response: Response
-  try {
-    response = await fetch(name, { headers: { ...headers, range: `bytes=${begin}-${end - 1}` }, signal })
-  } catch (cause) {
-    options.signal?.throwIfAborted()
-    throw new MedAwareError('network', `${name}: the request failed; is the address reachable from here?`, { cause })
-  }
-  const { status, statusText } = response
-  check(status !== 404, 'not-found', () => `${name}: no such file (404)`)
-  check([200, 206, 416].includes(status), 'network', () =>
-    `${name}: the server answered ${status} ${statusText}`.trimEnd(),
-  )
-  return response
-}
+/** Hands on a body chunk by chunk, up to a length; what is given back is more than that for a longer one. */
+type ReadBody = (most: number, take: (chunk: Uint8Array, offset: number) => void) => Promise<number>
 
-function contentRange(name: string, response: Response): { begin: number; end: number; total: number } {
-  const text = response.headers.get('content-range') ?? ''
-  const [, begin, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(text) ?? []
-  check(
-    total !== undefined,
-    'network',
-    () =>
-      `${name}: no usable Content-Range ("${text}"); across origins the server must list it in Access-Control-Expose-Headers`,
-  )
-  return { begin: Number(begin), end: Number(last) + 1, total: Number(total) }
-}
+/** Questions for parts of one file. */
+class RangeRequest {
+  constructor(
+    readonly client: HttpClient,
+    readonly name: string,
+    readonly address: string,
+    readonly ownHeaders: Readonly<Record<string, string>>,
+  ) {}
 
-function checkAnswer(
-  name: string,
-  range: { begin: number; end: number; total: number },
-  begin: number,
-  end: number,
-  total: number,
-): void {
-  check(
-    range.begin === begin && range.end === end && range.total === total,
-    'network',
-    () =>
-      `${name}: asked for bytes ${begin} to ${end} of ${total}, the server sent ` +
-      `${range.begin} to ${range.end} of ${range.total}`,
-  )
-}
-
-/** Reads a body of exactly `bytes` bytes (206), or of at most so many (200), whatever the server sends. */
-async function readBody(
-  name: string,
-  response: Response,
-  bytes: number,
-  { signal }: UrlSourceOptions,
-): Promise<Uint8Array> {
-  const isWhole = response.status === 200
-  if (isWhole) refuseLarge(name, Number(response.headers.get('content-length') ?? 0), bytes)
-  const chunks: Uint8Array[] = []
-  let length = 0
-  try {
-    for (const reader = response.body?.getReader(); reader;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      chunks.push(value)
-      length += value.length
-      if (length > bytes) {
-        await reader.cancel()
-        break
+  /** Asks for the bytes from `begin` to `end`, exclusive, and lets `use` read the answer. */
+  async ask<T>(
+    begin: number,
+    end: number,
+    use: (response: HttpResponse, readBody: ReadBody) => Promise<T>,
+  ): Promise<T> {
+    const { client, name, ownHeaders } = this
+    client.signal?.throwIfAborted()
+    const headers = { range: `bytes=${begin}-${end - 1}` }
+    const patience = new Patience(client.signal)
+    let response: HttpResponse | undefined
+    try {
+      const asked = await client.ask(this.address, { method: 'GET', name, headers, ownHeaders }, patience)
+      response = asked.response
+      const { status, statusText } = response
+      check(status !== 404, 'not-found', () => `${name}: no such file (404)`)
+      if (![200, 206, 416].includes(status)) {
+        throw refusalOf(`${name}: the server answered ${status} ${statusText}`.trimEnd(), status)
       }
+      const answer = response
+      return await use(answer, (...how) => this.#readBody(answer, patience, ...how))
+    } finally {
+      patience.stop()
+      // What is not read holds its connection; what is, has none to give back.
+      await response?.body?.cancel().catch(() => undefined)
     }
-  } catch (cause) {
-    signal?.throwIfAborted()
-    throw new MedAwareError('network', `${name}: the connection broke after ${length} of ${bytes} bytes`, { cause })
   }
-  if (isWhole) refuseLarge(name, length, bytes)
-  else check(length === bytes, 'network', () => `${name}: asked for ${bytes} bytes, the server sent ${length}`)
-  const body = new Uint8Array(length)
-  let offset = 0
+
+  /** What a 206 holds, if it is the range that was asked for: all of it but at the file's end. */
+  checkRange(response: HttpResponse, begin: number, end: number, total?: number): { end: number; total: number } {
+    const { name } = this
+    const text = response.headers.get('content-range') ?? ''
+    const [, ...words] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(text) ?? []
+    const [from = NaN, last = NaN, length = NaN] = words.map(Number)
+    check(
+      words.length > 0 && [from, last, length].every(Number.isSafeInteger),
+      'network',
+      () =>
+        `${name}: no usable Content-Range ("${text}"); across origins the server must list it in Access-Control-Expose-Headers`,
+    )
+    const wanted = Math.min(end, total ?? length)
+    check(
+      from === begin && last + 1 === wanted && length === (total ?? length),
+      'network',
+      () =>
+        `${name}: asked for bytes ${begin} to ${wanted} of ${total ?? length}, the server sent ` +
+        `${from} to ${last + 1} of ${length}`,
+    )
+    return { end: wanted, total: length }
+  }
+
+  /** Checks how many bytes came of those asked for. */
+  checkLength(asked: number, came: number): void {
+    const { name } = this
+    if (came < asked) throw new PassingError(`${name}: asked for ${asked} bytes, the server sent ${came}`)
+    check(came === asked, 'network', () => `${name}: asked for ${asked} bytes, the server sent more`)
+  }
+
+  async #readBody(response: HttpResponse, patience: Patience, ...how: Parameters<ReadBody>): Promise<number> {
+    const { client, name } = this
+    const [most, take] = how
+    const reader = response.body?.getReader()
+    let length = 0
+    try {
+      for (;;) {
+        patience.within(client.settings.silence)
+        const { value } = (await reader?.read()) ?? {}
+        if (value === undefined) return length
+        const offset = length
+        length += value.length
+        if (length > most) return length
+        take(value, offset)
+      }
+    } catch (cause) {
+      throw client.failure(`${name}, after ${length} of ${most} bytes,`, cause, patience)
+    } finally {
+      await reader?.cancel().catch(() => undefined)
+    }
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const body = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
   for (const chunk of chunks) {
-    body.set(chunk, offset)
-    offset += chunk.length
+    body.set(chunk, at)
+    at += chunk.length
   }
   return body
 }
 
-function refuseLarge(name: string, length: number, limit: number): void {
-  check(
-    length <= limit,
-    'unsupported',
-    () =>
-      `${name}: the server ignores Range requests and the file is over ${limit} bytes; download it and open the file`,
-  )
+/** An address as fetch takes it, and what it says of who asks. */
+function withoutCredentials(url: URL): { address: string; credentials: Readonly<Record<string, string>> } {
+  const bare = new URL(url)
+  bare.username = bare.password = ''
+  if (url.username === '' && url.password === '') return { address: bare.href, credentials: {} }
+  const bytes = new TextEncoder().encode([url.username, url.password].map(decoded).join(':'))
+  const basic = btoa(String.fromCharCode(...bytes))
+  return { address: bare.href, credentials: { authorization: `Basic ${basic}` } }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }

@@ -66,7 +66,7 @@ export async function startFakeHub(
     }
     const [, model, revision, fileName = ''] =
       /^\/(?:api\/resolve-cache\/models\/)?([^/]+\/[^/]+)\/(?:resolve\/)?([^/]+)\/(.+)$/.exec(each.path) ?? []
-    const body = contents.get(fileName)
+    const body = contents.get(decodePath(fileName))
     if (hub.twist?.(each, response, body ?? Buffer.alloc(0)) === true) return
     if (model !== 'lab/tiny' || (token !== null && each.token !== token)) {
       refuse(401, 'RepoNotFound')
@@ -80,9 +80,9 @@ export async function startFakeHub(
       refuse(404, 'EntryNotFound')
       return
     }
-    const etag = `"${hub.etagOf(fileName)}"`
+    const etag = `"${hub.etagOf(decodePath(fileName))}"`
     if (body.length >= largeFrom) {
-      const location = `${storageAddress}/${encodeURIComponent(fileName)}`
+      const location = `${storageAddress}/${encodeURIComponent(decodePath(fileName))}`
       const linked = { 'x-linked-etag': etag, 'x-linked-size': body.length, 'x-repo-commit': commit }
       return void response.writeHead(302, { ...linked, location }).end()
     }
@@ -113,6 +113,11 @@ export async function startFakeHub(
     },
   }
   return hub
+}
+
+/** A path as a server reads it: without what stands behind an unencoded `?`. */
+function decodePath(path: string): string {
+  return decodeURIComponent(path.replace(/\?.*$/, ''))
 }
 
 /** Sends a part of a body, or all of it. */

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -434,7 +434,8 @@ describe('two downloads of one file', () => {
     const opened = bytesOf(await openTiny(hub), 'model.safetensors')
     await new Promise((resolve) => setTimeout(resolve, 250))
     expect(hub.heard.filter(({ place }) => place === 'storage')).toEqual([])
-    await writeFile(join(repo, 'blobs', etag), large)
+    await writeFile(`${busy}.whole`, large)
+    await rename(`${busy}.whole`, join(repo, 'blobs', etag))
     expect(same(await opened, large)).toBe(true)
     expect(hub.heard.filter(({ place }) => place === 'storage')).toEqual([])
 

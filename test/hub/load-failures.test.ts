@@ -63,9 +63,9 @@ describe('loadModel refuses', () => {
   })
 
   it.each([
-    ['{"model_type": ', 'the given files: config.json is not JSON'],
-    ['[1]', 'the given files: config.json holds no JSON object'],
-    ['null', 'the given files: config.json holds no JSON object'],
+    ['{"model_type": ', 'the given files: config.json: not valid JSON: Unexpected end of JSON input'],
+    ['[1]', 'the given files: config.json: must be a JSON object'],
+    ['null', 'the given files: config.json: must be a JSON object'],
   ])('the config %s', async (json, message) => {
     const files = filesOf({ 'config.json': json, 'model.safetensors': weights })
     expect(await failure(files)).toEqual(refusal('format', message))

@@ -2,26 +2,23 @@
 export class Patience {
   readonly #controller = new AbortController()
   readonly #caller: AbortSignal | undefined
-  readonly #milliseconds: number
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(milliseconds: number, caller: AbortSignal | undefined) {
-    this.#milliseconds = milliseconds
+  constructor(caller: AbortSignal | undefined) {
     this.#caller = caller
     if (caller?.aborted === true) this.#abort()
     caller?.addEventListener('abort', this.#abort)
-    this.heard()
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  /** Starts the wait anew. */
-  heard(): void {
+  /** Starts the wait anew: something must be heard within so many milliseconds. */
+  within(milliseconds: number): void {
     clearTimeout(this.#timer)
-    const silence = () => this.#controller.abort(new Error(`no answer for ${this.#milliseconds / 1000} s`))
-    this.#timer = setTimeout(silence, this.#milliseconds)
+    const silence = () => this.#controller.abort(new Error(`no answer for ${milliseconds / 1000} s`))
+    this.#timer = setTimeout(silence, milliseconds)
   }
 
   /** Waits no longer; to be called in the end. */
