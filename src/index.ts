@@ -91,7 +91,15 @@ export { promptCompletionExample, type ExampleTokenizer, type PromptCompletion }
 export { TrainingRun, type StepReport } from './train/training-run.ts'
 export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
 export type { ResolvedOptions, TrainingOptions } from './train/training-options.ts'
-export { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './train/checkpoint.ts'
+export {
+  checkpointFiles,
+  restoreCheckpoint,
+  type RestoreOptions,
+  type RestoreReport,
+  saveCheckpoint,
+} from './train/checkpoint.ts'
+export type { RunDifference } from './train/run-differences.ts'
+export type { RunIdentity } from './train/run-identity.ts'
 
 export { generateTokens, type GenerationOptions } from './generate/generate.ts'
 export { completeText, generateText } from './generate/generate-text.ts'

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MedAwareError } from '../core/errors.ts'
+import { besideOf, clearLeftovers } from './node-beside.ts'
 import { explain, isFull } from './node-errors.ts'
 import type { FileToWrite, Platform } from './platform.ts'
 
@@ -12,8 +12,10 @@ const chunkBytes = 8 * 1024 * 1024
 /** See `Platform`. */
 export const writeFilesAtomic: Platform['writeFilesAtomic'] = async (folder, files, isObsolete = () => false) => {
   await attempt(folder, () => mkdir(folder, { recursive: true }))
+  const folders = new Set([folder, ...files.map(({ name }) => dirname(join(folder, name)))])
+  for (const each of folders) await clearLeftovers(each)
   await checkFree(folder, files)
-  const beside = files.map(({ name }) => join(folder, `${name}.${randomUUID()}.tmp`))
+  const beside = files.map(({ name }) => besideOf(join(folder, name)))
   try {
     for (const [i, file] of files.entries()) await writeBeside(beside[i] ?? '', folder, file)
     for (const [i, { name }] of files.entries()) {
@@ -24,7 +26,7 @@ export const writeFilesAtomic: Platform['writeFilesAtomic'] = async (folder, fil
     throw error
   }
   const written = new Set(files.map(({ name }) => name))
-  for (const name of await readdir(folder)) {
+  for (const name of await attempt(folder, () => readdir(folder))) {
     if (!written.has(name) && isObsolete(name)) await attempt(join(folder, name), () => rm(join(folder, name)))
   }
 }
@@ -43,9 +45,12 @@ async function writeBeside(path: string, folder: string, { name, byteLength, pie
       }
     }
     await attempt(target, () => file.sync(), { written, byteLength })
-  } finally {
-    await file.close()
+  } catch (error) {
+    await file.close().catch(() => undefined)
+    throw error
   }
+  // Network file systems may say only now that there is no room.
+  await attempt(target, () => file.close(), { written, byteLength })
   if (written !== byteLength) {
     throw new MedAwareError('format', `${who}: ${target} was to have ${byteLength} bytes, ${written} came`)
   }

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { availableParallelism, homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { check } from '../core/errors.ts'
+import { besideOf, clearLeftovers } from './node-beside.ts'
 import { nodeDisk } from './node-disk.ts'
 import { mayHaveGpu } from './node-gpu-devices.ts'
 import { codeOf, explain, messageOf } from './node-errors.ts'
@@ -113,9 +113,10 @@ export const readTextFile: Platform['readTextFile'] = async (path) => {
  * Makes the folder. @throws MedAwareError `disk` when there is no room or no permission.
  */
 export const writeFileAtomic: Platform['writeFileAtomic'] = async (path, bytes) => {
-  const beside = `${path}.${randomUUID()}.tmp`
+  const beside = besideOf(path)
   try {
     await mkdir(dirname(path), { recursive: true })
+    await clearLeftovers(dirname(path))
     const file = await open(beside, 'wx')
     try {
       await file.writeFile(bytes)

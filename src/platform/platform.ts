@@ -79,7 +79,7 @@ export interface Platform {
   /**
    * Writes files into a folder, which it makes, so that all of them are there whole or none is: each beside its target, and
    * renamed when the last is done, in their order; then files whose names `isObsolete` knows are removed. When it fails, what
-   * it wrote is removed and the folder is as before.
+   * it wrote is removed and the folder is as before. What a stopped program left half written there goes first.
    * @throws MedAwareError `disk` when there is no room or no permission; and what `pieces` throws.
    */
   writeFilesAtomic(

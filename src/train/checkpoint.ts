@@ -1,74 +1,142 @@
+import { checksumOf } from '../core/checksum.ts'
 import { check, MedAwareError } from '../core/errors.ts'
+import { isJsonObject, parseJsonObject } from '../core/json.ts'
+import { listOf, oneOf, type OptionRules, readOptions } from '../core/options.ts'
 import { sameShape, showShape } from '../core/shape.ts'
-import { writeSafetensors, type TensorToWrite } from '../safetensors/writer.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
+import { type TensorToWrite, writeSafetensors } from '../safetensors/writer.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { describeDifferences, differencesOf, type RunDifference, type SavedRun } from './run-differences.ts'
+import { isIterated } from './model-claims.ts'
+import { parseIdentity } from './run-identity.ts'
 import type { TrainingRun } from './training-run.ts'
 
-/** Names of the two files of a checkpoint. */
+/**
+ * Names of the two files of a checkpoint. The tensors' header holds the state as well, so that the one file is whole in itself;
+ * the other is for people, and all that checkpoints of earlier versions have.
+ */
 export const checkpointFiles = { state: 'trainer_state.json', tensors: 'training_state.safetensors' } as const
 
-/** What a run must agree on with the one that it goes on from. */
-interface TrainerState {
-  readonly step: number
-  readonly steps: number
-  readonly examples: number
-  readonly options: Readonly<Record<string, unknown>>
+/** What a run must agree on with the one that it goes on from, and the checksum of each of its tensors. */
+interface TrainerState extends SavedRun {
+  readonly checksums?: Readonly<Record<string, string>>
 }
 
-/** Everything needed to go on bit for bit: parameters, both moments, the step and the options. */
+/** How a run goes on from a checkpoint. */
+export interface RestoreOptions {
+  /**
+   * Differences to go on with although they change what is learned, by the names that the refusal lists, such as
+   * `['learningRate']` to go on at another rate. Default none.
+   */
+  readonly acceptDifferences?: readonly string[]
+}
+
+/** What came of going on from a checkpoint. */
+export interface RestoreReport {
+  /** Steps done. */
+  readonly step: number
+  /** In what the runs differ without a refusal: what was accepted, what changes rounding only, and what is not known. */
+  readonly differences: readonly RunDifference[]
+}
+
+/**
+ * Everything needed to go on bit for bit: parameters, both moments, the step, the options, and what to know the run by again.
+ * Await it before the next step.
+ * @throws MedAwareError `config` when the run went on meanwhile.
+ */
 export async function saveCheckpoint(run: TrainingRun): Promise<Map<string, Uint8Array | string>> {
-  const state: TrainerState = {
-    step: run.step,
-    steps: run.steps,
-    examples: run.examples.length,
-    options: { ...run.options },
-  }
+  const saved = await describeRun(run)
   const tensors: TensorToWrite[] = []
-  for (const [name, tensor] of stateTensors(run))
+  for (const [name, tensor] of stateTensors(run)) {
     tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() })
+  }
+  check(run.step === saved.step, 'config', () => {
+    return `saveCheckpoint: the run went on from step ${saved.step} to ${run.step} meanwhile; await it before the next step`
+  })
+  const checksums = Object.fromEntries(tensors.map(({ name, data }) => [name, checksumOf(data)]))
+  const state = JSON.stringify({ ...saved, checksums } satisfies TrainerState, null, 2)
+  const metadata = { format: 'pt', step: String(saved.step), state, state_checksum: checksumOf(state) }
   return new Map<string, Uint8Array | string>([
-    [checkpointFiles.tensors, writeSafetensors(tensors, { format: 'pt', step: String(run.step) })],
-    [checkpointFiles.state, `${JSON.stringify(state, null, 2)}\n`],
+    [checkpointFiles.tensors, writeSafetensors(tensors, metadata)],
+    [checkpointFiles.state, `${state}\n`],
   ])
 }
 
 /**
- * Brings a fresh run to where the saved one was.
- * @throws MedAwareError `config` when the runs differ in an option, in steps or in the number of examples, `format` or
- * `not-found` when a file does not fit; the run is unchanged then.
+ * Brings a run to where the saved one was, and says in what the two differ. What changes only rounding is passed over: another
+ * device or engine, another version of the library.
+ * @param stateJson The text of `trainer_state.json`; null where it is lost and the tensors' file holds the state itself.
+ * @throws MedAwareError `config` when the runs differ in what changes the result (options, steps, examples, adapter, base),
+ * with every such difference, or when the run is being iterated; `format` when a file is damaged or does not fit the run or the
+ * other; `not-found` when a tensor is missing. The run is unchanged then.
  */
-export async function restoreCheckpoint(run: TrainingRun, stateJson: string, reader: TensorReader): Promise<void> {
-  const state = parseState(stateJson)
-  const now: TrainerState = { step: 0, steps: run.steps, examples: run.examples.length, options: { ...run.options } }
-  const differs = [...settings(now)].filter(([key, value]) => settings(state).get(key) !== value)
-  check(differs.length === 0, 'config', () => {
-    const list = differs.map(([key, value]) => `${key} was ${settings(state).get(key) ?? 'unset'}, is ${value}`)
-    return `restoreCheckpoint: the saved run differs: ${list.join('; ')}; give the same options or start afresh`
-  })
-  const { step = 'unknown' } = reader.metadata
-  check(step === String(state.step), 'format', () => {
-    return `restoreCheckpoint: ${checkpointFiles.state} is of step ${state.step}, ${checkpointFiles.tensors} of step ${step}; use an older checkpoint`
-  })
-  const wanted = new Map(stateTensors(run))
-  const unexpected = reader.names.find((name) => !wanted.has(name))
+export async function restoreCheckpoint(
+  run: TrainingRun,
+  stateJson: string | null,
+  reader: TensorReader,
+  options: RestoreOptions = {},
+): Promise<RestoreReport> {
+  const { acceptDifferences = [] } = readOptions('restoreCheckpoint', options, restoreRules(run))
   check(
-    unexpected === undefined,
-    'format',
-    () => `restoreCheckpoint: this run does not train ${unexpected}; attach the adapter that was saved`,
+    !isIterated(run.model, run),
+    'config',
+    () => 'restoreCheckpoint: the run is being iterated; leave its loop first',
   )
-  const loaded: [Tensor, Float32Array][] = []
-  for (const [name, tensor] of wanted) {
-    const { shape } = reader.info(name)
-    check(
-      sameShape(shape, tensor.shape),
-      'format',
-      () => `restoreCheckpoint: ${name} is ${showShape(shape)}, not ${showShape(tensor.shape)}`,
+  const state = stateOf(stateJson, reader)
+  const differences = differencesOf(state, await describeRun(run))
+  const refused = differences.filter(({ name, changes }) => changes === 'result' && !acceptDifferences.includes(name))
+  check(refused.length === 0, 'config', () => {
+    const names = [...new Set(refused.map(({ name }) => `'${name}'`))].join(', ')
+    return (
+      `restoreCheckpoint: the saved run differs: ${describeDifferences(refused)}; ` +
+      `give the same options or start afresh, or go on with them knowingly by acceptDifferences: [${names}]`
     )
-    loaded.push([tensor, await reader.readF32(name)])
-  }
+  })
+  check(state.step <= run.steps, 'config', () => {
+    return `restoreCheckpoint: the saved run is at step ${state.step}, this one has ${run.steps}; give it more steps`
+  })
+  const loaded = await readState(run, state, reader)
   for (const [tensor, values] of loaded) tensor.write(values)
   run.optimizer.steps = state.step
+  return { step: state.step, differences }
+}
+
+function restoreRules(run: TrainingRun): OptionRules<RestoreOptions> {
+  const names = [...Object.keys(run.options), 'steps', 'examples', 'adapter', 'base']
+  return { acceptDifferences: listOf(oneOf(names)) }
+}
+
+async function describeRun(run: TrainingRun): Promise<SavedRun> {
+  const { step, steps, examples, options } = run
+  return { step, steps, examples: examples.length, options, identity: await run.identify() }
+}
+
+/** What is to be written, read and checked whole before anything changes. */
+async function readState(
+  run: TrainingRun,
+  { checksums }: TrainerState,
+  reader: TensorReader,
+): Promise<[Tensor, Float32Array][]> {
+  const wanted = new Map(stateTensors(run))
+  const unexpected = reader.names.find((name) => !wanted.has(name))
+  check(unexpected === undefined, 'format', () => {
+    return `restoreCheckpoint: this run does not train ${unexpected}; attach the adapter that was saved`
+  })
+  for (const [name, tensor] of wanted) {
+    const { shape } = reader.info(name)
+    check(sameShape(shape, tensor.shape), 'format', () => {
+      return `restoreCheckpoint: ${name} is ${showShape(shape)}, not ${showShape(tensor.shape)}`
+    })
+  }
+  const loaded: [Tensor, Float32Array][] = []
+  for (const [name, tensor] of wanted) {
+    const values = await reader.readF32(name)
+    check(checksums === undefined || checksums[name] === checksumOf(values), 'format', () => {
+      return `restoreCheckpoint: ${name} in ${checkpointFiles.tensors} is damaged, its checksum is not the saved one; ${olderOne}`
+    })
+    loaded.push([tensor, values])
+  }
+  return loaded
 }
 
 function stateTensors(run: TrainingRun): [string, Tensor][] {
@@ -83,31 +151,42 @@ function stateTensors(run: TrainingRun): [string, Tensor][] {
   })
 }
 
-/** What changes a run's numbers, which gradient checkpointing and the time of reports do not. */
-function settings(state: TrainerState): Map<string, string> {
-  const { gradientCheckpointing: _, loggingSteps: __, ...options } = state.options
-  const all = { ...options, steps: state.steps, examples: state.examples }
-  return new Map(Object.entries(all).map(([key, value]) => [key, JSON.stringify(value)]))
+/**
+ * The state in the tensors' header, where there is one. What lies beside it may be of another step then: a program can end
+ * between the renames of the two files.
+ */
+function stateOf(stateJson: string | null, { metadata }: TensorReader): TrainerState {
+  const { state: own, state_checksum: checksum, step = 'unknown' } = metadata
+  check(own === undefined || checksum === checksumOf(own), 'format', () => {
+    return `restoreCheckpoint: the state in ${checkpointFiles.tensors} is damaged, its checksum is not the saved one; ${olderOne}`
+  })
+  const beside = stateJson === null ? null : parseState(checkpointFiles.state, stateJson, own !== undefined)
+  const state = own === undefined ? beside : parseState(checkpointFiles.tensors, own)
+  check(state !== null, 'not-found', () => {
+    return `restoreCheckpoint: there is no ${checkpointFiles.state}, and ${checkpointFiles.tensors} of an earlier version holds no state`
+  })
+  check(step === String(state.step), 'format', () => {
+    const { state: name, tensors } = checkpointFiles
+    return `restoreCheckpoint: ${name} is of step ${state.step}, ${tensors} of step ${step}; ${olderOne}`
+  })
+  return state
 }
 
-function parseState(json: string): TrainerState {
-  let state: Partial<TrainerState> | null
+const olderOne = 'use an older checkpoint'
+
+function parseState(name: string, json: string, canGo = false): TrainerState {
+  const who = `restoreCheckpoint: ${name}`
   try {
-    state = JSON.parse(json) as Partial<TrainerState> | null
-  } catch (cause) {
-    throw new MedAwareError('format', `restoreCheckpoint: ${checkpointFiles.state} is not JSON`, { cause })
+    const state = parseJsonObject(who, json)
+    const { step, steps, examples, options, identity, checksums } = state
+    const isWhole = [step, steps, examples].every((value) => Number.isSafeInteger(value) && Number(value) >= 0)
+    check(isWhole && isJsonObject(options), 'format', () => `${who} lacks step, steps, examples or options`)
+    check(checksums === undefined || isJsonObject(checksums), 'format', () => `${who}: checksums must be an object`)
+    if (identity !== undefined) parseIdentity(who, identity)
+    return state as unknown as TrainerState
+  } catch (error) {
+    if (!canGo || !(error instanceof MedAwareError)) throw error
+    const remedy = `remove it, ${checkpointFiles.tensors} holds the state too`
+    throw new MedAwareError(error.code, `${error.message}; ${remedy}`, { cause: error })
   }
-  const { step, steps, examples, options } = state ?? {}
-  if (
-    typeof step === 'number' &&
-    typeof steps === 'number' &&
-    typeof examples === 'number' &&
-    options instanceof Object
-  ) {
-    return { step, steps, examples, options }
-  }
-  throw new MedAwareError(
-    'format',
-    `restoreCheckpoint: ${checkpointFiles.state} lacks step, steps, examples or options`,
-  )
 }

@@ -7,7 +7,9 @@ import { AdamW } from '../optim/adamw.ts'
 import { type ParameterRun, parameterRuns } from '../optim/parameter-runs.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { claimModel, releaseModel } from './model-claims.ts'
 import { epochBatches } from './order.ts'
+import { identifyRun, type RunIdentity } from './run-identity.ts'
 import { StepLog, type StepNumbers } from './step-log.ts'
 import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
 
@@ -60,6 +62,7 @@ export class TrainingRun implements AsyncIterable<StepReport> {
   readonly #schedule: Schedule
   readonly #labelCounts: readonly number[]
   #order: { epoch: number; batches: number[][] } | null = null
+  #identity: Promise<RunIdentity> | null = null
 
   /**
    * @param examples Those without any label are refused, since they would only dilute the rest.
@@ -107,9 +110,10 @@ export class TrainingRun implements AsyncIterable<StepReport> {
   /**
    * Trains on from the step it is at to the end of the run.
    * @throws MedAwareError `numeric` on NaN or zero gradients, in the place of that step's report. A step that is not finite
-   * changes no parameter; those queued behind it have been taken.
+   * changes no parameter; those queued behind it have been taken. `config` while this or another run of the model is iterated.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<StepReport> {
+    const release = claimModel(this.model, this)
     const recent: { tokens: number; seconds: number }[] = []
     const { gradientCheckpointing } = this.model
     this.model.gradientCheckpointing ||= this.options.gradientCheckpointing
@@ -126,11 +130,21 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     } finally {
       this.model.train(false)
       this.model.gradientCheckpointing = gradientCheckpointing
+      release()
     }
+  }
+
+  /** What its numbers come from, for checkpoints: looked at once, since nothing of it changes. */
+  identify(): Promise<RunIdentity> {
+    return (this.#identity ??= identifyRun(this.model, this.examples).catch((error: unknown) => {
+      this.#identity = null
+      throw error
+    }))
   }
 
   /** Frees the optimiser's state. */
   dispose(): void {
+    releaseModel(this.model, this)
     this.optimizer.dispose()
   }
 

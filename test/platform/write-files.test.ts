@@ -1,8 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { writeFilesAtomic } from '../../src/platform/node.ts'
+import { nodeDisk } from '../../src/platform/node-disk.ts'
+import { writeFileAtomic, writeFilesAtomic } from '../../src/platform/node.ts'
 import type { FileToWrite } from '../../src/platform/platform.ts'
 
 let folder: string
@@ -76,6 +78,31 @@ describe('writeFilesAtomic', () => {
       ) as string,
     })
     expect(await readdir(folder)).toEqual([])
+  })
+
+  it('removes what programs that have ended left half written, and nothing else', async () => {
+    const id = '0b0e2c5a-93a5-4c3f-8a51-1d2f3a4b5c6d'
+    const { status, pid } = spawnSync(process.execPath, ['-e', ''])
+    expect(status).toBe(0)
+    const [machine = ''] = nodeDisk.processName.split('.')
+    const [ended, alive, own] = [`${machine}.${pid}`, `${machine}.${process.ppid}`, nodeDisk.processName]
+    const longAgo = new Date(Date.now() - 2 * 24 * 60 * 60 * 1000)
+    const make = async (name: string, isOld = false) => {
+      await writeFile(join(folder, name), 'half')
+      if (isOld) await utimes(join(folder, name), longAgo, longAgo)
+    }
+    await mkdir(join(folder, 'best'))
+    const left = [`a.${id}.tmp`, `gone-shard.${ended}.${id}.tmp`, `best/b.${ended}.${id}.tmp`]
+    for (const name of left) await make(name)
+    for (const name of [`a.${own}.${id}.tmp`, `a.elsewhere.7.${id}.tmp`]) await make(name, true)
+    const kept = [`b.${own}.${id}.tmp`, `b.elsewhere.7.${id}.tmp`, `c.${alive}.${id}.tmp`, 'mine.tmp', `${id}.tmp`]
+    for (const name of kept) await make(name)
+    await writeFilesAtomic(folder, [text('a', 'x'), text('best/b', 'x')])
+    expect((await readdir(folder)).sort()).toEqual(['a', 'best', ...kept].sort())
+    expect(await readdir(join(folder, 'best'))).toEqual(['b'])
+    await make(`d.${ended}.${id}.tmp`)
+    await writeFileAtomic(join(folder, 'e'), 'x')
+    expect((await readdir(folder)).sort()).toEqual(['a', 'best', 'e', ...kept].sort())
   })
 
   it('says what cannot be written', async () => {

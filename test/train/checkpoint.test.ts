@@ -1,4 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { MedAwareError } from '../../src/core/errors.ts'
+import { Random } from '../../src/core/random.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
@@ -69,6 +71,58 @@ describe.each(devices)('a run on $description', (device) => {
   })
 })
 
+describe('restoreCheckpoint', () => {
+  it('goes by the tensors where the state beside is of another step or lost, as after a kill between two renames', async () => {
+    const { run, dispose } = await tinyRun(cpu, examples, options)
+    await stepUntil(run, 1)
+    const before = await saveCheckpoint(run)
+    await stepUntil(run, 2)
+    const after = await saveCheckpoint(run)
+    for (const beside of [stateOf(before), null]) {
+      const fresh = await tinyRun(cpu, examples, options)
+      const { step, differences } = await restoreCheckpoint(fresh.run, beside, await tensorsOf(after))
+      expect([step, differences]).toEqual([2, []])
+      expect(await saveCheckpoint(fresh.run)).toEqual(after)
+      fresh.dispose()
+    }
+    dispose()
+  })
+
+  it('opens a checkpoint of an earlier version, and says what it cannot check', async () => {
+    const { run, dispose } = await tinyRun(cpu, examples, options)
+    await stepUntil(run, 1)
+    const files = await saveCheckpoint(run)
+    const reader = await tensorsOf(files)
+    const { identity: _, checksums: __, ...old } = JSON.parse(stateOf(files)) as Record<string, unknown>
+    const tensors = await Promise.all(
+      reader.names.map(async (name) => {
+        return { name, dtype: 'F32' as const, shape: reader.info(name).shape, data: await reader.readF32(name) }
+      }),
+    )
+    const bytes = writeSafetensors(tensors, { format: 'pt', step: '1' })
+    const fresh = await tinyRun(cpu, examples, options)
+    const oldReader = await openSafetensors(bytesSource(bytes, checkpointFiles.tensors))
+    const { differences } = await restoreCheckpoint(fresh.run, JSON.stringify(old), oldReader)
+    expect(differences).toEqual([{ name: 'checksums', was: 'none', is: 'one a tensor', changes: 'unknown' }])
+    expect(await saveCheckpoint(fresh.run)).toEqual(files)
+    fresh.dispose()
+    dispose()
+  })
+
+  it('refuses to while the run is iterated', async () => {
+    const { run, dispose } = await tinyRun(cpu, examples, options)
+    for await (const { step } of run) {
+      const files = await saveCheckpoint(run)
+      await expect(restoreCheckpoint(run, stateOf(files), await tensorsOf(files))).rejects.toMatchObject({
+        code: 'config',
+        message: 'restoreCheckpoint: the run is being iterated; leave its loop first',
+      })
+      if (step === 2) break
+    }
+    dispose()
+  })
+})
+
 describe('restoreCheckpoint refuses', async () => {
   const saved = await tinyRun(cpu, examples, options)
   await stepUntil(saved.run, 1)
@@ -77,7 +131,12 @@ describe('restoreCheckpoint refuses', async () => {
   const [state, reader] = [stateOf(files), await tensorsOf(files)]
 
   /** The error, after a look that nothing changed. */
-  const refused = async (stateJson: string, tensors = reader, other: Partial<TrainingOptions> = {}, count = 10) => {
+  const refused = async (
+    stateJson: string | null,
+    tensors = reader,
+    other: Partial<TrainingOptions> = {},
+    count = 10,
+  ) => {
     const { run, model, dispose } = await tinyRun(cpu, examples.slice(0, count), { ...options, ...other })
     const before = await trainedNumbers(model)
     const error = await restoreCheckpoint(run, stateJson, tensors).catch((cause: unknown) => cause)
@@ -109,21 +168,69 @@ describe('restoreCheckpoint refuses', async () => {
     expect(await refused(state, reader, { learningRate: 0.02, seed: 1 })).toMatchObject({
       code: 'config',
       message:
-        'restoreCheckpoint: the saved run differs: learningRate was 0.01, is 0.02; seed was 42, is 1; ' +
-        'give the same options or start afresh',
+        'restoreCheckpoint: the saved run differs: learningRate was 0.01, is 0.02; seed was 42, is 1; give the same options ' +
+        "or start afresh, or go on with them knowingly by acceptDifferences: ['learningRate', 'seed']",
     })
     expect(await refused(state, reader, {}, 9)).toMatchObject({
       code: 'config',
-      message: 'restoreCheckpoint: the saved run differs: examples was 10, is 9; give the same options or start afresh',
+      message: expect.stringContaining('the saved run differs: examples was 10, is 9; give') as string,
     })
   })
 
   it.each([
-    ['{', 'restoreCheckpoint: trainer_state.json is not JSON'],
-    ['null', 'restoreCheckpoint: trainer_state.json lacks step, steps, examples or options'],
-    ['{"step":1}', 'restoreCheckpoint: trainer_state.json lacks step, steps, examples or options'],
-  ])('the state %s', async (json, message) => {
-    expect(await refused(json)).toMatchObject({ code: 'format', message })
+    ['{', /^restoreCheckpoint: trainer_state\.json: not valid JSON: /],
+    ['', /^restoreCheckpoint: trainer_state\.json: not valid JSON: /],
+    ['null', /^restoreCheckpoint: trainer_state\.json: must be a JSON object/],
+    ['{"step":1}', /^restoreCheckpoint: trainer_state\.json lacks step, steps, examples or options/],
+    [state.slice(0, -40), /^restoreCheckpoint: trainer_state\.json: not valid JSON: /],
+    [state.replace('"step": 1', '"step": -1'), /^restoreCheckpoint: trainer_state\.json lacks step, /],
+    [state.replace('"engine"', '"motor"'), /^restoreCheckpoint: trainer_state\.json: identity is torn/],
+    [state.replace(/"checksums": \{[^}]*\}/, '"checksums": 3'), /^restoreCheckpoint: .*: checksums must be an object/],
+  ])('the torn state %.20s', async (json, message) => {
+    const before = await rewritten((name) => name)
+    const error = await refused(json, before)
+    expect(error).toMatchObject({ code: 'format', message: expect.stringMatching(message) as string })
+    expect(await refused(json)).toMatchObject({
+      code: 'format',
+      message: `${(error as Error).message}; remove it, training_state.safetensors holds the state too`,
+    })
+  })
+
+  it('a state that is not there, unless the tensors have it', async () => {
+    expect(await refused(null, await rewritten((name) => name))).toMatchObject({
+      code: 'not-found',
+      message:
+        'restoreCheckpoint: there is no trainer_state.json, and training_state.safetensors of an earlier version holds no state',
+    })
+  })
+
+  it('every flipped bit, in tensors and in the state among them', async () => {
+    const bytes = files.get(checkpointFiles.tensors) as Uint8Array
+    const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
+    const random = new Random(9)
+    const places = Array.from({ length: 60 }, (_, i) =>
+      i < 15 ? 8 + headerLength - 1 - i * 9 : 8 + random.below(bytes.length - 8),
+    )
+    const { run, model, dispose } = await tinyRun(cpu, examples, options)
+    const before = await trainedNumbers(model)
+    for (const place of places) {
+      const flipped = bytes.slice()
+      flipped[place] = (flipped[place] ?? 0) ^ (1 << random.below(8))
+      const restoring = openSafetensors(bytesSource(flipped, checkpointFiles.tensors)).then((tensors) =>
+        restoreCheckpoint(run, null, tensors),
+      )
+      await expect(restoring, `a bit of byte ${place}`).rejects.toBeInstanceOf(MedAwareError)
+      if (place < 8 + headerLength) continue
+      await expect(restoring).rejects.toMatchObject({
+        code: 'format',
+        message: expect.stringMatching(
+          /^restoreCheckpoint: (parameter|m|v)\.\S+ in training_state\.safetensors is damaged, its checksum is not the saved one; use an older checkpoint$/,
+        ) as string,
+      })
+    }
+    expect(await trainedNumbers(model)).toEqual(before)
+    expect(run.step).toBe(0)
+    dispose()
   })
 
   it('files of two different steps', async () => {
