@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { nearestName } from '../core/nearest.ts'
 import type { ProgressLine } from './progress-line.ts'
 
 /** What a command is given. */
@@ -47,8 +48,18 @@ function parse<const O extends Options>(args: readonly string[], options: O) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+    const message = error instanceof Error ? error.message : String(error)
+    const [, unknown] = /^Unknown option '(--?[^']*)'/.exec(message) ?? []
+    if (unknown === undefined) throw new UsageError(message)
+    const known = Object.keys(options).map((name) => `--${name}`)
+    throw new UsageError(`there is no option ${unknown}${remedyFor(unknown, known)}`)
   }
+}
+
+/** The nearest of some words, else all there are. */
+export function remedyFor(word: string, known: readonly string[]): string {
+  const near = nearestName(word, known)
+  return near === null ? `; there are ${known.join(', ')}` : `; did you mean ${near}?`
 }
 
 /** One of a few words. @throws UsageError for any other. */

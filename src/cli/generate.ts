@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { check } from '../core/errors.ts'
 import { openDevice } from '../device/open-device.ts'
@@ -65,7 +66,7 @@ export const generateCommand: Command = {
         await openAdapter(model, values.adapter, { device, signal, onDownload: progress.load })
       }
       progress.clear()
-      const prompt = values.prompt ?? (await textOf(process.stdin)).replace(/\r?\n$/, '')
+      const prompt = values.prompt ?? (await textOf(addAbortSignal(signal, process.stdin))).replace(/\r?\n$/, '')
       for await (const piece of generateText(model, tokenizer, prompt, options)) print(piece)
       print('\n')
     } finally {

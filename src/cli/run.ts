@@ -1,6 +1,6 @@
 import { MedAwareError } from '../core/errors.ts'
 import { version } from '../core/version.ts'
-import { type Command, UsageError } from './command.ts'
+import { type Command, remedyFor, UsageError } from './command.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
 import { mergeCommand } from './merge.ts'
@@ -26,20 +26,25 @@ ${Object.entries(commands)
   peft-medaware --version
 
 A SOURCE is a folder in Hugging Face's format, or a model on its Hub as owner/name or owner/name@revision.
-Exit codes: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C.`
+Exit codes: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C, 143 by SIGTERM.`
 
-/** What a shell says of a program that Ctrl-C ended. */
-const stopped = 130
+/** What a shell says of a program that a signal ended: 128 and the signal's number. */
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
- * Runs the command line: results go to stdout, all else to stderr. The first Ctrl-C ends what goes on, which leaves no half
- * files; the second leaves at once.
+ * Runs the command line: results go to stdout, all else to stderr. The first Ctrl-C or SIGTERM ends what goes on, which leaves no
+ * half files; the second leaves at once.
  * @param args Without the program's name.
- * @returns The exit code: 0, 1 for a failure, 2 for a wrong use, 130 after Ctrl-C.
+ * @returns The exit code: 0, 1 for a failure, 2 for a wrong use, 130 after Ctrl-C, 143 after SIGTERM.
  */
 export async function runCli(args: readonly string[]): Promise<number> {
   const stop = new AbortController()
-  const onSignal = () => (stop.signal.aborted ? process.exit(stopped) : stop.abort())
+  let stopped = 0
+  const onSignal = (signal: keyof typeof exitCodes) => {
+    if (stop.signal.aborted) process.exit(exitCodes[signal])
+    stopped = exitCodes[signal]
+    stop.abort()
+  }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   // Who reads the output may have seen enough.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
@@ -55,7 +60,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
       return stopped
     }
     if (error instanceof UsageError) {
-      const more = `peft-medaware ${name in commands ? `${name} ` : ''}--help`
+      const more = `peft-medaware ${Object.hasOwn(commands, name) ? `${name} ` : ''}--help`
       process.stderr.write(`error: ${error.message}\nTry: ${more}\n`)
       return 2
     }
@@ -84,9 +89,11 @@ async function runCommand(
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) {
-    const known = Object.keys(commands).join(', ')
+    const known = Object.keys(commands)
     throw new UsageError(
-      name === '' ? `a command is needed: ${known}` : `there is no command "${name}"; there are ${known}`,
+      name === ''
+        ? `a command is needed: ${known.join(', ')}`
+        : `there is no command "${name}"${remedyFor(name, known)}`,
     )
   }
   if (args.includes('--help') || args.includes('-h')) {

@@ -12,7 +12,7 @@ const who = 'openShardedSafetensors'
  * against the index here; tensors only when asked for.
  * @param open Gives the bytes of a file beside the index, by its plain name.
  * @throws `format` for an index that is malformed, names a path, disagrees with a shard, or for a tensor in two
- * shards; `not-found` when a shard cannot be opened.
+ * shards; what `open` throws, `not-found` for a shard that is not there.
  */
 export async function openShardedSafetensors(
   indexJson: string | Uint8Array,
@@ -83,10 +83,10 @@ async function openShard(fileName: string, open: (fileName: string) => Promise<B
   try {
     source = await open(fileName)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new MedAwareError('not-found', `${who}: the index names ${fileName}, which cannot be opened: ${reason}`, {
-      cause,
-    })
+    // A signal's reason, and what `open` throws that is not ours, is for whoever gave it.
+    if (!(cause instanceof MedAwareError)) throw cause
+    const message = `${who}: the index names ${fileName}, which cannot be opened: ${cause.message}`
+    throw new MedAwareError(cause.code, message, { cause })
   }
   try {
     return await openSafetensors(source)

@@ -1,4 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -56,10 +58,22 @@ describe('peft-medaware', () => {
     expect(ended).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\nTry: peft-medaware ${command}--help\n` })
   })
 
-  it('says on an unknown flag that it is unknown', async () => {
-    const { code, stderr } = await runCli(['inspect', tiny, '--weights'])
-    expect(code).toBe(2)
-    expect(stderr).toContain("Unknown option '--weights'")
+  it.each([
+    [['inspect', tiny, '--target-module', 'x'], 'there is no option --target-module; did you mean --target-modules?'],
+    [
+      ['generate', tiny, '--max_new_tokens', '5'],
+      'there is no option --max_new_tokens; did you mean --max-new-tokens?',
+    ],
+    [['generate', tiny, '--tempreture=1'], 'there is no option --tempreture; did you mean --temperature?'],
+    [
+      ['inspect', tiny, '--weights'],
+      'there is no option --weights; there are --r, --target-modules, --batch, --length, --json',
+    ],
+    [['quantise', tiny], 'there is no command "quantise"; did you mean quantize?'],
+    [['constructor'], 'there is no command "constructor"; there are inspect, quantize, merge, generate'],
+  ])('%o: an unknown word is refused with the nearest known one', async (words, message) => {
+    const { code, stderr } = await runCli(words)
+    expect([code, stderr.split('\n')[0]]).toEqual([2, `error: ${message}`])
   })
 
   it.each([
@@ -234,13 +248,28 @@ describe('generate', () => {
     expect(other.stdout).not.toBe(one.stdout)
   })
 
-  it('ends with 130 on Ctrl-C', async () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends on %s with %i', async (signal, code) => {
     const words = ['generate', speaking, '--prompt', 'Asthma is', '--max-new-tokens', '1000', ...onCpu]
-    let presses = 0
-    const watch = (_: string, interrupt: () => void) => (presses++ === 0 ? interrupt() : undefined)
+    let sent = 0
+    const watch = (_: string, interrupt: (signal: NodeJS.Signals) => void) =>
+      sent++ === 0 ? interrupt(signal) : undefined
     const ended = await runCli([...words, '--temperature', '2'], { watch })
-    expect(ended).toMatchObject({ code: 130, stderr: 'stopped\n' })
+    expect(ended).toMatchObject({ code, stderr: 'stopped\n' })
     expect(ended.stdout).not.toBe('')
+  })
+
+  it('that waits for an address is left at once', async () => {
+    const server = createServer(() => undefined)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const asked = new Promise<void>((resolve) => void server.once('request', () => resolve()))
+    const words = ['inspect', `http://127.0.0.1:${(server.address() as AddressInfo).port}/tiny`]
+    const ended = await runCli(words, { started: (interrupt) => void asked.then(() => interrupt('SIGTERM')) })
+    expect(ended).toEqual({ code: 143, stdout: '', stderr: 'stopped\n' })
+    server.closeAllConnections()
+    server.close()
   })
 })
 

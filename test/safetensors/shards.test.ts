@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { MedAwareError } from '../../src/core/errors.ts'
 import { bytesSource, openShardedSafetensors, writeSafetensors } from '../../src/safetensors/index.ts'
 import type { ByteSource, TensorReader } from '../../src/safetensors/index.ts'
 
@@ -19,7 +20,7 @@ function opener(held = files): { open: (name: string) => Promise<ByteSource>; cl
   const reads: string[] = []
   const open = async (name: string): Promise<ByteSource> => {
     const bytes = held[name]
-    if (bytes === undefined) throw new Error('no such file')
+    if (bytes === undefined) throw new MedAwareError('not-found', 'no such file')
     const source = bytesSource(bytes, name)
     return {
       ...source,
@@ -47,6 +48,16 @@ describe('shards', () => {
     expect(reads).toEqual(['two.safetensors', 'one.safetensors', 'one.safetensors'])
     await reader.close()
     expect(closed).toEqual(['one.safetensors', 'two.safetensors'])
+  })
+
+  it('that cannot be opened keep the reason: a code, or a signal’s own', async () => {
+    const open = (error: Error) => openShardedSafetensors(index(whole), () => Promise.reject(error))
+    await expect(open(new MedAwareError('network', 'nobody answers'))).rejects.toMatchObject({
+      code: 'network',
+      message: 'openShardedSafetensors: the index names one.safetensors, which cannot be opened: nobody answers',
+    })
+    const reason = new DOMException('stop', 'AbortError')
+    await expect(open(reason)).rejects.toBe(reason)
   })
 
   it('say which tensor is not there', async () => {
