@@ -55,13 +55,14 @@ export interface HubSettings extends HttpSettings {
 
 /** By huggingface_hub's constants.py and utils/_auth.py. */
 export async function findHubSettings(options: HubOptions = {}): Promise<HubSettings> {
-  const home = expand(environment('HF_HOME')) ?? `${cacheHome()}/huggingface`
+  // Looked for where it is needed only: a program may not be allowed to know.
+  const home = () => expand(environment('HF_HOME')) ?? `${cacheHome()}/huggingface`
   const found = environment('HF_HUB_CACHE') ?? environment('HUGGINGFACE_HUB_CACHE')
-  const cache = expand(options.cacheFolder ?? found) ?? `${home}/hub`
+  const cache = () => expand(options.cacheFolder ?? found) ?? `${home()}/hub`
   return {
     endpoint: endpointOf(options.endpoint ?? environment('HF_ENDPOINT') ?? 'https://huggingface.co'),
     token: options.token === undefined ? await findToken(home) : options.token,
-    cacheFolder: disk === null ? null : cache,
+    cacheFolder: disk === null ? null : cache(),
     offline: options.offline ?? (isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE')),
     fetch: options.fetch ?? platformFetch,
     answerWithin: secondsOf('HF_HUB_ETAG_TIMEOUT') ?? defaultWaits.answerWithin,
@@ -83,11 +84,11 @@ function secondsOf(name: string): number | null {
   return /^[1-9]\d{0,5}$/.test(text) ? 1000 * Number(text) : null
 }
 
-async function findToken(home: string): Promise<string | null> {
+async function findToken(home: () => string): Promise<string | null> {
   if (disk === null || isOn('HF_HUB_DISABLE_IMPLICIT_TOKEN')) return null
   const given = environment('HF_TOKEN') ?? environment('HUGGING_FACE_HUB_TOKEN')
   if (given !== undefined) return cleaned(given)
-  const path = expand(environment('HF_TOKEN_PATH')) ?? `${home}/token`
+  const path = expand(environment('HF_TOKEN_PATH')) ?? `${home()}/token`
   return (await fileExists(path)) ? cleaned(await readTextFile(path)) : null
 }
 
@@ -100,7 +101,7 @@ function cacheHome(): string {
 }
 
 function expand(path: string | undefined): string | undefined {
-  return path?.replace(/^~(?=\/|$)/, disk?.home ?? '~')
+  return path?.replace(/^~(?=\/|$)/, () => disk?.home ?? '~')
 }
 
 function isOn(name: string): boolean {

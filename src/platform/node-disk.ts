@@ -14,7 +14,14 @@ const nameless = 'here'
 /** Files of the system, as a cache needs them. */
 export const nodeDisk: Disk = {
   get home() {
-    return homedir()
+    try {
+      return homedir()
+    } catch (cause) {
+      const remedy = 'set HOME, or give paths, and hub: { cacheFolder }, that do not hang on it'
+      throw new MedAwareError('unsupported', `home: the user's folder is not known, ${messageOf(cause)}; ${remedy}`, {
+        cause,
+      })
+    }
   },
 
   // Asked for when it is needed: Deno lets a program know its host's name only with permission.
