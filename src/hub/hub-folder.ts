@@ -140,15 +140,17 @@ async function findSnapshot(client: HubClient, cache: HubCache, model: HubModel,
     })
     return { commit: known, offline: reason }
   }
-  if (known === revision && (await cache.has(known))) return { commit: known, offline: null }
+  const isCached = known !== null && (await cache.has(known))
+  if (isCached && known === revision) return { commit: known, offline: null }
+  const ask = () => client.describe(model, fileName)
   try {
-    const { commit } = await client.describe(model, fileName)
+    const { commit } = await (isCached ? ask() : client.http.persist(ask))
     check(commit !== null, 'network', () => `hub: ${endpoint} does not say which commit ${name}@${revision} is`)
     await cache.setCommit(revision, commit)
     return { commit, offline: null }
   } catch (error) {
     const isUnreachable = error instanceof MedAwareError && error.code === 'network'
-    if (!isUnreachable || known === null || !(await cache.has(known))) throw error
+    if (!isUnreachable || !isCached) throw error
     return { commit: known, offline: error }
   }
 }

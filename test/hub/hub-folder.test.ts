@@ -215,6 +215,17 @@ describe('a download that broke off', () => {
     expect(hub.heard.filter(({ method }) => method === 'HEAD').length).toBeGreaterThan(3)
   })
 
+  it('is asked for again at the first question too, where the cache has nothing', async () => {
+    const hub = await fakeHub(files)
+    let left = 2
+    hub.twist = (_, response) => {
+      if (left-- <= 0) return false
+      response.writeHead(503).end()
+      return true
+    }
+    expect(await readText(await openTiny(hub), 'config.json')).toBe('{"a":1}')
+  })
+
   it('goes on by itself where the connection is back', async () => {
     const hub = await fakeHub(files)
     breakAfter(1_000_000)(hub)
