@@ -7,14 +7,13 @@ import { parseAdapterConfig } from '../peft/adapter-config.ts'
 import { attachLora } from '../peft/attach.ts'
 import type { LoraConfig } from '../peft/lora-config.ts'
 import { countParameters, countWeights, type ParameterCounts } from '../peft/parameter-counts.ts'
-import { parseQuantState } from '../quant/bitsandbytes-state.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { openTensors, readJson, type Folder } from './folder.ts'
 import { folderOptions, hubFolderRules, type HubFolderOptions } from './hub-folder.ts'
 import { loadTokenizer, openCheckpoint } from './load-model.ts'
 import { dryWeights, planMemory, type MemoryPlan } from './memory-plan.ts'
 import { openFolder, type Source } from './open-folder.ts'
-import { type Checkpoint, quantStateOf } from './weights/checkpoint.ts'
+import { type Checkpoint, quantStateOf, readQuantState } from './weights/checkpoint.ts'
 import { fittingWeights } from './weights/fit.ts'
 import { settledHead } from './weights/tied-head.ts'
 
@@ -175,7 +174,7 @@ async function quantizationOf(reader: Checkpoint, specs: readonly WeightSpec[]):
     const { length: layers } = specs.filter(({ name }) => reader.info(name).dtype === 'I8')
     return layers === 0 ? null : { type: 'int8', blockSize: null, doubleQuant: false, layers }
   }
-  const { quantType: type, blockSize, nestedOffset } = parseQuantState(await reader.readBytes(first.key))
+  const { quantType: type, blockSize, nestedOffset } = await readQuantState(reader, first)
   return { type, blockSize, doubleQuant: nestedOffset !== undefined, layers: states.length }
 }
 

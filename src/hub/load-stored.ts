@@ -4,56 +4,63 @@ import { countOf, sameShape, showShape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { WeightSpec } from '../models/causal-lm.ts'
 import { fourBitFromStored } from '../ops/quantize.ts'
-import { parseQuantState } from '../quant/bitsandbytes-state.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import type { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { type Matrix, rooted } from '../tensor/matrix.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { filledTensor } from './fill-tensor.ts'
-import { type Checkpoint, int8Companions, quantStateOf } from './weights/checkpoint.ts'
+import { type Checkpoint, int8Companions, quantStateOf, readQuantState } from './weights/checkpoint.ts'
 
 /** A matrix that bitsandbytes quantised, as it is; `null` for a weight of plain numbers. */
 export async function loadStored(reader: Checkpoint, spec: WeightSpec, device: Device): Promise<Matrix | null> {
   const state = quantStateOf(reader, spec.name)
-  if (state) return loadFourBit(reader, spec, state.key, device)
+  if (state) return loadFourBit(reader, spec, state, device)
   return reader.info(spec.name).dtype === 'I8' ? loadInt8(reader, spec, device) : null
 }
 
 /** By the keys of bitsandbytes' modules.py, Linear4bit._save_to_state_dict. */
 async function loadFourBit(
   reader: Checkpoint,
-  spec: WeightSpec,
-  stateKey: string,
+  { name, shape }: WeightSpec,
+  found: NonNullable<ReturnType<typeof quantStateOf>>,
   device: Device,
 ): Promise<FourBitTensor> {
-  const { name, shape } = spec
-  const state = parseQuantState(await reader.readBytes(stateKey))
+  const {
+    quantType: type,
+    blockSize,
+    dtype: sourceDType,
+    shape: stored,
+    nestedOffset,
+  } = await readQuantState(reader, found)
   check(
-    sameShape(state.shape, shape),
+    sameShape(stored, shape),
     'format',
-    () => `${name}: its quant_state says ${showShape(state.shape)}, the config ${showShape(shape)}`,
+    () => `${name}: its quant_state says ${showShape(stored)}, the config ${showShape(shape)}`,
   )
-  const isNested = state.nestedOffset !== undefined
-  const absmax = isNested ? (await reader.readBytes(`${name}.absmax`)).slice() : await reader.readF32(`${name}.absmax`)
-  const blocks = Math.ceil(countOf(shape) / state.blockSize)
+  const [absmaxKey, nestedKey] = [`${name}.absmax`, `${name}.nested_absmax`]
+  const blocks = Math.ceil(countOf(shape) / blockSize)
   const { begin, end } = reader.info(name)
-  check(end - begin === Math.ceil(countOf(shape) / 2) && absmax.length === blocks, 'format', () => {
-    return `${name}: ${end - begin} bytes of codes and ${absmax.length} of absmax do not fit ${showShape(shape)} in blocks of ${state.blockSize}`
+  const { dtype, shape: scales } = reader.info(absmaxKey)
+  check(end - begin === Math.ceil(countOf(shape) / 2) && countOf(scales) === blocks, 'format', () => {
+    return `${name}: ${end - begin} bytes of codes and ${countOf(scales)} of absmax do not fit ${showShape(shape)} in blocks of ${blockSize}`
   })
-  const nested = isNested
-    ? { absmax: await reader.readF32(`${name}.nested_absmax`), offset: state.nestedOffset }
-    : undefined
-  check(nested === undefined || nested.absmax.length === Math.ceil(blocks / nestedBlockSize), 'format', () => {
-    return `${name}: ${nested?.absmax.length} nested absmax do not fit ${blocks} blocks`
+  check((dtype === 'U8') === found.nested, 'format', () => {
+    return `${absmaxKey}: its numbers are ${dtype}, those of ${found.nested ? 'double-quantised' : 'single'} scales are not`
   })
-  if (absmax instanceof Float32Array) checkScales(`${name}.absmax`, absmax)
-  if (nested) checkScales(`${name}.nested_absmax`, Float32Array.of(...nested.absmax, nested.offset))
-  const { quantType: type, blockSize, dtype: sourceDType } = state
+  const nestedCount = found.nested ? countOf(reader.info(nestedKey).shape) : 0
+  check(!found.nested || nestedCount === Math.ceil(blocks / nestedBlockSize), 'format', () => {
+    return `${name}: ${nestedCount} nested absmax do not fit ${blocks} blocks`
+  })
+  const absmax = found.nested ? (await reader.readBytes(absmaxKey)).slice() : await reader.readF32(absmaxKey)
+  if (absmax instanceof Float32Array) checkScales(absmaxKey, absmax)
+  const nested =
+    nestedOffset === undefined ? undefined : { absmax: await reader.readF32(nestedKey), offset: nestedOffset }
+  if (nested) checkScales(nestedKey, nested.absmax)
   const codes = await filledTensor(reader, name, { device, shape: [end - begin], dtype: 'u8', label: `${type} codes` })
   return orDispose(codes, () => {
-    const stored = { type, blockSize, sourceDType, codes, absmax, ...(nested && { nested }) }
-    return rooted(device, () => fourBitFromStored(device, shape, stored))
+    const parts = { type, blockSize, sourceDType, codes, absmax, ...(nested && { nested }) }
+    return rooted(device, () => fourBitFromStored(device, shape, parts))
   })
 }
 

@@ -1,5 +1,6 @@
 import { block } from '../autograd/record.ts'
 import { check } from '../core/errors.ts'
+import { show } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
 import { Module } from '../nn/module.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
@@ -61,6 +62,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
 
   loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor {
     const [rows, tokens] = batch.shape
+    check(labels instanceof Int32Array, 'config', () => `loss: labels must be an Int32Array, got ${show(labels)}`)
     check(
       labels.length === rows * tokens,
       'shape',
@@ -73,6 +75,12 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   #checkedHidden(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
     const { inputIds, shape, attentionMask } = batch
     const { modelType, vocabSize } = this.config
+    check(inputIds instanceof Int32Array && Array.isArray(shape), 'config', () => {
+      return `${modelType}: a batch needs inputIds as an Int32Array and its shape as [rows, tokens], got ${show(batch)}`
+    })
+    check(attentionMask === undefined || attentionMask instanceof Uint8Array, 'config', () => {
+      return `${modelType}: attentionMask must be a Uint8Array, got ${show(attentionMask)}`
+    })
     const beyond = inputIds.find((id) => id < 0 || id >= vocabSize)
     check(
       beyond === undefined,

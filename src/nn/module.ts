@@ -1,4 +1,5 @@
 import { MedAwareError } from '../core/errors.ts'
+import { showNames } from '../core/show.ts'
 import { isFull, type Matrix } from '../tensor/matrix.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -101,7 +102,7 @@ function childOf(parent: Module, name: string, path: string): Module {
   const children = childrenOf(parent)
   const child = Object.hasOwn(children, name) ? children[name] : undefined
   if (child === undefined) {
-    const there = Object.keys(children).join(', ')
+    const there = showNames(Object.keys(children))
     throw new MedAwareError(
       'not-found',
       `replace: no module "${path}"; where "${name}" should be there are ${there || 'none'}`,

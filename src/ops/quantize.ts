@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
+import { show } from '../core/show.ts'
 import { nestedBlockSize } from '../quant/double-quant.ts'
 import { dynamicMap } from '../quant/dynamic-map.ts'
 import { fourBitBlockSizes, fourBitCode, fourBitDecision, type FourBitType } from '../quant/four-bit.ts'
@@ -36,6 +37,9 @@ export interface StorageOptions extends Omit<FourBitOptions, 'type'> {
  * another computeDtype than 'f32'.
  */
 export function checkStorage({ type = 'nf4', blockSize, doubleQuant, computeDtype = 'f32' }: StorageOptions): void {
+  check(['nf4', 'fp4', 'int8'].includes(type), 'config', () => {
+    return `quantize: type must be 'nf4', 'fp4' or 'int8', got ${show(type)}`
+  })
   check(type !== 'int8' || (blockSize === undefined && doubleQuant !== true), 'config', () => {
     return `quantize: int8 has a scale for each row, so neither blockSize nor doubleQuant; leave them out, or take 'nf4' or 'fp4'`
   })
@@ -45,7 +49,7 @@ export function checkStorage({ type = 'nf4', blockSize, doubleQuant, computeDtyp
     () => `quantize: blockSize must be one of ${fourBitBlockSizes.join(', ')}, got ${blockSize}`,
   )
   check(computeDtype === 'f32', 'unsupported', () => {
-    return `quantize: computeDtype '${computeDtype}'; kernels decode weights to f32 and compute in f32, leave it out`
+    return `quantize: computeDtype ${show(computeDtype)}; kernels decode weights to f32 and compute in f32, leave it out`
   })
 }
 
@@ -139,17 +143,18 @@ export function fourBitFromStored(device: Device, shape: readonly number[], stor
     blockSize,
     codes: codes instanceof Tensor ? codes : fromArray(device, codes, [codes.length], `${type} codes`),
     absmax: fromArray(device, absmax, [absmax.length], `${type} absmax`),
-    nested: nested
-      ? fromArray(
-          device,
-          Float32Array.of(...nested.absmax, nested.offset),
-          [nested.absmax.length + 1],
-          `${type} nested absmax`,
-        )
-      : null,
+    nested: nested ? nestedTensor(device, nested, `${type} nested absmax`) : null,
     tables: codeTables(device, type),
   }
   return new FourBitTensor(shape, parts)
+}
+
+/** The offset stands behind the maxima. */
+function nestedTensor(device: Device, { absmax, offset }: NonNullable<StoredFourBit['nested']>, label: string): Tensor {
+  const values = new Float32Array(absmax.length + 1)
+  values.set(absmax)
+  values[absmax.length] = offset
+  return fromArray(device, values, [values.length], label)
 }
 
 /** The decoding tables of a type: 16 code values and the dynamic map's 256, made once per device. */

@@ -1,7 +1,9 @@
-import { check, MedAwareError } from '../core/errors.ts'
+import { check } from '../core/errors.ts'
+import { type JsonObject, parseJsonObject } from '../core/json.ts'
 import type { Shape } from '../core/shape.ts'
+import { shorten, show, showNames } from '../core/show.ts'
 import { nestedBlockSize as onlyNestedBlockSize } from './double-quant.ts'
-import type { FourBitType } from './four-bit.ts'
+import { fourBitBlockSizes, type FourBitType } from './four-bit.ts'
 
 /** What bitsandbytes writes beside a 4-bit weight as JSON (functional.py, `QuantState.as_dict`). */
 export interface QuantState {
@@ -54,20 +56,24 @@ export function encodeQuantState(state: QuantState): Uint8Array {
  * quantisation this library does not have.
  */
 export function parseQuantState(bytes: Uint8Array): QuantState {
-  const fields = parseObject(bytes)
+  const fields = parseJsonObject('parseQuantState', bytes)
   const known = [...stateKeys, ...nestedStateKeys]
   const unknown = Object.keys(fields).find((key) => !known.includes(key))
   check(
     unknown === undefined,
     'format',
-    () => `parseQuantState: unknown key "${unknown}"; known are ${known.join(', ')}`,
+    () => `parseQuantState: unknown key ${show(unknown)}; known are ${known.join(', ')}`,
   )
   const isNested = nestedStateKeys.some((key) => key in fields)
   const missing = (isNested ? known : stateKeys).find((key) => !(key in fields))
   check(missing === undefined, 'format', () => `parseQuantState: key "${missing}" is missing`)
+  const blockSize = positiveInteger(fields, 'blocksize')
+  check(fourBitBlockSizes.includes(blockSize), 'unsupported', () => {
+    return `parseQuantState: blocksize must be one of ${fourBitBlockSizes.join(', ')}, got ${blockSize}`
+  })
   const state = {
     quantType: oneOf(fields, 'quant_type', quantTypes),
-    blockSize: positiveInteger(fields, 'blocksize'),
+    blockSize,
     dtype: oneOf(fields, 'dtype', dtypes),
     shape: shapeOf(fields),
   }
@@ -82,7 +88,7 @@ export function parseQuantState(bytes: Uint8Array): QuantState {
   check(
     typeof nestedOffset === 'number' && Number.isFinite(nestedOffset),
     'format',
-    () => `parseQuantState: nested_offset must be a number, got ${JSON.stringify(nestedOffset)}`,
+    () => `parseQuantState: nested_offset must be a number, got ${show(nestedOffset)}`,
   )
   return { ...state, nestedBlockSize, nestedDtype: oneOf(fields, 'nested_dtype', ['float32']), nestedOffset }
 }
@@ -103,16 +109,20 @@ export function findQuantState(
   check(
     states.length === 1,
     'format',
-    () => `findQuantState: ${weightName} must have exactly one quant_state, found ${states.join(', ')}`,
+    () => `findQuantState: ${weightName} must have exactly one quant_state, found ${showNames(states)}`,
   )
   const quantType = quantTypes.find((type) => states[0] === quantStateSuffix(type))
   check(
     quantType !== undefined,
     'unsupported',
-    () => `findQuantState: ${weightName} has ${states[0]}; known are nf4, fp4`,
+    () => `findQuantState: ${weightName} has ${showNames(states)}; known are nf4, fp4`,
   )
   const unknown = suffixes.find((suffix) => suffix !== states[0] && !tensorKeys.includes(suffix))
-  check(unknown === undefined, 'format', () => `findQuantState: ${prefix}${unknown} is no part of a 4-bit weight`)
+  check(
+    unknown === undefined,
+    'format',
+    () => `findQuantState: ${prefix}${shorten(unknown ?? '')} is no part of a 4-bit weight`,
+  )
   const nested = suffixes.some((suffix) => suffix.startsWith('nested_'))
   const missing = (nested ? tensorKeys : tensorKeys.slice(0, 2)).find((key) => !suffixes.includes(key))
   check(missing === undefined, 'format', () => `findQuantState: ${prefix}${missing} is missing`)
@@ -124,47 +134,32 @@ export function quantStateSuffix(type: FourBitType): string {
   return `quant_state.bitsandbytes__${type}`
 }
 
-function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw new MedAwareError('format', 'parseQuantState: the bytes are not UTF-8 JSON', { cause })
-  }
-  check(
-    typeof value === 'object' && value !== null && !Array.isArray(value),
-    'format',
-    () => 'parseQuantState: the JSON must be an object',
-  )
-  return value as Record<string, unknown>
-}
-
-function oneOf<T extends string>(fields: Record<string, unknown>, key: string, allowed: readonly T[]): T {
+function oneOf<T extends string>(fields: JsonObject, key: string, allowed: readonly T[]): T {
   const found = allowed.find((word) => word === fields[key])
   check(
     found !== undefined,
     'unsupported',
-    () => `parseQuantState: ${key} must be one of ${allowed.join(', ')}, got ${JSON.stringify(fields[key])}`,
+    () => `parseQuantState: ${key} must be one of ${allowed.join(', ')}, got ${show(fields[key])}`,
   )
   return found
 }
 
-function positiveInteger(fields: Record<string, unknown>, key: string): number {
+function positiveInteger(fields: JsonObject, key: string): number {
   const value = fields[key]
   check(
     typeof value === 'number' && Number.isSafeInteger(value) && value > 0,
     'format',
-    () => `parseQuantState: ${key} must be a positive integer, got ${JSON.stringify(value)}`,
+    () => `parseQuantState: ${key} must be a positive integer, got ${show(value)}`,
   )
   return value
 }
 
-function shapeOf(fields: Record<string, unknown>): Shape {
+function shapeOf(fields: JsonObject): Shape {
   const { shape } = fields
   check(
     Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0),
     'format',
-    () => `parseQuantState: shape must be a list of sizes, got ${JSON.stringify(shape)}`,
+    () => `parseQuantState: shape must be a list of sizes, got ${show(shape)}`,
   )
   return shape as number[]
 }

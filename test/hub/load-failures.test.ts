@@ -351,6 +351,37 @@ describe('loadModel frees what it had loaded', () => {
     expect(await failure(quantised)).toEqual(refusal('format', `${dense}: ${message}`))
   })
 
+  it('when bitsandbytes’ parts are of another kind than their state says', async () => {
+    const dense = 'transformer.h.0.mlp.dense_h_to_4h.weight'
+    const key = `${dense}.quant_state.bitsandbytes__nf4`
+    const stored = await tensorsOf(await tinyBytes('qlora/model-bnb-4bit.safetensors'))
+    const state = stored.find(({ name }) => name === key)?.data
+    const text = new TextDecoder().decode(state as Uint8Array)
+    const withState = (json: string) => {
+      const data = new TextEncoder().encode(json)
+      const changed = stored.map((tensor) => (tensor.name === key ? { ...tensor, data, shape: [data.length] } : tensor))
+      return filesOf({ 'config.json': config, 'model.safetensors': writeSafetensors(changed) })
+    }
+    const single = text.replace(/, "nested_blocksize.*(?=})/, '')
+    for (const [json, says] of [
+      [single, 'nf4 with single scales'],
+      [text.replace('"nf4"', '"fp4"'), 'fp4 with double-quantised scales'],
+    ] as const) {
+      expect(await failure(withState(json))).toEqual(
+        refusal('format', `${key}: it says ${says}, which is not what stands beside it`),
+      )
+    }
+    expect(await failure(withState(' '.repeat(70_000)))).toEqual(
+      refusal('format', `${key}: 70000 bytes; a state of bitsandbytes has at most 65536`),
+    )
+    const floats = stored.map((tensor) =>
+      tensor.name === `${dense}.absmax` ? { ...tensor, dtype: 'F32' as const, data: new Float32Array(32) } : tensor,
+    )
+    expect(await failure(filesOf({ 'config.json': config, 'model.safetensors': writeSafetensors(floats) }))).toEqual(
+      refusal('format', `${dense}.absmax: its numbers are F32, those of double-quantised scales are not`),
+    )
+  })
+
   it('when 4-bit codes do not fit, before anything is read', async () => {
     const dense = 'transformer.h.0.mlp.dense_h_to_4h.weight'
     const stored = await tensorsOf(await tinyBytes('qlora/model-bnb-4bit.safetensors'))

@@ -150,6 +150,17 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
         labels.map(() => -100),
       ),
     ).toThrow('linearCrossEntropy: every label is masked; a prompt that fills the whole length leaves nothing to learn')
+    for (const inputIds of [[1.5, NaN], '41', undefined]) {
+      expect(() => model.forward({ inputIds: inputIds as never, shape: [1, 2] })).toThrow(
+        'falcon: a batch needs inputIds as an Int32Array and its shape as [rows, tokens], got { inputIds: ',
+      )
+    }
+    expect(() => model.forward({ ...batch, shape: undefined as never })).toThrow('its shape as [rows, tokens]')
+    expect(() => model.forward({ ...batch, attentionMask: Array(24).fill(1) as never })).toThrow(
+      'falcon: attentionMask must be a Uint8Array, got [1, 1, 1, 1, 1, 1, 1, 1, …]',
+    )
+    expect(() => model.loss(batch, [...labels] as never)).toThrow('loss: labels must be an Int32Array, got [')
+    expect(() => model.loss(batch, undefined as never)).toThrow('loss: labels must be an Int32Array, got undefined')
     expect(() => model.forward({ inputIds: batch.inputIds, shape: [2, 11] })).toThrow(
       refusal('shape', 'falcon: 24 ids for 2 × 11 tokens'),
     )

@@ -136,7 +136,7 @@ describe.each(devices)('quantize on $description', (device) => {
   it.each<[string, string, QuantizeOptions]>([
     ['config', 'quantize: blockSize must be one of 32, 64,', { blockSize: 16 }],
     ['config', 'quantize: int8 has a scale for each row,', { type: 'int8', doubleQuant: true }],
-    ['unsupported', "quantize: computeDtype 'f16'; kernels decode", { computeDtype: 'f16' }],
+    ['unsupported', 'quantize: computeDtype "f16"; kernels decode', { computeDtype: 'f16' }],
   ])('refuses with %s, and changes nothing: %s', (code, message, options) => {
     expect(() => quantize(net, options)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),

@@ -77,15 +77,27 @@ describe('parseQuantState refuses', () => {
   const state = { quant_type: 'nf4', blocksize: 64, dtype: 'float32', shape: [2, 64] }
   const nested = { ...state, nested_blocksize: 256, nested_dtype: 'float32', nested_offset: 0.1 }
   it.each([
-    ['{', 'parseQuantState: the bytes are not UTF-8 JSON'],
-    ['[]', 'parseQuantState: the JSON must be an object'],
+    ['{', 'parseQuantState: not valid JSON: '],
+    ['[]', 'parseQuantState: must be a JSON object'],
+    [
+      '{"shape":' + '['.repeat(5000) + ']'.repeat(5000) + '}',
+      'parseQuantState: lists and objects lie more than 127 deep',
+    ],
+    [
+      { ...state, blocksize: 48 },
+      'parseQuantState: blocksize must be one of 32, 64, 128, 256, 512, 1024, 2048, 4096, got 48',
+    ],
+    [
+      { ...state, dtype: 'x'.repeat(1e5) },
+      'parseQuantState: dtype must be one of float32, float16, bfloat16, got "xxx',
+    ],
     [{ ...state, extra: 1 }, 'parseQuantState: unknown key "extra"; known are quant_type, blocksize, dtype, shape'],
     [{ ...state, shape: undefined }, 'parseQuantState: key "shape" is missing'],
     [{ ...nested, nested_offset: undefined }, 'parseQuantState: key "nested_offset" is missing'],
     [{ ...state, quant_type: 'af4' }, 'parseQuantState: quant_type must be one of nf4, fp4, got "af4"'],
     [{ ...state, dtype: 'int8' }, 'parseQuantState: dtype must be one of float32, float16, bfloat16, got "int8"'],
     [{ ...state, blocksize: 0 }, 'parseQuantState: blocksize must be a positive integer, got 0'],
-    [{ ...state, shape: [2, -1] }, 'parseQuantState: shape must be a list of sizes, got [2,-1]'],
+    [{ ...state, shape: [2, -1] }, 'parseQuantState: shape must be a list of sizes, got [2, -1]'],
     [{ ...nested, nested_blocksize: 128 }, 'parseQuantState: nested_blocksize must be 256, got 128'],
     [{ ...nested, nested_dtype: 'float64' }, 'parseQuantState: nested_dtype must be one of float32, got "float64"'],
     [{ ...nested, nested_offset: '0.1' }, 'parseQuantState: nested_offset must be a number, got "0.1"'],

@@ -1,4 +1,5 @@
-import { findQuantState } from '../../quant/bitsandbytes-state.ts'
+import { check } from '../../core/errors.ts'
+import { findQuantState, parseQuantState, type QuantState } from '../../quant/bitsandbytes-state.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 
 /** The weights of a model's folder, by their headers. */
@@ -10,6 +11,30 @@ export interface Checkpoint extends TensorReader {
 /** The state of a weight that bitsandbytes stored in 4 bits; `undefined` for another. @throws MedAwareError as `findQuantState`. */
 export function quantStateOf(checkpoint: Checkpoint, weight: string): ReturnType<typeof findQuantState> {
   return findQuantState(weight, checkpoint.beside(weight))
+}
+
+/** Bytes that a state may take; those of bitsandbytes take about 200. */
+const mostStateBytes = 65536
+
+/**
+ * Reads the state of a weight in 4 bits. @param found As `quantStateOf` gave it.
+ * @throws MedAwareError `format` where it is too long, or says another thing than the names beside the weight; as `parseQuantState`.
+ */
+export async function readQuantState(
+  checkpoint: Checkpoint,
+  found: NonNullable<ReturnType<typeof findQuantState>>,
+): Promise<QuantState> {
+  const { begin, end } = checkpoint.info(found.key)
+  check(end - begin <= mostStateBytes, 'format', () => {
+    return `${found.key}: ${end - begin} bytes; a state of bitsandbytes has at most ${mostStateBytes}`
+  })
+  const state = parseQuantState(await checkpoint.readBytes(found.key))
+  const isNested = state.nestedOffset !== undefined
+  check(state.quantType === found.quantType && isNested === found.nested, 'format', () => {
+    const says = `${state.quantType} with ${isNested ? 'double-quantised' : 'single'} scales`
+    return `${found.key}: it says ${says}, which is not what stands beside it`
+  })
+  return state
 }
 
 /** Tells in one pass what stands beside what: a header may have a million names. */
