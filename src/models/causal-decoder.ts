@@ -61,7 +61,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   }
 
   loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor {
-    const [rows, tokens] = batch.shape
+    const [rows, tokens] = this.#checked(batch).shape
     check(labels instanceof Int32Array, 'config', () => `loss: labels must be an Int32Array, got ${show(labels)}`)
     check(
       labels.length === rows * tokens,
@@ -72,12 +72,19 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
     return block(this.device, () => linearCrossEntropy(this.#checkedHidden(batch), this.head, next, normalizer))
   }
 
-  #checkedHidden(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
-    const { inputIds, shape, attentionMask } = batch
-    const { modelType, vocabSize } = this.config
+  #checked(batch: TokenBatch): TokenBatch {
+    // A caller in JavaScript may give anything.
+    const { inputIds, shape } = (batch as TokenBatch | undefined) ?? {}
     check(inputIds instanceof Int32Array && Array.isArray(shape), 'config', () => {
+      const { modelType } = this.config
       return `${modelType}: a batch needs inputIds as an Int32Array and its shape as [rows, tokens], got ${show(batch)}`
     })
+    return batch
+  }
+
+  #checkedHidden(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
+    const { inputIds, shape, attentionMask } = this.#checked(batch)
+    const { modelType, vocabSize } = this.config
     check(attentionMask === undefined || attentionMask instanceof Uint8Array, 'config', () => {
       return `${modelType}: attentionMask must be a Uint8Array, got ${show(attentionMask)}`
     })

@@ -61,7 +61,7 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
   )
   const fields = new ConfigFields(json, 'falcon')
   refuseForeign(fields)
-  fields.only('activation', 'gelu', 'gelu_python')
+  for (const key of ['activation', 'hidden_act']) fields.only(key, 'gelu', 'gelu_python')
   for (const key of ['hidden_dropout', 'attention_dropout']) fields.only(key, 0)
   const hiddenSize = fields.whole(['hidden_size', 'n_embed'])
   const numAttentionHeads = fields.whole(['num_attention_heads', 'n_head'], { most: mostHeads })
@@ -82,6 +82,8 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
   else if (parallelAttn) fields.only('num_ln_in_parallel_attn', 1)
   if (!newDecoderArchitecture && numKvHeads > 1) fields.only('num_kv_heads', numAttentionHeads)
   fields.only('head_dim', hiddenSize / numAttentionHeads)
+  const bias = fields.flag('bias', false)
+  for (const key of ['attention_bias', 'mlp_bias']) fields.only(key, bias)
   const alibi = fields.flag('alibi', false)
   fields.only('rotary', !alibi)
   const maxPositionEmbeddings = fields.whole(['max_position_embeddings'], { fallback: 2048 })
@@ -95,7 +97,7 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
     ffnHiddenSize: fields.whole(['ffn_hidden_size'], { fallback: 4 * hiddenSize }),
     layerNormEpsilon: fields.positive(['layer_norm_epsilon'], { fallback: 1e-5, most: 1 }),
     rope: alibi ? null : parseRope(json, 'falcon', hiddenSize / numAttentionHeads, maxPositionEmbeddings),
-    bias: fields.flag('bias', false),
+    bias,
     parallelAttn,
     newDecoderArchitecture,
     numLnInParallelAttn: newDecoderArchitecture && norms === 2 ? 2 : 1,

@@ -45,7 +45,11 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
   )
   const fields = new ConfigFields(json, 'llama')
   refuseForeign(fields)
-  fields.only('alibi', false)
+  // Falcon's and others' words for what this architecture does not do.
+  for (const key of ['alibi', 'bias', 'multi_query', 'parallel_attn', 'new_decoder_architecture'])
+    fields.only(key, false)
+  fields.only('activation', 'silu', 'swish')
+  fields.only('hidden_dropout', 0)
   fields.only('hidden_act', 'silu', 'swish')
   fields.only('attention_dropout', 0)
   const hiddenSize = fields.whole(['hidden_size'])

@@ -356,7 +356,7 @@ describe('loadModel frees what it had loaded', () => {
     const key = `${dense}.quant_state.bitsandbytes__nf4`
     const stored = await tensorsOf(await tinyBytes('qlora/model-bnb-4bit.safetensors'))
     const state = stored.find(({ name }) => name === key)?.data
-    const text = new TextDecoder().decode(state as Uint8Array)
+    const text = new TextDecoder().decode(state)
     const withState = (json: string) => {
       const data = new TextEncoder().encode(json)
       const changed = stored.map((tensor) => (tensor.name === key ? { ...tensor, data, shape: [data.length] } : tensor))

@@ -141,6 +141,12 @@ describe('parseFalconConfig', () => {
       'falcon: config.json has rope_type "longrope"; known are "default", "linear", "dynamic", "yarn", "llama3"',
     ],
     ['unsupported', { ...tiny, rotary: true }, 'falcon: config.json has rotary true; only false is known'],
+    ['unsupported', { ...tiny, mlp_bias: false }, 'falcon: config.json has mlp_bias false; only true is known'],
+    [
+      'unsupported',
+      { ...tiny, hidden_act: 'relu' },
+      'falcon: config.json has hidden_act "relu"; only "gelu" or "gelu_python" is known',
+    ],
     ['unsupported', { ...tiny, head_dim: 16 }, 'falcon: config.json has head_dim 16; only 8 is known'],
     ['unsupported', { ...tiny, num_kv_heads: 2 }, 'falcon: config.json has num_kv_heads 2; only 4 is known'],
     [

@@ -160,6 +160,7 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
       'falcon: attentionMask must be a Uint8Array, got [1, 1, 1, 1, 1, 1, 1, 1, …]',
     )
     expect(() => model.loss(batch, [...labels] as never)).toThrow('loss: labels must be an Int32Array, got [')
+    expect(() => model.loss(undefined as never, labels)).toThrow('falcon: a batch needs inputIds as an Int32Array')
     expect(() => model.loss(batch, undefined as never)).toThrow('loss: labels must be an Int32Array, got undefined')
     expect(() => model.forward({ inputIds: batch.inputIds, shape: [2, 11] })).toThrow(
       refusal('shape', 'falcon: 24 ids for 2 × 11 tokens'),

@@ -176,6 +176,9 @@ describe('parseLlamaConfig', () => {
       { quant_method: 'gptq', bits: 4 },
       'quantization_config: config.json has quant_method "gptq"',
     ],
+    ['bias', true, 'has bias true; only false is known'],
+    ['multi_query', true, 'has multi_query true; only false is known'],
+    ['activation', 'gelu', 'has activation "gelu"; only "silu" or "swish" is known'],
     ['alibi', true, 'has alibi true; only false is known'],
   ])('refuses %s %o', (key, value, message) => {
     const json = key.startsWith('rope_s') || key === 'rope_theta' ? without('rope_parameters') : tiny
