@@ -76,7 +76,7 @@ export { tokenizerFromJson } from './hub/tokenizer.ts'
 export type { TextTokenizer } from './generate/text-tokenizer.ts'
 export type { StorageReport } from './hub/load-weights.ts'
 
-export { openAdapter, saveAdapter } from './hub/adapter-folder.ts'
+export { openAdapter, type OpenAdapterOptions, saveAdapter } from './hub/adapter-folder.ts'
 export { restoreRun, saveRun } from './hub/checkpoint-folder.ts'
 
 export type { LoraConfig } from './peft/lora-config.ts'

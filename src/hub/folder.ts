@@ -4,6 +4,7 @@ import { check, MedAwareError } from '../core/errors.ts'
 import { decodeUtf8, type JsonObject, parseJsonObject } from '../core/json.ts'
 import { listOf, readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
 import { showNames } from '../core/show.ts'
+import type { ModelOrigin } from '../models/causal-lm.ts'
 import type { FileToWrite } from '../platform/platform.ts'
 import { openSafetensors, type TensorReader } from '../safetensors/reader.ts'
 import { blobSource } from '../safetensors/source.ts'
@@ -12,6 +13,8 @@ import type { ByteSource } from '../safetensors/source.ts'
 /** Files under plain names: a directory on disk, or files a page was given. */
 export interface Folder {
   readonly name: string
+  /** Where others find the same: what an adapter writes down as its base. Only of folders that have a path or a name on the Hub. */
+  readonly origin?: ModelOrigin
   has(fileName: string): Promise<boolean>
   /**
    * @param mostBytes That the file may have. A folder that would bring a larger one here first refuses it instead.
@@ -33,7 +36,12 @@ const directoryHandle = withMethods<FileSystemDirectoryHandle>('a FileSystemDire
 export function diskFolder(path: string): Folder {
   readArgument('diskFolder', 'path', path, text)
   const at = (fileName: string) => `${path}/${fileName}`
-  return { name: path, has: (fileName) => fileExists(at(fileName)), open: (fileName) => fileSource(at(fileName)) }
+  return {
+    name: path,
+    origin: { nameOrPath: path, revision: null },
+    has: (fileName) => fileExists(at(fileName)),
+    open: (fileName) => fileSource(at(fileName)),
+  }
 }
 
 /** Files picked or dropped in a page. Of several with one name, as in a directory of directories, the outermost is meant. */

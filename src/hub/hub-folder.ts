@@ -2,6 +2,7 @@ import { disk, fileSource } from '#platform'
 import { check, MedAwareError } from '../core/errors.ts'
 import { abortSignal, callback, type OptionRules, readArgument, readOptions, table, text } from '../core/options.ts'
 import { shorten } from '../core/show.ts'
+import type { ModelOrigin } from '../models/causal-lm.ts'
 import type { ByteSource } from '../safetensors/source.ts'
 import { sourceAt } from '../safetensors/url-source.ts'
 import { isThere, type Folder } from './folder.ts'
@@ -94,6 +95,7 @@ function cachedFolder(client: HubClient, cache: HubCache, model: HubModel, optio
 
   return {
     name: model.name,
+    origin: originOf(model),
     async has(fileName) {
       const { path, file } = await look(fileName)
       return path !== null || file !== null
@@ -169,7 +171,11 @@ function remoteFolder(client: HubClient, model: HubModel): Folder {
     source.catch(() => sources.delete(url))
     return source
   }
-  return { name: model.name, open, has: (fileName) => isThere(open(fileName)) }
+  return { name: model.name, origin: originOf(model), open, has: (fileName) => isThere(open(fileName)) }
+}
+
+function originOf({ name, revision }: HubModel): ModelOrigin {
+  return { nameOrPath: name, revision: revision === 'main' ? null : revision }
 }
 
 /** Asks the Hub of each file once, and again where it cannot be reached: by now it has been. */

@@ -93,11 +93,18 @@ const rules: OptionRules<InspectOptions> = {
 }
 
 async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
-  const { config, ignored } = parseAdapterConfig(await readJson(folder, 'adapter_config.json'))
+  const { config, unknown } = parseAdapterConfig(await readJson(folder, 'adapter_config.json'))
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {
     const parameters = reader.names.reduce((sum, name) => sum + countOf(reader.info(name).shape), 0)
-    return { kind: 'adapter', name: folder.name, config, ignored, parameters, files: filesOf(reader) }
+    return {
+      kind: 'adapter',
+      name: folder.name,
+      config,
+      ignored: [...unknown.keys()],
+      parameters,
+      files: filesOf(reader),
+    }
   } finally {
     await reader.close()
   }

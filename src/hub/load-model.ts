@@ -79,7 +79,8 @@ export async function loadModel(source: Source, given: LoadModelOptions): Promis
     const specs = fittingWeights(checkpoint, settled, folder.name)
     checkRoom(checkpoint, specs, folder.name, options)
     const { weights, storage } = await loadWeights(checkpoint, specs, options)
-    return { model: makeModel(settled, weights), tokenizer, storage, name: folder.name }
+    const model = Object.assign(makeModel(settled, weights), folder.origin)
+    return { model, tokenizer, storage, name: folder.name }
   } finally {
     await opened.close()
   }

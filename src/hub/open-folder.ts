@@ -77,7 +77,7 @@ function explained(folder: Folder, text: string): Folder {
     })
   }
   return {
-    name: folder.name,
+    ...folder,
     has: (fileName) => folder.has(fileName).catch(retold),
     open: (fileName, mostBytes) => folder.open(fileName, mostBytes).catch(retold),
   }

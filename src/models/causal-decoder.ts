@@ -23,6 +23,9 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   abstract readonly loraTargets: readonly string[]
   abstract readonly cacheShape: readonly [heads: number, dim: number]
   gradientCheckpointing = false
+  /** Where `loadModel` had it from; its adapters name it as their base. */
+  nameOrPath: string | null = null
+  revision: string | null = null
 
   /** The table [vocab, c] whose products with hidden states are the logits. */
   protected abstract readonly head: Tensor

@@ -44,8 +44,16 @@ export interface CausalLm extends Module {
   loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor
 }
 
+/** Where a model is found again, as transformers' name_or_path says. */
+export interface ModelOrigin {
+  /** A repository's name on the Hugging Face Hub, or a path. */
+  nameOrPath: string | null
+  /** A branch, a tag or a commit of the repository, where it is not main. */
+  revision: string | null
+}
+
 /** A `CausalLm` of a known architecture: what can be loaded, planned, saved and adapted. */
-export interface PretrainedLm extends CausalLm {
+export interface PretrainedLm extends CausalLm, ModelOrigin {
   readonly config: ModelConfig
   /** What LoRA adapts where it is not told otherwise, as PEFT chooses by architecture. */
   readonly loraTargets: readonly string[]

@@ -1,59 +1,96 @@
-import { check, MedAwareError } from '../core/errors.ts'
-import { fillLoraConfig, isEmpty, isLoraField, unsupportedFields, type LoraConfig } from './lora-config.ts'
+import { check } from '../core/errors.ts'
+import { isJsonObject, parseJson } from '../core/json.ts'
+import { nearestName } from '../core/nearest.ts'
+import { readArgument, type Rule } from '../core/options.ts'
+import { show } from '../core/show.ts'
+import { checkedLayers, loraDefaults, savedRules, type LoraConfig } from './lora-config.ts'
+import { checkOff, isEmpty, lacking, withoutEffect } from './lora-features.ts'
 
 /** The version of PEFT whose files `formatAdapterConfig` writes. */
 export const peftVersion = '0.21.0'
+
+const who = 'adapter_config.json'
 
 /** What an adapter_config.json says. */
 export interface ParsedAdapterConfig {
   readonly config: LoraConfig
   /** Fields with a value that this library does not know; an adapter may mean something by them. */
-  readonly ignored: readonly string[]
+  readonly unknown: ReadonlyMap<string, unknown>
 }
 
-/** Fields that say nothing about how an adapter computes. */
-const remarks: readonly string[] = [
-  'peft_type',
-  'peft_version',
-  'inference_mode',
-  'auto_mapping',
-  'megatron_core',
-  'qalora_group_size',
-]
+const knownKeys = [...Object.keys(savedRules), ...Object.keys(lacking)].map(snakeCase)
+
+/** Fields beside PEFT's present ones that say nothing about how an adapter computes. */
+const remarks: ReadonlySet<string> = new Set([
+  ...['peft_type', 'peft_version', 'inference_mode', 'runtime_config', 'merge_weights'],
+  ...Object.keys(withoutEffect).map(snakeCase),
+])
+
+/** Fields that old files have as null, and PEFT reads as their default. */
+const maybeNull: ReadonlySet<string> = new Set([
+  'targetModules',
+  'rankPattern',
+  'alphaPattern',
+  'useRslora',
+  'fanInFanOut',
+])
 
 /**
- * Reads an adapter_config.json, given as text or as parsed JSON.
+ * Reads an adapter_config.json, given as text or as parsed JSON, as PEFT does, but refuses what would compute otherwise here:
+ * features that this library lacks, and starts that changed the base's weights.
+ * @param defaultTargets What is adapted where the file leaves it to the model.
  * @throws MedAwareError `format` for what is no JSON object, `unsupported` for another method than LoRA or a feature this
- * library lacks, `config` for a senseless value; both name the field.
+ * library lacks, with what to do about it, `config` for a senseless value; all name the field.
  */
-export function parseAdapterConfig(json: unknown): ParsedAdapterConfig {
-  const who = 'adapter_config.json'
+export function parseAdapterConfig(
+  json: unknown,
+  defaultTargets: readonly string[] = ['query_key_value'],
+): ParsedAdapterConfig {
   const content = typeof json === 'string' ? parseJson(who, json) : json
-  check(isObject(content), 'format', () => `${who}: must be a JSON object`)
+  check(isJsonObject(content), 'format', () => `${who}: must be a JSON object`)
   const type = content['peft_type']
   check(type === 'LORA', 'unsupported', () => {
-    return `${who}: peft_type ${type === undefined ? 'is missing' : JSON.stringify(type)}; only "LORA" is supported`
+    return `${who}: peft_type ${type === undefined ? 'is missing' : show(type)}; only "LORA" is supported`
   })
-  const known: Record<string, unknown> = { taskType: null }
-  const ignored: string[] = []
+  const read: Record<string, unknown> = { ...loraDefaults, targetModules: defaultTargets, taskType: null }
+  const unknown = new Map<string, unknown>()
   for (const [key, value] of Object.entries(content)) {
-    const field = camelCase(key)
-    if (remarks.includes(key)) continue
-    if (snakeCase(field) !== key) ignored.push(key)
-    else if (isLoraField(field)) known[field] = value ?? null
-    else if (Object.hasOwn(unsupportedFields, field)) known[field] = value
-    else if (!isEmpty(value)) ignored.push(key)
+    const field = fieldOf(key)
+    if (remarks.has(key)) continue
+    if (field !== null) checkOff(who, field, value, key)
+    else if (!isEmpty(value)) unknown.set(key, value)
+    if (field === null || !isLoraField(field) || (value === null && maybeNull.has(field))) continue
+    // PEFT starts nothing where it is told null, as where it is told false.
+    read[field] = readField(key, field === 'initLoraWeights' ? (value ?? false) : value, savedRules[field])
   }
-  // PEFT leaves these two out of old files as null; they mean no pattern.
-  for (const field of ['rankPattern', 'alphaPattern']) known[field] ??= {}
-  return { config: fillLoraConfig(who, known, snakeCase), ignored }
+  // Each field was read by the rule of its own type, which Object.entries cannot express.
+  return { config: checkedLayers(read as unknown as LoraConfig, who, snakeCase), unknown }
+}
+
+/**
+ * Sees that no field is unknown but those a caller knows of: PEFT warns of such fields and drops them, which may change what the
+ * adapter computes.
+ * @throws MedAwareError `unsupported`.
+ */
+export function checkKnown({ unknown }: ParsedAdapterConfig, ignoreFields: readonly string[]): void {
+  for (const [key, value] of unknown) {
+    const near = nearestName(key, knownKeys)
+    check(ignoreFields.includes(key), 'unsupported', () => {
+      const meant = near === null ? '' : ` (did you mean ${near}?)`
+      const remedy = `if it does not, pass ignoreFields: [${show(key)}]`
+      return `${who}: the field ${show(key)} is not known${meant}, and ${show(value)} may change what the adapter computes; ${remedy}`
+    })
+  }
+}
+
+function readField(key: string, value: unknown, rule: Rule<unknown>): unknown {
+  return readArgument(who, key, value, rule)
 }
 
 /** The adapter_config.json that PEFT 0.21.0 would save, byte for byte: 41 sorted fields, no newline at the end. */
 export function formatAdapterConfig(config: LoraConfig): string {
-  const fields: [string, string][] = Object.entries({ ...unsupportedFields, ...config }).map(([field, value]) => {
-    const isFloat = field === 'loraDropout'
-    return [snakeCase(field), isFloat ? pythonFloat(value as number) : pythonJson(value, '  ')]
+  const fields: [string, string][] = Object.entries({ ...unused, ...config }).map(([field, value]) => {
+    return [snakeCase(field), pythonJson(value, '  ', floats.has(field))]
   })
   fields.push(['peft_type', '"LORA"'], ['peft_version', `"${peftVersion}"`], ['inference_mode', 'true'])
   return `{\n${fields
@@ -62,9 +99,21 @@ export function formatAdapterConfig(config: LoraConfig): string {
     .join(',\n')}\n}`
 }
 
+/** What PEFT writes of fields that this library has no use for. */
+const unused: Readonly<Record<string, unknown>> = {
+  ...Object.fromEntries(Object.keys(lacking).map((field) => [field, null])),
+  ...withoutEffect,
+  loraBias: false,
+  useDora: false,
+  useQalora: false,
+}
+
+/** Numbers that are floats to Python also where they are whole: the dropout and two of EVA's. */
+const floats: ReadonlySet<string> = new Set(['loraDropout', 'rho', 'tau'])
+
 /** json.dumps(value, indent=2, sort_keys=True) at an indentation. */
-function pythonJson(value: unknown, indent: string): string {
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : pythonFloat(value)
+function pythonJson(value: unknown, indent: string, isFloat = false): string {
+  if (typeof value === 'number') return Number.isInteger(value) && !isFloat ? String(value) : pythonFloat(value)
   if (typeof value === 'string') return pythonString(value)
   if (typeof value !== 'object' || value === null) return String(value)
   const deeper = `${indent}  `
@@ -72,7 +121,7 @@ function pythonJson(value: unknown, indent: string): string {
     ? value.map((item) => pythonJson(item, deeper))
     : Object.entries(value)
         .sort(([a], [b]) => compare(a, b))
-        .map(([key, item]) => `${pythonString(key)}: ${pythonJson(item, deeper)}`)
+        .map(([key, item]) => `${pythonString(key)}: ${pythonJson(item, deeper, floats.has(key))}`)
   const [open, close] = Array.isArray(value) ? '[]' : '{}'
   return items.length === 0 ? `${open}${close}` : `${open}\n${deeper}${items.join(`,\n${deeper}`)}\n${indent}${close}`
 }
@@ -88,16 +137,15 @@ function pythonString(text: string): string {
   return JSON.stringify(text).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-function parseJson(who: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new MedAwareError('format', `${who}: is not JSON`, { cause })
-  }
+function isLoraField(field: string): field is keyof LoraConfig {
+  return Object.hasOwn(savedRules, field)
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Our name of a file's field, `null` where it is none of PEFT's. */
+function fieldOf(key: string): string | null {
+  const field = camelCase(key)
+  const isKnown = snakeCase(field) === key && (isLoraField(field) || Object.hasOwn(lacking, field))
+  return isKnown ? field : null
 }
 
 function camelCase(key: string): string {

@@ -1,11 +1,13 @@
 import { check } from '../core/errors.ts'
-import { sameShape, showShape } from '../core/shape.ts'
-import type { Module } from '../nn/module.ts'
+import { flag, listOf, type OptionRules, readArgument, readOptions, text, withMethods } from '../core/options.ts'
+import { sameShape, type Shape, showShape } from '../core/shape.ts'
+import { shorten } from '../core/show.ts'
+import { deviceRule } from '../device/device.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { writeSafetensors } from '../safetensors/writer.ts'
-import { formatAdapterConfig, parseAdapterConfig } from './adapter-config.ts'
+import { checkKnown, formatAdapterConfig, parseAdapterConfig } from './adapter-config.ts'
 import type { Adapter } from './adapter.ts'
-import { attachLora, type AttachOptions } from './attach.ts'
+import { type Adaptable, adaptableRule, attach, type AttachOptions, planLora } from './attach.ts'
 import { formatModelCard } from './model-card.ts'
 
 /** What an adapter's files say besides its weights. */
@@ -20,19 +22,37 @@ export interface AdapterFilesOptions {
 export interface LoadAdapterOptions extends Pick<AttachOptions, 'device'> {
   /** Whether to train it further. Default false. */
   readonly trainable?: boolean
-  /** Told of fields of the config that this library does not know, when there are any. */
-  readonly onIgnored?: (fields: readonly string[]) => void
+  /** Fields of its config to pass over, though this library does not know what they change. Default none. */
+  readonly ignoreFields?: readonly string[]
+}
+
+const adapterRule = withMethods<Adapter>('an adapter, as attachLora and openAdapter give', [
+  'namedTrainable',
+  'checkAttached',
+])
+
+/** The rules of `AdapterFilesOptions`. */
+export const adapterFilesRules: OptionRules<AdapterFilesOptions> = { baseModel: text, card: text }
+
+/** The rules of `LoadAdapterOptions`. */
+export const loadAdapterRules: OptionRules<LoadAdapterOptions> = {
+  device: deviceRule,
+  trainable: flag,
+  ignoreFields: listOf(text),
 }
 
 /**
  * The folder that PEFT saves of an adapter: adapter_config.json, adapter_model.safetensors (f32) and README.md, by name.
- * @throws MedAwareError `device`.
+ * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `device`.
  */
 export async function adapterFiles(
   adapter: Adapter,
   options: AdapterFilesOptions = {},
 ): Promise<Map<string, Uint8Array>> {
-  const baseModel = options.baseModel ?? adapter.config.baseModelNameOrPath
+  readArgument('adapterFiles', 'adapter', adapter, adapterRule)
+  const given = readOptions('adapterFiles', options, adapterFilesRules)
+  adapter.checkAttached('adapterFiles')
+  const baseModel = given.baseModel ?? adapter.config.baseModelNameOrPath
   const tensors = []
   for (const [name, tensor] of adapter.namedTrainable()) {
     tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() } as const)
@@ -41,65 +61,83 @@ export async function adapterFiles(
   return new Map([
     ['adapter_config.json', utf8.encode(formatAdapterConfig({ ...adapter.config, baseModelNameOrPath: baseModel }))],
     ['adapter_model.safetensors', writeSafetensors(tensors, { format: 'pt' })],
-    ['README.md', utf8.encode(formatModelCard(baseModel, options.card))],
+    ['README.md', utf8.encode(formatModelCard(baseModel, given.card))],
   ])
 }
 
 /**
- * Replaces an adapter's weights by those of an adapter_model.safetensors. All are read before the first is replaced.
- * @throws MedAwareError `format` where keys are missing or unexpected or shapes differ; it lists them.
- */
-export async function loadAdapterWeights(adapter: Adapter, reader: TensorReader): Promise<void> {
-  const wanted = adapter.namedTrainable()
-  const shapes = [...wanted].flatMap(([key, { shape }]) => {
-    const there = reader.has(key) ? reader.info(key).shape : shape
-    return sameShape(there, shape) ? [] : [`${key} ${showShape(there)} where the model needs ${showShape(shape)}`]
-  })
-  const problems = [
-    listed(
-      'missing',
-      [...wanted.keys()].filter((key) => !reader.has(key)),
-    ),
-    listed(
-      'unexpected',
-      reader.names.filter((key) => !wanted.has(key)),
-    ),
-    listed('of another shape', shapes),
-  ].filter((problem) => problem !== '')
-  check(problems.length === 0, 'format', () => {
-    return `loadAdapterWeights: the file does not fit the adapter, whose tensors are ${wanted.size}: ${problems.join('; ')}`
-  })
-  const values = new Map<string, Float32Array>()
-  for (const key of wanted.keys()) values.set(key, await reader.readF32(key))
-  for (const [key, tensor] of wanted) tensor.write(values.get(key) ?? new Float32Array(0))
-}
-
-/**
  * Attaches an adapter that PEFT or this library saved. Names in its config that match nothing are passed over, for every
- * tensor of the file must find its place. On failure the model is as before.
- * @throws MedAwareError as `parseAdapterConfig`, `attachLora` and `loadAdapterWeights`.
+ * tensor of the file must find its place; that is seen to before anything is allocated. On failure the model is as before.
+ * @throws MedAwareError as `parseAdapterConfig` and `attachLora`; `unsupported` for fields of its config that are not known;
+ * `format` where keys are missing or unexpected or shapes differ; it lists them.
  */
 export async function loadAdapter(
-  model: Module,
+  model: Adaptable,
   configJson: unknown,
   reader: TensorReader,
-  { device, trainable = false, onIgnored }: LoadAdapterOptions,
+  options: LoadAdapterOptions,
 ): Promise<Adapter> {
-  const { config, ignored } = parseAdapterConfig(configJson)
-  const adapter = attachLora(model, config, { device, isPartialOk: true })
+  const who = 'loadAdapter'
+  readArgument(who, 'model', model, adaptableRule)
+  const { device, trainable = false, ignoreFields = [] } = readOptions(who, options, loadAdapterRules)
+  readArgument(who, 'device', device, deviceRule)
+  const parsed = parseAdapterConfig(configJson, model.loraTargets)
+  checkKnown(parsed, ignoreFields)
+  check(!trainable || parsed.config.initLoraWeights !== 'mica', 'unsupported', () => {
+    return `${who}: the adapter was begun with MiCA, which trains A alone; that is not supported, so leave trainable out`
+  })
+  const plan = planLora(model, parsed.config, true)
+  const keys = keysIn(reader, plan.shapes)
+  const adapter = attach(plan, device, null)
   try {
-    await loadAdapterWeights(adapter, reader)
+    const values = new Map<string, Float32Array>()
+    for (const [key, there] of keys) values.set(key, await reader.readF32(there))
+    for (const [key, tensor] of adapter.namedTrainable()) tensor.write(values.get(key) ?? new Float32Array(0))
   } catch (error) {
     adapter.detach()
     throw error
   }
   adapter.setTrainable(trainable)
-  if (ignored.length > 0) onIgnored?.(ignored)
   return adapter
 }
 
-/** `missing 7: a, b, c, d, e, …` */
+/**
+ * An adapter's keys in a file, which may have the name `default` in them as in a state_dict that PEFT did not save itself.
+ * @throws MedAwareError `format` where keys are missing or unexpected or shapes differ.
+ */
+function keysIn(reader: TensorReader, wanted: ReadonlyMap<string, Shape>): ReadonlyMap<string, string> {
+  const placeOf = (key: string): string => {
+    const withName = key.replace(/\.(lora_[AB])\.weight$/, '.$1.default.weight')
+    return !reader.has(key) && reader.has(withName) ? withName : key
+  }
+  const keys = new Map([...wanted.keys()].map((key) => [key, placeOf(key)]))
+  const used = new Set(keys.values())
+  const shapes = [...wanted].flatMap(([key, shape]) => {
+    const at = placeOf(key)
+    const there = reader.has(at) ? reader.info(at).shape : shape
+    return sameShape(there, shape) ? [] : [`${key} ${showShape(there)} where the model needs ${showShape(shape)}`]
+  })
+  const problems = [
+    listed(
+      'missing',
+      [...keys].filter(([, at]) => !reader.has(at)).map(([key]) => key),
+    ),
+    listed(
+      'unexpected',
+      reader.names.filter((name) => !used.has(name)),
+    ),
+    listed('of another shape', shapes),
+  ].filter((problem) => problem !== '')
+  check(problems.length === 0, 'format', () => {
+    return `loadAdapter: the file does not fit the adapter, whose tensors are ${wanted.size}: ${problems.join('; ')}`
+  })
+  return keys
+}
+
+/** `missing 7: a, b, c, d, e and 2 more` */
 function listed(what: string, items: readonly string[]): string {
   if (items.length === 0) return ''
-  return `${what} ${items.length}: ${items.slice(0, 5).join(', ')}${items.length > 5 ? ', …' : ''}`
+  const shown = items.slice(0, 5).map((item) => shorten(item, 240))
+  const rest = items.length - shown.length
+  return `${what} ${items.length}: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { flag, readArgument } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
 import type { Linear } from '../nn/linear.ts'
 import type { Module, Weight } from '../nn/module.ts'
@@ -7,7 +8,7 @@ import type { LoraConfig } from './lora-config.ts'
 import type { LoraLinear } from './lora-linear.ts'
 
 /** What PEFT puts before a path in the base model. */
-const prefix = 'base_model.model.'
+export const keyPrefix = 'base_model.model.'
 
 /** What an adapter is made of. */
 export interface AdapterParts {
@@ -31,7 +32,9 @@ export class Adapter {
   /** What is trained, by PEFT's keys. */
   readonly #trained: ReadonlyMap<string, Tensor>
   readonly #wasTrainable: readonly Tensor[]
-  #isAttached = true
+  #isEnabled = true
+  /** What took it off its model, if anything has. */
+  #left: 'detached' | 'merged' | null = null
 
   /** Puts the layers into the model and freezes all else; allocates nothing. */
   constructor(
@@ -48,7 +51,7 @@ export class Adapter {
     const trained = new Set<Weight>([...factors, ...biases.map(({ bias }) => bias)])
     this.#trained = new Map(
       [...model.namedWeights()].flatMap(([path, weight]) =>
-        weight instanceof Tensor && trained.has(weight) ? [[prefix + path, weight] as const] : [],
+        weight instanceof Tensor && trained.has(weight) ? [[keyPrefix + path, weight] as const] : [],
       ),
     )
     this.setTrainable(true)
@@ -62,8 +65,22 @@ export class Adapter {
     return this.#trained
   }
 
-  /** Whether training may change the adapter; the rest of the model is frozen either way. */
+  /** Sees that the adapter is on its model still. @param who Begins the error's sentence. @throws MedAwareError `config`. */
+  checkAttached(who: string): void {
+    check(this.#left === null, 'config', () => {
+      const remedy =
+        this.#left === 'merged' ? 'it was merged into it; the model itself can be saved' : 'it was detached'
+      return `${who}: the adapter is no longer on its model, ${remedy}`
+    })
+  }
+
+  /**
+   * Whether training may change the adapter; the rest of the model is frozen either way.
+   * @throws MedAwareError `config` after `detach` or `merge`, or for anything but true and false.
+   */
   setTrainable(isTrainable: boolean): void {
+    this.checkAttached('setTrainable')
+    readArgument('setTrainable', '', isTrainable, flag)
     this.model.requireGrad(false)
     for (const tensor of this.#trained.values()) tensor.requiresGrad = isTrainable
   }
@@ -71,14 +88,19 @@ export class Adapter {
   /**
    * Whether the model computes with the adapter or, for a while, as its base does; PEFT's `disable_adapter`. As there, biases
    * that were trained stay as they are.
+   * @throws MedAwareError `config` after `detach` or `merge`, or for anything but true and false.
    */
   setEnabled(isEnabled: boolean): void {
+    this.checkAttached('setEnabled')
+    readArgument('setEnabled', '', isEnabled, flag)
+    this.#isEnabled = isEnabled
     for (const layer of this.layers.values()) layer.isEnabled = isEnabled
   }
 
   /** Takes the adapter off and frees it; the model, biases included, is as before. @throws MedAwareError `config` the second time. */
   detach(): void {
-    this.#leave('detach')
+    this.checkAttached('detach')
+    this.#left = 'detached'
     for (const { bias, before } of this.#biases) bias.device.copy(before, bias)
     for (const [path, layer] of this.layers) this.model.replace(path, layer.modules.base_layer)
     this.#free()
@@ -87,10 +109,13 @@ export class Adapter {
   /**
    * Replaces each adapted projection by a plain one in f32 with the update in its weight, and frees the adapter and the
    * weights replaced. Until all are made, the old weights stay: a failure leaves the model as it was.
-   * @throws MedAwareError `config` after `detach` or `merge`, `memory` where f32 weights do not fit.
+   * @throws MedAwareError `config` after `detach` or `merge` and while it is switched off, `memory` where f32 weights do not fit.
    */
   merge(): void {
-    check(this.#isAttached, 'config', () => 'merge: the adapter is no longer on its model')
+    this.checkAttached('merge')
+    check(this.#isEnabled, 'config', () => {
+      return 'merge: the adapter is switched off, so the model would compute otherwise; call setEnabled(true), or detach it'
+    })
     const { memory } = this.device
     const merged = memory.rooted(() =>
       memory.scoped((scope) => {
@@ -99,17 +124,12 @@ export class Adapter {
         return made
       }),
     )
-    this.#leave('merge')
+    this.#left = 'merged'
     for (const [path, layer] of merged) {
       this.model.replace(path, layer.train(this.layers.get(path)?.training))
       this.layers.get(path)?.modules.base_layer.weights.weight.dispose()
     }
     this.#free()
-  }
-
-  #leave(verb: string): void {
-    check(this.#isAttached, 'config', () => `${verb}: the adapter is no longer on its model`)
-    this.#isAttached = false
   }
 
   #free(): void {

@@ -99,8 +99,8 @@ export const adapterConfig: FuzzTarget = {
   read: (input) => {
     const { config } = parseAdapterConfig(decoder.decode(input))
     const isTarget = targetMatcher(config)
-    const rankOf = patternReader(config.rankPattern, config.r)
-    const alphaOf = patternReader(config.alphaPattern, config.loraAlpha)
+    const rankOf = patternReader(config.rankPattern, config.r, 'rankPattern')
+    const alphaOf = patternReader(config.alphaPattern, config.loraAlpha, 'alphaPattern')
     return paths.map((path) => [isTarget(path), rankOf(path), alphaOf(path)])
   },
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatAdapterConfig, parseAdapterConfig } from '../../src/peft/adapter-config.ts'
+import { checkKnown, formatAdapterConfig, parseAdapterConfig } from '../../src/peft/adapter-config.ts'
 import { loraConfig } from '../../src/peft/lora-config.ts'
 import { tinyText } from './tiny-falcon.ts'
 
@@ -10,9 +10,25 @@ const parse = (fields: object) => parseAdapterConfig({ peft_type: 'LORA', ...fie
 describe('formatAdapterConfig', () => {
   it.each(kinds)('writes %s as PEFT did, byte for byte', async (kind) => {
     const text = await tinyText(`adapters/${kind}/adapter_config.json`)
-    const { config, ignored } = parseAdapterConfig(text)
+    const { config, unknown } = parseAdapterConfig(text)
     expect(formatAdapterConfig(config)).toBe(text)
-    expect(ignored).toEqual([])
+    expect(unknown.size).toBe(0)
+  })
+
+  it.each(['exclude-regex', 'mica', 'orthogonal'])(
+    'writes %s as PEFT did, byte for byte but its version',
+    async (kind) => {
+      const text = await tinyText(`adapter-cases/${kind}/adapter_config.json`)
+      const { config } = parseAdapterConfig(text)
+      expect(formatAdapterConfig(config)).toBe(text.replace('"peft_version": "0.21.2"', '"peft_version": "0.21.0"'))
+    },
+  )
+
+  it('keeps what EVA was told', async () => {
+    const text = await tinyText('adapter-cases/eva/adapter_config.json')
+    const written = formatAdapterConfig(parseAdapterConfig(text).config)
+    expect({ ...(JSON.parse(written) as object), peft_version: '0.21.2' }).toEqual(JSON.parse(text))
+    expect(written).toContain('"tau": 0.99')
   })
 
   it('writes floats and text outside ASCII as Python does', () => {
@@ -30,43 +46,182 @@ describe('formatAdapterConfig', () => {
 
 describe('parseAdapterConfig', () => {
   it('takes an old file, of fewer fields', () => {
-    const { config, ignored } = parse({ r: 16, lora_alpha: 32, target_modules: ['dense'], rank_pattern: null })
-    expect(config).toEqual(loraConfig({ r: 16, loraAlpha: 32, targetModules: ['dense'], taskType: null }))
-    expect(ignored).toEqual([])
+    const { config, unknown } = parse({
+      ...{
+        r: 16,
+        lora_alpha: 32,
+        target_modules: ['dense'],
+        rank_pattern: null,
+        use_rslora: null,
+        fan_in_fan_out: null,
+      },
+      ...{ merge_weights: false, enable_lora: null, bias: 'none', init_lora_weights: null },
+    })
+    const start = { taskType: null, initLoraWeights: false } as const
+    expect(config).toEqual(loraConfig({ r: 16, loraAlpha: 32, targetModules: ['dense'], ...start }))
+    expect(unknown.size).toBe(0)
+  })
+
+  it('leaves the targets to the model where the file does', () => {
+    expect(parseAdapterConfig({ peft_type: 'LORA', target_modules: null }, ['q_proj']).config.targetModules).toEqual([
+      'q_proj',
+    ])
   })
 
   it('lists fields it does not know, where they say something', () => {
-    const { ignored } = parse({ future: null, other: {}, none: false, strength: 2, targetModules: ['dense'] })
-    expect(ignored).toEqual(['strength', 'targetModules'])
+    const { unknown } = parse({ future: null, other: {}, none: false, strength: 2, targetModules: ['dense'] })
+    expect([...unknown]).toEqual([
+      ['strength', 2],
+      ['targetModules', ['dense']],
+    ])
   })
 
-  it.each<[string, object | string, string]>([
-    ['format', '{"peft_type":', 'adapter_config.json: is not JSON'],
+  it('refuses unknown fields that a caller does not know of', () => {
+    const parsed = parse({ strength: 2, targetmodules: ['dense'] })
+    expect(() => checkKnown(parsed, [])).toThrow(
+      'adapter_config.json: the field "strength" is not known, and 2 may change what the adapter computes; if it does not, pass ignoreFields: ["strength"]',
+    )
+    expect(() => checkKnown(parsed, ['strength'])).toThrow(
+      'the field "targetmodules" is not known (did you mean target_modules?)',
+    )
+    expect(() => checkKnown(parsed, ['strength', 'targetmodules'])).not.toThrow()
+  })
+
+  // Python: [f.name for f in dataclasses.fields(peft.LoraConfig)] of peft 0.21.2, at its defaults.
+  it('knows every field of PEFT 0.21.2', async () => {
+    const fields = JSON.parse(await tinyText('adapter-cases/orthogonal/adapter_config.json')) as object
+    expect(Object.keys(fields)).toHaveLength(41)
+    expect(parse({ ...fields, runtime_config: { ephemeral_gpu_offload: true } }).unknown.size).toBe(0)
+  })
+
+  it.each([
+    ['init_lora_weights', ['eva', 'orthogonal', 'mica', 'gaussian', 'Gaussian', true, false]],
+    ['exclude_modules', [null, [], '', ['dense'], 'dense']],
+    ['layers_to_transform', [null, [], 0, [0, 1]]],
+    ['modules_to_save', [null, []]],
+    ['layer_replication', [null, []]],
+    ['target_parameters', [null, []]],
+    ['trainable_token_indices', [null, []]],
+    ['alora_invocation_tokens', [null, []]],
+    ['eva_config', [null, { rho: 2 }]],
+    ['loftq_config', [{}, null, { loftq_bits: 4 }]],
+    ['corda_config', [null, { corda_method: 'ipm' }]],
+    ['lora_alpha', [0, -4, 0.5]],
+    ['auto_mapping', [null, { base_model_class: 'LlamaForCausalLM', unsloth_fixed: true }]],
+    ['ensure_weight_tying', [true, false]],
+    ['qalora_group_size', [32]],
+  ])('takes %s at what PEFT loads and computes', (field, values) => {
+    for (const value of values) expect(parse({ [field]: value }).unknown.size, JSON.stringify(value)).toBe(0)
+  })
+
+  const merge =
+    'in PEFT, merge it into its base (model.merge_and_unload().save_pretrained(folder)) and load that folder as a model'
+  it.each<[object, string]>([
+    [
+      { use_dora: true },
+      `use_dora true scales the columns of the adapted weights (DoRA), which is not supported; ${merge}`,
+    ],
+    [{ lora_bias: true }, `lora_bias true adds a bias to B, which is not supported; ${merge}`],
+    [
+      { modules_to_save: ['lm_head'] },
+      `modules_to_save ["lm_head"] trains whole modules beside the adapter, which is not supported; ${merge}`,
+    ],
+    [
+      {
+        layer_replication: [
+          [0, 2],
+          [1, 2],
+        ],
+      },
+      "layer_replication [[…], […]] stacks the base's layers anew",
+    ],
+    [
+      { alora_invocation_tokens: [1, 2] },
+      'adapts only what follows certain tokens, which is not supported; run it in PEFT; it cannot be merged',
+    ],
+    [{ arrow_config: {} }, 'arrow_config {} chooses among several adapters for each token'],
+    [{ kasa_config: {} }, "kasa_config {} truncates the base's weights"],
+    [{ velora_config: {} }, 'velora_config {}'],
+    [{ monteclora_config: { num_samples: 8 } }, 'monteclora_config { num_samples: 8 } samples the adapter'],
+    [{ use_bdlora: { nblocks: 2 } }, 'use_bdlora { nblocks: 2 } makes A or B block-diagonal'],
+    [{ use_qalora: true }, 'use_qalora true pools the inputs of A'],
+    [{ target_parameters: ['experts.w'] }, 'target_parameters ["experts.w"] adapts parameters'],
+    [{ trainable_token_indices: [1] }, 'trainable_token_indices [1] trains rows of the embedding'],
+    [{ megatron_config: { a: 1 } }, "megatron_config { a: 1 } is for Megatron's parallel layers"],
+    [{ fan_in_fan_out: true }, 'fan_in_fan_out true is for weights stored [in, out]'],
+    [{ task_type: 'SEQ_CLS' }, 'task_type "SEQ_CLS" is for another kind of model'],
+    [
+      { init_lora_weights: 'pissa' },
+      `init_lora_weights "pissa" also changes the base's weights, which PEFT does again whenever it loads the adapter; ${merge}, or save it there as plain LoRA`,
+    ],
+    [
+      { init_lora_weights: 'OLoRA' },
+      `init_lora_weights "OLoRA" also changes the base's weights, which PEFT does again`,
+    ],
+    [
+      { init_lora_weights: 'pissa_niter_16' },
+      'and not in a way that can be repeated; in PEFT, save it as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion',
+    ],
+    [{ init_lora_weights: 'corda' }, 'and not in a way that can be repeated'],
+    [{ init_lora_weights: 'lora_ga' }, 'and not in a way that can be repeated'],
+    [
+      { init_lora_weights: 'loftq', loftq_config: { loftq_bits: 4 } },
+      `which PEFT quantises in a way of its own whenever it loads the adapter; ${merge}`,
+    ],
+    [{ peft_type: 'IA3' }, 'peft_type "IA3"; only "LORA" is supported'],
+    [{ peft_type: undefined }, 'peft_type is missing; only "LORA" is supported'],
+  ])('refuses %j with a remedy that loses nothing', (fields, message) => {
+    const refused = expect(() => parse(fields))
+    refused.toThrow(
+      expect.objectContaining({ code: 'unsupported', message: expect.stringContaining(message) as string }) as Error,
+    )
+    refused.not.toThrow('leave it out')
+  })
+
+  it.each<[string, unknown, string]>([
+    ['format', '{"peft_type":', 'adapter_config.json: not valid JSON'],
+    ['format', '{"peft_type": "LORA", "lora_alpha": NaN}', 'adapter_config.json: not valid JSON'],
+    ['format', `${'['.repeat(200)}${']'.repeat(200)}`, 'adapter_config.json'],
     ['format', '[]', 'adapter_config.json: must be a JSON object'],
-    ['unsupported', {}, 'adapter_config.json: peft_type is missing; only "LORA" is supported'],
-    ['unsupported', { peft_type: 'IA3' }, 'adapter_config.json: peft_type "IA3"; only "LORA" is supported'],
-    ['config', { peft_type: 'LORA', r: '8' }, 'adapter_config.json: r must be a positive integer, got "8"'],
+    ['format', undefined, 'adapter_config.json: must be a JSON object'],
+    ['config', { peft_type: 'LORA', r: '8' }, 'adapter_config.json: r must be a whole number from 1, got "8"'],
+    ['config', { peft_type: 'LORA', r: null }, 'adapter_config.json: r must be a whole number from 1, got null'],
+    ['config', { peft_type: 'LORA', r: 0 }, 'adapter_config.json: r must be a whole number from 1, got 0'],
+    ['config', { peft_type: 'LORA', lora_alpha: null }, 'adapter_config.json: lora_alpha must be a number, got null'],
     [
       'config',
-      { peft_type: 'LORA', lora_alpha: null },
-      'adapter_config.json: lora_alpha must be a finite number, got null',
+      { peft_type: 'LORA', lora_dropout: '0.1' },
+      'adapter_config.json: lora_dropout must be a number from 0 and below 1',
     ],
     [
-      'unsupported',
-      { peft_type: 'LORA', use_dora: true },
-      'adapter_config.json: use_dora is not supported, got true; leave it out',
+      'config',
+      { peft_type: 'LORA', rank_pattern: { a: '2' } },
+      'adapter_config.json: rank_pattern: "a" must be a whole number from 1, got "2"',
     ],
     [
-      'unsupported',
-      { peft_type: 'LORA', lora_bias: true },
-      'adapter_config.json: lora_bias is not supported, got true; leave it out',
+      'config',
+      { peft_type: 'LORA', rank_pattern: { a: { b: 2 } } },
+      'rank_pattern: "a" must be a whole number from 1, got { b: 2 }',
     ],
     [
-      'unsupported',
-      { peft_type: 'LORA', init_lora_weights: 'olora' },
-      'adapter_config.json: init_lora_weights "olora" is not supported; it must be true, false or "gaussian"',
+      'config',
+      { peft_type: 'LORA', rank_pattern: [2] },
+      'rank_pattern must be an object of a whole number from 1 by name, got [2]',
     ],
+    ['config', { peft_type: 'LORA', target_modules: [['dense']] }, 'target_modules: item 0 must be a text'],
+    [
+      'config',
+      { peft_type: 'LORA', target_modules: '.*', layers_to_transform: [1] },
+      'layers_to_transform needs a list in target_modules, got ".*"',
+    ],
+    [
+      'config',
+      { peft_type: 'LORA', init_lora_weights: 'best' },
+      'init_lora_weights must be true, false, "gaussian", "eva", "orthogonal" or "mica", got "best"',
+    ],
+    ['config', { peft_type: 'LORA', use_rslora: 'yes' }, 'use_rslora must be true or false, got "yes"'],
   ])('refuses with %s: %j', (code, json, message) => {
-    expect(() => parseAdapterConfig(json)).toThrow(expect.objectContaining({ code, message }) as Error)
+    const error = { code, message: expect.stringContaining(message) as string }
+    expect(() => parseAdapterConfig(json)).toThrow(expect.objectContaining(error) as Error)
   })
 })

@@ -87,8 +87,78 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     expect(model.trainable()).toEqual(trainable)
     expect(device.memory.liveBytes).toBe(liveBytes)
     expect(device.memory.liveBuffers).toBe(liveBuffers)
-    expect(() => adapter.detach()).toThrow('detach: the adapter is no longer on its model')
-    expect(() => adapter.merge()).toThrow('merge: the adapter is no longer on its model')
+    expect(() => adapter.detach()).toThrow('detach: the adapter is no longer on its model, it was detached')
+    expect(() => adapter.merge()).toThrow('merge: the adapter is no longer on its model, it was detached')
+    expect(() => adapter.setEnabled(false)).toThrow('setEnabled: the adapter is no longer on its model')
+    expect(() => adapter.setTrainable(true)).toThrow('setTrainable: the adapter is no longer on its model')
+    expect(model.trainable()).toEqual(trainable)
+  })
+
+  it('merged, it can neither be merged again nor detached', () => {
+    const adapter = attachLora(model, {}, { device })
+    adapter.merge()
+    const gone = 'the adapter is no longer on its model, it was merged into it; the model itself can be saved'
+    expect(() => adapter.merge()).toThrow(`merge: ${gone}`)
+    expect(() => adapter.detach()).toThrow(`detach: ${gone}`)
+    attachLora(model, {}, { device }).detach()
+  })
+
+  it('switched off, it is not merged, for the model would compute otherwise', async () => {
+    const adapter = attachLora(model, { initLoraWeights: false }, { device })
+    const adapted = await logits()
+    adapter.setEnabled(false)
+    expect(() => adapter.merge()).toThrow(
+      'merge: the adapter is switched off, so the model would compute otherwise; call setEnabled(true), or detach it',
+    )
+    adapter.setEnabled(true)
+    adapter.merge()
+    expect(maxDifference(await logits(), adapted)).toBeLessThan(1e-4)
+  })
+
+  it('that does not fit in memory leaves the model and its memory as they were', async () => {
+    const before = await logits()
+    const trainable = model.requireGrad(true).trainable()
+    const { liveBytes, liveBuffers } = device.memory
+    expect(() => attachLora(model, { r: 2 ** 26, bias: 'all' }, { device })).toThrow(
+      expect.objectContaining({ code: 'memory' }) as Error,
+    )
+    expect(device.memory.liveBytes).toBe(liveBytes)
+    expect(device.memory.liveBuffers).toBe(liveBuffers)
+    expect(model.trainable()).toEqual(trainable)
+    expect(await logits()).toEqual(before)
+  })
+
+  const blocks =
+    'LoRA is here for linear layers of decoder blocks: leave it out of a new adapter, merge a trained one in PEFT'
+  it.each<[Partial<LoraConfig>, string]>([
+    [
+      { targetModules: ['query_key_value', 'lm_head'] },
+      `attachLora: targetModules ["query_key_value", "lm_head"] names the output head, which in this model is its embeddings; ${blocks}`,
+    ],
+    [{ targetModules: ['word_embeddings'] }, `attachLora: "transformer.word_embeddings" is an embedding; ${blocks}`],
+    [
+      { targetModules: ['ln_f'] },
+      'attachLora: "transformer.ln_f" is no linear layer; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+    ],
+  ])('says what a target is that is no projection: %j', (config, message) => {
+    expect(() => attachLora(model, config, { device })).toThrow(
+      expect.objectContaining({ code: 'unsupported', message }) as Error,
+    )
+  })
+
+  it.each<[unknown, unknown, unknown, string]>([
+    ['falcon', {}, { device }, 'attachLora: model must be a model, such as loadModel\'s, got "falcon"'],
+    [undefined, { r: '8' }, { device }, 'attachLora: r must be a whole number from 1, got "8"'],
+    [undefined, { lora_alpha: 8 }, { device }, 'attachLora: there is no option "lora_alpha"; did you mean loraAlpha?'],
+    [undefined, {}, {}, 'attachLora: device must be a device, such as openDevice gives, got undefined'],
+    [undefined, {}, device, 'attachLora: options must be an object such as { device: … }, got a'],
+    [undefined, {}, { device, seed: 1.5 }, 'attachLora: seed must be a whole number, got 1.5'],
+    [undefined, {}, { device, partial: true }, 'attachLora: there is no option "partial"'],
+  ])('refuses %j, %j', (given, config, options, message) => {
+    const attaching = () =>
+      attachLora((given ?? model) as FalconForCausalLM, config as object, options as { device: typeof device })
+    expect(attaching).toThrow(expect.objectContaining({ code: 'config' }) as Error)
+    expect(attaching).toThrow(message)
   })
 
   it('outlives the scope it is attached in', async () => {

@@ -20,52 +20,82 @@ describe('loraConfig', () => {
       taskType: 'CAUSAL_LM',
       baseModelNameOrPath: null,
       revision: null,
+      evaConfig: null,
     })
   })
 
-  it.each<[object, string]>([
-    [{ r: 0 }, 'loraConfig: r must be a positive integer, got 0'],
-    [{ r: 2.5 }, 'loraConfig: r must be a positive integer, got 2.5'],
-    [{ loraAlpha: NaN }, 'loraConfig: loraAlpha must be a finite number, got NaN'],
-    [{ loraDropout: 1 }, 'loraConfig: loraDropout must be in [0, 1), got 1'],
+  it.each<[unknown, string]>([
+    [{ r: 0 }, 'loraConfig: r must be a whole number from 1, got 0'],
+    [{ r: 2.5 }, 'loraConfig: r must be a whole number from 1, got 2.5'],
+    [{ r: '8' }, 'loraConfig: r must be a whole number from 1, got "8"'],
+    [{ loraAlpha: NaN }, 'loraConfig: loraAlpha must be a number other than 0, got NaN'],
+    [{ loraAlpha: 0 }, 'loraConfig: loraAlpha must be a number other than 0, got 0'],
+    [{ loraDropout: 1 }, 'loraConfig: loraDropout must be a number from 0 and below 1, got 1'],
+    [{ loraDropout: '0.1' }, 'loraConfig: loraDropout must be a number from 0 and below 1, got "0.1"'],
     [{ targetModules: [] }, 'loraConfig: targetModules must be names, a regular expression or "all-linear", got []'],
+    [{ targetModules: 5 }, 'loraConfig: targetModules must be names, a regular expression or "all-linear", got 5'],
+    [{ targetModules: [''] }, 'loraConfig: targetModules: item 0 must be a text, got ""'],
+    [{ bias: 'some' }, `loraConfig: bias must be 'none', 'all', 'lora_only', got "some"`],
+    [{ rankPattern: { dense: 0 } }, 'loraConfig: rankPattern: "dense" must be a whole number from 1, got 0'],
     [
-      { targetModules: [''] },
-      'loraConfig: targetModules must be names, a regular expression or "all-linear", got [""]',
+      { rankPattern: { dense: { r: 1 } } },
+      'loraConfig: rankPattern: "dense" must be a whole number from 1, got { r: 1 }',
     ],
-    [{ bias: 'some' }, 'loraConfig: bias must be "none", "all" or "lora_only", got "some"'],
-    [{ rankPattern: { dense: 0 } }, 'loraConfig: rankPattern must be positive integers by pattern, got {"dense":0}'],
-    [{ layersToTransform: [-1] }, 'loraConfig: layersToTransform must be a layer index or a list of them, got [-1]'],
+    [{ layersToTransform: [-1] }, 'loraConfig: layersToTransform: item 0 must be a whole number from 0, got -1'],
     [
       { targetModules: 'all-linear', layersToTransform: [1] },
       'loraConfig: layersToTransform needs a list in targetModules, got "all-linear"',
     ],
-    [{ layersPattern: 'h' }, 'loraConfig: layersPattern needs layersToTransform as well'],
     [
-      { rank: 8 },
-      'loraConfig: no field "rank"; there are r, loraAlpha, loraDropout, targetModules, excludeModules, bias, useRslora, ' +
-        'initLoraWeights, layersToTransform, layersPattern, rankPattern, alphaPattern, fanInFanOut, taskType, ' +
-        'baseModelNameOrPath, revision',
+      { targetModules: '.*', layersToTransform: 0 },
+      'loraConfig: layersToTransform needs a list in targetModules, got ".*"',
     ],
+    [{ layersPattern: 'h' }, 'loraConfig: layersPattern needs layersToTransform as well'],
+    [{ initLoraWeights: 'best' }, 'loraConfig: initLoraWeights must be true, false or "gaussian", got "best"'],
+    [{ taskType: 'NONE' }, 'loraConfig: taskType must be "CAUSAL_LM" or null, got "NONE"'],
+    [{ rank: 8 }, 'loraConfig: there is no option "rank"; did you mean r?'],
+    [{ lora_r: 8 }, 'loraConfig: there is no option "lora_r"; did you mean r?'],
+    [{ lora_alpha: 8 }, 'loraConfig: there is no option "lora_alpha"; did you mean loraAlpha?'],
+    [{ alpha: 8 }, 'loraConfig: there is no option "alpha"; did you mean loraAlpha?'],
+    [{ target_modules: ['dense'] }, 'loraConfig: there is no option "target_modules"; did you mean targetModules?'],
+    [{ loftqConfig: { loftq_bits: 4 } }, 'loraConfig: there is no option "loftqConfig"'],
+    ['dense', 'loraConfig: options must be an object such as { r: … }, got "dense"'],
+    [null, 'loraConfig: options must be an object such as { r: … }, got null'],
   ])('refuses %j', (given, message) => {
-    expect(() => loraConfig(given as Partial<LoraConfig>)).toThrow(
-      expect.objectContaining({ code: 'config', message }) as Error,
+    const refused = expect(() => loraConfig(given as Partial<LoraConfig>))
+    refused.toThrow(
+      expect.objectContaining({ code: 'config', message: expect.stringContaining(message) as string }) as Error,
     )
   })
 
+  const peft = 'which is not supported; leave it out'
   it.each<[object, string]>([
-    [{ useDora: true }, 'loraConfig: useDora is not supported, got true; leave it out'],
-    [{ modulesToSave: ['lm_head'] }, 'loraConfig: modulesToSave is not supported, got ["lm_head"]; leave it out'],
+    [{ useDora: true }, `loraConfig: useDora true scales the columns of the adapted weights (DoRA), ${peft}`],
+    [
+      { modulesToSave: ['lm_head'] },
+      `loraConfig: modulesToSave ["lm_head"] trains whole modules beside the adapter, ${peft}`,
+    ],
     [
       { initLoraWeights: 'pissa' },
-      'loraConfig: initLoraWeights "pissa" is not supported; it must be true, false or "gaussian"',
+      'loraConfig: initLoraWeights "pissa" is begun in PEFT; start with true or "gaussian" here, or save it there and open it with openAdapter',
     ],
-    [{ fanInFanOut: true }, 'loraConfig: fanInFanOut true is not supported; it must be false'],
-    [{ taskType: 'SEQ_CLS' }, 'loraConfig: taskType "SEQ_CLS" is not supported; it must be "CAUSAL_LM"'],
+    [
+      { fanInFanOut: true },
+      `loraConfig: fanInFanOut true is for weights stored [in, out], which the models here are not, ${peft}`,
+    ],
+    [
+      { taskType: 'SEQ_CLS' },
+      `loraConfig: taskType "SEQ_CLS" is for another kind of model; here are causal language models, ${peft}`,
+    ],
   ])('names the field of %j that it lacks', (given, message) => {
     expect(() => loraConfig(given as Partial<LoraConfig>)).toThrow(
       expect.objectContaining({ code: 'unsupported', message }) as Error,
     )
+  })
+
+  it("takes undefined for not given, and PEFT's words in any case", () => {
+    expect(loraConfig({ r: undefined, targetModules: undefined } as object)).toEqual(loraConfig())
+    expect(loraConfig({ initLoraWeights: 'Gaussian' } as object).initLoraWeights).toBe('gaussian')
   })
 
   it("takes features it lacks at PEFT's defaults, and drops them", () => {

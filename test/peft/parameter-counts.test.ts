@@ -41,3 +41,9 @@ it('holds the projections of falcon-rw-1b in 623,149,056 bytes of double-quantis
   const offsets = 4 * packed.length
   expect(packed.reduce((sum, { byteLength }) => sum + byteLength, 0) - offsets).toBe(623_149_056)
 })
+
+it('counts models alone', () => {
+  expect(() => countParameters({} as never)).toThrow(
+    "countParameters: model must be a model, such as loadModel's, got {}",
+  )
+})

@@ -31,3 +31,19 @@ it('leaves checkpointing as it is where asked to, or where nothing is quantised'
   expect(plain.gradientCheckpointing).toBe(false)
   for (const one of [model, plain]) one.dispose()
 })
+
+it.each<[unknown, unknown, string]>([
+  [
+    undefined,
+    { use_gradient_checkpointing: false },
+    'there is no option "use_gradient_checkpointing"; did you mean useGradientCheckpointing?',
+  ],
+  [undefined, { useGradientCheckpointing: 'false' }, 'useGradientCheckpointing must be true or false, got "false"'],
+  ['falcon', {}, 'model must be a model, such as loadModel\'s, got "falcon"'],
+])('refuses %j, %j', async (given, options, message) => {
+  const model = await tinyFalcon(device, 'nf4')
+  const wrong = (given ?? model) as typeof model
+  expect(() => prepareModelForKbitTraining(wrong, options as object)).toThrow(`prepareModelForKbitTraining: ${message}`)
+  expect(model.gradientCheckpointing).toBe(false)
+  model.dispose()
+})

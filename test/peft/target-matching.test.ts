@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { loraConfig, type LoraConfig } from '../../src/peft/lora-config.ts'
 import { parseAdapterConfig } from '../../src/peft/adapter-config.ts'
+import { loraConfig, type LoraConfig } from '../../src/peft/lora-config.ts'
 import { patternReader, targetMatcher } from '../../src/peft/target-matching.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
 
@@ -24,7 +24,7 @@ describe('target matching answers as PEFT', () => {
   it.each(golden.patterns.map(({ pattern, values }) => [JSON.stringify(pattern), pattern, values] as const))(
     'rank pattern %s',
     (_, pattern, values) => {
-      expect(golden.paths.map(patternReader(pattern, 0))).toEqual(values)
+      expect(golden.paths.map(patternReader(pattern, 0, 'rankPattern'))).toEqual(values)
     },
   )
 })
@@ -41,14 +41,54 @@ describe('all-linear', () => {
 
 describe('a regular expression', () => {
   const matcher = (config: Partial<LoraConfig>) => () => targetMatcher(loraConfig(config))
+  const readAll = (config: Partial<LoraConfig>) => () => golden.paths.map(targetMatcher(loraConfig(config)))
 
-  it('that is none is refused', () => {
-    expect(matcher({ targetModules: '(dense' })).toThrow('attachLora: targetModules "(dense" is no regular expression')
+  it.each<[Partial<LoraConfig>, string]>([
+    [{ targetModules: '(dense' }, 'targetModules "(dense" is no regular expression of Python\'s: a ( without its )'],
+    [{ targetModules: 'dense\\z' }, 'targetModules "dense\\\\z" is no regular expression of Python\'s: the escape \\z'],
+    [{ excludeModules: '(?<a>dense)' }, 'excludeModules "(?<a>dense)" is no regular expression of Python\'s: (?<a'],
+    [
+      { layersToTransform: [1], layersPattern: ['h', '(?P<idx>h)'] },
+      'layersPattern "(?P<idx>h)" is no regular expression of Python\'s: two groups named idx',
+    ],
+  ])('that is none is refused: %j', (config, message) => {
+    expect(matcher(config)).toThrow(`attachLora: ${message}`)
+    expect(matcher(config)).toThrow(expect.objectContaining({ code: 'config' }) as Error)
   })
 
-  it('of Python that JavaScript would read otherwise is refused', () => {
-    expect(matcher({ targetModules: 'dense\\Z' })).toThrow(
-      'attachLora: targetModules "dense\\\\Z" has \\A or \\Z; leave it out',
+  it('is put where PEFT puts it, where flags are not at the start', () => {
+    expect(() => patternReader({ '(?i)dense': 2 }, 1, 'rankPattern')).toThrow(
+      'attachLora: rankPattern "(?i)dense" is no regular expression of Python\'s: flags such as (?i) that are not at its start',
     )
+  })
+
+  const catastrophic = '([a-z_0-9]+\\.?)+x'
+  it.each<[string, () => readonly unknown[]]>([
+    ['targetModules', readAll({ targetModules: `(${catastrophic})!` })],
+    ['excludeModules', readAll({ excludeModules: `(${catastrophic})!` })],
+    [
+      'layersPattern',
+      readAll({ targetModules: ['dense'], layersToTransform: [1], layersPattern: `(${catastrophic})!` }),
+    ],
+    ['rankPattern', () => golden.paths.map(patternReader({ [`(${catastrophic})!`]: 2 }, 1, 'rankPattern'))],
+    ['alphaPattern', () => golden.paths.map(patternReader({ [`(${catastrophic})!`]: 2 }, 1, 'alphaPattern'))],
+  ])('that would hang a backtracking engine is answered in %s', (_, answer) => {
+    // One that hangs never comes back.
+    expect(answer()).toHaveLength(golden.paths.length)
+  })
+
+  it('that refers back and would hang is refused within a bound', () => {
+    expect(readAll({ targetModules: '(([a-z_0-9]+\\.?)+)+\\1x' })).toThrow(
+      expect.objectContaining({
+        code: 'config',
+        message:
+          'attachLora: targetModules "(([a-z_0-9]+\\\\.?)+)+\\\\1x" takes too many steps to match; write it without repeats in repeats',
+      }) as Error,
+    )
+  })
+
+  it('one of very many is refused before they are read', () => {
+    const many = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`layer${i}`, 1]))
+    expect(() => patternReader(many, 1, 'rankPattern')).toThrow('attachLora: rankPattern has too many patterns')
   })
 })
