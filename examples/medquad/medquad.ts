@@ -19,19 +19,19 @@ import { loadMedquad } from './data/load-medquad.ts'
 import type { MedquadPair } from './data/medquad-pair.ts'
 import { fineTune } from './fine-tune.ts'
 import { answer, examplesOf, measure, pickQuestions } from './held-out.ts'
-import { emptyHistory } from './history.ts'
 import { Interrupts } from './interrupts.ts'
 import { parseOptions, stepsFor } from './options.ts'
 import { describeProgress } from './progress.ts'
 import { htmlReport } from './report.ts'
-import { checkFolder, forgetProgress, restoreProgress } from './run-folder.ts'
+import { checkFolder, forgetProgress, noProgress, restoreProgress } from './run-folder.ts'
 import { lockFolder } from './run-lock.ts'
 import { reportErrorsPlainly, Story } from './story.ts'
 import { summarize } from './summary.ts'
 
 reportErrorsPlainly()
 const options = parseOptions(process.argv.slice(2))
-const { seed, out, 'max-length': maxLength } = options
+const { seed, out, batch: batchSize, 'max-length': maxLength } = options
+const gradientCheckpointing = options['gradient-checkpointing']
 const checkpoint = `${out}/checkpoint`
 const story = new Story()
 const { line } = story
@@ -69,11 +69,10 @@ if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: 
 story.model(options.model, model, storage)
 
 // 4. LoRA
-const lora = { r: 16, loraAlpha: 32, loraDropout: 0.05 }
+const lora = { r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: options.targetModules } as const
 const adapter = attachLora(model, { ...lora, baseModelNameOrPath: options.model }, { device, seed })
 const parameters = countParameters(model)
 story.adapter(adapter.config.targetModules, parameters)
-const { batch: batchSize, 'gradient-checkpointing': gradientCheckpointing } = options
 const shape = { batchSize, length: maxLength, gradientCheckpointing }
 story.memory(planMemory(model.config, { quantize, lora, ...shape }))
 
@@ -102,7 +101,7 @@ const run = new TrainingRun(model, examples, {
   gradientCheckpointing,
 })
 story.training(run.steps, run.stepsPerEpoch, options.patience)
-const progress = options.resume ? await restoreProgress(run, checkpoint, warn) : { history: emptyHistory(), best: null }
+const progress = options.resume ? await restoreProgress(run, checkpoint, warn) : noProgress()
 if (options.resume) story.say('resumed', `at step ${run.step} of ${run.steps}`)
 device.profile?.reset()
 const training = performance.now()
@@ -119,7 +118,7 @@ interrupts.letThrough(`the adapter is saved in ${out}/adapter; --resume goes on 
 // 7. After, on the adapter that was saved
 run.dispose()
 adapter.detach()
-const tuned = await openAdapter(model, `${out}/adapter`, { device })
+await openAdapter(model, `${out}/adapter`, { device })
 const after = await measure(model, heldOut, line)
 const answersAfter = await answer(model, tokenizer, questions, line)
 const summary = summarize({
@@ -134,12 +133,9 @@ const summary = summarize({
   after,
   seed,
 })
-const answered = pairs.map(({ question, answer: reference }, i) => ({
-  question,
-  reference,
-  before: answersBefore[i] ?? '',
-  after: answersAfter[i] ?? '',
-}))
+const answered = pairs.map(({ question, answer: reference }, i) => {
+  return { question, reference, before: answersBefore[i] ?? '', after: answersAfter[i] ?? '' }
+})
 story.answers(answered)
 await writeFolder(
   out,
@@ -151,5 +147,4 @@ await writeFolder(
 await forgetProgress(checkpoint)
 story.measured('after', after, before)
 story.end(out, summary)
-tuned.detach()
 device.dispose()

@@ -18,7 +18,8 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --threads N           of the CPU engine                   (all cores)
   --build NAME          of the CPU engine: simd, relaxed or wide
                         (relaxed where there is any; wide is faster in Node 24 and later with AVX2)
-  --epochs X            passes over the training pairs      (as many as 300 steps are, 10 at most)
+  --targets NAMES       modules to adapt, with commas between, or all-linear   (query_key_value, as the paper does)
+  --epochs X            passes over the training pairs      (as many as 600 steps are, 10 at most)
   --steps N             optimiser steps, instead of epochs
   --patience N          validations without a fall of the loss before it stops; 0 for never   (4)
   --batch N             questions of a forward pass         (4)
@@ -43,6 +44,7 @@ const flags = {
   device: deviceFlag,
   threads: whole(undefined),
   build: buildFlag,
+  targets: text('query_key_value'),
   epochs: number(undefined),
   steps: whole(undefined),
   patience: whole(4, 0),
@@ -65,8 +67,9 @@ export type Options = ReturnType<typeof parseOptions>
 /** Reads the command line; prints the help and leaves on --help, and says what is wrong on a bad flag. */
 export function parseOptions(args: readonly string[]) {
   const values = readFlags(args, flags, help)
-  const { profile } = values
-  return { ...values, cpu: { profile, ...cpuOptions(values) }, webgpu: { profile } }
+  const { profile, targets } = values
+  const targetModules = targets === 'all-linear' ? targets : targets.split(',').map((name) => name.trim())
+  return { ...values, targetModules, cpu: { profile, ...cpuOptions(values) }, webgpu: { profile } }
 }
 
 /** What --threads and --build ask of the CPU engine. */
@@ -81,11 +84,11 @@ export function cpuOptions({
 }
 
 /**
- * Optimiser steps for so many examples: those asked for, or the epochs asked for, or 300, which small data is given in at most
+ * Optimiser steps for so many examples: those asked for, or the epochs asked for, or 600, which small data is given in at most
  * ten passes, since it would be learned by heart.
  */
 export function stepsFor(examples: number, { steps, epochs, batch, accumulate }: Options): number {
   const perEpoch = Math.ceil(Math.ceil(examples / batch) / accumulate)
   if (steps !== undefined) return steps
-  return epochs === undefined ? Math.min(300, 10 * perEpoch) : Math.max(1, Math.round(epochs * perEpoch))
+  return epochs === undefined ? Math.min(600, 10 * perEpoch) : Math.max(1, Math.round(epochs * perEpoch))
 }

@@ -14,6 +14,9 @@ export interface Progress {
   best: Best | null
 }
 
+/** Where a run begins. */
+export const noProgress = (): Progress => ({ history: emptyHistory(), best: null })
+
 const HISTORY = 'history.json'
 const BEST = 'best'
 const VALIDATION = 'validation.json'

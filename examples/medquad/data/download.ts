@@ -63,7 +63,7 @@ async function download(url: string, part: string, options: DownloadOptions): Pr
   const why = (cause: unknown) => reason(silence.signal.aborted ? silence.signal.reason : causeOf(cause))
   try {
     const response = await get(url, { signal: signals }).catch((cause: unknown) => {
-      throw failed(cause, 'network', `cannot reach ${url}, ${why(cause)}`)
+      throw failed(cause, 'network', `cannot reach ${new URL(url).host}, ${why(cause)}`)
     })
     if (!response.ok || !response.body) {
       throw failed(undefined, 'network', `${url} answered ${response.status} ${response.statusText}`)

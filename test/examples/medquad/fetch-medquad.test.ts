@@ -149,7 +149,7 @@ describe('fetchMedquad', () => {
     const cacheDir = await tempFolder()
     expect(await failure(fetchMedquad({ cacheDir, url: gone.url, expected }))).toMatchObject({
       code: 'network',
-      message: `cannot reach ${gone.url}, connect ECONNREFUSED ${new URL(gone.url).host}`,
+      message: `cannot reach ${new URL(gone.url).host}, connect ECONNREFUSED ${new URL(gone.url).host}`,
     })
     const busy = await serve((_, response) => response.writeHead(503).end())
     expect(await failure(fetchMedquad({ cacheDir, url: busy.url, expected }))).toMatchObject({
@@ -269,7 +269,7 @@ describe('loadMedquad', () => {
     const patience = 100
     expect(await failure(fetchMedquad({ cacheDir, url: silent.url, expected, patience }))).toMatchObject({
       code: 'network',
-      message: `cannot reach ${silent.url}, nothing came for 0.1 s`,
+      message: `cannot reach ${new URL(silent.url).host}, nothing came for 0.1 s`,
     })
     expect(await failure(fetchMedquad({ cacheDir, url: stuck.url, expected, patience }))).toMatchObject({
       code: 'truncated',
@@ -288,10 +288,8 @@ describe('loadMedquad', () => {
       warn: (text) => warnings.push(text),
     })
     expect(warnings).toEqual([
-      'MedQuAD cannot be had from GitHub: cannot reach https://example.org/m.tar.gz, offline',
-      expect.stringMatching(
-        /^MedQuAD cannot be had from its copy lavita\/MedQuAD on the Hub: cannot reach https:\/\/example\.org\/datasets\/lavita\S+\.parquet, offline$/,
-      ),
+      'MedQuAD cannot be had from GitHub: cannot reach example.org, offline',
+      'MedQuAD cannot be had from its copy lavita/MedQuAD on the Hub: cannot reach example.org, offline',
       'Going on with the sample that comes with the recipe; for MedQuAD itself give --data a copy of it.',
     ])
     expect(loaded).toMatchObject({ origin: 'sample', counts: { pairs: sampleSize } })

@@ -93,11 +93,17 @@ describe('what the recipe says and does by itself', () => {
     expect(describeChange(3, 3.00001)).toBe('as before')
   })
 
+  it('adapts what it is told to', () => {
+    expect(parseOptions([]).targetModules).toEqual(['query_key_value'])
+    expect(parseOptions(['--targets', 'all-linear']).targetModules).toBe('all-linear')
+    expect(parseOptions(['--targets', 'query_key_value, dense']).targetModules).toEqual(['query_key_value', 'dense'])
+  })
+
   it('makes at most ten passes over small data, and what it was told to', () => {
     const steps = (examples: number, ...flags: string[]) => stepsFor(examples, parseOptions(flags))
-    expect(steps(15_000)).toBe(300)
+    expect(steps(15_000)).toBe(600)
     expect(steps(51)).toBe(40)
-    expect(steps(51, '--batch', '1', '--accumulate', '1')).toBe(300)
+    expect(steps(51, '--batch', '1', '--accumulate', '1')).toBe(510)
     expect(steps(51, '--epochs', '3')).toBe(12)
     expect(steps(51, '--epochs', '0.1')).toBe(1)
     expect(steps(51, '--steps', '7', '--epochs', '3')).toBe(7)
