@@ -1,5 +1,6 @@
 import type { DeviceBuffer } from '../device/device.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { doneAtOnce } from '../device/memory.ts'
+import { recording, type Tensor } from '../tensor/tensor.ts'
 import { Gradients } from './gradients.ts'
 
 /**
@@ -36,10 +37,12 @@ export class Tape {
   static during<T>(tape: Tape | null, work: () => T): T {
     const outer = Tape.active
     Tape.active = tape
+    recording.isOn = tape !== null
     try {
-      return work()
+      return doneAtOnce('valueAndGrad', work())
     } finally {
       Tape.active = outer
+      recording.isOn = outer !== null
     }
   }
 

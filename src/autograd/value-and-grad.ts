@@ -1,7 +1,9 @@
 import { check } from '../core/errors.ts'
+import { callback, readArgument, withMethods } from '../core/options.ts'
 import { showShape } from '../core/shape.ts'
+import { show } from '../core/show.ts'
 import { zerosBeside } from '../tensor/packed.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { empty, Tensor } from '../tensor/tensor.ts'
 import { Tape } from './tape.ts'
 
 /** Anything that can say which of its tensors are trained. */
@@ -23,12 +25,14 @@ export interface ValueAndGrad {
 /**
  * Turns a loss function into one that also gives gradients: `valueAndGrad(model, lossOf)(batch)`. All that the
  * computation allocates is freed but the loss and the gradients, which belong to the scope open around the call.
- * @throws MedAwareError `shape` if the loss is not a scalar, `config` if it depends on nothing trainable.
+ * @throws MedAwareError `shape` if the loss is not a scalar, `config` if it depends on nothing trainable, or is no tensor.
  */
 export function valueAndGrad<Batch>(
   model: Trainable,
   lossOf: (batch: Batch) => Tensor,
 ): (batch: Batch) => ValueAndGrad {
+  readArgument('valueAndGrad', 'model', model, withMethods<Trainable>('a module, such as a model', ['trainable']))
+  readArgument('valueAndGrad', 'lossOf', lossOf, callback<typeof lossOf>())
   return (batch) => {
     const parameters = new Set(model.trainable())
     check(
@@ -42,6 +46,7 @@ export function valueAndGrad<Batch>(
     const scope = memory.open()
     try {
       const loss = Tape.during(tape, () => lossOf(batch))
+      check(loss instanceof Tensor, 'config', () => `valueAndGrad: lossOf must return a tensor, got ${show(loss)}`)
       check(loss.count === 1, 'shape', () => `valueAndGrad: the loss must be a scalar, not ${showShape(loss.shape)}`)
       check(loss.requiresGrad, 'config', () => 'valueAndGrad: the loss depends on no trainable parameter')
       const one = empty(loss.device, [1], 'dLoss')

@@ -1,3 +1,6 @@
+import { check } from './errors.ts'
+import { show } from './show.ts'
+
 /**
  * A seeded random stream (xoshiro128**, Blackman & Vigna 2018), seeded by splitmix32 so that close seeds give
  * unrelated streams. Same seed, same numbers, on every platform.
@@ -5,8 +8,9 @@
 export class Random {
   readonly #state: Uint32Array
 
-  /** @param seed Any integer; only its low 32 bits count. */
+  /** @param seed Any integer; only its low 32 bits count. @throws MedAwareError `config` for anything else. */
   constructor(seed: number) {
+    check(Number.isSafeInteger(seed), 'config', () => `Random: the seed must be a whole number, got ${show(seed)}`)
     this.#state = new Uint32Array(4)
     let x = seed >>> 0
     for (let i = 0; i < 4; i++) {
@@ -17,6 +21,13 @@ export class Random {
 
   /** A stream for one purpose: independent of this one and of those forked with other labels. */
   static of(seed: number, ...labels: readonly number[]): Random {
+    for (const one of [seed, ...labels]) {
+      check(
+        Number.isSafeInteger(one),
+        'config',
+        () => `Random.of: seed and labels must be whole numbers, got ${show(one)}`,
+      )
+    }
     return new Random(labels.reduce((hash, label) => mix32((hash ^ mix32(label + 0x85ebca6b)) >>> 0), mix32(seed)))
   }
 
@@ -39,8 +50,13 @@ export class Random {
     return ((this.nextUint32() >>> 5) * 0x4000000 + (this.nextUint32() >>> 6)) / 0x20000000000000
   }
 
-  /** A uniform integer in [0, n). */
+  /** A uniform integer in [0, n). @throws MedAwareError `config` unless n is a whole number above 0. */
   below(n: number): number {
+    check(
+      Number.isSafeInteger(n) && n > 0,
+      'config',
+      () => `Random: below needs a whole number above 0, got ${show(n)}`,
+    )
     return Math.floor(this.uniform() * n)
   }
 

@@ -1,3 +1,6 @@
+import { check } from './errors.ts'
+import { show } from './show.ts'
+
 /** Sizes of each dimension, outermost first. */
 export type Shape = readonly number[]
 
@@ -11,6 +14,17 @@ export function countOf(shape: Shape): number {
 /** Whether two shapes are the same. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis])
+}
+
+/**
+ * Checks a shape that a caller gave: whole sizes, no more elements than a double counts.
+ * @throws MedAwareError `shape`.
+ */
+export function checkShape(who: string, shape: Shape): void {
+  const isOne = Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0)
+  check(isOne && Number.isSafeInteger(countOf(shape)), 'shape', () => {
+    return `${who}: a shape must be a list of whole sizes from 0 such as [2,3], got ${show(shape)}`
+  })
 }
 
 /** A file can say that a tensor has a million dimensions. */

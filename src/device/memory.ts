@@ -1,4 +1,5 @@
-import { check } from '../core/errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
+import { show } from '../core/show.ts'
 import type { DeviceBuffer } from './device.ts'
 
 /** How a device makes and destroys its buffers. */
@@ -16,6 +17,8 @@ export class Memory {
   #peakBytes = 0
   readonly #owners = new Map<DeviceBuffer, Scope | null>()
   readonly #open: Scope[] = []
+  /** What the innermost `allOrNothing` has made so far. */
+  #made: Set<DeviceBuffer> | null = null
   readonly #driver: MemoryDriver
 
   constructor(driver: MemoryDriver) {
@@ -42,13 +45,17 @@ export class Memory {
     this.#peakBytes = this.#liveBytes
   }
 
-  /** Makes a buffer that belongs to the innermost open scope, or to nobody. @throws MedAwareError `memory`. */
+  /** Makes a buffer that belongs to the innermost open scope, or to nobody. @throws MedAwareError `memory`, `shape` for no size. */
   allocate(byteLength: number, label: string): DeviceBuffer {
+    check(Number.isSafeInteger(byteLength) && byteLength >= 0, 'shape', () => {
+      return `${label}: a buffer has a whole number of bytes from 0, not ${show(byteLength)}`
+    })
     const buffer = this.#driver.create(byteLength, label)
     this.#owners.set(buffer, this.#open.at(-1) ?? null)
     this.#liveBytes += byteLength
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes)
     this.#open.at(-1)?.buffers.add(buffer)
+    this.#made?.add(buffer)
     return buffer
   }
 
@@ -58,6 +65,7 @@ export class Memory {
     if (owner === undefined) return
     owner?.buffers.delete(buffer)
     this.#owners.delete(buffer)
+    this.#made?.delete(buffer)
     this.#liveBytes -= buffer.byteLength
     this.#driver.destroy(buffer)
   }
@@ -74,11 +82,14 @@ export class Memory {
     return scope
   }
 
-  /** Runs `work` in a scope of its own and frees all it allocated but what it kept, also when it throws. */
+  /**
+   * Runs `work` in a scope of its own and frees all it allocated but what it kept, also when it throws.
+   * @throws MedAwareError `config` where it gives a promise: the scope closes when `work` returns.
+   */
   scoped<T>(work: (scope: Scope) => T): T {
     const scope = this.open()
     try {
-      return work(scope)
+      return doneAtOnce('scoped', work(scope))
     } finally {
       scope.close()
     }
@@ -88,9 +99,26 @@ export class Memory {
   rooted<T>(work: () => T): T {
     const held = this.#open.splice(0)
     try {
-      return work()
+      return doneAtOnce('rooted', work())
     } finally {
       this.#open.unshift(...held)
+    }
+  }
+
+  /** Runs `work`; where it throws, all that it allocated is freed, whoever it belongs to. */
+  allOrNothing<T>(work: () => T): T {
+    const outer = this.#made
+    const made = new Set<DeviceBuffer>()
+    this.#made = made
+    try {
+      return doneAtOnce('allOrNothing', work())
+    } catch (error) {
+      for (const buffer of made) this.release(buffer)
+      throw error
+    } finally {
+      this.#made = outer
+      // What is left of them is part of what the outer one made.
+      for (const buffer of made) outer?.add(buffer)
     }
   }
 
@@ -111,6 +139,18 @@ export class Memory {
     const at = this.#open.indexOf(scope)
     if (at >= 0) this.#open.splice(at, 1)
   }
+}
+
+/** Gives what work gave, unless that is a promise: what holds only while the work runs must not be thought to hold beyond. */
+export function doneAtOnce<T>(who: string, result: T): T {
+  if (typeof result !== 'object' || result === null || !('then' in result) || typeof result.then !== 'function')
+    return result
+  // Nobody will hear of it any more.
+  Promise.resolve(result).catch(() => undefined)
+  throw new MedAwareError(
+    'config',
+    `${who}: its work must be done when it returns, this gave a promise; await outside of it`,
+  )
 }
 
 /** Owns the buffers allocated while it is the innermost open scope. */

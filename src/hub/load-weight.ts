@@ -66,15 +66,16 @@ async function checkHalfRange(name: string, { parts }: Int8Tensor): Promise<void
 }
 
 async function addError(weight: Matrix, values: Float32Array, errors: ErrorSums): Promise<void> {
-  const scope = weight.device.memory.open()
+  // It belongs to nobody: a scope would take in what others allocate while this waits.
+  const full = rooted(weight.device, () => dequantize(weight))
   try {
-    const stored = await dequantize(weight).read()
+    const stored = await full.read()
     for (let i = 0; i < values.length; i++) {
       errors.absolute += Math.abs((values[i] ?? 0) - (stored[i] ?? 0))
       errors.magnitude += Math.abs(values[i] ?? 0)
     }
     errors.count += values.length
   } finally {
-    scope.close()
+    full.dispose()
   }
 }

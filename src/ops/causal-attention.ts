@@ -1,6 +1,6 @@
 import { record } from '../autograd/record.ts'
 import { check } from '../core/errors.ts'
-import { showShape } from '../core/shape.ts'
+import { sameShape, showShape } from '../core/shape.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 import type { HeadLayout, HeadRows } from './head-layout.ts'
 import { joinHeads, partsOf, splitHeads } from './split-heads.ts'
@@ -36,6 +36,7 @@ export function causalAttention(rows: HeadRows, layout: HeadLayout, cache?: KeyV
     'shape',
     () => `causalAttention: alibi ${showShape(alibi?.shape ?? [])} is not [${heads} + ${batch}·${keys}]`,
   )
+  if (cache) checkCache(cache, [batch, kvHeads, dim], parts)
   check(
     keys <= capacity,
     'shape',
@@ -57,14 +58,32 @@ export function causalAttention(rows: HeadRows, layout: HeadLayout, cache?: KeyV
     device.run('attentionBackwardKey', { q, k, v, alibi, dOut, stats, dKv }, params)
     return isFused ? [dQ] : joinHeads(dQ, dKv, parts.length === 1, layout)
   }
-  check(
-    cache === undefined || !parts.some(({ requiresGrad }) => requiresGrad),
-    'unsupported',
-    () => 'causalAttention: no gradient goes through a cache',
-  )
   const byHead = isFused ? [] : cache ? [q] : [q, k, v]
   return record(out, parts, rule, {
     reads: [alibi, rotary, out, isFused ? front : null],
     saved: [...byHead, stats],
+  })
+}
+
+/** What a cache must be before anything is written to it. */
+function checkCache(
+  { k, v, length }: KeyValueCache,
+  [batch, kvHeads, dim]: readonly [number, number, number],
+  parts: readonly Tensor[],
+): void {
+  check(
+    !parts.some(({ requiresGrad }) => requiresGrad),
+    'unsupported',
+    () => 'causalAttention: no gradient goes through a cache',
+  )
+  check(Number.isInteger(length) && length >= 0, 'shape', () => {
+    return `causalAttention: a cache holds a whole number of tokens, not ${length}`
+  })
+  const shape = [batch, kvHeads, k.shape[2] ?? 0, dim]
+  check(sameShape(k.shape, shape) && sameShape(v.shape, shape), 'shape', () => {
+    return (
+      `causalAttention: a cache of k ${showShape(k.shape)} and v ${showShape(v.shape)} does not fit ` +
+      `${batch} rows of ${kvHeads} heads of ${dim}`
+    )
   })
 }

@@ -1,6 +1,6 @@
 import { record } from '../autograd/record.ts'
 import { isFull, type Matrix } from '../tensor/matrix.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { empty, reshaped, type Tensor } from '../tensor/tensor.ts'
 import { matmul, type MatmulOptions } from './matmul.ts'
 
 /**
@@ -30,7 +30,7 @@ export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): T
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number): Tensor {
-  const out = matmul(x, weight, { transB: true, alpha, out: base.reshape(base.shape), accumulate: true })
+  const out = matmul(x, weight, { transB: true, alpha, out: reshaped(base, base.shape), accumulate: true })
   return record(
     out,
     [base, x, weight],

@@ -41,12 +41,18 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
   )
   const shape = transA ? [m, n] : [...a.shape.slice(0, -1), n]
   const { device } = a
-  const out = options.out ?? empty(device, shape, 'matmul')
-  check(out.count === m * n, 'shape', () => `matmul: out ${showShape(out.shape)} does not fit ${showShape(shape)}`)
+  check(!transA || isFull(b), 'unsupported', () => {
+    return `matmul: a cannot be transposed against a b of ${storageOf(b).bits} bits`
+  })
+  const given = options.out
+  check(given === undefined || given.count === m * n, 'shape', () => {
+    return `matmul: out ${showShape(given?.shape ?? [])} does not fit ${showShape(shape)}`
+  })
   // Written out: spreads would cost more than all else a call takes on the host.
   const pitchA = transA ? m : k
   const hasBias = +(bias !== null)
   if (isFull(b)) {
+    const out = given ?? empty(device, shape, 'matmul')
     device.run(
       'matmul',
       { a, b, bias, out },
@@ -55,7 +61,7 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
     return out
   }
   const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storageOf(b)
-  check(!transA, 'unsupported', () => `matmul: a cannot be transposed against a b of ${bits} bits`)
+  const out = given ?? empty(device, shape, 'matmul')
   device.run(
     'matmulStored',
     { a, codes, absmax, nested, tables, bias, out },

@@ -29,6 +29,13 @@ export function partsOf(rows: HeadRows, { heads, kvHeads, dim, rotary = null }: 
       return `causalAttention: ${given} ${parts.length === 1 ? 'does' : 'do'} not hold ${heads} + 2·${kvHeads} heads of ${dim}`
     },
   )
+  const [{ rows: ofFirst }] = parts
+  check(
+    parts[0].shape.length === 3 && parts.every(({ rows: ofPart }) => ofPart === ofFirst),
+    'shape',
+    () =>
+      `causalAttention: rows must be [b, t, c] with one b and t, got ${parts.map(({ shape }) => showShape(shape)).join(', ')}`,
+  )
   check(
     rotary === null || (dim % 2 === 0 && rotary.count === tokens * dim),
     'shape',

@@ -1,8 +1,16 @@
 import { sizeOf, type DType } from '../core/dtype.ts'
-import { check } from '../core/errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
 import { bf16ToF32, f16ToF32 } from '../core/float16.ts'
-import { countOf, showShape, type Shape } from '../core/shape.ts'
-import type { Binding, Device, DeviceBuffer } from '../device/device.ts'
+import { readArgument } from '../core/options.ts'
+import { checkShape, countOf, showShape, type Shape } from '../core/shape.ts'
+import { show } from '../core/show.ts'
+import { type Binding, type Device, type DeviceBuffer, deviceRule } from '../device/device.ts'
+
+/**
+ * Whether a tape records, which is said by who has one (`autograd/tape.ts`): then no window may be taken of what wants a
+ * gradient, since its history would end there without a word.
+ */
+export const recording = { isOn: false }
 
 /** A value on a device: a shape and an element type over a window of a buffer. It knows no maths. */
 export class Tensor implements Binding {
@@ -53,20 +61,23 @@ export class Tensor implements Binding {
     return this.columns === 0 ? 0 : this.count / this.columns
   }
 
-  /** The same elements under another shape of equal count; it shares the buffer and has no history on a tape. */
+  /**
+   * The same elements under another shape of equal count; it shares the buffer and has no history on a tape.
+   * @throws MedAwareError `shape`; `unsupported` for a tensor that wants a gradient, while a tape records.
+   */
   reshape(shape: Shape): Tensor {
-    check(
-      countOf(shape) === this.count,
-      'shape',
-      () => `reshape: ${showShape(this.shape)} does not fit ${showShape(shape)}`,
-    )
-    return new Tensor(this.device, shape, this.dtype, this.buffer, this.byteOffset)
+    this.#mayLoseHistory('reshape')
+    return reshaped(this, shape)
   }
 
-  /** Rows `begin` to `end` of the flattened rows, as a window of the same buffer, without history: [end - begin, columns]. */
+  /**
+   * Rows `begin` to `end` of the flattened rows, as a window of the same buffer, without history: [end - begin, columns].
+   * @throws MedAwareError as `reshape`.
+   */
   slice(begin: number, end: number): Tensor {
+    this.#mayLoseHistory('slice')
     check(
-      begin >= 0 && begin <= end && end <= this.rows,
+      Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= this.rows,
       'shape',
       () => `slice: rows ${begin} to ${end} of ${showShape(this.shape)}`,
     )
@@ -80,11 +91,18 @@ export class Tensor implements Binding {
     )
   }
 
-  /** Copies host values in; their type must be the tensor's and their count its count. */
+  /** Copies host values in; their type must be the tensor's and their count its count. @throws MedAwareError `config`, `shape`. */
   write(values: HostValues): this {
+    checkValues('write', values, this.dtype)
     check(values.length === this.count, 'shape', () => `write: ${values.length} values for ${showShape(this.shape)}`)
     this.device.upload(this, values)
     return this
+  }
+
+  #mayLoseHistory(who: string): void {
+    check(!recording.isOn || !this.#requiresGrad, 'unsupported', () => {
+      return `${who}: ${showShape(this.shape)} wants a gradient, which does not go through ${who}; do it before the loss, or in an op`
+    })
   }
 
   /** Copies elements to the host as f32, exact from 16 bits, after all work queued before. @throws MedAwareError `device`. */
@@ -112,30 +130,70 @@ export class Tensor implements Binding {
   }
 }
 
-/** A tensor whose elements are whatever its memory held: for outputs that a kernel fills. */
+/** A tensor's elements under another shape, in an op that sees to its gradient. @throws MedAwareError `shape`. */
+export function reshaped(x: Tensor, shape: Shape): Tensor {
+  checkShape('reshape', shape)
+  check(countOf(shape) === x.count, 'shape', () => `reshape: ${showShape(x.shape)} does not fit ${showShape(shape)}`)
+  return new Tensor(x.device, shape, x.dtype, x.buffer, x.byteOffset)
+}
+
+/**
+ * A tensor whose elements are whatever its memory held: for outputs that a kernel fills.
+ * @throws MedAwareError `shape` for what is no shape, `memory`.
+ */
 export function empty(device: Device, shape: Shape, label: string, dtype: DType = 'f32'): Tensor {
+  readArgument(label, 'device', device, deviceRule)
+  checkShape(label, shape)
   const bytes = countOf(shape) * sizeOf(dtype)
   return new Tensor(device, shape, dtype, device.memory.allocate(Math.max(4, Math.ceil(bytes / 4) * 4), label))
 }
 
-/** A tensor of zeros (f32). */
+/** A tensor of zeros (f32). @throws MedAwareError as `empty`. */
 export function zeros(device: Device, shape: Shape, label: string): Tensor {
-  const out = empty(device, shape, label)
-  device.run('fill', { out }, { count: out.count, value: 0 })
-  return out
+  readArgument(label, 'device', device, deviceRule)
+  return device.memory.allOrNothing(() => {
+    const out = empty(device, shape, label)
+    device.run('fill', { out }, { count: out.count, value: 0 })
+    return out
+  })
 }
 
 /** Host values of each dtype: f32, f16 and bf16 as bits, i32 and u8. */
 export type HostValues = Float32Array | Uint16Array | Int32Array | Uint8Array
 
+const arrayOf: Readonly<Record<DType, string>> = {
+  f32: 'Float32Array',
+  f16: 'Uint16Array',
+  bf16: 'Uint16Array',
+  i32: 'Int32Array',
+  u8: 'Uint8Array',
+}
+
+/** What kind of typed array it is, whichever page or thread made it. */
+function kindOf(values: HostValues): string {
+  return Object.prototype.toString
+    .call(values)
+    .slice('[object '.length, -1)
+    .replace(/^Uint8ClampedArray$/, 'Uint8Array')
+}
+
 function dtypeOf(values: HostValues): DType {
-  if (values instanceof Float32Array) return 'f32'
-  if (values instanceof Uint16Array) return 'f16'
-  return values instanceof Int32Array ? 'i32' : 'u8'
+  const kind = kindOf(values)
+  const dtype = (Object.keys(arrayOf) as DType[]).find((one) => arrayOf[one] === kind)
+  if (dtype !== undefined) return dtype
+  const known = [...new Set(Object.values(arrayOf))].join(', ')
+  throw new MedAwareError('config', `fromArray: values must be one of ${known}, got ${show(values)}`)
+}
+
+function checkValues(who: string, values: HostValues, dtype: DType): void {
+  check(kindOf(values) === arrayOf[dtype], 'config', () => {
+    return `${who}: values of a tensor of ${dtype} must be a ${arrayOf[dtype]}, got ${show(values)}`
+  })
 }
 
 /**
  * A tensor holding `values`.
+ * @throws MedAwareError `config` for values of another type, `shape` where their count is not the shape's, `memory`.
  * @param dtype Default f32 for a Float32Array, f16 for the bits in a Uint16Array, i32 for an Int32Array, u8 for a Uint8Array.
  */
 export function fromArray(
@@ -145,12 +203,18 @@ export function fromArray(
   label: string,
   dtype: DType = dtypeOf(values),
 ): Tensor {
-  return empty(device, shape, label, dtype).write(values)
+  readArgument(label, 'device', device, deviceRule)
+  checkShape(label, shape)
+  checkValues(label, values, dtype)
+  check(values.length === countOf(shape), 'shape', () => `${label}: ${values.length} values for ${showShape(shape)}`)
+  return device.memory.allOrNothing(() => empty(device, shape, label, dtype).write(values))
 }
 
 /** A tensor of its own with the same elements, without history. */
 export function copyOf(x: Tensor, label: string): Tensor {
-  const copy = empty(x.device, x.shape, label, x.dtype)
-  x.device.copy(x, copy)
-  return copy
+  return x.device.memory.allOrNothing(() => {
+    const copy = empty(x.device, x.shape, label, x.dtype)
+    x.device.copy(x, copy)
+    return copy
+  })
 }

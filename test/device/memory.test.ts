@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { MedAwareError } from '../../src/core/errors.ts'
 import type { DeviceBuffer } from '../../src/device/device.ts'
 import { Memory } from '../../src/device/memory.ts'
 
@@ -167,4 +168,54 @@ describe('rooted', () => {
     })
     expect(destroyed).toEqual(['owned'])
   })
+})
+
+describe('work that is done when it returns', () => {
+  const never = () => new Promise<void>(() => undefined)
+  it.each([
+    ['scoped', () => memory.scoped(async () => void make('inside'))],
+    ['rooted', () => memory.rooted(never)],
+    ['allOrNothing', () => memory.allOrNothing(never)],
+    ['scoped', () => memory.scoped(() => ({ then: () => undefined }))],
+    ['scoped', () => memory.scoped(() => Promise.reject(new Error('unheard')))],
+  ])('%s refuses a promise, and closes', (who, act) => {
+    const message = `${who}: its work must be done when it returns, this gave a promise; await outside of it`
+    expect(act).toThrow(new MedAwareError('config', message))
+    expect(memory.liveBuffers).toBe(0)
+    memory.release(make('after').buffer)
+  })
+})
+
+describe('allOrNothing', () => {
+  it('frees what was made, whoever it belongs to, where the work throws', () => {
+    const before = make('before')
+    const fail = () =>
+      memory.scoped((scope) =>
+        memory.allOrNothing(() => {
+          scope.keep(make('kept'))
+          memory.rooted(() => make('rooted'))
+          memory.allOrNothing(() => make('within'))
+          throw new Error('stop')
+        }),
+      )
+    expect(fail).toThrow('stop')
+    expect(destroyed.sort()).toEqual(['kept', 'rooted', 'within'])
+    expect(live(before)).toEqual([true])
+  })
+
+  it('leaves what was made where it does not, and what came before', () => {
+    const made = memory.allOrNothing(() => [make('a'), memory.rooted(() => make('b'))])
+    expect(live(...made)).toEqual([true, true])
+    expect(() =>
+      memory.allOrNothing(() => {
+        throw new Error('stop')
+      }),
+    ).toThrow('stop')
+    expect(live(...made)).toEqual([true, true])
+  })
+})
+
+it.each([NaN, -4, 1.5, 2 ** 60, '8'])('refuses a buffer of %s bytes', (bytes) => {
+  expect(() => memory.allocate(bytes as number, 'x')).toThrow(/^x: a buffer has a whole number of bytes from 0, not /)
+  expect(memory.liveBuffers).toBe(0)
 })

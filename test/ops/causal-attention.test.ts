@@ -1,8 +1,8 @@
 import { afterAll, beforeEach, expect, it } from 'vitest'
 import { Tape } from '../../src/autograd/tape.ts'
 import { openCpuDevice } from '../../src/device/cpu.ts'
-import { causalAttention } from '../../src/ops/causal-attention.ts'
-import { fromArray } from '../../src/tensor/tensor.ts'
+import { causalAttention, type KeyValueCache } from '../../src/ops/causal-attention.ts'
+import { fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { normals } from '../device/kernel-case.ts'
 
 const device = await openCpuDevice({ profile: true })
@@ -41,4 +41,39 @@ it.each([
   // All is freed but the gradients.
   expect(device.memory.liveBuffers).toBe(before + inputs.length)
   expect(inputs.map((input) => gradients.get(input)?.shape)).toEqual(inputs.map(({ shape }) => shape))
+})
+
+it('refuses before anything is written to a cache', async () => {
+  const held = [batch, kvHeads, 12, dim]
+  const [k, v] = [fromArray(device, normals(batch * kvHeads * 12 * dim), held, 'k'), zeros(device, held, 'v')]
+  const before = await k.read()
+  const rows = fromArray(device, normals(batch * tokens * 8 * dim), [batch, tokens, 8 * dim], 'rows')
+  const call = (cache: KeyValueCache, given = rows) => causalAttention(given, layout, cache)
+  const refusals: readonly (readonly [string, string, () => unknown])[] = [
+    ['unsupported', 'no gradient goes through a cache', () => call({ k, v, length: 0 }, rowsOf(8))],
+    ['shape', '13 tokens do not fit a cache of 12; make a larger one', () => call({ k, v, length: 4 })],
+    ['shape', 'a cache holds a whole number of tokens, not -1', () => call({ k, v, length: -1 })],
+    ['shape', 'a cache holds a whole number of tokens, not 0.5', () => call({ k, v, length: 0.5 })],
+    [
+      'shape',
+      'a cache of k [2,2,12,8] and v [2,2,6,16] does not fit 2 rows of 2 heads of 8',
+      () => call({ k, v: v.reshape([2, 2, 6, 16]), length: 0 }),
+    ],
+  ]
+  for (const [code, rule, act] of refusals) {
+    const { liveBytes } = device.memory
+    expect(() => device.memory.scoped((): unknown => act())).toThrow(
+      expect.objectContaining({ code, message: `causalAttention: ${rule}` }),
+    )
+    expect(device.memory.liveBytes).toBe(liveBytes)
+    expect(await k.read()).toEqual(before)
+  }
+  expect(calls()).toEqual({ fill: 1 })
+})
+
+it('refuses rows of different lengths', () => {
+  const [q, k] = [rowsOf(heads), fromArray(device, normals(batch * 3 * kvHeads * dim), [batch, 3, kvHeads * dim], 'k')]
+  expect(() => causalAttention({ q, k, v: rowsOf(kvHeads) }, layout)).toThrow(
+    'causalAttention: rows must be [b, t, c] with one b and t, got [2,9,32], [2,3,16], [2,9,16]',
+  )
 })

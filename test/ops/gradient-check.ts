@@ -5,7 +5,7 @@ import type { Shape } from '../../src/core/shape.ts'
 import type { Device } from '../../src/device/device.ts'
 import { add } from '../../src/ops/add.ts'
 import { matmul } from '../../src/ops/matmul.ts'
-import { empty, fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
+import { empty, fromArray, reshaped, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
 
 /** One call of an op, and the same in doubles. */
@@ -61,7 +61,7 @@ export function expectedOf({ inputs, reference }: OpCase): Expected {
 export function weightedSum(x: Tensor, weights: Float32Array): Tensor {
   const { device, count } = x
   const w = fromArray(device, weights, [1, count], 'weights of a sum')
-  const out = matmul(x.reshape([1, count]), w, { transB: true }).reshape([1])
+  const out = reshaped(matmul(reshaped(x, [1, count]), w, { transB: true }), [1])
   return record(
     out,
     [x],

@@ -1,0 +1,99 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
+import { MedAwareError } from '../../src/core/errors.ts'
+import { Random } from '../../src/core/random.ts'
+import { add } from '../../src/ops/add.ts'
+import { empty, fromArray, type HostValues, type Tensor, zeros } from '../../src/tensor/tensor.ts'
+import { openTestCpu } from '../device/cpu-under-test.ts'
+
+const device = await openTestCpu()
+afterAll(() => device.dispose())
+const make = (...shape: number[]) => zeros(device, shape, 'x')
+const from = (values: unknown, shape: readonly number[]) => fromArray(device, values as HostValues, shape, 'x')
+const kinds = 'Float32Array, Uint16Array, Int32Array, Uint8Array'
+
+describe('what a caller got wrong is said, and leaves nothing behind', () => {
+  it.each([
+    ['shape', 'x: a shape must be a list of whole sizes from 0 such as [2,3], got [2, -3]', () => make(2, -3)],
+    ['shape', 'x: a shape must be a list of whole sizes from 0 such as [2,3], got [1.5]', () => make(1.5)],
+    ['shape', 'x: a shape must be a list of whole sizes from 0 such as [2,3], got [NaN]', () => make(NaN)],
+    [
+      'shape',
+      'x: a shape must be a list of whole sizes from 0 such as [2,3], got [33554432, 1073741824]',
+      () => make(2 ** 25, 2 ** 30),
+    ],
+    [
+      'shape',
+      'x: a shape must be a list of whole sizes from 0 such as [2,3], got 3',
+      () => empty(device, 3 as never, 'x'),
+    ],
+    [
+      'config',
+      'x: device must be a device, such as openDevice gives, got undefined',
+      () => zeros(undefined as never, [1], 'x'),
+    ],
+    ['config', `fromArray: values must be one of ${kinds}, got [1, 2]`, () => from([1, 2], [2])],
+    [
+      'config',
+      `fromArray: values must be one of ${kinds}, got a Float64Array of 2`,
+      () => from(new Float64Array(2), [2]),
+    ],
+    ['config', `fromArray: values must be one of ${kinds}, got an Int8Array of 2`, () => from(new Int8Array(2), [2])],
+    ['shape', 'x: 2 values for [3]', () => from(new Float32Array(2), [3])],
+    [
+      'config',
+      'x: values of a tensor of f32 must be a Float32Array, got an Int32Array of 2',
+      () => fromArray(device, new Int32Array(2), [2], 'x', 'f32'),
+    ],
+    [
+      'config',
+      'write: values of a tensor of f32 must be a Float32Array, got an Int32Array of 2',
+      () => make(2).write(new Int32Array(2)),
+    ],
+    ['shape', 'slice: rows 0.5 to 1 of [2,3]', () => make(2, 3).slice(0.5, 1)],
+    [
+      'shape',
+      'reshape: a shape must be a list of whole sizes from 0 such as [2,3], got [-2, -3]',
+      () => make(2, 3).reshape([-2, -3]),
+    ],
+    ['config', 'Random: the seed must be a whole number, got undefined', () => new Random(undefined as never)],
+    ['config', 'Random: the seed must be a whole number, got 1.5', () => new Random(1.5)],
+    ['config', 'Random.of: seed and labels must be whole numbers, got "1"', () => Random.of(1, '1' as never)],
+    ['config', 'Random: below needs a whole number above 0, got 0', () => new Random(1).below(0)],
+  ] as const)('%s: %s', (code, message, act) => {
+    const before = device.memory.liveBytes
+    expect(() => device.memory.scoped((): unknown => act())).toThrow(new MedAwareError(code, message))
+    expect(device.memory.liveBytes).toBe(before)
+  })
+
+  it('of valueAndGrad', () => {
+    const weight = make(1)
+    weight.requiresGrad = true
+    const model = { trainable: () => [weight] }
+    const refusal = (message: string) => new MedAwareError('config', message)
+    expect(() => valueAndGrad({} as never, () => weight)).toThrow(
+      refusal('valueAndGrad: model must be a module, such as a model, got {}'),
+    )
+    expect(() => valueAndGrad(model, 3 as never)).toThrow(refusal('valueAndGrad: lossOf must be a function, got 3'))
+    expect(() => valueAndGrad(model, () => 3 as never)(null)).toThrow(
+      refusal('valueAndGrad: lossOf must return a tensor, got 3'),
+    )
+    expect(() => valueAndGrad(model, (async () => weight) as never)(null)).toThrow(
+      refusal('valueAndGrad: its work must be done when it returns, this gave a promise; await outside of it'),
+    )
+    expect([...valueAndGrad(model, () => add(weight, weight))(null).grads.keys()]).toEqual([weight])
+  })
+})
+
+it.each(['reshape', 'slice'] as const)('%s does not drop a gradient in silence', async (verb) => {
+  const weight = fromArray(device, Float32Array.of(2), [1, 1], 'weight')
+  weight.requiresGrad = true
+  const window = (x: Tensor) => (verb === 'reshape' ? x.reshape([1]) : x.slice(0, 1))
+  const lossOf = () => window(add(weight, weight))
+  const message = `${verb}: [1,1] wants a gradient, which does not go through ${verb}; do it before the loss, or in an op`
+  expect(() => valueAndGrad({ trainable: () => [weight] }, lossOf)(null)).toThrow(
+    new MedAwareError('unsupported', message),
+  )
+  // Where no tape records there is no history to lose.
+  expect(await window(weight).read()).toEqual(Float32Array.of(2))
+})
