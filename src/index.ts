@@ -90,7 +90,7 @@ export { type KbitTrainingOptions, prepareModelForKbitTraining } from './peft/pr
 export { promptCompletionExample, type ExampleTokenizer, type PromptCompletion } from './train/examples.ts'
 export { TrainingRun, type StepReport } from './train/training-run.ts'
 export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
-export type { ResolvedOptions, TrainingOptions } from './train/training-options.ts'
+export type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './train/training-options.ts'
 export {
   checkpointFiles,
   restoreCheckpoint,

@@ -99,6 +99,7 @@ const run = new TrainingRun(model, examples, {
   seed,
   groupByLength: true,
   gradientCheckpointing,
+  onWarning: warn,
 })
 story.training(run.steps, run.stepsPerEpoch, options.patience)
 const progress = options.resume ? await restoreProgress(run, checkpoint, warn) : noProgress()

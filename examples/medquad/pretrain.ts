@@ -110,6 +110,7 @@ const run = new TrainingRun(model, windows, {
   weightDecay: 0.1,
   maxGradNorm: 1,
   seed,
+  onWarning: (text) => story.say('WARNING', text),
 })
 const folder = diskFolder(flags.out)
 await lockFolder(flags.out)

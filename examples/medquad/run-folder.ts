@@ -64,7 +64,8 @@ export async function saveProgress(run: TrainingRun, { history, best }: Progress
 
 /**
  * Brings a fresh run to where a checkpoint has it, and gives its progress by then.
- * @param warn Told what could not be read: reports, which then begin here, or the best adapter so far.
+ * @param warn Told in what the run is another without a change of its result, and what could not be read: reports, which then
+ * begin here, or the best adapter so far.
  * @throws MedAwareError as `restoreRun`.
  */
 export async function restoreProgress(
@@ -73,7 +74,8 @@ export async function restoreProgress(
   warn: (text: string) => void,
 ): Promise<Progress> {
   const from = findCheckpoint(folder) ?? folder
-  await restoreRun(run, from)
+  const { differences } = await restoreRun(run, from)
+  for (const { name, was, is } of differences) warn(`the run goes on with another ${name}: it was ${was}, is ${is}`)
   const history = await readHistory(from).catch((error: unknown) => {
     warn(`${from}/${HISTORY} is torn or missing (${messageOf(error)}): reports begin at step ${run.step}`)
     return emptyHistory()

@@ -1,6 +1,8 @@
 import { check } from '../core/errors.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
-import { collate, type Example, labelCount } from '../models/example.ts'
+import { callback, type Aliases, type OptionRules, readArgument, readOptions, whole } from '../core/options.ts'
+import { modelRule } from '../models/causal-lm.ts'
+import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
 import { inference } from '../models/inference.ts'
 
 /** How a loss is measured. */
@@ -10,6 +12,11 @@ export interface EvaluateLossOptions {
   /** Called after each batch with how many examples are done. */
   readonly onProgress?: (done: number, total: number) => void
 }
+
+const rules: OptionRules<EvaluateLossOptions> = { batchSize: whole({ from: 1 }), onProgress: callback() }
+
+/** What transformers calls them. */
+const aliases: Aliases<EvaluateLossOptions> = { perDeviceEvalBatchSize: 'batchSize', evalBatchSize: 'batchSize' }
 
 /** How well a model predicts some texts. */
 export interface LossReport {
@@ -27,29 +34,19 @@ export interface LossReport {
  * Mean loss over the tokens with a label, each weighing the same wherever it stands. The first token of an example is never
  * predicted; examples without a label behind it are passed over. Batches are padded on the right, the longest examples first, so
  * that a lack of memory shows at once.
- * @throws MedAwareError `config` when nothing has a label or `batchSize` is not positive, `shape` when labels and ids differ in
- * number, `numeric` when a loss is not finite, `memory`.
+ * @throws MedAwareError `config` when nothing has a label, for what are no examples of this vocabulary, and for senseless options,
+ * `shape` when labels and ids differ in number, `numeric` when a loss is not finite, `memory`.
  */
 export async function evaluateLoss(
   model: CausalLm,
   examples: readonly Example[],
   options: EvaluateLossOptions = {},
 ): Promise<LossReport> {
-  const { batchSize = 8, onProgress } = options
-  check(
-    Number.isInteger(batchSize) && batchSize >= 1,
-    'config',
-    () => `evaluateLoss: batchSize must be a whole number above 0, got ${batchSize}`,
-  )
-  for (const [i, { inputIds, labels }] of examples.entries()) {
-    check(
-      inputIds.length === labels.length,
-      'shape',
-      () => `evaluateLoss: example ${i} has ${inputIds.length} ids and ${labels.length} labels`,
-    )
-  }
-  const counted = examples.filter((example) => labelCount(example) > 0)
-  check(counted.length > 0, 'config', () => `evaluateLoss: none of ${examples.length} examples has a label to predict`)
+  const { batchSize = 8, onProgress } = readOptions('evaluateLoss', options, rules, aliases)
+  readArgument('evaluateLoss', 'model', model, modelRule)
+  const rows = readExamples('evaluateLoss', examples, model.vocabSize)
+  const counted = rows.filter((example) => labelCount(example) > 0)
+  check(counted.length > 0, 'config', () => `evaluateLoss: none of ${rows.length} examples has a label to predict`)
   const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
   await prepare(model, sorted.slice(0, batchSize))
   let nats = 0

@@ -1,8 +1,18 @@
-import { check, MedAwareError } from '../core/errors.ts'
+import { MedAwareError } from '../core/errors.ts'
+import {
+  type Aliases,
+  callback,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  whole,
+  withMethods,
+} from '../core/options.ts'
 import { openSafetensors } from '../safetensors/reader.ts'
 import { bytesSource } from '../safetensors/source.ts'
 import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './checkpoint.ts'
-import type { StepReport, TrainingRun } from './training-run.ts'
+import type { StepReport } from './step-report.ts'
+import type { TrainingRun } from './training-run.ts'
 
 /** A checkpoint in the host's memory, which a lost device does not take with it. */
 export interface Snapshot {
@@ -38,6 +48,28 @@ export interface ResilientRunOptions {
   onLost?(lost: LostDevice): void
 }
 
+const rules: OptionRules<ResilientRunOptions> = {
+  open: callback(),
+  saveSteps: whole({ from: 1 }),
+  maxRestarts: whole({ from: 0 }),
+  onSave: callback(),
+  onLost: callback(),
+}
+
+/** transformers' and torchrun's names. */
+const aliases: Aliases<ResilientRunOptions> = {
+  saveEvery: 'saveSteps',
+  saveInterval: 'saveSteps',
+  maxRetries: 'maxRestarts',
+  retries: 'maxRestarts',
+  restarts: 'maxRestarts',
+  onDeviceLost: 'onLost',
+  onSnapshot: 'onSave',
+}
+
+const optionsRule = withMethods<ResilientRunOptions>('an object with open, which makes a TrainingRun', ['open'])
+const runRule = withMethods<TrainingRun>('a TrainingRun', ['identify', 'dispose'])
+
 /**
  * A `TrainingRun` that survives the loss of its device: it keeps the newest snapshot on the host, opens another device and
  * goes on from there. Reports are those of an undisturbed run, each once, to the bit, their times aside.
@@ -65,18 +97,9 @@ export class ResilientRun implements AsyncIterable<StepReport> {
 
   /** Opens the first run. @throws MedAwareError `config` for senseless options, and as `options.open`. */
   static async open(options: ResilientRunOptions): Promise<ResilientRun> {
-    for (const [name, least] of [
-      ['saveSteps', 1],
-      ['maxRestarts', 0],
-    ] as const) {
-      const value = options[name] ?? least
-      check(
-        Number.isInteger(value) && value >= least,
-        'config',
-        () => `ResilientRun: ${name} must be a whole number from ${least}, got ${value}`,
-      )
-    }
-    return new ResilientRun(options, await options.open())
+    const read = readOptions('ResilientRun', options, rules, aliases)
+    readArgument('ResilientRun', 'options', read, optionsRule)
+    return new ResilientRun(read, await openRun(read))
   }
 
   /** The run on the device of now. After a loss it is another one, with another model. */
@@ -133,13 +156,17 @@ export class ResilientRun implements AsyncIterable<StepReport> {
     this.#options.onLost?.({ error, step: snapshot?.step ?? this.#first, restart: this.#restarts })
     this.#run.model.device.dispose()
     try {
-      this.#run = await this.#options.open()
+      this.#run = await openRun(this.#options)
       if (snapshot !== null) await restore(this.#run, snapshot)
       this.#snapshots = snapshot === null ? [] : [snapshot]
     } catch (next) {
       await this.#goOn(next)
     }
   }
+}
+
+async function openRun(options: ResilientRunOptions): Promise<TrainingRun> {
+  return readArgument('ResilientRun', 'what open gives', await options.open(), runRule)
 }
 
 async function restore(run: TrainingRun, { files }: Snapshot): Promise<void> {

@@ -1,10 +1,14 @@
-import { check } from '../core/errors.ts'
-import type { ScheduleName } from '../optim/schedules.ts'
+import { type Aliases, callback, flag, number, type OptionRules, orNull, readOptions, whole } from '../core/options.ts'
+import { betasRule, epsRule, f32, weightDecayRule } from '../optim/adamw.ts'
+import { type ScheduleName, scheduleRule, warmupRule } from '../optim/schedules.ts'
+
+/** What a run warns of: nothing can be learned at this rate, or the loss has not fallen in the first tenth of the run. */
+export type TrainingWarningCode = 'learning-rate-too-low' | 'loss-not-falling'
 
 /** Settings of a run, with the defaults of TRL's SFTConfig where it has them. */
 export interface TrainingOptions {
-  /** Optimiser steps; overrides `epochs`. Default: none. */
-  readonly maxSteps?: number
+  /** Optimiser steps; overrides `epochs`. Default null: as many as `epochs` gives. */
+  readonly maxSteps?: number | null
   /** Passes over the examples. Default 3. */
   readonly epochs?: number
   /** Examples of one forward pass. Default 8. */
@@ -25,7 +29,7 @@ export interface TrainingOptions {
   readonly weightDecay?: number
   /** Clip the global gradient norm to this; 0 does not clip. Default 1. */
   readonly maxGradNorm?: number
-  /** Order of the examples and dropout. Default 42. */
+  /** Order of the examples and dropout: a whole number, of which the low 32 bits count. Default 42. */
   readonly seed?: number
   /**
    * Steps whose losses and norms are read back together, while the device works on: fewer waits, reports in groups. Default 1,
@@ -39,49 +43,89 @@ export interface TrainingOptions {
    * leaves it as it is, as in transformers' TrainingArguments: most batches fit here, and time is dearer (TRL's default is true).
    */
   readonly gradientCheckpointing?: boolean
+  /** Told what makes a run pointless, each code at most once, as soon as it is known. Default: nobody. */
+  readonly onWarning?: (message: string, code: TrainingWarningCode) => void
 }
 
-/** Options with every default filled in. */
-export type ResolvedOptions = Required<Omit<TrainingOptions, 'maxSteps'>> & { readonly maxSteps: number | null }
+/** Options with every default filled in, but for the callback: what a checkpoint keeps. */
+export type ResolvedOptions = Readonly<Required<Omit<TrainingOptions, 'onWarning'>>>
 
-/** Fills in defaults. @throws MedAwareError `config` for a value out of range; it names the option. */
-export function trainingOptions(given: TrainingOptions): ResolvedOptions {
-  const options: ResolvedOptions = {
-    epochs: 3,
-    batchSize: 8,
-    gradientAccumulationSteps: 1,
-    learningRate: 2e-5,
-    schedule: 'linear',
-    warmup: 0,
-    betas: [0.9, 0.999],
-    eps: 1e-8,
-    weightDecay: 0,
-    maxGradNorm: 1,
-    seed: 42,
-    loggingSteps: 1,
-    groupByLength: false,
-    gradientCheckpointing: false,
-    ...given,
-    maxSteps: given.maxSteps ?? null,
-  }
-  for (const key of [
-    'batchSize',
-    'gradientAccumulationSteps',
-    'loggingSteps',
-    ...(options.maxSteps === null ? [] : (['maxSteps'] as const)),
-  ] as const) {
-    const value = options[key]
-    check(
-      Number.isInteger(value) && (value ?? 0) > 0,
-      'config',
-      () => `TrainingRun: ${key} must be a whole number above 0, got ${value}`,
-    )
-  }
-  for (const key of ['epochs', 'learningRate', 'eps'] as const) {
-    check(options[key] > 0, 'config', () => `TrainingRun: ${key} must be above 0, got ${options[key]}`)
-  }
-  for (const key of ['warmup', 'weightDecay', 'maxGradNorm'] as const) {
-    check(options[key] >= 0, 'config', () => `TrainingRun: ${key} must not be negative, got ${options[key]}`)
-  }
-  return options
+const count = whole({ from: 1 })
+
+const rules: OptionRules<TrainingOptions> = {
+  maxSteps: orNull(count),
+  epochs: number({ above: 0, to: f32.largest }),
+  batchSize: count,
+  gradientAccumulationSteps: count,
+  learningRate: number({ above: 0, to: f32.largest }),
+  schedule: scheduleRule,
+  warmup: warmupRule,
+  betas: betasRule,
+  eps: epsRule,
+  weightDecay: weightDecayRule,
+  maxGradNorm: number({ from: 0, to: f32.largest }),
+  seed: whole(),
+  loggingSteps: count,
+  groupByLength: flag,
+  gradientCheckpointing: flag,
+  onWarning: callback(),
+}
+
+/** What transformers and TRL call them. */
+const aliases: Aliases<TrainingOptions> = {
+  lr: 'learningRate',
+  numTrainEpochs: 'epochs',
+  numEpochs: 'epochs',
+  steps: 'maxSteps',
+  maxIters: 'maxSteps',
+  perDeviceTrainBatchSize: 'batchSize',
+  trainBatchSize: 'batchSize',
+  microBatchSize: 'batchSize',
+  gradAccumSteps: 'gradientAccumulationSteps',
+  accumulationSteps: 'gradientAccumulationSteps',
+  lrSchedulerType: 'schedule',
+  lrScheduler: 'schedule',
+  scheduler: 'schedule',
+  warmupSteps: 'warmup',
+  warmup_steps: 'warmup',
+  warmupRatio: 'warmup',
+  adamBeta1: 'betas',
+  adamBeta2: 'betas',
+  adamEpsilon: 'eps',
+  epsilon: 'eps',
+  clipGradNorm: 'maxGradNorm',
+  gradientClipping: 'maxGradNorm',
+  dataSeed: 'seed',
+  logSteps: 'loggingSteps',
+  useGradientCheckpointing: 'gradientCheckpointing',
+}
+
+/**
+ * Reads options and fills in defaults; what comes of it cannot be written to.
+ * @throws MedAwareError `config` for an unknown name or a value out of range; it names the option.
+ */
+export function trainingOptions(given: TrainingOptions): {
+  readonly options: ResolvedOptions
+  readonly onWarning: TrainingOptions['onWarning']
+} {
+  const { onWarning, ...read } = readOptions('TrainingRun', given, rules, aliases)
+  return { options: Object.freeze({ ...defaults, ...read }), onWarning }
+}
+
+const defaults: ResolvedOptions = {
+  maxSteps: null,
+  epochs: 3,
+  batchSize: 8,
+  gradientAccumulationSteps: 1,
+  learningRate: 2e-5,
+  schedule: 'linear',
+  warmup: 0,
+  betas: Object.freeze([0.9, 0.999] as const),
+  eps: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 1,
+  seed: 42,
+  loggingSteps: 1,
+  groupByLength: false,
+  gradientCheckpointing: false,
 }

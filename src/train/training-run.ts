@@ -1,7 +1,8 @@
 import { type ValueAndGrad, valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
-import type { CausalLm } from '../models/causal-lm.ts'
-import { collate, type Example, labelCount } from '../models/example.ts'
+import { readArgument } from '../core/options.ts'
+import { type CausalLm, modelRule } from '../models/causal-lm.ts'
+import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
 import { seedDropout } from '../nn/dropout.ts'
 import { AdamW } from '../optim/adamw.ts'
 import { type ParameterRun, parameterRuns } from '../optim/parameter-runs.ts'
@@ -10,40 +11,12 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { claimModel, releaseModel } from './model-claims.ts'
 import { epochBatches } from './order.ts'
 import { identifyRun, type RunIdentity } from './run-identity.ts'
-import { StepLog, type StepNumbers } from './step-log.ts'
+import { StepLog } from './step-log.ts'
+import { type QueuedSteps, reportOf, type StepPlan, type StepReport, type TakenStep } from './step-report.ts'
 import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
+import { TrainingWarnings } from './training-warnings.ts'
 
-/** What one optimiser step did. */
-export interface StepReport {
-  /** Steps done, from 1. */
-  readonly step: number
-  /** Steps of the whole run. */
-  readonly steps: number
-  readonly epoch: number
-  /** Mean cross-entropy of the step's label tokens, in nats. */
-  readonly loss: number
-  /** Global gradient norm before clipping. */
-  readonly gradNorm: number
-  readonly learningRate: number
-  /** Tokens the step read, padding left out, and how many of them were labels. */
-  readonly tokens: number
-  readonly labelTokens: number
-  readonly seconds: number
-  /** Tokens read a second, over the last steps. */
-  readonly tokensPerSecond: number
-  readonly secondsLeft: number
-}
-
-/** What is known of a step before the device has done it. */
-type StepPlan = Omit<TakenStep, 'loss' | 'gradNorm' | 'seconds'>
-
-type TakenStep = Omit<StepReport, 'tokensPerSecond' | 'secondsLeft'>
-
-interface QueuedSteps {
-  readonly plans: readonly StepPlan[]
-  readonly numbers: Promise<readonly StepNumbers[]>
-  readonly started: number
-}
+export type { StepReport }
 
 /**
  * Fine-tuning as an async iterator: each turn is one optimiser step over `batchSize × gradientAccumulationSteps` examples,
@@ -59,23 +32,30 @@ export class TrainingRun implements AsyncIterable<StepReport> {
   readonly steps: number
   readonly optimizer: AdamW
   readonly options: ResolvedOptions
+  /** Those it was given; plain lists of ids are arrays here. */
+  readonly examples: readonly Example[]
   readonly #schedule: Schedule
+  readonly #warnings: TrainingWarnings
   readonly #labelCounts: readonly number[]
   #order: { epoch: number; batches: number[][] } | null = null
   #identity: Promise<RunIdentity> | null = null
 
   /**
    * @param examples Those without any label are refused, since they would only dilute the rest.
-   * @throws MedAwareError `config` for no examples, no trainable parameters or senseless options.
+   * @throws MedAwareError `config` for no examples, what is none of this model's vocabulary, no trainable parameters or senseless
+   * options; `shape` when labels and ids differ in number; `device` for a model that was disposed of; `memory`.
    */
   constructor(
     readonly model: CausalLm,
-    readonly examples: readonly Example[],
+    examples: readonly Example[],
     options: TrainingOptions = {},
   ) {
-    this.options = trainingOptions(options)
+    const { options: resolved, onWarning } = trainingOptions(options)
+    this.options = resolved
+    readArgument('TrainingRun', 'model', model, modelRule)
+    this.examples = Object.freeze(readExamples('TrainingRun', examples, model.vocabSize))
     check(examples.length > 0, 'config', () => 'TrainingRun: there is no example to train on')
-    this.#labelCounts = examples.map(labelCount)
+    this.#labelCounts = this.examples.map(labelCount)
     const empty = this.#labelCounts.indexOf(0)
     check(
       empty < 0,
@@ -91,9 +71,12 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     )
     const { maxSteps, epochs, schedule: name, warmup, betas, eps, weightDecay } = this.options
     this.steps = maxSteps ?? Math.ceil(this.stepsPerEpoch * epochs)
+    check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
     this.#schedule = schedule(name, this.steps, warmup)
+    this.#warnings = new TrainingWarnings(this, this.#schedule, onWarning)
     const noDecay = new Set(parameters.filter(({ shape }) => shape.length < 2))
     this.optimizer = new AdamW(parameters, { betas, eps, weightDecay, noDecay })
+    Object.freeze(this)
   }
 
   /** Optimiser steps in one pass over the examples. */
@@ -114,6 +97,7 @@ export class TrainingRun implements AsyncIterable<StepReport> {
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<StepReport> {
     const release = claimModel(this.model, this)
+    const watch = this.#warnings.watch()
     const recent: { tokens: number; seconds: number }[] = []
     const { gradientCheckpointing } = this.model
     this.model.gradientCheckpointing ||= this.options.gradientCheckpointing
@@ -121,6 +105,7 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     try {
       await this.#prepare()
       for await (const report of this.#takeSteps()) {
+        watch(report)
         recent.push(report)
         if (recent.length > 20) recent.shift()
         const sum = (key: 'tokens' | 'seconds') => recent.reduce((total, each) => total + each[key], 0)
@@ -267,25 +252,4 @@ function addShare(total: ValueAndGrad, { loss, grads }: ValueAndGrad): void {
 
 function addTo(target: Tensor, x: Tensor): void {
   target.device.run('accumulate', { x, target }, { count: x.count, alpha: 1 })
-}
-
-async function* reportOf({ plans, numbers, started }: QueuedSteps): AsyncGenerator<TakenStep> {
-  const read = await numbers
-  const seconds = (performance.now() - started) / 1000 / plans.length
-  for (const [i, plan] of plans.entries()) {
-    const { loss = NaN, gradNorm = NaN } = read[i] ?? {}
-    checkHealth(loss, gradNorm, plan.step)
-    yield { ...plan, loss, gradNorm, seconds }
-  }
-}
-
-function checkHealth(loss: number, gradNorm: number, step: number): void {
-  const remedy = 'lower the learning rate or look for bad rows'
-  check(Number.isFinite(loss), 'numeric', () => `TrainingRun: the loss is ${loss} at step ${step}; ${remedy}`)
-  check(
-    Number.isFinite(gradNorm),
-    'numeric',
-    () => `TrainingRun: the gradient norm is ${gradNorm} at step ${step}; ${remedy}`,
-  )
-  check(gradNorm > 0, 'numeric', () => `TrainingRun: every gradient is zero at step ${step}; nothing would be learned`)
 }

@@ -92,7 +92,9 @@ describe.each(devices)('evaluateLoss on $description', (device) => {
     }
     await expect(evaluateLoss(model, golden, { onProgress: stop })).rejects.toThrow('stop')
     const foreign = { inputIds: Int32Array.of(1, 99), labels: Int32Array.of(1, 2) }
-    await expect(evaluateLoss(model, [foreign])).rejects.toThrow('falcon: token 99 is beyond the vocabulary of 64')
+    await expect(evaluateLoss(model, [foreign])).rejects.toThrow(
+      "evaluateLoss: example 0: inputIds[1] must be a whole number from 0 to 63, below the model's vocabSize, got 99",
+    )
     expect([device.memory.liveBytes, device.memory.liveBuffers]).toEqual(before)
     expect(model.training).toBe(true)
     model.train(false)
@@ -111,7 +113,7 @@ describe.each(devices)('evaluateLoss on $description', (device) => {
       refusal('shape', 'evaluateLoss: example 0 has 3 ids and 1 labels'),
     )
     await expect(evaluateLoss(model, golden, { batchSize: 0 })).rejects.toThrow(
-      refusal('config', 'evaluateLoss: batchSize must be a whole number above 0, got 0'),
+      refusal('config', 'evaluateLoss: batchSize must be a whole number from 1, got 0'),
     )
   })
 })

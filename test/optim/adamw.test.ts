@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { AdamW } from '../../src/optim/adamw.ts'
+import { AdamW, type AdamWOptions } from '../../src/optim/adamw.ts'
 import { clipFactor } from '../../src/optim/clipping.ts'
 import { packedZeros, zerosBeside } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
+import { limitAllocations } from '../device/limit-allocations.ts'
 import { normals } from '../device/kernel-case.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 
@@ -151,13 +152,43 @@ describe.each(devices)('on $description', (device) => {
     optimizer.dispose()
   })
 
-  it.each([
-    [[1, 0.9], 'AdamW: betas must be in [0, 1), got [1, 0.9]'],
-    [[0.9, -0.1], 'AdamW: betas must be in [0, 1), got [0.9, -0.1]'],
-  ] as const)('AdamW refuses betas %j', (betas, message) => {
+  it('AdamW refuses what it cannot go by, and allocates nothing', async () => {
+    const scope = memory.open()
+    const [a, b] = [vector(1, 2), vector(3, 4)]
     const before = memory.liveBytes
-    expect(() => new AdamW([], { betas })).toThrow(expect.objectContaining({ code: 'config', message }))
-    expect(memory.liveBytes).toBe(before)
+    const refused = (parameters: unknown, options: unknown = {}) =>
+      expect(() => new AdamW(parameters as Tensor[], options as AdamWOptions))
+    refused([a], { betas: [1, 0.9] }).toThrow('AdamW: betas must be two numbers from 0 and below 1, got [1, 0.9]')
+    refused([a], { betas: [0.9, -0.1] }).toThrow('AdamW: betas must be two numbers from 0 and below 1, got [0.9, -0.1]')
+    refused([a], { eps: '1e-8' }).toThrow('AdamW: eps must be a number from 1e-37 and at most 1e+37, got "1e-8"')
+    refused([a], { weight_decay: 0.1 }).toThrow('AdamW: there is no option "weight_decay"; did you mean weightDecay?')
+    refused([a], { lr: 0.1 }).toThrow('AdamW: there is no option "lr"; it has betas, eps, weightDecay, noDecay')
+    refused([a], { noDecay: [b] }).toThrow('AdamW: noDecay must be a Set of parameters, got [')
+    refused([]).toThrow('AdamW: there is no parameter to train; attach an adapter first')
+    refused(3).toThrow('AdamW: parameters must be a list of tensors, such as model.trainable(), got 3')
+    refused([a, 'lora_A']).toThrow(
+      'AdamW: parameter 1 must be a parameter in f32, such as model.trainable() gives, got "lora_A"',
+    )
+    refused([a, b, a]).toThrow('AdamW: a parameter is given twice')
+    for (const room of [0, 1, 2, 3]) {
+      const limit = limitAllocations(device, room)
+      refused([a, b]).toThrow(expect.objectContaining({ code: 'memory' }))
+      limit.lift()
+      expect(memory.liveBytes).toBe(before)
+    }
+    const optimizer = new AdamW([a, b])
+    const [right, wrong] = [vector(1, 1), vector(1, 1, 1)]
+    const step = (grads: readonly Tensor[], rate: unknown = 0.1) =>
+      expect(() => optimizer.step(new Map([a, b].map((each, i) => [each, grads[i]!])), rate as number))
+    step([right, wrong]).toThrow('AdamW: the gradient of the parameter of shape [2] is [3]')
+    step([right, right], '0.1').toThrow('AdamW: learningRate must be a number from 0 and at most 1e+37, got "0.1"')
+    step([right, right], NaN).toThrow('AdamW: learningRate must be a number from 0 and at most 1e+37, got NaN')
+    optimizer.dispose()
+    step([right, right]).toThrow('AdamW: the optimizer was disposed of; make a new one')
+    expect([optimizer.steps, [...(await a.read())]]).toEqual([0, [1, 2]])
+    a.dispose()
+    refused([a]).toThrow('AdamW: a parameter was disposed of; load the model again')
+    scope.close()
   })
 
   it('clipFactor is 1 below the norm and for maxNorm 0, else brings the norm down to it', async () => {

@@ -34,11 +34,16 @@ describe('schedule', () => {
     expect(() => schedule('polynomial' as ScheduleName, 10)).toThrow(
       expect.objectContaining({
         code: 'config',
-        message: 'schedule: unknown name "polynomial"; there are cosine, linear, constant',
+        message: `schedule: name must be 'cosine', 'linear', 'constant', got "polynomial"`,
       }),
     )
     expect(() => schedule('constructor' as ScheduleName, 10)).toThrow(
-      'schedule: unknown name "constructor"; there are cosine, linear, constant',
+      `schedule: name must be 'cosine', 'linear', 'constant', got "constructor"`,
     )
+    expect(() => schedule('linear', 0)).toThrow('schedule: steps must be a whole number from 1, got 0')
+    expect(() => schedule('linear', 10, NaN)).toThrow(
+      'schedule: warmup must be a share of all steps from 0 and below 1, ',
+    )
+    expect(schedule('constant_with_warmup' as ScheduleName, 10, 4)(2)).toBe(0.5)
   })
 })

@@ -4,7 +4,8 @@ import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
 import { checkpointFiles } from '../../src/train/checkpoint.ts'
 import { type LostDevice, ResilientRun, type ResilientRunOptions } from '../../src/train/resilient-run.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
-import type { StepReport, TrainingRun } from '../../src/train/training-run.ts'
+import type { StepReport } from '../../src/train/step-report.ts'
+import type { TrainingRun } from '../../src/train/training-run.ts'
 import { testGpu } from '../device/test-gpu.ts'
 import { oneLayerRun, randomExamples, trainedNumbers } from './tiny-run.ts'
 
@@ -127,8 +128,16 @@ describe('ResilientRun', () => {
   it.each([
     [{ saveSteps: 0 }, 'ResilientRun: saveSteps must be a whole number from 1, got 0'],
     [{ maxRestarts: -1 }, 'ResilientRun: maxRestarts must be a whole number from 0, got -1'],
+    [{ save_steps: 5 }, 'ResilientRun: there is no option "save_steps"; did you mean saveSteps?'],
+    [{ onDeviceLost: () => undefined }, 'ResilientRun: there is no option "onDeviceLost"; did you mean onLost?'],
+    [{ saveSteps: '50' }, 'ResilientRun: saveSteps must be a whole number from 1, got "50"'],
+    [{ open: undefined }, 'ResilientRun: options must be an object with open, which makes a TrainingRun, got {}'],
+    [{ open: () => Promise.resolve(null) }, 'ResilientRun: what open gives must be a TrainingRun, got null'],
   ])('refuses %j', async (wrong, message) => {
     const never = () => Promise.reject(new Error('opened'))
-    await expect(ResilientRun.open({ open: never, ...wrong })).rejects.toMatchObject({ code: 'config', message })
+    await expect(ResilientRun.open({ open: never, ...wrong } as unknown as ResilientRunOptions)).rejects.toMatchObject({
+      code: 'config',
+      message,
+    })
   })
 })

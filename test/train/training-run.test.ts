@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { openCpuDevice } from '../../src/device/cpu.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
-import { TrainingRun, type StepReport } from '../../src/train/training-run.ts'
+import type { StepReport } from '../../src/train/step-report.ts'
+import { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
+import { limitAllocations } from '../device/limit-allocations.ts'
 import { testDevices } from '../device/devices.ts'
 import { maxDifference, maxMagnitude, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
@@ -253,28 +255,197 @@ describe('TrainingRun', async () => {
   })
 
   it.each([
-    [{ batchSize: 0 }, 'TrainingRun: batchSize must be a whole number above 0, got 0'],
-    [{ batchSize: 1.5 }, 'TrainingRun: batchSize must be a whole number above 0, got 1.5'],
+    [{ batchSize: 0 }, 'TrainingRun: batchSize must be a whole number from 1, got 0'],
+    [{ batchSize: 1.5 }, 'TrainingRun: batchSize must be a whole number from 1, got 1.5'],
+    [{ batchSize: '8' }, 'TrainingRun: batchSize must be a whole number from 1, got "8"'],
+    [{ gradientAccumulationSteps: -1 }, 'TrainingRun: gradientAccumulationSteps must be a whole number from 1, got -1'],
+    [{ loggingSteps: 0 }, 'TrainingRun: loggingSteps must be a whole number from 1, got 0'],
+    [{ maxSteps: 0 }, 'TrainingRun: maxSteps must be a whole number from 1 or null, got 0'],
+    [{ epochs: 0 }, 'TrainingRun: epochs must be a number above 0 and at most 1e+37, got 0'],
+    [{ epochs: 1e30 }, 'TrainingRun: epochs 1e+30 are too many to count'],
+    [{ learningRate: NaN }, 'TrainingRun: learningRate must be a number above 0 and at most 1e+37, got NaN'],
+    [{ learningRate: Infinity }, 'TrainingRun: learningRate must be a number above 0 and at most 1e+37, got Infinity'],
+    [{ learningRate: 1e308 }, 'TrainingRun: learningRate must be a number above 0 and at most 1e+37, got 1e+308'],
+    [{ learningRate: '2e-4' }, 'TrainingRun: learningRate must be a number above 0 and at most 1e+37, got "2e-4"'],
+    [{ learningRate: null }, 'TrainingRun: learningRate must be a number above 0 and at most 1e+37, got null'],
+    [{ eps: 0 }, 'TrainingRun: eps must be a number from 1e-37 and at most 1e+37, got 0'],
     [
-      { gradientAccumulationSteps: -1 },
-      'TrainingRun: gradientAccumulationSteps must be a whole number above 0, got -1',
+      { warmup: -1 },
+      'TrainingRun: warmup must be a share of all steps from 0 and below 1, or a whole number of steps, got -1',
     ],
-    [{ loggingSteps: 0 }, 'TrainingRun: loggingSteps must be a whole number above 0, got 0'],
-    [{ maxSteps: 0 }, 'TrainingRun: maxSteps must be a whole number above 0, got 0'],
-    [{ epochs: 0 }, 'TrainingRun: epochs must be above 0, got 0'],
-    [{ learningRate: NaN }, 'TrainingRun: learningRate must be above 0, got NaN'],
-    [{ eps: 0 }, 'TrainingRun: eps must be above 0, got 0'],
-    [{ warmup: -1 }, 'TrainingRun: warmup must not be negative, got -1'],
-    [{ weightDecay: -0.1 }, 'TrainingRun: weightDecay must not be negative, got -0.1'],
-    [{ maxGradNorm: -1 }, 'TrainingRun: maxGradNorm must not be negative, got -1'],
-    [{ betas: [1, 0.9] }, 'AdamW: betas must be in [0, 1), got [1, 0.9]'],
-    [{ schedule: 'step' }, 'schedule: unknown name "step"; there are cosine, linear, constant'],
+    [
+      { warmup: 1.5 },
+      'TrainingRun: warmup must be a share of all steps from 0 and below 1, or a whole number of steps, got 1.5',
+    ],
+    [{ weightDecay: -0.1 }, 'TrainingRun: weightDecay must be a number from 0 and at most 1e+37, got -0.1'],
+    [{ maxGradNorm: -1 }, 'TrainingRun: maxGradNorm must be a number from 0 and at most 1e+37, got -1'],
+    [{ betas: [1, 0.9] }, 'TrainingRun: betas must be two numbers from 0 and below 1, got [1, 0.9]'],
+    [{ betas: [0.9] }, 'TrainingRun: betas must be two numbers from 0 and below 1, got [0.9]'],
+    [
+      { betas: [0.9, 0.999999999] },
+      'TrainingRun: betas must be two numbers from 0 and below 1, got [0.9, 0.999999999]',
+    ],
+    [{ schedule: 'step' }, `TrainingRun: schedule must be 'cosine', 'linear', 'constant', got "step"`],
+    [{ seed: 1.5 }, 'TrainingRun: seed must be a whole number, got 1.5'],
+    [{ groupByLength: 'false' }, 'TrainingRun: groupByLength must be true or false, got "false"'],
+    [{ onWarning: 'console.warn' }, 'TrainingRun: onWarning must be a function, got "console.warn"'],
+    [{ lr: 1e-4 }, 'TrainingRun: there is no option "lr"; did you mean learningRate?'],
+    [{ learning_rate: 1e-4 }, 'TrainingRun: there is no option "learning_rate"; did you mean learningRate?'],
+    [{ numTrainEpochs: 1 }, 'TrainingRun: there is no option "numTrainEpochs"; did you mean epochs?'],
+    [{ num_train_epochs: 1 }, 'TrainingRun: there is no option "num_train_epochs"; did you mean epochs?'],
+    [{ max_steps: 1 }, 'TrainingRun: there is no option "max_steps"; did you mean maxSteps?'],
+    [
+      { perDeviceTrainBatchSize: 1 },
+      'TrainingRun: there is no option "perDeviceTrainBatchSize"; did you mean batchSize?',
+    ],
+    [{ warmupRatio: 0.1 }, 'TrainingRun: there is no option "warmupRatio"; did you mean warmup?'],
+    [{ warmup_steps: 3 }, 'TrainingRun: there is no option "warmup_steps"; did you mean warmup?'],
+    [{ lr_scheduler_type: 'cosine' }, 'TrainingRun: there is no option "lr_scheduler_type"; did you mean schedule?'],
+    [{ adam_epsilon: 1e-8 }, 'TrainingRun: there is no option "adam_epsilon"; did you mean eps?'],
+    [3, 'TrainingRun: options must be an object such as { maxSteps: … }, got 3'],
   ])('refuses %j', (options, message) => {
     const before = device.memory.liveBytes
     expect(() => new TrainingRun(model, examples, options as TrainingOptions)).toThrow(
       expect.objectContaining({ code: 'config', message }),
     )
     expect(device.memory.liveBytes).toBe(before)
+  })
+
+  it('takes undefined for the default, and lets nobody write to what it goes by', () => {
+    const given = { seed: undefined, learningRate: undefined, betas: [0.8, 0.9] } as unknown as TrainingOptions
+    const run = new TrainingRun(model, examples, given)
+    expect(run.options).toMatchObject({ seed: 42, learningRate: 2e-5, betas: [0.8, 0.9] })
+    const { options } = run as unknown as { options: Record<string, unknown> & { betas: number[] } }
+    expect(() => (options['learningRate'] = 1)).toThrow(TypeError)
+    expect(() => (options.betas[0] = 0.5)).toThrow(TypeError)
+    expect(() => ((run as unknown as { steps: number }).steps = 5)).toThrow(TypeError)
+    expect(() => (run.examples as unknown as unknown[]).pop()).toThrow(TypeError)
+    expect(() => (run.optimizer.steps = -1)).toThrow('AdamW: steps must be a whole number from 0, got -1')
+    run.dispose()
+    const again = new TrainingRun(model, examples, run.options)
+    expect(again.options).toEqual(run.options)
+    again.dispose()
+  })
+
+  const [ids, labels] = [Int32Array.of(3, 4, 5), Int32Array.of(-100, 4, 5)]
+  const make = 'promptCompletionExample makes one of { prompt, completion }'
+  const range = "a whole number from 0 to 63, below the model's vocabSize"
+  it.each([
+    ['text', 'examples must be a list of { inputIds, labels }, got "text"'],
+    [null, 'examples must be a list of { inputIds, labels }, got null'],
+    [['text'], `example 0 must be { inputIds, labels }, got "text"; ${make}`],
+    [
+      [{ prompt: 'a', completion: 'b' }],
+      `example 0 must be { inputIds, labels }, got { prompt: "a", completion: "b" }; ${make}`,
+    ],
+    [
+      [{ inputIds: ids, labels }, null],
+      'example 1 must be { inputIds, labels }, got null; promptCompletionExample gives null for a text without anything to ' +
+        'learn; leave those out',
+    ],
+    [[undefined], `example 0 must be { inputIds, labels }, got undefined; ${make}`],
+    [
+      [{ inputIds: ids }],
+      'example 0 has no labels; give one a token: its id where it is to be predicted, -100 where not',
+    ],
+    [[{ inputIds: 'abc', labels }], 'example 0: inputIds must be an Int32Array, got "abc"'],
+    [[{ inputIds: [3, NaN, 5], labels }], `example 0: inputIds[1] must be ${range}, got NaN`],
+    [[{ inputIds: [3, 4.5, 5], labels }], `example 0: inputIds[1] must be ${range}, got 4.5`],
+    [[{ inputIds: [3, '4', 5], labels }], `example 0: inputIds[1] must be ${range}, got "4"`],
+    [[{ inputIds: Int32Array.of(3, -4, 5), labels }], `example 0: inputIds[1] must be ${range}, got -4`],
+    [[{ inputIds: Int32Array.of(3, 64, 5), labels }], `example 0: inputIds[1] must be ${range}, got 64`],
+    [[{ inputIds: ids, labels: Int32Array.of(-100, 4, 64) }], `example 0: labels[2] must be -100 or ${range}, got 64`],
+    [[{ inputIds: ids, labels: Int32Array.of(-1, 4, 5) }], `example 0: labels[0] must be -100 or ${range}, got -1`],
+    [[{ inputIds: ids, labels, bytes: NaN }], 'example 0: bytes must be a number from 0, got NaN'],
+    [[{ inputIds: ids, labels: Int32Array.of(4, 5) }], 'example 0 has 3 ids and 2 labels', 'shape'],
+  ])('refuses the examples %j', (wrong, message, code = 'config') => {
+    const before = device.memory.liveBytes
+    const given = wrong as unknown as typeof examples
+    expect(() => new TrainingRun(model, given)).toThrow(
+      expect.objectContaining({ code, message: `TrainingRun: ${message}` }),
+    )
+    expect(device.memory.liveBytes).toBe(before)
+  })
+
+  it('takes ids and labels in plain lists as it does in arrays', () => {
+    const plain = [{ inputIds: [3, 4, 5], labels: [-100, 4, 5], bytes: 2 }] as unknown as typeof examples
+    const run = new TrainingRun(model, plain)
+    expect(run.examples).toEqual([{ inputIds: ids, labels, bytes: 2 }])
+    run.dispose()
+  })
+
+  it('trains a model by one run at a time, in one loop', async () => {
+    const { run, model: adapted, dispose } = await tinyRun(device, examples, { batchSize: 4, maxSteps: 3 })
+    const other = new TrainingRun(adapted, examples, { maxSteps: 2 })
+    const refusal = (who: string) =>
+      `TrainingRun: ${who}; go through that loop to its end, leave it, or dispose of its run first`
+    for await (const { step } of run) {
+      await expect(all(other)).rejects.toThrow(refusal('another run is training this model'))
+      await expect(all(run)).rejects.toMatchObject({
+        code: 'config',
+        message: refusal('this run is being iterated already'),
+      })
+      if (step === 2) break
+    }
+    expect(run.step).toBe(2)
+    expect(await all(other)).toHaveLength(2)
+    expect(await all(run)).toHaveLength(1)
+    other.dispose()
+    const third = new TrainingRun(adapted, examples, { maxSteps: 2 })
+    // A loop that was neither ended nor left.
+    await third[Symbol.asyncIterator]().next()
+    const fourth = new TrainingRun(adapted, examples, { maxSteps: 1 })
+    await expect(all(fourth)).rejects.toThrow(refusal('another run is training this model'))
+    third.dispose()
+    expect(await all(fourth)).toHaveLength(1)
+    fourth.dispose()
+    dispose()
+  })
+
+  it('says so when it, or its model, was disposed of', async () => {
+    const { run, model: adapted, dispose } = await tinyRun(device, examples, { batchSize: 4, maxSteps: 3 })
+    const loop = run[Symbol.asyncIterator]()
+    await loop.next()
+    run.dispose()
+    const gone = { code: 'device', message: 'AdamW: the optimizer was disposed of; make a new one' }
+    await expect(loop.next()).rejects.toMatchObject(gone)
+    await expect(all(run)).rejects.toMatchObject(gone)
+    dispose()
+    expect(() => new TrainingRun(adapted, examples)).toThrow(expect.objectContaining({ code: 'config' }))
+    const full = (await tinyFalcon(device)).requireGrad(true)
+    full.dispose()
+    expect(() => new TrainingRun(full, examples)).toThrow(
+      expect.objectContaining({
+        code: 'device',
+        message: 'AdamW: a parameter was disposed of; load the model again',
+      }),
+    )
+  })
+
+  it('leaves no byte behind where memory ends in its making or in its loop', async () => {
+    const { model: adapted, dispose, run: first } = await tinyRun(device, examples, { maxSteps: 1 })
+    first.dispose()
+    const before = device.memory.liveBytes
+    let room = 0
+    for (; ; room++) {
+      const limit = limitAllocations(device, room)
+      try {
+        const run = new TrainingRun(adapted, examples, { batchSize: 4, maxSteps: 1 })
+        try {
+          await all(run)
+          break
+        } finally {
+          run.dispose()
+        }
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'memory' })
+        expect([room, device.memory.liveBytes]).toEqual([room, before])
+      } finally {
+        limit.lift()
+      }
+    }
+    expect(room).toBeGreaterThan(10)
+    dispose()
   })
 
   it('refuses nothing to train on and nothing to train', () => {

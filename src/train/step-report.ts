@@ -1,0 +1,61 @@
+import { check } from '../core/errors.ts'
+import type { StepNumbers } from './step-log.ts'
+
+/** What one optimiser step did. */
+export interface StepReport {
+  /** Steps done, from 1. */
+  readonly step: number
+  /** Steps of the whole run. */
+  readonly steps: number
+  readonly epoch: number
+  /** Mean cross-entropy of the step's label tokens, in nats. */
+  readonly loss: number
+  /** Global gradient norm before clipping. */
+  readonly gradNorm: number
+  readonly learningRate: number
+  /** Tokens the step read, padding left out, and how many of them were labels. */
+  readonly tokens: number
+  readonly labelTokens: number
+  readonly seconds: number
+  /** Tokens read a second, over the last steps. */
+  readonly tokensPerSecond: number
+  readonly secondsLeft: number
+}
+
+/** What is known of a step before the device has done it. */
+export type StepPlan = Omit<TakenStep, 'loss' | 'gradNorm' | 'seconds'>
+
+/** A report without what depends on those before it. */
+export type TakenStep = Omit<StepReport, 'tokensPerSecond' | 'secondsLeft'>
+
+/** Steps that the device works on, and what they will come to. */
+export interface QueuedSteps {
+  readonly plans: readonly StepPlan[]
+  readonly numbers: Promise<readonly StepNumbers[]>
+  readonly started: number
+}
+
+/**
+ * Waits for some steps and reports them.
+ * @throws MedAwareError `numeric` where a loss or a norm is not finite, or every gradient is zero.
+ */
+export async function* reportOf({ plans, numbers, started }: QueuedSteps): AsyncGenerator<TakenStep> {
+  const read = await numbers
+  const seconds = (performance.now() - started) / 1000 / plans.length
+  for (const [i, plan] of plans.entries()) {
+    const { loss = NaN, gradNorm = NaN } = read[i] ?? {}
+    checkHealth(loss, gradNorm, plan.step)
+    yield { ...plan, loss, gradNorm, seconds }
+  }
+}
+
+function checkHealth(loss: number, gradNorm: number, step: number): void {
+  const remedy = 'lower the learning rate or look for bad rows'
+  check(Number.isFinite(loss), 'numeric', () => `TrainingRun: the loss is ${loss} at step ${step}; ${remedy}`)
+  check(
+    Number.isFinite(gradNorm),
+    'numeric',
+    () => `TrainingRun: the gradient norm is ${gradNorm} at step ${step}; ${remedy}`,
+  )
+  check(gradNorm > 0, 'numeric', () => `TrainingRun: every gradient is zero at step ${step}; nothing would be learned`)
+}
