@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import * as tar from 'tar'
 import { DataError } from '../../examples/medquad/data/data-error.ts'
 import { readMedquad } from '../../examples/medquad/data/read-medquad.ts'
+import { MedAwareError } from '../../src/core/errors.ts'
 import { parseJsonObject } from '../../src/core/json.ts'
 import { tokenizerFromJson } from '../../src/hub/tokenizer.ts'
 import { modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
@@ -47,7 +48,7 @@ export const index: FuzzTarget = {
     const reader = await openShardedSafetensors(input, async (fileName) => {
       opened.push(fileName)
       const bytes = shards[fileName]
-      if (bytes === undefined) throw new Error('there is none')
+      if (bytes === undefined) throw new MedAwareError('not-found', `there is no ${fileName}`)
       return bytesSource(bytes, fileName)
     })
     const strange = opened.filter((fileName) => !Object.hasOwn(shards, fileName))
