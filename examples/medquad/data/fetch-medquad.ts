@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { DataError, reason } from './data-error.ts'
 import { digestMedquad, medquadDigest, type MedquadDigest } from './digest-medquad.ts'
 import { type DownloadOptions, downloadOnce } from './download.ts'
@@ -8,17 +8,33 @@ import { readMedquadRows } from './medquad-rows.ts'
 /** MedQuAD's repository at the commit whose content `medquadDigest` is. */
 export const medquadUrl = 'https://github.com/abachaa/MedQuAD/archive/577bd37b96c02d1833b2c9eed2de9f96964e96cb.tar.gz'
 
-/**
- * A copy of MedQuAD in Parquet at one commit: all fields and rows but for the 16 that the paper's parser did not see. Its
- * licence is MedQuAD's.
- */
-export const medquadMirror = {
-  name: 'lavita/MedQuAD',
-  commit: '84ea67f83cec9692ad254eaa02c9731b24ecfe4c',
-  file: 'data/train-00000-of-00001-e36383d177026d53.parquet',
-  pairs: 47441,
-  answered: 16407,
-} as const
+/** A copy of MedQuAD on the Hugging Face Hub. */
+export interface MedquadMirror {
+  readonly name: string
+  readonly revision: string
+  readonly file: string
+  /** What it holds. */
+  readonly pairs: number
+  readonly answered: number
+}
+
+/** Copies with all but the 16 pairs that the paper's parser did not see: the first with every field, the second with few. */
+export const medquadMirrors: readonly MedquadMirror[] = [
+  {
+    name: 'lavita/MedQuAD',
+    revision: '84ea67f83cec9692ad254eaa02c9731b24ecfe4c',
+    file: 'data/train-00000-of-00001-e36383d177026d53.parquet',
+    pairs: 47441,
+    answered: 16407,
+  },
+  {
+    name: 'keivalya/MedQuad-MedicalQnADataset',
+    revision: 'main',
+    file: 'medDataset_processed.csv',
+    pairs: 16407,
+    answered: 16407,
+  },
+]
 
 export interface FetchOptions extends DownloadOptions {
   /** Folder to keep the data in; made if it is not there. */
@@ -43,32 +59,26 @@ export interface MirrorOptions extends DownloadOptions {
   cacheDir: string
   /** Of the Hugging Face Hub. Default: `$HF_ENDPOINT`, else its own. */
   endpoint?: string
-  /** What the copy must hold. Default: `medquadMirror`. */
-  expected?: { readonly pairs: number; readonly answered: number }
 }
 
 /**
- * Downloads MedQuAD's copy on the Hugging Face Hub once and returns its path.
+ * Downloads a copy on the Hugging Face Hub once and returns its path.
  * @throws DataError as `downloadOnce`, `digest` for another number of pairs, and `network` where `$HF_HUB_OFFLINE` forbids it.
  */
-export async function fetchMirror(options: MirrorOptions): Promise<string> {
-  const {
-    cacheDir,
-    endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co',
-    expected = medquadMirror,
-  } = options
-  const { name, commit, file } = medquadMirror
-  const target = join(cacheDir, `medquad-${commit.slice(0, 12)}.parquet`)
+export async function fetchMirror(mirror: MedquadMirror, options: MirrorOptions): Promise<string> {
+  const { cacheDir, endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co' } = options
+  const { name, revision, file } = mirror
+  const target = join(cacheDir, `medquad-${name.replace('/', '-').toLowerCase()}${extname(file)}`)
   if (/^(1|on|yes|true)$/i.test(process.env['HF_HUB_OFFLINE'] ?? '') && !(await exists(target)))
     throw new DataError('network', 'HF_HUB_OFFLINE is set')
-  const url = `${endpoint.replace(/\/+$/, '')}/datasets/${name}/resolve/${commit}/${file}`
+  const url = `${endpoint.replace(/\/+$/, '')}/datasets/${name}/resolve/${revision}/${file}`
   const check = async (part: string) => {
     const pairs = await readMedquadRows(part).catch((cause: unknown) => {
       throw new DataError('digest', `${url} is not MedQuAD's copy: ${reason(cause)}`, { cause })
     })
     const answered = pairs.filter(({ answer }) => answer.trim() !== '').length
-    if (pairs.length === expected.pairs && answered === expected.answered) return
-    const found = `${pairs.length} pairs, ${answered} answered, expected ${expected.pairs} and ${expected.answered}`
+    if (pairs.length === mirror.pairs && answered === mirror.answered) return
+    const found = `${pairs.length} pairs, ${answered} answered, expected ${mirror.pairs} and ${mirror.answered}`
     throw new DataError('digest', `${url} differs from the copy known here: ${found}`)
   }
   return downloadOnce(url, target, check, options)

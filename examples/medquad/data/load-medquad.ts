@@ -3,7 +3,14 @@ import { cleanMedquad, selectPaper } from './clean-medquad.ts'
 import { countMedquad, type MedquadCounts } from './count-medquad.ts'
 import { DataError } from './data-error.ts'
 import type { DownloadProgress } from './download.ts'
-import { fetchMedquad, type FetchOptions, fetchMirror, medquadMirror, type MirrorOptions } from './fetch-medquad.ts'
+import {
+  fetchMedquad,
+  type FetchOptions,
+  fetchMirror,
+  type MedquadMirror,
+  medquadMirrors,
+  type MirrorOptions,
+} from './fetch-medquad.ts'
 import type { MedquadPair } from './medquad-pair.ts'
 import { readMedquad } from './read-medquad.ts'
 import { type MedquadSplit, splitByDisease } from './split-medquad.ts'
@@ -21,8 +28,8 @@ export interface LoadOptions {
   seed?: number
   /** How the download goes; default: `fetchMedquad`'s own `url`, `expected` and `fetch`. */
   download?: Pick<FetchOptions, 'url' | 'expected' | 'fetch' | 'signal' | 'patience'>
-  /** How the download of the copy on the Hub goes; default: `fetchMirror`'s own. */
-  mirror?: Pick<MirrorOptions, 'endpoint' | 'expected' | 'fetch' | 'patience'>
+  /** How the download of the copies on the Hub goes; default: `medquadMirrors`, and `fetchMirror`'s own. */
+  mirror?: Pick<MirrorOptions, 'endpoint' | 'fetch' | 'patience'> & { mirrors?: readonly MedquadMirror[] }
   onProgress?: (progress: LoadProgress) => void
   /** Told, in a line each, from where MedQuAD could not be had, and what stands in for it. */
   warn?: (text: string) => void
@@ -73,15 +80,13 @@ async function findData(options: LoadOptions): Promise<{ path: string; origin: L
     onProgress: ({ received, ...rest }: DownloadProgress) =>
       onProgress?.({ stage: 'download', done: received, ...rest }),
   }
-  const places = [
-    { origin: 'download', name: 'GitHub', get: () => fetchMedquad({ ...download, ...told }) },
-    {
-      origin: 'mirror',
-      name: `its copy ${medquadMirror.name} on the Hub`,
-      get: () => fetchMirror({ ...mirror, ...told }),
-    },
-  ] as const
-  for (const { origin, name, get } of places) {
+  const { mirrors = medquadMirrors, ...how } = mirror
+  const copies = mirrors.map((copy) => {
+    const get = () => fetchMirror(copy, { ...how, ...told })
+    return { origin: 'mirror', name: `its copy ${copy.name} on the Hub`, get } as const
+  })
+  const github = { origin: 'download', name: 'GitHub', get: () => fetchMedquad({ ...download, ...told }) } as const
+  for (const { origin, name, get } of [github, ...copies]) {
     try {
       return { path: await get(), origin }
     } catch (error) {

@@ -3,6 +3,7 @@ import { basename, extname } from 'node:path'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { DataError, reason } from './data-error.ts'
 import { decodeText } from './decode-text.ts'
+import { focusOfQuestion } from './focus-of-question.ts'
 import type { MedquadPair } from './medquad-pair.ts'
 import { type PairRow, readRows, textOf } from './pair-rows.ts'
 
@@ -17,6 +18,7 @@ export const isRowFile = (path: string): boolean => endings.includes(extname(pat
 /**
  * The pairs of JSON Lines, CSV, TSV or Parquet: rows with `question` and `answer` and, where known, MedQuAD's other fields,
  * under their names here (`focus`, `cui`, `qtype`) or those of its copies on the Hub (`question_focus`, `umls_cui`).
+ * Where no focus is named, what the question asks about stands in, so that a disease stays in one part of the split.
  * @throws DataError `not-found` for no file or no row, `format` for what cannot be read, naming the line or row.
  */
 export async function readMedquadRows(path: string): Promise<MedquadPair[]> {
@@ -73,7 +75,7 @@ function pairOf(row: PairRow, name: string): MedquadPair {
   return {
     id: text('id', 'question_id') || `${name}#${number}`,
     collection: text('collection', 'document_source') || name,
-    focus: text('focus', 'question_focus').trim(),
+    focus: text('focus', 'question_focus').trim() || focusOfQuestion(textOf(known, 'question')),
     cui: names(fields['cui'] ?? fields['umls_cui']),
     semanticTypes: names(fields['semanticType'] ?? fields['semanticTypes'] ?? fields['umls_semantic_types']),
     qid: text('qid', 'question_id'),

@@ -6,8 +6,9 @@ import { basename, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { digestMedquad } from '../../../examples/medquad/data/digest-medquad.ts'
 import type { DownloadProgress } from '../../../examples/medquad/data/download.ts'
-import { fetchMedquad, fetchMirror } from '../../../examples/medquad/data/fetch-medquad.ts'
+import { fetchMedquad, fetchMirror, medquadMirrors } from '../../../examples/medquad/data/fetch-medquad.ts'
 import { loadMedquad } from '../../../examples/medquad/data/load-medquad.ts'
+import { groupByDisease } from '../../../examples/medquad/data/split-medquad.ts'
 import { archiveOf, diseaseXml, folderOf, someFiles, tempFolder } from './medquad-files.ts'
 import { sampleSize } from './sample-size.ts'
 import { sharedKeys } from './shared-keys.ts'
@@ -177,6 +178,8 @@ describe('fetchMedquad', () => {
 /** Rows as `lavita/MedQuAD` has them, made by make-parquet.py beside the file: one of them withdrawn. */
 const parquetCopy = () => readFile(new URL('../../fixtures/medquad/lavita-rows.parquet', import.meta.url))
 
+const [lavita, keivalya] = medquadMirrors as [(typeof medquadMirrors)[number], (typeof medquadMirrors)[number]]
+
 describe('loadMedquad', () => {
   it('reads, cleans, counts and splits the data given', async () => {
     const folder = await folderOf(someFiles)
@@ -216,7 +219,7 @@ describe('loadMedquad', () => {
       loadMedquad({
         cacheDir,
         download: { url: github.url },
-        mirror: { endpoint: new URL(hub.url).origin, expected: { pairs: 4, answered: 3 } },
+        mirror: { endpoint: new URL(hub.url).origin, mirrors: [{ ...lavita, pairs: 4, answered: 3 }] },
         warn: (text) => warnings.push(text),
       })
     const loaded = await load()
@@ -242,12 +245,35 @@ describe('loadMedquad', () => {
     expect(asked.length).toBe(1)
   })
 
+  it('asks a second copy, whose questions name the disease, where the first is gone', async () => {
+    const rows = [
+      'What is (are) Gout ?,It hurts.',
+      'What causes Gout ?,Crystals.',
+      'Is Marfan syndrome inherited ?,Yes.',
+    ]
+    const hub = await serve((request, response) => {
+      if (request.url?.includes('/lavita/')) response.writeHead(404).end()
+      else response.end(`qtype,Question,Answer\n${rows.map((row) => `x,${row}\n`).join('')}`)
+    })
+    const warnings: string[] = []
+    const loaded = await loadMedquad({
+      cacheDir: await tempFolder(),
+      download: { url: hub.url.replace('archive', 'lavita/archive') },
+      mirror: { endpoint: new URL(hub.url).origin, mirrors: [lavita, { ...keivalya, pairs: 3, answered: 3 }] },
+      warn: (text) => warnings.push(text),
+    })
+    expect(warnings).toHaveLength(2)
+    expect(loaded.origin).toBe('mirror')
+    expect(loaded.pairs.map(({ focus }) => focus)).toEqual(['Gout', 'Gout', 'Marfan syndrome'])
+    expect(groupByDisease(loaded.pairs).size).toBe(2)
+  })
+
   it('refuses a copy that holds other pairs, or is none', async () => {
     const copy = await parquetCopy()
     const hub = await serve((_, response) => response.end(copy))
     const endpoint = new URL(hub.url).origin
     const cacheDir = await tempFolder()
-    const asked = fetchMirror({ cacheDir, endpoint, expected: { pairs: 47441, answered: 16407 } })
+    const asked = fetchMirror(lavita, { cacheDir, endpoint })
     expect(await failure(asked)).toMatchObject({
       code: 'digest',
       message: expect.stringMatching(
@@ -255,7 +281,7 @@ describe('loadMedquad', () => {
       ) as string,
     })
     const page = await serve((_, response) => response.end('<html>Sign in</html>'))
-    expect(await failure(fetchMirror({ cacheDir, endpoint: new URL(page.url).origin }))).toMatchObject({
+    expect(await failure(fetchMirror(lavita, { cacheDir, endpoint: new URL(page.url).origin }))).toMatchObject({
       code: 'digest',
       message: expect.stringMatching(/is not MedQuAD's copy: .* is no Parquet that can be read, /) as string,
     })
@@ -290,6 +316,7 @@ describe('loadMedquad', () => {
     expect(warnings).toEqual([
       'MedQuAD cannot be had from GitHub: cannot reach example.org, offline',
       'MedQuAD cannot be had from its copy lavita/MedQuAD on the Hub: cannot reach example.org, offline',
+      'MedQuAD cannot be had from its copy keivalya/MedQuad-MedicalQnADataset on the Hub: cannot reach example.org, offline',
       'Going on with the sample that comes with the recipe; for MedQuAD itself give --data a copy of it.',
     ])
     expect(loaded).toMatchObject({ origin: 'sample', counts: { pairs: sampleSize } })
