@@ -43,6 +43,7 @@ export {
 } from './models/falcon-config.ts'
 export { LlamaForCausalLM, llamaWeights } from './models/llama.ts'
 export { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './models/llama-config.ts'
+export type { GenerationConfig } from './models/generation-config.ts'
 export type { RopeConfig, RopeScaling } from './models/rope-config.ts'
 export { initialWeights } from './models/initial-weights.ts'
 
@@ -73,7 +74,7 @@ export type { HubOptions } from './hub/hub-settings.ts'
 export type { BodyReader, Fetch, FetchInit, HttpResponse } from './safetensors/http-client.ts'
 export type { Gpu, GpuAdapter, PowerPreference } from './platform/platform.ts'
 export { tokenizerFromJson } from './hub/tokenizer.ts'
-export type { TextTokenizer } from './generate/text-tokenizer.ts'
+export type { EncodeOptions, TextTokenizer } from './generate/text-tokenizer.ts'
 export type { StorageReport } from './hub/load-weights.ts'
 
 export { openAdapter, type OpenAdapterOptions, saveAdapter } from './hub/adapter-folder.ts'
@@ -87,7 +88,12 @@ export { adapterFiles, loadAdapter, type AdapterFilesOptions, type LoadAdapterOp
 export { countParameters, describeParameterCounts, type ParameterCounts } from './peft/parameter-counts.ts'
 export { type KbitTrainingOptions, prepareModelForKbitTraining } from './peft/prepare-model-for-kbit-training.ts'
 
-export { promptCompletionExample, type ExampleTokenizer, type PromptCompletion } from './train/examples.ts'
+export {
+  promptCompletionExample,
+  type ExampleTokenizer,
+  type PromptCompletion,
+  type PromptCompletionOptions,
+} from './train/examples.ts'
 export { TrainingRun, type StepReport } from './train/training-run.ts'
 export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
 export type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './train/training-options.ts'
@@ -101,6 +107,7 @@ export {
 export type { RunDifference } from './train/run-differences.ts'
 export type { RunIdentity } from './train/run-identity.ts'
 
-export { generateTokens, type GenerationOptions } from './generate/generate.ts'
+export { generateTokens } from './generate/generate.ts'
+export type { GenerationOptions } from './generate/generation-options.ts'
 export { completeText, generateText } from './generate/generate-text.ts'
 export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evaluate/loss.ts'

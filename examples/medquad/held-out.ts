@@ -25,13 +25,16 @@ export function examplesOf(
   pairs: readonly Pick<MedquadPair, 'question' | 'answer'>[],
   maxLength: number,
 ): Example[] {
-  return pairs.flatMap((pair) => promptCompletionExample(tokenizer, pairText(pair), maxLength) ?? [])
+  return pairs.flatMap((pair) => promptCompletionExample(tokenizer, pairText(pair), { maxLength }) ?? [])
 }
 
 /** Answers one after another, each ended by EOS, cut into windows of `length` tokens that are predicted whole. */
 export function answerWindows(tokenizer: TextTokenizer, pairs: readonly MedquadPair[], length: number): Example[] {
   const stream = Int32Array.from(
-    pairs.flatMap(({ answer: text }) => [...tokenizer.encode(text), tokenizer.eosTokenId ?? 0]),
+    pairs.flatMap(({ answer: text }) => [
+      ...tokenizer.encode(text, { addSpecialTokens: false }),
+      tokenizer.eosTokenId ?? 0,
+    ]),
   )
   return Array.from({ length: Math.floor(stream.length / length) }, (_, i) => {
     const inputIds = stream.slice(i * length, (i + 1) * length)

@@ -14,10 +14,11 @@ const help = `Continues a text, as it comes, on stdout.
   --prompt TEXT         what to continue                        (all of stdin)
   --adapter DIR         a LoRA adapter for the model, a folder or a name on the Hub
   --max-new-tokens N                                            (128)
-  --temperature X       above 0 draws instead of taking the likeliest token; 1 is the model's own distribution (0)
+  --temperature X       above 0 draws instead of taking the likeliest token, 1 from the model's own distribution; 0 takes it
   --top-k N             draw among the N likeliest, 0 for all   (50)
   --top-p X             draw among the likeliest that together reach X (1)
   --repetition-penalty X  above 1 makes tokens that were seen less likely (1)
+                        What is not given is as the model's generation_config.json says, else the likeliest token is taken.
   --seed N              same seed, same text                    (0)
   --quantize NAME       load in nf4, fp4 or int8                (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised (f32)
@@ -34,11 +35,11 @@ export const generateCommand: Command = {
     const { values, words } = parseWords(args, ['SOURCE'], {
       prompt: { type: 'string' },
       adapter: { type: 'string' },
-      'max-new-tokens': { type: 'string', default: '128' },
+      'max-new-tokens': { type: 'string' },
       temperature: { type: 'string' },
       'top-k': { type: 'string' },
       'top-p': { type: 'string' },
-      'repetition-penalty': { type: 'string', default: '1' },
+      'repetition-penalty': { type: 'string' },
       seed: { type: 'string', default: '0' },
       quantize: { type: 'string' },
       dtype: { type: 'string', default: 'f32' },
@@ -47,8 +48,6 @@ export const generateCommand: Command = {
     const [source] = words
     const options = {
       ...samplingOf(values),
-      maxNewTokens: whole('max-new-tokens', values['max-new-tokens']),
-      repetitionPenalty: amount('repetition-penalty', values['repetition-penalty']),
       seed: whole('seed', values.seed, 0),
       signal,
     }
@@ -79,13 +78,20 @@ interface SamplingWords {
   readonly temperature?: string | undefined
   readonly 'top-k'?: string | undefined
   readonly 'top-p'?: string | undefined
+  readonly 'repetition-penalty'?: string | undefined
+  readonly 'max-new-tokens'?: string | undefined
 }
 
-function samplingOf({ temperature, 'top-k': topK, 'top-p': topP }: SamplingWords) {
-  const heat = temperature === undefined ? ((topK ?? topP) === undefined ? 0 : 1) : amount('temperature', temperature)
-  const limits = {
+function samplingOf(words: SamplingWords) {
+  const { temperature, 'top-k': topK, 'top-p': topP, 'repetition-penalty': penalty, 'max-new-tokens': most } = words
+  const heat = temperature === undefined ? null : amount('temperature', temperature)
+  const draws = heat === null ? (topK ?? topP) !== undefined : heat > 0
+  return {
+    ...((draws || heat !== null) && { doSample: draws }),
+    ...(heat !== null && draws && { temperature: heat }),
     ...(topK !== undefined && { topK: whole('top-k', topK, 0) }),
     ...(topP !== undefined && { topP: amount('top-p', topP) }),
+    ...(penalty !== undefined && { repetitionPenalty: amount('repetition-penalty', penalty) }),
+    ...(most !== undefined && { maxNewTokens: whole('max-new-tokens', most) }),
   }
-  return heat === 0 ? { doSample: false, ...limits } : { doSample: true, temperature: heat, ...limits }
 }

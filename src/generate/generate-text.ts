@@ -1,15 +1,18 @@
-import { check } from '../core/errors.ts'
+import { MedAwareError } from '../core/errors.ts'
+import { readArgument, that, withMethods } from '../core/options.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
-import { generateTokens, type GenerationOptions } from './generate.ts'
+import { type GenerationOptions, resolveOptions } from './generation-options.ts'
+import { continueTokens } from './generate.ts'
 import type { TextTokenizer } from './text-tokenizer.ts'
 
 /** Ends a decoded text whose last character still lacks bytes. */
 const REPLACEMENT = '\uFFFD'
 
 /**
- * Continues `prompt` and yields the new text in pieces as it comes, never half a character. Stops at the tokenizer's end
- * of text unless `eosTokenId` says otherwise. Frees what it holds when it ends, fails or is left.
- * @throws MedAwareError as `generateTokens`, and `config` when the tokenizer has more tokens than the model.
+ * Continues `prompt`, encoded with the tokenizer's special tokens, and yields the new text in pieces as it comes, never half a
+ * character. Unless `eosTokenId` says otherwise it stops at the tokenizer's end of text, which training teaches, and at those of the
+ * model's `generationConfig` (generation_config.json's, else config.json's) that are added tokens of the tokenizer. Frees what it holds when it ends, fails or is left.
+ * @throws MedAwareError as `generateTokens`.
  */
 export async function* generateText(
   model: CausalLm,
@@ -17,20 +20,44 @@ export async function* generateText(
   prompt: string,
   options: GenerationOptions = {},
 ): AsyncGenerator<string, void, undefined> {
-  check(
-    tokenizer.vocabSize <= model.vocabSize,
-    'config',
-    () =>
-      `generateText: the tokenizer has ${tokenizer.vocabSize} tokens, the model ${model.vocabSize}; is this the model's tokenizer?`,
-  )
-  const stream = new TextStream(tokenizer)
-  const { eosTokenId = tokenizer.eosTokenId } = options
-  for await (const [token] of generateTokens(model, [tokenizer.encode(prompt)], { ...options, eosTokenId })) {
+  readTokenizer(tokenizer)
+  readArgument('generateText', 'the prompt', prompt, promptRule)
+  const generation = resolveOptions(model, options, endsOf(model, tokenizer))
+  const ids = tokenizer.encode(prompt)
+  const stream = new TextStream(tokenizer, ids)
+  for await (const [token] of continueTokens(model, [ids], generation)) {
     const piece = typeof token === 'number' ? stream.push(token) : ''
     if (piece !== '') yield piece
   }
   const rest = stream.end()
   if (rest !== '') yield rest
+}
+
+const promptRule = that('a text', (value): value is string => typeof value === 'string')
+const tokenizerRule = withMethods<TextTokenizer>("a tokenizer, such as loadModel's or loadTokenizer's", [
+  'encode',
+  'decode',
+])
+
+function readTokenizer(tokenizer: unknown): void {
+  if (tokenizer === null) {
+    throw new MedAwareError(
+      'config',
+      'generateText: the tokenizer is null, since the model came without a tokenizer.json; open one with loadTokenizer',
+    )
+  }
+  readArgument('generateText', 'the tokenizer', tokenizer, tokenizerRule)
+}
+
+/**
+ * What ends a text where the caller does not say. The model may not know of the token that it was tuned to end with; and old Falcons
+ * name an id of another model's, which is an ordinary piece of text here.
+ */
+function endsOf({ generationConfig, vocabSize }: CausalLm, { eosTokenId, addedIds }: TextTokenizer): number[] {
+  const said = generationConfig?.eosTokenId ?? []
+  const added = new Set(addedIds)
+  const ends = new Set([...said.filter((id) => added.has(id)), ...(eosTokenId === null ? [] : [eosTokenId])])
+  return [...(ends.size === 0 ? said : ends)].filter((id) => id < vocabSize)
 }
 
 /** The whole text that `generateText` yields in pieces. @throws MedAwareError as `generateText`. */
@@ -45,18 +72,23 @@ export async function completeText(
   return text
 }
 
+/** Tokens of the prompt that are decoded along with what follows: no character has more bytes. */
+const CONTEXT = 8
+
 /**
- * Text of tokens that come one at a time. Each piece is decoded behind the tokens of the piece before it, because a tokenizer may
- * treat the start of a text in its own way (text-generation-inference's decode_token).
+ * Text of tokens that come one at a time, so that prompt and pieces together are the whole text. Each piece is decoded behind the
+ * tokens before it, because a tokenizer may treat the start of a text in its own way (text-generation-inference's decode_token).
  */
 class TextStream {
   readonly #tokenizer: TextTokenizer
-  #ids: number[] = []
+  #ids: number[]
   /** How many of `#ids` were told; they are only there to be decoded along. */
-  #told = 0
+  #told: number
 
-  constructor(tokenizer: TextTokenizer) {
+  constructor(tokenizer: TextTokenizer, prompt: readonly number[]) {
     this.#tokenizer = tokenizer
+    this.#ids = prompt.slice(-CONTEXT)
+    this.#told = this.#ids.length
   }
 
   /** The text that `id` completes, '' while a character lacks bytes. */

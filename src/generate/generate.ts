@@ -1,22 +1,10 @@
-import { check } from '../core/errors.ts'
 import { Random } from '../core/random.ts'
 import type { CausalLm, TokenBatch } from '../models/causal-lm.ts'
 import { inference } from '../models/inference.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
+import { checkPrompts, type Generation, type GenerationOptions, resolveOptions } from './generation-options.ts'
 import { KeyValueCaches } from './key-value-caches.ts'
-import { chooseToken, resolveSampling, type SamplingOptions } from './sampling.ts'
-
-/** How a text is continued. */
-export interface GenerationOptions extends SamplingOptions {
-  /** The most tokens to add to each prompt. Default 128. */
-  readonly maxNewTokens?: number
-  /** A row stops when it draws one of these; `null` for never. Default null. */
-  readonly eosTokenId?: number | readonly number[] | null
-  /** Same seed, same tokens; each row of a batch draws from a stream of its own. Default 0. */
-  readonly seed?: number
-  /** Ends generating with its reason at the next token. */
-  readonly signal?: AbortSignal
-}
+import { chooseToken } from './sampling.ts'
 
 /** Tokens the caches have room for beyond the prompt at first. */
 const HEADROOM = 64
@@ -25,18 +13,24 @@ const HEADROOM = 64
  * Continues every prompt, a token a step: yields the new token of each row, `null` for rows that have stopped. The token
  * that stops a row is yielded. Shorter prompts are padded on the left, which changes nothing they say. All it holds
  * on the device is freed when it ends, fails or is left (`break`, `return()`).
- * @throws MedAwareError `config` for an empty prompt or an option out of range, `memory`, `numeric` when logits are not
- * finite, and whatever `signal` is aborted with.
+ * @throws MedAwareError `config` for an empty prompt, what is no token id, an option that is unknown, out of range or does nothing;
+ * `memory`, `numeric` when logits are not finite, and whatever `signal` is aborted with.
  */
 export async function* generateTokens(
   model: CausalLm,
   prompts: readonly (readonly number[])[],
   options: GenerationOptions = {},
 ): AsyncGenerator<readonly (number | null)[], void, undefined> {
-  const { maxNewTokens = 128, eosTokenId = null, seed = 0, signal } = options
-  const sampling = resolveSampling(options)
-  checkRequest(prompts, maxNewTokens)
-  const stops = new Set(eosTokenId === null ? [] : typeof eosTokenId === 'number' ? [eosTokenId] : eosTokenId)
+  yield* continueTokens(model, prompts, resolveOptions(model, options))
+}
+
+/** `generateTokens` with nothing left open. */
+export async function* continueTokens(
+  model: CausalLm,
+  prompts: readonly (readonly number[])[],
+  { maxNewTokens, stops, seed, signal, sampling }: Generation,
+): AsyncGenerator<readonly (number | null)[], void, undefined> {
+  checkPrompts(prompts, model.vocabSize)
   const rows = prompts.map((prompt, row) => ({ seen: new Set(prompt), random: Random.of(seed, row), stopped: false }))
   const longest = Math.max(...prompts.map((prompt) => prompt.length))
   const limit = longest + maxNewTokens - 1
@@ -72,21 +66,6 @@ export async function* generateTokens(
   } finally {
     caches.dispose()
   }
-}
-
-function checkRequest(prompts: readonly (readonly number[])[], maxNewTokens: number): void {
-  check(
-    Number.isInteger(maxNewTokens) && maxNewTokens >= 1,
-    'config',
-    () => `generate: maxNewTokens must be a whole number above 0, got ${maxNewTokens}`,
-  )
-  check(prompts.length > 0, 'config', () => 'generate: there is no prompt')
-  const vacant = prompts.findIndex((prompt) => prompt.length === 0)
-  check(
-    vacant < 0,
-    'config',
-    () => `generate: prompt ${vacant} is empty; give it at least one token, such as the tokenizer's end of text`,
-  )
 }
 
 function batchOf(

@@ -15,32 +15,8 @@ export interface SamplingOptions {
   readonly repetitionPenalty?: number
 }
 
-/** Sampling options with the defaults filled in. */
+/** Sampling options with nothing left open. */
 export type Sampling = Required<SamplingOptions>
-
-/** Fills in transformers' defaults. @throws MedAwareError `config` for a value out of range. */
-export function resolveSampling(options: SamplingOptions): Sampling {
-  const { doSample = false, temperature = 1, topK = 50, topP = 1, repetitionPenalty = 1 } = options
-  const positive = (value: number) => value > 0 && Number.isFinite(value)
-  check(
-    positive(temperature),
-    'config',
-    () =>
-      `generate: temperature must be a positive number, got ${temperature}; for the most likely token leave doSample false`,
-  )
-  check(
-    positive(repetitionPenalty),
-    'config',
-    () => `generate: repetitionPenalty must be a positive number, got ${repetitionPenalty}`,
-  )
-  check(
-    Number.isInteger(topK) && topK >= 0,
-    'config',
-    () => `generate: topK must be a whole number, 0 for all tokens, got ${topK}`,
-  )
-  check(topP > 0 && topP <= 1, 'config', () => `generate: topP must be above 0 and at most 1, got ${topP}`)
-  return { doSample, temperature, topK, topP, repetitionPenalty }
-}
 
 /**
  * The token that follows, chosen from one row of logits, which is changed in place.

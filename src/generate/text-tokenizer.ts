@@ -1,11 +1,21 @@
-/** Turns text into token ids and back: what generating text needs of a tokenizer. */
+/** How a text is encoded. */
+export interface EncodeOptions {
+  /** Put the tokens around it that the tokenizer's post-processor has, such as Llama's `<s>`. Default true, as in transformers. */
+  readonly addSpecialTokens?: boolean
+}
+
+/** Turns text into token ids and back: what training on text and generating it need of a tokenizer. */
 export interface TextTokenizer {
   /** Number of ids, added tokens included: the highest id + 1. */
   readonly vocabSize: number
   /** The id that ends a text, `null` when the tokenizer has none. */
   readonly eosTokenId: number | null
-  /** Ids of `text`; no special token is put before or behind it. */
-  encode(text: string): number[]
+  /** That token as it is written, `null` when there is none. */
+  readonly eosToken: string | null
+  /** Ids that were added to the vocabulary and stand for themselves, such as the end of a text, ascending. */
+  readonly addedIds: readonly number[]
+  /** Ids of `text`, in which special tokens may be written out. */
+  encode(text: string, options?: EncodeOptions): number[]
   /** Text of `ids`; special tokens and ids it does not know are left out, bytes that are no UTF-8 become U+FFFD. */
   decode(ids: readonly number[]): string
 }

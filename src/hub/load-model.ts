@@ -1,9 +1,11 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import { abortSignal, callback, flag, type OptionRules, readArgument, readOptions } from '../core/options.ts'
+import { showNames } from '../core/show.ts'
 import { type Device, deviceRule } from '../device/device.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { createModel, parseModelConfig } from '../models/architectures.ts'
 import type { ModelConfig, PretrainedLm } from '../models/causal-lm.ts'
+import { type GenerationConfig, parseGenerationConfig } from '../models/generation-config.ts'
 import type { Weight } from '../nn/module.ts'
 import { openShardedSafetensors } from '../safetensors/shards.ts'
 import { openTensors, readJson, readText, type Folder } from './folder.ts'
@@ -12,7 +14,7 @@ import type { HubOptions } from './hub-settings.ts'
 import { openFolder, type Source } from './open-folder.ts'
 import { checkRoom } from './check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
-import { tokenizerFromJson } from './tokenizer.ts'
+import { type FileTokenizer, tokenizerFromJson } from './tokenizer.ts'
 import { storageAliases, storageRules, type WeightStorage } from './weight-storage.ts'
 import { type Checkpoint, checkpointOf } from './weights/checkpoint.ts'
 import { fittingWeights } from './weights/fit.ts'
@@ -48,7 +50,7 @@ export interface TensorProgress {
 /** A model and what came with it. */
 export interface LoadedModel {
   readonly model: PretrainedLm
-  /** `null` when the folder has no tokenizer.json. */
+  /** `null` when the folder has no tokenizer.json, of which `onWarning` is told. */
   readonly tokenizer: TextTokenizer | null
   readonly storage: StorageReport
   /** The source's name, for adapter cards. */
@@ -67,11 +69,10 @@ export async function loadModel(source: Source, given: LoadModelOptions): Promis
   readArgument('loadModel', 'device', options.device, deviceRule)
   const folder = await openFolder(source, folderOptions(options))
   const config = parseModelConfig(await readJson(folder, 'config.json'))
-  const tokenizer = await loadTokenizer(folder)
-  check(tokenizer === null || tokenizer.vocabSize <= config.vocabSize, 'format', () => {
-    const highest = (tokenizer?.vocabSize ?? 0) - 1
-    return `${folder.name}: tokenizer.json has ids up to ${highest}, config.json a vocab_size of ${config.vocabSize}; they are not of one model`
-  })
+  const warn = options.onWarning ?? (() => {})
+  const tokenizer = await openTokenizer(folder, warn)
+  checkSameVocabulary(tokenizer, config, folder.name, warn)
+  const generation = await readGenerationConfig(folder, warn)
   const opened = await openCheckpoint(folder)
   try {
     const head = { source: folder.name, ...(options.onWarning && { warn: options.onWarning }) }
@@ -80,6 +81,9 @@ export async function loadModel(source: Source, given: LoadModelOptions): Promis
     checkRoom(checkpoint, specs, folder.name, options)
     const { weights, storage } = await loadWeights(checkpoint, specs, options)
     const model = Object.assign(makeModel(settled, weights), folder.origin)
+    if (generation !== null) {
+      model.generationConfig = { eosTokenId: model.generationConfig?.eosTokenId ?? [], ...generation }
+    }
     return { model, tokenizer, storage, name: folder.name }
   } finally {
     await opened.close()
@@ -99,10 +103,58 @@ const aliases = { ...storageAliases, device_map: 'device' } as const
 
 /** The folder's tokenizer, or `null` where it has no tokenizer.json. */
 export async function loadTokenizer(source: Source, options: HubFolderOptions = {}): Promise<TextTokenizer | null> {
-  const folder = await openFolder(source, options)
-  if (!(await folder.has('tokenizer.json'))) return null
-  const config = (await folder.has('tokenizer_config.json')) ? await readJson(folder, 'tokenizer_config.json') : {}
-  return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), config)
+  return openTokenizer(await openFolder(source, options))
+}
+
+async function openTokenizer(
+  folder: Folder,
+  warn: (message: string) => void = () => {},
+): Promise<FileTokenizer | null> {
+  if (await folder.has('tokenizer.json')) {
+    const config = (await folder.has('tokenizer_config.json')) ? await readJson(folder, 'tokenizer_config.json') : {}
+    return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), config)
+  }
+  const others = ['tokenizer.model', 'vocab.json', 'spiece.model', 'vocab.txt']
+  const has = await Promise.all(others.map((name) => folder.has(name)))
+  const other = others[has.indexOf(true)]
+  const convert = 'load it with AutoTokenizer in transformers and save it with save_pretrained(folder)'
+  const remedy =
+    other === undefined ? 'take that of the model it was made from, with loadTokenizer' : `it has ${other}: ${convert}`
+  warn(`${folder.name}: there is no tokenizer.json, so the model comes without a tokenizer; ${remedy}`)
+  return null
+}
+
+/**
+ * An added token that the model has no embedding for is no reason to refuse the model: a text in which it stands is refused.
+ * @throws MedAwareError `format` where the learned vocabulary is larger than the model's.
+ */
+function checkSameVocabulary(
+  tokenizer: FileTokenizer | null,
+  { vocabSize }: ModelConfig,
+  name: string,
+  warn: (message: string) => void,
+): void {
+  if (tokenizer === null || tokenizer.vocabSize <= vocabSize) return
+  check(tokenizer.learnedVocabSize <= vocabSize, 'format', () => {
+    const highest = tokenizer.learnedVocabSize - 1
+    return `${name}: tokenizer.json has ids up to ${highest}, config.json a vocab_size of ${vocabSize}; they are not of one model`
+  })
+  const beyond = tokenizer.addedIds.filter((id) => id >= vocabSize)
+  warn(
+    `${name}: tokenizer.json has added tokens beyond config.json's vocab_size of ${vocabSize}: ${showNames(beyond.map(String))}; ` +
+      'the model has no embedding for them, and texts with them are refused',
+  )
+}
+
+async function readGenerationConfig(
+  folder: Folder,
+  warn: (message: string) => void,
+): Promise<Partial<GenerationConfig> | null> {
+  if (!(await folder.has('generation_config.json'))) return null
+  const json = await readJson(folder, 'generation_config.json')
+  const { config, warnings } = parseGenerationConfig(json, folder.name)
+  for (const warning of warnings) warn(warning)
+  return config
 }
 
 function folderOptions({ hub, signal, onProgress }: LoadModelOptions): HubFolderOptions {

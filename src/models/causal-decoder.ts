@@ -9,6 +9,7 @@ import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
 import { linear } from '../ops/linear.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { ModelConfig, PretrainedLm, TokenBatch } from './causal-lm.ts'
+import type { GenerationConfig } from './generation-config.ts'
 
 /** A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised or adapted. */
 export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> {
@@ -26,6 +27,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   /** Where `loadModel` had it from; its adapters name it as their base. */
   nameOrPath: string | null = null
   revision: string | null = null
+  #generationConfig: GenerationConfig | null = null
 
   /** The table [vocab, c] whose products with hidden states are the logits. */
   protected abstract readonly head: Tensor
@@ -35,6 +37,14 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
 
   get device(): Device {
     return this.head.device
+  }
+
+  get generationConfig(): GenerationConfig {
+    return this.#generationConfig ?? { eosTokenId: [this.config.eosTokenId ?? []].flat() }
+  }
+
+  set generationConfig(config: GenerationConfig) {
+    this.#generationConfig = config
   }
 
   get layers(): number {

@@ -5,6 +5,7 @@ import type { Module } from '../nn/module.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { FalconConfig } from './falcon-config.ts'
+import type { GenerationConfig } from './generation-config.ts'
 import type { LlamaConfig } from './llama-config.ts'
 
 /** What a model of a known architecture is made of; `modelType` says which it is. */
@@ -33,6 +34,8 @@ export interface CausalLm extends Module {
    * for about a third more work, and the same bits. transformers' gradient_checkpointing_enable. Default false.
    */
   gradientCheckpointing: boolean
+  /** What generating goes by where its options do not say: `loadModel` reads it; it may be set. */
+  generationConfig?: GenerationConfig
   /** Logits of every token: f32 [b, t, vocab]. */
   forward(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor
   /** Logits of each row's last token: f32 [b, vocab]. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Device } from '../../src/device/device.ts'
 import { completeText, generateText } from '../../src/generate/generate-text.ts'
-import type { GenerationOptions } from '../../src/generate/generate.ts'
+import type { GenerationOptions } from '../../src/generate/generation-options.ts'
 import { tokenizerFromJson } from '../../src/hub/tokenizer.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { ScriptedModel } from './scripted-model.ts'
@@ -78,7 +78,7 @@ describe('generateText', () => {
 
   it('refuses a tokenizer with more tokens than the model, and an empty prompt', async () => {
     await expect(completeText(new ScriptedModel(device, 64, [[5]]), tokenizer, 'x')).rejects.toThrow(
-      "generateText: the tokenizer has 302 tokens, the model 64; is this the model's tokenizer?",
+      "generate: prompt 0 has token 88 at 0, beyond the model's vocabulary of 64; is this the model's tokenizer?",
     )
     await expect(completeText(new ScriptedModel(device, 302, [[5]]), tokenizer, '')).rejects.toThrow(
       "generate: prompt 0 is empty; give it at least one token, such as the tokenizer's end of text",

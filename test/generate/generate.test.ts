@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { generateTokens, type GenerationOptions } from '../../src/generate/generate.ts'
+import { generateTokens } from '../../src/generate/generate.ts'
+import type { GenerationOptions } from '../../src/generate/generation-options.ts'
 import { argmax } from '../../src/generate/sampling.ts'
 import { loadModel } from '../../src/hub/load-model.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
@@ -156,7 +157,7 @@ describe.each(devices)('generateTokens on $description', (device) => {
         'when the model refuses a token',
         () =>
           expect(one(model, [1, 99], {})).rejects.toThrow(
-            "falcon: token 99 is beyond the vocabulary of 64; is this the model's tokenizer?",
+            "generate: prompt 0 has token 99 at 1, beyond the model's vocabulary of 64; is this the model's tokenizer?",
           ),
       ],
       [
@@ -203,9 +204,9 @@ describe.each(devices)('generateTokens on $description', (device) => {
   it.each<[number[][], GenerationOptions, string]>([
     [[], {}, 'generate: there is no prompt'],
     [[[1], []], {}, "generate: prompt 1 is empty; give it at least one token, such as the tokenizer's end of text"],
-    [[[1]], { maxNewTokens: 0 }, 'generate: maxNewTokens must be a whole number above 0, got 0'],
-    [[[1]], { maxNewTokens: 1.5 }, 'generate: maxNewTokens must be a whole number above 0, got 1.5'],
-    [[[1]], { topP: 2 }, 'generate: topP must be above 0 and at most 1, got 2'],
+    [[[1]], { maxNewTokens: 0 }, 'generate: maxNewTokens must be a whole number from 1, got 0'],
+    [[[1]], { maxNewTokens: 1.5 }, 'generate: maxNewTokens must be a whole number from 1, got 1.5'],
+    [[[1]], { topP: 2 }, 'generate: topP must be a number above 0 and at most 1, got 2'],
   ])('refuses %j with %o', async (prompts, options, message) => {
     await expect(collect(model, prompts, options)).rejects.toThrow(expect.objectContaining({ code: 'config', message }))
   })

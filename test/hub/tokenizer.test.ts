@@ -13,6 +13,11 @@ const { vocab_size, vectors } = parsed('vectors.json') as {
   vectors: { text: string; ids: number[]; decoded: string }[]
 }
 
+type Refusal = [json: string, config: string | undefined, code: string, message: string]
+
+/** The small tokenizer with other parts. */
+const changed = (parts: Json) => JSON.stringify({ ...parsed('tokenizer.json'), ...parts })
+
 describe('tokenizerFromJson', () => {
   const tokenizer = tokenizerFromJson(text('tokenizer.json'), text('tokenizer_config.json'))
 
@@ -53,14 +58,14 @@ describe('tokenizerFromJson', () => {
   })
 
   it.each([
-    ['{', undefined, 'format', 'tokenizer: tokenizer.json is not JSON'],
+    ['{', undefined, 'format', 'tokenizer: tokenizer.json: not valid JSON'],
     [
       '{}',
       undefined,
       'format',
       'tokenizer: tokenizer.json has no model.vocab; give the file that Hugging Face tokenizers writes',
     ],
-    [text('tokenizer.json'), '<html>', 'format', 'tokenizer: tokenizer_config.json is not JSON'],
+    [text('tokenizer.json'), '<html>', 'format', 'tokenizer: tokenizer_config.json: not valid JSON'],
     [
       text('tokenizer.json'),
       '{"eos_token":"</s>"}',
@@ -73,8 +78,60 @@ describe('tokenizerFromJson', () => {
       'format',
       'tokenizer: tokenizer.json cannot be used, Unknown Decoder type: Morse',
     ],
-  ])('refuses what is no tokenizer, case %#', (json, config, code, message) => {
-    expect(() => tokenizerFromJson(json, config)).toThrow(expect.objectContaining({ code, message }))
+    ['[]', undefined, 'format', 'tokenizer: tokenizer.json: must be a JSON object'],
+    ['['.repeat(5000), undefined, 'format', 'tokenizer: tokenizer.json'],
+    [
+      changed({ added_tokens: {} }),
+      undefined,
+      'format',
+      'tokenizer: added_tokens of tokenizer.json must be a list, got {}',
+    ],
+    [changed({ added_tokens: [null] }), undefined, 'format', 'has null, where a token with its content must be'],
+    [
+      changed({ added_tokens: [{ id: 1e9, content: '<far>' }] }),
+      undefined,
+      'format',
+      'tokenizer: the token "<far>" of tokenizer.json has the id 1000000000; ids are whole numbers below 16777216',
+    ],
+    [changed({ model: { type: 'BPE', vocab: { a: -1 }, merges: [] } }), undefined, 'format', 'has the id -1'],
+    [changed({ model: { type: 'BPE', vocab: { a: 1.5 }, merges: [] } }), undefined, 'format', 'has the id 1.5'],
+    [changed({ model: { type: 'BPE', vocab: { a: '1' }, merges: [] } }), undefined, 'format', 'has the id "1"'],
+    [
+      text('tokenizer.json'),
+      '{"eos_token":["</s>"]}',
+      'format',
+      'tokenizer: eos_token of tokenizer_config.json must be a text or have a content, got ["</s>"]',
+    ],
+    ...[0, -1, '8', null].map((length): Refusal => {
+      return [changed({ pre_tokenizer: { type: 'FixedLength', length } }), undefined, 'format', 'a length from 1, got']
+    }),
+    [
+      changed({ model: { type: 'WordPiece', vocab: { a: 0 }, max_input_chars_per_word: 1e9 } }),
+      undefined,
+      'format',
+      'max_input_chars_per_word of tokenizer.json must be a whole number from 1 to 1024, got 1000000000',
+    ],
+    [
+      changed({
+        normalizer: {
+          type: 'Sequence',
+          normalizers: Array(40).fill({ type: 'Replace', pattern: { String: 'a' }, content: 'aa' }),
+        },
+      }),
+      undefined,
+      'unsupported',
+      'times as long; 65536 times are the most',
+    ],
+    ...[
+      { pre_tokenizer: { type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false } },
+      {
+        normalizer: { type: 'Sequence', normalizers: [{ type: 'Replace', pattern: { Regex: '(x*)*y' }, content: '' }] },
+      },
+      { decoder: { type: 'Replace', pattern: { Regex: '\\s*\\s*\\s*x' }, content: '' } },
+    ].map((part): Refusal => [changed(part), undefined, 'unsupported', 'could take time without end']),
+  ] satisfies Refusal[])('refuses what is no tokenizer, case %#', (json, config, code, message) => {
+    expect(() => tokenizerFromJson(json, config)).toThrow(message)
+    expect(() => tokenizerFromJson(json, config)).toThrow(expect.objectContaining({ code }))
   })
 
   it('refuses text that it has no token for', () => {
@@ -83,6 +140,38 @@ describe('tokenizerFromJson', () => {
     expect(() => pieces.encode('b')).toThrow(
       'tokenizer: no token for a part of "b", and the vocabulary has no unknown token',
     )
+  })
+})
+
+describe('special tokens', () => {
+  const read = (name: string) => text(`llama/${name}`)
+  const llama = tokenizerFromJson(read('tokenizer.json'), read('tokenizer_config.json'))
+  const { vectors } = JSON.parse(read('vectors.json')) as {
+    vectors: { text: string; ids: number[]; bare: number[]; decoded: string }[]
+  }
+
+  it.each(vectors)(
+    'are put around $text as transformers does, and left out on demand',
+    ({ text, ids, bare, decoded }) => {
+      expect(llama.encode(text)).toEqual(ids)
+      expect(llama.encode(text, { addSpecialTokens: true })).toEqual(ids)
+      expect(llama.encode(text, { addSpecialTokens: false })).toEqual(bare)
+      expect(llama.decode(ids)).toBe(decoded)
+    },
+  )
+
+  it('refuses other options, and what is no text', () => {
+    const encode = (text: unknown, options?: unknown) => llama.encode(text as string, options as object)
+    expect(() => encode('a', { add_special_tokens: false })).toThrow('did you mean addSpecialTokens?')
+    expect(() => encode('a', false)).toThrow('encode: options must be an object')
+    expect(() => encode(3)).toThrow('tokenizer: what is encoded must be a text, got 3')
+  })
+
+  it('tells added tokens from learned ones', () => {
+    expect(llama.addedIds).toEqual([0, 1, 2])
+    expect(llama.eosToken).toBe('</s>')
+    expect(llama.learnedVocabSize).toBe(llama.vocabSize)
+    expect(tokenizerFromJson(text('tokenizer.json')).learnedVocabSize).toBe(300)
   })
 })
 
@@ -108,5 +197,24 @@ describe('real tokenizers', () => {
     }
     expect(tokenizer.vocabSize).toBe(vocabSize)
     expect(tokenizer.eosTokenId).toBe(eosTokenId)
+  })
+
+  it('smollm2-135m encodes and decodes every vector of transformers', () => {
+    const folder = join(shared, '../models/smollm2-135m')
+    if (!existsSync(folder)) {
+      console.warn("NOT CHECKED: smollm2-135m's tokenizer and vectors are not on this machine")
+      return
+    }
+    const read = (file: string) => readFileSync(join(folder, file), 'utf8')
+    const tokenizer = tokenizerFromJson(read('tokenizer.json'), read('tokenizer_config.json'))
+    const { vectors } = JSON.parse(read('tokenizer-vectors.json')) as {
+      vectors: { text: string; ids: number[]; ids_no_special: number[]; decoded_skip_special: string }[]
+    }
+    expect(vectors.length).toBeGreaterThan(10)
+    for (const { text, ids, ids_no_special, decoded_skip_special } of vectors) {
+      expect(tokenizer.encode(text), text).toEqual(ids)
+      expect(tokenizer.encode(text, { addSpecialTokens: false }), text).toEqual(ids_no_special)
+      expect(tokenizer.decode(ids), text).toBe(decoded_skip_special)
+    }
   })
 })

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { tokenizerFromJson } from '../../src/hub/tokenizer.ts'
 import { collate, type Example, labelCount } from '../../src/models/example.ts'
 import { promptCompletionExample, type ExampleTokenizer } from '../../src/train/examples.ts'
 
@@ -8,10 +11,11 @@ const tokenizer: ExampleTokenizer = {
   encode: (text) => Array.from(text, (letter) => letter.codePointAt(0) ?? 0),
   decode: (ids) => String.fromCodePoint(...ids),
   eosTokenId: EOS,
+  eosToken: String.fromCodePoint(EOS),
 }
 const codes = (text: string) => tokenizer.encode(text)
 const example = (prompt: string, completion: string, maxLength?: number) =>
-  promptCompletionExample(tokenizer, { prompt, completion }, maxLength)
+  promptCompletionExample(tokenizer, { prompt, completion }, maxLength === undefined ? {} : { maxLength })
 
 describe('promptCompletionExample', () => {
   it('masks the prompt and ends the completion', () => {
@@ -48,6 +52,29 @@ describe('promptCompletionExample', () => {
     expect(bare && labelCount(bare)).toBe(3)
   })
 
+  it('does not end twice what ends already', () => {
+    expect(example('a', `b${tokenizer.eosToken}`)?.inputIds).toEqual(Int32Array.of(...codes('ab'), EOS))
+  })
+
+  it.each([
+    [{ maxLength: -3 }, 'promptCompletionExample: maxLength must be a whole number from 1, got -3'],
+    [{ maxLength: NaN }, 'promptCompletionExample: maxLength must be a whole number from 1, got NaN'],
+    [{ max_length: 3 }, 'promptCompletionExample: there is no option "max_length"; did you mean maxLength?'],
+    [512, 'promptCompletionExample: options must be an object such as { maxLength: … }, got 512'],
+  ])('refuses the options %j', (options: unknown, sentence) => {
+    const text = { prompt: 'a', completion: 'b' }
+    expect(() => promptCompletionExample(tokenizer, text, options as object)).toThrow(sentence)
+  })
+
+  it.each([['a text'], [null], [{ question: 'a', answer: 'b' }], [{ prompt: 'a', completion: 3 }]])(
+    'refuses %j for a text',
+    (text: unknown) => {
+      expect(() => promptCompletionExample(tokenizer, text as { prompt: string; completion: string })).toThrow(
+        'promptCompletionExample: the text must be an object with the texts prompt and completion, got ',
+      )
+    },
+  )
+
   it('refuses a tokenizer without an end', () => {
     expect(() => promptCompletionExample({ ...tokenizer, eosTokenId: null }, { prompt: 'a', completion: 'b' })).toThrow(
       expect.objectContaining({
@@ -55,6 +82,31 @@ describe('promptCompletionExample', () => {
         message: 'promptCompletionExample: the tokenizer has no EOS token; name one in tokenizer_config.json',
       }),
     )
+  })
+})
+
+describe("promptCompletionExample with a tokenizer of Llama's kind", () => {
+  const folder = join(import.meta.dirname, '../fixtures/tokenizer/llama')
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+  const llama = tokenizerFromJson(read('tokenizer.json'), read('tokenizer_config.json'))
+  const { trl } = JSON.parse(read('vectors.json')) as {
+    trl: { prompt: string; completion: string; ids: number[]; labels: number[] }[]
+  }
+
+  it.each(trl)("equals TRL's SFTTrainer for $prompt and $completion", ({ prompt, completion, ids, labels }) => {
+    const made = promptCompletionExample(llama, { prompt, completion })
+    expect([...(made?.inputIds ?? [])]).toEqual(ids)
+    expect([...(made?.labels ?? [])]).toEqual(labels)
+  })
+
+  it('warns where a token holds the end of the prompt and the begin of the completion', () => {
+    const warnings: string[] = []
+    const onWarning = (message: string) => warnings.push(message)
+    promptCompletionExample(llama, { prompt: 'Question: yes\nAnswer:', completion: ' no' }, { onWarning })
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain('has other tokens alone than before its completion, from token 1 on; end it where')
+    promptCompletionExample(llama, { prompt: 'Question: yes\nAnswer:', completion: 'no' }, { onWarning })
+    expect(warnings).toHaveLength(1)
   })
 })
 
