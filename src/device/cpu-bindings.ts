@@ -8,7 +8,7 @@ import type { Memory } from './memory.ts'
 
 /**
  * The address of a window of this heap's memory.
- * @throws MedAwareError `device` when its buffer is foreign or freed, or shorter than the window.
+ * @throws MedAwareError `device` when its buffer is foreign or freed, `shape` when it is shorter than the window; as WebGPU's.
  */
 export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: Memory): number {
   const { buffer, byteOffset, byteLength } = window
@@ -20,7 +20,7 @@ export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: M
   check(memory.isLive(buffer), 'device', () => `${who}: buffer ${buffer.label} was freed; keep it in its scope`)
   check(
     byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength,
-    'device',
+    'shape',
     () =>
       `${who}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
   )
@@ -29,7 +29,7 @@ export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: M
 
 /**
  * The addresses of a kernel's bindings in the register's order, 0 for null.
- * @throws MedAwareError `device` for a binding that is missing or invalid, or shares its buffer with one that is written.
+ * @throws MedAwareError as `addressOf`; `shape` for a binding that is missing, or shares its buffer with one that is written.
  */
 export function addressesOf(
   name: KernelName,
@@ -43,7 +43,7 @@ export function addressesOf(
     const window = bindings[binding]
     check(
       window !== undefined && (window !== null || i < reads.length),
-      'device',
+      'shape',
       () => `${name}: ${binding} is ${window === null ? 'written and cannot be null' : 'not bound'}`,
     )
     return window === null ? 0 : addressOf(`${name}: ${binding}`, window, heap, memory)
@@ -53,7 +53,7 @@ export function addressesOf(
       if (other === written) continue
       check(
         bindings[other]?.buffer !== bindings[written]?.buffer,
-        'device',
+        'shape',
         () =>
           `${name}: ${other} and ${written} are both in buffer ${bindings[written]?.buffer.label}, and ${written} is written; ` +
           'copy one first',
