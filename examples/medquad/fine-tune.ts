@@ -1,4 +1,4 @@
-import { type Adapter, adapterFiles, MedAwareError, type TrainingRun } from 'peft-medaware'
+import { type Adapter, adapterFiles, MedAwareError, type TrainingRun, writeFolder } from 'peft-medaware'
 import { hasStalled } from './history.ts'
 import type { Interrupts } from './interrupts.ts'
 import { describeStep } from './progress.ts'
@@ -17,18 +17,20 @@ interface FineTuning {
   readonly patience: number
   /** Folder of the checkpoint, and steps between two. */
   readonly checkpoint: string
+  /** Folder of the adapter that is kept. */
+  readonly folder: string
   readonly saveSteps: number
   readonly story: Story
   readonly interrupts: Interrupts
 }
 
 /**
- * Trains to the end, or until the validation loss falls no more, and gives the adapter where it was lowest. On Ctrl-C or SIGTERM
+ * Trains to the end, or until the validation loss falls no more, and saves and gives the adapter where it was lowest. On Ctrl-C or SIGTERM
  * it saves a checkpoint and ends the program.
  * @throws MedAwareError as `TrainingRun`, with the checkpoint to go on from where there is one.
  */
 export async function fineTune(run: TrainingRun, options: FineTuning): Promise<Best> {
-  const { adapter, progress, patience, checkpoint, saveSteps, story, interrupts } = options
+  const { adapter, progress, patience, checkpoint, folder, saveSteps, story, interrupts } = options
   const { training, validation } = progress.history
   const every = Math.max(1, Math.round(run.steps / validations))
   const validate = async (step: number): Promise<Best> => {
@@ -53,8 +55,7 @@ export async function fineTune(run: TrainingRun, options: FineTuning): Promise<B
   interrupts.putOff()
   try {
     if (progress.best === null) await validate(run.step)
-    if (hasStalled(validation, patience)) return progress.best ?? (await validate(run.step))
-    for await (const report of run) {
+    for await (const report of hasStalled(validation, patience) ? [] : run) {
       story.line.show(describeStep(report))
       training.push(report)
       const isLast = report.step === report.steps
@@ -72,8 +73,10 @@ export async function fineTune(run: TrainingRun, options: FineTuning): Promise<B
         break
       }
     }
+    const best = progress.best ?? (await validate(run.step))
+    await writeFolder(folder, best.files)
+    return best
   } catch (error) {
     throw afterLoss(error, saved, checkpoint)
   }
-  return progress.best ?? (await validate(run.step))
 }

@@ -32,7 +32,7 @@ reportErrorsPlainly()
 const options = parseOptions(process.argv.slice(2))
 const { seed, out, batch: batchSize, 'max-length': maxLength } = options
 const gradientCheckpointing = options['gradient-checkpointing']
-const checkpoint = `${out}/checkpoint`
+const [checkpoint, folder] = [`${out}/checkpoint`, `${out}/adapter`]
 const story = new Story()
 const { line } = story
 const interrupts = new Interrupts()
@@ -109,17 +109,16 @@ const training = performance.now()
 const watched = some(data.validation, Math.ceil(options.eval / 2))
 const validate = async () => (await measure(model, watched, line)).loss
 const { patience, 'save-steps': saveSteps } = options
-const tuning = { adapter, progress, validate, patience, checkpoint, saveSteps, story, interrupts }
+const tuning = { adapter, folder, progress, validate, patience, checkpoint, saveSteps, story, interrupts }
 const best = await fineTune(run, tuning)
 if (options.profile) story.profile(device, performance.now() - training)
-await writeFolder(`${out}/adapter`, best.files)
 story.best(best, run.steps)
-interrupts.letThrough(`the adapter is saved in ${out}/adapter; --resume goes on to the measurements`)
+interrupts.letThrough(`the adapter is saved in ${folder}; --resume goes on to the measurements`)
 
 // 7. After, on the adapter that was saved
 run.dispose()
 adapter.detach()
-await openAdapter(model, `${out}/adapter`, { device })
+await openAdapter(model, folder, { device })
 const after = await measure(model, heldOut, line)
 const answersAfter = await answer(model, tokenizer, questions, line)
 const summary = summarize({

@@ -50,12 +50,18 @@ export async function saveProgress(run: TrainingRun, { history, best }: Progress
     await rename(next, folder)
   }
   await rm(next, { recursive: true, force: true })
-  await saveRun(run, next)
-  if (best !== null) {
-    const { step, loss } = best
-    await writeFolder(`${next}/${BEST}`, new Map([...best.files, [VALIDATION, encode({ step, loss })]]))
+  try {
+    await saveRun(run, next)
+    if (best !== null) {
+      const { step, loss } = best
+      await writeFolder(`${next}/${BEST}`, new Map([...best.files, [VALIDATION, encode({ step, loss })]]))
+    }
+    await writeFolder(next, new Map([[HISTORY, encode(history)]]))
+  } catch (error) {
+    // A full disk has room again for the adapter, which is smaller.
+    await rm(next, { recursive: true, force: true }).catch(() => undefined)
+    throw error
   }
-  await writeFolder(next, new Map([[HISTORY, encode(history)]]))
   await rm(oldOf(folder), { recursive: true, force: true })
   if (existsSync(folder)) await rename(folder, oldOf(folder))
   await rename(next, folder)

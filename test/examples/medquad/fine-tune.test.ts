@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { fineTune } from '../../../examples/medquad/fine-tune.ts'
@@ -41,6 +41,7 @@ async function tune(losses: readonly number[], patience: number, { steps = 8, ch
   vi.spyOn(story, 'say').mockImplementation((...texts) => void said.push(texts.join(' ')))
   const progress: Progress = { history: emptyHistory(), best: null }
   const folder = checkpoint === '' ? join(await tempFolder(), 'checkpoint') : checkpoint
+  const adapterFolder = join(await tempFolder(), 'adapter')
   const interrupts = new Interrupts()
   const best = await fineTune(run, {
     adapter,
@@ -48,10 +49,13 @@ async function tune(losses: readonly number[], patience: number, { steps = 8, ch
     validate,
     patience,
     checkpoint: folder,
+    folder: adapterFolder,
     saveSteps: 2,
     story,
     interrupts,
   })
+  const kept = new Uint8Array(await readFile(join(adapterFolder, 'adapter_model.safetensors')))
+  expect(kept).toEqual(best.files.get('adapter_model.safetensors'))
   return { best, seen, said, progress, run, folder }
 }
 
