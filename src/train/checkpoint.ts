@@ -1,7 +1,16 @@
 import { checksumOf } from '../core/checksum.ts'
 import { check, MedAwareError } from '../core/errors.ts'
 import { isJsonObject, parseJsonObject } from '../core/json.ts'
-import { listOf, oneOf, type OptionRules, readOptions } from '../core/options.ts'
+import {
+  listOf,
+  oneOf,
+  type OptionRules,
+  orNull,
+  readArgument,
+  readOptions,
+  that,
+  withMethods,
+} from '../core/options.ts'
 import { sameShape, showShape } from '../core/shape.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { type TensorToWrite, writeSafetensors } from '../safetensors/writer.ts'
@@ -9,7 +18,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { describeDifferences, differencesOf, type RunDifference, type SavedRun } from './run-differences.ts'
 import { isIterated } from './model-claims.ts'
 import { parseIdentity } from './run-identity.ts'
-import type { TrainingRun } from './training-run.ts'
+import { runRule, type TrainingRun } from './training-run.ts'
 
 /**
  * Names of the two files of a checkpoint. The tensors' header holds the state as well, so that the one file is whole in itself;
@@ -45,6 +54,7 @@ export interface RestoreReport {
  * @throws MedAwareError `config` when the run went on meanwhile.
  */
 export async function saveCheckpoint(run: TrainingRun): Promise<Map<string, Uint8Array | string>> {
+  readArgument('saveCheckpoint', 'run', run, runRule)
   const saved = await describeRun(run)
   const tensors: TensorToWrite[] = []
   for (const [name, tensor] of stateTensors(run)) {
@@ -76,6 +86,9 @@ export async function restoreCheckpoint(
   reader: TensorReader,
   options: RestoreOptions = {},
 ): Promise<RestoreReport> {
+  readArgument('restoreCheckpoint', 'run', run, runRule)
+  readArgument('restoreCheckpoint', 'stateJson', stateJson, stateRule)
+  readArgument('restoreCheckpoint', 'reader', reader, readerRule)
   const { acceptDifferences = [] } = readOptions('restoreCheckpoint', options, restoreRules(run))
   check(
     !isIterated(run.model, run),
@@ -100,6 +113,9 @@ export async function restoreCheckpoint(
   run.optimizer.steps = state.step
   return { step: state.step, differences }
 }
+
+const stateRule = orNull(that('the text of a file', (value): value is string => typeof value === 'string'))
+const readerRule = withMethods<TensorReader>('a reader, such as openSafetensors gives', ['info', 'readF32'])
 
 function restoreRules(run: TrainingRun): OptionRules<RestoreOptions> {
   const names = [...Object.keys(run.options), 'steps', 'examples', 'adapter', 'base']

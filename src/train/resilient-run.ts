@@ -12,7 +12,7 @@ import { openSafetensors } from '../safetensors/reader.ts'
 import { bytesSource } from '../safetensors/source.ts'
 import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import type { StepReport } from './step-report.ts'
-import type { TrainingRun } from './training-run.ts'
+import { runRule, type TrainingRun } from './training-run.ts'
 
 /** A checkpoint in the host's memory, which a lost device does not take with it. */
 export interface Snapshot {
@@ -68,7 +68,6 @@ const aliases: Aliases<ResilientRunOptions> = {
 }
 
 const optionsRule = withMethods<ResilientRunOptions>('an object with open, which makes a TrainingRun', ['open'])
-const runRule = withMethods<TrainingRun>('a TrainingRun', ['identify', 'dispose'])
 
 /**
  * A `TrainingRun` that survives the loss of its device: it keeps the newest snapshot on the host, opens another device and

@@ -1,6 +1,6 @@
 import { type ValueAndGrad, valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
-import { readArgument } from '../core/options.ts'
+import { readArgument, type Rule, withMethods } from '../core/options.ts'
 import { type CausalLm, modelRule } from '../models/causal-lm.ts'
 import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
 import { seedDropout } from '../nn/dropout.ts'
@@ -233,6 +233,9 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     return this.#order.batches.slice(begin, begin + gradientAccumulationSteps)
   }
 }
+
+/** A run that a caller gives. */
+export const runRule: Rule<TrainingRun> = withMethods<TrainingRun>('a TrainingRun', ['identify', 'dispose'])
 
 /** Adds a loss and gradients to others of the same parameters, and frees them. */
 function addShare(total: ValueAndGrad, { loss, grads }: ValueAndGrad): void {

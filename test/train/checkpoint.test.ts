@@ -109,6 +109,27 @@ describe('restoreCheckpoint', () => {
     dispose()
   })
 
+  it('and saveCheckpoint refuse what is none of theirs', async () => {
+    const { run, model, dispose } = await tinyRun(cpu, examples, options)
+    const files = await saveCheckpoint(run)
+    const reader = await tensorsOf(files)
+    const wrong = (given: unknown) => given as never
+    await expect(saveCheckpoint(wrong(model))).rejects.toThrow(
+      'saveCheckpoint: run must be a TrainingRun, got a Falcon',
+    )
+    const refused = async (message: string, ...given: unknown[]) => {
+      const [to, state, tensors] = given
+      await expect(restoreCheckpoint(wrong(to), wrong(state), wrong(tensors))).rejects.toMatchObject({
+        code: 'config',
+        message: expect.stringContaining(`restoreCheckpoint: ${message}`) as string,
+      })
+    }
+    await refused('run must be a TrainingRun, got null', null, stateOf(files), reader)
+    await refused('stateJson must be the text of a file or null, got undefined', run, undefined, reader)
+    await refused('reader must be a reader, such as openSafetensors gives, got {}', run, stateOf(files), {})
+    dispose()
+  })
+
   it('refuses to while the run is iterated', async () => {
     const { run, dispose } = await tinyRun(cpu, examples, options)
     for await (const { step } of run) {
