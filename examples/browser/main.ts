@@ -28,6 +28,8 @@ const state = {
   /** The question whose answer stands under "Before training". */
   askedBefore: null as string | null,
 }
+/** What the run of now was warned of, behind a space. */
+let warning = ''
 const data = new DataInput((now) => order({ kind: 'check', data: now }))
 const progress = new ProgressView()
 
@@ -122,18 +124,27 @@ function hear(news: News): void {
       render()
       break
     }
+    case 'warning':
+      warning = ` ${news.message}.`
+      say('train-status', news.message)
+      break
     case 'training':
+      warning = ''
       say('train-status', `Training ${count(news.trainable)} weights on ${count(news.examples)} questions.`)
       break
     case 'step': {
       const { step, steps, loss } = news.report
       progress.add(news.report)
-      if (step % Math.ceil(steps / 5) === 0) say('train-status', `Step ${step} of ${steps}, loss ${loss.toFixed(3)}.`)
+      if (step % Math.ceil(steps / 5) === 0)
+        say('train-status', `Step ${step} of ${steps}, loss ${loss.toFixed(3)}.${warning}`)
       break
     }
     case 'trained':
       state.trained = news
-      say('train-status', `${news.step < news.steps ? 'Stopped at' : 'Done:'} step ${news.step} of ${news.steps}.`)
+      say(
+        'train-status',
+        `${news.step < news.steps ? 'Stopped at' : 'Done:'} step ${news.step} of ${news.steps}.${warning}`,
+      )
       end()
       // Who stops it wants the machine back, not an answer.
       if (news.step === news.steps && input('question').value.trim() !== '') ask()

@@ -20,6 +20,7 @@ export type News =
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'training'; readonly examples: number; readonly trainable: number }
   | { readonly kind: 'step'; readonly report: StepReport }
+  | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'trained'; readonly step: number; readonly steps: number }
   | { readonly kind: 'answer'; readonly side: Side; readonly text: string }
   | { readonly kind: 'answered' }

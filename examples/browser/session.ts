@@ -61,7 +61,11 @@ export class Session {
   }
 
   /** Puts a fresh adapter on the model. @throws MedAwareError for settings or pairs that cannot be trained on. */
-  begin(pairs: readonly Pair[], settings: Settings): { examples: number; trainable: number } {
+  begin(
+    pairs: readonly Pair[],
+    settings: Settings,
+    onWarning: (message: string) => void,
+  ): { examples: number; trainable: number } {
     this.#forget()
     const { rank, steps, batchSize, learningRate, maxLength } = settings
     const examples = examplesOf(this.#tokenizer, pairs, maxLength)
@@ -82,6 +86,7 @@ export class Session {
       schedule: 'cosine',
       warmup: 0.05,
       groupByLength: true,
+      onWarning,
     })
     return { examples: examples.length, trainable: countParameters(this.#model).trainable }
   }

@@ -42,7 +42,8 @@ async function work(order: Order, signal: AbortSignal): Promise<void> {
       return open(order)
     case 'train': {
       const { pairs } = readPairs(await contentOf(order.data))
-      tell({ kind: 'training', ...opened().begin(pairs, order.settings) })
+      const onWarning = (message: string) => tell({ kind: 'warning', message })
+      tell({ kind: 'training', ...opened().begin(pairs, order.settings, onWarning) })
       return train(signal)
     }
     case 'go-on':
