@@ -42,6 +42,7 @@ const ours: Readonly<Record<string, Partial<LoraConfig>>> = {
   'lora-all-linear': { r: 4, loraAlpha: 16, targetModules: 'all-linear' },
   'lora-bias': { r: 4, loraAlpha: 8, bias: 'lora_only', targetModules: ['query_key_value', 'dense'] },
   'lora-all-biases': { r: 2, loraAlpha: 8, bias: 'all', targetModules: ['dense_h_to_4h'] },
+  'lora-exclude': { r: 4, targetModules: '(?i).*\\.H\\.\\d++\\..*', excludeModules: '.*(?<!query_key_value)' },
   rslora: { r: 4, loraAlpha: 8, useRslora: true, initLoraWeights: 'gaussian', targetModules: ['query_key_value'] },
   'lora-patterns': {
     r: 4,
@@ -53,7 +54,9 @@ const ours: Readonly<Record<string, Partial<LoraConfig>>> = {
 }
 
 function askPython(...args: string[]): string {
-  return execFileSync(python, [script, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  // AutoPeftModel would look on the Hub for a tokenizer.
+  const env = { ...process.env, HF_HUB_OFFLINE: '1' }
+  return execFileSync(python, [script, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], env })
 }
 
 function print(name: string, check: Check): void {
@@ -132,7 +135,7 @@ async function writeOurs(device: Device): Promise<void> {
     const run = new TrainingRun(model, examples, { maxSteps: 3, batchSize: rows, learningRate: 1e-2 })
     for await (const report of run) if (!Number.isFinite(report.loss)) throw new Error(`${kind}: loss ${report.loss}`)
     run.dispose()
-    await saveAdapter(adapter, join(folder, kind), { baseModel: base })
+    await saveAdapter(adapter, join(folder, kind))
     results.push({
       kind,
       check: async (reference) => {
@@ -159,6 +162,10 @@ async function writeOurs(device: Device): Promise<void> {
   const out = join(work, `ours-${device.kind}.safetensors`)
   askPython('check', folder, base, inputs, out)
   const reference = await open(out)
+  const opened = join(work, `auto-${device.kind}.safetensors`)
+  askPython('auto', join(folder, 'lora'), inputs, opened)
+  const [alone, told] = [await (await open(opened)).readF32('logits'), await reference.readF32('lora.logits')]
+  print(`${device.description}: our lora in AutoPeftModelForCausalLM`, within('logits', alone, told, 1e-6))
   for (const { kind, check, free } of results) {
     for (const each of await check(reference)) print(`${device.description}: our ${kind} in PEFT`, each)
     free()

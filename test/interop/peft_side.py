@@ -2,6 +2,7 @@
 
     python peft_side.py make  BASE_DIR OUT_ADAPTERS INPUTS.safetensors OUT.safetensors [--steps 3]
     python peft_side.py check ADAPTERS BASE_DIR INPUTS.safetensors OUT.safetensors
+    python peft_side.py auto  ADAPTER_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py model MODEL_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py quantized MODEL_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py read  FILE.safetensors
@@ -20,6 +21,8 @@ check     for each adapter: loads it as trainable, compares the keys of the file
           difference. OUT holds `<name>.logits`, `<name>.merged_logits`, with labels also `<name>.loss` [1] and
           `<name>.grad.<key>`, keyed as in the adapter's file; no merged logits and gradients for learnt prompts. <name> is
           the folder's name; a lone adapter's entries have no prefix. stdout: {"checked": {name: {"type", "tensors", "parameters"}}}.
+auto      opens an adapter by its folder alone: AutoPeftModelForCausalLM finds its base by the name in its config. OUT holds `logits`.
+          stdout: {"base", "revision"}.
 model     loads a whole model (merged or plain) that peft-medaware saved. OUT holds `logits`, and `loss` with labels.
           stdout: {"architecture", "parameters", "tensors"}.
 quantized  loads a model that peft-medaware quantised, as transformers loads what bitsandbytes quantised. OUT holds `logits`
@@ -41,7 +44,7 @@ import warnings
 
 import bitsandbytes
 import torch
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import AutoPeftModelForCausalLM, LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
@@ -68,6 +71,11 @@ def kinds(model_type):
         "lora": LoraConfig(**common),
         "lora-all-linear": LoraConfig(**common | {"target_modules": "all-linear"}),
         "lora-bias": LoraConfig(**common, bias="lora_only"),
+        "lora-exclude": LoraConfig(**common | {"target_modules": "all-linear"}, exclude_modules=r"(?i).*\.1\.(?P<part>\w+)\..*"),
+        "lora-empty": LoraConfig(**common, exclude_modules=[], layers_to_transform=[], layers_pattern=[], modules_to_save=[]),
+        "orthogonal": LoraConfig(**common, init_lora_weights="orthogonal"),
+        "mica": LoraConfig(**common, init_lora_weights="mica"),
+        "pissa": LoraConfig(**common, init_lora_weights="pissa"),
         "lora-patterns": LoraConfig(
             **common, layers_to_transform=[1], rank_pattern={attention[0]: 6}, alpha_pattern={attention[0]: 3}
         ),
@@ -193,6 +201,13 @@ def check(adapters, base_dir, inputs_file, out_file):
     return {"checked": checked}
 
 
+def auto(adapter_dir, inputs_file, out_file):
+    model = AutoPeftModelForCausalLM.from_pretrained(adapter_dir, dtype=torch.float32).eval()
+    save({"logits": logits_of(model, load_inputs(inputs_file))}, out_file)
+    config = model.peft_config["default"]
+    return {"base": config.base_model_name_or_path, "revision": config.revision}
+
+
 def whole_model(model_dir, inputs_file, out_file):
     inputs = load_inputs(inputs_file)
     model = load_base(model_dir)
@@ -270,6 +285,9 @@ def main():
     checking = commands.add_parser("check")
     for word in ("adapters", "base_dir", "inputs", "out"):
         checking.add_argument(word)
+    opening = commands.add_parser("auto")
+    for word in ("adapter_dir", "inputs", "out"):
+        opening.add_argument(word)
     loading = commands.add_parser("model")
     for word in ("model_dir", "inputs", "out"):
         loading.add_argument(word)
@@ -282,6 +300,8 @@ def main():
         answer = make(words.base_dir, words.out_adapters, words.inputs, words.out, words.steps)
     elif words.command == "check":
         answer = check(words.adapters, words.base_dir, words.inputs, words.out)
+    elif words.command == "auto":
+        answer = auto(words.adapter_dir, words.inputs, words.out)
     elif words.command == "model":
         answer = whole_model(words.model_dir, words.inputs, words.out)
     elif words.command == "quantized":
