@@ -51,7 +51,11 @@ const withHead = (factor: number) => (tensors: TensorToWrite[], table: TensorToW
 
 async function loaded(source: File[], options: Partial<LoadModelOptions> = {}) {
   const warnings: string[] = []
-  const { model } = await loadModel(source, { device, onWarning: (message) => warnings.push(message), ...options })
+  const onWarning = (message: string) => {
+    // None of these models has a tokenizer.
+    if (!message.includes('there is no tokenizer.json')) warnings.push(message)
+  }
+  const { model } = await loadModel(source, { device, onWarning, ...options })
   const logits = await logitsOf(model, batch)
   return { model, logits, warnings, isTied: model.config.tieWordEmbeddings }
 }
