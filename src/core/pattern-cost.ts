@@ -36,10 +36,9 @@ export function checkPatternCost(pattern: string, who: string): void {
   const scan = new Scan(pattern, who)
   const alternatives = scan.alternatives()
   check(scan.isAtEnd, 'format', () => `${who}: the pattern ${shorten(pattern)} has a parenthesis too many`)
-  const texts = new Set(alternatives.map(({ text }) => text))
-  for (const { text, cost } of alternatives) {
+  for (const [i, { text, cost }] of alternatives.entries()) {
     const companion = known.get(text)
-    const isKnown = companion === null || (companion !== undefined && texts.has(companion))
+    const isKnown = companion === null || (companion !== undefined && isNext(companion, alternatives, i))
     const reason = isKnown ? null : reasonOf(cost)
     check(reason === null, 'unsupported', () => {
       return `${who}: the pattern ${shorten(pattern)} could take time without end: ${reason}, in ${shorten(text)}`
@@ -47,10 +46,17 @@ export function checkPatternCost(pattern: string, who: string): void {
   }
 }
 
+/** Whether only known ones stand between: another could take a part of the run, and leave the rest to be scanned again. */
+function isNext(companion: string, alternatives: readonly Alternative[], after: number): boolean {
+  const next = alternatives.slice(after + 1).find(({ text }) => text === companion || !known.has(text))
+  return next?.text === companion
+}
+
 function reasonOf({ reason, ways, length }: Cost): string | null {
   if (reason !== null) return reason
-  if (ways > mostWays) return 'it may be gone through in too many ways'
-  return length > mostLength ? 'it repeats too often' : null
+  // What is not a number at all is too much as well.
+  if (!(ways <= mostWays)) return 'it may be gone through in too many ways'
+  return length <= mostLength ? null : 'it repeats too often'
 }
 
 /** What a part of a pattern costs a backtracking engine at one place of a text. */
@@ -119,17 +125,19 @@ class Scan {
   /** An atom with its quantifier. */
   #repeated(): Cost {
     const atom = this.#atom()
-    const quantifier = /^(?:[*+?]|\{(\d+)(,(\d*))?\})[?+]?/.exec(this.#pattern.slice(this.#at, this.#at + 40))
+    quantifierAt.lastIndex = this.#at
+    const quantifier = quantifierAt.exec(this.#pattern)
     if (quantifier === null) return atom
     this.#at += quantifier[0].length
     const [least, most] = countsOf(quantifier)
+    const isAgain = quantifier[4] !== undefined
     const times = most === Infinity ? least + 1 : most
-    const isRepeated = most > 1 && atom.isUnbounded
+    const isRepeated = (most > 1 || isAgain) && (atom.isUnbounded || (isAgain && most === Infinity))
     return {
       ways: atom.ways ** times * (times - least + 1),
       length: atom.length * times,
-      isUnbounded: atom.isUnbounded || most === Infinity,
-      isOptional: least === 0 || atom.isOptional,
+      isUnbounded: atom.isUnbounded || most === Infinity || isAgain,
+      isOptional: least === 0 || atom.isOptional || quantifier[4] === '*',
       reason: isRepeated ? 'a repetition without a limit is repeated' : atom.reason,
     }
   }
@@ -167,7 +175,8 @@ class Scan {
     const inside = costs.find(({ reason }) => reason !== null)?.reason ?? null
     return {
       ways: costs.reduce((sum, cost) => sum + cost.ways, 0),
-      length: Math.max(...costs.map((cost) => cost.length)),
+      // One that takes no character takes time when it is repeated.
+      length: Math.max(1, ...costs.map((cost) => cost.length)),
       isUnbounded,
       isOptional: !isAssertion && costs.some((cost) => cost.isOptional),
       reason: isAssertion && isUnbounded ? 'it looks ahead or behind without a limit' : inside,
@@ -204,8 +213,11 @@ class Scan {
   }
 }
 
-function countsOf([text = '', least, comma, most]: RegExpExecArray): [least: number, most: number] {
+/** As Oniguruma reads it: behind braces a `+` or `*` repeats the whole again, elsewhere a `+` gives nothing back. */
+const quantifierAt = /(?:[*+?]|\{(?=,?\d)(\d*)(,?)(\d*)\}([*+])?)\+*\??\+*/y
+
+function countsOf([text = '', least, comma, most = '']: RegExpExecArray): [least: number, most: number] {
   if (least === undefined) return text.startsWith('?') ? [0, 1] : [text.startsWith('*') ? 0 : 1, Infinity]
-  if (comma === undefined) return [Number(least), Number(least)]
-  return [Number(least), most === undefined || most === '' ? Infinity : Number(most)]
+  if (comma === '') return [Number(least), Number(least)]
+  return [Number(least), most === '' ? Infinity : Number(most)]
 }

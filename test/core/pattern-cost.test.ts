@@ -62,6 +62,17 @@ describe('checkPatternCost', () => {
     ['(?:a?){30}a{30}', 'it may be gone through in too many ways'],
     ['(?:a|b|ab){20}c', 'it may be gone through in too many ways'],
     ['a{100000}', 'it repeats too often'],
+    // In Oniguruma no possessive braces, and braces without a least count.
+    ['(?:a{1,30}){1,2}+b', 'what follows a repetition without a limit can fail'],
+    ['a{1,30}*b', 'what follows a repetition without a limit can fail'],
+    ['a{2,}+', 'a repetition without a limit is repeated'],
+    ['(?:a{,50}){,50}b', 'it may be gone through in too many ways'],
+    [`(?:a{1,${'0'.repeat(50)}50}){1,50}b`, 'it may be gone through in too many ways'],
+    ['(?:){1000000000}', 'it repeats too often'],
+    [`(?:){${'9'.repeat(400)}}`, 'it may be gone through in too many ways'],
+    // Each space is taken alone, and the rest scanned again.
+    [String.raw`\s*[\r\n]+|\s|\s+`, 'what follows a repetition without a limit can fail'],
+    [String.raw`\s+|\s*[\r\n]+`, 'what follows a repetition without a limit can fail'],
     ['(?:a{100}){100}', 'it repeats too often'],
   ])('refuses %j', (pattern, reason) => {
     expect(check(pattern)).toThrow(reason)
