@@ -140,6 +140,97 @@ describe('tokenizerFromJson', () => {
     expect(() => pieces.encode('b')).toThrow(
       'tokenizer: no token for a part of "b", and the vocabulary has no unknown token',
     )
+    const scored = tokenizerFromJson({ model: { type: 'Unigram', unk_id: null, vocab: [['a', -1]] } })
+    expect(() => scored.encode('b')).toThrow('tokenizer: no token for a part of "b"')
+  })
+})
+
+describe('what @huggingface/tokenizers takes on trust', () => {
+  const refusal = (parts: Json) => () => tokenizerFromJson({ ...parsed('tokenizer.json'), ...parts })
+  const bpe = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: [['a', 'b']] }
+  const unigram = { type: 'Unigram', unk_id: 0, vocab: [['a', -1]] }
+  const sequence = (type: string, name: string, part: Json, times: number) => {
+    return { type, [name]: Array.from({ length: times }, () => part) }
+  }
+  const template = (single: unknown, ids: unknown) => {
+    return { type: 'TemplateProcessing', single, special_tokens: { '<s>': { ids } } }
+  }
+  const start = [{ SpecialToken: { id: '<s>' } }, { Sequence: { id: 'A' } }]
+
+  it.each<[string, Json, string]>([
+    [
+      'an algorithm',
+      { model: { ...bpe, type: 'Morse' } },
+      'model.type of tokenizer.json must be one of BPE, WordPiece,',
+    ],
+    ['a list of ids', { model: { ...bpe, vocab: [4_294_967_294] } }, 'model.vocab of a "BPE" must be an object'],
+    ['an object of scores', { model: { ...unigram, vocab: {} } }, 'model.vocab of a "Unigram" must be a list'],
+    ['no merges', { model: { ...bpe, merges: null } }, 'merges of tokenizer.json must be a list, got null'],
+    ['half a merge', { model: { ...bpe, merges: ['ab'] } }, 'has "ab", where two tokens with a space between must be'],
+    ['mixed merges', { model: { ...bpe, merges: [['a', 'b'], 'a b'] } }, 'has "a b", where a pair of tokens must be'],
+    ['a merge to no token', { model: { ...bpe, merges: ['b a'] } }, 'has "b a", but the vocabulary has no "ba"'],
+    ['a suffix', { model: { ...bpe, end_of_word_suffix: {} } }, 'end_of_word_suffix of tokenizer.json must be a text'],
+    [
+      'a WordPiece without its prefix',
+      { model: { type: 'WordPiece', vocab: { a: 0 } } },
+      'at most 64 characters, got und',
+    ],
+    ['a score', { model: { ...unigram, vocab: [['a', '1']] } }, 'has ["a", "1"], where a token and its score must be'],
+    ['an unk_id', { model: { ...unigram, unk_id: 2 ** 31 } }, 'must be one of its 1 tokens, got 2147483648'],
+    ['a token no text has', { added_tokens: [{ id: 0, content: 'a'.repeat(2000) }] }, 'is longer than 1024 characters'],
+    [
+      'a Prepend',
+      { normalizer: { type: 'Prepend' } },
+      'prepend of "Prepend" in tokenizer.json must be a text, got und',
+    ],
+    ['a Split', { pre_tokenizer: { type: 'Split', pattern: {} } }, 'must be a String or a Regex, got {}'],
+    [
+      'a Strip',
+      { decoder: { type: 'Strip', content: 1 } },
+      'content of "Strip" in tokenizer.json must be a text, got 1',
+    ],
+    [
+      'bytes of bytes',
+      { pre_tokenizer: sequence('Sequence', 'pretokenizers', { type: 'ByteLevel' }, 40) },
+      'times as long; 65536 times are the most',
+    ],
+    [
+      'suffixes of suffixes',
+      { decoder: sequence('Sequence', 'decoders', { type: 'BPEDecoder' }, 40) },
+      'times as long; 65536 times are the most',
+    ],
+    [
+      'a token that is not there',
+      { post_processor: template(start, [7]) },
+      'puts "<s>" in texts with the id 7, but the vocabulary has no such token',
+    ],
+    [
+      'a token with another id',
+      { post_processor: { type: 'BertProcessing', cls: ['a', 1], sep: ['b', 2] } },
+      'puts "a" in texts with the id 1, but the vocabulary has it with 65',
+    ],
+    ['a second text', { post_processor: template([{ Sequence: { id: 'B' } }], []) }, 'the Sequence A must be'],
+  ])('%s is refused as it is opened', (_, parts, message) => {
+    expect(refusal(parts)).toThrow(message)
+  })
+
+  it('a $ in a replacement is a $, as in the Rust library', () => {
+    const model = { type: 'BPE', vocab: { $: 0, '`': 1, x: 2 }, merges: [], unk_token: null }
+    const normalizer = { type: 'Replace', pattern: { String: 'a' }, content: '$`$$' }
+    const opened = tokenizerFromJson({ model, normalizer, added_tokens: [] })
+    expect(opened.encode('xa')).toEqual([2, 0, 1, 0, 0])
+  })
+
+  it('what it throws on a text is an error of this library, with the cause', () => {
+    const decoder = { type: 'Sequence', decoders: [null] }
+    const opened = tokenizerFromJson({ ...parsed('tokenizer.json'), decoder })
+    expect(() => opened.decode([65])).toThrow(
+      expect.objectContaining({
+        code: 'format',
+        cause: expect.any(TypeError) as unknown,
+        message: expect.stringContaining('tokenizer: tokenizer.json cannot be used where it decodes') as unknown,
+      }),
+    )
   })
 })
 
