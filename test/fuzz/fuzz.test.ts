@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { fuzz, type FuzzTarget } from './fuzz.ts'
-import { adapterConfig, archive, config, index, safetensors } from './targets.ts'
+import { adapterConfig, archive, config, index, safetensors, tokenizer } from './targets.ts'
 
 const packed = archive()
 afterAll(() => {
   packed.remove()
 })
 
-it.each([safetensors, index, config, adapterConfig, packed])(
+it.each([safetensors, index, config, adapterConfig, packed, tokenizer])(
   '$name: 200 inputs are read or refused',
   async (target) => {
     const { failures, read, refused } = await fuzz(target, 1, 200)

@@ -17,6 +17,7 @@ import { documentXml } from '../examples/medquad/medquad-files.ts'
 import type { FuzzTarget } from './fuzz.ts'
 import { mutateBytes, mutateJsonFile, pick } from './mutations.ts'
 import { makeSafetensors } from './safetensors-inputs.ts'
+import { makeTokenizer } from './tokenizer-inputs.ts'
 
 const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
 const textOf = (path: string) => readFileSync(join(fixtures, path), 'utf8')
@@ -106,46 +107,16 @@ export const adapterConfig: FuzzTarget = {
   },
 }
 
-const tokenizers = [
-  textOf('tokenizer/tokenizer.json'),
-  tokenizerWith(
-    {
-      type: 'Sequence',
-      pretokenizers: [
-        { type: 'Split', pattern: { Regex: '\\p{L}+|\\s+(?!\\S)|(x+x+)+y' }, behavior: 'Isolated', invert: false },
-        { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
-      ],
-    },
-    {
-      type: 'Sequence',
-      normalizers: [
-        { type: 'NFC' },
-        { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
-        { type: 'Prepend', prepend: '▁' },
-      ],
-    },
-  ),
-]
-
-/** The fixture with another pre-tokenizer and normalizer, and a template that puts a token in front. */
-function tokenizerWith(preTokenizer: object, normalizer: object): string {
-  const post = {
-    type: 'TemplateProcessing',
-    single: [{ SpecialToken: { id: 'a', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
-    pair: [],
-    special_tokens: { a: { id: 'a', ids: [0], tokens: ['a'] } },
-  }
-  const json = JSON.parse(textOf('tokenizer/tokenizer.json')) as object
-  return JSON.stringify({ ...json, pre_tokenizer: preTokenizer, normalizer, post_processor: post })
-}
-
-/** A tokenizer.json, used on a text. */
+/** A tokenizer.json, used on texts. */
 export const tokenizer: FuzzTarget = {
   name: 'tokenizer',
-  make: (random) => mutateJsonFile(random, tokenizers),
+  make: makeTokenizer,
   read: (input) => {
     const opened = tokenizerFromJson(decoder.decode(input))
-    return opened.decode(opened.encode('The heart, é\u{1F600} and 12 lungs  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'))
+    const ids = opened.encode(`The heart, é\u{1F600} and 12 lungs\uFDFA\ud800  ${'x'.repeat(60)}`)
+    const strange = ids.filter((id) => !Number.isInteger(id) || id < 0 || id >= opened.vocabSize)
+    if (strange.length > 0) throw new Error(`made the ids ${strange.join(', ')}`)
+    return opened.decode(ids)
   },
 }
 
