@@ -98,17 +98,18 @@ describe('memory', () => {
       Array.from({ length: 256 }, (_, i) => i),
     )
     const step = async (rows: number) => {
-      await device.memory.scoped((scope) => {
+      const sum = device.memory.scoped((scope) => {
         const x = allocate(4 * rows * 16, 'x')
         device.upload(x, new Float32Array(rows * 16).fill(1))
         const y = allocate(4 * rows * 16, 'y')
         const size = { m: rows, n: 16, k: 16, pitchA: 16, pitchOut: 16 }
         const params = { ...size, transA: 0, transB: 1, hasBias: 0, accumulate: 0, alpha: 1 }
         device.run('matmul', { a: x, b: weight, bias: null, out: y }, params)
-        const sum = scope.keep({ ...allocate(4, 'sum') })
-        device.run('sum', { x: y, out: sum }, { count: rows * 16, accumulate: 0, alpha: 1 })
-        return device.download(sum).finally(() => device.memory.release(sum.buffer))
+        const total = scope.keep({ ...allocate(4, 'sum') })
+        device.run('sum', { x: y, out: total }, { count: rows * 16, accumulate: 0, alpha: 1 })
+        return total
       })
+      await device.download(sum).finally(() => device.memory.release(sum.buffer))
     }
     for (const rows of [5, 7, 9]) await step(rows)
     const [bytes, buffers, idle] = [device.memory.liveBytes, device.memory.liveBuffers, device.idleBytes]

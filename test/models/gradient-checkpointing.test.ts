@@ -72,7 +72,8 @@ describe.each(devices)('gradient checkpointing on $description', (device) => {
     const model = await tinyFalcon(device, 'nf4')
     const logits = async (gradientCheckpointing: boolean) => {
       model.gradientCheckpointing = gradientCheckpointing
-      return memory.scoped(() => model.forward(batch).read())
+      const logits = memory.scoped((scope) => scope.keep(model.forward(batch)))
+      return logits.read().finally(() => logits.dispose())
     }
     expect(await logits(true)).toEqual(await logits(false))
     model.dispose()
