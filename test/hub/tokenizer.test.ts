@@ -209,6 +209,7 @@ describe('what @huggingface/tokenizers takes on trust', () => {
       { post_processor: { type: 'BertProcessing', cls: ['a', 1], sep: ['b', 2] } },
       'puts "a" in texts with the id 1, but the vocabulary has it with 65',
     ],
+    ['a token without an id', { post_processor: template(start, []) }, 'has no id for "<s>", got undefined'],
     ['a second text', { post_processor: template([{ Sequence: { id: 'B' } }], []) }, 'the Sequence A must be'],
   ])('%s is refused as it is opened', (_, parts, message) => {
     expect(refusal(parts)).toThrow(message)

@@ -41,9 +41,13 @@ function checkTemplate(single: unknown, specials: unknown, ids: TokenIds): void 
   }
 }
 
+/** The Rust library puts the id that is told, `@huggingface/tokenizers` the one that the vocabulary has. */
 function checkToken(token: string, id: unknown, ids: TokenIds): void {
+  check(typeof id === 'number', 'format', () => {
+    return `tokenizer: the post_processor of tokenizer.json has no id for ${JSON.stringify(shorten(token))}, got ${show(id)}`
+  })
   const known = ids.get(token)
-  check(known !== undefined && known === id, 'format', () => {
-    return `tokenizer: the post_processor of tokenizer.json puts ${JSON.stringify(shorten(token))} in texts with the id ${show(id)}, but the vocabulary has ${known === undefined ? 'no such token' : `it with ${known}`}`
+  check(known === id, 'unsupported', () => {
+    return `tokenizer: the post_processor of tokenizer.json puts ${JSON.stringify(shorten(token))} in texts with the id ${id}, but the vocabulary has ${known === undefined ? 'no such token' : `it with ${known}`}`
   })
 }
