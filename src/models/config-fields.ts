@@ -73,10 +73,12 @@ export class ConfigFields {
     return this.json[key]
   }
 
-  /** The fields of an object within; `null` where there is none. */
+  /** The fields of an object within; `null` where there is none. @throws MedAwareError `config` for anything else. */
   under(key: string): ConfigFields | null {
-    const value = this.given([key])
-    return isTable(value) ? new ConfigFields(value, `${this.who}: ${key}`) : null
+    const value = this.given([key]) ?? null
+    if (value === null) return null
+    check(isTable(value), 'config', () => `${this.who}: config.json needs ${key} as an object, got ${show(value)}`)
+    return new ConfigFields(value, `${this.who}: ${key}`)
   }
 
   /** @throws MedAwareError `unsupported` unless `key` is one of `known` or left out. */

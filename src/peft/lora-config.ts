@@ -83,7 +83,10 @@ export const loraDefaults: LoraConfig = {
 }
 
 const rank = whole({ from: 1 })
-const alpha = that('a number other than 0', (value): value is number => Number.isFinite(value) && value !== 0)
+const fitsF32 = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(Math.fround(value))
+const alpha = that('a number other than 0 that f32 holds', (value): value is number => {
+  return fitsF32(value) && Math.fround(value) !== 0
+})
 const names = either(text, listOf(text, 1))
 const maybeNames = orNull(either(that('a regular expression', isString), listOf(text)))
 const layer = whole({ from: 0 })
@@ -112,12 +115,14 @@ const rules: OptionRules<LoraConfig> = {
   evaConfig: orNull(plainObject),
 }
 
+const savedAlpha = that('a number that f32 holds', fitsF32)
+
 /** What a file may say besides: PEFT loads it, and it computes what it says. */
 export const savedRules: OptionRules<LoraConfig> = {
   ...rules,
-  loraAlpha: number(),
+  loraAlpha: savedAlpha,
   initLoraWeights: savedStart,
-  alphaPattern: recordOf(number()),
+  alphaPattern: recordOf(savedAlpha),
 }
 
 /** Names of PEFT and of other libraries. */

@@ -165,6 +165,8 @@ describe('parseLlamaConfig', () => {
     ['eos_token_id', [2, '3'], 'eos_token_id as the id of a token, or a list of ids, got [2, "3"]'],
     ['bos_token_id', { id: 1 }, 'bos_token_id as the id of a token'],
     ['rms_norm_eps', 1e308, 'needs a positive rms_norm_eps of at most 1, got 1e+308'],
+    ['quantization_config', 5, 'needs quantization_config as an object, got 5'],
+    ['quantization_config', [], 'needs quantization_config as an object, got []'],
     ['num_hidden_layers', 1e9, 'num_hidden_layers of at most 10000, got 1000000000'],
     ['num_hidden_layers', -2, 'needs a positive num_hidden_layers, got -2'],
     ['hidden_size', 2 ** 40, 'hidden_size of at most 2147483647, got 1099511627776'],

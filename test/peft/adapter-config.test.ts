@@ -187,7 +187,12 @@ describe('parseAdapterConfig', () => {
     ['config', { peft_type: 'LORA', r: '8' }, 'adapter_config.json: r must be a whole number from 1, got "8"'],
     ['config', { peft_type: 'LORA', r: null }, 'adapter_config.json: r must be a whole number from 1, got null'],
     ['config', { peft_type: 'LORA', r: 0 }, 'adapter_config.json: r must be a whole number from 1, got 0'],
-    ['config', { peft_type: 'LORA', lora_alpha: null }, 'adapter_config.json: lora_alpha must be a number, got null'],
+    [
+      'config',
+      { peft_type: 'LORA', lora_alpha: null },
+      'adapter_config.json: lora_alpha must be a number that f32 holds, got null',
+    ],
+    ['config', { peft_type: 'LORA', lora_alpha: 1e39 }, 'lora_alpha must be a number that f32 holds, got 1e+39'],
     [
       'config',
       { peft_type: 'LORA', lora_dropout: '0.1' },
