@@ -2,6 +2,7 @@ import { Tokenizer } from '@huggingface/tokenizers'
 import { check, MedAwareError } from '../core/errors.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../core/json.ts'
 import { flag, readArgument, readOptions, that } from '../core/options.ts'
+import { linearPattern } from '../core/pattern-cost.ts'
 import { shorten, show } from '../core/show.ts'
 import type { EncodeOptions, TextTokenizer } from '../generate/text-tokenizer.ts'
 import { checkTokenizer } from './tokenizer/check-tokenizer.ts'
@@ -106,11 +107,11 @@ const word = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d`
 
 /**
  * A part that means what it means in Hugging Face's Rust library: digits and words of all scripts, where
- * `@huggingface/tokenizers` takes those of ASCII, and a `$` in a replacement that is a `$`.
+ * `@huggingface/tokenizers` takes those of ASCII, and a `$` in a replacement that is a `$`. Runs at the end are found in linear time.
  */
 function asInRust(part: unknown): unknown {
   if (!isJsonObject(part)) return part
-  const { type, individual_digits: isEach, content } = part
+  const { type, individual_digits: isEach, content, pattern } = part
   for (const name of ['normalizers', 'pretokenizers', 'decoders']) {
     const { [name]: parts } = part
     if (Array.isArray(parts)) return { ...part, [name]: parts.map(asInRust) }
@@ -119,8 +120,11 @@ function asInRust(part: unknown): unknown {
     return { type: 'Split', pattern: { Regex: regex }, behavior: invert ? 'Removed' : 'Isolated', invert }
   }
   if (type === 'Digits') return split(isEach === true ? String.raw`\p{N}` : String.raw`\p{N}+`, false)
-  if (type === 'Replace' && typeof content === 'string') return { ...part, content: content.replaceAll('$', '$$$$') }
-  return type === 'Whitespace' ? split(String.raw`[${word}]+|[^${word}\s]+`, true) : part
+  const replaced = type === 'Replace' && typeof content === 'string' && { content: content.replaceAll('$', '$$$$') }
+  if (isJsonObject(pattern) && typeof pattern['Regex'] === 'string') {
+    return { ...part, ...replaced, pattern: { Regex: linearPattern(pattern['Regex']) } }
+  }
+  return type === 'Whitespace' ? split(String.raw`[${word}]+|[^${word}\s]+`, true) : { ...part, ...replaced }
 }
 
 function eosTokenOf(tokenizer: Tokenizer, { eos_token: given }: JsonObject): string | null {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkPatternCost } from '../../src/core/pattern-cost.ts'
+import { checkPatternCost, linearPattern } from '../../src/core/pattern-cost.ts'
 
 const check = (pattern: string) => () => checkPatternCost(pattern, 'tokenizer')
 
@@ -49,7 +49,8 @@ describe('checkPatternCost', () => {
     ['(a|a)*b', 'what follows a repetition without a limit can fail'],
     ['(a|aa)+$', 'what follows a repetition without a limit can fail'],
     ['a+b', 'what follows a repetition without a limit can fail'],
-    [String.raw`\s+$`, 'what follows a repetition without a limit can fail'],
+    [String.raw`x|\s+$`, 'what follows a repetition without a limit can fail'],
+    [String.raw`^\S+|\s+$`, 'what follows a repetition without a limit can fail'],
     [String.raw`\s*\s*\s*x`, 'what follows a repetition without a limit can fail'],
     [String.raw`a+(?=b)`, 'what follows a repetition without a limit can fail'],
     [String.raw`a+(?:b+c)?`, 'what follows a repetition without a limit can fail'],
@@ -96,5 +97,25 @@ describe('checkPatternCost', () => {
       const text = `${run.repeat(200_000)}x`
       expect(text.replaceAll(regex, '').length).toBeLessThanOrEqual(text.length)
     }
+  })
+})
+
+describe('linearPattern', () => {
+  const runs = [String.raw`\s+$`, String.raw`[^\S\n]+$`, String.raw`^\s+|\s+$`, '[ab]+$', String.raw`[\]x]+$`]
+
+  it.each(runs)('finds what %j finds, and is let pass', (pattern) => {
+    expect(check(pattern)).not.toThrow()
+    const [as, linear] = [new RegExp(pattern, 'gu'), new RegExp(linearPattern(pattern), 'gu')]
+    expect(linear.source).not.toBe(as.source)
+    for (const text of ['', ' ', ' a ', 'a  ', '  \n ', 'ab ba', 'aab', ' ab  ', 'x]x', '\n\n', 'a b \n a']) {
+      expect([...text.matchAll(linear)].map(String), text).toEqual([...text.matchAll(as)].map(String))
+      expect(text.split(linear), text).toEqual(text.split(as))
+    }
+    const long = `${' a]'.repeat(3)}${' '.repeat(300_000)}a${'\n'.repeat(300_000)}x`
+    expect(long.replaceAll(linear, '').length).toBeLessThanOrEqual(long.length)
+  })
+
+  it('leaves other patterns as they are', () => {
+    for (const pattern of ['a+', 'a|b+$', String.raw`\s+(?!\S)`, '(a)+$']) expect(linearPattern(pattern)).toBe(pattern)
   })
 })
