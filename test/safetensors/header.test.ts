@@ -66,22 +66,15 @@ describe('accepts what the Rust library accepts', () => {
     expect((await open(prefixed(String.fromCharCode(...spelt)))).names).toEqual([names[0]])
   })
 
-  it('200,000 tensors, in time that grows with their number', async () => {
+  // A header of 60 MB took a minute where each name was compared with all before it.
+  it('300,000 tensors', { timeout: 60_000 }, async () => {
     const header = (count: number) => {
       const entries = Array.from({ length: count }, (_, i) => {
         return `"t${i}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`
       })
       return prefixed(`{${entries.join(',')}}`)
     }
-    const time = async (count: number) => {
-      const bytes = header(count)
-      const begin = performance.now()
-      expect((await open(bytes)).names).toHaveLength(count)
-      return performance.now() - begin
-    }
-    await time(50_000)
-    // Ten times as fast as what it stands for: a header of 60 MB took 63 s.
-    expect(await time(200_000)).toBeLessThan(4000)
+    expect((await open(header(300_000))).names).toHaveLength(300_000)
   })
 
   it('a header in any order', async () => {
