@@ -1,7 +1,8 @@
 import { MedAwareError } from '../core/errors.ts'
+import { readArgument } from '../core/options.ts'
 import type { AdapterRecord } from './adapter-record.ts'
 import { openCpuDevice } from './cpu.ts'
-import type { Binding, Device } from './device.ts'
+import { type Binding, type Device, deviceRule } from './device.ts'
 import { kernels, type KernelName } from './kernels.ts'
 import { type SelfTestCase, selfTestCases } from './self-test-cases.ts'
 import type { TestNumbers } from './self-test-call.ts'
@@ -53,6 +54,7 @@ const usualTolerance = 1e-4
  * @throws MedAwareError `device` when the device is lost.
  */
 export async function selfTest(device: Device): Promise<SelfTestReport> {
+  readArgument('selfTest', 'device', device, deviceRule)
   const start = performance.now()
   const cases = selfTestCases()
   const expected = await answersOfCpu(cases)

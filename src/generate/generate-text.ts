@@ -1,7 +1,7 @@
 import { MedAwareError } from '../core/errors.ts'
 import { readArgument, that, withMethods } from '../core/options.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
-import { type GenerationOptions, resolveOptions } from './generation-options.ts'
+import { checkModel, type GenerationOptions, resolveOptions } from './generation-options.ts'
 import { continueTokens } from './generate.ts'
 import type { TextTokenizer } from './text-tokenizer.ts'
 
@@ -22,7 +22,7 @@ export async function* generateText(
 ): AsyncGenerator<string, void, undefined> {
   readTokenizer(tokenizer)
   readArgument('generateText', 'the prompt', prompt, promptRule)
-  const generation = resolveOptions(model, options, endsOf(model, tokenizer))
+  const generation = resolveOptions(model, options, endsOf(checkModel(model), tokenizer))
   const ids = tokenizer.encode(prompt)
   const stream = new TextStream(tokenizer, ids)
   for await (const [token] of continueTokens(model, [ids], generation)) {

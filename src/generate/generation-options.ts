@@ -8,9 +8,11 @@ import {
   number,
   type OptionRules,
   orNull,
+  readArgument,
   readOptions,
   that,
   whole,
+  withMethods,
 } from '../core/options.ts'
 import { show } from '../core/show.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
@@ -81,14 +83,15 @@ const usual: Sampling = { doSample: false, temperature: 1, topK: 50, topP: 1, re
  * `topP` where nothing is drawn.
  */
 export function resolveOptions(
-  { generationConfig, vocabSize }: CausalLm,
+  model: CausalLm,
   options: GenerationOptions | undefined,
-  usualEnds: readonly number[] = generationConfig?.eosTokenId ?? [],
+  usualEnds?: readonly number[],
 ): Generation {
+  const { generationConfig, vocabSize } = checkModel(model)
   const given = readOptions('generate', options, rules, aliases)
   const { eosTokenId, maxNewTokens, seed, signal, ...sampling } = {
     ...generationConfig,
-    eosTokenId: usualEnds,
+    eosTokenId: usualEnds ?? generationConfig?.eosTokenId ?? [],
     ...given,
   }
   const ends = [eosTokenId ?? []].flat()
@@ -105,6 +108,13 @@ export function resolveOptions(
   })
   return { maxNewTokens: maxNewTokens ?? 128, stops: new Set(ends), seed: seed ?? 0, signal, sampling: resolved }
 }
+
+/** @throws MedAwareError `config` for what is no model. */
+export function checkModel(model: CausalLm): CausalLm {
+  return readArgument('generate', 'model', model, generatorRule)
+}
+
+const generatorRule = withMethods<CausalLm>('a model, such as loadModel gives', ['lastLogits'])
 
 /** @throws MedAwareError `config` unless prompts are lists of ids that the model has, each with at least one. */
 export function checkPrompts(prompts: readonly (readonly number[])[], vocabSize: number): void {

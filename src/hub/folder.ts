@@ -161,7 +161,18 @@ export function wholeFiles(contents: ReadonlyMap<string, Uint8Array | string>): 
   })
 }
 
-/** Writes files into a directory (Node only), all of them or, where one cannot be written, none. @throws as `writeFilesAtomic`. */
+const fileMap = that(
+  'a Map of names to bytes or texts',
+  (value): value is ReadonlyMap<string, Uint8Array | string> =>
+    value instanceof Map &&
+    [...(value as ReadonlyMap<unknown, unknown>)].every(
+      ([name, content]) => typeof name === 'string' && (typeof content === 'string' || content instanceof Uint8Array),
+    ),
+)
+
+/** Writes files into a directory (Node only), all of them or, where one cannot be written, none. @throws as `writeFilesAtomic`, `config`. */
 export async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
+  readArgument('writeFolder', 'path', path, text)
+  readArgument('writeFolder', 'files', files, fileMap)
   await writeFilesAtomic(path, wholeFiles(files))
 }

@@ -1,3 +1,4 @@
+import { readArgument, that } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 
@@ -32,8 +33,14 @@ export function adviceFor(device: Place, need: Need, changes: Iterable<Change>):
   return `${problem}; no option makes it fit, use a smaller model or ${elsewhere}`
 }
 
-/** What a plan says in one line. */
+const planRule = that(
+  'a plan, as planMemory gives',
+  (value): value is MemoryPlan => typeof value === 'object' && value !== null && 'weights' in value && 'total' in value,
+)
+
+/** What a plan says in one line. @throws MedAwareError `config` for what is none. */
 export function describeMemoryPlan(plan: MemoryPlan): string {
+  readArgument('describeMemoryPlan', 'plan', plan, planRule)
   const parts = [
     [plan.weights.fourBit, '4-bit weights'],
     [plan.weights.int8, 'int8 weights'],

@@ -1,6 +1,7 @@
 import type { DType } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
 import { f32ToBf16, f32ToF16, findNonFinite } from '../core/float16.ts'
+import { oneOf, readArgument, that } from '../core/options.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import { fromArray, type Tensor } from './tensor.ts'
@@ -27,10 +28,13 @@ export function roundToHalf(values: Float32Array, dtype: HalfType, label: string
   return bits
 }
 
+const floats = that('a Float32Array', (value): value is Float32Array => value instanceof Float32Array)
+const halfType = oneOf<HalfType>(['f16', 'bf16'])
+
 /**
  * A frozen tensor of `values` in 16 bits.
  * @param dtype Default 'f16'.
- * @throws MedAwareError as `roundToHalf`.
+ * @throws MedAwareError as `roundToHalf`, `config`.
  */
 export function halfFromArray(
   device: Device,
@@ -39,5 +43,7 @@ export function halfFromArray(
   label: string,
   dtype: HalfType = 'f16',
 ): Tensor {
+  readArgument(label, 'values', values, floats)
+  readArgument(label, 'dtype', dtype, halfType)
   return fromArray(device, roundToHalf(values, dtype, label), shape, label, dtype)
 }
