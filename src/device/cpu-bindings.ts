@@ -2,9 +2,8 @@ import { check } from '../core/errors.ts'
 import { CpuBuffer, type CpuHeap } from './cpu-memory.ts'
 import type { Binding } from './device.ts'
 import type { KernelName } from './kernels.ts'
-import { kernels } from './kernels.ts'
-import type { KernelRow } from './kernel-row.ts'
 import type { Memory } from './memory.ts'
+import { rowOf } from './row-of.ts'
 
 /**
  * The address of a window of this heap's memory.
@@ -37,7 +36,7 @@ export function addressesOf(
   heap: CpuHeap,
   memory: Memory,
 ): number[] {
-  const { reads, writes } = kernels[name] as unknown as KernelRow
+  const { reads, writes } = rowOf(name)
   const names = [...reads, ...writes]
   const addresses = names.map((binding, i) => {
     const window = bindings[binding]

@@ -6,11 +6,11 @@ import { type CpuEngine, openEngine, runKernel } from './cpu-engine.ts'
 import type { CpuHeap } from './cpu-memory.ts'
 import { type CpuBuild, cpuBuilds, defaultCpuBuild, flagsFor } from './cpu-module.ts'
 import type { CpuThreads } from './cpu-threads.ts'
-import type { Binding, Device, DeviceLimits, KernelBindings } from './device.ts'
+import { type Binding, checkUpload, type Device, type DeviceLimits, type KernelBindings } from './device.ts'
 import { KernelProfile } from './kernel-profile.ts'
-import type { KernelRow } from './kernel-row.ts'
-import { type KernelName, kernels, type KernelParams } from './kernels.ts'
+import type { KernelName, KernelParams } from './kernels.ts'
 import { Memory } from './memory.ts'
+import { rowOf } from './row-of.ts'
 
 export { type CpuBuild, cpuBuilds, defaultCpuBuild }
 
@@ -102,11 +102,7 @@ export class CpuDevice implements Device {
 
   upload(target: Binding, bytes: ArrayBufferView): void {
     const to = this.#window('upload', target)
-    check(
-      bytes.byteLength === target.byteLength,
-      'shape',
-      () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
-    )
+    checkUpload(target, bytes)
     to.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   }
 
@@ -129,7 +125,7 @@ export class CpuDevice implements Device {
 
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
     const engine = this.#open()
-    const row = kernels[name] as unknown as KernelRow
+    const row = rowOf(name)
     const values: Readonly<Record<string, number>> = params
     const operands = addressesOf(name, bindings, this.#heap, this.memory)
     for (const param of Object.keys(row.params)) {

@@ -1,4 +1,6 @@
+import { check } from '../core/errors.ts'
 import { type Rule, withMethods } from '../core/options.ts'
+import { show } from '../core/show.ts'
 import type { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
 import type { Memory } from './memory.ts'
@@ -72,6 +74,16 @@ export interface Device {
   settle(): Promise<void>
   /** Frees everything; the device cannot be used afterwards. */
   dispose(): void
+}
+
+/** @throws MedAwareError `config` for what are no bytes, `shape` where they are not as many as the window takes. */
+export function checkUpload(target: Binding, bytes: ArrayBufferView): void {
+  check(ArrayBuffer.isView(bytes), 'config', () => `upload: bytes must be a typed array, got ${show(bytes)}`)
+  check(
+    bytes.byteLength === target.byteLength,
+    'shape',
+    () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
+  )
 }
 
 /** A device that a caller gives. */

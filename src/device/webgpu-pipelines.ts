@@ -1,7 +1,8 @@
 import { wgsl } from './kernels.generated.ts'
 import type { KernelRow } from './kernel-row.ts'
-import { kernels, type KernelName } from './kernels.ts'
+import type { KernelName } from './kernels.ts'
 import { NumbersMap } from './numbers-map.ts'
+import { rowOf } from './row-of.ts'
 import { programName } from './webgpu-candidates.ts'
 import type { Choices } from './webgpu-choices.ts'
 import { packWhole, type ParamLayout, paramLayout, SteadyParams } from './webgpu-params.ts'
@@ -185,9 +186,4 @@ export class Pipelines {
     this.#interfaces.set(name, made)
     return made
   }
-}
-
-/** A row without its names: the map of all kernels has a type per row, which no loop can use. */
-export function rowOf(name: KernelName): KernelRow {
-  return kernels[name]
 }

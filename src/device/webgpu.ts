@@ -2,7 +2,14 @@ import { check } from '../core/errors.ts'
 import { readOptions } from '../core/options.ts'
 import type { Gpu } from '../platform/platform.ts'
 import type { AdapterRecord } from './adapter-record.ts'
-import type { Binding, Device, DeviceLimits, KernelBindings, TuningChoices } from './device.ts'
+import {
+  type Binding,
+  checkUpload,
+  type Device,
+  type DeviceLimits,
+  type KernelBindings,
+  type TuningChoices,
+} from './device.ts'
 import { cutsOf } from './kernel-cuts.ts'
 import { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams } from './kernels.ts'
@@ -116,11 +123,7 @@ export class WebGpuDevice implements Device {
   upload(target: Binding, bytes: ArrayBufferView): void {
     this.#queue.throwFault()
     checkWindow(this.memory, target, 'upload')
-    check(
-      bytes.byteLength === target.byteLength,
-      'shape',
-      () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
-    )
+    checkUpload(target, bytes)
     if (this.programs.isRehearsing) return
     const { gpu, batch } = asWebGpu(target.buffer).block
     // What is queued may read the window's old content.

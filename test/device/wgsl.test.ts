@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
 import { wgsl } from '../../src/device/kernels.generated.ts'
 import { kernels, type KernelName } from '../../src/device/kernels.ts'
-import { rowOf } from '../../src/device/webgpu-pipelines.ts'
+import { rowOf } from '../../src/device/row-of.ts'
 import { variantsFor } from '../../src/device/webgpu-variants.ts'
 
 const names = Object.keys(kernels) as KernelName[]
