@@ -206,6 +206,12 @@ export function withMethods<T extends object>(expects: string, methods: readonly
   })
 }
 
+/** A typed array of a kind: numbers of another kind would be read as other values. */
+export function arrayOf<T extends object>(kind: new (length: number) => T): Rule<T> {
+  const article = /^[AEIOU]/.test(kind.name) ? 'an' : 'a'
+  return that(`${article} ${kind.name}`, (value): value is T => value instanceof kind)
+}
+
 /** What ends something early. */
 export const abortSignal: Rule<AbortSignal> = withMethods<AbortSignal>('an AbortSignal', [
   'throwIfAborted',

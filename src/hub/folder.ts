@@ -3,7 +3,7 @@ import { explainBlob } from '../core/blob-errors.ts'
 import { check, MedAwareError } from '../core/errors.ts'
 import { decodeUtf8, type JsonObject, parseJsonObject } from '../core/json.ts'
 import { listOf, readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
-import { showNames } from '../core/show.ts'
+import { show, showNames } from '../core/show.ts'
 import type { ModelOrigin } from '../models/causal-lm.ts'
 import type { FileToWrite } from '../platform/platform.ts'
 import { openSafetensors, type TensorReader } from '../safetensors/reader.ts'
@@ -30,6 +30,9 @@ const mostListBytes = 512 * 1024 * 1024
 const lists: readonly string[] = ['tokenizer.json', 'model.safetensors.index.json', 'trainer_state.json']
 
 const chosenFile: Rule<File> = that('a File', (value): value is File => value instanceof Blob && 'name' in value)
+const manyFiles = that('a list of files', (value): value is Iterable<File> => {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
+})
 const directoryHandle = withMethods<FileSystemDirectoryHandle>('a FileSystemDirectoryHandle', ['getFileHandle'])
 
 /** A directory on disk (Node only). */
@@ -46,7 +49,8 @@ export function diskFolder(path: string): Folder {
 
 /** Files picked or dropped in a page. Of several with one name, as in a directory of directories, the outermost is meant. */
 export function fileFolder(files: Iterable<File>): Folder {
-  const given = readArgument('fileFolder', 'files', [...files], listOf(chosenFile))
+  const some = readArgument('fileFolder', 'files', files, manyFiles)
+  const given = readArgument('fileFolder', 'files', [...some], listOf(chosenFile))
   const name = 'the given files'
   const depth = (file: File): number => file.webkitRelativePath?.split('/').length ?? 0
   const find = (fileName: string): File | undefined => {
@@ -174,5 +178,9 @@ const fileMap = that(
 export async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
   readArgument('writeFolder', 'path', path, text)
   readArgument('writeFolder', 'files', files, fileMap)
+  for (const name of files.keys()) {
+    const isBelow = name.split('/').every((part) => !/^\.{0,2}$|[\\\0]/.test(part))
+    check(isBelow, 'config', () => `writeFolder: the name ${show(name)} leads out of the folder, or names no file`)
+  }
   await writeFilesAtomic(path, wholeFiles(files))
 }

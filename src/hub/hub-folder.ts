@@ -56,6 +56,8 @@ interface Snapshot {
  */
 export async function hubFolder(model: HubModel, options: HubFolderOptions = {}): Promise<Folder> {
   const { name, revision } = readArgument('hubFolder', 'model', model, table(modelRules))
+  readArgument('hubFolder', 'model.name', name, text)
+  readArgument('hubFolder', 'model.revision', revision, text)
   const read = readOptions('hubFolder', options, hubFolderRules)
   const client = new HubClient(await findHubSettings(read.hub), read.signal)
   return folderOn(client, { name, revision }, read)

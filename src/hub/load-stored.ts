@@ -52,7 +52,7 @@ async function loadFourBit(
   check(!found.nested || nestedCount === Math.ceil(blocks / nestedBlockSize), 'format', () => {
     return `${name}: ${nestedCount} nested absmax do not fit ${blocks} blocks`
   })
-  const absmax = found.nested ? (await reader.readBytes(absmaxKey)).slice() : await reader.readF32(absmaxKey)
+  const absmax = found.nested ? new Uint8Array(await reader.readBytes(absmaxKey)) : await reader.readF32(absmaxKey)
   if (absmax instanceof Float32Array) checkScales(absmaxKey, absmax)
   const nested =
     nestedOffset === undefined ? undefined : { absmax: await reader.readF32(nestedKey), offset: nestedOffset }

@@ -1,6 +1,6 @@
 import { valueAndGrad } from '../autograd/value-and-grad.ts'
 import { check } from '../core/errors.ts'
-import { flag, type OptionRules, orNull, readOptions, whole, withMethods } from '../core/options.ts'
+import { flag, type OptionRules, orNull, readOptions, that, whole, withMethods } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
 import { DryDevice } from '../device/dry-device.ts'
 import { createModel, modelWeights } from '../models/architectures.ts'
@@ -17,10 +17,12 @@ import { empty } from '../tensor/tensor.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
 import { dtypeOf, quantizationOf, storageAliases, storageRules, type WeightStorage } from './weight-storage.ts'
 
+type Place = Pick<Device, 'description' | 'kind' | 'limits'>
+
 /** What is to be loaded and trained. */
 export interface MemoryPlanOptions extends WeightStorage {
   /** Where it is to fit; without one the plan says nothing of that. */
-  readonly device?: Pick<Device, 'description' | 'kind' | 'limits'>
+  readonly device?: Place
   /** The adapter that is trained; `null` where the model is only loaded. Default null. */
   readonly lora?: Partial<LoraConfig> | null
   /** Examples of one forward pass. Default 8, as for `TrainingRun`. */
@@ -70,10 +72,15 @@ export function planMemory(config: ModelConfig, given: MemoryPlanOptions = {}): 
   return device === undefined ? plan : { ...plan, advice: adviceFor(device, plan, changesOf(config, options)) }
 }
 
+const placeRule = that('a device, such as openDevice gives', (value): value is Place => {
+  if (typeof value !== 'object' || value === null || !('limits' in value)) return false
+  return typeof value.limits === 'object' && value.limits !== null
+})
+
 const size = whole({ from: 1, to: 2 ** 31 })
 const rules: OptionRules<MemoryPlanOptions> = {
   ...storageRules,
-  device: withMethods<Pick<Device, 'description' | 'kind' | 'limits'>>('a device, such as openDevice gives', []),
+  device: placeRule,
   // Read by who attaches it.
   lora: orNull(withMethods<Partial<LoraConfig>>('a LoraConfig such as { r: 16 }', [])),
   batchSize: size,

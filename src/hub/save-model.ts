@@ -191,7 +191,7 @@ async function copies(folder: Folder): Promise<Map<string, Uint8Array>> {
     if (!(await folder.has(name))) continue
     const source = await folder.open(name)
     try {
-      files.set(name, (await source.read(0, source.byteLength)).slice())
+      files.set(name, new Uint8Array(await source.read(0, source.byteLength)))
     } finally {
       await source.close?.()
     }

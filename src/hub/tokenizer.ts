@@ -1,7 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { check, MedAwareError } from '../core/errors.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../core/json.ts'
-import { flag, readArgument, readOptions, that } from '../core/options.ts'
+import { flag, listOf, readArgument, readOptions, that, whole } from '../core/options.ts'
 import { linearPattern } from '../core/pattern-cost.ts'
 import { shorten, show } from '../core/show.ts'
 import type { EncodeOptions, TextTokenizer } from '../generate/text-tokenizer.ts'
@@ -46,13 +46,21 @@ export function tokenizerFromJson(
       return encode(tokenizer, text, options)
     },
     decode(some) {
-      const known = some.filter((id) => !specials.has(id) && tokenizer.id_to_token(id) !== undefined)
+      const known = readArgument(
+        'tokenizer',
+        'what is decoded',
+        ArrayBuffer.isView(some) ? Array.from(some) : some,
+        idsRule,
+      ).filter((id) => !specials.has(id) && tokenizer.id_to_token(id) !== undefined)
       // Tidying spaces would make the text of a few tokens differ from its place in the whole.
       if (known.length === 0) return ''
       return run('decodes', () => tokenizer.decode(known, { clean_up_tokenization_spaces: false }))
     },
   }
 }
+
+/** Ids that no token has are passed over, as transformers does; what can be no id is refused. */
+const idsRule = listOf(whole({ from: 0 }))
 
 const textRule = that('a text', (value): value is string => typeof value === 'string')
 

@@ -1,4 +1,4 @@
-import { readArgument, withMethods } from '../core/options.ts'
+import { readArgument, that, withMethods } from '../core/options.ts'
 import type { Module } from '../nn/module.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 
@@ -47,8 +47,13 @@ export function countWeights(weights: Iterable<CountedWeight>): ParameterCounts 
   return { trainable, all, allPacked, share: trainable / all, sharePacked: trainable / allPacked }
 }
 
-/** The line that PEFT's `print_trainable_parameters` prints. */
-export function describeParameterCounts({ trainable, all, share }: ParameterCounts): string {
+const countsRule = that('counts, as countParameters gives', (value): value is ParameterCounts => {
+  return typeof value === 'object' && value !== null && 'trainable' in value && 'all' in value && 'share' in value
+})
+
+/** The line that PEFT's `print_trainable_parameters` prints. @throws MedAwareError `config` for no counts. */
+export function describeParameterCounts(counts: ParameterCounts): string {
+  const { trainable, all, share } = readArgument('describeParameterCounts', 'counts', counts, countsRule)
   const [few, many] = [trainable, all].map((count) => count.toLocaleString('en-US'))
   return `trainable params: ${few} || all params: ${many} || trainable%: ${(100 * share).toFixed(4)}`
 }

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { arrayOf, number, type OptionRules, readArgument, readOptions } from '../core/options.ts'
 import { largestMagnitude, reciprocal } from './block-scale.ts'
 import { dynamicMap } from './dynamic-map.ts'
 
@@ -24,9 +25,10 @@ const midpoints = Float32Array.from({ length: 255 }, (_, i) => {
  * Quantises the float32 scales of `quantizeFourBit` to 8 bits: less their mean, in blocks of 256, to the nearest value
  * of the signed dynamic map (a tie goes to the lower one, as in bitsandbytes' default backend; other backends of
  * bitsandbytes may be one code off next to a midpoint).
- * @throws `numeric` for a NaN or infinity.
+ * @throws `config` for what is no Float32Array, `numeric` for a NaN or infinity.
  */
 export function quantizeAbsmax(absmax: Float32Array): NestedAbsmax {
+  readArgument('quantizeAbsmax', 'absmax', absmax, arrayOf(Float32Array))
   let sum = 0
   for (const scale of absmax) sum += scale
   const offset = absmax.length === 0 ? 0 : Math.fround(sum / absmax.length)
@@ -46,19 +48,30 @@ export function quantizeAbsmax(absmax: Float32Array): NestedAbsmax {
 
 /**
  * The float32 block scales that `nested` stands for.
- * @throws `shape` when there is not one nested scale for each 256 codes.
+ * @throws `config` for arrays of another kind or no offset, `shape` when there is not one nested scale for each 256 codes.
  */
-export function dequantizeAbsmax({ codes, nestedAbsmax, offset }: NestedAbsmax): Float32Array {
+export function dequantizeAbsmax(nested: NestedAbsmax): Float32Array {
+  const who = 'dequantizeAbsmax'
+  const { codes, nestedAbsmax, offset } = readOptions(who, nested, rules)
+  readArgument(who, 'codes', codes, rules.codes)
+  readArgument(who, 'nestedAbsmax', nestedAbsmax, rules.nestedAbsmax)
+  readArgument(who, 'offset', offset, rules.offset)
   check(
     nestedAbsmax.length === Math.ceil(codes.length / nestedBlockSize),
     'shape',
     () =>
-      `dequantizeAbsmax: ${codes.length} codes need ${Math.ceil(codes.length / nestedBlockSize)} nested scales, ` +
+      `${who}: ${codes.length} codes need ${Math.ceil(codes.length / nestedBlockSize)} nested scales, ` +
       `got ${nestedAbsmax.length}`,
   )
   return Float32Array.from(codes, (code, i) => {
     return Math.fround((map[code] as number) * (nestedAbsmax[Math.floor(i / nestedBlockSize)] as number)) + offset
   })
+}
+
+const rules: OptionRules<NestedAbsmax> = {
+  codes: arrayOf(Uint8Array),
+  nestedAbsmax: arrayOf(Float32Array),
+  offset: number(),
 }
 
 /** How many of the 255 midpoints lie below x: eight comparisons. */

@@ -1,4 +1,14 @@
 import { check } from '../core/errors.ts'
+import {
+  type Aliases,
+  arrayOf,
+  oneOf,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  that,
+  whole,
+} from '../core/options.ts'
 import { largestMagnitude, reciprocal } from './block-scale.ts'
 
 /** The two 4-bit formats of bitsandbytes: NormalFloat (QLoRA, arXiv 2305.14314) and a sign-exponent-mantissa float. */
@@ -28,18 +38,43 @@ const codeValues: Readonly<Record<FourBitType, Float32Array>> = {
   ),
 }
 
-/** The 16 float32 values of `type`, by code, all in [-1, 1]. */
+/** How values are put into 4 bits. */
+export interface FourBitOptions {
+  readonly type: FourBitType
+  /** Elements that share a scale: 32 to 4096, a power of 2. Default 64. */
+  readonly blockSize?: number | undefined
+}
+
+const typeRule = oneOf(['nf4', 'fp4'])
+const optionRules: OptionRules<FourBitOptions> = {
+  type: typeRule,
+  blockSize: that(`one of ${fourBitBlockSizes.join(', ')}`, (value): value is number => {
+    return fourBitBlockSizes.some((size) => size === value)
+  }),
+}
+const blockRules: OptionRules<FourBitBlocks & FourBitOptions & { count: number }> = {
+  ...optionRules,
+  codes: arrayOf(Uint8Array),
+  absmax: arrayOf(Float32Array),
+  count: whole({ from: 0 }),
+}
+
+/** bitsandbytes' names. */
+const aliases: Aliases<FourBitOptions> = { quant_type: 'type', bnb_4bit_quant_type: 'type' }
+
+/** The 16 float32 values of `type`, by code, all in [-1, 1]. @throws MedAwareError `config` for another type. */
 export function fourBitCode(type: FourBitType): Float32Array {
-  return codeValues[type].slice()
+  return codeValues[readArgument('fourBitCode', 'type', type, typeRule)].slice()
 }
 
 /**
  * How a normalised value becomes a code: `codes[number of thresholds below x]`, strictly below, so that a tie goes to
  * the lower value. `thresholds` are the 15 midpoints of the sorted values, `codes` the 16 codes in that order. FP4 has
  * zero twice, as codes 0 and 8: as in bitsandbytes' default backend, 8 stands above, for small positive values.
+ * @throws MedAwareError `config` for another type.
  */
 export function fourBitDecision(type: FourBitType): { thresholds: Float32Array; codes: Uint8Array } {
-  const values = codeValues[type]
+  const values = codeValues[readArgument('fourBitDecision', 'type', type, typeRule)]
   const codes = Uint8Array.from(values.keys()).sort((a, b) => at(values, a) - at(values, b) || a - b)
   const thresholds = Float32Array.from({ length: 15 }, (_, i) => {
     return Math.fround(at(values, at(codes, i)) + at(values, at(codes, i + 1))) / 2
@@ -52,21 +87,21 @@ export function fourBitDecision(type: FourBitType): { thresholds: Float32Array; 
  * last block has its own scale, an odd count is padded with a zero. Follows bitsandbytes (kernels.cu, `kQuantizeBlockwise`):
  * each value times the float32 reciprocal of its block's largest magnitude, then `fourBitDecision`. A block of zeros
  * gets the code of zero and absmax 0.
- * @throws `config` for a block size bitsandbytes does not have, `numeric` for a NaN or infinity.
+ * @throws `config` for what is no Float32Array, a type or block size bitsandbytes does not have, or an unknown option;
+ * `numeric` for a NaN or infinity.
  */
-export function quantizeFourBit(
-  values: Float32Array,
-  { type, blockSize = 64 }: { type: FourBitType; blockSize?: number | undefined },
-): FourBitBlocks {
-  checkBlockSize('quantizeFourBit', blockSize)
-  const { thresholds, codes: order } = fourBitDecision(type)
+export function quantizeFourBit(values: Float32Array, options: FourBitOptions): FourBitBlocks {
+  const who = 'quantizeFourBit'
+  const { type, blockSize = 64 } = readOptions(who, options, optionRules, aliases)
+  readArgument(who, 'values', values, arrayOf(Float32Array))
+  const { thresholds, codes: order } = fourBitDecision(readArgument(who, 'type', type, typeRule))
   const count = values.length
   const absmax = new Float32Array(Math.ceil(count / blockSize))
   const codes = new Uint8Array(Math.ceil(count / 2))
   for (let block = 0; block < absmax.length; block++) {
     const begin = block * blockSize
     const end = Math.min(begin + blockSize, count)
-    const largest = largestMagnitude('quantizeFourBit', values, begin, end)
+    const largest = largestMagnitude(who, values, begin, end)
     absmax[block] = largest
     const scale = reciprocal(largest)
     for (let i = begin; i < end; i++) {
@@ -82,21 +117,20 @@ export function quantizeFourBit(
 /**
  * The `count` float32 values that `codes` and `absmax` stand for: value of the code times the block's scale, in
  * float32 (bitsandbytes kernels.cu, `kDequantizeBlockwise`).
- * @throws `config` for an unknown block size, `shape` when the arrays do not fit `count`.
+ * @throws `config` for arrays of another kind, an unknown type, block size or option, `shape` when the arrays do not fit `count`.
  */
-export function dequantizeFourBit({
-  codes,
-  absmax,
-  count,
-  type,
-  blockSize = 64,
-}: FourBitBlocks & { count: number; type: FourBitType; blockSize?: number | undefined }): Float32Array {
-  checkBlockSize('dequantizeFourBit', blockSize)
+export function dequantizeFourBit(blocks: FourBitBlocks & FourBitOptions & { readonly count: number }): Float32Array {
+  const who = 'dequantizeFourBit'
+  const { codes, absmax, count, type, blockSize = 64 } = readOptions(who, blocks, blockRules, aliases)
+  readArgument(who, 'codes', codes, blockRules.codes)
+  readArgument(who, 'absmax', absmax, blockRules.absmax)
+  readArgument(who, 'count', count, blockRules.count)
+  readArgument(who, 'type', type, typeRule)
   check(
     codes.length === Math.ceil(count / 2) && absmax.length === Math.ceil(count / blockSize),
     'shape',
     () =>
-      `dequantizeFourBit: ${count} values in blocks of ${blockSize} need ${Math.ceil(count / 2)} code bytes and ` +
+      `${who}: ${count} values in blocks of ${blockSize} need ${Math.ceil(count / 2)} code bytes and ` +
       `${Math.ceil(count / blockSize)} scales, got ${codes.length} and ${absmax.length}`,
   )
   const table = codeValues[type]
@@ -110,14 +144,6 @@ export function dequantizeFourBit({
     }
   }
   return values
-}
-
-function checkBlockSize(who: string, blockSize: number): void {
-  check(
-    fourBitBlockSizes.includes(blockSize),
-    'config',
-    () => `${who}: blockSize must be one of ${fourBitBlockSizes.join(', ')}, got ${blockSize}`,
-  )
 }
 
 /** How many of 15 sorted thresholds lie below x: four comparisons. */

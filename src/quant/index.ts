@@ -1,5 +1,5 @@
 export { dequantizeFourBit, fourBitCode, fourBitDecision, quantizeFourBit } from './four-bit.ts'
-export type { FourBitBlocks, FourBitType } from './four-bit.ts'
+export type { FourBitBlocks, FourBitOptions, FourBitType } from './four-bit.ts'
 export { dynamicMap } from './dynamic-map.ts'
 export { dequantizeAbsmax, nestedBlockSize, quantizeAbsmax } from './double-quant.ts'
 export type { NestedAbsmax } from './double-quant.ts'

@@ -1,11 +1,12 @@
 import { check } from '../core/errors.ts'
 import { bf16ToF32, f16ToF32 } from '../core/float16.ts'
+import { readArgument } from '../core/options.ts'
 import { show } from '../core/show.ts'
 import { bytesOf } from './dtype.ts'
 import type { SafetensorsDType, TensorData } from './dtype.ts'
 import { headerLength, parseHeader, prefixBytes } from './header.ts'
 import type { TensorInfo } from './header.ts'
-import type { ByteSource } from './source.ts'
+import { type ByteSource, sourceRule } from './source.ts'
 
 /** A run of a tensor's elements in its own order. */
 export interface TensorPart {
@@ -38,10 +39,11 @@ export type SafetensorsFile = TensorReader
 
 /**
  * Opens a safetensors file: reads and checks its header, and no tensor yet.
- * @throws `format` for a file that is truncated or lies about itself, `unsupported` for a dtype such as F8_E4M3.
+ * @throws `format` for a file that is truncated or lies about itself, `unsupported` for a dtype such as F8_E4M3, `config` for
+ * what is no source.
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
-  const { name: who, byteLength } = source
+  const { name: who, byteLength } = readArgument('openSafetensors', 'source', source, sourceRule)
   const prefix = await source.read(0, Math.min(prefixBytes, byteLength))
   const dataBegin = prefixBytes + headerLength(who, prefix, byteLength)
   const json = await source.read(prefixBytes, dataBegin)
@@ -94,7 +96,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
 /** Bytes as elements of `dtype`; copied only where they are not aligned. JavaScript's platforms are little-endian. */
 function viewAs(bytes: Uint8Array, dtype: SafetensorsDType): TensorData {
   const size = bytesOf(dtype)
-  const { buffer, byteOffset, byteLength } = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   const length = byteLength / size
   switch (dtype) {
     case 'F64':

@@ -1,5 +1,6 @@
 import { explainBlob } from '../core/blob-errors.ts'
 import { check, MedAwareError } from '../core/errors.ts'
+import { arrayOf, readArgument, type Rule, that, withMethods } from '../core/options.ts'
 
 /** Bytes that can be read in part: a file, a Blob, a URL. */
 export interface ByteSource {
@@ -14,14 +15,26 @@ export interface ByteSource {
   close?(): Promise<void>
 }
 
-/** A source over bytes in memory; reads are views, nothing is copied. */
+/** A source that a caller gives. */
+export const sourceRule: Rule<ByteSource> = withMethods<ByteSource>("a source, such as bytesSource's or blobSource's", [
+  'read',
+])
+
+const blobRule = that('a Blob or a File', (value): value is Blob => {
+  return typeof value === 'object' && value !== null && 'size' in value && 'slice' in value
+})
+
+/** A source over bytes in memory; reads are views, nothing is copied. @throws MedAwareError `config` for what is no Uint8Array. */
 export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
+  readArgument('bytesSource', 'bytes', bytes, arrayOf(Uint8Array))
+  // A Buffer of Node's has another slice, which copies nothing.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return {
     name,
     byteLength: bytes.byteLength,
     async read(begin, end) {
       checkRange(name, begin, end, bytes.byteLength)
-      return bytes.subarray(begin, end)
+      return plain.subarray(begin, end)
     },
   }
 }
@@ -32,8 +45,14 @@ const pieceBytes = 256 * 1024 * 1024
 /**
  * A source over a Blob or a File, of which only the parts asked for are brought into memory.
  * Its reads throw `disk` or `not-found` for a file that is changed or gone since it was chosen.
+ * @throws MedAwareError `config` for what is no Blob.
  */
-export function blobSource(blob: Blob, name = fileNameOf(blob)): ByteSource {
+export function blobSource(blob: Blob, name?: string): ByteSource {
+  readArgument('blobSource', 'blob', blob, blobRule)
+  return blobPieces(blob, name ?? fileNameOf(blob))
+}
+
+function blobPieces(blob: Blob, name: string): ByteSource {
   const piece = async (begin: number, end: number): Promise<Uint8Array> => {
     try {
       return new Uint8Array(await blob.slice(begin, end).arrayBuffer())

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { abortSignal, callback, type OptionRules, readOptions, recordOf, that } from '../core/options.ts'
 import {
   defaultWaits,
   type Fetch,
@@ -44,14 +45,21 @@ const wholeFileLimit = 64 * 1024 * 1024
  * within 10 s and not be silent for 30 s; one that breaks off, or is busy, is asked up to four times. A name and a password in the
  * address are sent as HTTP Basic has it.
  * @throws `network` when a request fails, or the answer is not the range asked for or of another version of the file;
- * `not-found` for 404; `unsupported` when a larger file cannot be had in parts; `config` for what is no address.
+ * `not-found` for 404; `unsupported` when a larger file cannot be had in parts; `config` for what is no address, or an
+ * unknown option.
  */
 export async function urlSource(url: string | URL, options: UrlSourceOptions = {}): Promise<ByteSource> {
-  const { headers = {}, fetch = globalThis.fetch, signal } = options
+  const { headers = {}, fetch = globalThis.fetch, signal } = readOptions('urlSource', options, rules)
   return sourceAt(parseAddress('urlSource', url), {
     client: new HttpClient({ fetch, ...defaultWaits }, signal),
     ownHeaders: headers,
   })
+}
+
+const rules: OptionRules<UrlSourceOptions> = {
+  headers: recordOf(that('a text', (value): value is string => typeof value === 'string')),
+  fetch: callback<Fetch>(),
+  signal: abortSignal,
 }
 
 /** An http or https address. @throws MedAwareError `config`. */

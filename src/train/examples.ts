@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import { callback, type OptionRules, readArgument, readOptions, that, whole } from '../core/options.ts'
+import { callback, type OptionRules, readArgument, readOptions, that, whole, withMethods } from '../core/options.ts'
 import { show } from '../core/show.ts'
 import { ignoredLabel, type Example } from '../models/example.ts'
 
@@ -29,6 +29,11 @@ export interface PromptCompletionOptions {
 
 const rules: OptionRules<PromptCompletionOptions> = { maxLength: whole({ from: 1 }), onWarning: callback() }
 
+const tokenizerRule = withMethods<ExampleTokenizer>("a tokenizer, such as loadModel's or loadTokenizer's", [
+  'encode',
+  'decode',
+])
+
 const textRule = that(
   'an object with the texts prompt and completion',
   (value): value is PromptCompletion =>
@@ -44,7 +49,7 @@ const textRule = that(
  * Tokenizes prompt and completion together, as TRL 1.16's SFTTrainer does (sft_trainer.py): with the tokenizer's special tokens, and
  * EOS behind the completion unless the text ends in it. The first tokens, as far as they are those of the prompt alone, are masked,
  * what is beyond `maxLength` tokens is cut off, and an example left without any label is `null`.
- * @throws MedAwareError `config` for what is no text, an unknown option, or a tokenizer without EOS, since a model would never learn
+ * @throws MedAwareError `config` for what is no tokenizer or text, an unknown option, or a tokenizer without EOS, since a model would never learn
  * to stop.
  */
 export function promptCompletionExample(
@@ -54,7 +59,12 @@ export function promptCompletionExample(
 ): Example | null {
   const { maxLength = 1024, onWarning } = readOptions('promptCompletionExample', options, rules)
   const { prompt, completion } = readArgument('promptCompletionExample', 'the text', text, textRule)
-  const { eosToken, eosTokenId: eos } = tokenizer
+  const { eosToken, eosTokenId: eos } = readArgument(
+    'promptCompletionExample',
+    'the tokenizer',
+    tokenizer,
+    tokenizerRule,
+  )
   check(
     eos !== null && eosToken !== null,
     'config',

@@ -41,6 +41,14 @@ describe('tokenizerFromJson', () => {
     expect(tokenizer.decode([50_300])).toBe('')
   })
 
+  it.each([null, 'a', 3, [1.5], ['1'], [-100], [NaN]])('refuses to decode %j, which are no ids', (ids) => {
+    expect(() => tokenizer.decode(ids as never)).toThrow('tokenizer: what is decoded')
+  })
+
+  it('decodes ids in a typed array', () => {
+    expect(tokenizer.decode(Int32Array.from(tokenizer.encode('diet')) as never)).toBe('diet')
+  })
+
   it('shows an unfinished character as U+FFFD', () => {
     expect(tokenizer.decode(tokenizer.encode('🩺').slice(0, 3))).toBe('\uFFFD')
   })

@@ -51,6 +51,22 @@ describe.each([
     await file.close()
   })
 
+  it.each([0, 1, 2, 3])('reads a Buffer of Node, whose slice copies nothing, at any alignment: %i', async (shift) => {
+    const memory = new Uint8Array(bytes.length + shift)
+    memory.set(bytes, shift)
+    const buffer = Buffer.from(memory.buffer, shift)
+    const bare: ByteSource = {
+      name: 'own',
+      byteLength: buffer.length,
+      read: (begin, end) => Promise.resolve(buffer.subarray(begin, end)),
+    }
+    for (const source of [bytesSource(buffer), bare]) {
+      const file = await openSafetensors(source)
+      expect(await file.read('big')).toEqual(big)
+      expect(await file.readF32('big')).toEqual(big)
+    }
+  })
+
   it('serves a part of a tensor, in memory it is given or its own', async () => {
     const file = await openSafetensors(await make())
     const into = new Uint8Array(64)

@@ -43,13 +43,18 @@ function whatIsAt(bytes: Uint8Array, at: number): string {
   const hex = `0x${byte.toString(16).toUpperCase()}`
   const encoding = suspect(bytes)
   if (encoding === null) return `it is ${hex}, of an encoding that is not known`
-  return `it is ${hex}, so this looks like ${encoding.name}, where it is "${new TextDecoder(encoding.label).decode(bytes.subarray(at, at + 1))}"`
+  return `it is ${hex}, so this looks like ${encoding.name}, where it is "${characterOf(byte)}"`
 }
 
 /** Code page 1252 is Latin-1 with letters and marks from 0x80 to 0x9F, but for five. */
-function suspect(bytes: Uint8Array): { name: string; label: string } | null {
+function suspect(bytes: Uint8Array): { name: string } | null {
   const high = bytes.filter((byte) => byte >= 0x80)
   if (high.some((byte) => [0x81, 0x8d, 0x8f, 0x90, 0x9d].includes(byte))) return null
   const isLatin1 = high.every((byte) => byte >= 0xa0)
-  return { name: isLatin1 ? 'Latin-1 (ISO-8859-1)' : 'Windows-1252 (code page 1252)', label: 'windows-1252' }
+  return { name: isLatin1 ? 'Latin-1 (ISO-8859-1)' : 'Windows-1252 (code page 1252)' }
 }
+
+/** From 0x80 on; Node 20 takes these for Latin-1's control characters. */
+const marks = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ'
+
+const characterOf = (byte: number): string => marks[byte - 0x80] ?? String.fromCharCode(byte)

@@ -141,3 +141,10 @@ it('decodes what is no table too', () => {
   expect(decodeText(utf8('<a>é</a>'))).toBe('<a>é</a>')
   expect(decodeText(new Uint8Array())).toBe('')
 })
+
+it('shows the mark that code page 1252 has where Latin-1 has a control character', () => {
+  const bytes = Uint8Array.of(0x61, 0x93, 0x62)
+  expect(() => decodeText(bytes)).toThrow(
+    'it is 0x93, so this looks like Windows-1252 (code page 1252), where it is "“"',
+  )
+})
