@@ -3,14 +3,15 @@
  * @returns `null` where none is near.
  */
 export function nearestName(name: string, known: readonly string[]): string | null {
-  const wanted = plain(name)
+  const wanted = typeof name === 'string' ? plain(name) : ''
   if (wanted === '' || wanted.length > 64) return null
   const candidates = known.map((candidate) => ({ candidate, slips: slips(wanted, plain(candidate)) }))
   const nearest = candidates.reduce<(typeof candidates)[number] | null>(
     (best, each) => (best === null || each.slips < best.slips ? each : best),
     null,
   )
-  if (nearest !== null && nearest.slips <= Math.max(1, Math.floor(wanted.length / 4))) return nearest.candidate
+  // A fifth of the letters: revision is not meant where precision is known.
+  if (nearest !== null && nearest.slips <= Math.max(1, Math.floor(wanted.length / 5))) return nearest.candidate
   const alike = known.filter((candidate) => wanted.length >= 3 && isPart(wanted, plain(candidate)))
   return alike.length === 1 ? (alike[0] ?? null) : null
 }
@@ -21,7 +22,8 @@ function plain(name: string): string {
 }
 
 function isPart(wanted: string, candidate: string): boolean {
-  return candidate.startsWith(wanted) || candidate.endsWith(wanted) || wanted.endsWith(candidate)
+  const isMost = 2 * candidate.length >= wanted.length
+  return candidate.startsWith(wanted) || candidate.endsWith(wanted) || (isMost && wanted.endsWith(candidate))
 }
 
 /** Letters to insert, drop, change or swap with their neighbour (optimal string alignment distance). */

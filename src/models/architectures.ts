@@ -1,10 +1,10 @@
 import { check, MedAwareError } from '../core/errors.ts'
-import { readArgument, that, withMethods } from '../core/options.ts'
+import { readArgument, withMethods } from '../core/options.ts'
 import { sameShape, showShape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
 import type { Weight } from '../nn/module.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
-import { type ConfigJson, isTable, mostLayers } from './config-fields.ts'
+import { type ConfigJson, configJsonRule, configRule } from './config-fields.ts'
 import { type FalconConfig, falconModelTypes, formatFalconConfig, parseFalconConfig } from './falcon-config.ts'
 import { FalconForCausalLM, falconIgnored, falconTied, falconWeights } from './falcon.ts'
 import { formatLlamaConfig, type LlamaConfig, llamaModelTypes, parseLlamaConfig } from './llama-config.ts'
@@ -54,7 +54,7 @@ const architectures: Architectures = {
  * senseless value. Each names the key.
  */
 export function parseModelConfig(json: ConfigJson): ModelConfig {
-  readArgument('parseModelConfig', 'json', json, aConfigJson)
+  readArgument('parseModelConfig', 'json', json, configJsonRule)
   const type = json['model_type']
   const known = Object.values(architectures).find(({ modelTypes }) => modelTypes.some((name) => name === type))
   if (known !== undefined) return known.parse(json)
@@ -108,10 +108,5 @@ function architectureOf<C extends ModelConfig>(who: string, config: C): Architec
   return architectures[modelType] as unknown as Architecture<C>
 }
 
-const aConfigJson = that('a config.json that was parsed', isTable)
-const aConfig = that('a config, such as parseModelConfig gives', (value): value is ModelConfig => {
-  if (!isTable(value) || !Object.hasOwn(architectures, String(value['modelType']))) return false
-  const { numHiddenLayers: layers } = value
-  return Number.isInteger(layers) && Number(layers) > 0 && Number(layers) <= mostLayers
-})
+const aConfig = configRule<ModelConfig>(Object.keys(architectures))
 const aMap = withMethods<ReadonlyMap<string, Weight>>('a Map of weights by their names', ['get', 'values'])

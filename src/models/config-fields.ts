@@ -1,4 +1,5 @@
 import { check, MedAwareError } from '../core/errors.ts'
+import { type Rule, that } from '../core/options.ts'
 import { show } from '../core/show.ts'
 
 /** A config.json, parsed. */
@@ -11,6 +12,20 @@ export const mostHeads = 65536
 export const mostLayers = 10_000
 /** The most that is not infinite in f32. */
 const mostOfF32 = 3.4e38
+
+/** A config.json that a caller gives. */
+export const configJsonRule = that('a config.json that was parsed', isTable)
+
+/** A config of one of these architectures that a caller gives, with layers that can be counted. */
+export function configRule<C extends { readonly modelType: string; readonly numHiddenLayers: number }>(
+  modelTypes: readonly string[],
+): Rule<C> {
+  return that('a config, such as parseModelConfig gives', (value): value is C => {
+    if (!isTable(value) || !modelTypes.includes(String(value['modelType']))) return false
+    const { numHiddenLayers: layers } = value
+    return Number.isInteger(layers) && Number(layers) > 0 && Number(layers) <= mostLayers
+  })
+}
 
 /** Reads an architecture's values from a config.json, by one of several names each; `null` counts as left out. */
 export class ConfigFields {

@@ -7,12 +7,21 @@ import {
   oneOf,
   type OptionRules,
   orNull,
+  readArgument,
   readOptions,
   that,
   whole,
 } from '../core/options.ts'
 import { show } from '../core/show.ts'
-import { ConfigFields, type ConfigJson, isTable, mostHeads, mostLayers } from './config-fields.ts'
+import {
+  ConfigFields,
+  type ConfigJson,
+  configJsonRule,
+  configRule,
+  isTable,
+  mostHeads,
+  mostLayers,
+} from './config-fields.ts'
 import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
@@ -47,12 +56,16 @@ export interface FalconConfig {
 /** The `model_type`s of a Falcon: today's, and those of its first releases. */
 export const falconModelTypes = ['falcon', 'RefinedWebModel', 'RefinedWeb'] as const
 
+/** A config of it that a caller gives. */
+export const falconRule = configRule<FalconConfig>(['falcon'])
+
 /**
  * Reads a config.json, also in the words of Falcon's first releases (RefinedWebModel, n_head, n_layer, n_head_kv).
  * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or senseless
  * value; each names the key.
  */
 export function parseFalconConfig(json: ConfigJson): FalconConfig {
+  readArgument('parseFalconConfig', 'json', json, configJsonRule)
   const type = json['model_type']
   check(
     falconModelTypes.some((known) => known === type),
@@ -158,6 +171,7 @@ const falconRw = { alibi: true, multi_query: false, parallel_attn: false, bias: 
 
 /** The config.json that transformers reads back as the same model. */
 export function formatFalconConfig(config: FalconConfig): ConfigJson {
+  readArgument('formatFalconConfig', 'config', config, falconRule)
   return {
     model_type: 'falcon',
     architectures: ['FalconForCausalLM'],

@@ -1,3 +1,4 @@
+import { readArgument } from '../core/options.ts'
 import type { Embedding } from '../nn/embedding.ts'
 import type { LayerNorm } from '../nn/layer-norm.ts'
 import type { Projection } from '../nn/linear.ts'
@@ -11,7 +12,7 @@ import { CausalDecoder, LanguageHead } from './causal-decoder.ts'
 import type { TokenBatch, WeightSpec } from './causal-lm.ts'
 import { type AttentionContext, attentionContext, type DecoderBlock } from './decoder-blocks.ts'
 import { inSequence, normalised, type ResidualStream, throughBlocks } from './decoder-blocks.ts'
-import type { FalconConfig } from './falcon-config.ts'
+import { type FalconConfig, falconRule } from './falcon-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker } from './weight-picker.ts'
 import { linearSpecs, normSpecs, tableSpec, type TiedTensors } from './weight-specs.ts'
@@ -200,6 +201,7 @@ export const falconIgnored: readonly string[] = [
 
 /** Every parameter of a Falcon by its checkpoint key, in the order of the file. */
 export function falconWeights(config: FalconConfig): readonly WeightSpec[] {
+  readArgument('falconWeights', 'config', config, falconRule)
   const { vocabSize, hiddenSize: c, ffnHiddenSize: f, numHiddenLayers, numKvHeads, bias } = config
   const fused = c + 2 * numKvHeads * headDim(config)
   const before = config.parallelAttn && config.numLnInParallelAttn === 2 ? ['ln_attn', 'ln_mlp'] : ['input_layernorm']

@@ -1,6 +1,7 @@
 import { check } from '../core/errors.ts'
+import { readArgument } from '../core/options.ts'
 import { show } from '../core/show.ts'
-import { ConfigFields, type ConfigJson, mostHeads, mostLayers } from './config-fields.ts'
+import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from './config-fields.ts'
 import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
@@ -31,12 +32,16 @@ export interface LlamaConfig {
 /** The `model_type` of Llama's architecture. */
 export const llamaModelTypes = ['llama'] as const
 
+/** A config of it that a caller gives. */
+export const llamaRule = configRule<LlamaConfig>(['llama'])
+
 /**
  * Reads a config.json.
  * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or senseless
  * value; each names the key.
  */
 export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
+  readArgument('parseLlamaConfig', 'json', json, configJsonRule)
   const type = json['model_type']
   check(
     type === 'llama',
@@ -82,6 +87,7 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
 
 /** The config.json that transformers reads back as the same model. */
 export function formatLlamaConfig(config: LlamaConfig): ConfigJson {
+  readArgument('formatLlamaConfig', 'config', config, llamaRule)
   return {
     model_type: 'llama',
     architectures: ['LlamaForCausalLM'],

@@ -1,3 +1,4 @@
+import { readArgument } from '../core/options.ts'
 import type { Embedding } from '../nn/embedding.ts'
 import type { Projection } from '../nn/linear.ts'
 import { Module, ModuleList, type Weight } from '../nn/module.ts'
@@ -10,7 +11,7 @@ import { CausalDecoder, LanguageHead } from './causal-decoder.ts'
 import type { TokenBatch, WeightSpec } from './causal-lm.ts'
 import { type AttentionContext, attentionContext, type DecoderBlock } from './decoder-blocks.ts'
 import { inSequence, normalised, type ResidualStream, throughBlocks } from './decoder-blocks.ts'
-import type { LlamaConfig } from './llama-config.ts'
+import { type LlamaConfig, llamaRule } from './llama-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker } from './weight-picker.ts'
 import { linearSpecs, normSpecs, tableSpec, type TiedTensors } from './weight-specs.ts'
@@ -148,6 +149,7 @@ export const llamaIgnored: readonly string[] = [
 
 /** Every parameter of a model of Llama's architecture by its checkpoint key, in the order of the file. */
 export function llamaWeights(config: LlamaConfig): readonly WeightSpec[] {
+  readArgument('llamaWeights', 'config', config, llamaRule)
   const { vocabSize, hiddenSize: c, intermediateSize: f, numHiddenLayers, headDim, attentionBias, mlpBias } = config
   const [queries, keys] = [config.numAttentionHeads * headDim, config.numKeyValueHeads * headDim]
   const layers = Array.from({ length: numHiddenLayers }, (_, i) => `model.layers.${i}`).flatMap((layer) => [

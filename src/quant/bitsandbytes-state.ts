@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { type JsonObject, parseJsonObject } from '../core/json.ts'
+import { readArgument, text, that } from '../core/options.ts'
 import type { Shape } from '../core/shape.ts'
 import { shorten, show, showNames } from '../core/show.ts'
 import { nestedBlockSize as onlyNestedBlockSize } from './double-quant.ts'
@@ -27,8 +28,16 @@ const stateKeys = ['quant_type', 'blocksize', 'dtype', 'shape']
 const nestedStateKeys = ['nested_blocksize', 'nested_dtype', 'nested_offset']
 const tensorKeys = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map']
 
+const stateRule = that('a state with quantType, blockSize, dtype and shape', (value): value is QuantState => {
+  return typeof value === 'object' && value !== null && 'shape' in value && Array.isArray(value.shape)
+})
+const namesRule = that('the names of tensors', (value): value is Iterable<string> => {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
+})
+
 /** The UTF-8 bytes of `state`, byte for byte what Python's `json.dumps` gives bitsandbytes. */
 export function encodeQuantState(state: QuantState): Uint8Array {
+  readArgument('encodeQuantState', 'state', state, stateRule)
   const fields = [
     `"quant_type": "${state.quantType}"`,
     `"blocksize": ${state.blockSize}`,
@@ -102,6 +111,8 @@ export function findQuantState(
   weightName: string,
   names: Iterable<string>,
 ): { key: string; quantType: FourBitType; nested: boolean } | undefined {
+  readArgument('findQuantState', 'weightName', weightName, text)
+  readArgument('findQuantState', 'names', names, namesRule)
   const prefix = `${weightName}.`
   const suffixes = [...names].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
   const states = suffixes.filter((suffix) => suffix.startsWith('quant_state.'))

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { readArgument, type Rule, that } from '../core/options.ts'
 import { countOf, showShape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
 import { bytesOf, isSafetensorsDType, layoutRank } from './dtype.ts'
@@ -38,7 +39,9 @@ export function encodeSafetensorsHeader(
   tensors: Iterable<TensorDescription>,
   metadata?: Readonly<Record<string, string>>,
 ): EncodedHeader {
-  const sorted = [...tensors].sort((a, b) => layoutRank(a.dtype) - layoutRank(b.dtype) || compare(a.name, b.name))
+  const sorted = readTensors(tensors).sort(
+    (a, b) => layoutRank(a.dtype) - layoutRank(b.dtype) || compare(a.name, b.name),
+  )
   const names = new Set<string>()
   let offset = 0
   const laidOut = sorted.map(({ name, dtype, shape }) => {
@@ -77,7 +80,7 @@ export function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array {
-  const all = [...tensors]
+  const all = readTensors(tensors)
   const header = encodeSafetensorsHeader(all, metadata)
   const dataOf = new Map(all.map(({ name, data }) => [name, data]))
   const file = new Uint8Array(header.fileBytes)
@@ -103,6 +106,25 @@ export async function* streamSafetensors(
   for (const tensor of header.tensors) yield bytesFor(tensor, await load(tensor.name))
 }
 
+/** @throws MedAwareError `config` for what are no tensors to write. */
+function readTensors<T extends TensorDescription>(tensors: Iterable<T>): T[] {
+  const given: readonly unknown[] = [...readArgument('writeSafetensors', 'tensors', tensors, manyRule)]
+  return given.map((tensor, i) => readArgument('writeSafetensors', `tensor ${i}`, tensor, tensorRule as Rule<T>))
+}
+
+const manyRule = that(
+  'a list of { name, dtype, shape, data }',
+  (value): value is Iterable<unknown> => typeof value === 'object' && value !== null && Symbol.iterator in value,
+)
+const tensorRule = that('{ name, dtype, shape, data }', (value): value is TensorDescription => {
+  return (
+    typeof value === 'object' && value !== null && 'name' in value && 'shape' in value && Array.isArray(value.shape)
+  )
+})
+const metadataRule = that('an object of texts by name', (value): value is Readonly<Record<string, string>> => {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+})
+
 function bytesFor(tensor: EncodedHeader['tensors'][number], data: ArrayBufferView | undefined): Uint8Array {
   const bytes = tensor.end - tensor.begin
   check(
@@ -122,6 +144,7 @@ function encodeJson(
   // Joined by hand: an object would put names that look like integers first.
   const fields = entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`)
   if (metadata !== undefined) {
+    readArgument('writeSafetensors', 'metadata', metadata, metadataRule)
     const pairs = Object.entries(metadata).sort(([a], [b]) => compare(a, b))
     for (const [key, value] of pairs) {
       check(isUnicode(key) && isUnicode(value), 'format', () => {
