@@ -102,6 +102,9 @@ export const flag: Rule<boolean> = that('true or false', (value) => typeof value
 /** A text that says something. */
 export const text: Rule<string> = that('a text', (value): value is string => typeof value === 'string' && value !== '')
 
+/** A text, which may be empty. */
+export const anyText: Rule<string> = that('a text', (value) => typeof value === 'string')
+
 /** Whole numbers that a double holds, from `from` to `to`. */
 export function whole({ from = -Infinity, to = Infinity }: { from?: number; to?: number } = {}): Rule<number> {
   const range = to === Infinity ? (from === -Infinity ? '' : ` from ${from}`) : ` from ${from} to ${to}`
@@ -203,6 +206,13 @@ export function withMethods<T extends object>(expects: string, methods: readonly
   return that(expects, (value): value is T => {
     if (typeof value !== 'object' || value === null) return false
     return methods.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function')
+  })
+}
+
+/** What can be gone through: a list, a set, what a generator yields. Its items are for who goes through it to check. */
+export function iterableOf<T>(expects: string): Rule<Iterable<T>> {
+  return that(expects, (value): value is Iterable<T> => {
+    return typeof value === 'object' && value !== null && Symbol.iterator in value
   })
 }
 

@@ -1,5 +1,5 @@
 import { MedAwareError } from '../core/errors.ts'
-import { readArgument, that, withMethods } from '../core/options.ts'
+import { anyText, readArgument, withMethods } from '../core/options.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import { checkModel, type GenerationOptions, resolveOptions } from './generation-options.ts'
 import { continueTokens } from './generate.ts'
@@ -21,7 +21,7 @@ export async function* generateText(
   options: GenerationOptions = {},
 ): AsyncGenerator<string, void, undefined> {
   readTokenizer(tokenizer)
-  readArgument('generateText', 'the prompt', prompt, promptRule)
+  readArgument('generateText', 'the prompt', prompt, anyText)
   const generation = resolveOptions(model, options, endsOf(checkModel(model), tokenizer))
   const ids = tokenizer.encode(prompt)
   const stream = new TextStream(tokenizer, ids)
@@ -33,7 +33,6 @@ export async function* generateText(
   if (rest !== '') yield rest
 }
 
-const promptRule = that('a text', (value): value is string => typeof value === 'string')
 const tokenizerRule = withMethods<TextTokenizer>("a tokenizer, such as loadModel's or loadTokenizer's", [
   'encode',
   'decode',

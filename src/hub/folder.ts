@@ -2,7 +2,7 @@ import { fileExists, fileSource, writeFilesAtomic } from '#platform'
 import { explainBlob } from '../core/blob-errors.ts'
 import { check, MedAwareError } from '../core/errors.ts'
 import { decodeUtf8, type JsonObject, parseJsonObject } from '../core/json.ts'
-import { listOf, readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
+import { iterableOf, listOf, readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
 import { show, showNames } from '../core/show.ts'
 import type { ModelOrigin } from '../models/causal-lm.ts'
 import type { FileToWrite } from '../platform/platform.ts'
@@ -30,9 +30,7 @@ const mostListBytes = 512 * 1024 * 1024
 const lists: readonly string[] = ['tokenizer.json', 'model.safetensors.index.json', 'trainer_state.json']
 
 const chosenFile: Rule<File> = that('a File', (value): value is File => value instanceof Blob && 'name' in value)
-const manyFiles = that('a list of files', (value): value is Iterable<File> => {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value
-})
+const manyFiles = iterableOf<File>('a list of files')
 const directoryHandle = withMethods<FileSystemDirectoryHandle>('a FileSystemDirectoryHandle', ['getFileHandle'])
 
 /** A directory on disk (Node only). */

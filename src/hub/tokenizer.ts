@@ -1,7 +1,7 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { check, MedAwareError } from '../core/errors.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../core/json.ts'
-import { flag, listOf, readArgument, readOptions, that, whole } from '../core/options.ts'
+import { anyText, flag, listOf, readArgument, readOptions, whole } from '../core/options.ts'
 import { linearPattern } from '../core/pattern-cost.ts'
 import { shorten, show } from '../core/show.ts'
 import type { EncodeOptions, TextTokenizer } from '../generate/text-tokenizer.ts'
@@ -62,10 +62,8 @@ export function tokenizerFromJson(
 /** Ids that no token has are passed over, as transformers does; what can be no id is refused. */
 const idsRule = listOf(whole({ from: 0 }))
 
-const textRule = that('a text', (value): value is string => typeof value === 'string')
-
 function encode(tokenizer: Tokenizer, text: string, options: EncodeOptions | undefined): number[] {
-  readArgument('tokenizer', 'what is encoded', text, textRule)
+  readArgument('tokenizer', 'what is encoded', text, anyText)
   const { addSpecialTokens = true } = readOptions<EncodeOptions>('encode', options, { addSpecialTokens: flag })
   const { ids } = run('encodes', () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }))
   check(

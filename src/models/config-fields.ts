@@ -1,4 +1,5 @@
 import { check, MedAwareError } from '../core/errors.ts'
+import { isJsonObject } from '../core/json.ts'
 import { type Rule, that } from '../core/options.ts'
 import { show } from '../core/show.ts'
 
@@ -14,14 +15,14 @@ export const mostLayers = 10_000
 const mostOfF32 = 3.4e38
 
 /** A config.json that a caller gives. */
-export const configJsonRule = that('a config.json that was parsed', isTable)
+export const configJsonRule = that('a config.json that was parsed', isJsonObject)
 
 /** A config of one of these architectures that a caller gives, with layers that can be counted. */
 export function configRule<C extends { readonly modelType: string; readonly numHiddenLayers: number }>(
   modelTypes: readonly string[],
 ): Rule<C> {
   return that('a config, such as parseModelConfig gives', (value): value is C => {
-    if (!isTable(value) || !modelTypes.includes(String(value['modelType']))) return false
+    if (!isJsonObject(value) || !modelTypes.includes(String(value['modelType']))) return false
     const { numHiddenLayers: layers } = value
     return Number.isInteger(layers) && Number(layers) > 0 && Number(layers) <= mostLayers
   })
@@ -92,7 +93,7 @@ export class ConfigFields {
   under(key: string): ConfigFields | null {
     const value = this.given([key]) ?? null
     if (value === null) return null
-    check(isTable(value), 'config', () => `${this.who}: config.json needs ${key} as an object, got ${show(value)}`)
+    check(isJsonObject(value), 'config', () => `${this.who}: config.json needs ${key} as an object, got ${show(value)}`)
     return new ConfigFields(value, `${this.who}: ${key}`)
   }
 
@@ -114,11 +115,6 @@ export class ConfigFields {
 interface Bounds {
   readonly fallback?: number
   readonly most?: number
-}
-
-/** Whether a value of a config.json is an object, no list. */
-export function isTable(value: unknown): value is ConfigJson {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isTokenId(value: unknown): value is number {

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { isJsonObject } from '../core/json.ts'
 import {
   either,
   flag,
@@ -13,15 +14,7 @@ import {
   whole,
 } from '../core/options.ts'
 import { show } from '../core/show.ts'
-import {
-  ConfigFields,
-  type ConfigJson,
-  configJsonRule,
-  configRule,
-  isTable,
-  mostHeads,
-  mostLayers,
-} from './config-fields.ts'
+import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from './config-fields.ts'
 import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
@@ -154,7 +147,9 @@ const sizesRules: OptionRules<FalconSizes & Partial<FalconConfig>> = {
   numKvHeads: size,
   ffnHiddenSize: size,
   layerNormEpsilon: positive,
-  rope: orNull(that('a RopeConfig', (value): value is RopeConfig => isTable(value) && isTable(value['scaling'] ?? {}))),
+  rope: orNull(
+    that('a RopeConfig', (value): value is RopeConfig => isJsonObject(value) && isJsonObject(value['scaling'] ?? {})),
+  ),
   bias: flag,
   parallelAttn: flag,
   newDecoderArchitecture: flag,

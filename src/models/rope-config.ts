@@ -1,7 +1,8 @@
 import { check, MedAwareError } from '../core/errors.ts'
+import { isJsonObject } from '../core/json.ts'
 import { nearestName } from '../core/nearest.ts'
 import { show, showNames } from '../core/show.ts'
-import { ConfigFields, type ConfigJson, isTable } from './config-fields.ts'
+import { ConfigFields, type ConfigJson } from './config-fields.ts'
 
 /** Rotary positions, in the words of transformers' rope_parameters (modeling_rope_utils.py). */
 export interface RopeConfig {
@@ -139,10 +140,10 @@ function ropeWords(json: ConfigJson, who: string): { readonly key: string; reado
 
 function tableOf(json: ConfigJson, who: string, key: string): ConfigJson {
   const words = json[key] ?? {}
-  check(isTable(words), 'config', () => {
+  check(isJsonObject(words), 'config', () => {
     return `${who}: config.json needs ${key} as an object such as {"rope_type": "linear", "factor": 2}, got ${show(words)}`
   })
-  const layers = Object.keys(words).filter((name) => isTable(words[name]))
+  const layers = Object.keys(words).filter((name) => isJsonObject(words[name]))
   check(layers.length === 0, 'unsupported', () => {
     return `${who}: ${key} has a table for each of ${showNames(layers)}; one for all layers is known`
   })
@@ -167,7 +168,7 @@ function typeOf(words: ConfigJson, who: string, key: string): keyof typeof setti
 function thetaOf(json: ConfigJson, words: ConfigJson, who: string): number {
   const own = words['rope_theta'] ?? json['rope_theta'] ?? undefined
   const theta = new ConfigFields({ rope_theta: own }, who).positive(['rope_theta'], { fallback: 10000 })
-  const unread = isTable(json['rope_parameters']) ? (json['rope_parameters']['rope_theta'] ?? theta) : theta
+  const unread = isJsonObject(json['rope_parameters']) ? (json['rope_parameters']['rope_theta'] ?? theta) : theta
   check(own !== undefined || unread === theta, 'config', () => {
     return `${who}: rope_scaling stands for rope_parameters, whose rope_theta ${show(unread)} is lost; write it beside the factor`
   })

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import { isJsonObject } from '../core/json.ts'
 import {
   either,
   flag,
@@ -90,9 +91,7 @@ const alpha = that('a number other than 0 that f32 holds', (value): value is num
 const names = either(text, listOf(text, 1))
 const maybeNames = orNull(either(that('a regular expression', isString), listOf(text)))
 const layer = whole({ from: 0 })
-const plainObject = that('an object', (value): value is Readonly<Record<string, unknown>> => {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-})
+const plainObject = that('an object', isJsonObject)
 
 /** A rule for each field, for a caller who attaches a new adapter. */
 const rules: OptionRules<LoraConfig> = {

@@ -1,6 +1,6 @@
 import { check } from '../core/errors.ts'
 import { type JsonObject, parseJsonObject } from '../core/json.ts'
-import { readArgument, text, that } from '../core/options.ts'
+import { iterableOf, readArgument, text, that } from '../core/options.ts'
 import type { Shape } from '../core/shape.ts'
 import { shorten, show, showNames } from '../core/show.ts'
 import { nestedBlockSize as onlyNestedBlockSize } from './double-quant.ts'
@@ -31,9 +31,7 @@ const tensorKeys = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map']
 const stateRule = that('a state with quantType, blockSize, dtype and shape', (value): value is QuantState => {
   return typeof value === 'object' && value !== null && 'shape' in value && Array.isArray(value.shape)
 })
-const namesRule = that('the names of tensors', (value): value is Iterable<string> => {
-  return typeof value === 'object' && value !== null && Symbol.iterator in value
-})
+const namesRule = iterableOf<string>('the names of tensors')
 
 /** The UTF-8 bytes of `state`, byte for byte what Python's `json.dumps` gives bitsandbytes. */
 export function encodeQuantState(state: QuantState): Uint8Array {

@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
-import { readArgument, type Rule, that } from '../core/options.ts'
+import { isJsonObject } from '../core/json.ts'
+import { iterableOf, readArgument, type Rule, that } from '../core/options.ts'
 import { countOf, showShape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
 import { bytesOf, isSafetensorsDType, layoutRank } from './dtype.ts'
@@ -112,18 +113,13 @@ function readTensors<T extends TensorDescription>(tensors: Iterable<T>): T[] {
   return given.map((tensor, i) => readArgument('writeSafetensors', `tensor ${i}`, tensor, tensorRule as Rule<T>))
 }
 
-const manyRule = that(
-  'a list of { name, dtype, shape, data }',
-  (value): value is Iterable<unknown> => typeof value === 'object' && value !== null && Symbol.iterator in value,
-)
+const manyRule = iterableOf('a list of { name, dtype, shape, data }')
 const tensorRule = that('{ name, dtype, shape, data }', (value): value is TensorDescription => {
   return (
     typeof value === 'object' && value !== null && 'name' in value && 'shape' in value && Array.isArray(value.shape)
   )
 })
-const metadataRule = that('an object of texts by name', (value): value is Readonly<Record<string, string>> => {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-})
+const metadataRule = that('an object of texts by name', isJsonObject)
 
 function bytesFor(tensor: EncodedHeader['tensors'][number], data: ArrayBufferView | undefined): Uint8Array {
   const bytes = tensor.end - tensor.begin

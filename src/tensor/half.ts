@@ -1,7 +1,7 @@
 import type { DType } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
 import { f32ToBf16, f32ToF16, findNonFinite } from '../core/float16.ts'
-import { oneOf, readArgument, that } from '../core/options.ts'
+import { arrayOf, oneOf, readArgument } from '../core/options.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import { fromArray, type Tensor } from './tensor.ts'
@@ -28,7 +28,6 @@ export function roundToHalf(values: Float32Array, dtype: HalfType, label: string
   return bits
 }
 
-const floats = that('a Float32Array', (value): value is Float32Array => value instanceof Float32Array)
 const halfType = oneOf<HalfType>(['f16', 'bf16'])
 
 /**
@@ -43,7 +42,7 @@ export function halfFromArray(
   label: string,
   dtype: HalfType = 'f16',
 ): Tensor {
-  readArgument(label, 'values', values, floats)
+  readArgument(label, 'values', values, arrayOf(Float32Array))
   readArgument(label, 'dtype', dtype, halfType)
   return fromArray(device, roundToHalf(values, dtype, label), shape, label, dtype)
 }
