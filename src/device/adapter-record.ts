@@ -1,3 +1,4 @@
+import { isJsonObject } from '../core/json.ts'
 import { readCache, writeCache } from '#platform'
 import { hashText } from '../core/hash.ts'
 import { version } from '../core/version.ts'
@@ -64,15 +65,11 @@ function parse(text: string, adapter: string): AdapterFindings | null {
   } catch {
     return null
   }
-  if (!isRecord(value) || value['adapter'] !== adapter) return null
+  if (!isJsonObject(value) || value['adapter'] !== adapter) return null
   const { choices, struck, isTested } = value
-  if (!isRecord(choices) || !Object.values(choices).every(isText)) return null
+  if (!isJsonObject(choices) || !Object.values(choices).every(isText)) return null
   if (!Array.isArray(struck) || !struck.every(isText) || typeof isTested !== 'boolean') return null
   return { choices: choices as Readonly<Record<string, string>>, struck, isTested }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isText(value: unknown): value is string {
