@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import { cpuBuilds, defaultCpuBuild } from '../src/device/cpu.ts'
+import { cpuBuilds, defaultCpuBuild } from '../src/device/cpu/cpu-device.ts'
 import { cpuRows } from './cpu.ts'
 import { type Figure, fullLayers, type Row, type RowResult, tunings } from './row.ts'
 import { webgpuRows } from './webgpu.ts'

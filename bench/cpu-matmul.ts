@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { openCpuDevice } from '../src/device/cpu.ts'
+import { openCpuDevice } from '../src/device/cpu/cpu-device.ts'
 import { trainingSteps } from './falcon.ts'
 import { Peak } from './peak.ts'
 import { Product } from './product.ts'

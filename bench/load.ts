@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { openCpuDevice } from '../src/device/cpu.ts'
-import { loadModel } from '../src/hub/load-model.ts'
+import { openCpuDevice } from '../src/device/cpu/cpu-device.ts'
+import { loadModel } from '../src/io/load/load-model.ts'
 
 type What = 'touch' | 'load'
 

@@ -1,6 +1,6 @@
 import { create } from 'webgpu'
-import { openWebGpuDevice, type WebGpuDevice } from '../src/device/webgpu.ts'
-import type { WebGpuOptions } from '../src/device/webgpu-options.ts'
+import { openWebGpuDevice, type WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts'
+import type { WebGpuOptions } from '../src/device/webgpu/options.ts'
 import { tunings } from './row.ts'
 
 /** Opens the adapter that is measured. Timestamps are multiples of 65 µs unless Dawn is told otherwise. */

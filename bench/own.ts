@@ -1,6 +1,6 @@
 // What peft-medaware does, timed in a process of its own: a matrix product, a training step or a decoded token.
 import { parseArgs } from 'node:util'
-import { type CpuBuild, openCpuDevice } from '../src/device/cpu.ts'
+import { type CpuBuild, openCpuDevice } from '../src/device/cpu/cpu-device.ts'
 import { decodedTokens, trainingSteps } from './falcon.ts'
 import { Product } from './product.ts'
 import { serve } from './serve.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { CpuBuild } from '../src/device/cpu.ts'
+import type { CpuBuild } from '../src/device/cpu/cpu-device.ts'
 
 interface Compiler {
   readonly main: (options: readonly string[], files: object) => Promise<{ readonly error: Error | null }>

@@ -1,4 +1,4 @@
-import type { CpuBuild } from '../src/device/cpu.ts'
+import type { CpuBuild } from '../src/device/cpu/cpu-device.ts'
 import { type Samples, summarise, type Summary } from './stats.ts'
 
 /** What the median of a figure should be. */

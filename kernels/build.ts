@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { kernels } from '../src/device/kernels.ts'
+import { kernels } from '../src/device/register/kernels.ts'
 
 // Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, each with the parts it names, and
 // writes all into one module that the devices import.
@@ -15,7 +15,7 @@ const files = (readdirSync(new URL('kernels/', root), { recursive: true }) as st
   .map((name) => name.replaceAll('\\', '/'))
   .filter((name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts')
 const sources = new Map(files.sort().map((name) => [`kernels/${name}`, read(`kernels/${name}`)]))
-const worker = ['src/device/cpu-worker.ts', 'src/device/cpu-job-board.ts']
+const worker = ['src/device/cpu/worker.ts', 'src/device/cpu/job-board.ts']
 
 const versions = ['assemblyscript', 'esbuild'].map((name) => [name, versionOf(name)] as const)
 const hash = createHash('sha256')
@@ -27,25 +27,27 @@ for (const [name, text] of [
 ]) {
   hash.update(`${name}\0${text}\0`)
 }
-const firstLine = `// Made by kernels/build.ts from kernels/*; not to be edited. ${hash.digest('hex')}`
+const firstLine = `// Made by kernels/build.ts from kernels/; not to be edited. ${hash.digest('hex')}`
 
 if (!existsSync(target) || !readFileSync(target, 'utf8').startsWith(firstLine)) await build()
 
 async function build(): Promise<void> {
-  const cpu = [...sources.keys()].filter((path) => path.endsWith('.as.ts')).map((path) => camel(path, '.as.ts'))
-  const cpuKernels = cpu.filter((name) => name in kernels)
+  const twins = new Map(
+    [...sources.keys()].filter((path) => path.endsWith('.as.ts')).map((path) => [camel(path, '.as.ts'), path]),
+  )
+  const cpuKernels = [...twins.keys()].filter((name) => name in kernels)
   const wgsl = [...sources].filter(([path]) => path.endsWith('.wgsl') && !path.startsWith(parts))
   const entry = [
-    `export { heapBase, scratchBytes, setScratch } from './scratch'`,
-    ...cpuKernels.map((name) => `export { ${name} } from './${kebab(name)}'`),
+    `export { heapBase, scratchBytes, setScratch } from './shared/scratch'`,
+    ...cpuKernels.map((name) => `export { ${name} } from './${moduleOf(twins.get(name))}'`),
   ].join('\n')
   const simd = await compile(entry, ['--enable', 'simd', '--use', 'WIDE=0'])
   const relaxed = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd', '--use', 'WIDE=0'])
   const wide = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd', '--use', 'WIDE=1'])
   const lines = [
     firstLine,
-    `import type { KernelName } from './kernels.ts'`,
-    `import type { VariantText } from './webgpu-variants.ts'`,
+    `import type { KernelName } from './register/kernels.ts'`,
+    `import type { VariantText } from './webgpu/programs/variants.ts'`,
     '',
     '/** Source of every WGSL twin and variant. */',
     'export const wgsl = {',
@@ -64,7 +66,7 @@ async function build(): Promise<void> {
     `  wide: '${wide}',`,
     '} as const',
     '',
-    '/** src/device/cpu-worker.ts as a script that stands alone: it runs where there are no files to load. */',
+    '/** src/device/cpu/worker.ts as a script that stands alone: it runs where there are no files to load. */',
     `export const workerScript = ${JSON.stringify(await bundleWorker())}`,
   ]
   writeFileSync(target, lines.join('\n') + '\n')
@@ -126,7 +128,7 @@ async function compile(entry: string, features: readonly string[]): Promise<stri
 
 async function bundleWorker(): Promise<string> {
   const { build } = await import('esbuild')
-  const entry = fileURLToPath(new URL('src/device/cpu-worker.ts', root))
+  const entry = fileURLToPath(new URL('src/device/cpu/worker.ts', root))
   const options = {
     bundle: true,
     format: 'iife',
@@ -158,6 +160,7 @@ function camel(path: string, extension: string): string {
   return basename(path, extension).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function kebab(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+/** What another module of `kernels/` imports a twin by. */
+function moduleOf(path = ''): string {
+  return path.slice('kernels/'.length, -'.as.ts'.length)
 }

@@ -10,12 +10,12 @@ export type { Shape } from './core/shape.ts'
 export type { DType } from './core/dtype.ts'
 
 export type { Binding, Device, DeviceBuffer, DeviceLimits, TuningChoices } from './device/device.ts'
-export type { CpuBuild, CpuOptions } from './device/cpu.ts'
-export type { WebGpuOptions } from './device/webgpu-options.ts'
-export type { TuningProgress } from './device/webgpu-tuner.ts'
+export type { CpuBuild, CpuOptions } from './device/cpu/cpu-device.ts'
+export type { WebGpuOptions } from './device/webgpu/options.ts'
+export type { TuningProgress } from './device/webgpu/programs/tuner.ts'
 export type { KernelCost, KernelProfile } from './device/kernel-profile.ts'
 export type { Memory, Scope } from './device/memory.ts'
-export { selfTest, type SelfTestFailure, type SelfTestReport } from './device/self-test.ts'
+export { selfTest, type SelfTestFailure, type SelfTestReport } from './device/self-test/self-test.ts'
 export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/open-device.ts'
 
 export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
@@ -54,31 +54,37 @@ export {
   type LoadModelOptions,
   type LoadProgress,
   type TensorProgress,
-} from './hub/load-model.ts'
-export { describeMemoryPlan } from './hub/memory-advice.ts'
-export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './hub/memory-plan.ts'
+} from './io/load/load-model.ts'
+export { describeMemoryPlan } from './io/plan/memory-advice.ts'
+export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './io/plan/memory-plan.ts'
 export {
   inspectModel,
   type AdapterReport,
   type InspectOptions,
   type ModelReport,
   type TensorTotals,
-} from './hub/inspect-model.ts'
-export { modelFiles, saveModel, type SavedModel, type SaveModelOptions, type SaveProgress } from './hub/save-model.ts'
-export type { SaveDType, SaveWeightsOptions } from './hub/tensors-to-save.ts'
-export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './hub/folder.ts'
-export { openFolder, type Source } from './hub/open-folder.ts'
-export { hubFolder, type DownloadProgress, type HubFolderOptions } from './hub/hub-folder.ts'
-export type { HubModel } from './hub/hub-client.ts'
-export type { HubOptions } from './hub/hub-settings.ts'
+} from './io/plan/inspect-model.ts'
+export {
+  modelFiles,
+  saveModel,
+  type SavedModel,
+  type SaveModelOptions,
+  type SaveProgress,
+} from './io/save/save-model.ts'
+export type { SaveDType, SaveWeightsOptions } from './io/save/tensors-to-save.ts'
+export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './io/sources/folder.ts'
+export { openFolder, type Source } from './io/sources/open-folder.ts'
+export { hubFolder, type DownloadProgress, type HubFolderOptions } from './io/huggingface/hub-folder.ts'
+export type { HubModel } from './io/huggingface/hub-client.ts'
+export type { HubOptions } from './io/huggingface/hub-settings.ts'
 export type { BodyReader, Fetch, FetchInit, HttpResponse } from './safetensors/http-client.ts'
 export type { Gpu, GpuAdapter, PowerPreference } from './platform/platform.ts'
-export { tokenizerFromJson } from './hub/tokenizer.ts'
+export { tokenizerFromJson } from './io/tokenizer/tokenizer.ts'
 export type { EncodeOptions, TextTokenizer } from './generate/text-tokenizer.ts'
-export type { StorageReport } from './hub/load-weights.ts'
+export type { StorageReport } from './io/load/load-weights.ts'
 
-export { openAdapter, type OpenAdapterOptions, saveAdapter } from './hub/adapter-folder.ts'
-export { restoreRun, saveRun } from './hub/checkpoint-folder.ts'
+export { openAdapter, type OpenAdapterOptions, saveAdapter } from './io/adapter-folder.ts'
+export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
 export type { LoraConfig } from './peft/lora-config.ts'
 export { attachLora, type AttachOptions } from './peft/attach.ts'

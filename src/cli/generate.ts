@@ -3,8 +3,8 @@ import { text as textOf } from 'node:stream/consumers'
 import { check } from '../core/errors.ts'
 import { openDevice } from '../device/open-device.ts'
 import { generateText } from '../generate/generate-text.ts'
-import { openAdapter } from '../hub/adapter-folder.ts'
-import { loadModel } from '../hub/load-model.ts'
+import { openAdapter } from '../io/adapter-folder.ts'
+import { loadModel } from '../io/load/load-model.ts'
 import { amount, type Command, oneOf, parseWords, whole } from './command.ts'
 
 const help = `Continues a text, as it comes, on stdout.

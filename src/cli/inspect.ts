@@ -1,5 +1,5 @@
-import { type AdapterReport, inspectModel, type ModelReport } from '../hub/inspect-model.ts'
-import { describeMemoryPlan, showBytes } from '../hub/memory-advice.ts'
+import { type AdapterReport, inspectModel, type ModelReport } from '../io/plan/inspect-model.ts'
+import { describeMemoryPlan, showBytes } from '../io/plan/memory-advice.ts'
 import { type Command, parseWords, whole } from './command.ts'
 
 const help = `Says what a model or an adapter is, from its configs and the headers of its files; no weights are read.

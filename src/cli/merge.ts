@@ -1,8 +1,8 @@
 import { openDevice } from '../device/open-device.ts'
-import { openAdapter } from '../hub/adapter-folder.ts'
-import { loadModel } from '../hub/load-model.ts'
-import { showBytes } from '../hub/memory-advice.ts'
-import { saveModel } from '../hub/save-model.ts'
+import { openAdapter } from '../io/adapter-folder.ts'
+import { loadModel } from '../io/load/load-model.ts'
+import { showBytes } from '../io/plan/memory-advice.ts'
+import { saveModel } from '../io/save/save-model.ts'
 import { type Command, oneOf, parseWords, UsageError } from './command.ts'
 import { checkApart, factsOf } from './source-facts.ts'
 

@@ -1,6 +1,6 @@
-import type { LoadProgress } from '../hub/load-model.ts'
-import { showBytes } from '../hub/memory-advice.ts'
-import type { SaveProgress } from '../hub/save-model.ts'
+import type { LoadProgress } from '../io/load/load-model.ts'
+import { showBytes } from '../io/plan/memory-advice.ts'
+import type { SaveProgress } from '../io/save/save-model.ts'
 
 /** What progress is shown on. */
 export interface ProgressStream {

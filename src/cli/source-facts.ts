@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises'
 import { MedAwareError } from '../core/errors.ts'
-import { readJson } from '../hub/folder.ts'
-import { openFolder } from '../hub/open-folder.ts'
-import type { SaveDType } from '../hub/tensors-to-save.ts'
+import { readJson } from '../io/sources/folder.ts'
+import { openFolder } from '../io/sources/open-folder.ts'
+import type { SaveDType } from '../io/save/tensors-to-save.ts'
 import type { CommandContext } from './command.ts'
 
 /** What a command has to know of a model before it is loaded. */

@@ -2,7 +2,7 @@ import { check } from '../core/errors.ts'
 import { type Rule, withMethods } from '../core/options.ts'
 import { show } from '../core/show.ts'
 import type { KernelProfile } from './kernel-profile.ts'
-import type { KernelName, KernelParams, KernelReads, KernelWrites } from './kernels.ts'
+import type { KernelName, KernelParams, KernelReads, KernelWrites } from './register/kernels.ts'
 import type { Memory } from './memory.ts'
 
 /** A piece of a device's memory. Its bytes have no type; tensors give them one. */

@@ -1,4 +1,4 @@
-import type { KernelName } from './kernels.ts'
+import type { KernelName } from './register/kernels.ts'
 
 type Params = Readonly<Record<string, number>>
 

@@ -2,11 +2,11 @@ import { requestGpu } from '#platform'
 import { check, type ErrorCode, MedAwareError } from '../core/errors.ts'
 import { oneOf, type OptionRules, readOptions, table, withMethods } from '../core/options.ts'
 import type { Gpu, GpuAnswer } from '../platform/platform.ts'
-import { type CpuOptions, cpuOptionRules, openCpuDevice } from './cpu.ts'
+import { type CpuOptions, cpuOptionRules, openCpuDevice } from './cpu/cpu-device.ts'
 import type { Device } from './device.ts'
-import { describeAdapter } from './webgpu-adapter.ts'
-import { type WebGpuOptions, webGpuOptionRules } from './webgpu-options.ts'
-import { openWebGpuDevice, type WebGpuDevice } from './webgpu.ts'
+import { describeAdapter } from './webgpu/adapter.ts'
+import { type WebGpuOptions, webGpuOptionRules } from './webgpu/options.ts'
+import { openWebGpuDevice, type WebGpuDevice } from './webgpu/webgpu-device.ts'
 
 export interface OpenDeviceOptions {
   /** 'auto' (default): a hardware WebGPU adapter if there is one, else the CPU engine. */

@@ -1,7 +1,7 @@
 import { check } from '../core/errors.ts'
 import { show } from '../core/show.ts'
-import type { KernelRow } from './kernel-row.ts'
-import { type KernelName, kernels } from './kernels.ts'
+import type { KernelRow } from './register/kernel-row.ts'
+import { type KernelName, kernels } from './register/kernels.ts'
 
 /**
  * A row without its names: the map of all kernels has a type per row, which no loop can use.

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { kernels } from '../../src/device/kernels.ts'
-import { variantsFor } from '../../src/device/webgpu-variants.ts'
+import { kernels } from '../../src/device/register/kernels.ts'
+import { variantsFor } from '../../src/device/webgpu/programs/variants.ts'
 import { cyclesOf, pathsIn, readSource, resolveImport, root } from './source-files.ts'
 
 /** The house from the ground up; `docs/architecture.md` is its picture. Floor 0 has three steps. */
@@ -17,7 +17,7 @@ const floors = [
   ['nn', 'optim'],
   ['peft', 'models'],
   ['train', 'generate', 'evaluate'],
-  ['hub'],
+  ['io'],
   ['cli'],
 ]
 /** The roof: the public face of the package, which may see every room. */
@@ -130,6 +130,15 @@ describe('examples', () => {
 })
 
 describe('size', () => {
+  test('no folder holds more than 25 files', () => {
+    const counts = new Map<string, number>()
+    for (const file of ['src', 'kernels', 'examples', 'test'].flatMap((folder) => pathsIn(folder, ['.ts', '.wgsl']))) {
+      const folder = path.posix.dirname(file)
+      counts.set(folder, (counts.get(folder) ?? 0) + 1)
+    }
+    expect([...counts].filter(([, count]) => count > 25)).toEqual([])
+  })
+
   test(`no file is longer than ${maxLines} lines`, () => {
     const all = ['src', 'kernels', 'examples'].flatMap((folder) => pathsIn(folder, ['.ts', '.wgsl']))
     const lines = (file: string) => readFileSync(path.join(root, file), 'utf8').trimEnd().split('\n').length
@@ -148,15 +157,16 @@ describe('kernels', () => {
   })
 
   test('every row has its WGSL twin, and every WGSL file a row or a variant of one', () => {
-    const fileOf = (name: string) => `kernels/${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`
-    const expected = Object.keys(kernels).map(fileOf)
-    expect(expected.filter((file) => !existsSync(path.join(root, file)))).toEqual([])
+    const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    const files = pathsIn('kernels', ['.wgsl']).filter((file) => !file.startsWith('kernels/parts/'))
+    const texts = files.map((file) => path.basename(file, '.wgsl'))
+    const rows = Object.keys(kernels).map(kebab)
+    expect(rows.filter((name) => !texts.includes(name))).toEqual([])
     const variants = [true, false].flatMap((isSoftware) =>
-      variantsFor({ isSoftware, subgroupLanes: 8, hasMatrices: true }).map(({ text }) => fileOf(text)),
+      variantsFor({ isSoftware, subgroupLanes: 8, hasMatrices: true }).map(({ text }) => kebab(text)),
     )
-    const known = new Set([...expected, ...variants])
-    const files = pathsIn('kernels', ['.wgsl'])
-    expect(files.filter((file) => !known.has(file) && !file.startsWith('kernels/parts/'))).toEqual([])
+    expect(texts.filter((name) => !rows.includes(name) && !variants.includes(name))).toEqual([])
+    expect(new Set(texts).size).toBe(texts.length)
   })
 
   test('every part of WGSL is named by two texts or more', () => {

@@ -1,4 +1,10 @@
-import { type CpuBuild, cpuBuilds, type CpuDevice, type CpuOptions, openCpuDevice } from '../../src/device/cpu.ts'
+import {
+  type CpuBuild,
+  cpuBuilds,
+  type CpuDevice,
+  type CpuOptions,
+  openCpuDevice,
+} from '../../src/device/cpu/cpu-device.ts'
 
 /** Small kernels are cut as well, into shares of an odd size. */
 export const cutSmall = { shareItems: 3 } as const

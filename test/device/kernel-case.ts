@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { Random } from '../../src/core/random.ts'
 import type { Binding, Device } from '../../src/device/device.ts'
-import type { KernelName, KernelParams, KernelReads, KernelWrites } from '../../src/device/kernels.ts'
+import type { KernelName, KernelParams, KernelReads, KernelWrites } from '../../src/device/register/kernels.ts'
 
 /** What a buffer holds. */
 export type Numbers = Float32Array | Uint8Array | Uint16Array | Int32Array | Uint32Array

@@ -17,7 +17,7 @@ export interface ScriptEnd {
 /** Runs a script, which may call `openCpuDevice`, in a Node of its own; one that does not end is stopped and has status null. */
 export async function runScript(script: string, flags: readonly string[] = []): Promise<ScriptEnd> {
   const path = join(import.meta.dirname, `script-${process.pid}-${Math.random().toString(36).slice(2)}.ts`)
-  await writeFile(path, `import { openCpuDevice } from '../../src/device/cpu.ts'\n${script}\n`)
+  await writeFile(path, `import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'\n${script}\n`)
   try {
     const child = spawn(process.execPath, [...flags, '--import', 'tsx', path], { cwd: root, timeout: 60_000 })
     const [stdout, stderr, [status]] = await Promise.all([

@@ -2,19 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { openCpuDevice } from '../../src/device/cpu.ts'
-import { kernels } from '../../src/device/kernels.ts'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
+import { kernels } from '../../src/device/register/kernels.ts'
 import { openDevice } from '../../src/device/open-device.ts'
-import { selfTest } from '../../src/device/self-test.ts'
-import { selfTestCases } from '../../src/device/self-test-cases.ts'
-import { programName, programsFor } from '../../src/device/webgpu-candidates.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu.ts'
-import type * as SelfTestCases from '../../src/device/self-test-cases.ts'
+import { selfTest } from '../../src/device/self-test/self-test.ts'
+import { selfTestCases } from '../../src/device/self-test/cases.ts'
+import { programName, programsFor } from '../../src/device/webgpu/programs/candidates.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import type * as SelfTestCases from '../../src/device/self-test/cases.ts'
 import { testGpu } from './test-gpu.ts'
 
 /** Kernels that are tested; null: all. Software adapters take their time to compile programs. */
 let only: readonly string[] | null = null
-vi.mock('../../src/device/self-test-cases.ts', async (importOriginal) => {
+vi.mock('../../src/device/self-test/cases.ts', async (importOriginal) => {
   const { selfTestCases: all } = await importOriginal<typeof SelfTestCases>()
   return { selfTestCases: () => all().filter(({ kernel }) => only === null || only.includes(kernel)) }
 })

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { openEngine } from '../../src/device/cpu-engine.ts'
-import { cpuBuilds } from '../../src/device/cpu-module.ts'
-import type { KernelRow } from '../../src/device/kernel-row.ts'
-import { kernels } from '../../src/device/kernels.ts'
+import { openEngine } from '../../src/device/cpu/engine.ts'
+import { cpuBuilds } from '../../src/device/cpu/module.ts'
+import type { KernelRow } from '../../src/device/register/kernel-row.ts'
+import { kernels } from '../../src/device/register/kernels.ts'
 
 it.each(cpuBuilds())(
   'a kernel of the %s build takes what its row says: reads, writes, parameters, begin and end',

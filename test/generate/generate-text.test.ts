@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Device } from '../../src/device/device.ts'
 import { completeText, generateText } from '../../src/generate/generate-text.ts'
 import type { GenerationOptions } from '../../src/generate/generation-options.ts'
-import { tokenizerFromJson } from '../../src/hub/tokenizer.ts'
+import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { ScriptedModel } from './scripted-model.ts'
 

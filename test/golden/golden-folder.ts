@@ -1,4 +1,4 @@
-import { type Folder, openTensors } from '../../src/hub/folder.ts'
+import { type Folder, openTensors } from '../../src/io/sources/folder.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import type { ByteSource } from '../../src/safetensors/source.ts'
 

@@ -1,7 +1,7 @@
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { bf16ToF32, f16ToF32 } from '../../src/core/float16.ts'
 import { generateTokens } from '../../src/generate/generate.ts'
-import type { Folder } from '../../src/hub/folder.ts'
+import type { Folder } from '../../src/io/sources/folder.ts'
 import type { CausalLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import { Linear } from '../../src/nn/linear.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'

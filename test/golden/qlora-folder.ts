@@ -1,5 +1,5 @@
-import type { Folder } from '../../src/hub/folder.ts'
-import { modelFiles } from '../../src/hub/save-model.ts'
+import type { Folder } from '../../src/io/sources/folder.ts'
+import { modelFiles } from '../../src/io/save/save-model.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'

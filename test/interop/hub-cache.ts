@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { readText } from '../../src/hub/folder.ts'
-import { hubFolder } from '../../src/hub/hub-folder.ts'
-import { fakeCommit, startFakeHub } from '../hub/fake-hub.ts'
+import { readText } from '../../src/io/sources/folder.ts'
+import { hubFolder } from '../../src/io/huggingface/hub-folder.ts'
+import { fakeCommit, startFakeHub } from '../io/huggingface/fake-hub.ts'
 
 const large = new Uint8Array(200_000).map((_, i) => (i * 2654435761) >>> 13)
 const script = `

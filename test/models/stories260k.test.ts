@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { generateTokens } from '../../src/generate/generate.ts'
-import { loadModel } from '../../src/hub/load-model.ts'
+import { loadModel } from '../../src/io/load/load-model.ts'
 import { testDevices } from '../device/devices.ts'
 import { llama2cFiles, llama2cPieces } from './llama2c-files.ts'
 

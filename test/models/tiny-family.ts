@@ -1,7 +1,7 @@
 import type { Device } from '../../src/device/device.ts'
-import { type LoadedModel, loadModel, type LoadModelOptions } from '../../src/hub/load-model.ts'
+import { type LoadedModel, loadModel, type LoadModelOptions } from '../../src/io/load/load-model.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
-import { filesOf } from '../hub/tiny-files.ts'
+import { filesOf } from '../io/tiny-files.ts'
 
 /** Models of make_family_golden.py. */
 export const familyNames = [

@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, it } from 'vitest'
 import { Tape } from '../../src/autograd/tape.ts'
-import { openCpuDevice } from '../../src/device/cpu.ts'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import { causalAttention, type KeyValueCache } from '../../src/ops/causal-attention.ts'
 import { fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { normals } from '../device/kernel-case.ts'

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Fetch, HttpClient, PassingError } from '../../src/safetensors/http-client.ts'
 import { sourceAt, urlSource } from '../../src/safetensors/url-source.ts'
-import { sendRanged } from '../hub/fake-hub.ts'
+import { sendRanged } from '../io/huggingface/fake-hub.ts'
 
 const bytes = new Uint8Array(200_000).map((_, i) => (i * 2654435761) >>> 13)
 const refusal = (code: string, message: string): unknown => expect.objectContaining({ code, message })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { tokenizerFromJson } from '../../src/hub/tokenizer.ts'
+import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
 import { collate, type Example, labelCount } from '../../src/models/example.ts'
 import { promptCompletionExample, type ExampleTokenizer } from '../../src/train/examples.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
-import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu.ts'
+import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
 import { checkpointFiles } from '../../src/train/checkpoint.ts'
 import { type LostDevice, ResilientRun, type ResilientRunOptions } from '../../src/train/resilient-run.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'

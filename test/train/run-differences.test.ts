@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { openCpuDevice } from '../../src/device/cpu.ts'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../src/device/device.ts'
 import type { Example } from '../../src/models/example.ts'
 import { attachLora } from '../../src/peft/attach.ts'

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { TuningChoices } from '../../src/device/device.ts'
-import { rowVariants } from '../../src/device/row-variants.ts'
-import type { WebGpuOptions } from '../../src/device/webgpu-options.ts'
-import type { TuningProgress } from '../../src/device/webgpu-tuner.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu.ts'
+import { rowVariants } from '../../src/device/webgpu/programs/row-variants.ts'
+import type { WebGpuOptions } from '../../src/device/webgpu/options.ts'
+import type { TuningProgress } from '../../src/device/webgpu/programs/tuner.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
 import { evaluateLoss } from '../../src/evaluate/loss.ts'
 import { generateTokens } from '../../src/generate/generate.ts'
 import { testGpu } from '../device/test-gpu.ts'
@@ -14,7 +14,7 @@ import { oneLayerRun, randomExamples, trainedNumbers } from './tiny-run.ts'
 
 // A choice for four kernels; llvmpipe would compile and time products for minutes.
 const software = { isSoftware: true, subgroupLanes: 0, hasMatrices: false }
-vi.mock('../../src/device/webgpu-variants.ts', () => ({ variantsFor: () => rowVariants(software) }))
+vi.mock('../../src/device/webgpu/programs/variants.ts', () => ({ variantsFor: () => rowVariants(software) }))
 
 let folder: string
 const home = process.env['XDG_CACHE_HOME']

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { openCpuDevice } from '../../src/device/cpu.ts'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { StepReport } from '../../src/train/step-report.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'

@@ -1,0 +1,260 @@
+// out = softmax(scale · q·kᵀ + alibiScale · bfloat16(slope · position)) · v, causal: query i sits at key i + keys - queries.
+// q [batch,heads,queries,dim], k, v [batch,kvHeads,capacity,dim], or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim];
+// alibi (may be null) slopes [heads], then positions (negative: not seen), row `first` on of [samples,keys]; out
+// [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp of the row, and a slot left alone. No key seen: both 0.
+// One item is 8 queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
+import { alibiRow, hideLater, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
+import {
+  addEight,
+  areSideBySide,
+  BLOCK,
+  BLOCK_BYTES,
+  copyFurther,
+  multiplyEight,
+  packEight,
+  storeEight,
+  wideOf,
+} from './eights.as.ts'
+import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
+import { power4 } from '../shared/math.as.ts'
+import { addRows } from '../shared/rows.as.ts'
+import { scratch, scratchBehind } from '../shared/scratch.as.ts'
+import { loadPart, madd, storePart } from '../shared/simd.as.ts'
+
+/** As many queries of an item, or fewer, are not worth the work of eight. */
+const FEW: u32 = 5
+
+export function attention(
+  q: usize,
+  k: usize,
+  v: usize,
+  alibi: usize,
+  out: usize,
+  stats: usize,
+  batch: u32,
+  heads: u32,
+  kvHeads: u32,
+  queries: u32,
+  keys: u32,
+  capacity: u32,
+  dim: u32,
+  isFused: u32,
+  hasAlibi: u32,
+  first: u32,
+  scale: f32,
+  alibiScale: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const bytes = dim << 2
+  const pitch = pitchOf(heads, kvHeads, dim, isFused)
+  const blocks = (queries + 7) >> 3
+  const used = bytesOfEight(dim)
+  const wideBytes = wideOf(dim) << 2
+  // Values that do not lie side by side are copied so, once for all items of their head.
+  const aside = !areSideBySide(pitch, dim) && keys <= scratchBehind(used) / wideBytes
+  const copies = scratch(used + (aside ? keys * wideBytes : 0)) + used
+  let copied: usize = 0
+  let have: i32 = 0
+  for (let item = begin; item < end; item++) {
+    const query = (item % blocks) << 3
+    const row = item / blocks
+    const sample = row / heads
+    const head = row % heads
+    const ofQ = q + startOfQ(sample, head, heads, kvHeads, queries, dim, isFused) + query * pitch
+    const kv = startOfK(sample, head / (heads / kvHeads), heads, kvHeads, queries, capacity, dim, isFused)
+    const ofK = k + kv
+    const ofV = v + kv + isFused * bytes
+    const at = row * queries + query
+    const to = out + ((sample * queries + query) * heads + head) * bytes
+    const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
+    const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys) << 2) : 0
+    const count = min<u32>(queries - query, 8)
+    const sees = query + 1 + keys - queries
+    if (count <= FEW) {
+      copied = 0
+      for (let i: u32 = 0; i < count; i++) {
+        const seen = max<i32>(0, sees + i)
+        attendOne(
+          ofQ + i * pitch,
+          ofK,
+          ofV,
+          pitch,
+          positions,
+          slope,
+          alibiScale,
+          seen,
+          dim,
+          scale,
+          to + i * heads * bytes,
+          stats + ((at + i) << 3),
+        )
+      }
+    } else {
+      if (aside) {
+        have = copyFurther(ofV, pitch, copied == ofV ? have : 0, sees + count - 1, dim, copies)
+        copied = ofV
+      }
+      attendEight(
+        ofQ,
+        ofK,
+        pitch,
+        aside ? copies : ofV,
+        aside ? wideBytes : pitch,
+        positions,
+        slope,
+        alibiScale,
+        sees,
+        count,
+        dim,
+        scale,
+        to,
+        heads * bytes,
+        stats + (at << 3),
+      )
+    }
+  }
+}
+
+function attendOne(
+  q: usize,
+  k: usize,
+  v: usize,
+  pitch: u32,
+  positions: usize,
+  slope: f32,
+  alibiScale: f32,
+  seen: u32,
+  dim: u32,
+  scale: f32,
+  out: usize,
+  stats: usize,
+): void {
+  const bytes = dim << 2
+  const scores = scratch((seen + 4) << 3)
+  const terms = scores + ((seen + 4) << 2)
+  alibiRow(positions, slope, alibiScale, seen, terms)
+  const top = scoreKeys(q, k, pitch, terms, seen, dim, scale, scores)
+  if (top == -Infinity) {
+    store<f32>(stats, 0)
+    memory.fill(out, 0, bytes)
+    return
+  }
+  const sum = powers(scores, seen, top)
+  store<f32>(stats, logSum(top, sum))
+  addRows(scores, v, pitch, seen, dim, out)
+  const share = f32x4.splat(<f32>(1 / sum))
+  for (let i: u32 = 0; i < dim; i += 4) {
+    const at = out + (i << 2)
+    storePart(at, f32x4.mul(loadPart(at, dim - i), share), dim - i)
+  }
+}
+
+/** Natural logarithm of sum · 2^top. */
+function logSum(top: f32, sum: f64): f32 {
+  return <f32>(<f64>top * Math.LN2 + Math.log(sum))
+}
+
+/** Bytes of scratch that attendEight uses. */
+function bytesOfEight(dim: u32): u32 {
+  const wide = wideOf(dim)
+  return 2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128
+}
+
+/** Up to 8 queries, of which the first sees `sees` keys and each a key more than the one before. */
+function attendEight(
+  q: usize,
+  k: usize,
+  pitch: u32,
+  v: usize,
+  vBytes: u32,
+  positions: usize,
+  slope: f32,
+  alibiScale: f32,
+  sees: i32,
+  count: u32,
+  dim: u32,
+  scale: f32,
+  out: usize,
+  outBytes: u32,
+  stats: usize,
+): void {
+  const wide = wideOf(dim)
+  const eight = scratch(bytesOfEight(dim))
+  const sums = eight + (wide << 5)
+  const shares = sums + (wide << 5)
+  const copy = shares + BLOCK_BYTES
+  const terms = copy + BLOCK * (wide << 2)
+  const tops = terms + BLOCK * 4
+  const bases = tops + 32
+  const totals = bases + 32
+  const factors = totals + 32
+  const factor = scale * LOG2_E
+  packEight(q, pitch, count, dim, eight)
+  memory.fill(sums, 0, wide << 5)
+  memory.fill(totals, 0, 32)
+  for (let c: u32 = 0; c < 32; c += 4) store<f32>(tops + c, -Infinity)
+  const last = sees + <i32>count - 1
+  for (let start = 0; start < last; start += BLOCK) {
+    const rows = min<u32>(last - start, BLOCK)
+    alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
+    multiplyEight(k + start * pitch, pitch, rows, eight, dim, shares)
+    hideLater(shares, sees - start, rows)
+    if (raiseTops(shares, rows, factor, terms, tops, bases, factors)) {
+      scaleEight(sums, factors, wide)
+      v128.store(totals, f32x4.mul(v128.load(totals), v128.load(factors)))
+      v128.store(totals, f32x4.mul(v128.load(totals, 16), v128.load(factors, 16)), 16)
+    }
+    powersOfEight(shares, rows, factor, terms, bases, totals)
+    const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
+    addEight(shares, v + start * vBytes, vBytes, few, rows, dim, copy, sums)
+  }
+  for (let c: u32 = 0; c < count; c++) {
+    const total = load<f32>(totals + (c << 2))
+    const top = load<f32>(tops + (c << 2))
+    store<f32>(factors + (c << 2), total > 0 ? 1 / total : 0)
+    store<f32>(stats + (c << 3), total > 0 ? logSum(top, total) : 0)
+  }
+  scaleEight(sums, factors, wide)
+  storeEight(sums, count, dim, out, outBytes)
+}
+
+/**
+ * Raises tops[c] to the largest score of column c, factor · block[r,c] + terms[r]. Leaves in `bases` what is subtracted from
+ * the scores, and in `factors` how much smaller shares become that were taken before; returns whether any top was raised.
+ */
+function raiseTops(
+  block: usize,
+  rows: u32,
+  factor: f32,
+  terms: usize,
+  tops: usize,
+  bases: usize,
+  factors: usize,
+): bool {
+  const scale = f32x4.splat(factor)
+  let raised = false
+  for (let half: u32 = 0; half < 32; half += 16) {
+    const before = v128.load(tops + half)
+    let top = before
+    for (let r: u32 = 0; r < rows; r++) {
+      const term = v128.load32_splat(terms + (r << 2))
+      top = f32x4.pmax(top, madd(scale, v128.load(block + (r << 5) + half), term))
+    }
+    // Where no key was seen yet scores are -infinity, and nothing is subtracted.
+    const base = v128.andnot(top, f32x4.eq(top, f32x4.splat(-Infinity)))
+    v128.store(tops + half, top)
+    v128.store(bases + half, base)
+    v128.store(factors + half, power4(f32x4.sub(before, base)))
+    raised = raised || v128.any_true(f32x4.ne(before, top))
+  }
+  return raised
+}
+
+function scaleEight(sums: usize, factors: usize, wide: u32): void {
+  for (let c: u32 = 0; c < 8; c++) {
+    const factor = v128.load32_splat(factors + (c << 2))
+    const from = sums + c * (wide << 2)
+    for (let i: u32 = 0; i < wide << 2; i += 16) v128.store(from + i, f32x4.mul(factor, v128.load(from + i)))
+  }
+}

@@ -1,0 +1,13 @@
+// out = silu(gate) · up, silu(x) = x / (1 + e^-x). One item is 4 elements.
+import { sigmoid4 } from '../shared/math.as.ts'
+import { loadPart, storePart } from '../shared/simd.as.ts'
+
+export function swiGlu(gate: usize, up: usize, out: usize, count: u32, begin: u32, end: u32): void {
+  const last = min<u32>(end << 2, count)
+  for (let i = begin << 2; i < last; i += 4) {
+    const at: usize = i << 2
+    const g = loadPart(gate + at, last - i)
+    const silu = f32x4.mul(g, sigmoid4(g))
+    storePart(out + at, f32x4.mul(silu, loadPart(up + at, last - i)), last - i)
+  }
+}

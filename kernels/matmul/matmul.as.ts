@@ -1,0 +1,134 @@
+// out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA;
+// b is [k,n], or [n,k] if transB; bias may be null. Rows of a and out lie pitchA and pitchOut elements apart. One item is 8 columns of out. Panels of b are packed in scratch and
+// multiplied by an outer-product tile (Goto & van de Geijn 2008); a few rows go straight over b.
+// Sums run over blocks of DEPTH steps of k, so they do not depend on how the columns are shared out.
+import {
+  COLUMNS,
+  FEW,
+  multiplyPanels,
+  packBlock,
+  packPanels,
+  PANELS_BYTES,
+  ROWS,
+  ROWS_BYTES,
+} from '../shared/panel.as.ts'
+import { addDots, addFourRows } from '../shared/rows.as.ts'
+import { scratch } from '../shared/scratch.as.ts'
+import { DEPTH, finishSums } from '../shared/tile.as.ts'
+
+/** Columns whose sums stand in scratch while few rows are multiplied. */
+const WIDE: u32 = 512
+
+export function matmul(
+  a: usize,
+  b: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  pitchA: u32,
+  pitchOut: u32,
+  transA: u32,
+  transB: u32,
+  hasBias: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const biasAt = hasBias ? bias : 0
+  const last = min<u32>(end << 3, n)
+  // A single column of a is a row as well, if nothing lies between its elements.
+  const isRows = !transA || (m == 1 && pitchA == 1)
+  if (transB && m <= FEW && isRows) {
+    multiplyFew(a, b, biasAt, out, m, k, pitchA, pitchOut, accumulate, alpha, begin << 3, last)
+    return
+  }
+  if (m < 4 && isRows) {
+    for (let row: u32 = 0; row < m; row++) {
+      const to = out + ((row * pitchOut) << 2)
+      multiplyRow(a + ((row * pitchA) << 2), b, biasAt, to, n, k, accumulate, alpha, begin << 3, last)
+    }
+    return
+  }
+  const panels = scratch(PANELS_BYTES + ROWS_BYTES)
+  const rows = panels + PANELS_BYTES
+  for (let row: u32 = 0; row < m; row += ROWS) {
+    const count = min<u32>(m - row, ROWS)
+    let start: u32 = 0
+    do {
+      const depth = min<u32>(k - start, DEPTH)
+      const add = start > 0 || accumulate != 0
+      packBlock(a, pitchA, transA, row, count, start, depth, rows)
+      for (let first = begin << 3; first < last; first += COLUMNS) {
+        const columns = min<u32>(last - first, COLUMNS)
+        const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
+        packPanels(b, n, k, transB, first, columns, start, depth, panels)
+        const to = out + ((row * pitchOut + first) << 2)
+        multiplyPanels(rows, count, panels, columns, depth, to, pitchOut, biasNow, alpha, add)
+      }
+      start += DEPTH
+    } while (start < k)
+  }
+}
+
+/** Up to FEW rows over b[n,k]: products of rows, without packing. */
+function multiplyFew(
+  a: usize,
+  b: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  k: u32,
+  pitchA: u32,
+  pitchOut: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const sums = scratch(FEW * WIDE * 4)
+  const bytes = k << 2
+  const rowBytes = pitchA << 2
+  for (let first = begin; first < end; first += WIDE) {
+    const columns = min<u32>(end - first, WIDE)
+    memory.fill(sums, 0, m * WIDE * 4)
+    for (let c: u32 = 0; c < columns; c += 2) {
+      const used = min<u32>(columns - c, 2)
+      const from = b + (first + c) * bytes
+      const to = sums + (c << 2)
+      for (let r: u32 = 0; r < m; r += 4) {
+        addDots(a + r * rowBytes, rowBytes, min<u32>(m - r, 4), from, bytes, used, k, to + r * WIDE * 4, WIDE * 4)
+      }
+    }
+    for (let row: u32 = 0; row < m; row++) {
+      const to = out + ((row * pitchOut + first) << 2)
+      finishSums(sums + row * WIDE * 4, columns, to, bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
+    }
+  }
+}
+
+/** One row over b[k,n]: rows of b are added up. */
+function multiplyRow(
+  a: usize,
+  b: usize,
+  bias: usize,
+  out: usize,
+  n: u32,
+  k: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const sums = scratch(WIDE * 4)
+  for (let first = begin; first < end; first += WIDE) {
+    const columns = min<u32>(end - first, WIDE)
+    memory.fill(sums, 0, columns << 2)
+    for (let i: u32 = 0; i < k; i += 4) {
+      addFourRows(a + (i << 2), b + ((i * n + first) << 2), n << 2, min<u32>(k - i, 4), columns, sums)
+    }
+    finishSums(sums, columns, out + (first << 2), bias ? bias + (first << 2) : 0, alpha, accumulate != 0)
+  }
+}

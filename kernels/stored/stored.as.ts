@@ -1,0 +1,73 @@
+import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
+import { packRows } from '../shared/panel.as.ts'
+import { DEPTH, WIDTH } from '../shared/tile.as.ts'
+import { decodeBytes, dotBytes, packBytes, prepareBytes } from './whole-bytes.as.ts'
+
+// Decoding of a weight in any format, by its bits an element: 4 as in four-bit.as.ts, 8 and 16 as in whole-bytes.as.ts.
+
+let bits: u32 = 4
+let isBf16: u32 = 0
+
+/** Says what the functions below read; `planesAt` is scratch, PLANE_BYTES of it. */
+export function prepareStored(
+  bitsEach: u32,
+  hasBf16: u32,
+  codes: usize,
+  absmax: usize,
+  nested: usize,
+  tables: usize,
+  blockSize: u32,
+  isNested: u32,
+  nestedCount: u32,
+  planesAt: usize,
+): void {
+  bits = bitsEach
+  isBf16 = hasBf16
+  if (bits == 4) prepare(codes, absmax, nested, tables, blockSize, isNested, nestedCount, planesAt)
+  else prepareBytes(codes, absmax, blockSize)
+}
+
+/** Writes `count` values of a row from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so on. */
+export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void {
+  if (bits == 16) {
+    if (isBf16) decodeBytes<u16>(start, count, to, jump)
+    else decodeBytes<i16>(start, count, to, jump)
+  } else if (bits == 8) decodeBytes<i8>(start, count, to, jump)
+  else decode(start, count, to, jump)
+}
+
+/**
+ * Packs up to four rows of `depth` values, at most DEPTH, the first from value `start` on and each `rowValues` behind the last:
+ * element (row, i) goes to to[i · step + row]. `decoded` is scratch for four rows of DEPTH.
+ */
+export function packStored(
+  start: u32,
+  rowValues: u32,
+  rows: u32,
+  depth: u32,
+  to: usize,
+  step: u32,
+  decoded: usize,
+): void {
+  if (bits == 16) {
+    if (isBf16) packBytes<u16>(start, rowValues, rows, depth, to, step)
+    else packBytes<i16>(start, rowValues, rows, depth, to, step)
+  } else if (bits == 8) packBytes<i8>(start, rowValues, rows, depth, to, step)
+  else if (rows == 4 && fitsBlocks(rowValues)) decodeTransposed(start, rowValues, depth, to, step)
+  else {
+    for (let j: u32 = 0; j < rows; j++) decode(start + j * rowValues, depth, decoded + j * DEPTH * 4, WIDTH * 4)
+    packRows(decoded, DEPTH * 4, rows, depth, to, step)
+  }
+}
+
+/** Whether `dotStored` takes rows of `count` values. */
+export function hasDots(count: u32): bool {
+  return bits != 4 || fitsBlocks(count)
+}
+
+/** Σ a[i] · value[start + i] over a row. */
+export function dotStored(a: usize, start: u32, count: u32): f32 {
+  if (bits == 16) return isBf16 ? dotBytes<u16>(a, start, count) : dotBytes<i16>(a, start, count)
+  if (bits == 8) return dotBytes<i8>(a, start, count)
+  return dotDecoded(a, start, count)
+}

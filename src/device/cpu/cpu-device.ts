@@ -1,0 +1,184 @@
+import { availableThreads } from '#platform'
+import { check, MedAwareError } from '../../core/errors.ts'
+import { flag, oneOf, type OptionRules, readOptions, whole } from '../../core/options.ts'
+import { addressesOf, addressOf } from './bindings.ts'
+import { type CpuEngine, openEngine, runKernel } from './engine.ts'
+import type { CpuHeap } from './heap.ts'
+import { type CpuBuild, cpuBuilds, defaultCpuBuild, flagsFor } from './module.ts'
+import type { CpuThreads } from './threads.ts'
+import { type Binding, checkUpload, type Device, type DeviceLimits, type KernelBindings } from '../device.ts'
+import { KernelProfile } from '../kernel-profile.ts'
+import type { KernelName, KernelParams } from '../register/kernels.ts'
+import { Memory } from '../memory.ts'
+import { rowOf } from '../row-of.ts'
+
+export { type CpuBuild, cpuBuilds, defaultCpuBuild }
+
+export interface CpuOptions {
+  /**
+   * How the kernels are compiled; results differ in the last bits. Default: `relaxed` where the engine has relaxed SIMD, which
+   * Node 20 is told to switch on for the whole process, else `simd`. `wide` turns on V8's experimental revectoriser for the
+   * whole process: worth while in Node 24 and later on x64 with AVX2, where matrix products take about half the time.
+   */
+  readonly build?: CpuBuild
+  /**
+   * Threads to compute on, the calling one included, from 1 to 64; results do not depend on it. Default: all cores. Where
+   * memory cannot be shared between threads there is one, and `CpuDevice.whyOneThread` says why.
+   */
+  readonly threads?: number
+  /** Items of a kernel that a thread takes at a time; results do not depend on it. Default: a few shares for each thread, small kernels whole. */
+  readonly shareItems?: number
+  /** Whether to add up calls, time and operations of each kernel in `Device.profile`. Default false. */
+  readonly profile?: boolean
+}
+
+const mostThreads = 64
+
+/** What each of the options may be. */
+export const cpuOptionRules: OptionRules<CpuOptions> = {
+  build: oneOf(['simd', 'relaxed', 'wide']),
+  threads: whole({ from: 1, to: mostThreads }),
+  shareItems: whole({ from: 1 }),
+  profile: flag,
+}
+
+/** Milliseconds after which `settle` gives the event loop a turn. */
+const turnEvery = 20
+
+/** Ends the workers of devices that nobody disposed of and nobody can reach any more: they would hold the memory. */
+const forgotten = new FinalizationRegistry<CpuThreads>((threads) => threads.stop())
+
+/**
+ * Opens the CPU engine: the kernels in WebAssembly, over one memory of at most 4 GiB that all threads share.
+ * @throws MedAwareError `device` when a build is asked for that needs relaxed SIMD and there is none, `unsupported` when there is no SIMD at all,
+ *   `config` for an unknown option or a value out of its range.
+ */
+export async function openCpuDevice(given: CpuOptions = {}): Promise<CpuDevice> {
+  const options = readOptions('openCpuDevice', given, cpuOptionRules)
+  const build = options.build ?? defaultCpuBuild()
+  // Asked for plain SIMD, the library touches no flag of the process.
+  check(
+    build === 'simd' || cpuBuilds().includes(build),
+    'device',
+    () => `cpu: build ${build} cannot run here, this engine has no relaxed SIMD; leave build out`,
+  )
+  const threads = options.threads ?? Math.min(availableThreads(), mostThreads)
+  return new CpuDevice(await openEngine(build, threads), build, options)
+}
+
+/** The CPU engine as a `Device`. Work is done when the call returns. */
+export class CpuDevice implements Device {
+  readonly kind = 'cpu'
+  readonly tuning = {}
+  readonly description: string
+  /** Why there is one thread where more were to be used; null if there are as many. */
+  readonly whyOneThread: string | null
+  /** V8's flags that the build needs and that were set for the whole process. */
+  readonly flags: readonly string[]
+  readonly memory: Memory
+  readonly profile: KernelProfile | null
+  readonly #heap: CpuHeap
+  readonly #shareItems: number | undefined
+  #engine: CpuEngine | null
+  #lastTurn = 0
+
+  constructor(engine: CpuEngine, build: CpuBuild, options: CpuOptions) {
+    const count = engine.threads?.count ?? 1
+    const threads = count === 1 ? '1 thread' : `${count} threads`
+    this.description = `CPU engine (WebAssembly, ${build === 'simd' ? '' : `${build} `}SIMD, ${threads})`
+    this.whyOneThread = engine.whyOneThread
+    this.flags = flagsFor(build)
+    this.profile = options.profile === true ? new KernelProfile() : null
+    this.#shareItems = options.shareItems
+    this.#engine = engine
+    this.#heap = engine.heap
+    this.memory = new Memory(engine.heap)
+    if (engine.threads !== null) forgotten.register(this, engine.threads, this)
+  }
+
+  get limits(): DeviceLimits {
+    return { bufferBytes: this.#heap.largestGap, freeBytes: this.#heap.freeBytes }
+  }
+
+  upload(target: Binding, bytes: ArrayBufferView): void {
+    const to = this.#window('upload', target)
+    checkUpload(target, bytes)
+    to.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+  }
+
+  async download(source: Binding): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#window('download', source).slice()
+  }
+
+  copy(source: Binding, target: Binding): void {
+    const from = this.#window('copy', source)
+    const to = this.#window('copy', target)
+    check(
+      source.byteLength === target.byteLength && source.byteLength % 4 === 0,
+      'shape',
+      () =>
+        `copy: windows must have one length, a multiple of 4 bytes, ${source.buffer.label} has ${source.byteLength}, ` +
+        `${target.buffer.label} ${target.byteLength}`,
+    )
+    to.set(from)
+  }
+
+  run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
+    const engine = this.#open()
+    const row = rowOf(name)
+    const values: Readonly<Record<string, number>> = params
+    const operands = addressesOf(name, bindings, this.#heap, this.memory)
+    for (const param of Object.keys(row.params)) {
+      const value = values[param]
+      check(value !== undefined, 'device', () => `${name}: parameter ${param} is missing`)
+      operands.push(value)
+    }
+    const start = this.profile === null ? 0 : performance.now()
+    try {
+      runKernel(engine, name, operands, row.items(values), bytesIn(bindings), this.#shareItems)
+    } catch (cause) {
+      if (cause instanceof MedAwareError) throw cause
+      throw new MedAwareError('device', `${name}: stopped, it reached past its memory or scratch; check its sizes`, {
+        cause,
+      })
+    }
+    this.profile?.add(name, values, performance.now() - start)
+  }
+
+  /** There is one program a kernel: nothing to choose. */
+  async prepare(): Promise<void> {
+    this.#open()
+  }
+
+  /** All work is done already; lets the event loop turn now and then, so that timers and signals are heard. */
+  async settle(): Promise<void> {
+    this.#open()
+    if (performance.now() - this.#lastTurn < turnEvery) return
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    this.#lastTurn = performance.now()
+  }
+
+  dispose(): void {
+    this.#engine?.threads?.stop()
+    this.#engine = null
+    forgotten.unregister(this)
+  }
+
+  /** A view that is good until the memory grows. */
+  #window(who: string, window: Binding): Uint8Array {
+    const { memory } = this.#open()
+    return new Uint8Array(memory.buffer, addressOf(who, window, this.#heap, this.memory), window.byteLength)
+  }
+
+  #open(): CpuEngine {
+    check(this.#engine !== null, 'device', () => 'cpu: the device was disposed of; open another')
+    return this.#engine
+  }
+}
+
+/** Bytes that a kernel is given: less than a measure of its work, but a bound of it from below. */
+function bytesIn(bindings: Readonly<Record<string, Binding | null>>): number {
+  let bytes = 0
+  for (const window of Object.values(bindings)) bytes += window?.byteLength ?? 0
+  return bytes
+}

@@ -1,0 +1,90 @@
+import { MedAwareError } from '../../core/errors.ts'
+import type { CpuKernel } from './job-board.ts'
+import { CpuHeap } from './heap.ts'
+import { compileKernels, type CpuBuild, type KernelExports } from './module.ts'
+import { CpuThreads } from './threads.ts'
+import { cpuKernels } from '../kernels.generated.ts'
+import type { KernelName } from '../register/kernels.ts'
+
+/** Kernels over one memory: what a device computes with. */
+export interface CpuEngine {
+  readonly memory: WebAssembly.Memory
+  readonly heap: CpuHeap
+  /** Kernels of the calling thread. */
+  readonly kernels: ReadonlyMap<KernelName, CpuKernel>
+  /** null: there is the calling thread alone. */
+  readonly threads: CpuThreads | null
+  /** Why there is one thread where more were to be used; null if there are as many. */
+  readonly whyOneThread: string | null
+}
+
+const pageBytes = 65536
+const mostPages = 65536
+/** Bytes under which a kernel is done before other threads would have heard of it. */
+const smallBytes = 262144
+
+/** Sets up an engine of so many threads, or of one where more cannot be had. */
+export async function openEngine(build: CpuBuild, count: number): Promise<CpuEngine> {
+  if (count === 1) return setUp(build, 1)
+  let whyOneThread = 'this page may not share memory between threads (it is not cross-origin isolated)'
+  if (typeof SharedArrayBuffer !== 'undefined') {
+    try {
+      return await setUp(build, count)
+    } catch (error) {
+      if (error instanceof MedAwareError) throw error
+      whyOneThread = `worker threads cannot be had (${error instanceof Error ? error.message : String(error)})`
+    }
+  }
+  return { ...(await setUp(build, 1)), whyOneThread }
+}
+
+async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
+  const shared = count > 1
+  const module = await compileKernels(build, shared)
+  const memory = new WebAssembly.Memory({ initial: 64, maximum: mostPages, shared })
+  const instance = await WebAssembly.instantiate(module, { env: { memory } })
+  const exported = instance.exports as unknown as KernelExports
+  const heap = new CpuHeap(
+    {
+      byteLength: () => memory.buffer.byteLength,
+      growTo: (bytes) => grow(memory, Math.ceil(bytes / pageBytes)),
+    },
+    exported.heapBase(),
+  )
+  const bytes = exported.scratchBytes()
+  const scratches = Array.from({ length: count }, () => [heap.create(bytes, 'scratch').pointer, bytes] as const)
+  const [first = [0, 0] as const, ...others] = scratches
+  exported.setScratch(...first)
+  const own = new Map((Object.keys(cpuKernels) as KernelName[]).map((name) => [name, exported[name]]))
+  const threads = shared ? await CpuThreads.start(module, memory, own, others) : null
+  return { memory, heap, kernels: own, threads, whyOneThread: null }
+}
+
+/** Grows to so many pages. Asks for an eighth more than there are first: untouched pages cost nothing, each growth a collection. */
+function grow(memory: WebAssembly.Memory, pages: number): void {
+  const now = memory.buffer.byteLength / pageBytes
+  const ample = Math.min(mostPages, Math.max(pages, Math.ceil(now * 1.125)))
+  try {
+    memory.grow(ample - now)
+  } catch {
+    memory.grow(pages - now)
+  }
+}
+
+/**
+ * Runs a kernel over all its items, on all threads where that is worth while or `shareItems` says how. Throws what the
+ * kernel throws.
+ */
+export function runKernel(
+  { kernels, threads }: CpuEngine,
+  name: KernelName,
+  operands: readonly number[],
+  items: number,
+  bytes: number,
+  shareItems: number | undefined,
+): void {
+  if (items === 0) return
+  const isSmall = items === 1 || (shareItems === undefined && bytes < smallBytes)
+  if (threads === null || isSmall) kernels.get(name)?.(...operands, 0, items)
+  else threads.run(name, operands, items, shareItems)
+}

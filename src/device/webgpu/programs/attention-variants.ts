@@ -1,0 +1,61 @@
+import { fold } from '../../register/kernel-row.ts'
+import type { AdapterTraits, Variant } from './variants.ts'
+
+type Params = Readonly<Record<string, number>>
+type AttentionKernel = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKey'
+
+/** Names of their WGSL texts. */
+export type AttentionText = `${AttentionKernel}${'Broadcast' | 'Tiles'}`
+
+/** Blocks of `rows` queries, or keys, that a call falls into: a workgroup takes one. */
+const blocks: Readonly<Record<AttentionKernel, (params: Params, rows: number) => number>> = {
+  attention: ({ batch = 0, heads = 0, queries = 0 }, rows) => batch * heads * Math.ceil(queries / rows),
+  attentionBackwardQuery: ({ batch = 0, heads = 0, queries = 0 }, rows) => batch * heads * Math.ceil(queries / rows),
+  attentionBackwardKey: ({ batch = 0, kvHeads = 0, keys = 0 }, rows) => batch * kvHeads * Math.ceil(keys / rows),
+}
+const kernels = ['attention', 'attentionBackwardQuery', 'attentionBackwardKey'] as const
+
+/** Both families load four channels at a time; each width of sums is a program of its own. */
+const fits = ({ dim = 0 }: Params, most: number) => dim % 4 === 0 && dim <= most
+
+/** Channels of a head that `parts` vectors of each of eight invocations or lanes make. */
+const channels = (parts: number) => 32 * parts
+
+/** Fewer queries than these leave most of a tile empty, and the twin, which spreads keys over a workgroup, does them. */
+const fewestInTiles = 16
+
+/** Tiles in workgroup memory: for any adapter. */
+const tiles = kernels.flatMap((kernel) =>
+  [2, 4].map((CHUNKS) => {
+    const SIDE = 8
+    return {
+      kernel,
+      text: `${kernel}Tiles` as const,
+      constants: { SIDE, DEPTH: 4, CHUNKS },
+      takes: (params: Params) => fits(params, channels(CHUNKS)) && (params['queries'] ?? 0) >= fewestInTiles,
+      groups: (params: Params) => fold(blocks[kernel](params, 4 * SIDE)),
+    }
+  }),
+)
+
+/** Lanes of a subgroup that broadcasts count on. */
+const LANES = 8
+
+/** Broadcasts within subgroups of eight lanes: sizes are what llvmpipe is fastest with. */
+const broadcasts = kernels.flatMap((kernel) =>
+  (kernel === 'attention' ? [4, 1] : [4]).flatMap((ROWS) =>
+    [2, 4].map((VECTORS) => ({
+      kernel,
+      text: `${kernel}Broadcast` as const,
+      constants: { ROWS, VECTORS, LANES },
+      takes: (params: Params) =>
+        fits(params, channels(VECTORS)) && (ROWS === 1) === (kernel === 'attention' && params['queries'] === 1),
+      groups: (params: Params) => fold(blocks[kernel](params, ROWS)),
+    })),
+  ),
+)
+
+/** Programs of attention for an adapter, the best guess first; all but the kernels' twins. */
+export function attentionVariants({ isSoftware, subgroupLanes }: AdapterTraits): readonly Variant[] {
+  return isSoftware && subgroupLanes >= LANES ? [...broadcasts, ...tiles] : tiles
+}

@@ -1,0 +1,82 @@
+import { AdapterRecord } from './adapter-record.ts'
+import type { Binding } from '../../device.ts'
+import { wgsl } from '../../kernels.generated.ts'
+import type { KernelName } from '../../register/kernels.ts'
+import { adapterKey, describeAdapter, hasSubgroupMatrices } from '../adapter.ts'
+import { candidatesFor, programName, programsFor } from './candidates.ts'
+import { Choices } from './choices.ts'
+import { isTested, isTuned, type WebGpuOptions } from '../options.ts'
+import { Pipelines } from './pipelines.ts'
+import type { CommandQueue } from '../queue.ts'
+import { Tuner } from './tuner.ts'
+import type { AdapterTraits, Variant } from './variants.ts'
+
+type Params = Readonly<Record<string, number>>
+
+/** Lanes of a subgroup that the texts with subgroup matrices count on. */
+const matrixLanes = 32
+
+/** What an adapter can do kernels with, and which of it does which call. */
+export class Programs {
+  /** Every program of each kernel, the twin last; the order of preference for a call is that of its candidates. */
+  readonly all: ReadonlyMap<KernelName, readonly Variant[]>
+  readonly choices: Choices
+  readonly pipelines: Pipelines
+  /** null: best guesses and choices that were given, without any timing. */
+  readonly #tuner: Tuner | null
+
+  constructor(
+    gpu: GPUDevice,
+    queue: CommandQueue,
+    traits: AdapterTraits,
+    options: WebGpuOptions,
+    record: AdapterRecord | null,
+  ) {
+    const isTimed = isTuned(traits.isSoftware, options)
+    const found = record?.findings
+    const seeds = typeof options.tuning === 'object' ? options.tuning : isTimed ? found?.choices : undefined
+    this.all = programsFor(traits)
+    this.choices = new Choices(candidatesFor(traits), seeds ?? {}, found?.struck)
+    this.pipelines = new Pipelines(gpu, this.choices, () => queue.flush())
+    const remember = async (results: Parameters<AdapterRecord['add']>[0]) => record?.add(results)
+    const ports = { onTuning: options.onTuning, remember }
+    this.#tuner = isTimed ? new Tuner(gpu, this.pipelines, this.choices, queue, ports) : null
+  }
+
+  /** Whether work is only rehearsed: nothing must reach the adapter. */
+  get isRehearsing(): boolean {
+    return this.#tuner?.isRehearsing ?? false
+  }
+
+  /** Notes a call of a rehearsal. */
+  note(kernel: KernelName, windows: Readonly<Record<string, Binding | null>>, params: Params): void {
+    this.#tuner?.note(kernel, windows, params)
+  }
+
+  async prepare(work: () => void): Promise<void> {
+    await this.#tuner?.prepare(work)
+  }
+}
+
+/** What programs want to know of an adapter. */
+export function traitsOf(gpu: GPUDevice, info: GPUAdapterInfo, { subgroups = true }: WebGpuOptions): AdapterTraits {
+  const subgroupLanes = subgroups && gpu.features.has('subgroups') ? (info.subgroupMinSize ?? 0) : 0
+  const isOneSize = subgroupLanes === matrixLanes && info.subgroupMaxSize === matrixLanes
+  return {
+    isSoftware: describeAdapter(info).isSoftware,
+    subgroupLanes,
+    hasMatrices: isOneSize && hasSubgroupMatrices(gpu, info),
+  }
+}
+
+/** What is kept of an adapter, where the options have a use for it. */
+export async function recordOf(
+  info: GPUAdapterInfo,
+  traits: AdapterTraits,
+  options: WebGpuOptions,
+): Promise<AdapterRecord | null> {
+  const { isSoftware } = traits
+  if (!isTuned(isSoftware, options) && !isTested(isSoftware, options)) return null
+  const names = [...programsFor(traits).values()].flat().map(programName)
+  return new AdapterRecord(adapterKey(info), JSON.stringify([names, wgsl])).read()
+}

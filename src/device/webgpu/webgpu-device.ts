@@ -1,0 +1,270 @@
+import { check } from '../../core/errors.ts'
+import { readOptions } from '../../core/options.ts'
+import type { Gpu } from '../../platform/platform.ts'
+import type { AdapterRecord } from './programs/adapter-record.ts'
+import {
+  type Binding,
+  checkUpload,
+  type Device,
+  type DeviceLimits,
+  type KernelBindings,
+  type TuningChoices,
+} from '../device.ts'
+import { cutsOf } from '../register/kernel-cuts.ts'
+import { KernelProfile } from '../kernel-profile.ts'
+import type { KernelName, KernelParams } from '../register/kernels.ts'
+import { Memory } from '../memory.ts'
+import { passSelfTest } from '../self-test/self-test.ts'
+import { describeAdapter, requestDevice } from './adapter.ts'
+import { BindGroups, checkWindow } from './bind-groups.ts'
+import { asWebGpu, BufferPool } from './buffer-pool.ts'
+import { isTested, type WebGpuOptions, webGpuOptionRules } from './options.ts'
+import type { Plan } from './programs/pipelines.ts'
+import { Programs, recordOf, traitsOf } from './programs/programs.ts'
+import { CommandQueue } from './queue.ts'
+import type { Variant } from './programs/variants.ts'
+import { type Call, fitsBindings, fitsGroups, mostGroups, pieces } from './windows.ts'
+
+export type { WebGpuOptions }
+
+const defaultFlushEvery = 1024
+
+const uploadChunk = 16 * 1024 * 1024
+const uploadsPerSubmit = 4 * 1024 * 1024
+const mapModeRead = 1 // GPUMapMode.READ: Node has no such global
+
+/** Dawn's GPU object must outlive its devices: if it is collected first, Node crashes (npm webgpu 0.4 to 0.6). */
+const inUse = new Map<WebGpuDevice, Gpu>()
+
+/**
+ * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
+ * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong; `config` for an
+ *   unknown option or a value out of its range; `unsupported` where `profile` asks for timestamps that the adapter has not.
+ */
+export async function openWebGpuDevice(gpu: Gpu, given: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  const options = readOptions('openWebGpuDevice', given, webGpuOptionRules)
+  const { powerPreference = 'high-performance' } = options
+  // From here on it is the standard's, whose types are not the package's to publish.
+  const adapter = (options.adapter ?? (await gpu.requestAdapter({ powerPreference }))) as GPUAdapter | null
+  check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
+  check(
+    options.profile !== true || adapter.features.has('timestamp-query'),
+    'unsupported',
+    () => 'webgpu: profile needs timestamps, and this adapter or browser has no timestamp-query; leave profile out',
+  )
+  const opened = await requestDevice(adapter)
+  const record = await recordOf(adapter.info, traitsOf(opened, adapter.info, options), options)
+  const device = new WebGpuDevice(opened, adapter.info, options, record)
+  inUse.set(device, gpu)
+  void device.gpu.lost.then(() => inUse.delete(device))
+  if (isTested(device.isSoftware, options)) await passSelfTest(device, record)
+  return device
+}
+
+/** A WebGPU adapter as a `Device`. */
+export class WebGpuDevice implements Device {
+  readonly kind = 'webgpu'
+  readonly description: string
+  /** Whether a CPU stands in for the adapter. */
+  readonly isSoftware: boolean
+  readonly memory: Memory
+  readonly profile: KernelProfile | null
+  /** What kernels are done by on this adapter. */
+  readonly programs: Programs
+  /** The device underneath, for code that shares it. */
+  readonly gpu: GPUDevice
+  readonly #queue: CommandQueue
+  readonly #pool: BufferPool
+  readonly #bindGroups: BindGroups
+  /** Most bytes of a binding. */
+  readonly #bindingBytes: number
+  #uploaded = 0
+
+  /** @param record What is known of the adapter from earlier times; null where nothing is kept. */
+  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}, record: AdapterRecord | null = null) {
+    const facts = describeAdapter(info)
+    this.description = facts.description
+    this.isSoftware = facts.isSoftware
+    this.gpu = gpu
+    this.profile = options.profile === true ? new KernelProfile() : null
+    this.#queue = new CommandQueue(gpu, options.flushEvery ?? defaultFlushEvery, this.profile)
+    this.#pool = new BufferPool(gpu, options.idleBytes ?? null, {
+      createBuffer: (descriptor) => this.#queue.faults.createBuffer(descriptor, () => this.#held()),
+      retire: ({ gpu: buffer, id }) => {
+        this.#bindGroups.forget(id)
+        this.#queue.retire(buffer)
+      },
+    })
+    this.programs = new Programs(gpu, this.#queue, traitsOf(gpu, info, options), options, record)
+    this.memory = new Memory(this.#pool)
+    const { maxBindingBytes = Infinity } = options
+    this.#bindingBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes)
+    this.#bindGroups = new BindGroups(gpu, this.memory, this.#bindingBytes, this.#queue)
+  }
+
+  /** Bytes of released buffers kept for reuse, beside `memory.liveBytes`. */
+  get idleBytes(): number {
+    return this.#pool.idleBytes
+  }
+
+  get limits(): DeviceLimits {
+    return { bufferBytes: this.gpu.limits.maxBufferSize, freeBytes: null }
+  }
+
+  /** Bind groups kept for calls to come. */
+  get bindGroups(): number {
+    return this.#bindGroups.count
+  }
+
+  get tuning(): TuningChoices {
+    return this.programs.choices.toJSON()
+  }
+
+  upload(target: Binding, bytes: ArrayBufferView): void {
+    this.#queue.throwFault()
+    checkWindow(this.memory, target, 'upload')
+    checkUpload(target, bytes)
+    if (this.programs.isRehearsing) return
+    const { gpu, batch } = asWebGpu(target.buffer).block
+    // What is queued may read the window's old content.
+    if (batch === this.#queue.batch) this.#queue.flush()
+    const source = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+    const whole = source.length - (source.length % 4)
+    for (let at = 0; at < whole; at += uploadChunk) {
+      this.#write(gpu, target.byteOffset + at, source.subarray(at, Math.min(at + uploadChunk, whole)))
+    }
+    if (whole < source.length) {
+      const last = new Uint8Array(4)
+      last.set(source.subarray(whole))
+      this.#write(gpu, target.byteOffset + whole, last)
+    }
+  }
+
+  async download(source: Binding): Promise<Uint8Array<ArrayBuffer>> {
+    this.#queue.throwFault()
+    checkWindow(this.memory, source, 'download')
+    const result = new Uint8Array(source.byteLength)
+    const byteLength = roundUp(source.byteLength, 4)
+    if (byteLength === 0) return result
+    const staging = this.#pool.staging(byteLength)
+    this.#queue.copy(asWebGpu(source.buffer).block.gpu, source.byteOffset, staging, 0, byteLength)
+    this.#queue.flush()
+    await this.#queue.faults.unlessLost('a download', staging.mapAsync(mapModeRead, 0, byteLength))
+    result.set(new Uint8Array(staging.getMappedRange(0, byteLength), 0, source.byteLength))
+    staging.unmap()
+    this.#pool.releaseStaging(staging)
+    await this.#queue.verdict()
+    return result
+  }
+
+  copy(source: Binding, target: Binding): void {
+    this.#queue.throwFault()
+    checkWindow(this.memory, source, 'copy')
+    checkWindow(this.memory, target, 'copy')
+    const byteLength = source.byteLength
+    check(
+      byteLength === target.byteLength && byteLength % 4 === 0,
+      'shape',
+      () =>
+        `copy: windows must have one length, a multiple of 4 bytes, ${source.buffer.label} has ${byteLength}, ` +
+        `${target.buffer.label} ${target.byteLength}`,
+    )
+    if (byteLength === 0 || this.programs.isRehearsing) return
+    const from = asWebGpu(source.buffer).block
+    const to = asWebGpu(target.buffer).block
+    from.batch = to.batch = this.#queue.batch
+    if (from !== to) {
+      this.#queue.copy(from.gpu, source.byteOffset, to.gpu, target.byteOffset, byteLength)
+      return
+    }
+    // WebGPU copies between two buffers only.
+    const between = this.#pool.create(byteLength, `copy of ${source.buffer.label}`)
+    between.block.batch = this.#queue.batch
+    this.#queue.copy(from.gpu, source.byteOffset, between.block.gpu, 0, byteLength)
+    this.#queue.copy(between.block.gpu, 0, to.gpu, target.byteOffset, byteLength)
+    this.#pool.destroy(between)
+  }
+
+  run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void {
+    this.#queue.throwFault()
+    const values: Readonly<Record<string, number>> = params
+    const call = { bindings, params: values }
+    if (this.programs.isRehearsing) {
+      for (const piece of this.#pieces(name, call)) this.programs.note(name, piece.bindings, piece.params)
+      return
+    }
+    const plan = this.programs.pipelines.plan(name, values)
+    const known = plan.fits ? this.#bindGroups.find(plan, bindings) : undefined
+    if (known !== undefined) this.#queue.dispatch(plan, known, values)
+    else if (plan.fits && fitsBindings(bindings, this.#bindingBytes)) this.#dispatch(plan, call)
+    else this.#runInPieces(name, call)
+  }
+
+  /** Queues a program whatever is chosen: for tests of programs. @throws MedAwareError as `run`. */
+  runProgram<K extends KernelName>(program: Variant, bindings: KernelBindings<K>, params: KernelParams<K>): void {
+    this.#queue.throwFault()
+    const { pipelines } = this.programs
+    this.#dispatch(pipelines.planOf(pipelines.of(program), params), { bindings, params })
+  }
+
+  async prepare(work: () => void): Promise<void> {
+    this.#queue.throwFault()
+    await this.programs.prepare(work)
+  }
+
+  async settle(): Promise<void> {
+    this.#queue.throwFault()
+    await this.#queue.settle()
+  }
+
+  dispose(): void {
+    this.#queue.close()
+    this.#bindGroups.clear()
+    this.#pool.clear()
+    this.programs.pipelines.dispose()
+    this.gpu.destroy()
+    inUse.delete(this)
+  }
+
+  #held(): string {
+    return `${this.memory.liveBytes} bytes in use and ${this.#pool.idleBytes} kept for reuse`
+  }
+
+  /** A call in the pieces that the adapter takes. */
+  #pieces(name: KernelName, call: Call): Iterable<Call> {
+    return pieces(cutsOf(name), call, {
+      bindingBytes: this.#bindingBytes,
+      fitsGroups: (params) => fitsGroups(this.programs.choices.peek(name, params).groups(params)),
+    })
+  }
+
+  #runInPieces(name: KernelName, call: Call): void {
+    for (const piece of this.#pieces(name, call)) {
+      this.#dispatch(this.programs.pipelines.plan(name, piece.params), piece)
+    }
+  }
+
+  #dispatch(plan: Plan, { bindings, params }: Call): void {
+    const { pipeline, groups, fits } = plan
+    check(
+      fits,
+      'shape',
+      () =>
+        `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
+    )
+    this.#queue.dispatch(plan, this.#bindGroups.get(plan, bindings), params)
+  }
+
+  #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.gpu.queue.writeBuffer(gpu, offset, bytes)
+    this.#uploaded += bytes.length
+    if (this.#uploaded < uploadsPerSubmit) return
+    // Dawn frees what it stages for uploads at a submit, and only then.
+    this.gpu.queue.submit([])
+    this.#uploaded = 0
+  }
+}
+
+function roundUp(count: number, step: number): number {
+  return Math.ceil(count / step) * step
+}

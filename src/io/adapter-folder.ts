@@ -1,0 +1,57 @@
+import { check } from '../core/errors.ts'
+import { type OptionRules, readArgument, readOptions, text } from '../core/options.ts'
+import {
+  adapterFiles,
+  type AdapterFilesOptions,
+  adapterFilesRules,
+  loadAdapter,
+  type LoadAdapterOptions,
+  loadAdapterRules,
+} from '../peft/adapter-files.ts'
+import type { Adapter } from '../peft/adapter.ts'
+import type { Adaptable } from '../peft/attach.ts'
+import { type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'
+import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder.ts'
+import { openFolder, type Source } from './sources/open-folder.ts'
+
+/** How an adapter is opened. */
+export interface OpenAdapterOptions extends LoadAdapterOptions, HubFolderOptions {}
+
+const rules: OptionRules<OpenAdapterOptions> = { ...loadAdapterRules, ...hubFolderRules }
+
+/**
+ * Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md (Node only), all of them or, where
+ * one cannot be written, none. An adapter that is there is replaced.
+ * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `disk`, `device`.
+ */
+export async function saveAdapter(adapter: Adapter, path: string, options: AdapterFilesOptions = {}): Promise<void> {
+  readArgument('saveAdapter', 'path', path, text)
+  await writeFolder(path, await adapterFiles(adapter, readOptions('saveAdapter', options, adapterFilesRules)))
+}
+
+/**
+ * Attaches an adapter that PEFT or this library saved, from a folder or the Hugging Face Hub.
+ * @throws MedAwareError as `loadAdapter`, `not-found` for a folder without the two files, `network`.
+ */
+export async function openAdapter(model: Adaptable, source: Source, options: OpenAdapterOptions): Promise<Adapter> {
+  const given = readOptions('openAdapter', options, rules)
+  const folder = await openFolder(source, folderOptions(given))
+  const config = await readJson(folder, 'adapter_config.json')
+  await checkNoPickle(folder)
+  const reader = await openTensors(folder, 'adapter_model.safetensors')
+  try {
+    const { device, trainable, ignoreFields = [] } = given
+    return await loadAdapter(model, config, reader, { device, trainable: trainable === true, ignoreFields })
+  } finally {
+    await reader.close()
+  }
+}
+
+/** An adapter's weights that are only there as a pickle are not read. */
+async function checkNoPickle(folder: Folder): Promise<void> {
+  const isReadable = (await folder.has('adapter_model.safetensors')) || !(await folder.has('adapter_model.bin'))
+  check(isReadable, 'not-found', () => {
+    const convert = 'load it in PEFT and save it with model.save_pretrained(folder, safe_serialization=True)'
+    return `${folder.name}: no adapter_model.safetensors; it has adapter_model.bin, a pickle, which can run code when it is read: ${convert}`
+  })
+}

@@ -1,0 +1,38 @@
+import {
+  checkpointFiles,
+  restoreCheckpoint,
+  type RestoreOptions,
+  type RestoreReport,
+  saveCheckpoint,
+} from '../train/checkpoint.ts'
+import type { TrainingRun } from '../train/training-run.ts'
+import { openTensors, readText, writeFolder } from './sources/folder.ts'
+import { openFolder, type Source } from './sources/open-folder.ts'
+
+/**
+ * Writes a run's checkpoint into a directory (Node only). Who is stopped at any time leaves the checkpoint before or this one,
+ * whole. @throws MedAwareError `disk`; as `saveCheckpoint`.
+ */
+export async function saveRun(run: TrainingRun, path: string): Promise<void> {
+  await writeFolder(path, await saveCheckpoint(run))
+}
+
+/**
+ * Brings a fresh run to where the one saved in a folder was, and says in what the two differ.
+ * @throws MedAwareError as `restoreCheckpoint`, and `not-found` where the folder has no checkpoint.
+ */
+export async function restoreRun(
+  run: TrainingRun,
+  source: Source,
+  options: RestoreOptions = {},
+): Promise<RestoreReport> {
+  const folder = await openFolder(source)
+  const reader = await openTensors(folder, checkpointFiles.tensors)
+  try {
+    const { state } = checkpointFiles
+    const stateJson = (await folder.has(state)) ? await readText(folder, state) : null
+    return await restoreCheckpoint(run, stateJson, reader, options)
+  } finally {
+    await reader.close()
+  }
+}

@@ -1,0 +1,187 @@
+import { check, MedAwareError } from '../../core/errors.ts'
+import { abortSignal, callback, flag, type OptionRules, readArgument, readOptions } from '../../core/options.ts'
+import { showNames } from '../../core/show.ts'
+import { type Device, deviceRule } from '../../device/device.ts'
+import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
+import { createModel, parseModelConfig } from '../../models/architectures.ts'
+import type { ModelConfig, PretrainedLm } from '../../models/causal-lm.ts'
+import { type GenerationConfig, parseGenerationConfig } from '../../models/generation-config.ts'
+import type { Weight } from '../../nn/module.ts'
+import { openShardedSafetensors } from '../../safetensors/shards.ts'
+import { openTensors, readJson, readText, type Folder } from '../sources/folder.ts'
+import { type DownloadProgress, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
+import type { HubOptions } from '../huggingface/hub-settings.ts'
+import { openFolder, type Source } from '../sources/open-folder.ts'
+import { checkRoom } from '../plan/check-room.ts'
+import { loadWeights, type StorageReport } from './load-weights.ts'
+import { type FileTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer.ts'
+import { storageAliases, storageRules, type WeightStorage } from './weight-storage.ts'
+import { type Checkpoint, checkpointOf } from './checkpoint.ts'
+import { fittingWeights } from './fit.ts'
+import { settledHead } from './tied-head.ts'
+
+/** How a model is loaded. */
+export interface LoadModelOptions extends WeightStorage {
+  readonly device: Device
+  /** Also measure what quantising changed; costs a decoding pass. Default false. */
+  readonly measureError?: boolean
+  /** Called as a download goes on, and after each tensor. */
+  readonly onProgress?: (progress: LoadProgress) => void
+  /** Called with what is odd about the checkpoint, but no reason to refuse it. */
+  readonly onWarning?: (message: string) => void
+  /** Stops downloading and loading: what was loaded is freed, what was downloaded is kept and gone on from. */
+  readonly signal?: AbortSignal
+  /** How the Hugging Face Hub is reached. */
+  readonly hub?: HubOptions
+}
+
+/** How far a download is, in bytes, or loading, in tensors. */
+export type LoadProgress = DownloadProgress | TensorProgress
+
+/** How many tensors are on the device. */
+export interface TensorProgress {
+  readonly phase: 'load'
+  readonly tensor: string
+  readonly done: number
+  readonly total: number
+  readonly bytesDone: number
+}
+
+/** A model and what came with it. */
+export interface LoadedModel {
+  readonly model: PretrainedLm
+  /** `null` when the folder has no tokenizer.json, of which `onWarning` is told. */
+  readonly tokenizer: TextTokenizer | null
+  readonly storage: StorageReport
+  /** The source's name, for adapter cards. */
+  readonly name: string
+}
+
+/**
+ * Loads a model of a known architecture, the Falcon family or Llama's, in Hugging Face's format: config.json, model.safetensors or
+ * its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as they come.
+ * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.
+ * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the signal's reason; what
+ * was loaded by then is freed.
+ */
+export async function loadModel(source: Source, given: LoadModelOptions): Promise<LoadedModel> {
+  const options = readOptions('loadModel', given, rules, aliases)
+  readArgument('loadModel', 'device', options.device, deviceRule)
+  const folder = await openFolder(source, folderOptions(options))
+  const config = parseModelConfig(await readJson(folder, 'config.json'))
+  const warn = options.onWarning ?? (() => {})
+  const tokenizer = await openTokenizer(folder, warn)
+  checkSameVocabulary(tokenizer, config, folder.name, warn)
+  const generation = await readGenerationConfig(folder, warn)
+  const opened = await openCheckpoint(folder)
+  try {
+    const head = { source: folder.name, ...(options.onWarning && { warn: options.onWarning }) }
+    const { config: settled, checkpoint } = await settledHead(opened, config, head)
+    const specs = fittingWeights(checkpoint, settled, folder.name)
+    checkRoom(checkpoint, specs, folder.name, options)
+    const { weights, storage } = await loadWeights(checkpoint, specs, options)
+    const model = Object.assign(makeModel(settled, weights), folder.origin)
+    if (generation !== null) {
+      model.generationConfig = { eosTokenId: model.generationConfig?.eosTokenId ?? [], ...generation }
+    }
+    return { model, tokenizer, storage, name: folder.name }
+  } finally {
+    await opened.close()
+  }
+}
+
+const rules: OptionRules<LoadModelOptions> = {
+  device: deviceRule,
+  ...storageRules,
+  measureError: flag,
+  onProgress: callback(),
+  onWarning: callback(),
+  signal: abortSignal,
+  hub: hubFolderRules.hub,
+}
+const aliases = { ...storageAliases, device_map: 'device' } as const
+
+/** The folder's tokenizer, or `null` where it has no tokenizer.json. */
+export async function loadTokenizer(source: Source, options: HubFolderOptions = {}): Promise<TextTokenizer | null> {
+  return openTokenizer(await openFolder(source, options))
+}
+
+async function openTokenizer(
+  folder: Folder,
+  warn: (message: string) => void = () => {},
+): Promise<FileTokenizer | null> {
+  if (await folder.has('tokenizer.json')) {
+    const config = (await folder.has('tokenizer_config.json')) ? await readJson(folder, 'tokenizer_config.json') : {}
+    return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), config)
+  }
+  const others = ['tokenizer.model', 'vocab.json', 'spiece.model', 'vocab.txt']
+  const has = await Promise.all(others.map((name) => folder.has(name)))
+  const other = others[has.indexOf(true)]
+  const convert = 'load it with AutoTokenizer in transformers and save it with save_pretrained(folder)'
+  const remedy =
+    other === undefined ? 'take that of the model it was made from, with loadTokenizer' : `it has ${other}: ${convert}`
+  warn(`${folder.name}: there is no tokenizer.json, so the model comes without a tokenizer; ${remedy}`)
+  return null
+}
+
+/**
+ * An added token that the model has no embedding for is no reason to refuse the model: a text in which it stands is refused.
+ * @throws MedAwareError `format` where the learned vocabulary is larger than the model's.
+ */
+function checkSameVocabulary(
+  tokenizer: FileTokenizer | null,
+  { vocabSize }: ModelConfig,
+  name: string,
+  warn: (message: string) => void,
+): void {
+  if (tokenizer === null || tokenizer.vocabSize <= vocabSize) return
+  check(tokenizer.learnedVocabSize <= vocabSize, 'format', () => {
+    const highest = tokenizer.learnedVocabSize - 1
+    return `${name}: tokenizer.json has ids up to ${highest}, config.json a vocab_size of ${vocabSize}; they are not of one model`
+  })
+  const beyond = tokenizer.addedIds.filter((id) => id >= vocabSize)
+  warn(
+    `${name}: tokenizer.json has added tokens beyond config.json's vocab_size of ${vocabSize}: ${showNames(beyond.map(String))}; ` +
+      'the model has no embedding for them, and texts with them are refused',
+  )
+}
+
+async function readGenerationConfig(
+  folder: Folder,
+  warn: (message: string) => void,
+): Promise<Partial<GenerationConfig> | null> {
+  if (!(await folder.has('generation_config.json'))) return null
+  const json = await readJson(folder, 'generation_config.json')
+  const { config, warnings } = parseGenerationConfig(json, folder.name)
+  for (const warning of warnings) warn(warning)
+  return config
+}
+
+function folderOptions({ hub, signal, onProgress }: LoadModelOptions): HubFolderOptions {
+  return { ...(hub && { hub }), ...(signal && { signal }), ...(onProgress && { onDownload: onProgress }) }
+}
+
+function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {
+  try {
+    return createModel(config, weights)
+  } catch (error) {
+    for (const weight of weights.values()) weight.dispose()
+    throw error
+  }
+}
+
+/** Opens the weights of a folder, one file or shards. @throws MedAwareError `not-found`, or as `openSafetensors`. */
+export async function openCheckpoint(folder: Folder): Promise<Checkpoint> {
+  if (await folder.has('model.safetensors')) return checkpointOf(await openTensors(folder, 'model.safetensors'))
+  const index = 'model.safetensors.index.json'
+  if (await folder.has(index)) {
+    return checkpointOf(await openShardedSafetensors(await readText(folder, index), (name) => folder.open(name)))
+  }
+  const pickles = ['pytorch_model.bin', 'pytorch_model.bin.index.json']
+  const has = await Promise.all(pickles.map((name) => folder.has(name)))
+  const pickle = pickles[has.indexOf(true)]
+  const convert = 'load it in transformers and save it with model.save_pretrained(folder, safe_serialization=True)'
+  const remedy =
+    pickle === undefined ? '' : `; it has ${pickle}, a pickle, which can run code when it is read: ${convert}`
+  throw new MedAwareError('not-found', `${folder.name}: no model.safetensors and no ${index}${remedy}`)
+}

@@ -1,0 +1,218 @@
+import { type OptionRules, readOptions, whole, withMethods } from '../../core/options.ts'
+import { countOf } from '../../core/shape.ts'
+import { DryDevice } from '../../device/dry-device.ts'
+import { createModel, modelWeights, parseModelConfig } from '../../models/architectures.ts'
+import type { ModelConfig, WeightSpec } from '../../models/causal-lm.ts'
+import { parseAdapterConfig } from '../../peft/adapter-config.ts'
+import { attachLora } from '../../peft/attach.ts'
+import type { LoraConfig } from '../../peft/lora-config.ts'
+import { countParameters, countWeights, type ParameterCounts } from '../../peft/parameter-counts.ts'
+import type { TensorReader } from '../../safetensors/reader.ts'
+import { openTensors, readJson, type Folder } from '../sources/folder.ts'
+import { folderOptions, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
+import { loadTokenizer, openCheckpoint } from '../load/load-model.ts'
+import { dryWeights, planMemory, type MemoryPlan } from './memory-plan.ts'
+import { openFolder, type Source } from '../sources/open-folder.ts'
+import { type Checkpoint, quantStateOf, readQuantState } from '../load/checkpoint.ts'
+import { fittingWeights } from '../load/fit.ts'
+import { settledHead } from '../load/tied-head.ts'
+
+/** What is asked about a source. */
+export interface InspectOptions extends HubFolderOptions {
+  /** The adapter whose parameters and training are counted. Default r 16 on the architecture's usual projections. */
+  readonly lora?: Partial<LoraConfig>
+  /** Examples and tokens of the training step that memory is planned for. Default 1 of 512, or of what the model has. */
+  readonly batchSize?: number
+  readonly length?: number
+}
+
+/** Tensors of a kind, and what they take in the files. */
+export interface TensorTotals {
+  readonly tensors: number
+  readonly bytes: number
+}
+
+/** What a model's folder holds, by its headers. */
+export interface ModelReport {
+  readonly kind: 'model'
+  readonly name: string
+  readonly architecture: string
+  /** What config.json says, in this library's words. */
+  readonly config: ModelConfig
+  /** Weights; and their number with two 4-bit ones counted as one: as stored, or as QLoRA would store them. */
+  readonly parameters: { readonly all: number; readonly packed: number }
+  /** With an adapter on the 4-bit model. */
+  readonly lora: ParameterCounts & { readonly r: number; readonly targetModules: readonly string[] | string }
+  readonly files: TensorTotals & {
+    /** By safetensors' names of dtypes. */
+    readonly dtypes: Readonly<Record<string, TensorTotals>>
+    /** Projections have what bitsandbytes keeps beside them. */
+    readonly kinds: Readonly<Record<WeightSpec['role'], TensorTotals & { readonly parameters: number }>>
+  }
+  /** How projections are stored, `null` for plain numbers. */
+  readonly quantization: {
+    readonly type: 'nf4' | 'fp4' | 'int8'
+    /** Of 4 bits. */
+    readonly blockSize: number | null
+    readonly doubleQuant: boolean
+    readonly layers: number
+  } | null
+  readonly tokenizer: { readonly vocabSize: number; readonly eosTokenId: number | null } | null
+  /** Device memory: as the files are, and to train the adapter on a 4-bit base. */
+  readonly memory: { readonly load: MemoryPlan; readonly train: MemoryPlan }
+}
+
+/** What an adapter's folder holds. */
+export interface AdapterReport {
+  readonly kind: 'adapter'
+  readonly name: string
+  readonly config: LoraConfig
+  /** Fields of its config that this library does not know. */
+  readonly ignored: readonly string[]
+  readonly parameters: number
+  readonly files: TensorTotals & { readonly dtypes: Readonly<Record<string, TensorTotals>> }
+}
+
+/**
+ * What a model or an adapter is, from its configs and the headers of its files; of the weights only the beginning of a head is
+ * read that may or may not be tied.
+ * @throws MedAwareError as `loadModel` for what is none; `config` and `not-found` for an adapter that does not fit.
+ */
+export async function inspectModel(source: Source, given: InspectOptions = {}): Promise<ModelReport | AdapterReport> {
+  const options = readOptions('inspectModel', given, rules, { max_length: 'length', peft_config: 'lora' })
+  const folder = await openFolder(source, folderOptions(options))
+  return (await folder.has('adapter_config.json')) ? inspectAdapter(folder) : inspectBase(folder, options)
+}
+
+const rules: OptionRules<InspectOptions> = {
+  ...hubFolderRules,
+  // Read by who attaches the adapter.
+  lora: withMethods<Partial<LoraConfig>>('a LoraConfig such as { r: 16 }', []),
+  batchSize: whole({ from: 1, to: 2 ** 31 }),
+  length: whole({ from: 1, to: 2 ** 31 }),
+}
+
+async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
+  const { config, unknown } = parseAdapterConfig(await readJson(folder, 'adapter_config.json'))
+  const reader = await openTensors(folder, 'adapter_model.safetensors')
+  try {
+    const parameters = reader.names.reduce((sum, name) => sum + countOf(reader.info(name).shape), 0)
+    return {
+      kind: 'adapter',
+      name: folder.name,
+      config,
+      ignored: [...unknown.keys()],
+      parameters,
+      files: filesOf(reader),
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+async function inspectBase(folder: Folder, options: InspectOptions): Promise<ModelReport> {
+  const json = await readJson(folder, 'config.json')
+  const parsed = parseModelConfig(json)
+  const opened = await openCheckpoint(folder)
+  try {
+    const head = { source: folder.name, most: comparedOfHead }
+    const { config, checkpoint: reader } = await settledHead(opened, parsed, head)
+    const specs = fittingWeights(reader, config, folder.name)
+    const quantization = await quantizationOf(reader, specs)
+    const tokenizer = await loadTokenizer(folder)
+    const packs = ({ name, role }: WeightSpec) =>
+      quantization === null ? role === 'projection' : quantStateOf(reader, name) !== undefined
+    const { all, allPacked } = countWeights(
+      specs.map((spec) => ({ count: countOf(spec.shape), isFourBit: packs(spec), isTrainable: false })),
+    )
+    return {
+      ...{ kind: 'model', name: folder.name, architecture: architectureOf(json), config, quantization },
+      parameters: { all, packed: allPacked },
+      lora: countLora(config, options.lora),
+      files: { ...filesOf(reader), kinds: kindsOf(reader, specs) },
+      tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId },
+      memory: plansOf(config, quantization, options),
+    }
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Numbers of a head beside a tied one's that tell whether it is another. */
+const comparedOfHead = 65536
+
+function architectureOf(json: Readonly<Record<string, unknown>>): string {
+  const named = json['architectures']
+  return Array.isArray(named) && typeof named[0] === 'string' ? named[0] : String(json['model_type'])
+}
+
+const usualLora = { r: 16, loraAlpha: 32 } as const
+
+/** Goes through the motions of attaching the adapter, on a device that holds nothing. */
+function countLora(config: ModelConfig, lora: Partial<LoraConfig> = {}): ModelReport['lora'] {
+  const device = new DryDevice('cpu')
+  const weights = dryWeights(device, modelWeights(config), { quantize: { type: 'nf4' } })
+  const model = createModel(config, weights)
+  const adapter = attachLora(model, { ...usualLora, ...lora }, { device })
+  return { ...countParameters(model), r: adapter.config.r, targetModules: adapter.config.targetModules }
+}
+
+function plansOf(
+  config: ModelConfig,
+  quantization: ModelReport['quantization'],
+  { lora, batchSize = 1, length = Math.min(512, config.maxPositionEmbeddings) }: InspectOptions,
+): ModelReport['memory'] {
+  const stored = quantization && storageOptions(quantization)
+  const step = { lora: { ...usualLora, ...lora }, batchSize, length }
+  return {
+    load: planMemory(config, { quantize: stored ?? false }),
+    train: planMemory(config, { ...step, quantize: stored ?? { type: 'nf4' } }),
+  }
+}
+
+function storageOptions({ type, blockSize, doubleQuant }: NonNullable<ModelReport['quantization']>) {
+  return type === 'int8' ? { type } : { type, doubleQuant, ...(blockSize !== null && { blockSize }) }
+}
+
+async function quantizationOf(reader: Checkpoint, specs: readonly WeightSpec[]): Promise<ModelReport['quantization']> {
+  const states = specs.flatMap(({ name }) => quantStateOf(reader, name) ?? [])
+  const [first] = states
+  if (first === undefined) {
+    const { length: layers } = specs.filter(({ name }) => reader.info(name).dtype === 'I8')
+    return layers === 0 ? null : { type: 'int8', blockSize: null, doubleQuant: false, layers }
+  }
+  const { quantType: type, blockSize, nestedOffset } = await readQuantState(reader, first)
+  return { type, blockSize, doubleQuant: nestedOffset !== undefined, layers: states.length }
+}
+
+function filesOf(reader: TensorReader): TensorTotals & { dtypes: Record<string, TensorTotals> } {
+  const dtypes: Record<string, TensorTotals> = {}
+  for (const name of reader.names) {
+    const { dtype, begin, end } = reader.info(name)
+    dtypes[dtype] = added(dtypes[dtype], end - begin)
+  }
+  return { ...Object.values(dtypes).reduce((sum, { tensors, bytes }) => added(sum, bytes, tensors), none), dtypes }
+}
+
+const none: TensorTotals = { tensors: 0, bytes: 0 }
+
+function added({ tensors, bytes }: TensorTotals = none, more: number, count = 1): TensorTotals {
+  return { tensors: tensors + count, bytes: bytes + more }
+}
+
+function kindsOf(reader: TensorReader, specs: readonly WeightSpec[]): ModelReport['files']['kinds'] {
+  const kinds = {
+    projection: { ...none, parameters: 0 },
+    embedding: { ...none, parameters: 0 },
+    vector: { ...none, parameters: 0 },
+  }
+  const roles = new Map(specs.map(({ name, role }) => [name, role]))
+  for (const { role, shape } of specs) kinds[role].parameters += countOf(shape)
+  for (const name of reader.names) {
+    const { begin, end } = reader.info(name)
+    // What stands beside a quantised weight is a part of it; a tied head that is written twice is an embedding.
+    const role = roles.get(name) ?? (name === 'lm_head.weight' ? 'embedding' : 'projection')
+    kinds[role] = { ...kinds[role], ...added(kinds[role], end - begin) }
+  }
+  return kinds
+}

@@ -1,0 +1,70 @@
+import { readArgument, that } from '../../core/options.ts'
+import type { Device } from '../../device/device.ts'
+import type { MemoryPlan } from './memory-plan.ts'
+
+/** As much of a plan as says whether it fits. */
+export type Need = Pick<MemoryPlan, 'total' | 'largest'>
+
+/** Options changed so that less memory is needed, in the words of a program, and what is needed then. */
+export interface Change {
+  readonly words: string
+  readonly plan: Need
+}
+
+type Place = Pick<Device, 'description' | 'kind' | 'limits'>
+
+/** Whether a device can hold what is needed, as far as it tells. */
+export function fitsDevice({ total, largest }: Need, { limits }: Pick<Device, 'limits'>): boolean {
+  return total <= (limits.freeBytes ?? Infinity) && largest.bytes <= limits.bufferBytes
+}
+
+/** What is too large for a device, and the first change that makes it fit; `null` where it fits as it is. */
+export function adviceFor(device: Place, need: Need, changes: Iterable<Change>): string | null {
+  if (fitsDevice(need, device)) return null
+  const { description, limits } = device
+  const problem =
+    need.largest.bytes > limits.bufferBytes
+      ? `${need.largest.label} takes ${showBytes(need.largest.bytes)}, ${description} holds at most ${showBytes(limits.bufferBytes)} in one piece`
+      : `${showBytes(need.total)} are needed, ${description} has ${showBytes(limits.freeBytes ?? 0)}`
+  for (const { words, plan } of changes) {
+    if (fitsDevice(plan, device)) return `${problem}; with ${words} it takes ${showBytes(plan.total)}`
+  }
+  const elsewhere = device.kind === 'cpu' ? `a WebGPU adapter with more` : `{ device: 'cpu' }`
+  return `${problem}; no option makes it fit, use a smaller model or ${elsewhere}`
+}
+
+const planRule = that(
+  'a plan, as planMemory gives',
+  (value): value is MemoryPlan => typeof value === 'object' && value !== null && 'weights' in value && 'total' in value,
+)
+
+/** What a plan says in one line. @throws MedAwareError `config` for what is none. */
+export function describeMemoryPlan(plan: MemoryPlan): string {
+  readArgument('describeMemoryPlan', 'plan', plan, planRule)
+  const parts = [
+    [plan.weights.fourBit, '4-bit weights'],
+    [plan.weights.int8, 'int8 weights'],
+    [plan.weights.f16, 'f16 weights'],
+    [plan.weights.bf16, 'bf16 weights'],
+    [plan.weights.f32, 'f32 weights'],
+    [plan.adapter, 'adapter'],
+    [plan.moments, 'moments of AdamW'],
+    [plan.gradients, 'gradients'],
+    [plan.activations, 'activations'],
+    [plan.logits, 'logits'],
+  ] as const
+  const spelt = parts.filter(([bytes]) => bytes > 0).map(([bytes, what]) => `${what} ${showBytes(bytes)}`)
+  return `${showBytes(plan.total)} at most: ${spelt.join(', ')}; the largest buffer is ${plan.largest.label}, ${showBytes(plan.largest.bytes)}`
+}
+
+/** Bytes in the largest unit that leaves a digit before the point. */
+export function showBytes(bytes: number): string {
+  for (const [unit, size] of [
+    ['GB', 1e9],
+    ['MB', 1e6],
+    ['kB', 1e3],
+  ] as const) {
+    if (bytes >= size) return `${(bytes / size).toFixed(2)} ${unit}`
+  }
+  return `${bytes} bytes`
+}

@@ -1,0 +1,219 @@
+import { valueAndGrad } from '../../autograd/value-and-grad.ts'
+import { check } from '../../core/errors.ts'
+import { flag, type OptionRules, orNull, readOptions, that, whole, withMethods } from '../../core/options.ts'
+import type { Device } from '../../device/device.ts'
+import { DryDevice } from '../../device/dry-device.ts'
+import { createModel, modelWeights } from '../../models/architectures.ts'
+import type { ModelConfig, PretrainedLm, WeightSpec } from '../../models/causal-lm.ts'
+import type { Weight } from '../../nn/module.ts'
+import { logitRows } from '../../ops/linear-cross-entropy.ts'
+import { quantizeMatrix } from '../../ops/quantize.ts'
+import { AdamW } from '../../optim/adamw.ts'
+import { attachLora } from '../../peft/attach.ts'
+import type { LoraConfig } from '../../peft/lora-config.ts'
+import { FourBitTensor } from '../../tensor/four-bit-tensor.ts'
+import { Int8Tensor } from '../../tensor/int8-tensor.ts'
+import { empty } from '../../tensor/tensor.ts'
+import { adviceFor, type Change } from './memory-advice.ts'
+import { dtypeOf, quantizationOf, storageAliases, storageRules, type WeightStorage } from '../load/weight-storage.ts'
+
+type Place = Pick<Device, 'description' | 'kind' | 'limits'>
+
+/** What is to be loaded and trained. */
+export interface MemoryPlanOptions extends WeightStorage {
+  /** Where it is to fit; without one the plan says nothing of that. */
+  readonly device?: Place
+  /** The adapter that is trained; `null` where the model is only loaded. Default null. */
+  readonly lora?: Partial<LoraConfig> | null
+  /** Examples of one forward pass. Default 8, as for `TrainingRun`. */
+  readonly batchSize?: number
+  /** Tokens of the longest example, padding included. Default: the model's maxPositionEmbeddings. */
+  readonly length?: number
+  /** Forward passes of one optimiser step. Default 1. */
+  readonly gradientAccumulationSteps?: number
+  /** Default false. */
+  readonly gradientCheckpointing?: boolean
+}
+
+/** Bytes of device memory, by what they are for. */
+export interface MemoryPlan {
+  /** The model's weights, by how they are stored. */
+  readonly weights: { readonly [format in 'f32' | 'f16' | 'bf16' | 'int8' | 'fourBit']: number }
+  /** Peak while the weights are loaded: the last of them may lie in f32 beside its quantised self. */
+  readonly loading: number
+  /** The adapter's weights. */
+  readonly adapter: number
+  /** AdamW's two moments. */
+  readonly moments: number
+  /** Gradients of what is trained; where an optimiser step has several passes, those of a pass beside their sums. */
+  readonly gradients: number
+  /** Logits that exist at one time. */
+  readonly logits: number
+  /** All else that a training step holds at its peak: mostly activations kept for the way back. */
+  readonly activations: number
+  /** The most there is at any time. */
+  readonly total: number
+  /** The largest buffer. */
+  readonly largest: { readonly label: string; readonly bytes: number }
+  /** What is too large for the device, and what to change; `null` where it fits, or no device was given. */
+  readonly advice: string | null
+}
+
+/**
+ * What a model takes on a device, before anything is loaded: the model, its adapter and one training step are gone through
+ * with all their allocations but no memory and no arithmetic (`DryDevice`), so the figures are those of `Device.memory`.
+ * The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads, beside them.
+ * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachLora`.
+ */
+export function planMemory(config: ModelConfig, given: MemoryPlanOptions = {}): MemoryPlan {
+  const options = readOptions('planMemory', given, rules, aliases)
+  const plan = planFor(config, options)
+  const { device } = options
+  return device === undefined ? plan : { ...plan, advice: adviceFor(device, plan, changesOf(config, options)) }
+}
+
+const placeRule = that('a device, such as openDevice gives', (value): value is Place => {
+  if (typeof value !== 'object' || value === null || !('limits' in value)) return false
+  return typeof value.limits === 'object' && value.limits !== null
+})
+
+const size = whole({ from: 1, to: 2 ** 31 })
+const rules: OptionRules<MemoryPlanOptions> = {
+  ...storageRules,
+  device: placeRule,
+  // Read by who attaches it.
+  lora: orNull(withMethods<Partial<LoraConfig>>('a LoraConfig such as { r: 16 }', [])),
+  batchSize: size,
+  length: size,
+  gradientAccumulationSteps: size,
+  gradientCheckpointing: flag,
+}
+const aliases = {
+  ...storageAliases,
+  per_device_train_batch_size: 'batchSize',
+  max_length: 'length',
+  max_seq_length: 'length',
+  peft_config: 'lora',
+} as const
+
+/** Tokens of a forward pass that can be gone through. */
+const mostTokens = 2 ** 28
+
+function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
+  const { lora = null } = options
+  const device = new DryDevice('cpu')
+  const { memory } = device
+  const specs = modelWeights(config)
+  const stored = dryWeights(device, specs, options)
+  const loading = memory.peakBytes
+  const weights = { f32: 0, f16: 0, bf16: 0, int8: 0, fourBit: 0 }
+  for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
+  const training = lora === null ? noTraining : dryTraining(createModel(config, stored), lora, options)
+  const { byteLength: bytes, label } = device.largest
+  return {
+    weights,
+    loading,
+    ...training,
+    total: Math.max(loading, memory.peakBytes),
+    largest: { label, bytes },
+    advice: null,
+  }
+}
+
+/** Options that take less memory, step by step, each kept for those after it. */
+function* changesOf(config: ModelConfig, options: MemoryPlanOptions): Generator<Change> {
+  const { quantize = false, dtype = 'f32', lora = null, gradientCheckpointing = false } = options
+  const { batchSize = 8, length = config.maxPositionEmbeddings } = options
+  let changed: Partial<MemoryPlanOptions> = {}
+  const after = (change: Partial<MemoryPlanOptions>): Change => {
+    changed = { ...changed, ...change }
+    const words = Object.entries(changed).map(
+      ([name, value]) =>
+        `${name}: ${typeof value === 'object' ? `{ type: 'nf4' }` : typeof value === 'string' ? `'${value}'` : String(value)}`,
+    )
+    return { words: `{ ${words.join(', ')} }`, plan: planFor(config, { ...options, ...changed }) }
+  }
+  if (quantize === false) yield after({ quantize: { type: 'nf4' } })
+  if (dtype === 'f32') yield after({ dtype: 'f16' })
+  if (lora === null) return
+  if (!gradientCheckpointing) yield after({ gradientCheckpointing: true })
+  for (let size = batchSize; size > 1;) yield after({ batchSize: (size = Math.ceil(size / 2)) })
+  for (let tokens = length; tokens > 128;) yield after({ length: (tokens = Math.ceil(tokens / 2)) })
+}
+
+/**
+ * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
+ * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result. Default: none is.
+ */
+export function dryWeights(
+  device: DryDevice,
+  specs: readonly WeightSpec[],
+  storage: WeightStorage,
+  bytesOf: (name: string) => number | undefined = () => undefined,
+): Map<string, Weight> {
+  const weights = new Map<string, Weight>()
+  for (const spec of specs) {
+    const bytes = bytesOf(spec.name)
+    if (bytes === undefined) weights.set(spec.name, dryWeight(device, spec, storage))
+    else device.memory.allocate(bytes, spec.name)
+  }
+  return weights
+}
+
+function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage): Weight {
+  const { name, shape } = spec
+  const quantization = quantizationOf(spec, storage)
+  if (quantization === null) return empty(device, shape, name, dtypeOf(spec, storage))
+  const full = empty(device, shape, name)
+  const weight = quantizeMatrix(full, quantization)
+  full.dispose()
+  return weight
+}
+
+function storageName(weight: Weight): keyof MemoryPlan['weights'] {
+  if (weight instanceof FourBitTensor) return 'fourBit'
+  if (weight instanceof Int8Tensor) return 'int8'
+  return weight.dtype === 'f16' || weight.dtype === 'bf16' ? weight.dtype : 'f32'
+}
+
+type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'logits' | 'activations'>
+
+const noTraining: TrainingBytes = { adapter: 0, moments: 0, gradients: 0, logits: 0, activations: 0 }
+
+/** One optimiser step, as `TrainingRun` takes it, of batches without padding. */
+function dryTraining(model: PretrainedLm, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
+  const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
+  check(batchSize * length <= mostTokens, 'config', () => {
+    return `planMemory: a batch of ${batchSize} × ${length} tokens is more than ${mostTokens}; say a smaller batchSize or length`
+  })
+  const { device } = model
+  const { memory } = device
+  const before = memory.liveBytes
+  const adapter = attachLora(model, { ...lora, initLoraWeights: true }, { device })
+  const attached = memory.liveBytes
+  const optimizer = new AdamW(adapter.namedTrainable().values())
+  const ready = memory.liveBytes
+  model.train()
+  model.gradientCheckpointing = options.gradientCheckpointing ?? false
+  const labels = new Int32Array(batchSize * length)
+  const gradOf = valueAndGrad(model, () => {
+    return model.loss({ inputIds: new Int32Array(labels.length), shape: [batchSize, length] }, labels)
+  })
+  memory.resetPeak()
+  const gradients = memory.scoped(() => {
+    const first = gradOf(undefined)
+    // Every pass after the first is like the second.
+    if (gradientAccumulationSteps > 1) for (const grad of gradOf(undefined).grads.values()) grad.dispose()
+    optimizer.step(first.grads, 1, 1)
+    const bytes = [...first.grads.values()].reduce((sum, grad) => sum + grad.byteLength, 0)
+    return gradientAccumulationSteps > 1 ? 2 * bytes : bytes
+  })
+  const logits = 4 * Math.min(logitRows, batchSize * (length - 1)) * model.vocabSize
+  return {
+    adapter: attached - before,
+    moments: ready - attached,
+    gradients,
+    logits,
+    activations: memory.peakBytes - ready - logits - gradients,
+  }
+}

@@ -1,0 +1,102 @@
+import { disk } from '#platform'
+import { MedAwareError } from '../../core/errors.ts'
+import { readArgument, readOptions, withMethods } from '../../core/options.ts'
+import { encodePath, HttpClient, shownUrl } from '../../safetensors/http-client.ts'
+import { parseAddress, sourceAt } from '../../safetensors/url-source.ts'
+import { directoryFolder, diskFolder, fileFolder, type Folder, isThere, subfolderOf } from './folder.ts'
+import { completeAddress, type HubPlace, parseHubAddress, parseModelName } from '../huggingface/hub-address.ts'
+import { HubClient } from '../huggingface/hub-client.ts'
+import { folderOn, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
+import { findHubSettings } from '../huggingface/hub-settings.ts'
+
+/**
+ * Where a model, an adapter or a checkpoint comes from:
+ * - a directory's path (Node); one that begins with `/`, `../../hub/`, `../../` or `~/`, or that is there, is always a path
+ * - `owner/name` or `owner/name@revision` on the Hugging Face Hub: a branch, a tag or a commit, `main` when it is left out
+ * - the address of a folder, whose files are read in parts by Range requests, or of a model's page on the Hub
+ * - files a page was given, or a directory the user opened to it
+ */
+export type Source = string | URL | Iterable<File> | FileSystemDirectoryHandle | Folder
+
+/**
+ * Opens a source; nothing is read yet.
+ * @throws MedAwareError `not-found` for a text that is no directory and cannot be a model's name; `config` for what is no source.
+ */
+export async function openFolder(source: Source, options: HubFolderOptions = {}): Promise<Folder> {
+  const read = readOptions('openFolder', options, hubFolderRules)
+  if (source instanceof URL) return folderAt(source, read)
+  if (typeof source === 'string') return folderOfText(source, read)
+  if (isIterable(source)) return fileFolder(source)
+  if (isDirectory(source)) return directoryFolder(source)
+  return readArgument('openFolder', 'source', source, folderRule)
+}
+
+const folderRule = withMethods<Folder>("a directory's path, owner/name, an address, files, or a directory's handle", [
+  'has',
+  'open',
+])
+
+function isIterable(source: unknown): source is Iterable<File> {
+  return typeof source === 'object' && source !== null && Symbol.iterator in source
+}
+
+function isDirectory(source: unknown): source is FileSystemDirectoryHandle {
+  return typeof source === 'object' && source !== null && 'getFileHandle' in source
+}
+
+async function folderOfText(given: string, options: HubFolderOptions): Promise<Folder> {
+  const text = completeAddress(given)
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(text)) return folderAt(parseAddress('openFolder', text), options)
+  if (disk !== null) {
+    if (text.startsWith('~/')) return diskFolder(disk.home + text.slice(1))
+    if (/^(\.{0,2}[/\\]|\.{1,2}$|[a-z]:[/\\])/i.test(text) || (await disk.isFolder(text))) return diskFolder(text)
+  }
+  const place = parseModelName(text)
+  if (place === null) {
+    const looked = disk === null ? 'this page has no folders' : 'there is no such folder here'
+    throw new MedAwareError(
+      'not-found',
+      `openFolder: ${looked}, and "${text}" is no model on the Hub, whose name is owner/name or owner/name@revision`,
+    )
+  }
+  return explained(await folderOnHub(place, options), text)
+}
+
+async function folderOnHub({ subfolder, ...model }: HubPlace, options: HubFolderOptions): Promise<Folder> {
+  const client = new HubClient(await findHubSettings(options.hub), options.signal)
+  const folder = folderOn(client, model, options)
+  return subfolder === '' ? folder : subfolderOf(folder, subfolder)
+}
+
+/** A folder of the Hub that says of a missing model where else it was looked for. */
+function explained(folder: Folder, text: string): Folder {
+  const retold = (error: unknown): never => {
+    if (disk === null || !(error instanceof MedAwareError) || error.code !== 'not-found') throw error
+    throw new MedAwareError('not-found', `openFolder: there is no folder "${text}" here; on the ${error.message}`, {
+      cause: error,
+    })
+  }
+  return {
+    ...folder,
+    has: (fileName) => folder.has(fileName).catch(retold),
+    open: (fileName, mostBytes) => folder.open(fileName, mostBytes).catch(retold),
+  }
+}
+
+/** The files beside one another at an address. A page of a model on the Hub stands for the model. */
+async function folderAt(address: URL, options: HubFolderOptions): Promise<Folder> {
+  if (address.protocol === 'file:' && disk !== null) return diskFolder(disk.pathOf(address))
+  parseAddress('openFolder', address)
+  const settings = await findHubSettings(options.hub)
+  const place = parseHubAddress(address, settings.endpoint)
+  if (place !== null) return folderOnHub(place, options)
+  const client = new HttpClient(settings, options.signal)
+  const open = async (fileName: string, mostBytes?: number) => {
+    const url = new URL(address)
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${encodePath(fileName)}`
+    if (!settings.offline) return sourceAt(url, { client, mostBytes })
+    throw new MedAwareError('network', `openFolder: ${shownUrl(url)} is not asked for, HF_HUB_OFFLINE is set`)
+  }
+  const name = shownUrl(address).replace(/\/+$/, '')
+  return { name, has: (fileName) => isThere(open(fileName)), open }
+}

@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { matmulVariants } from '../../../src/device/webgpu/programs/matmul-variants.ts'
+import { requestDevice } from '../../../src/device/webgpu/adapter.ts'
+import { openWebGpuDevice, WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
+import { candidatesFor, isTwin, programName } from '../../../src/device/webgpu/programs/candidates.ts'
+import type { KernelName } from '../../../src/device/register/kernels.ts'
+import { type AdapterTraits, type Variant, variantsFor } from '../../../src/device/webgpu/programs/variants.ts'
+import { attentionCases } from '../cases/attention.ts'
+import { fourBitCases } from '../cases/four-bit.ts'
+import { matmulCases } from '../cases/matmul.ts'
+import { normCases } from '../cases/norms.ts'
+import { rowCases } from '../cases/rows.ts'
+import { storedCases } from '../cases/stored.ts'
+import { expectCase, runCase } from '../kernel-case.ts'
+import { testGpu } from '../test-gpu.ts'
+
+const products = [...matmulCases, ...fourBitCases, ...storedCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+const cases = [...products, ...attentionCases.filter(({ kernel }) => kernel.startsWith('attention'))]
+
+const llvmpipe = { isSoftware: true, subgroupLanes: 8, hasMatrices: false }
+const swiftshader = { ...llvmpipe, subgroupLanes: 4 }
+const laptop = { isSoftware: false, subgroupLanes: 32, hasMatrices: false }
+
+/** The best guess for a call, by what it is called and its constants; the twin is none. */
+function choice(kernel: string, params: Readonly<Record<string, number>>, traits: AdapterTraits = llvmpipe): string {
+  const [variant] = candidatesFor(traits)(kernel as KernelName, params)
+  return variant === undefined || isTwin(variant)
+    ? 'none'
+    : `${variant.text} ${Object.values(variant.constants).join(' ')}`
+}
+
+describe('which program does a product', () => {
+  const size = { m: 128, n: 2048, k: 2048, pitchA: 2048, pitchOut: 2048, transA: 0, transB: 1 }
+  const packed = { ...size, bits: 4, isBf16: 0, blockSize: 64, isNested: 1 }
+
+  it('goes by the rows of the product', () => {
+    const tiles = [1, 2, 3, 4, 5, 8, 9, 128].map((m) => choice('matmul', { ...size, n: 2047, m }).split(' ')[1])
+    expect(tiles).toEqual(['1', '2', '4', '4', '8', '8', '16', '16'])
+  })
+
+  it('loads four elements at a time where all loads are whole', () => {
+    expect(choice('matmul', size)).toBe('matmulBroadcastVectors 16 8 1')
+    expect(choice('matmul', { ...size, transB: 0, m: 3 })).toBe('matmulBroadcastVectors 4 8 0')
+    for (const odd of [{ transA: 1 }, { k: 2046 }, { n: 2046 }, { n: 16 }, { pitchA: 2050 }, { pitchOut: 2050 }]) {
+      expect(choice('matmul', { ...size, ...odd })).toMatch(/^matmulBroadcast /)
+    }
+  })
+
+  it('takes columns of a weight’s gradient sixteen at a time', () => {
+    const gradient = { ...size, m: 1536, n: 512, k: 128, pitchA: 1536, pitchOut: 512, transA: 1, transB: 0 }
+    expect(choice('matmul', gradient)).toBe('matmulBroadcastColumns 16 8')
+    expect(choice('matmul', { ...gradient, n: 8, pitchOut: 8 })).toBe('matmulBroadcastColumns 8 8')
+    for (const odd of [{ m: 1534 }, { n: 510 }, { m: 16 }]) {
+      expect(choice('matmul', { ...gradient, ...odd })).toMatch(/^matmulBroadcast /)
+    }
+  })
+
+  it('leaves to the twin what has words or blocks across rows', () => {
+    expect(choice('matmulStored', packed)).toBe('matmulStoredBroadcast 16 8 1 4 0')
+    expect(choice('matmulStored', { ...packed, transB: 0 })).toBe('matmulStoredBroadcast 16 8 0 4 0')
+    const half = { ...packed, bits: 16, blockSize: 2048, transB: 0 }
+    expect(choice('matmulStored', half)).toBe('matmulStoredBroadcast 16 8 0 16 0')
+    expect(choice('matmulStored', { ...half, isBf16: 1 })).toBe('matmulStoredBroadcast 16 8 0 16 1')
+    expect(choice('matmulStored', { ...packed, k: 2080 })).toBe('none')
+    expect(choice('matmulStored', { ...packed, transB: 0, n: 2080 })).toBe('none')
+    expect(choice('matmulStored', { ...packed, bits: 8, n: 2046 })).toBe('none')
+  })
+
+  it('leaves all to the twins on software whose subgroups have fewer lanes', () => {
+    expect(variantsFor(swiftshader).filter(({ kernel }) => kernel.startsWith('matmul'))).toEqual([])
+  })
+
+  it('takes the largest tile on hardware that makes enough workgroups', () => {
+    expect(choice('matmul', { ...size, m: 2048 }, laptop)).toBe('matmulTile 16 2 8 8 0 1')
+    expect(choice('matmul', size, laptop)).toBe('matmulTile 16 4 4 4 0 1')
+    expect(choice('matmul', { ...size, m: 16, transB: 0 }, laptop)).toBe('matmulTile 8 4 8 4 0 0')
+    expect(choice('matmulStored', packed, laptop)).toBe('matmulStoredTile 16 4 4 4 1 4 0')
+    expect(choice('matmul', { ...size, k: 2046 }, laptop)).toBe('none')
+  })
+
+  it('cuts few rows or columns along k on hardware', () => {
+    expect(choice('matmulStored', { ...packed, m: 1 }, laptop)).toBe('matmulStoredSplit 64 1 1 4 0')
+    expect(choice('matmul', { ...size, n: 16 }, laptop)).toBe('matmulSplit 64 4 1')
+    expect(choice('matmul', { ...size, n: 16, k: 128 }, laptop)).toMatch(/^matmulTile /)
+  })
+
+  it('prefers subgroup matrices where there are any', () => {
+    const apple = { ...laptop, hasMatrices: true }
+    expect(choice('matmul', size, apple)).toBe('matmulSubgroupMatrix ')
+    expect(choice('matmulStored', { ...packed, transB: 0 }, apple)).toBe('matmulStoredSubgroupMatrix 0 4 0')
+    expect(choice('matmul', { ...size, m: 4 }, apple)).toMatch(/^matmulSplit /)
+  })
+})
+
+describe('which program does a kernel of rows', () => {
+  const choices = (kernel: string, params: Readonly<Record<string, number>>) =>
+    [false, true].map((isSoftware) => {
+      const variant = variantsFor({ subgroupLanes: 0, isSoftware, hasMatrices: false }).find(
+        (one) => one.kernel === kernel && one.takes(params),
+      )
+      return variant && [variant.text, variant.constants['LANES'], variant.groups(params)]
+    })
+
+  it('goes by the length of a row and the adapter', () => {
+    expect(choices('addLayerNorm', { rows: 3, dim: 512 })).toEqual([
+      ['addLayerNormVectors', 64, [3, 1, 1]],
+      ['addLayerNormVectors', 8, [3, 1, 1]],
+    ])
+    expect(choices('crossEntropy', { rows: 7, vocab: 50304 })).toEqual([
+      ['crossEntropyVectors', 256, [7, 1, 1]],
+      ['crossEntropyVectors', 8, [7, 1, 1]],
+    ])
+    expect(choices('layerNorm', { rows: 3, dim: 510 })).toEqual([undefined, undefined])
+  })
+})
+
+/** The software adapter under another name, so that it takes what is chosen for hardware. */
+async function openAsHardware(): Promise<WebGpuDevice> {
+  const adapter = await (await testGpu()).requestAdapter()
+  const hardware = { vendor: 'chips', architecture: '', device: 'a chip', description: '', subgroupMinSize: 8 }
+  const device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo)
+  expect(device.isSoftware).toBe(false)
+  return device
+}
+
+/** Tiles of products that are tested: the largest, which is not square either, and the smallest. */
+const isTested = ({ SIDE, ROWS, COLUMNS }: Readonly<Record<string, number>>) =>
+  SIDE === undefined || (SIDE === 16 && ROWS === 8 && COLUMNS === 4) || (SIDE === 8 && ROWS === 8 && COLUMNS === 8)
+const onHardware = matmulVariants({ isSoftware: false, subgroupLanes: 0, hasMatrices: false })
+const programs = onHardware
+  .filter(({ constants }) => isTested(constants))
+  .map((one) => [programName(one), one] as const)
+
+/** Whether a program can do a call, whether or not it would be chosen for its size. */
+function canDo(program: Variant, params: Readonly<Record<string, number>>): boolean {
+  const { m = 0, n = 0, k = 0 } = params
+  // Multiples of all that sizes have to be multiples of, so that only the size is another.
+  const [wide, deep] = [65536, 1024]
+  return program.takes({ ...params, m: m + wide, n: n + wide }) || program.takes({ ...params, k: k + deep })
+}
+
+describe.each(programs)('%s', (_, program) => {
+  let device: WebGpuDevice
+  beforeAll(async () => {
+    device = await openAsHardware()
+  })
+  afterAll(() => device.dispose())
+
+  it('is right in every case that it can do', async () => {
+    const own = products.filter(({ kernel, params }) => kernel === program.kernel && canDo(program, params))
+    expect(own.length).toBeGreaterThan(0)
+    for (const one of own) {
+      const run = (bindings: never) => device.runProgram(program, bindings, one.params as never)
+      expectCase(one, await runCase(device, one, run), device)
+    }
+  })
+})
+
+describe('kernels of rows as on hardware', () => {
+  let device: WebGpuDevice
+  beforeAll(async () => {
+    device = await openAsHardware()
+  })
+  afterAll(() => device.dispose())
+
+  it.each([...normCases, ...rowCases])('$kernel $title', async (one) => {
+    expectCase(one, await runCase(device, one), device)
+  })
+})
+
+describe('which program does attention', () => {
+  const sizes = { batch: 1, heads: 8, kvHeads: 8, queries: 128, keys: 128, capacity: 128, dim: 64 }
+  const kernels = ['attention', 'attentionBackwardQuery', 'attentionBackwardKey']
+
+  it('goes by the channels of a head, and by queries', () => {
+    for (const kernel of kernels) {
+      expect(choice(kernel, sizes)).toBe(`${kernel}Broadcast 4 2 8`)
+      expect(choice(kernel, { ...sizes, dim: 68 })).toBe(`${kernel}Broadcast 4 4 8`)
+      expect(choice(kernel, sizes, swiftshader)).toBe(`${kernel}Tiles 8 4 2`)
+      expect(choice(kernel, { ...sizes, dim: 128 }, swiftshader)).toBe(`${kernel}Tiles 8 4 4`)
+    }
+    expect(choice('attention', { ...sizes, queries: 1 })).toBe('attentionBroadcast 1 2 8')
+  })
+
+  it('is the twin for odd or wide heads, and for few queries on other adapters', () => {
+    for (const kernel of kernels) {
+      for (const adapter of [swiftshader, llvmpipe]) {
+        expect(choice(kernel, { ...sizes, dim: 66 }, adapter)).toBe('none')
+        expect(choice(kernel, { ...sizes, dim: 132 }, adapter)).toBe('none')
+      }
+      expect(choice(kernel, { ...sizes, queries: 15 }, swiftshader)).toBe('none')
+    }
+  })
+})
+
+describe('products and attention in workgroup memory', () => {
+  let device: WebGpuDevice
+  beforeAll(async () => {
+    device = await openWebGpuDevice(await testGpu(), { subgroups: false })
+  })
+  afterAll(() => device.dispose())
+
+  it.each(cases)('$kernel $title', async (one) => {
+    expectCase(one, await runCase(device, one), device)
+  })
+})
