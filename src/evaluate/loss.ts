@@ -1,6 +1,14 @@
 import { check } from '../core/errors.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
-import { callback, type Aliases, type OptionRules, readArgument, readOptions, whole } from '../core/options.ts'
+import {
+  abortSignal,
+  type Aliases,
+  callback,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  whole,
+} from '../core/options.ts'
 import { modelRule } from '../models/causal-lm.ts'
 import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
 import { inference } from '../models/inference.ts'
@@ -11,9 +19,15 @@ export interface EvaluateLossOptions {
   readonly batchSize?: number
   /** Called after each batch with how many examples are done. */
   readonly onProgress?: (done: number, total: number) => void
+  /** Ends measuring with its reason between two batches. */
+  readonly signal?: AbortSignal
 }
 
-const rules: OptionRules<EvaluateLossOptions> = { batchSize: whole({ from: 1 }), onProgress: callback() }
+const rules: OptionRules<EvaluateLossOptions> = {
+  batchSize: whole({ from: 1 }),
+  onProgress: callback(),
+  signal: abortSignal,
+}
 
 /** What transformers calls them. */
 const aliases: Aliases<EvaluateLossOptions> = { perDeviceEvalBatchSize: 'batchSize', evalBatchSize: 'batchSize' }
@@ -35,22 +49,24 @@ export interface LossReport {
  * predicted; examples without a label behind it are passed over. Batches are padded on the right, the longest examples first, so
  * that a lack of memory shows at once.
  * @throws MedAwareError `config` when nothing has a label, for what are no examples of this vocabulary, and for senseless options,
- * `shape` when labels and ids differ in number, `numeric` when a loss is not finite, `memory`.
+ * `shape` when labels and ids differ in number, `numeric` when a loss is not finite, `memory`; and whatever `signal` is aborted with.
  */
 export async function evaluateLoss(
   model: CausalLm,
   examples: readonly Example[],
   options: EvaluateLossOptions = {},
 ): Promise<LossReport> {
-  const { batchSize = 8, onProgress } = readOptions('evaluateLoss', options, rules, aliases)
+  const { batchSize = 8, onProgress, signal } = readOptions('evaluateLoss', options, rules, aliases)
   readArgument('evaluateLoss', 'model', model, modelRule)
   const rows = readExamples('evaluateLoss', examples, model.vocabSize)
   const counted = rows.filter((example) => labelCount(example) > 0)
   check(counted.length > 0, 'config', () => `evaluateLoss: none of ${rows.length} examples has a label to predict`)
   const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
+  signal?.throwIfAborted()
   await prepare(model, sorted.slice(0, batchSize))
   let nats = 0
   for (let begin = 0; begin < sorted.length; begin += batchSize) {
+    signal?.throwIfAborted()
     const batch = sorted.slice(begin, begin + batchSize)
     nats += await lossSum(model, batch)
     onProgress?.(begin + batch.length, sorted.length)

@@ -46,6 +46,8 @@ export async function* continueTokens(
       // The prompts are one kind of work, the tokens behind them another.
       if (step < 2) await prepare(model, batch, caches.layers)
       const logits = await lastLogits(model, batch, caches.layers)
+      // A prompt may take long, and who ended it meanwhile wants no token of it.
+      signal?.throwIfAborted()
       caches.advance(width)
       const tokens = rows.map((row, i) => {
         if (row.stopped) return null

@@ -100,6 +100,27 @@ describe.each(devices)('evaluateLoss on $description', (device) => {
     model.train(false)
   })
 
+  it('ends with the reason of its signal, from a batch or a timer, and leaves no byte', async () => {
+    const before = [device.memory.liveBytes, device.memory.liveBuffers]
+    const many = Array.from({ length: 200 }, () => golden).flat()
+    const stopped = async (arm: (stop: (reason: Error) => void) => void) => {
+      const controller = new AbortController()
+      let done = 0
+      const onProgress = (count: number) => void (done = count)
+      const measured = evaluateLoss(model, many, { batchSize: 1, onProgress, signal: controller.signal })
+      arm((reason) => controller.abort(reason))
+      return [await measured.catch((error: unknown) => error), done] as const
+    }
+    const [reason, other] = [new Error('the page is closed'), new Error('time is up')]
+    expect(await stopped((stop) => stop(reason))).toEqual([reason, 0])
+    const [error, done] = await stopped((stop) => setTimeout(() => stop(other), 5))
+    expect(error).toBe(other)
+    expect(done).toBeLessThan(many.length)
+    const never = evaluateLoss(model, golden, { signal: AbortSignal.abort(reason) })
+    await expect(never).rejects.toBe(reason)
+    expect([device.memory.liveBytes, device.memory.liveBuffers]).toEqual(before)
+  })
+
   it('refuses what it cannot measure', async () => {
     const inputIds = Int32Array.of(1, 2, 3)
     const refusal = (code: string, message: string): unknown => expect.objectContaining({ code, message })

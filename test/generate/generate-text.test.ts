@@ -48,6 +48,27 @@ describe('generateText', () => {
     expect(await pieces([...tokenizer.encode('a🩺').slice(0, 3), END])).toEqual(['a', '\uFFFD'])
   })
 
+  it('ends with the reason of its signal, in pieces and whole, and leaves no byte', async () => {
+    const script = tokenizer.encode('The patient is seen')
+    const before = [device.memory.liveBytes, device.memory.liveBuffers]
+    const controller = new AbortController()
+    const options = { signal: controller.signal }
+    const heard: string[] = []
+    const reason = new Error('another question')
+    const told = (async () => {
+      const model = new ScriptedModel(device, tokenizer.vocabSize, [script])
+      for await (const piece of generateText(model, tokenizer, 'What is it?', options)) {
+        heard.push(piece)
+        controller.abort(reason)
+      }
+    })()
+    await expect(told).rejects.toBe(reason)
+    expect(heard).toHaveLength(1)
+    const model = new ScriptedModel(device, tokenizer.vocabSize, [script])
+    await expect(completeText(model, tokenizer, 'What is it?', options)).rejects.toBe(reason)
+    expect([device.memory.liveBytes, device.memory.liveBuffers]).toEqual(before)
+  })
+
   it('gives in pieces what decoding all tokens at once gives', async () => {
     const ids = fc.array(fc.integer({ min: 1, max: tokenizer.vocabSize - 1 }), { minLength: 1, maxLength: 24 })
     const property = fc.asyncProperty(ids, async (script) => {

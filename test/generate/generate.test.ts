@@ -175,6 +175,15 @@ describe.each(devices)('generateTokens on $description', (device) => {
         },
       ],
       [
+        'when it is aborted while it reads its prompt, before it says a token',
+        async () => {
+          const controller = new AbortController()
+          const first = generateTokens(model, [prompt], { signal: controller.signal }).next()
+          controller.abort(new Error('the page is closed'))
+          await expect(first).rejects.toThrow('the page is closed')
+        },
+      ],
+      [
         'when a scope closes around it',
         async () => {
           const scope = device.memory.open()
