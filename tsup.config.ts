@@ -3,11 +3,16 @@ import { defineConfig } from 'tsup'
 /** Types of the web platform that the package's declarations name. */
 const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'URL']
 
+/** The everyday entry, and the rooms that can be imported beside it. */
+const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'quant', 'safetensors']
+const entries = {
+  index: 'src/index.ts',
+  ...Object.fromEntries(rooms.map((room) => [room, `src/${room}/index.ts`])),
+}
+
 export default defineConfig({
   entry: {
-    index: 'src/index.ts',
-    quant: 'src/quant/index.ts',
-    safetensors: 'src/safetensors/index.ts',
+    ...entries,
     cli: 'src/cli/main.ts',
     'platform/node': 'src/platform/node.ts',
     'platform/browser': 'src/platform/browser.ts',
@@ -20,7 +25,7 @@ export default defineConfig({
   clean: true,
   dts: {
     // Only what can be imported; the platforms' types are in these already.
-    entry: { index: 'src/index.ts', quant: 'src/quant/index.ts', safetensors: 'src/safetensors/index.ts' },
+    entry: entries,
     // A project without the DOM's types and Node's has none of these. Where there are any, an empty one adds nothing to them.
     banner: `declare global {\n${webTypes.map((name) => `  interface ${name} {}\n`).join('')}}`,
   },

@@ -9,8 +9,7 @@ export default defineConfig({
     alias: [
       { find: '#platform', replacement: path('./src/platform/node.ts') },
       { find: /^peft-medaware$/, replacement: path('./src/index.ts') },
-      { find: /^peft-medaware\/quant$/, replacement: path('./src/quant/index.ts') },
-      { find: /^peft-medaware\/safetensors$/, replacement: path('./src/safetensors/index.ts') },
+      { find: /^peft-medaware\/(.*)$/, replacement: path('./src/') + '$1/index.ts' },
     ],
   },
   test: {

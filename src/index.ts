@@ -1,6 +1,7 @@
 /**
  * QLoRA fine-tuning wherever JavaScript runs: open a device, load a model in 4 bits, attach LoRA, train, generate, and
- * save an adapter that PEFT reads.
+ * save an adapter that PEFT reads. The rooms beside it open what this is made of: `peft-medaware/ops`, `/nn`, `/autograd`,
+ * `/optim`, `/models`, `/quant` and `/safetensors`.
  * @packageDocumentation
  */
 export { MedAwareError, type ErrorCode } from './core/errors.ts'
@@ -22,30 +23,11 @@ export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
 export { halfFromArray, type HalfType } from './tensor/half.ts'
 export { FourBitTensor, type FourBitParts } from './tensor/four-bit-tensor.ts'
 export { Int8Tensor, type Int8Parts } from './tensor/int8-tensor.ts'
-export { valueAndGrad, type Trainable, type ValueAndGrad } from './autograd/value-and-grad.ts'
 
-export { AdamW, type AdamWOptions, type Moments } from './optim/adamw.ts'
-export { schedule, type Schedule, type ScheduleName } from './optim/schedules.ts'
-
-export type { KeyValueCache } from './ops/causal-attention.ts'
-export { Module, type Weight, type Weights } from './nn/module.ts'
 export { quantize, type Quantization, type QuantizeOptions } from './nn/quantize.ts'
-export { createModel, formatModelConfig, modelWeights, parseModelConfig } from './models/architectures.ts'
-export type { CausalLm, ModelConfig, PretrainedLm, TokenBatch, WeightSpec } from './models/causal-lm.ts'
-export { collate, type Example, labelCount } from './models/example.ts'
-export { FalconForCausalLM, falconWeights } from './models/falcon.ts'
-export {
-  type FalconConfig,
-  falconRwConfig,
-  type FalconSizes,
-  formatFalconConfig,
-  parseFalconConfig,
-} from './models/falcon-config.ts'
-export { LlamaForCausalLM, llamaWeights } from './models/llama.ts'
-export { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './models/llama-config.ts'
+export type { CausalLm, ModelConfig, PretrainedLm, TokenBatch } from './models/causal-lm.ts'
+export type { Example } from './models/example.ts'
 export type { GenerationConfig } from './models/generation-config.ts'
-export type { RopeConfig, RopeScaling } from './models/rope-config.ts'
-export { initialWeights } from './models/initial-weights.ts'
 
 export {
   loadModel,

@@ -38,6 +38,7 @@ export default defineConfig({
     alias: [
       { find: '#platform', replacement: path('../../src/platform/browser.ts') },
       { find: /^peft-medaware$/, replacement: path('../../src/index.ts') },
+      { find: /^peft-medaware\/(.*)$/, replacement: path('../../src/') + '$1/index.ts' },
     ],
   },
   server: { headers, fs: { allow: [path('../..')] } },

@@ -1,4 +1,5 @@
-import type { FalconConfig, LossReport } from 'peft-medaware'
+import type { LossReport } from 'peft-medaware'
+import type { FalconConfig } from 'peft-medaware/models'
 import { count, duration } from './progress.ts'
 
 /** What the model card of the small base says about its making. */

@@ -6,10 +6,6 @@ import { rm } from 'node:fs/promises'
 import {
   countParameters,
   diskFolder,
-  FalconForCausalLM,
-  falconRwConfig,
-  falconWeights,
-  initialWeights,
   openDevice,
   restoreRun,
   saveModel,
@@ -19,6 +15,7 @@ import {
   TrainingRun,
   writeFolder,
 } from 'peft-medaware'
+import { FalconForCausalLM, falconRwConfig, falconWeights, initialWeights } from 'peft-medaware/models'
 import { loadMedquad } from './data/load-medquad.ts'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { splitForBase } from './data/split-medquad.ts'

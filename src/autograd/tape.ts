@@ -33,13 +33,13 @@ export class Tape {
   /** The tape that ops record on now, if any. */
   static active: Tape | null = null
 
-  /** Runs `work` with this tape or none, and puts back the one that recorded before. */
-  static during<T>(tape: Tape | null, work: () => T): T {
+  /** Runs `work` with this tape or none, and puts back the one that recorded before. @param who Whom errors speak for. */
+  static during<T>(tape: Tape | null, work: () => T, who = 'valueAndGrad'): T {
     const outer = Tape.active
     Tape.active = tape
     recording.isOn = tape !== null
     try {
-      return doneAtOnce('valueAndGrad', work())
+      return doneAtOnce(who, work())
     } finally {
       Tape.active = outer
       recording.isOn = outer !== null

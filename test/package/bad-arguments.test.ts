@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest'
+import * as autograd from '../../src/autograd/index.ts'
 import * as library from '../../src/index.ts'
+import * as models from '../../src/models/index.ts'
+import * as nn from '../../src/nn/index.ts'
+import * as ops from '../../src/ops/index.ts'
+import * as optim from '../../src/optim/index.ts'
 import * as quant from '../../src/quant/index.ts'
 import * as safetensors from '../../src/safetensors/index.ts'
 
 /** As a caller in plain JavaScript sees them. */
-const face = { ...library, ...quant, ...safetensors } as unknown as Record<string, (...values: unknown[]) => unknown>
+const rooms = { ...autograd, ...models, ...nn, ...ops, ...optim, ...quant, ...safetensors }
+const face = { ...rooms, ...library } as unknown as Record<string, (...values: unknown[]) => unknown>
 
 const { device } = await library.openDevice({ device: 'cpu' })
 
@@ -49,6 +55,8 @@ describe('a public function that is given what makes no sense', () => {
     ['tokenizerFromJson', [null]],
     ['promptCompletionExample', [null, null]],
     ['valueAndGrad', [null, null]],
+    ['noGrad', [null]],
+    ['noGrad', [async () => 1]],
     ['schedule', ['cosinus', 1, 0]],
     ['saveRun', [null, 'x']],
     ['openDevice', ['cpu']],
@@ -137,7 +145,7 @@ describe('a name or a kind of numbers that would have been read as something els
   })
 
   it('is refused where a plan is asked for what is no device', () => {
-    const config = library.falconRwConfig({ vocabSize: 8, hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 })
+    const config = models.falconRwConfig({ vocabSize: 8, hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 })
     expect(() => library.planMemory(config, { device: {} as never })).toThrow('planMemory: device must be a device')
   })
 })

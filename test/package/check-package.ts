@@ -24,9 +24,16 @@ import { readmeExample } from './readme-example.ts'
 const root = path.resolve(import.meta.dirname, '../..')
 const work = mkdtempSync(path.join(tmpdir(), 'peft-medaware-package-'))
 const empty = path.join(work, 'empty')
-const entries = ['peft-medaware', 'peft-medaware/quant', 'peft-medaware/safetensors']
+const { exports: doors, dependencies = {} } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+  exports: Record<string, unknown>
+  dependencies?: Record<string, string>
+}
+/** What can be imported: the everyday entry and the rooms, by the names that the checks give them. */
+const entries = Object.keys(doors)
+  .filter((door) => door !== './package.json')
+  .map((door) => [door === '.' ? 'everyday' : door.slice(2), path.posix.join('peft-medaware', door)] as const)
 const importAll = entries
-  .map((entry, i) => `import * as entry${i} from '${entry}'\nconsole.log(Object.keys(entry${i}))\n`)
+  .map(([name, entry]) => `import * as ${name} from '${entry}'\nconsole.log(Object.keys(${name}))\n`)
   .join('')
 
 function run(command: string, args: readonly string[], cwd: string): string {
@@ -109,9 +116,6 @@ function checkTypesResolve({ filename }: Packed): string {
 
 /** Installs the tarball and its dependencies, packed from node_modules, in an empty folder. */
 function installInEmptyFolder(packed: Packed): string {
-  const { dependencies = {} } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
-    dependencies?: Record<string, string>
-  }
   const names = Object.keys(dependencies)
   const tarballs = [packed, ...names.map((name) => pack(path.join(root, 'node_modules', name)))]
   mkdirSync(empty)
@@ -121,21 +125,45 @@ function installInEmptyFolder(packed: Packed): string {
   return ['peft-medaware', ...names].join(' and ')
 }
 
+/** Each entry alone, and all together: then what two of them export is one thing. */
 function checkImportsInNode(): string {
-  writeFileSync(path.join(empty, 'import-all.js'), importAll)
-  run(process.execPath, ['import-all.js'], empty)
-  return entries.join(', ')
+  const node = (text: string) => run(process.execPath, ['--input-type=module', '--eval', text], empty)
+  for (const [, entry] of entries) node(`import '${entry}'`)
+  node(`${importAll}
+    const seen = new Map()
+    for (const entry of [${entries.map(([name]) => name).join(', ')}]) {
+      for (const [name, value] of Object.entries(entry)) {
+        if (seen.has(name) && seen.get(name) !== value) throw new Error(name + ' is another one in another entry')
+        seen.set(name, value)
+      }
+    }
+    const { device } = await everyday.openDevice({ device: 'cpu' })
+    const ones = everyday.fromArray(device, Float32Array.of(1, 1), [2], 'ones')
+    if (!(ops.add(ones, ones) instanceof everyday.Tensor)) throw new Error('a Tensor of /ops is none of the everyday entry')
+    device.dispose()`)
+  return entries.map(([, entry]) => entry).join(', ')
 }
 
 /** Uses what the declarations say of the platform's types: a project has those of the DOM, of Node, of WebGPU, or none. */
 const consumer = `
-${entries.map((entry, i) => `import * as entry${i} from '${entry}'`).join('\n')}
-export const names = [${entries.map((_, i) => `Object.keys(entry${i})`).join(', ')}]
-export const opened = entry0.openDevice({ device: 'cpu', cpu: { threads: 1 }, webgpu: { powerPreference: 'low-power' } })
-export const source: Promise<entry2.ByteSource> = entry2.urlSource('https://example.org/model.safetensors')
-export const model = entry0.loadModel('folder', { device: (await opened).device, quantize: { type: 'nf4' } })
+${entries.map(([name, entry]) => `import * as ${name} from '${entry}'`).join('\n')}
+export const names = [${entries.map(([name]) => `Object.keys(${name})`).join(', ')}]
+export const opened = everyday.openDevice({ device: 'cpu', cpu: { threads: 1 }, webgpu: { powerPreference: 'low-power' } })
+export const source: Promise<safetensors.ByteSource> = safetensors.urlSource('https://example.org/model.safetensors')
+export const model = everyday.loadModel('folder', { device: (await opened).device, quantize: { type: 'nf4' } })
+/** A layer and a loss of one's own: tensors of one entry are those of all. */
+class Doubled extends nn.Module<Record<never, never>, { weight: everyday.Tensor }> {
+  forward(x: everyday.Tensor): everyday.Tensor {
+    return ops.linear(ops.add(x, x), this.weights.weight)
+  }
+}
+const weight = everyday.fromArray((await opened).device, Float32Array.of(1, 2), [1, 2], 'weight')
+const layer = new Doubled({}, { weight }).requireGrad(true)
+export const { loss, grads } = autograd.valueAndGrad(layer, (x: everyday.Tensor) => layer.forward(x))(weight)
+export const steps = new optim.AdamW(layer.trainable())
+export const config: models.FalconConfig = models.parseFalconConfig({})
 `
-const gpuOfPage = 'export const onGpu = entry0.openDevice({ gpu: navigator.gpu })\n'
+const gpuOfPage = 'export const onGpu = everyday.openDevice({ gpu: navigator.gpu })\n'
 
 /** The declarations compile in strict projects that skip no check, by each major version of TypeScript. */
 function checkConsumerCompiles(): string {

@@ -1,13 +1,7 @@
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  createModel,
-  initialWeights,
-  modelWeights,
-  openDevice,
-  parseModelConfig,
-  saveModel,
-} from '../../../src/index.ts'
+import { openDevice, saveModel } from '../../../src/index.ts'
+import { createModel, initialWeights, modelWeights, parseModelConfig } from '../../../src/models/index.ts'
 import { root } from '../medquad/run-script.ts'
 
 const config = {

@@ -1,0 +1,18 @@
+/**
+ * Verbs on tensors, each with its gradient rule: what a layer or a loss is written in. They record on the tape of
+ * `valueAndGrad` (`peft-medaware/autograd`) where an input wants a gradient, and nothing else.
+ * @packageDocumentation
+ */
+export { add } from './add.ts'
+export { addLayerNorm } from './add-layer-norm.ts'
+export { addRmsNorm, rmsNorm } from './rms-norm.ts'
+export { causalAttention, type KeyValueCache } from './causal-attention.ts'
+export { dropout } from './dropout.ts'
+export { embedding } from './embedding.ts'
+export { gelu } from './gelu.ts'
+export type { HeadLayout, HeadRows } from './head-layout.ts'
+export { layerNorm } from './layer-norm.ts'
+export { addLinear, linear } from './linear.ts'
+export { linearCrossEntropy } from './linear-cross-entropy.ts'
+export type { NormalSum } from './norm.ts'
+export { swiGlu } from './swi-glu.ts'
