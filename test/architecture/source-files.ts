@@ -22,11 +22,11 @@ export interface SourceFile {
   readonly identifiers: ReadonlySet<string>
 }
 
-/** Paths under `folder` that end in one of `endings`, without what is generated. */
+/** Paths under `folder` that end in one of `endings`, without what is generated or installed. */
 export function pathsIn(folder: string, endings: readonly string[]): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => path.posix.join(folder, name.replaceAll(path.sep, '/')))
-    .filter((name) => endings.some((ending) => name.endsWith(ending)) && !name.includes('.generated.'))
+    .filter((name) => endings.some((ending) => name.endsWith(ending)) && !/\.generated\.|node_modules\//.test(name))
     .sort()
 }
 
