@@ -19,7 +19,7 @@ const config = falconRwConfig({ vocabSize: 256, hiddenSize: 64, numHiddenLayers:
 const model = new FalconForCausalLM(config, initialWeights(device, falconWeights(config), 0.02, 1))
 quantize(model)
 attachLora(model, { r: 16, loraAlpha: 32 }, { device })
-const optimizer = new AdamW(model.trainable())
+const optimizer = new AdamW(model.trainableParameters())
 const inputIds = Int32Array.from({ length: tokens }, (_, i) => (i * 37) % 256)
 const gradOf = valueAndGrad(model, () => model.loss({ inputIds, shape: [1, tokens] }, inputIds))
 

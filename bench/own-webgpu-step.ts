@@ -25,7 +25,7 @@ for (const [i, { weights }] of [...adapter.layers.values()].entries()) {
   weights['lora_A.weight'].write(factors[i]!.a.values)
   weights['lora_B.weight'].write(factors[i]!.b.values)
 }
-const optimizer = new AdamW(model.trainable(), { betas: [beta1, beta2], eps })
+const optimizer = new AdamW(model.trainableParameters(), { betas: [beta1, beta2], eps })
 const gradOf = valueAndGrad(model, () => model.loss({ inputIds, shape: [1, tokens] }, inputIds))
 
 async function step(): Promise<number> {

@@ -86,11 +86,11 @@ export { TrainingRun, type StepReport } from './train/training-run.ts'
 export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
 export type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './train/training-options.ts'
 export {
+  checkpointFileNames,
   checkpointFiles,
   restoreCheckpoint,
   type RestoreOptions,
   type RestoreReport,
-  saveCheckpoint,
 } from './train/checkpoint.ts'
 export type { RunDifference } from './train/run-differences.ts'
 export type { RunIdentity } from './train/run-identity.ts'

@@ -10,7 +10,7 @@ import {
   restoreRun,
   saveModel,
   saveRun,
-  checkpointFiles,
+  checkpointFileNames,
   tokenizerFromJson,
   TrainingRun,
   writeFolder,
@@ -93,7 +93,7 @@ const config = falconRwConfig({
 })
 const specs = falconWeights(config)
 const weights = initialWeights(device, specs, config.initializerRange, seed)
-const model = new FalconForCausalLM(config, weights).requireGrad(true)
+const model = new FalconForCausalLM(config, weights).setRequiresGrad(true)
 const parameters = countParameters(model).trainable
 story.say('model', `${count(parameters)} parameters`)
 
@@ -111,7 +111,7 @@ const run = new TrainingRun(model, windows, {
 })
 const folder = diskFolder(flags.out)
 await lockFolder(flags.out)
-if (await folder.has(checkpointFiles.state)) {
+if (await folder.has(checkpointFileNames.state)) {
   await restoreRun(run, folder)
   story.say('resumed', `at step ${run.step}`)
 }
@@ -160,6 +160,6 @@ await writeFolder(
     ['README.md', card],
   ]),
 )
-for (const name of Object.values(checkpointFiles)) await rm(`${flags.out}/${name}`, { force: true })
+for (const name of Object.values(checkpointFileNames)) await rm(`${flags.out}/${name}`, { force: true })
 story.say('saved', flags.out)
 device.dispose()

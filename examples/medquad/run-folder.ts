@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rename, rm } from 'node:fs/promises'
-import { checkpointFiles, MedAwareError, restoreRun, saveRun, type TrainingRun, writeFolder } from 'peft-medaware'
+import { checkpointFileNames, MedAwareError, restoreRun, saveRun, type TrainingRun, writeFolder } from 'peft-medaware'
 import { emptyHistory, type History, type Validation } from './history.ts'
 
 /** The adapter of the lowest validation loss so far, as PEFT's files. */
@@ -25,7 +25,7 @@ const oldOf = (folder: string) => `${folder}.old`
 
 /** The whole checkpoint that is in `folder`, or beside it where a program ended in the midst of replacing it; null for none. */
 export function findCheckpoint(folder: string): string | null {
-  const isWhole = (path: string) => Object.values(checkpointFiles).every((name) => existsSync(`${path}/${name}`))
+  const isWhole = (path: string) => Object.values(checkpointFileNames).every((name) => existsSync(`${path}/${name}`))
   return [folder, nextOf(folder), oldOf(folder)].find(isWhole) ?? null
 }
 

@@ -5,6 +5,6 @@
  */
 export { checkpointed, type CheckpointedReads } from './checkpointed.ts'
 export { noGrad } from './no-grad.ts'
-export { block, record, records, type RuleReads } from './record.ts'
+export { tidy, record, records, type RuleReads } from './record.ts'
 export type { Rule } from './tape.ts'
 export { type Trainable, type ValueAndGrad, valueAndGrad } from './value-and-grad.ts'

@@ -36,12 +36,12 @@ function wantsGrad(input: Tensor | null): boolean {
 }
 
 /** Runs part of a model and frees all that it made but its result and, where a tape records, what rules will read. */
-export function block(device: Device, work: () => Tensor): Tensor {
-  return blockOf(device, (keep) => keep(work()))
+export function tidy(device: Device, work: () => Tensor): Tensor {
+  return tidyKeeping(device, (keep) => keep(work()))
 }
 
 /** The same of a part that gives more than a tensor: it says which of them to keep. */
-export function blockOf<T>(device: Device, work: (keep: (result: Tensor) => Tensor) => T): T {
+export function tidyKeeping<T>(device: Device, work: (keep: (result: Tensor) => Tensor) => T): T {
   const tape = Tape.active
   const before = tape?.length ?? 0
   return device.memory.scoped((scope) => {

@@ -8,7 +8,7 @@ import { Tape } from './tape.ts'
 
 /** Anything that can say which of its tensors are trained. */
 export interface Trainable {
-  trainable(): readonly Tensor[]
+  trainableParameters(): readonly Tensor[]
 }
 
 /** A loss and the gradient of every trainable tensor that it depends on. */
@@ -31,10 +31,15 @@ export function valueAndGrad<Batch>(
   model: Trainable,
   lossOf: (batch: Batch) => Tensor,
 ): (batch: Batch) => ValueAndGrad {
-  readArgument('valueAndGrad', 'model', model, withMethods<Trainable>('a module, such as a model', ['trainable']))
+  readArgument(
+    'valueAndGrad',
+    'model',
+    model,
+    withMethods<Trainable>('a module, such as a model', ['trainableParameters']),
+  )
   readArgument('valueAndGrad', 'lossOf', lossOf, callback<typeof lossOf>())
   return (batch) => {
-    const parameters = new Set(model.trainable())
+    const parameters = new Set(model.trainableParameters())
     check(
       parameters.size > 0,
       'config',

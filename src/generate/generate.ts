@@ -44,8 +44,8 @@ export async function* continueTokens(
       caches.reserve(width, limit)
       const batch = batchOf(next, prompts, longest, caches.length + width)
       // The prompts are one kind of work, the tokens behind them another.
-      if (step < 2) await prepare(model, batch, caches.layers)
-      const logits = await lastLogits(model, batch, caches.layers)
+      if (step < 2) await prepare(model, batch, caches.perLayer)
+      const logits = await lastLogits(model, batch, caches.perLayer)
       // A prompt may take long, and who ended it meanwhile wants no token of it.
       signal?.throwIfAborted()
       caches.advance(width)

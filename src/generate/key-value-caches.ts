@@ -25,7 +25,7 @@ export class KeyValueCaches {
     this.#rows = rows
     this.#capacity = capacity
     try {
-      for (let layer = 0; layer < model.layers; layer++) {
+      for (let layer = 0; layer < model.numHiddenLayers; layer++) {
         for (const label of ['key cache', 'value cache']) this.#tensors.push(this.#allocate(capacity, label))
       }
     } catch (error) {
@@ -45,7 +45,7 @@ export class KeyValueCaches {
   }
 
   /** What the model is given, one a layer; good until the next `reserve` or `advance`. */
-  get layers(): readonly KeyValueCache[] {
+  get perLayer(): readonly KeyValueCache[] {
     const [tensors, length] = [this.#tensors, this.#length]
     return tensors.flatMap((k, i) => (i % 2 === 0 ? [{ k, v: tensors[i + 1] ?? k, length }] : []))
   }

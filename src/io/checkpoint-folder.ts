@@ -1,9 +1,9 @@
 import {
-  checkpointFiles,
+  checkpointFileNames,
   restoreCheckpoint,
   type RestoreOptions,
   type RestoreReport,
-  saveCheckpoint,
+  checkpointFiles,
 } from '../train/checkpoint.ts'
 import type { TrainingRun } from '../train/training-run.ts'
 import { openTensors, readText, writeFolder } from './sources/folder.ts'
@@ -11,10 +11,10 @@ import { openFolder, type Source } from './sources/open-folder.ts'
 
 /**
  * Writes a run's checkpoint into a directory (Node only). Who is stopped at any time leaves the checkpoint before or this one,
- * whole. @throws MedAwareError `disk`; as `saveCheckpoint`.
+ * whole. @throws MedAwareError `disk`; as `checkpointFiles`.
  */
 export async function saveRun(run: TrainingRun, path: string): Promise<void> {
-  await writeFolder(path, await saveCheckpoint(run))
+  await writeFolder(path, await checkpointFiles(run))
 }
 
 /**
@@ -27,9 +27,9 @@ export async function restoreRun(
   options: RestoreOptions = {},
 ): Promise<RestoreReport> {
   const folder = await openFolder(source)
-  const reader = await openTensors(folder, checkpointFiles.tensors)
+  const reader = await openTensors(folder, checkpointFileNames.tensors)
   try {
-    const { state } = checkpointFiles
+    const { state } = checkpointFileNames
     const stateJson = (await folder.has(state)) ? await readText(folder, state) : null
     return await restoreCheckpoint(run, stateJson, reader, options)
   } finally {

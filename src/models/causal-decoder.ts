@@ -1,4 +1,4 @@
-import { block } from '../autograd/record.ts'
+import { tidy } from '../autograd/record.ts'
 import { check } from '../core/errors.ts'
 import { show } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
@@ -47,7 +47,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
     this.#generationConfig = config
   }
 
-  get layers(): number {
+  get numHiddenLayers(): number {
     return this.config.numHiddenLayers
   }
 
@@ -56,11 +56,11 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   }
 
   forward(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
-    return block(this.device, () => linear(this.#checkedHidden(batch, caches), this.head))
+    return tidy(this.device, () => linear(this.#checkedHidden(batch, caches), this.head))
   }
 
   lastLogits(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
-    return block(this.device, () => {
+    return tidy(this.device, () => {
       const hidden = this.#checkedHidden(batch, caches)
       const [rows, tokens] = batch.shape
       const ends = fromArray(
@@ -82,7 +82,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
       () => `loss: ${labels.length} labels for ${rows} × ${tokens} tokens`,
     )
     const next = labels.map((_, i) => (i % tokens === tokens - 1 ? -100 : (labels[i + 1] ?? -100)))
-    return block(this.device, () => linearCrossEntropy(this.#checkedHidden(batch), this.head, next, normalizer))
+    return tidy(this.device, () => linearCrossEntropy(this.#checkedHidden(batch), this.head, next, normalizer))
   }
 
   #checked(batch: TokenBatch): TokenBatch {

@@ -25,7 +25,7 @@ export interface TokenBatch {
 export interface CausalLm extends Module {
   readonly device: Device
   /** Decoder blocks, each with a cache of its own. */
-  readonly layers: number
+  readonly numHiddenLayers: number
   readonly vocabSize: number
   /** Key and value heads, and channels of each. */
   readonly cacheShape: readonly [heads: number, dim: number]

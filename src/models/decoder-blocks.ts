@@ -1,5 +1,5 @@
 import { checkpointed } from '../autograd/checkpointed.ts'
-import { blockOf } from '../autograd/record.ts'
+import { tidyKeeping } from '../autograd/record.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import { add } from '../ops/add.ts'
@@ -90,7 +90,7 @@ export function throughBlocks(
     const work = () => one.forward(input, context, cache)
     stream = isCheckpointing
       ? { x: checkpointedSum(one, input.x, context, work), branch: null }
-      : blockOf(x.device, (keep) => {
+      : tidyKeeping(x.device, (keep) => {
           const { x: y, branch } = work()
           return { x: keep(y), branch: branch && keep(branch) }
         })
@@ -108,7 +108,7 @@ function checkpointedSum(
   work: () => ResidualStream,
 ): Tensor {
   const inputs = [x, alibi, rotary].filter((tensor) => tensor !== null)
-  return checkpointed(x.device, { inputs, trainable: one.trainable() }, () => {
+  return checkpointed(x.device, { inputs, trainable: one.trainableParameters() }, () => {
     const { x: y, branch } = work()
     return branch === null ? y : add(y, branch)
   })

@@ -2,7 +2,7 @@ import { number, readArgument, that, whole } from '../core/options.ts'
 import { Random } from '../core/random.ts'
 import { countOf } from '../core/shape.ts'
 import { type Device, deviceRule } from '../device/device.ts'
-import { rooted } from '../tensor/matrix.ts'
+import { rootedMatrix } from '../tensor/matrix.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { WeightSpec } from './causal-lm.ts'
 
@@ -29,7 +29,7 @@ export function initialWeights(
       const values = Float32Array.from({ length: countOf(shape) }, value)
       weights.set(
         name,
-        rooted(device, () => fromArray(device, values, shape, name)),
+        rootedMatrix(device, () => fromArray(device, values, shape, name)),
       )
     }
   } catch (error) {

@@ -40,14 +40,14 @@ export abstract class Module<Children extends object = object, Own extends Weigh
   }
 
   /** Tensors that want a gradient, in the tree's order. */
-  trainable(): readonly Tensor[] {
+  trainableParameters(): readonly Tensor[] {
     const found: Tensor[] = []
     collectTrainable(this, found)
     return found
   }
 
   /** Marks every f32 tensor as trainable or frozen; those in other formats stay frozen. */
-  requireGrad(wanted: boolean): this {
+  setRequiresGrad(wanted: boolean): this {
     for (const [, weight] of this.namedWeights()) if (isFull(weight)) weight.requiresGrad = wanted
     return this
   }

@@ -12,7 +12,7 @@ import {
   whole,
 } from '../core/options.ts'
 import { checkStorage, dequantize, quantizeMatrix, type StorageOptions } from '../ops/quantize.ts'
-import { isFull, rooted } from '../tensor/matrix.ts'
+import { isFull, rootedMatrix } from '../tensor/matrix.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Linear } from './linear.ts'
 import { Module } from './module.ts'
@@ -81,9 +81,9 @@ export function quantize(model: Module, how: Quantization = {}): string[] {
     const { weight } = module.weights
     if (!(weight instanceof Tensor)) continue
     const { device } = weight
-    const full = isFull(weight) ? weight : rooted(device, () => dequantize(weight))
+    const full = isFull(weight) ? weight : rootedMatrix(device, () => dequantize(weight))
     try {
-      module.weights.weight = rooted(device, () => quantizeMatrix(full, options))
+      module.weights.weight = rootedMatrix(device, () => quantizeMatrix(full, options))
     } finally {
       if (full !== weight) full.dispose()
     }

@@ -57,7 +57,10 @@ const rules: OptionRules<AdamWOptions> = {
 /** torch's and transformers' names. */
 const aliases = { beta1: 'betas', beta2: 'betas', epsilon: 'eps', adamEpsilon: 'eps', decay: 'weightDecay' } as const
 
-const parametersRule = withMethods<Tensor>('a parameter in f32, such as model.trainable() gives', ['read', 'write'])
+const parametersRule = withMethods<Tensor>('a parameter in f32, such as model.trainableParameters() gives', [
+  'read',
+  'write',
+])
 const gradsRule = withMethods<ReadonlyMap<Tensor, Tensor>>('a Map of gradients by parameter', ['get', 'has'])
 const rateRule = number({ from: 0, to: f32.largest })
 
@@ -200,7 +203,7 @@ function checkParameters(given: Iterable<Tensor>): readonly [Tensor, ...Tensor[]
   check(
     isList,
     'config',
-    () => `AdamW: parameters must be a list of tensors, such as model.trainable(), got ${show(given)}`,
+    () => `AdamW: parameters must be a list of tensors, such as model.trainableParameters(), got ${show(given)}`,
   )
   const [first, ...rest] = [...given].map((each, i) => readArgument('AdamW', `parameter ${i}`, each, parametersRule))
   check(first !== undefined, 'config', () => 'AdamW: there is no parameter to train; attach an adapter first')

@@ -27,7 +27,7 @@ export interface LoadAdapterOptions extends Pick<AttachOptions, 'device'> {
 }
 
 const adapterRule = withMethods<Adapter>('an adapter, as attachLora and openAdapter give', [
-  'namedTrainable',
+  'namedTrainableParameters',
   'checkAttached',
 ])
 
@@ -54,7 +54,7 @@ export async function adapterFiles(
   adapter.checkAttached('adapterFiles')
   const baseModel = given.baseModel ?? adapter.config.baseModelNameOrPath
   const tensors = []
-  for (const [name, tensor] of adapter.namedTrainable()) {
+  for (const [name, tensor] of adapter.namedTrainableParameters()) {
     tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() } as const)
   }
   const utf8 = new TextEncoder()
@@ -92,12 +92,12 @@ export async function loadAdapter(
   try {
     const values = new Map<string, Float32Array>()
     for (const [key, there] of keys) values.set(key, await reader.readF32(there))
-    for (const [key, tensor] of adapter.namedTrainable()) tensor.write(values.get(key) ?? new Float32Array(0))
+    for (const [key, tensor] of adapter.namedTrainableParameters()) tensor.write(values.get(key) ?? new Float32Array(0))
   } catch (error) {
     adapter.detach()
     throw error
   }
-  adapter.setTrainable(trainable)
+  adapter.setRequiresGrad(trainable)
   return adapter
 }
 

@@ -45,7 +45,7 @@ export class Adapter {
     this.config = config
     this.layers = layers
     this.#biases = biases
-    this.#wasTrainable = model.trainable()
+    this.#wasTrainable = model.trainableParameters()
     for (const [path, layer] of layers) model.replace(path, layer.train(layer.modules.base_layer.training))
     const factors = [...layers.values()].flatMap(({ weights }) => Object.values(weights))
     const trained = new Set<Weight>([...factors, ...biases.map(({ bias }) => bias)])
@@ -54,14 +54,14 @@ export class Adapter {
         weight instanceof Tensor && trained.has(weight) ? [[keyPrefix + path, weight] as const] : [],
       ),
     )
-    this.setTrainable(true)
+    this.setRequiresGrad(true)
   }
 
   /**
    * The tensors that are trained, in the model's order, by PEFT's keys: `base_model.model.<path>.lora_A.weight`,
    * `….lora_B.weight` and, as `bias` says, `….base_layer.bias` of adapted projections and `….bias` of others.
    */
-  namedTrainable(): ReadonlyMap<string, Tensor> {
+  namedTrainableParameters(): ReadonlyMap<string, Tensor> {
     return this.#trained
   }
 
@@ -78,10 +78,10 @@ export class Adapter {
    * Whether training may change the adapter; the rest of the model is frozen either way.
    * @throws MedAwareError `config` after `detach` or `merge`, or for anything but true and false.
    */
-  setTrainable(isTrainable: boolean): void {
-    this.checkAttached('setTrainable')
-    readArgument('setTrainable', '', isTrainable, flag)
-    this.model.requireGrad(false)
+  setRequiresGrad(isTrainable: boolean): void {
+    this.checkAttached('setRequiresGrad')
+    readArgument('setRequiresGrad', '', isTrainable, flag)
+    this.model.setRequiresGrad(false)
     for (const tensor of this.#trained.values()) tensor.requiresGrad = isTrainable
   }
 
@@ -135,7 +135,7 @@ export class Adapter {
   #free(): void {
     for (const { weights } of this.layers.values()) for (const factor of Object.values(weights)) factor.dispose()
     for (const { before } of this.#biases) before.dispose()
-    this.model.requireGrad(false)
+    this.model.setRequiresGrad(false)
     for (const tensor of this.#wasTrainable) tensor.requiresGrad = true
   }
 }

@@ -139,7 +139,7 @@ function biasesOf(
   })
 }
 
-/** What an adapter's file holds, as `Adapter.namedTrainable` will give it. */
+/** What an adapter's file holds, as `Adapter.namedTrainableParameters` will give it. */
 function shapesOf(model: Module, bias: LoraConfig['bias'], targets: readonly Target[]): ReadonlyMap<string, Shape> {
   const byPath = new Map(targets.map((target) => [target.path, target]))
   const biases = new Map(biasesOf(model, bias, targets))

@@ -9,7 +9,7 @@ export interface KbitTrainingOptions {
 }
 
 const rules: OptionRules<KbitTrainingOptions> = { useGradientCheckpointing: flag }
-const modelRule = withMethods<Module>("a model, such as loadModel's", ['namedWeights', 'requireGrad'])
+const modelRule = withMethods<Module>("a model, such as loadModel's", ['namedWeights', 'setRequiresGrad'])
 
 /**
  * Makes a model in 4 or 8 bits ready for an adapter, as PEFT's function of this name does (utils/other.py): every parameter is
@@ -25,7 +25,7 @@ export function prepareModelForKbitTraining<M extends Module & { gradientCheckpo
   const who = 'prepareModelForKbitTraining'
   readArgument(who, 'model', model, modelRule)
   const { useGradientCheckpointing = true } = readOptions(who, options, rules)
-  model.requireGrad(false)
+  model.setRequiresGrad(false)
   const isQuantised = [...model.namedWeights()].some(([, weight]) => !(weight instanceof Tensor))
   if (isQuantised && useGradientCheckpointing) model.gradientCheckpointing = true
   return model

@@ -66,7 +66,7 @@ function findStorage(matrix: Matrix): Storage {
 }
 
 /** A matrix that belongs to nobody; what else `make` allocates is freed, all of it where it throws. */
-export function rooted<M extends Matrix>({ memory }: Device, make: () => M): M {
+export function rootedMatrix<M extends Matrix>({ memory }: Device, make: () => M): M {
   return memory.rooted(() =>
     memory.scoped((scope) => {
       const matrix = make()

@@ -24,7 +24,7 @@ import { runRule, type TrainingRun } from './training-run.ts'
  * Names of the two files of a checkpoint. The tensors' header holds the state as well, so that the one file is whole in itself;
  * the other is for people, and all that checkpoints of earlier versions have.
  */
-export const checkpointFiles = { state: 'trainer_state.json', tensors: 'training_state.safetensors' } as const
+export const checkpointFileNames = { state: 'trainer_state.json', tensors: 'training_state.safetensors' } as const
 
 /** What a run must agree on with the one that it goes on from, and the checksum of each of its tensors. */
 interface TrainerState extends SavedRun {
@@ -53,22 +53,22 @@ export interface RestoreReport {
  * Await it before the next step.
  * @throws MedAwareError `config` when the run went on meanwhile.
  */
-export async function saveCheckpoint(run: TrainingRun): Promise<Map<string, Uint8Array | string>> {
-  readArgument('saveCheckpoint', 'run', run, runRule)
+export async function checkpointFiles(run: TrainingRun): Promise<Map<string, Uint8Array | string>> {
+  readArgument('checkpointFiles', 'run', run, runRule)
   const saved = await describeRun(run)
   const tensors: TensorToWrite[] = []
   for (const [name, tensor] of stateTensors(run)) {
     tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() })
   }
   check(run.step === saved.step, 'config', () => {
-    return `saveCheckpoint: the run went on from step ${saved.step} to ${run.step} meanwhile; await it before the next step`
+    return `checkpointFiles: the run went on from step ${saved.step} to ${run.step} meanwhile; await it before the next step`
   })
   const checksums = Object.fromEntries(tensors.map(({ name, data }) => [name, checksumOf(data)]))
   const state = JSON.stringify({ ...saved, checksums } satisfies TrainerState, null, 2)
   const metadata = { format: 'pt', step: String(saved.step), state, state_checksum: checksumOf(state) }
   return new Map<string, Uint8Array | string>([
-    [checkpointFiles.tensors, writeSafetensors(tensors, metadata)],
-    [checkpointFiles.state, `${state}\n`],
+    [checkpointFileNames.tensors, writeSafetensors(tensors, metadata)],
+    [checkpointFileNames.state, `${state}\n`],
   ])
 }
 
@@ -148,7 +148,7 @@ async function readState(
   for (const [name, tensor] of wanted) {
     const values = await reader.readF32(name)
     check(checksums === undefined || checksums[name] === checksumOf(values), 'format', () => {
-      return `restoreCheckpoint: ${name} in ${checkpointFiles.tensors} is damaged, its checksum is not the saved one; ${olderOne}`
+      return `restoreCheckpoint: ${name} in ${checkpointFileNames.tensors} is damaged, its checksum is not the saved one; ${olderOne}`
     })
     loaded.push([tensor, values])
   }
@@ -174,15 +174,15 @@ function stateTensors(run: TrainingRun): [string, Tensor][] {
 function stateOf(stateJson: string | null, { metadata }: TensorReader): TrainerState {
   const { state: own, state_checksum: checksum, step = 'unknown' } = metadata
   check(own === undefined || checksum === checksumOf(own), 'format', () => {
-    return `restoreCheckpoint: the state in ${checkpointFiles.tensors} is damaged, its checksum is not the saved one; ${olderOne}`
+    return `restoreCheckpoint: the state in ${checkpointFileNames.tensors} is damaged, its checksum is not the saved one; ${olderOne}`
   })
-  const beside = stateJson === null ? null : parseState(checkpointFiles.state, stateJson, own !== undefined)
-  const state = own === undefined ? beside : parseState(checkpointFiles.tensors, own)
+  const beside = stateJson === null ? null : parseState(checkpointFileNames.state, stateJson, own !== undefined)
+  const state = own === undefined ? beside : parseState(checkpointFileNames.tensors, own)
   check(state !== null, 'not-found', () => {
-    return `restoreCheckpoint: there is no ${checkpointFiles.state}, and ${checkpointFiles.tensors} of an earlier version holds no state`
+    return `restoreCheckpoint: there is no ${checkpointFileNames.state}, and ${checkpointFileNames.tensors} of an earlier version holds no state`
   })
   check(step === String(state.step), 'format', () => {
-    const { state: name, tensors } = checkpointFiles
+    const { state: name, tensors } = checkpointFileNames
     return `restoreCheckpoint: ${name} is of step ${state.step}, ${tensors} of step ${step}; ${olderOne}`
   })
   return state
@@ -202,7 +202,7 @@ function parseState(name: string, json: string, canGo = false): TrainerState {
     return state as unknown as TrainerState
   } catch (error) {
     if (!canGo || !(error instanceof MedAwareError)) throw error
-    const remedy = `remove it, ${checkpointFiles.tensors} holds the state too`
+    const remedy = `remove it, ${checkpointFileNames.tensors} holds the state too`
     throw new MedAwareError(error.code, `${error.message}; ${remedy}`, { cause: error })
   }
 }

@@ -10,7 +10,7 @@ import {
 } from '../core/options.ts'
 import { openSafetensors } from '../safetensors/reader.ts'
 import { bytesSource } from '../safetensors/source.ts'
-import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from './checkpoint.ts'
+import { checkpointFileNames, restoreCheckpoint, checkpointFiles } from './checkpoint.ts'
 import type { StepReport } from './step-report.ts'
 import { runRule, type TrainingRun } from './training-run.ts'
 
@@ -18,7 +18,7 @@ import { runRule, type TrainingRun } from './training-run.ts'
 export interface Snapshot {
   /** Steps done. */
   readonly step: number
-  /** The files of `saveCheckpoint`, by name: `writeFolder` writes them, `restoreRun` reads them. */
+  /** The files of `checkpointFiles`, by name: `writeFolder` writes them, `restoreRun` reads them. */
   readonly files: ReadonlyMap<string, Uint8Array | string>
 }
 
@@ -141,7 +141,7 @@ export class ResilientRun implements AsyncIterable<StepReport> {
     const { step } = this.#run
     const dueOf = (at: number) => Math.floor(at / this.#saveSteps)
     if (dueOf(step) <= dueOf(this.#snapshots.at(-1)?.step ?? this.#first)) return
-    const snapshot = { step, files: await saveCheckpoint(this.#run) }
+    const snapshot = { step, files: await checkpointFiles(this.#run) }
     const { snapshot: before } = this
     this.#snapshots = [...(before === null ? [] : [before]), snapshot]
     await this.#options.onSave?.(snapshot)
@@ -169,7 +169,7 @@ async function openRun(options: ResilientRunOptions): Promise<TrainingRun> {
 }
 
 async function restore(run: TrainingRun, { files }: Snapshot): Promise<void> {
-  const { state, tensors } = checkpointFiles
+  const { state, tensors } = checkpointFileNames
   const [json, bytes] = [files.get(state), files.get(tensors)]
   if (typeof json !== 'string' || !(bytes instanceof Uint8Array)) throw new RangeError('a snapshot without its files')
   await restoreCheckpoint(run, json, await openSafetensors(bytesSource(bytes, tensors)))

@@ -63,7 +63,7 @@ export class TrainingRun implements AsyncIterable<StepReport> {
       () =>
         `TrainingRun: example ${empty} has no label to learn from; drop examples whose prompt fills the whole length`,
     )
-    const parameters = model.trainable()
+    const parameters = model.trainableParameters()
     check(
       parameters.length > 0,
       'config',

@@ -26,7 +26,9 @@ describe.each(devices)('checkpointed on $description', (device) => {
   const outcome = async (parameters: readonly Tensor[], out: () => Tensor): Promise<(Float32Array | undefined)[]> => {
     const before = memory.liveBytes
     const scope = memory.open()
-    const { loss, grads } = valueAndGrad({ trainable: () => parameters }, () => weightedSum(out(), weights))(null)
+    const { loss, grads } = valueAndGrad({ trainableParameters: () => parameters }, () => weightedSum(out(), weights))(
+      null,
+    )
     const left = [loss, ...grads.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
     expect(memory.liveBytes - before).toBe(left)
     expect(Tape.active).toBeNull()

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { block, record, records } from '../../src/autograd/record.ts'
+import { tidy, record, records } from '../../src/autograd/record.ts'
 import { Tape } from '../../src/autograd/tape.ts'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { add } from '../../src/ops/add.ts'
@@ -22,7 +22,7 @@ describe.each(devices)('on $description', (device) => {
     return made
   }
   const train = (parameters: readonly Tensor[], lossOf: () => Tensor) =>
-    valueAndGrad({ trainable: () => parameters }, lossOf)(null)
+    valueAndGrad({ trainableParameters: () => parameters }, lossOf)(null)
   const freeing = async (work: () => Promise<void>): Promise<void> => {
     const before = [memory.liveBytes, memory.liveBuffers]
     const scope = memory.open()
@@ -253,13 +253,13 @@ describe.each(devices)('on $description', (device) => {
     freeing(async () => {
       const a = leaf([1, 2, 3])
       const before = memory.liveBuffers
-      const y = block(device, () => gelu(gelu(gelu(a))))
+      const y = tidy(device, () => gelu(gelu(gelu(a))))
       expect(memory.liveBuffers - before).toBe(1)
       expect(await y.read()).toHaveLength(3)
       let during = 0
       train([a], () => {
         const held = memory.liveBuffers
-        const z = block(device, () => gelu(gelu(a)))
+        const z = tidy(device, () => gelu(gelu(a)))
         during = memory.liveBuffers - held
         return weightedSum(z, ones)
       })
@@ -278,9 +278,9 @@ describe.each(devices)('on $description', (device) => {
       }
       const plain = await gradient((work) => work())
       expect(during).toBe(10)
-      expect(await gradient((work) => block(device, work))).toEqual(plain)
+      expect(await gradient((work) => tidy(device, work))).toEqual(plain)
       expect(during).toBe(3)
-      expect(await gradient((work) => block(device, () => block(device, work)))).toEqual(plain)
+      expect(await gradient((work) => tidy(device, () => tidy(device, work)))).toEqual(plain)
       expect(during).toBe(3)
     }))
 })

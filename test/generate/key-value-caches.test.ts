@@ -10,15 +10,15 @@ describe.each(devices)('KeyValueCaches on $description', (device) => {
   it('keeps what it holds when it grows, to twice its room or to the limit', async () => {
     const before = device.memory.liveBytes
     const caches = new KeyValueCaches(new ScriptedModel(device, 8, []), 2, 3)
-    const [layer] = caches.layers
+    const [layer] = caches.perLayer
     layer?.k.write(Float32Array.from({ length: 24 }, (_, i) => i))
     layer?.v.write(Float32Array.from({ length: 24 }, (_, i) => 100 + i))
     caches.advance(2)
     caches.reserve(1)
-    expect(caches.layers[0]?.k).toBe(layer?.k)
+    expect(caches.perLayer[0]?.k).toBe(layer?.k)
     caches.reserve(2)
     expect([caches.capacity, caches.length]).toEqual([6, 2])
-    const grown = caches.layers[0]
+    const grown = caches.perLayer[0]
     expect([grown?.k.shape, grown?.v.shape, grown?.length]).toEqual([[2, 1, 6, 4], [2, 1, 6, 4], 2])
     const held = async (values: Promise<Float32Array> | undefined) => {
       const rows = [...((await values) ?? [])]
@@ -37,7 +37,7 @@ describe.each(devices)('KeyValueCaches on $description', (device) => {
 
   it('belongs to no scope', () => {
     const caches = device.memory.scoped(() => new KeyValueCaches(new ScriptedModel(device, 8, []), 1, 1))
-    expect(caches.layers.map(({ k }) => device.memory.isLive(k.buffer))).toEqual([true])
+    expect(caches.perLayer.map(({ k }) => device.memory.isLive(k.buffer))).toEqual([true])
     caches.dispose()
   })
 

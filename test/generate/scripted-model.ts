@@ -5,7 +5,7 @@ import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 
 /** Says given tokens one after the other, whatever it is told: one script a row, its last token again and again. */
 export class ScriptedModel extends Module implements CausalLm {
-  readonly layers = 1
+  readonly numHiddenLayers = 1
   gradientCheckpointing = false
   readonly cacheShape = [1, 4] as const
   /** Shapes and masks of the batches it was given. */

@@ -19,7 +19,7 @@ export async function* adapterChecks(
   const labels = Int32Array.from((await base.read('labels')) as Int32Array)
   yield within('logits', await logitsOf(model, batch), await reference.readF32('logits'), 1e-4)
   const loss = (await reference.readF32('loss'))[0] ?? NaN
-  yield* await gradientChecks(model, adapter.namedTrainable(), reference, 'grad.', { batch, labels, loss })
+  yield* await gradientChecks(model, adapter.namedTrainableParameters(), reference, 'grad.', { batch, labels, loss })
   adapter.merge()
   yield within('merged logits', await logitsOf(model, batch), await reference.readF32('merged_logits'), 1e-4)
 }
@@ -41,9 +41,9 @@ const RATE = 5e-3
 export async function* tenStepChecks(model: PretrainedLm, run: TenSteps): AsyncGenerator<Check> {
   const { reference } = run
   const adapter = attachLora(model, { r: 4, loraAlpha: 8 }, { device: model.device })
-  const named = [...adapter.namedTrainable()]
+  const named = [...adapter.namedTrainableParameters()]
   for (const [name, tensor] of named) tensor.write(await reference.readF32(`start.${name}`))
-  const optimizer = new AdamW(model.trainable(), { weightDecay: run.weightDecay })
+  const optimizer = new AdamW(model.trainableParameters(), { weightDecay: run.weightDecay })
   const rate = schedule(run.schedule, 10, run.warmup)
   const [losses, norms, rates]: [number[], number[], number[]] = [[], [], []]
   for (let step = 0; step < 10; step++) {

@@ -150,7 +150,7 @@ async function lossAndGradients(model: CausalLm, adapter: Adapter, batch: TokenB
   try {
     const { loss, grads } = valueAndGrad(model, () => model.loss(batch, labels))(null)
     const gradients = new Map<string, Float32Array>()
-    for (const [name, tensor] of adapter.namedTrainable()) {
+    for (const [name, tensor] of adapter.namedTrainableParameters()) {
       gradients.set(name, (await grads.get(tensor)?.read()) ?? new Float32Array())
     }
     return { loss: await loss.item(), gradients }

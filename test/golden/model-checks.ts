@@ -60,11 +60,11 @@ export async function* modelChecks(model: PretrainedLm, { reference }: Golden): 
   const labels = Int32Array.from((await reference.read('labels')) as Int32Array)
   yield within('logits', await logitsOf(model, batch), await reference.readF32('logits'), LOGITS)
 
-  model.requireGrad(true)
+  model.setRequiresGrad(true)
   const named = [...model.namedWeights()].filter((entry): entry is [string, Tensor] => 'dtype' in entry[1])
   const loss = (await reference.readF32('loss'))[0] ?? NaN
   yield* await gradientChecks(model, named, reference, 'grad.', { batch, labels, loss })
-  model.requireGrad(false)
+  model.setRequiresGrad(false)
 
   const padded = await batchOf(reference, 'input_ids', 'padded_mask')
   const [actual, expected] = [await logitsOf(model, padded), await reference.readF32('padded_logits')]

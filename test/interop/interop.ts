@@ -140,7 +140,7 @@ async function writeOurs(device: Device): Promise<void> {
       kind,
       check: async (reference) => {
         const logits = within('logits', await logitsOf(model, batch), await reference.readF32(`${kind}.logits`), BOUND)
-        const gradients = await gradientChecks(model, adapter.namedTrainable(), reference, `${kind}.grad.`, {
+        const gradients = await gradientChecks(model, adapter.namedTrainableParameters(), reference, `${kind}.grad.`, {
           batch,
           labels,
         })

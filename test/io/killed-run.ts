@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Random } from '../../src/core/random.ts'
-import { checkpointFiles } from '../../src/train/checkpoint.ts'
+import { checkpointFileNames } from '../../src/train/checkpoint.ts'
 import { temporaryFolder } from './tiny-files.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -27,7 +27,7 @@ export async function killedRun(kills: number, steps: number, random: Random): P
     if (!isKilled) break
     killed++
   }
-  const tensors = await readFile(join(folder, checkpointFiles.tensors))
+  const tensors = await readFile(join(folder, checkpointFileNames.tensors))
   return { began, kills: killed, tensors, names: await readdir(folder) }
 }
 

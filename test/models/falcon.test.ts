@@ -49,7 +49,7 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
 
   it('has its loss and the gradient of every weight', async () => {
     const input = { ...(await tinyBatch()), loss: (await reference.readF32('loss'))[0] ?? NaN }
-    model.requireGrad(true)
+    model.setRequiresGrad(true)
     const named = [...model.namedWeights()].filter((entry): entry is [string, Tensor] => entry[1] instanceof Tensor)
     const referenced = named.filter(([name]) => reference.has(`grad.${name}`))
     // Layer 1's are left out of the reference; layer 0's are reached through them.
@@ -88,7 +88,7 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
     const golden = await (await openFixture('ops.safetensors')).readF32('long.logits')
     const whole = (await model.forward({ inputIds, shape: [1, 300] }).read()).slice(-8 * 64)
     expect(maxDifference(whole, golden)).toBeLessThan(1e-4)
-    const caches = Array.from({ length: model.layers }, () => {
+    const caches = Array.from({ length: model.numHiddenLayers }, () => {
       const shape = [1, heads, 300, dim]
       return { k: zeros(device, shape, 'k'), v: zeros(device, shape, 'v') }
     })

@@ -44,7 +44,7 @@ describe.each(devices)('the family on $description', (device) => {
       const scope = memory.open()
       const { loss, grads } = valueAndGrad(model, () => model.loss(batch, batch.inputIds))(null)
       const bits = await Promise.all(
-        [loss, ...model.trainable().map((tensor) => grads.get(tensor)!)].map((tensor) => tensor.read()),
+        [loss, ...model.trainableParameters().map((tensor) => grads.get(tensor)!)].map((tensor) => tensor.read()),
       )
       scope.close()
       expect(memory.liveBytes).toBe(before)
@@ -101,7 +101,7 @@ describe.each(devices)('the family on $description', (device) => {
   ] as const)('%s is adapted where PEFT adapts it, unless it is told otherwise', async (name, targets) => {
     const { model } = await tinyModel(device, name)
     const ends = () => [
-      ...new Set([...adapter.namedTrainable().keys()].map((key) => /(\w+)\.lora_[AB]/.exec(key)?.[1])),
+      ...new Set([...adapter.namedTrainableParameters().keys()].map((key) => /(\w+)\.lora_[AB]/.exec(key)?.[1])),
     ]
     let adapter = attachLora(model, { r: 2 }, { device })
     expect(ends()).toEqual(targets)

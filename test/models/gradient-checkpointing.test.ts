@@ -32,7 +32,7 @@ describe.each(devices)('gradient checkpointing on $description', (device) => {
   /** The bits of the loss and of every gradient, and the bytes that the step took. */
   const stepOf = async (model: Model, gradientCheckpointing: boolean, padding: number) => {
     model.gradientCheckpointing = gradientCheckpointing
-    const parameters = model.trainable()
+    const parameters = model.trainableParameters()
     const [rows, tokens] = batch.shape
     const attentionMask = Uint8Array.from({ length: rows * tokens }, (_, i) => +(i >= padding))
     const before = memory.liveBytes
@@ -62,7 +62,7 @@ describe.each(devices)('gradient checkpointing on $description', (device) => {
   })
 
   it('changes no bit where every weight is trained', async () => {
-    const model = (await tinyFalcon(device)).requireGrad(true)
+    const model = (await tinyFalcon(device)).setRequiresGrad(true)
     const plain = await stepOf(model, false, 0)
     expect((await stepOf(model, true, 0)).bits).toEqual(plain.bits)
     model.dispose()

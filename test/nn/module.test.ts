@@ -82,19 +82,19 @@ describe('replace', () => {
   })
 })
 
-describe('trainable', () => {
+describe('trainableParameters', () => {
   it('lists what wants a gradient, in the order of the tree; weights in 4 bits and f16 never do', () => {
     const half = halfFromArray(device, new Float32Array(32 * 64), [32, 64], 'half')
     net.modules.layers.modules['1']?.replace('up', new Linear(half, null))
-    expect(net.trainable()).toEqual([])
-    net.requireGrad(true)
+    expect(net.trainableParameters()).toEqual([])
+    net.setRequiresGrad(true)
     const named = [...net.namedWeights()]
       .map(([, weight]) => weight)
       .filter((weight) => weight !== half && weight instanceof Tensor)
-    expect(net.trainable().length).toBe(6)
-    expect(net.trainable().every((tensor, i) => tensor === named[i])).toBe(true)
-    net.modules.layers.requireGrad(false)
-    expect(net.trainable()).toEqual([])
+    expect(net.trainableParameters().length).toBe(6)
+    expect(net.trainableParameters().every((tensor, i) => tensor === named[i])).toBe(true)
+    net.modules.layers.setRequiresGrad(false)
+    expect(net.trainableParameters()).toEqual([])
   })
 })
 

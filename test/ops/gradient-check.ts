@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { block, record } from '../../src/autograd/record.ts'
+import { tidy, record } from '../../src/autograd/record.ts'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import type { Shape } from '../../src/core/shape.ts'
 import type { Device } from '../../src/device/device.ts'
@@ -86,10 +86,10 @@ export async function checkGradients(device: Device, one: OpCase, expected: Expe
     for (const tensor of trained) tensor.requiresGrad = true
     let out: Promise<Float32Array> = Promise.resolve(new Float32Array())
     const before = memory.liveBytes
-    const { loss, grads } = valueAndGrad({ trainable: () => trained }, () => {
+    const { loss, grads } = valueAndGrad({ trainableParameters: () => trained }, () => {
       // Values from within a block, so that a rule that reads one it did not name finds it freed.
       const nothing = (x: Tensor): Tensor => zeros(device, x.shape, 'nothing')
-      const y = block(device, () => {
+      const y = tidy(device, () => {
         const inside = names.map((name) => [name, add(tensors[name] as Tensor, nothing(tensors[name] as Tensor))])
         const made = one.apply(Object.fromEntries(inside) as Record<string, Tensor>, device)
         return add(made, nothing(made))

@@ -30,7 +30,7 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     for (const leaf of leaves) leaf.requiresGrad = true
     const dOut = await fixture.readF32(`${name}.d_out`)
     let out: Promise<Float32Array> | undefined
-    const { grads } = valueAndGrad({ trainable: () => leaves }, () => {
+    const { grads } = valueAndGrad({ trainableParameters: () => leaves }, () => {
       const y = apply(...leaves)
       expect(y.shape).toEqual(fixture.info(`${name}.out`).shape)
       out = y.read()
@@ -58,7 +58,7 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     x.requiresGrad = true
     const dOut = await file.readF32('linear.d_out')
     let out: Promise<Float32Array> | undefined
-    const { grads } = valueAndGrad({ trainable: () => [x] }, () => {
+    const { grads } = valueAndGrad({ trainableParameters: () => [x] }, () => {
       const y = linear(x, weight)
       out = y.read()
       return weightedSum(y, dOut)
@@ -89,9 +89,9 @@ describe.each(devices)('what torch computes, on $description', (device) => {
     const [x, weight] = [await load('cross_entropy.x'), await load('cross_entropy.weight')]
     const labels = (await fixture.read('cross_entropy.labels')) as Int32Array
     for (const leaf of [x, weight]) leaf.requiresGrad = true
-    const { loss, grads } = valueAndGrad({ trainable: () => [x, weight] }, () => linearCrossEntropy(x, weight, labels))(
-      null,
-    )
+    const { loss, grads } = valueAndGrad({ trainableParameters: () => [x, weight] }, () =>
+      linearCrossEntropy(x, weight, labels),
+    )(null)
     expectClose(await loss.read(), await fixture.readF32('cross_entropy.loss'), 1e-6, 'loss')
     expectClose((await grads.get(x)?.read()) ?? [], await fixture.readF32('cross_entropy.d_x'), 1e-5, 'd_x')
     expectClose(

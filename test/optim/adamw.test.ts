@@ -165,9 +165,9 @@ describe.each(devices)('on $description', (device) => {
     refused([a], { lr: 0.1 }).toThrow('AdamW: there is no option "lr"; it has betas, eps, weightDecay, noDecay')
     refused([a], { noDecay: [b] }).toThrow('AdamW: noDecay must be a Set of parameters, got [')
     refused([]).toThrow('AdamW: there is no parameter to train; attach an adapter first')
-    refused(3).toThrow('AdamW: parameters must be a list of tensors, such as model.trainable(), got 3')
+    refused(3).toThrow('AdamW: parameters must be a list of tensors, such as model.trainableParameters(), got 3')
     refused([a, 'lora_A']).toThrow(
-      'AdamW: parameter 1 must be a parameter in f32, such as model.trainable() gives, got "lora_A"',
+      'AdamW: parameter 1 must be a parameter in f32, such as model.trainableParameters() gives, got "lora_A"',
     )
     refused([a, b, a]).toThrow('AdamW: a parameter is given twice')
     for (const room of [0, 1, 2, 3]) {

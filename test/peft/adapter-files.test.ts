@@ -111,10 +111,10 @@ describe.each(await testDevices())('adapter files on $description', (device) => 
   it('loads frozen unless told', async () => {
     const file = await tinyFile('adapters/lora-bias/adapter_model.safetensors')
     const adapter = await loadAdapter(model, config, file, { device })
-    expect(model.trainable()).toEqual([])
+    expect(model.trainableParameters()).toEqual([])
     adapter.detach()
     await loadAdapter(model, config, file, { device, trainable: true })
-    expect(model.trainable()).toHaveLength(6)
+    expect(model.trainableParameters()).toHaveLength(6)
   })
 
   it('refuses fields that it does not know, unless a caller does', async () => {

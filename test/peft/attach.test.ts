@@ -37,14 +37,14 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     const adapter = attachLora(model, { r: 4 }, { device })
     expect([...adapter.layers.keys()]).toEqual([qkv(0), qkv(1)])
     expect(await logits()).toEqual(before)
-    expect(new Set(model.trainable())).toEqual(new Set(adapter.namedTrainable().values()))
+    expect(new Set(model.trainableParameters())).toEqual(new Set(adapter.namedTrainableParameters().values()))
     expect(countParameters(model)).toMatchObject({ trainable: 2 * 4 * (32 + 96), all: 19200 + 1024 })
   })
 
   it('draws A from ±1/√in by its seed, and leaves B 0', async () => {
     const draw = async (config: Partial<LoraConfig>, seed: number) => {
       const adapter = attachLora(model, { r: 16, ...config }, { device, seed })
-      const weights = await Promise.all([...adapter.namedTrainable().values()].map((tensor) => tensor.read()))
+      const weights = await Promise.all([...adapter.namedTrainableParameters().values()].map((tensor) => tensor.read()))
       adapter.detach()
       return weights
     }
@@ -66,7 +66,7 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
   it('switched off, the model computes as its base, and switched on again, as before', async () => {
     const before = await logits()
     const adapter = attachLora(model, { targetModules: 'all-linear', loraDropout: 0.1 }, { device })
-    await fill(adapter.namedTrainable().values(), 0.1)
+    await fill(adapter.namedTrainableParameters().values(), 0.1)
     const adapted = await logits()
     expect(maxDifference(adapted, before)).toBeGreaterThan(0.01)
     adapter.setEnabled(false)
@@ -78,20 +78,20 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
   it('detached, the model is as before and no byte is left', async () => {
     const before = await logits()
     const { liveBytes, liveBuffers } = device.memory
-    const trainable = model.requireGrad(true).trainable()
+    const trainable = model.setRequiresGrad(true).trainableParameters()
     const adapter = attachLora(model, { targetModules: 'all-linear', bias: 'all', loraDropout: 0.1 }, { device })
-    await fill(adapter.namedTrainable().values(), 0.1)
+    await fill(adapter.namedTrainableParameters().values(), 0.1)
     expect(maxDifference(await logits(), before)).toBeGreaterThan(0.1)
     adapter.detach()
     expect(await logits()).toEqual(before)
-    expect(model.trainable()).toEqual(trainable)
+    expect(model.trainableParameters()).toEqual(trainable)
     expect(device.memory.liveBytes).toBe(liveBytes)
     expect(device.memory.liveBuffers).toBe(liveBuffers)
     expect(() => adapter.detach()).toThrow('detach: the adapter is no longer on its model, it was detached')
     expect(() => adapter.merge()).toThrow('merge: the adapter is no longer on its model, it was detached')
     expect(() => adapter.setEnabled(false)).toThrow('setEnabled: the adapter is no longer on its model')
-    expect(() => adapter.setTrainable(true)).toThrow('setTrainable: the adapter is no longer on its model')
-    expect(model.trainable()).toEqual(trainable)
+    expect(() => adapter.setRequiresGrad(true)).toThrow('setRequiresGrad: the adapter is no longer on its model')
+    expect(model.trainableParameters()).toEqual(trainable)
   })
 
   it('merged, it can neither be merged again nor detached', () => {
@@ -117,14 +117,14 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
 
   it('that does not fit in memory leaves the model and its memory as they were', async () => {
     const before = await logits()
-    const trainable = model.requireGrad(true).trainable()
+    const trainable = model.setRequiresGrad(true).trainableParameters()
     const { liveBytes, liveBuffers } = device.memory
     expect(() => attachLora(model, { r: 2 ** 26, bias: 'all' }, { device })).toThrow(
       expect.objectContaining({ code: 'memory' }) as Error,
     )
     expect(device.memory.liveBytes).toBe(liveBytes)
     expect(device.memory.liveBuffers).toBe(liveBuffers)
-    expect(model.trainable()).toEqual(trainable)
+    expect(model.trainableParameters()).toEqual(trainable)
     expect(await logits()).toEqual(before)
   })
 
@@ -165,7 +165,8 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     const scope = device.memory.open()
     const adapter = attachLora(model, {}, { device })
     scope.close()
-    for (const tensor of adapter.namedTrainable().values()) expect(device.memory.isLive(tensor.buffer)).toBe(true)
+    for (const tensor of adapter.namedTrainableParameters().values())
+      expect(device.memory.isLive(tensor.buffer)).toBe(true)
     await logits()
   })
 
@@ -201,7 +202,9 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
       const { batch, labels } = await tinyBatch()
       const scope = device.memory.open()
       const { grads } = valueAndGrad(model, () => model.loss(batch, labels))(null)
-      expect([...adapter.namedTrainable().values()].every((factor) => grads.get(factor) !== undefined)).toBe(true)
+      expect([...adapter.namedTrainableParameters().values()].every((factor) => grads.get(factor) !== undefined)).toBe(
+        true,
+      )
       scope.close()
       const adapted = await logits()
       adapter.merge()
@@ -263,10 +266,10 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     ],
   ])('refuses %j and leaves the model alone', async (config, message) => {
     const { liveBytes } = device.memory
-    const trainable = model.requireGrad(true).trainable()
+    const trainable = model.setRequiresGrad(true).trainableParameters()
     expect(() => attachLora(model, config, { device })).toThrow(message)
     expect(device.memory.liveBytes).toBe(liveBytes)
-    expect(model.trainable()).toEqual(trainable)
+    expect(model.trainableParameters()).toEqual(trainable)
   })
 
   it('leaves the model alone when memory runs out halfway', async () => {

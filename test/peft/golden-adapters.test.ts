@@ -36,9 +36,9 @@ describe.each(await testDevices())('adapters that PEFT saved, on $description', 
     const { loss, grads } = valueAndGrad(model, () => model.loss(batch, labels))(null)
     expect(maxDifference(await loss.read(), await reference.readF32('loss'))).toBeLessThan(1e-5)
     const names = reference.names.filter((name) => name.startsWith('grad.')).map((name) => name.slice(5))
-    expect([...adapter.namedTrainable().keys()].sort()).toEqual(names.sort())
+    expect([...adapter.namedTrainableParameters().keys()].sort()).toEqual(names.sort())
     expect(grads.size).toBe(names.length)
-    for (const [name, tensor] of adapter.namedTrainable()) {
+    for (const [name, tensor] of adapter.namedTrainableParameters()) {
       const wanted = await reference.readF32(`grad.${name}`)
       const given = (await grads.get(tensor)?.read()) ?? []
       expect(maxDifference(given, wanted) / maxMagnitude(wanted), name).toBeLessThan(1e-3)
@@ -69,13 +69,14 @@ describe.each(await testDevices())('adapters that PEFT saved, on $description', 
     const { batch, labels } = await tinyBatch()
     const fourBit = await tinyFalcon(device, 'nf4')
     const adapter = attachLora(fourBit, { r: 4, loraAlpha: 8 }, { device })
-    for (const [name, tensor] of adapter.namedTrainable()) tensor.write(await reference.readF32(`start.${name}`))
+    for (const [name, tensor] of adapter.namedTrainableParameters())
+      tensor.write(await reference.readF32(`start.${name}`))
     expect(maxDifference(await fourBit.forward(batch).read(), await reference.readF32('base_logits'))).toBeLessThan(
       1e-4,
     )
     const { loss, grads } = valueAndGrad(fourBit, () => fourBit.loss(batch, labels))(null)
     expect(await loss.item()).toBeCloseTo((await reference.readF32('losses'))[0] ?? NaN, 5)
-    for (const [name, tensor] of adapter.namedTrainable()) {
+    for (const [name, tensor] of adapter.namedTrainableParameters()) {
       const wanted = await reference.readF32(`grad0.${name}`)
       const given = (await grads.get(tensor)?.read()) ?? []
       // A starts with no gradient, for B is 0.

@@ -19,7 +19,7 @@ function falcon1b(device: DryDevice): FalconForCausalLM {
 it('counts QLoRA on falcon-rw-1b as PEFT does, by both of its ways', () => {
   const device = new DryDevice('cpu')
   const model = falcon1b(device)
-  expect(countParameters(model.requireGrad(false))).toEqual({
+  expect(countParameters(model.setRequiresGrad(false))).toEqual({
     ...{ trainable: 0, all: 1_311_625_216, allPacked: 707_645_440, share: 0, sharePacked: 0 },
   })
   attachLora(model, { r: 16, loraAlpha: 32, targetModules: ['query_key_value'] }, { device })

@@ -69,7 +69,7 @@ describe('what a caller got wrong is said, and leaves nothing behind', () => {
   it('of valueAndGrad', () => {
     const weight = make(1)
     weight.requiresGrad = true
-    const model = { trainable: () => [weight] }
+    const model = { trainableParameters: () => [weight] }
     const refusal = (message: string) => new MedAwareError('config', message)
     expect(() => valueAndGrad({} as never, () => weight)).toThrow(
       refusal('valueAndGrad: model must be a module, such as a model, got {}'),
@@ -91,7 +91,7 @@ it.each(['reshape', 'slice'] as const)('%s does not drop a gradient in silence',
   const window = (x: Tensor) => (verb === 'reshape' ? x.reshape([1]) : x.slice(0, 1))
   const lossOf = () => window(add(weight, weight))
   const message = `${verb}: [1,1] wants a gradient, which does not go through ${verb}; do it before the loss, or in an op`
-  expect(() => valueAndGrad({ trainable: () => [weight] }, lossOf)(null)).toThrow(
+  expect(() => valueAndGrad({ trainableParameters: () => [weight] }, lossOf)(null)).toThrow(
     new MedAwareError('unsupported', message),
   )
   // Where no tape records there is no history to lose.

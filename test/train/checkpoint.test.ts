@@ -4,7 +4,7 @@ import { Random } from '../../src/core/random.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
-import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from '../../src/train/checkpoint.ts'
+import { checkpointFileNames, restoreCheckpoint, checkpointFiles } from '../../src/train/checkpoint.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
@@ -27,9 +27,9 @@ const options: TrainingOptions = {
 }
 
 type Files = ReadonlyMap<string, Uint8Array | string>
-const stateOf = (files: Files) => files.get(checkpointFiles.state) as string
+const stateOf = (files: Files) => files.get(checkpointFileNames.state) as string
 const tensorsOf = (files: Files) =>
-  openSafetensors(bytesSource(files.get(checkpointFiles.tensors) as Uint8Array, checkpointFiles.tensors))
+  openSafetensors(bytesSource(files.get(checkpointFileNames.tensors) as Uint8Array, checkpointFileNames.tensors))
 
 async function stepUntil(run: TrainingRun, last: number): Promise<number[]> {
   const losses: number[] = []
@@ -52,13 +52,13 @@ describe.each(devices)('a run on $description', (device) => {
 
     const stopped = await tinyRun(device, examples, options)
     await stepUntil(stopped.run, 4)
-    const files = await saveCheckpoint(stopped.run)
+    const files = await checkpointFiles(stopped.run)
     stopped.dispose()
 
     const resumed = await tinyRun(device, examples, options)
     await restoreCheckpoint(resumed.run, stateOf(files), await tensorsOf(files))
     expect(resumed.run.step).toBe(4)
-    expect(await saveCheckpoint(resumed.run)).toEqual(files)
+    expect(await checkpointFiles(resumed.run)).toEqual(files)
     expect(await stepUntil(resumed.run, 6)).toEqual(losses.slice(4))
     expect(await trainedNumbers(resumed.model)).toEqual(wanted)
     resumed.dispose()
@@ -75,14 +75,14 @@ describe('restoreCheckpoint', () => {
   it('goes by the tensors where the state beside is of another step or lost, as after a kill between two renames', async () => {
     const { run, dispose } = await tinyRun(cpu, examples, options)
     await stepUntil(run, 1)
-    const before = await saveCheckpoint(run)
+    const before = await checkpointFiles(run)
     await stepUntil(run, 2)
-    const after = await saveCheckpoint(run)
+    const after = await checkpointFiles(run)
     for (const beside of [stateOf(before), null]) {
       const fresh = await tinyRun(cpu, examples, options)
       const { step, differences } = await restoreCheckpoint(fresh.run, beside, await tensorsOf(after))
       expect([step, differences]).toEqual([2, []])
-      expect(await saveCheckpoint(fresh.run)).toEqual(after)
+      expect(await checkpointFiles(fresh.run)).toEqual(after)
       fresh.dispose()
     }
     dispose()
@@ -91,7 +91,7 @@ describe('restoreCheckpoint', () => {
   it('opens a checkpoint of an earlier version, and says what it cannot check', async () => {
     const { run, dispose } = await tinyRun(cpu, examples, options)
     await stepUntil(run, 1)
-    const files = await saveCheckpoint(run)
+    const files = await checkpointFiles(run)
     const reader = await tensorsOf(files)
     const { identity: _, checksums: __, ...old } = JSON.parse(stateOf(files)) as Record<string, unknown>
     const tensors = await Promise.all(
@@ -101,21 +101,21 @@ describe('restoreCheckpoint', () => {
     )
     const bytes = writeSafetensors(tensors, { format: 'pt', step: '1' })
     const fresh = await tinyRun(cpu, examples, options)
-    const oldReader = await openSafetensors(bytesSource(bytes, checkpointFiles.tensors))
+    const oldReader = await openSafetensors(bytesSource(bytes, checkpointFileNames.tensors))
     const { differences } = await restoreCheckpoint(fresh.run, JSON.stringify(old), oldReader)
     expect(differences).toEqual([{ name: 'checksums', was: 'none', is: 'one a tensor', changes: 'unknown' }])
-    expect(await saveCheckpoint(fresh.run)).toEqual(files)
+    expect(await checkpointFiles(fresh.run)).toEqual(files)
     fresh.dispose()
     dispose()
   })
 
-  it('and saveCheckpoint refuse what is none of theirs', async () => {
+  it('and checkpointFiles refuse what is none of theirs', async () => {
     const { run, model, dispose } = await tinyRun(cpu, examples, options)
-    const files = await saveCheckpoint(run)
+    const files = await checkpointFiles(run)
     const reader = await tensorsOf(files)
     const wrong = (given: unknown) => given as never
-    await expect(saveCheckpoint(wrong(model))).rejects.toThrow(
-      'saveCheckpoint: run must be a TrainingRun, got a Falcon',
+    await expect(checkpointFiles(wrong(model))).rejects.toThrow(
+      'checkpointFiles: run must be a TrainingRun, got a Falcon',
     )
     const refused = async (message: string, ...given: unknown[]) => {
       const [to, state, tensors] = given
@@ -133,7 +133,7 @@ describe('restoreCheckpoint', () => {
   it('refuses to while the run is iterated', async () => {
     const { run, dispose } = await tinyRun(cpu, examples, options)
     for await (const { step } of run) {
-      const files = await saveCheckpoint(run)
+      const files = await checkpointFiles(run)
       await expect(restoreCheckpoint(run, stateOf(files), await tensorsOf(files))).rejects.toMatchObject({
         code: 'config',
         message: 'restoreCheckpoint: the run is being iterated; leave its loop first',
@@ -147,7 +147,7 @@ describe('restoreCheckpoint', () => {
 describe('restoreCheckpoint refuses', async () => {
   const saved = await tinyRun(cpu, examples, options)
   await stepUntil(saved.run, 1)
-  const files = await saveCheckpoint(saved.run)
+  const files = await checkpointFiles(saved.run)
   saved.dispose()
   const [state, reader] = [stateOf(files), await tensorsOf(files)]
 
@@ -182,7 +182,7 @@ describe('restoreCheckpoint refuses', async () => {
         })
       }
     }
-    return openSafetensors(bytesSource(writeSafetensors(tensors, metadata), checkpointFiles.tensors))
+    return openSafetensors(bytesSource(writeSafetensors(tensors, metadata), checkpointFileNames.tensors))
   }
 
   it('a run with other options', async () => {
@@ -226,7 +226,7 @@ describe('restoreCheckpoint refuses', async () => {
   })
 
   it('every flipped bit, in tensors and in the state among them', async () => {
-    const bytes = files.get(checkpointFiles.tensors) as Uint8Array
+    const bytes = files.get(checkpointFileNames.tensors) as Uint8Array
     const headerLength = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
     const random = new Random(9)
     const places = Array.from({ length: 60 }, (_, i) =>
@@ -237,7 +237,7 @@ describe('restoreCheckpoint refuses', async () => {
     for (const place of places) {
       const flipped = bytes.slice()
       flipped[place] = (flipped[place] ?? 0) ^ (1 << random.below(8))
-      const restoring = openSafetensors(bytesSource(flipped, checkpointFiles.tensors)).then((tensors) =>
+      const restoring = openSafetensors(bytesSource(flipped, checkpointFileNames.tensors)).then((tensors) =>
         restoreCheckpoint(run, null, tensors),
       )
       await expect(restoring, `a bit of byte ${place}`).rejects.toBeInstanceOf(MedAwareError)

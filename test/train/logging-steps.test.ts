@@ -3,7 +3,7 @@ import type { Device } from '../../src/device/device.ts'
 import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
-import { checkpointFiles, restoreCheckpoint, saveCheckpoint } from '../../src/train/checkpoint.ts'
+import { checkpointFileNames, restoreCheckpoint, checkpointFiles } from '../../src/train/checkpoint.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { StepReport } from '../../src/train/step-report.ts'
 import type { TrainingRun } from '../../src/train/training-run.ts'
@@ -72,14 +72,14 @@ describe.each(devices)('loggingSteps on $description', (device) => {
     through.dispose()
     const run = open(3)
     for await (const { step } of run) {
-      const files = await saveCheckpoint(run)
+      const files = await checkpointFiles(run)
       const taken = run.step
       expect(taken).toBeGreaterThanOrEqual(step)
       if (step % 2 === 0) continue
       const resumed = open(step % 4 === 1 ? 1 : 2)
-      const tensors = files.get(checkpointFiles.tensors) as Uint8Array
-      const reader = await openSafetensors(bytesSource(tensors, checkpointFiles.tensors))
-      await restoreCheckpoint(resumed, files.get(checkpointFiles.state) as string, reader)
+      const tensors = files.get(checkpointFileNames.tensors) as Uint8Array
+      const reader = await openSafetensors(bytesSource(tensors, checkpointFileNames.tensors))
+      await restoreCheckpoint(resumed, files.get(checkpointFileNames.state) as string, reader)
       expect(await all(resumed)).toEqual(reports.slice(taken))
       expect(await trainedNumbers(resumed.model)).toEqual(numbers)
       resumed.dispose()

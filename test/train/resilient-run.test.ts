@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
-import { checkpointFiles } from '../../src/train/checkpoint.ts'
+import { checkpointFileNames } from '../../src/train/checkpoint.ts'
 import { type LostDevice, ResilientRun, type ResilientRunOptions } from '../../src/train/resilient-run.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { StepReport } from '../../src/train/step-report.ts'
@@ -112,7 +112,7 @@ describe('ResilientRun', () => {
     expect(reports.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5])
     expect(saved).toEqual([3])
     expect(resilient.snapshot?.step).toBe(3)
-    expect([...(resilient.snapshot?.files.keys() ?? [])].sort()).toEqual(Object.values(checkpointFiles).sort())
+    expect([...(resilient.snapshot?.files.keys() ?? [])].sort()).toEqual(Object.values(checkpointFileNames).sort())
   })
 
   it('lets other errors through, also those of open', async () => {

@@ -6,7 +6,12 @@ import { attachLora } from '../../src/peft/attach.ts'
 import type { LoraConfig } from '../../src/peft/lora-config.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
-import { checkpointFiles, restoreCheckpoint, type RestoreOptions, saveCheckpoint } from '../../src/train/checkpoint.ts'
+import {
+  checkpointFileNames,
+  restoreCheckpoint,
+  type RestoreOptions,
+  checkpointFiles,
+} from '../../src/train/checkpoint.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
@@ -36,14 +41,14 @@ async function runOf({ device = cpu, rows = examples, lora, weights = 'f32', opt
 async function savedBy(made: Made = {}): Promise<ReadonlyMap<string, Uint8Array | string>> {
   const run = await runOf(made)
   for await (const { step } of run) if (step === 1) break
-  const files = await saveCheckpoint(run)
+  const files = await checkpointFiles(run)
   run.model.dispose()
   return files
 }
 
 async function restored(files: ReadonlyMap<string, Uint8Array | string>, made: Made, options?: RestoreOptions) {
   const run = await runOf(made)
-  const { state, tensors } = checkpointFiles
+  const { state, tensors } = checkpointFileNames
   const reader = await openSafetensors(bytesSource(files.get(tensors) as Uint8Array, tensors))
   try {
     return await restoreCheckpoint(run, files.get(state) as string, reader, options)

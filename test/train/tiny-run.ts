@@ -38,7 +38,7 @@ export async function tinyRun(
 
 /** Every trained number of a model. */
 export async function trainedNumbers(model: CausalLm): Promise<Float32Array[]> {
-  return Promise.all(model.trainable().map((tensor) => tensor.read()))
+  return Promise.all(model.trainableParameters().map((tensor) => tensor.read()))
 }
 
 /** A run of one narrow layer with LoRA and dropout on query_key_value: as few kernels as a step can have. */

@@ -32,7 +32,7 @@ describe.each(devices)('TrainingRun on $description', (device) => {
     ] as const
     for (const [batchSize, gradientAccumulationSteps] of shapes) {
       const model = await tinyFalcon(device)
-      model.requireGrad(true)
+      model.setRequiresGrad(true)
       const run = new TrainingRun(model, examples, {
         batchSize,
         gradientAccumulationSteps,
@@ -153,7 +153,7 @@ describe.each(devices)('TrainingRun on $description', (device) => {
 describe('TrainingRun', async () => {
   const device = await openTestCpu()
   afterAll(() => device.dispose())
-  const model = (await tinyFalcon(device)).requireGrad(true)
+  const model = (await tinyFalcon(device)).setRequiresGrad(true)
 
   it('counts its steps by epochs, batches and accumulation, unless told', () => {
     const steps = (options: TrainingOptions, count = 7) => {
@@ -239,7 +239,7 @@ describe('TrainingRun', async () => {
 
   it('decays matrices only', async () => {
     const moved = async (weightDecay: number) => {
-      const full = (await tinyFalcon(device)).requireGrad(true)
+      const full = (await tinyFalcon(device)).setRequiresGrad(true)
       const run = new TrainingRun(full, examples, { maxSteps: 1, learningRate: 0.01, weightDecay })
       await all(run)
       const numbers = await trainedNumbers(full)
@@ -248,7 +248,7 @@ describe('TrainingRun', async () => {
       return numbers
     }
     const [without, decayed] = [await moved(0), await moved(0.5)]
-    model.trainable().forEach(({ shape }, i) => {
+    model.trainableParameters().forEach(({ shape }, i) => {
       if (shape.length < 2) expect(decayed[i]).toEqual(without[i])
       else expect(decayed[i]).not.toEqual(without[i])
     })
@@ -412,7 +412,7 @@ describe('TrainingRun', async () => {
     await expect(all(run)).rejects.toMatchObject(gone)
     dispose()
     expect(() => new TrainingRun(adapted, examples)).toThrow(expect.objectContaining({ code: 'config' }))
-    const full = (await tinyFalcon(device)).requireGrad(true)
+    const full = (await tinyFalcon(device)).setRequiresGrad(true)
     full.dispose()
     expect(() => new TrainingRun(full, examples)).toThrow(
       expect.objectContaining({
@@ -455,10 +455,10 @@ describe('TrainingRun', async () => {
     expect(() => new TrainingRun(model, [...examples, masked])).toThrow(
       refusal('TrainingRun: example 8 has no label to learn from; drop examples whose prompt fills the whole length'),
     )
-    model.requireGrad(false)
+    model.setRequiresGrad(false)
     expect(() => new TrainingRun(model, examples)).toThrow(
       refusal('TrainingRun: the model has no trainable parameter; attach an adapter first'),
     )
-    model.requireGrad(true)
+    model.setRequiresGrad(true)
   })
 })

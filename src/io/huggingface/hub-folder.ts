@@ -44,7 +44,7 @@ export function folderOptions({ hub, signal, onDownload }: HubFolderOptions): Hu
 const modelRules: OptionRules<HubModel> = { name: text, revision: text }
 
 /** The commit that files are taken from, and why none can be downloaded; null where they can. */
-interface Snapshot {
+interface CommitFiles {
   readonly commit: string
   readonly offline: MedAwareError | null
 }
@@ -84,7 +84,9 @@ function cachedFolder(client: HubClient, cache: HubCache, model: HubModel, optio
   const described = describer(client, model)
 
   /** The file's path if it is in the cache, else what the Hub says of it. */
-  const look = async (fileName: string): Promise<{ snapshot: Snapshot; path: string | null; file: HubFile | null }> => {
+  const look = async (
+    fileName: string,
+  ): Promise<{ snapshot: CommitFiles; path: string | null; file: HubFile | null }> => {
     const snapshot = await pin(fileName)
     const { commit, offline } = snapshot
     const path = await cache.find(commit, fileName)
@@ -133,7 +135,12 @@ function cachedFolder(client: HubClient, cache: HubCache, model: HubModel, optio
 }
 
 /** Which commit a revision is: by the Hub, or by the cache where the Hub cannot be asked. */
-async function findSnapshot(client: HubClient, cache: HubCache, model: HubModel, fileName: string): Promise<Snapshot> {
+async function findSnapshot(
+  client: HubClient,
+  cache: HubCache,
+  model: HubModel,
+  fileName: string,
+): Promise<CommitFiles> {
   const { offline, endpoint } = client.settings
   const { name, revision } = model
   const known = /^[0-9a-f]{40}$/.test(revision) ? revision : await cache.commitOf(revision)

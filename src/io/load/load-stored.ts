@@ -7,7 +7,7 @@ import { fourBitFromStored } from '../../ops/quantize.ts'
 import { nestedBlockSize } from '../../quant/double-quant.ts'
 import type { FourBitTensor } from '../../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../../tensor/int8-tensor.ts'
-import { type Matrix, rooted } from '../../tensor/matrix.ts'
+import { type Matrix, rootedMatrix } from '../../tensor/matrix.ts'
 import { fromArray, type Tensor } from '../../tensor/tensor.ts'
 import { filledTensor } from './fill-tensor.ts'
 import { type Checkpoint, int8Companions, quantStateOf, readQuantState } from './checkpoint.ts'
@@ -60,7 +60,7 @@ async function loadFourBit(
   const codes = await filledTensor(reader, name, { device, shape: [end - begin], dtype: 'u8', label: `${type} codes` })
   return orDispose(codes, () => {
     const parts = { type, blockSize, sourceDType, codes, absmax, ...(nested && { nested }) }
-    return rooted(device, () => fourBitFromStored(device, shape, parts))
+    return rootedMatrix(device, () => fourBitFromStored(device, shape, parts))
   })
 }
 
@@ -75,7 +75,7 @@ async function loadInt8(reader: Checkpoint, { name, shape }: WeightSpec, device:
   checkScales(scaleKey, scale)
   const codes = await filledTensor(reader, name, { device, shape, dtype: 'u8', label: 'int8 codes' })
   return orDispose(codes, () => {
-    return rooted(
+    return rootedMatrix(
       device,
       () => new Int8Tensor(shape, { codes, scale: fromArray(device, scale, [scale.length], 'int8 scale') }),
     )

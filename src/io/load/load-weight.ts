@@ -3,11 +3,11 @@ import type { WeightSpec } from '../../models/causal-lm.ts'
 import type { Weight } from '../../nn/module.ts'
 import { dequantize, quantizeMatrix } from '../../ops/quantize.ts'
 import { Int8Tensor } from '../../tensor/int8-tensor.ts'
-import { type Matrix, rooted } from '../../tensor/matrix.ts'
+import { type Matrix, rootedMatrix } from '../../tensor/matrix.ts'
 import { filledTensor } from './fill-tensor.ts'
 import type { LoadModelOptions } from './load-model.ts'
 import { loadStored } from './load-stored.ts'
-import { dtypeOf, quantizationOf } from './weight-storage.ts'
+import { dtypeFor, quantizationFor } from './weight-storage.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 /** What quantising changed so far: Σ |w - stored w|, Σ |w| and their number. */
@@ -31,12 +31,12 @@ export async function loadWeight(
   const { name, shape } = spec
   const stored = await loadStored(reader, spec, device)
   if (stored !== null) return stored
-  const quantization = quantizationOf(spec, options)
-  const dtype = quantization === null ? dtypeOf(spec, options) : 'f32'
+  const quantization = quantizationFor(spec, options)
+  const dtype = quantization === null ? dtypeFor(spec, options) : 'f32'
   const full = await filledTensor(reader, name, { device, shape, dtype, label: name })
   if (quantization === null) return full
   try {
-    const weight = rooted(device, () => quantizeMatrix(full, quantization))
+    const weight = rootedMatrix(device, () => quantizeMatrix(full, quantization))
     const values = measureError ? await full.read() : new Float32Array(0)
     return await measured(name, weight, values, measureError ? errors : null)
   } finally {
@@ -67,7 +67,7 @@ async function checkHalfRange(name: string, { parts }: Int8Tensor): Promise<void
 
 async function addError(weight: Matrix, values: Float32Array, errors: ErrorSums): Promise<void> {
   // It belongs to nobody: a scope would take in what others allocate while this waits.
-  const full = rooted(weight.device, () => dequantize(weight))
+  const full = rootedMatrix(weight.device, () => dequantize(weight))
   try {
     const stored = await full.read()
     for (let i = 0; i < values.length; i++) {

@@ -36,7 +36,7 @@ export const storageAliases = {
 } as const
 
 /** How a weight is quantised as it comes, `null` for one that keeps its numbers. */
-export function quantizationOf(
+export function quantizationFor(
   { name, role }: WeightSpec,
   { quantize = false }: WeightStorage,
 ): QuantizeOptions | null {
@@ -46,6 +46,6 @@ export function quantizationOf(
 }
 
 /** What a weight that keeps its numbers is stored in: vectors stay f32. */
-export function dtypeOf({ role }: WeightSpec, { dtype = 'f32' }: WeightStorage): NonNullable<WeightStorage['dtype']> {
+export function dtypeFor({ role }: WeightSpec, { dtype = 'f32' }: WeightStorage): NonNullable<WeightStorage['dtype']> {
   return role === 'vector' ? 'f32' : dtype
 }

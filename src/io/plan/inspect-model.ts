@@ -118,7 +118,7 @@ async function inspectBase(folder: Folder, options: InspectOptions): Promise<Mod
     const head = { source: folder.name, most: comparedOfHead }
     const { config, checkpoint: reader } = await settledHead(opened, parsed, head)
     const specs = fittingWeights(reader, config, folder.name)
-    const quantization = await quantizationOf(reader, specs)
+    const quantization = await checkpointQuantization(reader, specs)
     const tokenizer = await loadTokenizer(folder)
     const packs = ({ name, role }: WeightSpec) =>
       quantization === null ? role === 'projection' : quantStateOf(reader, name) !== undefined
@@ -174,7 +174,10 @@ function storageOptions({ type, blockSize, doubleQuant }: NonNullable<ModelRepor
   return type === 'int8' ? { type } : { type, doubleQuant, ...(blockSize !== null && { blockSize }) }
 }
 
-async function quantizationOf(reader: Checkpoint, specs: readonly WeightSpec[]): Promise<ModelReport['quantization']> {
+async function checkpointQuantization(
+  reader: Checkpoint,
+  specs: readonly WeightSpec[],
+): Promise<ModelReport['quantization']> {
   const states = specs.flatMap(({ name }) => quantStateOf(reader, name) ?? [])
   const [first] = states
   if (first === undefined) {

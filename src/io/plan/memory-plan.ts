@@ -15,7 +15,7 @@ import { FourBitTensor } from '../../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../../tensor/int8-tensor.ts'
 import { empty } from '../../tensor/tensor.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
-import { dtypeOf, quantizationOf, storageAliases, storageRules, type WeightStorage } from '../load/weight-storage.ts'
+import { dtypeFor, quantizationFor, storageAliases, storageRules, type WeightStorage } from '../load/weight-storage.ts'
 
 type Place = Pick<Device, 'description' | 'kind' | 'limits'>
 
@@ -162,8 +162,8 @@ export function dryWeights(
 
 function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage): Weight {
   const { name, shape } = spec
-  const quantization = quantizationOf(spec, storage)
-  if (quantization === null) return empty(device, shape, name, dtypeOf(spec, storage))
+  const quantization = quantizationFor(spec, storage)
+  if (quantization === null) return empty(device, shape, name, dtypeFor(spec, storage))
   const full = empty(device, shape, name)
   const weight = quantizeMatrix(full, quantization)
   full.dispose()
@@ -191,7 +191,7 @@ function dryTraining(model: PretrainedLm, lora: Partial<LoraConfig>, options: Me
   const before = memory.liveBytes
   const adapter = attachLora(model, { ...lora, initLoraWeights: true }, { device })
   const attached = memory.liveBytes
-  const optimizer = new AdamW(adapter.namedTrainable().values())
+  const optimizer = new AdamW(adapter.namedTrainableParameters().values())
   const ready = memory.liveBytes
   model.train()
   model.gradientCheckpointing = options.gradientCheckpointing ?? false

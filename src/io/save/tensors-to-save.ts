@@ -9,7 +9,7 @@ import type { TensorDescription } from '../../safetensors/writer.ts'
 import { FourBitTensor } from '../../tensor/four-bit-tensor.ts'
 import type { HalfType } from '../../tensor/half.ts'
 import type { Int8Tensor } from '../../tensor/int8-tensor.ts'
-import { rooted } from '../../tensor/matrix.ts'
+import { rootedMatrix } from '../../tensor/matrix.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { fourBitTensors, int8Tensors, type StoredMatrix } from './save-stored.ts'
 
@@ -136,12 +136,12 @@ function lending<M extends StoredMatrix>(own: M, make: (() => Promise<M>) | null
 }
 
 function decoded(weight: StoredMatrix): Tensor {
-  return rooted(weight.device, () => dequantize(weight))
+  return rootedMatrix(weight.device, () => dequantize(weight))
 }
 
 function merged(layer: LoraLinear): Tensor {
   const { device } = layer.weights['lora_A.weight']
-  return rooted(device, () => {
+  return rootedMatrix(device, () => {
     const { weight } = layer.merged().weights
     check(weight instanceof Tensor, 'unsupported', () => 'merge: a merged weight is full')
     return weight
@@ -152,7 +152,7 @@ async function mergedFourBit(layer: LoraLinear, { parts, device }: FourBitTensor
   const full = merged(layer)
   try {
     const { type, blockSize, nested } = parts
-    const again = rooted(device, () => quantizeFourBit(full, { type, blockSize, doubleQuant: nested !== null }))
+    const again = rootedMatrix(device, () => quantizeFourBit(full, { type, blockSize, doubleQuant: nested !== null }))
     return parts.sourceDType === undefined
       ? again
       : new FourBitTensor(again.shape, { ...again.parts, sourceDType: parts.sourceDType })
@@ -164,7 +164,7 @@ async function mergedFourBit(layer: LoraLinear, { parts, device }: FourBitTensor
 async function mergedInt8(layer: LoraLinear): Promise<Int8Tensor> {
   const full = merged(layer)
   try {
-    return rooted(full.device, () => quantizeInt8(full))
+    return rootedMatrix(full.device, () => quantizeInt8(full))
   } finally {
     full.dispose()
   }

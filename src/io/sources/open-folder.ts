@@ -11,7 +11,7 @@ import { findHubSettings } from '../huggingface/hub-settings.ts'
 
 /**
  * Where a model, an adapter or a checkpoint comes from:
- * - a directory's path (Node); one that begins with `/`, `../../hub/`, `../../` or `~/`, or that is there, is always a path
+ * - a directory's path (Node); one that begins with `/`, `./`, `../` or `~/`, or that is there, is always a path
  * - `owner/name` or `owner/name@revision` on the Hugging Face Hub: a branch, a tag or a commit, `main` when it is left out
  * - the address of a folder, whose files are read in parts by Range requests, or of a model's page on the Hub
  * - files a page was given, or a directory the user opened to it

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openBrowser, openPage } from '../browser.ts'
 
 const script = `
-  import { openCpuDevice } from './src/device/cpu.ts'
+  import { openCpuDevice } from './src/device/cpu/cpu-device.ts'
   globalThis.tryOut = async (options) => {
     const device = await openCpuDevice(options)
     const count = 100_003

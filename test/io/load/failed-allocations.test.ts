@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { block } from '../../../src/autograd/record.ts'
+import { tidy } from '../../../src/autograd/record.ts'
 import { valueAndGrad } from '../../../src/autograd/value-and-grad.ts'
 import { evaluateLoss } from '../../../src/evaluate/loss.ts'
 import { generateTokens } from '../../../src/generate/generate.ts'
@@ -40,8 +40,8 @@ describe('a refused allocation leaves the device as it was', () => {
     const trained = tensors.map(([, tensor]) => tensor)
     for (const tensor of trained) tensor.requiresGrad = true
     const inputs = Object.fromEntries(tensors)
-    const step = valueAndGrad({ trainable: () => trained }, () => {
-      const y = block(device, () => one.apply(inputs, device))
+    const step = valueAndGrad({ trainableParameters: () => trained }, () => {
+      const y = tidy(device, () => one.apply(inputs, device))
       return weightedSum(y, new Float32Array(y.count).fill(1))
     })
     const undo = ({ loss, grads }: ReturnType<typeof step>) => free(loss, ...grads.values())

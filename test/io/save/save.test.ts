@@ -86,7 +86,7 @@ describe('an adapter', () => {
     expect(await readdir(path)).toEqual(['README.md', 'adapter_config.json', 'adapter_model.safetensors'])
     const opened = await openAdapter(other, path, { device, trainable: true })
     expect(opened.config.baseModelNameOrPath).toBe('tiny')
-    expect(opened.namedTrainable().size).toBe(16)
+    expect(opened.namedTrainableParameters().size).toBe(16)
     expect(await logitsOf(other)).toEqual(await logitsOf(model))
     expect(await numbersOf(other)).toEqual(await numbersOf(model))
     for (const each of [adapter, opened]) each.detach()
@@ -110,8 +110,8 @@ describe('an adapter', () => {
 
 describe('a run', () => {
   it('is restored from its folder, and another folder refused', async () => {
-    const model = (await tinyFalcon(device)).requireGrad(true)
-    const fresh = (await tinyFalcon(device)).requireGrad(true)
+    const model = (await tinyFalcon(device)).setRequiresGrad(true)
+    const fresh = (await tinyFalcon(device)).setRequiresGrad(true)
     const options = { batchSize: 2, maxSteps: 3, learningRate: 0.01 }
     const [run, again] = [
       new TrainingRun(model, randomExamples(4), options),

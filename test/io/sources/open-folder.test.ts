@@ -207,7 +207,7 @@ describe('a folder at an address', () => {
     for (const name of ['%2e%2e', 'a?b', 'a#b', 'C:\\x']) await folder.open(name)
     const encoded = ['%252e%252e', 'a%3Fb', 'a%23b', 'C%3A%5Cx']
     expect(asked).toEqual(encoded.map((name) => `https://models.test/a/tiny/${name}?sig=1#x`))
-    for (const name of ['../..', '../b', 'a/./b', '']) {
+    for (const name of ['..', '../b', 'a/./b', '']) {
       await expect(folder.open(name)).rejects.toEqual(refusal('config', `"${name}" is no path of a file`))
     }
   })
