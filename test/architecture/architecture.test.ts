@@ -148,15 +148,6 @@ describe('size', () => {
 })
 
 describe('kernels', () => {
-  const tests = pathsIn('test', ['.ts'])
-    .filter((file) => !file.startsWith('test/architecture/'))
-    .map((file) => readFileSync(path.join(root, file), 'utf8'))
-
-  test('every row of the register is named in a test', () => {
-    const isTested = (name: string) => tests.some((text) => new RegExp(`['"\`.]${name}\\b`).test(text))
-    expect(Object.keys(kernels).filter((name) => !isTested(name))).toEqual([])
-  })
-
   test('every row has its WGSL twin, and every WGSL file a row or a variant of one', () => {
     const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     const files = pathsIn('kernels', ['.wgsl']).filter((file) => !file.startsWith('kernels/parts/'))

@@ -2,27 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CpuBuild, cpuBuilds, openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../src/device/device.ts'
 import { kernels } from '../../src/device/register/kernels.ts'
-import { attentionCases } from './cases/attention.ts'
-import { elementwiseCases } from './cases/elementwise.ts'
-import { fourBitCases } from './cases/four-bit.ts'
-import { matmulCases } from './cases/matmul.ts'
-import { headCases } from './cases/heads.ts'
-import { normCases } from './cases/norms.ts'
-import { rowCases } from './cases/rows.ts'
-import { storedCases } from './cases/stored.ts'
+import { formulaCases, rowCallCases } from './cases/index.ts'
 import { testDevices } from './devices.ts'
 import { expectCase, runCase } from './kernel-case.ts'
 
-const cases = [
-  ...matmulCases,
-  ...fourBitCases,
-  ...storedCases,
-  ...attentionCases,
-  ...headCases,
-  ...normCases,
-  ...elementwiseCases,
-  ...rowCases,
-]
+const cases = [...formulaCases, ...(await rowCallCases())]
 
 /** One thread beside several that take shares of odd sizes. */
 async function openCutDevices(build: CpuBuild): Promise<CutDevices> {

@@ -1,6 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
+import { kernels } from '../../src/device/register/kernels.ts'
+import { formulaCases } from '../device/cases/index.ts'
 import { testDevices } from '../device/devices.ts'
 import { checkGradients, expectedOf } from './gradient-check.ts'
 import { opCases } from './op-cases.ts'
@@ -26,4 +29,13 @@ it('every exported function of src/ops that records a rule has a case', async ()
     )
   }
   expect([...new Set(opCases.map(({ op }) => op))].sort()).toEqual(recording.sort())
+})
+
+it('every kernel answers to numbers from outside: in a case of its own, or in those of an op', async () => {
+  const device = await openCpuDevice({ threads: 1, profile: true })
+  for (const one of opCases) await checkGradients(device, one, expectedOf(one))
+  const run = device.profile?.costs().map(({ name }) => name) ?? []
+  device.dispose()
+  const answered = new Set<string>([...run, ...formulaCases.map(({ kernel }) => kernel)])
+  expect(Object.keys(kernels).filter((name) => !answered.has(name))).toEqual([])
 })

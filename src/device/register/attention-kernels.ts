@@ -1,3 +1,6 @@
+import { attentionCalls } from './attention-calls.ts'
+import { attended, gradientsOf, headBytes, rowsOf, statsOf } from './attention-cuts.ts'
+import { further } from './cut.ts'
 import { fold, kernel, LANES, lanes } from './kernel-row.ts'
 
 const attentionParams = {
@@ -31,6 +34,16 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
+    cuts: [
+      {
+        along: 'batch',
+        windows: ({ tokens, heads, kvHeads, dim, capacity }) => {
+          const [q, kv] = [headBytes(heads, tokens, dim), headBytes(kvHeads, capacity, dim)]
+          return { qkv: headBytes(heads + 2 * kvHeads, tokens, dim), q, k: kv, v: kv }
+        },
+      },
+    ],
+    calls: attentionCalls.splitHeads,
   }),
   /** The reverse: dQkv from dQ [batch,heads,tokens,dim] and dKv [batch,2·kvHeads,tokens,dim], dQ and dK turned back. */
   joinHeads: kernel({
@@ -40,6 +53,16 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
+    cuts: [
+      {
+        along: 'batch',
+        windows: ({ tokens, heads, kvHeads, dim }) => {
+          const dQkv = headBytes(heads + 2 * kvHeads, tokens, dim)
+          return { dQ: headBytes(heads, tokens, dim), dKv: headBytes(2 * kvHeads, tokens, dim), dQkv }
+        },
+      },
+    ],
+    calls: attentionCalls.joinHeads,
   }),
   /** A projection x [batch,tokens,heads × dim] by head: out [batch,heads,capacity,dim], from row `past` on, turned as in splitHeads. */
   rowsToHeads: kernel({
@@ -50,6 +73,15 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * p.heads * p.dim) / LANES),
+    cuts: [
+      {
+        along: 'batch',
+        windows: ({ tokens, heads, dim, capacity }) => {
+          return { x: headBytes(heads, tokens, dim), out: headBytes(heads, capacity, dim) }
+        },
+      },
+    ],
+    calls: attentionCalls.rowsToHeads,
   }),
   /** The reverse: out [batch,tokens,heads × dim] from x [batch,held,tokens,dim], its heads from `first` on, turned back. */
   headsToRows: kernel({
@@ -59,6 +91,15 @@ export const attentionKernels = {
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * p.heads * p.dim) / LANES),
+    cuts: [
+      {
+        along: 'batch',
+        windows: ({ tokens, heads, held, dim }) => {
+          return { x: headBytes(held, tokens, dim), out: headBytes(heads, tokens, dim) }
+        },
+      },
+    ],
+    calls: attentionCalls.headsToRows,
   }),
   /**
    * Causal attention: query i sits at key i + keys - queries. q [batch,heads,queries,dim], k and v
@@ -76,6 +117,11 @@ export const attentionKernels = {
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
     constants: lanes,
     groups: (p) => fold(p.batch * p.heads * p.queries),
+    cuts: [
+      // Samples; alibi is bound whole, for it begins with the slopes.
+      { along: 'batch', windows: (p) => ({ ...attended(p), out: rowsOf(p), stats: statsOf(p) }), from: further },
+    ],
+    calls: attentionCalls.attention,
   }),
   /**
    * dQ as q lies, in fused rows the queries' columns alone; stats[…,1] = Σ dOut · out over a head's row, which softmax's
@@ -88,6 +134,14 @@ export const attentionKernels = {
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
     constants: lanes,
     groups: (p) => fold(p.batch * p.heads * p.queries),
+    cuts: [
+      {
+        along: 'batch',
+        windows: (p) => ({ ...attended(p), dOut: rowsOf(p), out: rowsOf(p), stats: statsOf(p), dQ: attended(p).q }),
+        from: further,
+      },
+    ],
+    calls: attentionCalls.attentionBackwardQuery,
   }),
   /**
    * With stats as attentionBackwardQuery leaves them: dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its
@@ -100,5 +154,13 @@ export const attentionKernels = {
     items: (p) => p.batch * p.kvHeads * Math.ceil(p.keys / 8),
     constants: lanes,
     groups: (p) => fold(p.batch * p.kvHeads * p.keys),
+    cuts: [
+      {
+        along: 'batch',
+        windows: (p) => ({ ...attended(p), dOut: rowsOf(p), stats: statsOf(p), dKv: gradientsOf(p) }),
+        from: further,
+      },
+    ],
+    calls: attentionCalls.attentionBackwardKey,
   }),
 } as const

@@ -1,8 +1,6 @@
-/** Types of a kernel's parameters: each takes 4 bytes in the uniform block. */
-export type ParamType = 'u32' | 'f32'
-
-/** Values of a kernel's parameters, by name. Booleans travel as 0 and 1. */
-export type ParamValues<P extends Readonly<Record<string, ParamType>>> = { readonly [name in keyof P]: number }
+import type { Cut } from './cut.ts'
+import type { Draws, KernelCall } from './kernel-call.ts'
+import type { ParamType, ParamValues } from './param-type.ts'
 
 /**
  * One row of the kernel register: what a kernel reads, writes and is told, and how its work is cut.
@@ -26,6 +24,13 @@ export interface KernelRow<
   readonly constants: Readonly<Record<string, number>>
   /** Workgroups of the WGSL twin. */
   groups(params: ParamValues<P>): readonly [number, number, number]
+  /**
+   * How a call may be cut where a binding, or the number of workgroups, is beyond an adapter. Of several ways the first that
+   * helps is taken, and the pieces are cut again where they are still too large. Default: it cannot be cut.
+   */
+  readonly cuts?: readonly Cut<NoInfer<R | W>, ParamValues<P>>[]
+  /** The calls that the self-test and the tests of both twins make. */
+  calls(draws: Draws): readonly KernelCall<NoInfer<R>, NoInfer<W>, P>[]
 }
 
 /** Declares a row; it exists so that TypeScript infers the names. */
@@ -53,3 +58,10 @@ export const lanes = { LANES } as const
 
 /** The same for kernels whose rows are long, or that have a single workgroup. */
 export const wide = { LANES: 256 } as const
+
+/** Workgroups and shares of a kernel that does `count` elements, each alone: four to an invocation, four to an item. */
+export const byFour = {
+  items: (p: { readonly count: number }) => Math.ceil(p.count / 4),
+  constants: lanes,
+  groups: (p: { readonly count: number }) => fold(p.count / 4 / LANES),
+} as const

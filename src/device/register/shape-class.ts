@@ -1,5 +1,5 @@
 import { kernels, type KernelName } from './kernels.ts'
-import type { ParamType } from './kernel-row.ts'
+import type { ParamType } from './param-type.ts'
 
 type Params = Readonly<Record<string, number>>
 

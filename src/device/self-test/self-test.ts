@@ -5,7 +5,7 @@ import { openCpuDevice } from '../cpu/cpu-device.ts'
 import { type Binding, type Device, deviceRule } from '../device.ts'
 import { kernels, type KernelName } from '../register/kernels.ts'
 import { type SelfTestCase, selfTestCases } from './cases.ts'
-import type { TestNumbers } from './call.ts'
+import type { TestNumbers } from '../register/kernel-call.ts'
 import { isTwin, programName } from '../webgpu/programs/candidates.ts'
 import type { WebGpuDevice } from '../webgpu/webgpu-device.ts'
 

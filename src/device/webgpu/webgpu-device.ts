@@ -10,10 +10,10 @@ import {
   type KernelBindings,
   type TuningChoices,
 } from '../device.ts'
-import { cutsOf } from '../register/kernel-cuts.ts'
 import { KernelProfile } from '../kernel-profile.ts'
 import type { KernelName, KernelParams } from '../register/kernels.ts'
 import { Memory } from '../memory.ts'
+import { rowOf } from '../row-of.ts'
 import { passSelfTest } from '../self-test/self-test.ts'
 import { describeAdapter, requestDevice } from './adapter.ts'
 import { BindGroups, checkWindow } from './bind-groups.ts'
@@ -232,7 +232,7 @@ export class WebGpuDevice implements Device {
 
   /** A call in the pieces that the adapter takes. */
   #pieces(name: KernelName, call: Call): Iterable<Call> {
-    return pieces(cutsOf(name), call, {
+    return pieces(rowOf(name).cuts ?? [], call, {
       bindingBytes: this.#bindingBytes,
       fitsGroups: (params) => fitsGroups(this.programs.choices.peek(name, params).groups(params)),
     })

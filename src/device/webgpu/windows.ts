@@ -1,5 +1,5 @@
 import type { Binding } from '../device.ts'
-import type { Cut, CutWindow } from '../register/kernel-cuts.ts'
+import type { Cut, CutWindow } from '../register/cut.ts'
 
 type Params = Readonly<Record<string, number>>
 

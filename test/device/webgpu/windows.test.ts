@@ -1,35 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Binding } from '../../../src/device/device.ts'
-import { cuts, cutsOf } from '../../../src/device/register/kernel-cuts.ts'
 import { kernels, type KernelName } from '../../../src/device/register/kernels.ts'
 import { openWebGpuDevice, type WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
 import { rowOf } from '../../../src/device/row-of.ts'
 import { type Call, fitsBindings, pieces } from '../../../src/device/webgpu/windows.ts'
-import { attentionCases } from '../cases/attention.ts'
-import { elementwiseCases } from '../cases/elementwise.ts'
-import { fourBitCases } from '../cases/four-bit.ts'
-import { headCases } from '../cases/heads.ts'
-import { matmulCases } from '../cases/matmul.ts'
-import { normCases } from '../cases/norms.ts'
-import { rowCases } from '../cases/rows.ts'
-import { storedCases } from '../cases/stored.ts'
+import { formulaCases, rowCallCases } from '../cases/index.ts'
 import { nestedWindowCases, productWindowCases, storedWindowCases } from '../cases/windows.ts'
 import { expectCase, type KernelCase, runCase } from '../kernel-case.ts'
 import { testGpu } from '../test-gpu.ts'
 
-const cases = [
-  ...matmulCases,
-  ...productWindowCases,
-  ...fourBitCases,
-  ...storedCases,
-  ...storedWindowCases,
-  ...attentionCases,
-  ...elementwiseCases,
-  ...headCases,
-  ...normCases,
-  ...rowCases,
-]
-const cuttable = Object.keys(cuts)
+const cases = [...formulaCases, ...productWindowCases, ...storedWindowCases, ...(await rowCallCases())]
+const cutsOf = (kernel: KernelName) => rowOf(kernel).cuts ?? []
+const cuttable = (Object.keys(kernels) as KernelName[]).filter((kernel) => cutsOf(kernel).length > 0)
 
 /** The case as a call, with bindings that have lengths and no buffers. */
 function callOf({ reads, writes, params }: KernelCase): Call {

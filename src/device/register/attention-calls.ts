@@ -1,0 +1,105 @@
+import type { Draws } from './kernel-call.ts'
+
+const apart = [
+  { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64, hasAlibi: 1 },
+  { batch: 1, heads: 2, kvHeads: 2, queries: 70, keys: 70, capacity: 70, dim: 32, hasAlibi: 0 },
+  // Three query heads to a key head, in whole and ragged tiles.
+  { batch: 1, heads: 6, kvHeads: 2, queries: 37, keys: 37, capacity: 37, dim: 24, hasAlibi: 0 },
+].map((s) => ({ ...s, isFused: 0 }))
+const fused = [
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 7, dim: 17, hasAlibi: 1 },
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 37, dim: 24, hasAlibi: 1 },
+  { batch: 1, heads: 3, kvHeads: 1, tokens: 35, dim: 72, hasAlibi: 0 },
+].map(({ tokens, ...s }) => ({ ...s, queries: tokens, keys: tokens, capacity: tokens, isFused: 1 }))
+const layouts = [
+  { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 3, capacity: 9, hasRotary: 1 },
+  { batch: 1, tokens: 33, heads: 2, kvHeads: 2, dim: 16, past: 0, capacity: 33, hasRotary: 0 },
+  { batch: 1, tokens: 9, heads: 3, kvHeads: 1, dim: 20, past: 0, capacity: 9, hasRotary: 1 },
+] as const
+
+type Sizes = (typeof apart)[number]
+type Layout = (typeof layouts)[number]
+
+/** Cut so that the keys of a padded sample are hidden, and what attention keeps of a row is near the truth. */
+const attended = (s: Sizes, { normals }: Draws) => {
+  const rows = s.batch * s.heads * s.queries
+  // Slopes, then positions, of which negative ones are hidden.
+  const positions = Float32Array.from({ length: s.batch * s.keys }, (_, i) => (i < 2 ? -1 : i % s.keys))
+  const slopes = normals(s.heads).map((x) => (0.05 + Math.abs(x)) / 8)
+  const [ofQ, ofK] = [rows * s.dim, s.batch * s.kvHeads * s.capacity * s.dim]
+  const qkv = normals(ofQ + 2 * ofK)
+  const byHead = { q: normals(ofQ), k: normals(ofK), v: normals(ofK) }
+  const alibi = s.hasAlibi === 0 ? null : Float32Array.of(...slopes, ...positions)
+  return {
+    reads: { ...(s.isFused === 1 ? { q: qkv, k: qkv, v: qkv } : byHead), alibi },
+    dOut: normals(ofQ),
+    out: normals(ofQ),
+    stats: normals(2 * rows).map((x, i) => (i % 2 === 0 ? 3 + x : x)),
+    dQ: normals(s.isFused === 1 ? qkv.length : ofQ),
+    dKv: normals(s.isFused === 1 ? qkv.length : 2 * ofK),
+    params: { ...s, first: 0, scale: 1 / Math.sqrt(s.dim), alibiScale: 0.5 },
+  }
+}
+const perHeads = <T>(draws: Draws, make: (parts: ReturnType<typeof attended>) => T) =>
+  [...apart, ...fused].map((s) => make(attended(s, draws)))
+const byHead = ({ batch, dim }: Layout, count: number, rows: number, { normals }: Draws) =>
+  normals(batch * count * rows * dim)
+const anglesOf = ({ tokens, dim, hasRotary }: Layout, { normals }: Draws) =>
+  hasRotary === 1 ? normals(tokens * dim) : null
+
+/** The calls that attention's kernels are tested with. */
+export const attentionCalls = {
+  splitHeads: (draws: Draws) =>
+    layouts.map((s) => ({
+      reads: { qkv: byHead(s, s.heads + 2 * s.kvHeads, s.tokens, draws), rotary: anglesOf(s, draws) },
+      writes: {
+        q: byHead(s, s.heads, s.tokens, draws),
+        k: byHead(s, s.kvHeads, s.capacity, draws),
+        v: byHead(s, s.kvHeads, s.capacity, draws),
+      },
+      params: s,
+    })),
+  joinHeads: (draws: Draws) =>
+    layouts.map((s) => {
+      const { batch, tokens, heads, kvHeads, dim } = s
+      const [dQ, dKv] = [byHead(s, heads, tokens, draws), byHead(s, 2 * kvHeads, tokens, draws)]
+      return {
+        reads: { dQ, dKv, rotary: draws.normals(tokens * dim) },
+        writes: { dQkv: byHead(s, heads + 2 * kvHeads, tokens, draws) },
+        params: { batch, tokens, heads, kvHeads, dim },
+      }
+    }),
+  rowsToHeads: (draws: Draws) =>
+    layouts.map((s) => {
+      const { batch, tokens, heads, dim, past, capacity, hasRotary } = s
+      return {
+        reads: { x: byHead(s, heads, tokens, draws), rotary: anglesOf(s, draws) },
+        writes: { out: byHead(s, heads, capacity, draws) },
+        params: { batch, tokens, heads, dim, past, capacity, hasRotary },
+      }
+    }),
+  headsToRows: (draws: Draws) =>
+    layouts.map((s) => {
+      const { batch, tokens, heads, dim, hasRotary } = s
+      return {
+        reads: { x: byHead(s, heads + 1, tokens, draws), rotary: anglesOf(s, draws) },
+        writes: { out: byHead(s, heads, tokens, draws) },
+        params: { batch, tokens, heads, held: heads + 1, first: 1, dim, hasRotary },
+      }
+    }),
+  attention: (draws: Draws) =>
+    perHeads(draws, ({ reads, out, stats, params }) => ({ reads, writes: { out, stats }, params })),
+  attentionBackwardQuery: (draws: Draws) =>
+    perHeads(draws, ({ reads, dOut, out, stats, dQ, params }) => ({
+      reads: { ...reads, dOut, out },
+      writes: { stats, dQ },
+      params,
+    })),
+  attentionBackwardKey: (draws: Draws) =>
+    perHeads(draws, ({ reads, dOut, stats, dKv, params }) => ({
+      reads: { ...reads, dOut, stats },
+      writes: { dKv },
+      params,
+    })),
+}

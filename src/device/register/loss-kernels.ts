@@ -1,0 +1,26 @@
+import { perTable } from './kernel-call.ts'
+import { fold, kernel, wide } from './kernel-row.ts'
+
+/** The register's rows for losses. */
+export const lossKernels = {
+  /**
+   * losses[row] = log-sum-exp(logits[row]) - logits[row,label], 0 where label < 0; with writeGrad, logits become
+   * gradScale · (softmax - onehot), 0 where label < 0.
+   */
+  crossEntropy: kernel({
+    reads: ['labels'],
+    writes: ['logits', 'losses'],
+    params: { rows: 'u32', vocab: 'u32', writeGrad: 'u32', gradScale: 'f32' },
+    varies: true,
+    items: (p) => p.rows,
+    constants: wide,
+    groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, losses: 4 }) }],
+    calls: ({ normals, ids }) =>
+      perTable((rows, vocab) => ({
+        reads: { labels: Int32Array.from(ids(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label)) },
+        writes: { logits: normals(rows * vocab).map((x) => 3 * x), losses: normals(rows) },
+        params: { rows, vocab, writeGrad: rows % 2, gradScale: 0.125 },
+      })),
+  }),
+} as const

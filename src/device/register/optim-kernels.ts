@@ -1,0 +1,50 @@
+import { perElement } from './cut.ts'
+import { perCount } from './kernel-call.ts'
+import { byFour, kernel, lanes } from './kernel-row.ts'
+
+/** The register's rows for optimizers. */
+export const optimKernels = {
+  /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a norm that is not finite gives 0. */
+  clipFactor: kernel({
+    reads: ['squares'],
+    writes: ['clip'],
+    params: { count: 'u32', maxNorm: 'f32' },
+    items: () => 1,
+    constants: lanes,
+    groups: () => [1, 1, 1],
+    calls: ({ normals, positives }) =>
+      [0, 0.7, 100].map((maxNorm) => ({
+        reads: { squares: positives(7) },
+        writes: { clip: normals(2) },
+        params: { count: 7, maxNorm },
+      })),
+  }),
+  /** torch.optim.AdamW on g = clip[0] · grad, nothing where clip[0] is 0; the factors that depend on the step are the host's, in double precision. */
+  adamw: kernel({
+    reads: ['grad', 'clip'],
+    writes: ['param', 'm', 'v'],
+    params: {
+      count: 'u32',
+      keep: 'f32',
+      beta1: 'f32',
+      gain1: 'f32',
+      beta2: 'f32',
+      gain2: 'f32',
+      step: 'f32',
+      root2: 'f32',
+      eps: 'f32',
+    },
+    varies: true,
+    ...byFour,
+    cuts: [perElement('grad', 'param', 'm', 'v')],
+    calls: ({ normals, positives }) =>
+      perCount((count) => ({
+        reads: { grad: normals(count), clip: Float32Array.of(0.5, 2) },
+        writes: { param: normals(count), m: normals(count), v: positives(count) },
+        params: {
+          ...{ count, keep: 0.999, beta1: 0.9, gain1: 0.1, beta2: 0.999, gain2: 0.001 },
+          ...{ step: 0.037, root2: 0.055, eps: 1e-8 },
+        },
+      })),
+  }),
+} as const

@@ -1,0 +1,52 @@
+import { f32ToBf16, f32ToF16 } from '../../core/float16.ts'
+import { added, further } from './cut.ts'
+import { perTable } from './kernel-call.ts'
+import { fold, kernel, LANES, lanes } from './kernel-row.ts'
+
+/** The register's rows for rows of a table. */
+export const tableKernels = {
+  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32), f16 or bf16 (16); other rows stay. */
+  embedding: kernel({
+    reads: ['ids', 'table'],
+    writes: ['out'],
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32', isBf16: 'u32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold((p.rows * p.dim) / LANES),
+    cuts: [
+      { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
+      { along: 'vocab', windows: ({ dim, bits }) => ({ table: { bytes: dim * bits, per: 8 } }), from: further },
+    ],
+    calls: ({ normals, ids }) =>
+      perTable((rows, dim) =>
+        [
+          { bits: 32, isBf16: 0, table: normals(13 * dim) },
+          { bits: 16, isBf16: 0, table: f32ToF16(normals(13 * dim)) },
+          { bits: 16, isBf16: 1, table: f32ToBf16(normals(13 * dim)) },
+        ].map(({ table, ...storage }) => ({
+          reads: { ids: ids(rows, 13), table },
+          writes: { out: normals(rows * dim) },
+          params: { rows, dim, first: 0, vocab: 13, ...storage },
+        })),
+      ).flat(),
+  }),
+  /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v. */
+  embeddingBackward: kernel({
+    reads: ['ids', 'dOut'],
+    writes: ['dTable'],
+    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', accumulate: 'u32' },
+    items: (p) => p.vocab,
+    constants: lanes,
+    groups: (p) => fold(p.vocab),
+    cuts: [
+      { along: 'vocab', windows: ({ dim }) => ({ dTable: 4 * dim }), from: further },
+      { along: 'rows', windows: ({ dim }) => ({ ids: 4, dOut: 4 * dim }), from: added },
+    ],
+    calls: ({ normals, ids }) =>
+      perTable((rows, dim) => ({
+        reads: { ids: ids(rows, 13), dOut: normals(rows * dim) },
+        writes: { dTable: normals(13 * dim) },
+        params: { rows, dim, first: 0, vocab: 13, accumulate: rows % 2 },
+      })),
+  }),
+} as const
