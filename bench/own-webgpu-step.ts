@@ -22,8 +22,8 @@ const model = new FalconForCausalLM(config, new Map(tensors))
 if (storage === 'nf4') quantize(model)
 const adapter = attachLora(model, { r: rank, loraAlpha, targetModules: ['query_key_value'] }, { device })
 for (const [i, { weights }] of [...adapter.layers.values()].entries()) {
-  weights['lora_A.weight'].write(factors[i]!.a.values)
-  weights['lora_B.weight'].write(factors[i]!.b.values)
+  weights['lora_A.weight']!.write(factors[i]!.a.values)
+  weights['lora_B.weight']!.write(factors[i]!.b.values)
 }
 const optimizer = new AdamW(model.trainableParameters(), { betas: [beta1, beta2], eps })
 const gradOf = valueAndGrad(model, () => model.loss({ inputIds, shape: [1, tokens] }, inputIds))

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Tape } from '../src/autograd/tape.ts'
 import { Linear } from '../src/nn/linear.ts'
+import { AdaptedLinear } from '../src/peft/adapted-linear.ts'
 import { LoraLinear } from '../src/peft/lora-linear.ts'
 import { fromArray } from '../src/tensor/tensor.ts'
 import { openAdapter } from './open-webgpu.ts'
@@ -42,7 +43,8 @@ function loraLinear(): () => void {
   const [x, a, b, dY] = [tensor(m, k), tensor(r, k), tensor(n, r), tensor(m, n)]
   const parameters = new Set([x, a, b])
   for (const parameter of parameters) parameter.requiresGrad = true
-  const layer = new LoraLinear(new Linear(tensor(n, k), null), { a, b }, 2, 0)
+  const factors = { 'lora_A.weight': a, 'lora_B.weight': b }
+  const layer = new AdaptedLinear(new Linear(tensor(n, k), null)).add('default', new LoraLinear(factors, 2, 0))
   return () => {
     const tape = new Tape()
     device.memory.scoped(() => {

@@ -1,11 +1,10 @@
 import { check } from '../core/errors.ts'
 import { flag, readArgument } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
-import type { Linear } from '../nn/linear.ts'
 import type { Module, Weight } from '../nn/module.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import type { AdaptedLayer } from './adapted-layer.ts'
 import type { LoraConfig } from './lora-config.ts'
-import type { LoraLinear } from './lora-linear.ts'
 
 /** What PEFT puts before a path in the base model. */
 export const keyPrefix = 'base_model.model.'
@@ -16,7 +15,7 @@ export interface AdapterParts {
   /** With 'all-linear' spelt out. */
   readonly config: LoraConfig
   /** The adapted projections by their path. */
-  readonly layers: ReadonlyMap<string, LoraLinear>
+  readonly layers: ReadonlyMap<string, AdaptedLayer>
   /** The model's biases that are trained too, and copies to put back. */
   readonly biases: readonly { readonly bias: Tensor; readonly before: Tensor }[]
 }
@@ -27,7 +26,7 @@ export class Adapter {
   /** With 'all-linear' spelt out. */
   readonly config: LoraConfig
   /** The adapted projections by their path. */
-  readonly layers: ReadonlyMap<string, LoraLinear>
+  readonly layers: ReadonlyMap<string, AdaptedLayer>
   readonly #biases: AdapterParts['biases']
   /** What is trained, by PEFT's keys. */
   readonly #trained: ReadonlyMap<string, Tensor>
@@ -46,7 +45,7 @@ export class Adapter {
     this.layers = layers
     this.#biases = biases
     this.#wasTrainable = model.trainableParameters()
-    for (const [path, layer] of layers) model.replace(path, layer.train(layer.modules.base_layer.training))
+    for (const [path, layer] of layers) model.replace(path, layer.train(layer.base.training))
     const factors = [...layers.values()].flatMap(({ weights }) => Object.values(weights))
     const trained = new Set<Weight>([...factors, ...biases.map(({ bias }) => bias)])
     this.#trained = new Map(
@@ -102,7 +101,7 @@ export class Adapter {
     this.checkAttached('detach')
     this.#left = 'detached'
     for (const { bias, before } of this.#biases) bias.device.copy(before, bias)
-    for (const [path, layer] of this.layers) this.model.replace(path, layer.modules.base_layer)
+    for (const [path, layer] of this.layers) this.model.replace(path, layer.base)
     this.#free()
   }
 
@@ -119,15 +118,15 @@ export class Adapter {
     const { memory } = this.device
     const merged = memory.rooted(() =>
       memory.scoped((scope) => {
-        const made = new Map<string, Linear>([...this.layers].map(([path, layer]) => [path, layer.merged()]))
-        for (const { weights } of made.values()) if (weights.weight instanceof Tensor) scope.keep(weights.weight)
+        const made = [...this.layers].map(([path, layer]) => ({ path, layer, module: layer.merged() }))
+        for (const { layer, module } of made) for (const [now] of changes(layer.base, module)) scope.keep(now)
         return made
       }),
     )
     this.#left = 'merged'
-    for (const [path, layer] of merged) {
-      this.model.replace(path, layer.train(this.layers.get(path)?.training))
-      this.layers.get(path)?.modules.base_layer.weights.weight.dispose()
+    for (const { path, layer, module } of merged) {
+      this.model.replace(path, module.train(layer.training))
+      for (const [, before] of changes(layer.base, module)) before.dispose()
     }
     this.#free()
   }
@@ -138,4 +137,12 @@ export class Adapter {
     this.model.setRequiresGrad(false)
     for (const tensor of this.#wasTrainable) tensor.requiresGrad = true
   }
+}
+
+/** The parameters of a merged layer that are not the base's own, each with the one that it replaces. */
+function changes(base: Module, merged: Module): readonly (readonly [now: Tensor, before: Weight])[] {
+  return Object.entries(merged.weights).flatMap(([key, now]) => {
+    const before = base.weights[key]
+    return now instanceof Tensor && before && before !== now ? [[now, before] as const] : []
+  })
 }

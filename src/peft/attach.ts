@@ -8,6 +8,8 @@ import { packedZeros } from '../tensor/packed.ts'
 import { copyOf, Tensor } from '../tensor/tensor.ts'
 import { Adapter, keyPrefix } from './adapter.ts'
 import { loraConfig, type LoraConfig } from './lora-config.ts'
+import { type AdaptedLayer, defaultName, isAdapted } from './adapted-layer.ts'
+import { AdaptedLinear } from './adapted-linear.ts'
 import { LoraLinear, type LoraFactors } from './lora-linear.ts'
 import { findTargets, spellOutTargets, type Target } from './target-matching.ts'
 
@@ -69,8 +71,8 @@ export interface LoraPlan {
 
 /** Finds what a config adapts. @throws MedAwareError as `attachLora`. */
 export function planLora(model: Adaptable, config: LoraConfig, isPartialOk: boolean): LoraPlan {
-  const isAdapted = [...model.namedModules()].some(([, module]) => module instanceof LoraLinear)
-  check(!isAdapted, 'config', () => 'attachLora: the model has an adapter already; detach or merge it first')
+  const hasAdapter = [...model.namedModules()].some(([, module]) => isAdapted(module))
+  check(!hasAdapter, 'config', () => 'attachLora: the model has an adapter already; detach or merge it first')
   const targets = findTargets(model, config, isPartialOk)
   const spelt = spellOutTargets(
     model,
@@ -107,7 +109,7 @@ function makeLayers(
   targets: readonly Target[],
   config: LoraConfig,
   seed: number | null,
-): Map<string, LoraLinear> {
+): Map<string, AdaptedLayer> {
   const factors = packedZeros(
     device,
     targets.flatMap(({ layer, rank }) => [
@@ -119,9 +121,10 @@ function makeLayers(
   return new Map(
     targets.map(({ path, layer, rank, alpha }, index) => {
       const [a, b] = factors.slice(2 * index) as [Tensor, Tensor]
-      if (seed !== null) start({ a, b }, config.initLoraWeights, Random.of(seed, index))
+      const own = { 'lora_A.weight': a, 'lora_B.weight': b }
+      if (seed !== null) start(own, config.initLoraWeights, Random.of(seed, index))
       const scaling = alpha / (config.useRslora ? Math.sqrt(rank) : rank)
-      return [path, new LoraLinear(layer, { a, b }, scaling, config.loraDropout)]
+      return [path, new AdaptedLinear(layer).add(defaultName, new LoraLinear(own, scaling, config.loraDropout))]
     }),
   )
 }
@@ -159,7 +162,11 @@ function shapesOf(model: Module, bias: LoraConfig['bias'], targets: readonly Tar
 }
 
 /** Fills factors of zeros as PEFT starts A and B (tuners/lora/layer.py, reset_lora_parameters). */
-function start({ a, b }: LoraFactors, init: LoraConfig['initLoraWeights'], random: Random): void {
+function start(
+  { 'lora_A.weight': a, 'lora_B.weight': b }: LoraFactors,
+  init: LoraConfig['initLoraWeights'],
+  random: Random,
+): void {
   const draw = (factor: Tensor, next: () => number) => factor.write(Float32Array.from({ length: factor.count }, next))
   const uniform = (fanIn: number) => () => (2 * random.uniform() - 1) / Math.sqrt(fanIn)
   draw(a, init === 'gaussian' ? () => random.normal() / a.rows : uniform(a.columns))

@@ -6,7 +6,7 @@ import type { Device } from '../device/device.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
 import type { Weight } from '../nn/module.ts'
-import { LoraLinear } from '../peft/lora-linear.ts'
+import { isAdapted } from '../peft/adapted-layer.ts'
 import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
 import { Int8Tensor } from '../tensor/int8-tensor.ts'
 import { empty, Tensor } from '../tensor/tensor.ts'
@@ -15,7 +15,7 @@ import { empty, Tensor } from '../tensor/tensor.ts'
 export interface RunIdentity {
   /** Hash of all ids and labels, in their order. */
   readonly examples: string
-  /** Rank, scaling and dropout of each adapted projection, by path. */
+  /** What each adapted layer's numbers come from, such as rank, scaling and dropout, by path. */
   readonly adapter: Readonly<Record<string, string>>
   /** The model's config; empty where it has none. */
   readonly config: Readonly<Record<string, unknown>>
@@ -37,7 +37,7 @@ const sampleBytes = 1024
 /** Looks at what a run is made of. It reads a few kilobytes of each frozen weight, together. */
 export async function identifyRun(model: CausalLm, examples: readonly Example[]): Promise<RunIdentity> {
   const base = [...model.namedModules()].flatMap(([, module]) =>
-    module instanceof LoraLinear ? [] : Object.values(module.weights).filter((weight) => weight !== null),
+    isAdapted(module) ? [] : Object.values(module.weights).filter((weight) => weight !== null),
   )
   const frozen = base.filter((weight) => !weight.requiresGrad)
   const plain = frozen.filter((weight) => weight instanceof Tensor)
@@ -72,13 +72,9 @@ function hashExamples(examples: readonly Example[]): string {
 
 function adapterOf(model: CausalLm): Record<string, string> {
   const layers = [...model.namedModules()].flatMap(([path, module]) =>
-    module instanceof LoraLinear ? [[path, describeLayer(module)] as const] : [],
+    isAdapted(module) ? [[path, module.describe()] as const] : [],
   )
   return Object.fromEntries(layers)
-}
-
-function describeLayer({ weights, scaling, modules }: LoraLinear): string {
-  return `r ${weights['lora_A.weight'].rows}, scaling ${scaling}, dropout ${modules.lora_dropout.p}`
 }
 
 function formatsOf(weights: readonly Weight[]): string {

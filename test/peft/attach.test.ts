@@ -180,9 +180,9 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     })
     const adapted = await logits()
     const layer = adapter.layers.get(qkv(1))
-    const base = layer?.modules.base_layer.weights.weight
+    const base = layer?.base.weights['weight']
     if (layer === undefined || !(base instanceof FourBitTensor)) throw new Error('the base is not 4-bit')
-    const merged = layer.merged().weights.weight
+    const merged = layer.merged().weights['weight']
     const [full, delta] = [await dequantize(base).read(), await layer.deltaWeight().read()]
     const sum = full.map((value, i) => value + (delta[i] ?? NaN))
     expect(maxDifference(merged instanceof Tensor ? await merged.read() : [], sum)).toBeLessThan(1e-6)

@@ -3,12 +3,11 @@ import { check } from '../../core/errors.ts'
 import { either, flag, oneOf, type OptionRules } from '../../core/options.ts'
 import type { Module, Weight } from '../../nn/module.ts'
 import { dequantize, quantizeFourBit, quantizeInt8 } from '../../ops/quantize.ts'
-import { LoraLinear } from '../../peft/lora-linear.ts'
+import { type AdaptedLayer, isAdapted } from '../../peft/adapted-layer.ts'
 import { encodeFloats } from '../../safetensors/float16.ts'
 import type { TensorDescription } from '../../safetensors/writer.ts'
 import { FourBitTensor } from '../../tensor/four-bit-tensor.ts'
 import type { HalfType } from '../../tensor/half.ts'
-import type { Int8Tensor } from '../../tensor/int8-tensor.ts'
 import { rootedMatrix } from '../../tensor/matrix.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { fourBitTensors, int8Tensors, type StoredMatrix } from './save-stored.ts'
@@ -61,16 +60,16 @@ export async function tensorsToSave(who: string, model: Module, options: SaveWei
   let adapted: string | null = null
   for (const [path, module] of model.namedModules()) {
     if (adapted !== null && path.startsWith(`${adapted}.`)) continue
-    adapted = module instanceof LoraLinear ? path : null
+    const layer = isAdapted(module) ? module : null
+    adapted = layer && path
     const behind: TensorToSave[] = []
-    const { weights } = module instanceof LoraLinear ? module.modules.base_layer : module
+    const { weights }: Module = layer?.base ?? module
     for (const [key, weight] of Object.entries(weights)) {
       if (weight === null || seen.has(weight)) continue
       seen.add(weight)
       const name = path === '' ? key : `${path}.${key}`
-      const adapter = module instanceof LoraLinear && key === 'weight' ? module : null
-      if (adapter) checkMerge(who, name, weight, options)
-      const { first, rest } = await partsOf(name, weight, adapter, options)
+      if (layer) checkMerge(who, name, weight, options)
+      const { first, rest } = await partsOf(name, weight, layer && (() => merged(layer, key, weight)), options)
       tensors.push(first)
       behind.push(...rest)
     }
@@ -85,48 +84,49 @@ interface Parts {
   readonly rest: readonly TensorToSave[]
 }
 
+/** @param make The weight with an adapter in it, f32, or the weight itself where the adapter leaves it as it is. */
 async function partsOf(
   name: string,
   weight: Weight,
-  adapter: LoraLinear | null,
+  make: (() => Tensor) | null,
   { dtype = 'f32', dequantize: isPlain = false }: SaveWeightsOptions,
 ): Promise<Parts> {
   if (weight instanceof Tensor || isPlain) {
-    const make = adapter ? () => merged(adapter) : weight instanceof Tensor ? null : () => decoded(weight)
-    return { first: plainTensor(name, weight, make, dtype), rest: [] }
+    return { first: plainTensor(name, weight, make ?? (() => plain(weight)), dtype), rest: [] }
   }
   if (weight instanceof FourBitTensor) {
-    const lend = lending(weight, adapter && (() => mergedFourBit(adapter, weight)))
+    const lend = lending(weight, make && (() => again(make(), (full) => mergedFourBit(full, weight))))
     const { codes, state } = await fourBitTensors(name, weight, lend, dtypeWords[dtype][1])
     return { first: codes, rest: state }
   }
-  const { codes, state } = int8Tensors(name, weight, lending(weight, adapter && (() => mergedInt8(adapter))))
+  const lend = lending(weight, make && (() => again(make(), quantizeInt8)))
+  const { codes, state } = int8Tensors(name, weight, lend)
   return { first: codes, rest: state }
 }
 
-/** A tensor in a precision, of the weight itself or of what is made of it. */
-function plainTensor(name: string, weight: Weight, make: (() => Tensor) | null, dtype: SaveDType): TensorToSave {
+/** A tensor in a precision, of what `make` gives: the weight itself or what is made of it. */
+function plainTensor(name: string, weight: Weight, make: () => Tensor, dtype: SaveDType): TensorToSave {
   return {
     ...{ name, dtype: dtypeWords[dtype][0], shape: weight.shape, parameters: weight.count },
     bytes: async () => {
-      const tensor = make === null ? (weight as Tensor) : make()
+      const tensor = make()
       try {
         const values = await tensor.read()
         const encoded = encodeFloats(values, dtypeWords[dtype][0])
         if (dtype === 'f16') checkFinite(name, values, encoded as Uint16Array)
         return encoded
       } finally {
-        if (make !== null) tensor.dispose()
+        if (tensor !== weight) tensor.dispose()
       }
     },
   }
 }
 
 /** Lends a matrix, or another that is made for each look and freed after it. */
-function lending<M extends StoredMatrix>(own: M, make: (() => Promise<M>) | null) {
+function lending<M extends StoredMatrix>(own: M, make: (() => M) | null) {
   return async <T>(use: (matrix: M) => Promise<T>): Promise<T> => {
     if (make === null) return use(own)
-    const made = await make()
+    const made = make()
     try {
       return await use(made)
     } finally {
@@ -135,39 +135,38 @@ function lending<M extends StoredMatrix>(own: M, make: (() => Promise<M>) | null
   }
 }
 
-function decoded(weight: StoredMatrix): Tensor {
-  return rootedMatrix(weight.device, () => dequantize(weight))
+/** A weight as numbers: itself, or a tensor of its own. */
+function plain(weight: Weight): Tensor {
+  return weight instanceof Tensor ? weight : rootedMatrix(weight.device, () => dequantize(weight))
 }
 
-function merged(layer: LoraLinear): Tensor {
-  const { device } = layer.weights['lora_A.weight']
-  return rootedMatrix(device, () => {
-    const { weight } = layer.merged().weights
-    check(weight instanceof Tensor, 'unsupported', () => 'merge: a merged weight is full')
-    return weight
-  })
+/** A base's weight with its layer's adapters in it. */
+function merged(layer: AdaptedLayer, key: string, weight: Weight): Tensor {
+  const { memory } = weight.device
+  return memory.rooted(() =>
+    memory.scoped((scope) => {
+      const tensor = layer.mergedWeight(key)
+      if (tensor !== weight) scope.keep(tensor)
+      return tensor
+    }),
+  )
 }
 
-async function mergedFourBit(layer: LoraLinear, { parts, device }: FourBitTensor): Promise<FourBitTensor> {
-  const full = merged(layer)
+/** A merged weight in its old format, and the full one is freed. */
+function again<M extends StoredMatrix>(full: Tensor, quantized: (full: Tensor) => M): M {
   try {
-    const { type, blockSize, nested } = parts
-    const again = rootedMatrix(device, () => quantizeFourBit(full, { type, blockSize, doubleQuant: nested !== null }))
-    return parts.sourceDType === undefined
-      ? again
-      : new FourBitTensor(again.shape, { ...again.parts, sourceDType: parts.sourceDType })
+    return rootedMatrix(full.device, () => quantized(full))
   } finally {
     full.dispose()
   }
 }
 
-async function mergedInt8(layer: LoraLinear): Promise<Int8Tensor> {
-  const full = merged(layer)
-  try {
-    return rootedMatrix(full.device, () => quantizeInt8(full))
-  } finally {
-    full.dispose()
-  }
+function mergedFourBit(
+  full: Tensor,
+  { parts: { type, blockSize, nested, sourceDType } }: FourBitTensor,
+): FourBitTensor {
+  const made = quantizeFourBit(full, { type, blockSize, doubleQuant: nested !== null })
+  return sourceDType === undefined ? made : new FourBitTensor(made.shape, { ...made.parts, sourceDType })
 }
 
 function checkMerge(

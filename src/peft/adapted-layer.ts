@@ -1,0 +1,125 @@
+import { check } from '../core/errors.ts'
+import { show, showNames } from '../core/show.ts'
+import { Module } from '../nn/module.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** The name of an adapter that was given none, as in PEFT. */
+export const defaultName = 'default'
+
+/** The tensors of an adapter at one layer, f32, by what PEFT's key says behind the layer's path: `lora_A.weight`. */
+export type Factors = Readonly<Record<string, Tensor>>
+
+/** What one adapter is at one layer: its tensors, and the modules that it runs. How it computes is for its kind of layer to say. */
+export abstract class LayerAdapter<F extends Factors = Factors> {
+  /** @param modules Such as a dropout, by PEFT's names. */
+  constructor(
+    readonly factors: F,
+    readonly modules: Readonly<Record<string, Module>> = {},
+  ) {}
+
+  /** In words, what its numbers come from beside its tensors: rank, scaling and the like. Checkpoints compare it. */
+  abstract describe(): string
+}
+
+/**
+ * A frozen layer of a model and the adapters on it, by name: some of them active, or another one for each row of a batch
+ * (peft/tuners/tuners_utils.py, BaseTunerLayer). It stands in the layer's place; the layer is its `base_layer`.
+ */
+export abstract class AdaptedLayer<
+  Base extends Module = Module,
+  Part extends LayerAdapter = LayerAdapter,
+> extends Module<{ readonly base_layer: Base } & Record<string, Module>, Record<string, Tensor>> {
+  /** Whether `forward` asks the adapters at all; `Adapter.setEnabled` says so. */
+  isEnabled = true
+  /** One adapter a row of the batch, `__base__` for none, instead of the active ones; PEFT's adapter_names. Without gradients. */
+  rows: readonly string[] | null = null
+  readonly #adapters = new Map<string, Part>()
+  #active: readonly string[] = []
+
+  /** The adapters by name. */
+  get adapters(): ReadonlyMap<string, Part> {
+    return this.#adapters
+  }
+
+  /** Names of those that compute, in the order in which they do. The first that is added is active; no other is by itself. */
+  get active(): readonly string[] {
+    return this.#active
+  }
+
+  /** The layer as it was. */
+  get base(): Base {
+    return this.modules.base_layer
+  }
+
+  /** Puts an adapter on the layer. @throws MedAwareError `config` where there is one of its name. */
+  add(name: string, part: Part): this {
+    check(!this.#adapters.has(name), 'config', () => `the layer has an adapter ${show(name)} already`)
+    this.#adapters.set(name, part)
+    for (const [key, factor] of Object.entries(part.factors)) this.weights[withName(key, name)] = factor
+    // The record is the tree's: what stands in it is trained, seeded and found by its path.
+    Object.assign(this.modules, Object.fromEntries(namedModules(part, name)))
+    for (const module of Object.values(part.modules)) module.train(this.training)
+    if (this.#adapters.size === 1) this.#active = [name]
+    return this
+  }
+
+  /** Takes an adapter off; its tensors live on. @throws MedAwareError `not-found`. */
+  remove(name: string): Part {
+    const part = this.adapter(name)
+    this.#adapters.delete(name)
+    this.#active = this.#active.filter((each) => each !== name)
+    for (const key of Object.keys(part.factors)) Reflect.deleteProperty(this.weights, withName(key, name))
+    for (const [key] of namedModules(part, name)) Reflect.deleteProperty(this.modules, key)
+    return part
+  }
+
+  /** Says which adapters compute. Several add up, or whatever their methods do one after another. @throws MedAwareError `not-found`. */
+  activate(names: readonly string[]): void {
+    for (const name of names) this.adapter(name)
+    this.#active = [...names]
+  }
+
+  /** The adapter of a name. @throws MedAwareError `not-found`, with the names there are. */
+  adapter(name: string): Part {
+    const part = this.#adapters.get(name)
+    check(part !== undefined, 'not-found', () => {
+      return `the layer has no adapter ${show(name)}, but ${showNames([...this.#adapters.keys()]) || 'none'}`
+    })
+    return part
+  }
+
+  /** The active adapters in words. */
+  describe(): string {
+    const parts = this.#active.map((name) => [name, this.adapter(name).describe()] as const)
+    return parts.map(([name, words]) => (name === defaultName ? words : `${name}: ${words}`)).join('; ')
+  }
+
+  /**
+   * A parameter of the base with what the active adapters make of it: f32 and new, or the base's own tensor where they leave
+   * it as it is. A weight in another format is not rounded to it again: that would swallow a small update.
+   * @throws MedAwareError `not-found` where the base has none of that name, `unsupported` of adapters that cannot be merged.
+   */
+  abstract mergedWeight(key: string): Tensor
+
+  /** A layer of merged weights, to stand in this one's place. @throws MedAwareError as `mergedWeight`. */
+  abstract merged(): Base
+
+  /** What an adapter adds to the base's weight, without history: f32, of its shape. @throws MedAwareError `not-found`. */
+  abstract deltaWeight(name?: string): Tensor
+}
+
+/** Whether a module is a layer with adapters on it. */
+export function isAdapted(module: Module): module is AdaptedLayer {
+  return module instanceof AdaptedLayer
+}
+
+/** PEFT's key of a tensor with its adapter's name in it; the default's goes without. `lora_A.weight` of x is `lora_A.x.weight`. */
+export function withName(key: string, name: string): string {
+  if (name === defaultName) return key
+  const [first = '', ...rest] = key.split('.')
+  return [first, name, ...rest].join('.')
+}
+
+function namedModules(part: LayerAdapter, name: string): readonly (readonly [string, Module])[] {
+  return Object.entries(part.modules).map(([key, module]) => [withName(key, name), module] as const)
+}
