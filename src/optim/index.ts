@@ -1,6 +1,17 @@
 /**
- * What makes steps of gradients: AdamW with clipping on the device, and transformers' schedules.
+ * What makes steps of gradients: optimizers with clipping on the device, a table of them by name, and learning rate schedules.
  * @packageDocumentation
  */
-export { AdamW, type AdamWOptions, type Moments } from './adamw.ts'
-export { schedule, type Schedule, type ScheduleName } from './schedules.ts'
+export { AdamW, type AdamWOptions, type AdamWSettings } from './adamw.ts'
+export { clipFactor } from './clipping.ts'
+export type { OptimizerRow } from './optimizer-row.ts'
+export type { Optimizer, OptimizerContext, OptimizerFactory, StateTensor } from './optimizer.ts'
+export {
+  type OptimizerChoice,
+  type OptimizerName,
+  type OptimizerSpec,
+  registerOptimizer,
+  type ResolvedOptimizer,
+} from './optimizers.ts'
+export { PackedOptimizer, type PackedStep, type Packing, type State } from './packed-optimizer.ts'
+export { schedule, type Schedule, type ScheduleFunction, type ScheduleName } from './schedules.ts'

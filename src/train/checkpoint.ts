@@ -12,10 +12,20 @@ import {
   withMethods,
 } from '../core/options.ts'
 import { sameShape, showShape } from '../core/shape.ts'
+import { show } from '../core/show.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
+import type { SafetensorsDType } from '../safetensors/dtype.ts'
 import { type TensorToWrite, writeSafetensors } from '../safetensors/writer.ts'
+import type { DType } from '../core/dtype.ts'
+import { describeSchedule } from '../optim/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { describeDifferences, differencesOf, type RunDifference, type SavedRun } from './run-differences.ts'
+import {
+  describeDifferences,
+  differencesOf,
+  optimizerOf,
+  type RunDifference,
+  type SavedRun,
+} from './run-differences.ts'
 import { isIterated } from './model-claims.ts'
 import { parseIdentity } from './run-identity.ts'
 import { runRule, type TrainingRun } from './training-run.ts'
@@ -49,7 +59,7 @@ export interface RestoreReport {
 }
 
 /**
- * Everything needed to go on bit for bit: parameters, both moments, the step, the options, and what to know the run by again.
+ * Everything needed to go on bit for bit: parameters, the optimizer's state, the step, the options, and what to know the run by again.
  * Await it before the next step.
  * @throws MedAwareError `config` when the run went on meanwhile.
  */
@@ -58,7 +68,7 @@ export async function checkpointFiles(run: TrainingRun): Promise<Map<string, Uin
   const saved = await describeRun(run)
   const tensors: TensorToWrite[] = []
   for (const [name, tensor] of stateTensors(run)) {
-    tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() })
+    tensors.push({ name, dtype: fileDTypes[tensor.dtype], shape: tensor.shape, data: await tensor.readBytes() })
   }
   check(run.step === saved.step, 'config', () => {
     return `checkpointFiles: the run went on from step ${saved.step} to ${run.step} meanwhile; await it before the next step`
@@ -77,7 +87,7 @@ export async function checkpointFiles(run: TrainingRun): Promise<Map<string, Uin
  * device or engine, another version of the library.
  * @param stateJson The text of `trainer_state.json`; null where it is lost and the tensors' file holds the state itself.
  * @throws MedAwareError `config` when the runs differ in what changes the result (options, steps, examples, adapter, base),
- * with every such difference, or when the run is being iterated; `format` when a file is damaged or does not fit the run or the
+ * with every such difference, for another optimizer, or when the run is being iterated; `format` when a file is damaged or does not fit the run or the
  * other; `not-found` when a tensor is missing. The run is unchanged then.
  */
 export async function restoreCheckpoint(
@@ -96,6 +106,13 @@ export async function restoreCheckpoint(
     () => 'restoreCheckpoint: the run is being iterated; leave its loop first',
   )
   const state = stateOf(stateJson, reader)
+  const [was, is] = [optimizerOf(state.options).type, run.optimizer.name]
+  check(was === is, 'config', () => {
+    return (
+      `restoreCheckpoint: the saved run is trained by ${show(was)}, this one by ${show(is)}, and the state of one is none of the ` +
+      `other's; give { optimizer: ${show(was)} }, or start afresh`
+    )
+  })
   const differences = differencesOf(state, await describeRun(run))
   const refused = differences.filter(({ name, changes }) => changes === 'result' && !acceptDifferences.includes(name))
   check(refused.length === 0, 'config', () => {
@@ -109,7 +126,7 @@ export async function restoreCheckpoint(
     return `restoreCheckpoint: the saved run is at step ${state.step}, this one has ${run.steps}; give it more steps`
   })
   const loaded = await readState(run, state, reader)
-  for (const [tensor, values] of loaded) tensor.write(values)
+  for (const [tensor, bytes] of loaded) tensor.device.upload(tensor, bytes)
   run.optimizer.steps = state.step
   return { step: state.step, differences }
 }
@@ -118,12 +135,19 @@ const stateRule = orNull(that('the text of a file', (value): value is string => 
 const readerRule = withMethods<TensorReader>('a reader, such as openSafetensors gives', ['info', 'readF32'])
 
 function restoreRules(run: TrainingRun): OptionRules<RestoreOptions> {
-  const names = [...Object.keys(run.options), 'steps', 'examples', 'adapter', 'base']
+  const { optimizer: _, ...options } = run.options
+  const settings = Object.keys(run.optimizer.hyperparameters)
+  const names = [...Object.keys(options), ...settings, 'steps', 'examples', 'adapter', 'base']
   return { acceptDifferences: listOf(oneOf(names)) }
 }
 
 async function describeRun(run: TrainingRun): Promise<SavedRun> {
-  const { step, steps, examples, options } = run
+  const { step, steps, examples, optimizer } = run
+  const options = {
+    ...run.options,
+    schedule: describeSchedule(run.options.schedule, steps),
+    optimizer: { type: optimizer.name, ...optimizer.hyperparameters },
+  }
   return { step, steps, examples: examples.length, options, identity: await run.identify() }
 }
 
@@ -132,39 +156,58 @@ async function readState(
   run: TrainingRun,
   { checksums }: TrainerState,
   reader: TensorReader,
-): Promise<[Tensor, Float32Array][]> {
-  const wanted = new Map(stateTensors(run))
+): Promise<[Tensor, Uint8Array][]> {
+  const wanted = stateTensors(run)
   const unexpected = reader.names.find((name) => !wanted.has(name))
   check(unexpected === undefined, 'format', () => {
     return `restoreCheckpoint: this run does not train ${unexpected}; attach the adapter that was saved`
   })
   for (const [name, tensor] of wanted) {
-    const { shape } = reader.info(name)
+    const { shape, dtype } = reader.info(name)
     check(sameShape(shape, tensor.shape), 'format', () => {
       return `restoreCheckpoint: ${name} is ${showShape(shape)}, not ${showShape(tensor.shape)}`
     })
+    const wants = fileDTypes[tensor.dtype]
+    check(dtype === wants, 'format', () => `restoreCheckpoint: ${name} is in ${dtype}, not ${wants}`)
   }
-  const loaded: [Tensor, Float32Array][] = []
+  const loaded: [Tensor, Uint8Array][] = []
   for (const [name, tensor] of wanted) {
-    const values = await reader.readF32(name)
-    check(checksums === undefined || checksums[name] === checksumOf(values), 'format', () => {
+    const bytes = await reader.readBytes(name)
+    check(checksums === undefined || checksums[name] === checksumOf(bytes), 'format', () => {
       return `restoreCheckpoint: ${name} in ${checkpointFileNames.tensors} is damaged, its checksum is not the saved one; ${olderOne}`
     })
-    loaded.push([tensor, values])
+    loaded.push([tensor, bytes])
   }
   return loaded
 }
 
-function stateTensors(run: TrainingRun): [string, Tensor][] {
-  return [...run.model.namedWeights()].flatMap(([path, weight]): [string, Tensor][] => {
-    const moments = 'dtype' in weight ? run.optimizer.moments.get(weight) : undefined
-    if (!('dtype' in weight) || moments === undefined) return []
-    return [
-      [`parameter.${path}`, weight],
-      [`m.${path}`, moments.m],
-      [`v.${path}`, moments.v],
-    ]
-  })
+/** Every tensor that a step changes, by its name in the file. @throws MedAwareError `config` for a name that comes twice. */
+function stateTensors({ model, optimizer }: TrainingRun): ReadonlyMap<string, Tensor> {
+  const tensors = new Map<string, Tensor>()
+  const add = (name: string, tensor: Tensor) => {
+    check(
+      !tensors.has(name),
+      'config',
+      () => `checkpoint: the optimizer ${optimizer.name} has two tensors called ${name}`,
+    )
+    tensors.set(name, tensor)
+  }
+  const [trained, state] = [new Set(optimizer.parameters), optimizer.state()]
+  for (const [path, weight] of model.namedWeights()) {
+    if (!('dtype' in weight) || !trained.has(weight)) continue
+    add(`parameter.${path}`, weight)
+    for (const { name, parameter, tensor } of state) if (parameter === weight) add(`${name}.${path}`, tensor)
+  }
+  for (const { name, parameter, tensor } of state) if (parameter === null) add(`optimizer.${name}`, tensor)
+  return tensors
+}
+
+const fileDTypes: Readonly<Record<DType, SafetensorsDType>> = {
+  f32: 'F32',
+  f16: 'F16',
+  bf16: 'BF16',
+  i32: 'I32',
+  u8: 'U8',
 }
 
 /**

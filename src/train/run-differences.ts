@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { show, showNames } from '../core/show.ts'
 import type { RunIdentity } from './run-identity.ts'
 
@@ -62,9 +63,24 @@ export function describeDifferences(differences: readonly RunDifference[]): stri
   return differences.map(({ name, was, is }) => `${name} was ${was}, is ${is}`).join('; ')
 }
 
+/** The optimizer that a saved run's options name, and its settings; checkpoints of earlier versions are AdamW's. */
+export function optimizerOf({ optimizer, betas, eps, weightDecay }: SavedRun['options']): JsonObject {
+  return isJsonObject(optimizer) ? optimizer : { type: 'adamw', betas, eps, weightDecay }
+}
+
 function optionDifferences(was: SavedRun, is: SavedRun): RunDifference[] {
-  const settings = ({ steps, options }: SavedRun): Readonly<Record<string, unknown>> => ({ ...options, steps })
-  const [before, now] = [settings(was), settings(is)]
+  // Earlier versions kept the optimizer's settings among the rest.
+  const settings = ({ steps, options }: SavedRun): JsonObject => {
+    const { optimizer: _, betas: __, eps: ___, weightDecay: ____, ...rest } = options
+    return { ...rest, steps }
+  }
+  return [
+    ...settingDifferences(settings(was), settings(is)),
+    ...settingDifferences(optimizerOf(was.options), optimizerOf(is.options)),
+  ]
+}
+
+function settingDifferences(before: JsonObject, now: JsonObject): RunDifference[] {
   const names = new Set([...Object.keys(now), ...Object.keys(before)].filter((name) => !withoutEffect.includes(name)))
   const word = (value: unknown) => (value === undefined ? 'unset' : JSON.stringify(value))
   return [...names]

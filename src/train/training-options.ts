@@ -1,6 +1,12 @@
 import { type Aliases, callback, flag, number, type OptionRules, orNull, readOptions, whole } from '../core/options.ts'
-import { betasRule, epsRule, f32, weightDecayRule } from '../optim/adamw.ts'
-import { type ScheduleName, scheduleRule, warmupRule } from '../optim/schedules.ts'
+import { betasRule, epsRule, f32, weightDecayRule } from '../optim/optimizer-options.ts'
+import {
+  type OptimizerChoice,
+  optimizerChoiceRule,
+  type ResolvedOptimizer,
+  resolveOptimizer,
+} from '../optim/optimizers.ts'
+import { type ScheduleFunction, type ScheduleName, scheduleRule, warmupRule } from '../optim/schedules.ts'
 
 /** What a run warns of: nothing can be learned at this rate, or the loss has not fallen in the first tenth of the run. */
 export type TrainingWarningCode = 'learning-rate-too-low' | 'loss-not-falling'
@@ -17,15 +23,20 @@ export interface TrainingOptions {
   readonly gradientAccumulationSteps?: number
   /** Peak learning rate. Default 2e-5 (TRL; QLoRA's paper takes 2e-4). */
   readonly learningRate?: number
-  /** Default 'linear'. */
-  readonly schedule?: ScheduleName
-  /** Warm-up in steps, or as a share of all steps if below 1. Default 0. */
+  /** A name, or a function of the step, from 0, and their number, which gives a factor on `learningRate`. Default 'linear'. */
+  readonly schedule?: ScheduleName | ScheduleFunction
+  /** Warm-up in steps, or as a share of all steps if below 1. Default 0, which a schedule that is a function must leave. */
   readonly warmup?: number
-  /** Default [0.9, 0.999]. */
+  /**
+   * A name, `{ type: name, …settings }`, a function that makes an optimizer of parameters, or one that was made for
+   * `model.trainableParameters()`, which the run disposes of. Default 'adamw'.
+   */
+  readonly optimizer?: OptimizerChoice
+  /** The optimizer's decay rates, as its own setting. Default: the optimizer's, [0.9, 0.999] of AdamW. */
   readonly betas?: readonly [number, number]
-  /** Default 1e-8. */
+  /** The optimizer's, as its own setting. Default: the optimizer's, 1e-8 of AdamW. */
   readonly eps?: number
-  /** Decay of matrices; biases and norms never decay. Default 0. */
+  /** Decay of matrices, as the optimizer's own setting; biases and norms never decay. Default: the optimizer's, 0. */
   readonly weightDecay?: number
   /** Clip the global gradient norm to this; 0 does not clip. Default 1. */
   readonly maxGradNorm?: number
@@ -47,8 +58,15 @@ export interface TrainingOptions {
   readonly onWarning?: (message: string, code: TrainingWarningCode) => void
 }
 
-/** Options with every default filled in, but for the callback: what a checkpoint keeps. */
-export type ResolvedOptions = Readonly<Required<Omit<TrainingOptions, 'onWarning'>>>
+/** Options that are settings of the optimizer. */
+type OptimizerSettings = 'betas' | 'eps' | 'weightDecay'
+
+/** Options with every default filled in, but for the callback; the optimizer's settings are with it. */
+export type ResolvedOptions = Readonly<
+  Required<Omit<TrainingOptions, 'onWarning' | 'optimizer' | OptimizerSettings>>
+> & {
+  readonly optimizer: ResolvedOptimizer
+}
 
 const count = whole({ from: 1 })
 
@@ -60,6 +78,7 @@ const rules: OptionRules<TrainingOptions> = {
   learningRate: number({ above: 0, to: f32.largest }),
   schedule: scheduleRule,
   warmup: warmupRule,
+  optimizer: optimizerChoiceRule,
   betas: betasRule,
   eps: epsRule,
   weightDecay: weightDecayRule,
@@ -85,6 +104,7 @@ const aliases: Aliases<TrainingOptions> = {
   accumulationSteps: 'gradientAccumulationSteps',
   lrSchedulerType: 'schedule',
   lrScheduler: 'schedule',
+  optim: 'optimizer',
   scheduler: 'schedule',
   warmupSteps: 'warmup',
   warmup_steps: 'warmup',
@@ -108,11 +128,19 @@ export function trainingOptions(given: TrainingOptions): {
   readonly options: ResolvedOptions
   readonly onWarning: TrainingOptions['onWarning']
 } {
-  const { onWarning, ...read } = readOptions('TrainingRun', given, rules, aliases)
-  return { options: Object.freeze({ ...defaults, ...read }), onWarning }
+  const {
+    onWarning,
+    optimizer: choice = 'adamw',
+    betas,
+    eps,
+    weightDecay,
+    ...read
+  } = readOptions('TrainingRun', given, rules, aliases)
+  const optimizer = resolveOptimizer('TrainingRun', choice, { betas, eps, weightDecay })
+  return { options: Object.freeze({ ...defaults, ...read, optimizer }), onWarning }
 }
 
-const defaults: ResolvedOptions = {
+const defaults: Omit<ResolvedOptions, 'optimizer'> = {
   maxSteps: null,
   epochs: 3,
   batchSize: 8,
@@ -120,9 +148,6 @@ const defaults: ResolvedOptions = {
   learningRate: 2e-5,
   schedule: 'linear',
   warmup: 0,
-  betas: Object.freeze([0.9, 0.999] as const),
-  eps: 1e-8,
-  weightDecay: 0,
   maxGradNorm: 1,
   seed: 42,
   loggingSteps: 1,

@@ -4,7 +4,8 @@ import { readArgument, type Rule, withMethods } from '../core/options.ts'
 import { type CausalLm, modelRule } from '../models/causal-lm.ts'
 import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
 import { seedDropout } from '../nn/dropout.ts'
-import { AdamW } from '../optim/adamw.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
+import { createOptimizer } from '../optim/optimizers.ts'
 import { type ParameterRun, parameterRuns } from '../optim/parameter-runs.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -30,7 +31,7 @@ export type { StepReport }
 export class TrainingRun implements AsyncIterable<StepReport> {
   /** Optimiser steps of the whole run. */
   readonly steps: number
-  readonly optimizer: AdamW
+  readonly optimizer: Optimizer
   readonly options: ResolvedOptions
   /** Those it was given; plain lists of ids are arrays here. */
   readonly examples: readonly Example[]
@@ -69,13 +70,13 @@ export class TrainingRun implements AsyncIterable<StepReport> {
       'config',
       () => 'TrainingRun: the model has no trainable parameter; attach an adapter first',
     )
-    const { maxSteps, epochs, schedule: name, warmup, betas, eps, weightDecay } = this.options
+    const { maxSteps, epochs, schedule: shape, warmup } = this.options
     this.steps = maxSteps ?? Math.ceil(this.stepsPerEpoch * epochs)
     check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
-    this.#schedule = schedule(name, this.steps, warmup)
+    this.#schedule = schedule(shape, this.steps, warmup)
     this.#warnings = new TrainingWarnings(this, this.#schedule, onWarning)
     const noDecay = new Set(parameters.filter(({ shape }) => shape.length < 2))
-    this.optimizer = new AdamW(parameters, { betas, eps, weightDecay, noDecay })
+    this.optimizer = createOptimizer('TrainingRun', this.options.optimizer, parameters, { noDecay })
     Object.freeze(this)
   }
 

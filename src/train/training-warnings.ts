@@ -4,7 +4,7 @@ import { LossWatch } from './loss-watch.ts'
 import type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './training-options.ts'
 
 /**
- * Adam moves a parameter by about the rate a step. A run whose rates add up to less changes an adapter, which begins at zero, by
+ * Adam and Lion move a parameter by about the rate a step. A run whose rates add up to less changes an adapter, which begins at zero, by
  * nothing that could be seen in a logit.
  */
 const leastTravel = 1e-6

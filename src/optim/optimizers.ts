@@ -1,0 +1,142 @@
+import { check, MedAwareError } from '../core/errors.ts'
+import { nearestName } from '../core/nearest.ts'
+import { readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
+import { show, showNames } from '../core/show.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { adamwRow, type AdamWSettings } from './adamw.ts'
+import { type ErasedRow, eraseRow, type OptimizerRow } from './optimizer-row.ts'
+import type { Optimizer, OptimizerContext, OptimizerFactory } from './optimizer.ts'
+
+/** The optimizers that come with the library. */
+export type OptimizerName = 'adamw'
+
+/** An optimizer of the table with settings: `{ type: 'adamw', betas: [0.9, 0.98] }`. A row of your own is named alike. */
+export type OptimizerSpec =
+  ({ readonly type: 'adamw' } & AdamWSettings) | { readonly type: string; readonly [setting: string]: unknown }
+
+/** How a run is told its optimizer: a name, a name with settings, a function that makes one, or one that is made. */
+export type OptimizerChoice = OptimizerName | (string & {}) | OptimizerSpec | OptimizerFactory | Optimizer
+
+/** A choice that was read: every setting of a row is filled in. */
+export type ResolvedOptimizer = OptimizerSpec | OptimizerFactory | Optimizer
+
+/** Settings by name, `undefined` like one that was not given. */
+export type Settings = Readonly<Record<string, unknown>>
+
+const rows = new Map<string, ErasedRow>([['adamw', eraseRow(adamwRow)]])
+
+/**
+ * Adds an optimizer to the table, so that a run takes its name.
+ * @param name Such as 'sophia'.
+ * @throws MedAwareError `config` for a name or another word that the table has already.
+ */
+export function registerOptimizer<O extends object>(name: string, row: OptimizerRow<O>): void {
+  readArgument('registerOptimizer', 'name', name, text)
+  const erased = eraseRow(readArgument('registerOptimizer', 'row', row, rowRule<O>()))
+  const taken = [name, ...erased.aliases].find((word) => findRow(word) !== null)
+  check(taken === undefined, 'config', () => `registerOptimizer: there is an optimizer ${show(taken)} already`)
+  rows.set(name, erased)
+}
+
+/**
+ * Reads the choice of an optimizer.
+ * @param who Whose option `optimizer` it is, such as 'TrainingRun'.
+ * @param beside Settings that were given outside of it, for an optimizer of the table.
+ * @throws MedAwareError `config` for an unknown name, setting or value, and for a setting that is given twice or to none that
+ * takes it.
+ */
+export function resolveOptimizer(who: string, given: OptimizerChoice, beside: Settings = {}): ResolvedOptimizer {
+  const at = `${who}: optimizer`
+  const names = Object.keys(beside).filter((name) => beside[name] !== undefined)
+  if (typeof given === 'function' || isOptimizer(given)) {
+    check(names.length === 0, 'config', () => {
+      return `${who}: ${names.join(', ')} cannot be given beside an optimizer of your own; give them to it`
+    })
+    return given
+  }
+  const { type, ...settings } = typeof given === 'string' ? { type: given } : given
+  const found = findRow(type)
+  check(found !== null, 'config', () => {
+    const near = nearestName(
+      type,
+      [...rows].flatMap(([name, { aliases }]) => [name, ...aliases]),
+    )
+    const remedy = near === null ? `known are ${showNames([...rows.keys()], 24)}` : `did you mean '${near}'?`
+    return `${at}: there is no optimizer ${show(type)}; ${remedy}`
+  })
+  const [name, row] = found
+  for (const each of names) {
+    check(row.settings.includes(each), 'config', () => {
+      return `${who}: ${each} is no setting of ${name}, which has ${showNames(row.settings, 24)}`
+    })
+    check(!Object.hasOwn(settings, each), 'config', () => `${who}: ${each} is given twice, also in optimizer`)
+  }
+  const extra = Object.fromEntries(names.map((each) => [each, beside[each]]))
+  return Object.freeze({ type: name, ...row.resolve(at, { ...settings, ...extra }).settings })
+}
+
+/**
+ * Makes the optimizer of a choice for some parameters, or sees that one which is made already trains just these.
+ * @param who Begins an error's sentence. @param choice As `resolveOptimizer` gave it.
+ * @throws MedAwareError `config`; as the optimizer's constructor.
+ */
+export function createOptimizer(
+  who: string,
+  choice: ResolvedOptimizer,
+  parameters: readonly Tensor[],
+  context: OptimizerContext,
+): Optimizer {
+  if (isOptimizer(choice)) return checkTrains(who, choice, parameters)
+  if (typeof choice === 'function') {
+    const made = readArgument(who, 'what the function optimizer gives', choice(parameters, context), optimizerRule)
+    try {
+      return checkTrains(who, made, parameters)
+    } catch (error) {
+      made.dispose()
+      throw error
+    }
+  }
+  const { type, ...settings } = choice
+  const [, row] = findRow(type) ?? []
+  if (row === undefined) throw new MedAwareError('config', `${who}: there is no optimizer ${show(type)}`)
+  return row.resolve(`${who}: optimizer`, settings).create(parameters, context)
+}
+
+const optimizerRule = withMethods<Optimizer>('an optimizer with step, state and dispose', ['step', 'state', 'dispose'])
+
+const isSpec = (value: unknown): value is { readonly type: string } & Settings =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+
+/** What an optimizer is chosen by; `resolveOptimizer` reads it. */
+export const optimizerChoiceRule: Rule<OptimizerChoice> = that(
+  "a name such as 'adamw', { type: 'adamw', … }, a function that makes an optimizer, or an optimizer",
+  (value): value is OptimizerChoice =>
+    typeof value === 'string' || typeof value === 'function' || isOptimizer(value) || isSpec(value),
+)
+
+function rowRule<O extends object>() {
+  return withMethods<OptimizerRow<O>>('a row with settings, defaults and create', ['create'])
+}
+
+function isOptimizer(value: unknown): value is Optimizer {
+  return optimizerRule.read(value, '') !== undefined
+}
+
+function findRow(word: string): readonly [string, ErasedRow] | null {
+  return [...rows].find(([name, { aliases }]) => name === word || aliases.includes(word)) ?? null
+}
+
+function checkTrains(who: string, optimizer: Optimizer, parameters: readonly Tensor[]): Optimizer {
+  const own = new Set(optimizer.parameters)
+  const isSame = own.size === parameters.length && parameters.every((parameter) => own.has(parameter))
+  check(isSame, 'config', () => {
+    return (
+      `${who}: the optimizer ${show(optimizer.name)} trains ${own.size} parameters, which are not the model's ` +
+      `${parameters.length}; make it for model.trainableParameters()`
+    )
+  })
+  check(optimizer.steps === 0, 'config', () => {
+    return `${who}: the optimizer ${show(optimizer.name)} has taken ${optimizer.steps} steps; make a new one for a run`
+  })
+  return optimizer
+}
