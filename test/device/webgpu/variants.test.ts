@@ -1,21 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { matmulVariants } from '../../../src/device/webgpu/programs/matmul-variants.ts'
-import { requestDevice } from '../../../src/device/webgpu/adapter.ts'
-import { openWebGpuDevice, WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
-import { candidatesFor, isTwin, programName } from '../../../src/device/webgpu/programs/candidates.ts'
+import { describe, expect, it } from 'vitest'
+import { candidatesFor, isTwin } from '../../../src/device/webgpu/programs/candidates.ts'
 import type { KernelName } from '../../../src/device/register/kernels.ts'
-import { type AdapterTraits, type Variant, variantsFor } from '../../../src/device/webgpu/programs/variants.ts'
-import { attentionCases } from '../cases/attention.ts'
-import { fourBitCases } from '../cases/four-bit.ts'
-import { matmulCases } from '../cases/matmul.ts'
-import { normCases } from '../cases/norms.ts'
-import { rowCases } from '../cases/rows.ts'
-import { storedCases } from '../cases/stored.ts'
-import { expectCase, runCase } from '../kernel-case.ts'
-import { testGpu } from '../test-gpu.ts'
-
-const products = [...matmulCases, ...fourBitCases, ...storedCases].filter(({ kernel }) => kernel.startsWith('matmul'))
-const cases = [...products, ...attentionCases.filter(({ kernel }) => kernel.startsWith('attention'))]
+import { type AdapterTraits, variantsFor } from '../../../src/device/webgpu/programs/variants.ts'
 
 const llvmpipe = { isSoftware: true, subgroupLanes: 8, hasMatrices: false }
 const swiftshader = { ...llvmpipe, subgroupLanes: 4 }
@@ -114,60 +100,6 @@ describe('which program does a kernel of rows', () => {
   })
 })
 
-/** The software adapter under another name, so that it takes what is chosen for hardware. */
-async function openAsHardware(): Promise<WebGpuDevice> {
-  const adapter = await (await testGpu()).requestAdapter()
-  const hardware = { vendor: 'chips', architecture: '', device: 'a chip', description: '', subgroupMinSize: 8 }
-  const device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo)
-  expect(device.isSoftware).toBe(false)
-  return device
-}
-
-/** Tiles of products that are tested: the largest, which is not square either, and the smallest. */
-const isTested = ({ SIDE, ROWS, COLUMNS }: Readonly<Record<string, number>>) =>
-  SIDE === undefined || (SIDE === 16 && ROWS === 8 && COLUMNS === 4) || (SIDE === 8 && ROWS === 8 && COLUMNS === 8)
-const onHardware = matmulVariants({ isSoftware: false, subgroupLanes: 0, hasMatrices: false })
-const programs = onHardware
-  .filter(({ constants }) => isTested(constants))
-  .map((one) => [programName(one), one] as const)
-
-/** Whether a program can do a call, whether or not it would be chosen for its size. */
-function canDo(program: Variant, params: Readonly<Record<string, number>>): boolean {
-  const { m = 0, n = 0, k = 0 } = params
-  // Multiples of all that sizes have to be multiples of, so that only the size is another.
-  const [wide, deep] = [65536, 1024]
-  return program.takes({ ...params, m: m + wide, n: n + wide }) || program.takes({ ...params, k: k + deep })
-}
-
-describe.each(programs)('%s', (_, program) => {
-  let device: WebGpuDevice
-  beforeAll(async () => {
-    device = await openAsHardware()
-  })
-  afterAll(() => device.dispose())
-
-  it('is right in every case that it can do', async () => {
-    const own = products.filter(({ kernel, params }) => kernel === program.kernel && canDo(program, params))
-    expect(own.length).toBeGreaterThan(0)
-    for (const one of own) {
-      const run = (bindings: never) => device.runProgram(program, bindings, one.params as never)
-      expectCase(one, await runCase(device, one, run), device)
-    }
-  })
-})
-
-describe('kernels of rows as on hardware', () => {
-  let device: WebGpuDevice
-  beforeAll(async () => {
-    device = await openAsHardware()
-  })
-  afterAll(() => device.dispose())
-
-  it.each([...normCases, ...rowCases])('$kernel $title', async (one) => {
-    expectCase(one, await runCase(device, one), device)
-  })
-})
-
 describe('which program does attention', () => {
   const sizes = { batch: 1, heads: 8, kvHeads: 8, queries: 128, keys: 128, capacity: 128, dim: 64 }
   const kernels = ['attention', 'attentionBackwardQuery', 'attentionBackwardKey']
@@ -190,17 +122,5 @@ describe('which program does attention', () => {
       }
       expect(choice(kernel, { ...sizes, queries: 15 }, swiftshader)).toBe('none')
     }
-  })
-})
-
-describe('products and attention in workgroup memory', () => {
-  let device: WebGpuDevice
-  beforeAll(async () => {
-    device = await openWebGpuDevice(await testGpu(), { subgroups: false })
-  })
-  afterAll(() => device.dispose())
-
-  it.each(cases)('$kernel $title', async (one) => {
-    expectCase(one, await runCase(device, one), device)
   })
 })

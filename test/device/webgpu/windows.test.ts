@@ -58,7 +58,8 @@ describe.each([1024, 4096, 16384])('with bindings of at most %i bytes', (limit) 
 
   it('refuses what cannot be cut to fit', async () => {
     expect(large.length).toBeGreaterThan(0)
-    for (const one of large) {
+    // One of each kernel: preparing a refused case takes as long as preparing one that is done.
+    for (const one of new Map(large.map((each) => [each.kernel, each])).values()) {
       await expect(runCase(device, one)).rejects.toThrow(
         /bytes, this adapter binds at most \d+ at once; work on windows/,
       )

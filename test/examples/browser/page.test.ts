@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { examplesOf } from '../../../examples/medquad/held-out.ts'
-import { evaluateLoss, loadModel, openAdapter, openDevice } from '../../../src/index.ts'
 import { openBrowser, webGpuFlags } from '../../device/browser.ts'
 import { root } from '../medquad/run-script.ts'
 import { sampleSize } from '../medquad/sample-size.ts'
-import { download, fourLines, fourPairs, isOpened, isTrained, textOf, trainTenSteps, visit } from './drive-page.ts'
+import { checkAdapter } from './check-adapter.ts'
+import { download, fourLines, isOpened, isTrained, textOf, trainTenSteps, visit } from './drive-page.ts'
 import { serveBuiltPage, type ServedPage, servePage } from './serve-page.ts'
 import { saveTinyLlama } from './tiny-llama.ts'
 
@@ -38,19 +37,6 @@ afterEach(async () => {
   expect(wrong).toEqual([])
 })
 
-/** Our own reader: the mean loss on the four pairs without and with an adapter that the page handed out. */
-async function lossesHere(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Promise<[number, number]> {
-  const { device } = await openDevice({ device: 'cpu' })
-  const { model, tokenizer } = await loadModel(base, { device, quantize: { type: 'nf4', doubleQuant: true } })
-  const examples = examplesOf(tokenizer!, fourPairs, 256)
-  const before = await evaluateLoss(model, examples)
-  const parts = [...files].map(([path, bytes]) => new File([bytes], path.replace('medaware-adapter/', '')))
-  await openAdapter(model, parts, { device })
-  const after = await evaluateLoss(model, examples)
-  device.dispose()
-  return [before.loss, after.loss]
-}
-
 /** Moves the focus with the Tab key, as one without a mouse does. */
 async function tabTo(id: string): Promise<void> {
   for (let presses = 0; presses < 40; presses++) {
@@ -58,18 +44,6 @@ async function tabTo(id: string): Promise<void> {
     await page.keyboard.press('Tab')
   }
   throw new Error(`the Tab key does not lead to ${id}`)
-}
-
-async function checkAdapter(losses: { first: number; last: number }): Promise<void> {
-  expect(losses.last).toBeLessThan(losses.first - 0.05)
-  const { name, files } = await download(page)
-  expect(name).toBe('medaware-adapter.zip')
-  expect([...files.keys()]).toEqual(
-    ['adapter_config.json', 'adapter_model.safetensors', 'README.md'].map((file) => `medaware-adapter/${file}`),
-  )
-  const [before, after] = await lossesHere(files)
-  expect(before).toBeCloseTo(losses.first, 1)
-  expect(after).toBeLessThan(losses.last + 0.1)
 }
 
 describe('the page as it is built', () => {
@@ -99,7 +73,7 @@ describe('the page as it is built', () => {
     const answers = await Promise.all(['before', 'after'].map((id) => textOf(page, id)))
     for (const answer of answers) expect(answer.length).toBeGreaterThan(5)
     expect(answers[0]).not.toBe(answers[1])
-    await checkAdapter(losses)
+    await checkAdapter(page, losses)
   })
 
   it('hears while it trains, stops at a step, answers, and goes on from there', async () => {
@@ -241,25 +215,6 @@ describe('the page as it is built', () => {
           .map(({ id }) => id),
       )
     expect(nameless).toEqual([])
-  })
-})
-
-describe('the page as npm run browser serves it', () => {
-  beforeAll(async () => {
-    served = await servePage()
-  })
-  afterAll(() => served.close())
-
-  it('trains, answers and hands out an adapter on WebGPU', async () => {
-    expect(await visit(page, served.url, 'webgpu')).toMatch(/ parameters in .* MB, on WebGPU on google swiftshader/)
-    await page.locator('#data').fill(fourLines)
-    await page.getByText('4 questions with answers.').waitFor()
-    await page.locator('#steps').fill('10')
-    await page.locator('#start').click()
-    // A software adapter takes its time to answer: the beginning is enough.
-    await page.locator('#before').filter({ hasText: /\w\w/ }).waitFor({ timeout: 100_000 })
-    await page.locator('#stop').click()
-    await checkAdapter(await isTrained(page))
   })
 })
 

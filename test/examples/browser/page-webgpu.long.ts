@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest'
+import { openBrowser, webGpuFlags } from '../../device/browser.ts'
+import { checkAdapter } from './check-adapter.ts'
+import { fourLines, isTrained, visit } from './drive-page.ts'
+import { servePage } from './serve-page.ts'
+
+it('the page as npm run browser serves it trains, answers and hands out an adapter on WebGPU', async () => {
+  const browser = await openBrowser(webGpuFlags)
+  const served = await servePage()
+  const page = await browser.newPage()
+  page.setDefaultTimeout(60_000)
+  const wrong: string[] = []
+  page.on('pageerror', ({ message }) => wrong.push(message))
+  page.on('console', (message) => {
+    if (message.type() === 'error') wrong.push(message.text())
+  })
+  try {
+    expect(await visit(page, served.url, 'webgpu')).toMatch(/ parameters in .* MB, on WebGPU on google swiftshader/)
+    await page.locator('#data').fill(fourLines)
+    await page.getByText('4 questions with answers.').waitFor()
+    await page.locator('#steps').fill('10')
+    await page.locator('#start').click()
+    // A software adapter takes its time to answer: the beginning is enough.
+    await page.locator('#before').filter({ hasText: /\w\w/ }).waitFor({ timeout: 100_000 })
+    await page.locator('#stop').click()
+    await checkAdapter(page, await isTrained(page))
+    expect(wrong).toEqual([])
+  } finally {
+    await browser.close()
+    await served.close()
+  }
+})
