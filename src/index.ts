@@ -21,8 +21,8 @@ export { openDevice, type OpenDeviceOptions, type OpenedDevice } from './device/
 
 export { empty, fromArray, Tensor, zeros } from './tensor/tensor.ts'
 export { halfFromArray, type HalfType } from './tensor/half.ts'
-export { FourBitTensor, type FourBitParts } from './tensor/four-bit-tensor.ts'
-export { Int8Tensor, type Int8Parts } from './tensor/int8-tensor.ts'
+export { FourBitTensor, type FourBitParts } from './formats/four-bit/four-bit-tensor.ts'
+export { Int8Tensor, type Int8Parts } from './formats/int8/int8-tensor.ts'
 
 export { quantize, type Quantization, type QuantizeOptions } from './nn/quantize.ts'
 export type { CausalLm, ModelConfig, PretrainedLm, TokenBatch } from './models/causal-lm.ts'

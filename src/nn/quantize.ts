@@ -1,17 +1,8 @@
 import { floatWord } from '../core/dtype.ts'
-import {
-  flag,
-  listOf,
-  oneOf,
-  type OptionRules,
-  readArgument,
-  type Rule,
-  table,
-  text,
-  that,
-  whole,
-} from '../core/options.ts'
-import { checkStorage, dequantize, quantizeMatrix, type StorageOptions } from '../ops/quantize.ts'
+import { flag, listOf, type OptionRules, readArgument, type Rule, table, text, that, whole } from '../core/options.ts'
+import { storageType } from '../formats/formats.ts'
+import { checkStorage, quantizeMatrix, type StorageOptions } from '../formats/quantize-matrix.ts'
+import { dequantize } from '../ops/dequantize.ts'
 import { isFull, rootedMatrix } from '../tensor/matrix.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Linear } from './linear.ts'
@@ -30,9 +21,8 @@ export interface QuantizeOptions extends StorageOptions {
 /** How a model is quantised, or the type alone: 'int8' is `{ type: 'int8' }`. */
 export type Quantization = QuantizeOptions | NonNullable<QuantizeOptions['type']>
 
-const types = oneOf(['nf4', 'fp4', 'int8'])
 const rules: OptionRules<QuantizeOptions> = {
-  type: types,
+  type: storageType,
   blockSize: whole({ from: 1 }),
   doubleQuant: flag,
   computeDtype: floatWord,
@@ -50,9 +40,11 @@ const options = table(rules, {
 
 /** A `Quantization`, whose options it gives; what of them does not go together is refused as `checkStorage` does. */
 export const quantizationRule: Rule<QuantizeOptions> = {
-  expects: `${types.expects} or an object such as { type: 'nf4' }`,
+  get expects() {
+    return `${storageType.expects} or an object such as { type: 'nf4' }`
+  },
   read(value, at) {
-    const type = types.read(value, at)
+    const type = storageType.read(value, at)
     const read = type === undefined ? options.read(value, at) : { type }
     if (read !== undefined) checkStorage(read)
     return read

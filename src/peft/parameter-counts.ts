@@ -1,12 +1,13 @@
 import { readArgument, that, withMethods } from '../core/options.ts'
 import type { Module } from '../nn/module.ts'
-import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 
 /** As much of a parameter as counting needs. */
 export interface CountedWeight {
   /** Elements it stands for. */
   readonly count: number
-  readonly isFourBit: boolean
+  /** Elements it is stored as: two of 4 bits are one. */
+  readonly packedCount: number
   readonly isTrainable: boolean
 }
 
@@ -30,7 +31,7 @@ export function countParameters(model: Module): ParameterCounts {
   return countWeights(
     [...weights].map((weight) => ({
       count: weight.count,
-      isFourBit: weight instanceof FourBitTensor,
+      packedCount: weight instanceof Tensor ? weight.count : weight.packedCount,
       isTrainable: weight.requiresGrad,
     })),
   )
@@ -39,9 +40,9 @@ export function countParameters(model: Module): ParameterCounts {
 /** Counts parameters that need not be in memory. */
 export function countWeights(weights: Iterable<CountedWeight>): ParameterCounts {
   let [trainable, all, allPacked] = [0, 0, 0]
-  for (const { count, isFourBit, isTrainable } of weights) {
+  for (const { count, packedCount, isTrainable } of weights) {
     all += count
-    allPacked += isFourBit ? Math.ceil(count / 2) : count
+    allPacked += packedCount
     if (isTrainable) trainable += count
   }
   return { trainable, all, allPacked, share: trainable / all, sharePacked: trainable / allPacked }

@@ -7,8 +7,7 @@ import type { CausalLm } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
 import type { Weight } from '../nn/module.ts'
 import { isAdapted } from '../peft/adapted-layer.ts'
-import { FourBitTensor } from '../tensor/four-bit-tensor.ts'
-import { Int8Tensor } from '../tensor/int8-tensor.ts'
+import { describeRecipe } from '../tensor/stored-matrix.ts'
 import { empty, Tensor } from '../tensor/tensor.ts'
 
 /** What a run's numbers come from, its options aside: in words and hashes, to tell two runs apart. */
@@ -87,10 +86,7 @@ function formatsOf(weights: readonly Weight[]): string {
 }
 
 function formatOf(weight: Weight): string {
-  if (weight instanceof Int8Tensor) return 'int8'
-  if (!(weight instanceof FourBitTensor)) return weight.dtype
-  const { type, blockSize, nested } = weight.parts
-  return `${type} by ${blockSize}${nested === null ? '' : ' (double)'}`
+  return weight instanceof Tensor ? weight.dtype : describeRecipe(weight.recipe)
 }
 
 /** The first, middle and last bytes of tensors; they are brought side by side, so that the device is waited for once. */

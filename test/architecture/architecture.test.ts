@@ -14,6 +14,7 @@ const floors = [
   ['tensor'],
   ['autograd'],
   ['ops'],
+  ['formats'],
   ['nn', 'optim'],
   ['peft', 'models'],
   ['train', 'generate', 'evaluate'],

@@ -1,5 +1,6 @@
 import type { Device } from '../../src/device/device.ts'
-import { dequantize, fourBitFromStored, quantizeFourBit } from '../../src/ops/quantize.ts'
+import { fourBitFromStored, quantizeFourBit } from '../../src/formats/four-bit/quantize-four-bit.ts'
+import { dequantize } from '../../src/ops/dequantize.ts'
 import { dequantizeInt8, quantizeInt8 } from '../../src/quant/int8.ts'
 import * as plain from '../../src/quant/four-bit.ts'
 import { quantizeAbsmax } from '../../src/quant/double-quant.ts'

@@ -5,7 +5,7 @@ import { saveModel, type SaveModelOptions } from '../../src/io/save/save-model.t
 import { createModel, modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
 import type { TokenBatch } from '../../src/models/causal-lm.ts'
 import { initialWeights } from '../../src/models/initial-weights.ts'
-import { dequantize } from '../../src/ops/quantize.ts'
+import { dequantize } from '../../src/ops/dequantize.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { equal, within, withinShare, worst, type Check } from '../golden/check.ts'

@@ -4,7 +4,7 @@ import { FalconForCausalLM as Falcon, falconWeights } from '../../src/models/fal
 import { initialWeights } from '../../src/models/initial-weights.ts'
 import { inference } from '../../src/models/inference.ts'
 import type { Weight } from '../../src/nn/module.ts'
-import { quantizeFourBit } from '../../src/ops/quantize.ts'
+import { quantizeFourBit } from '../../src/formats/four-bit/quantize-four-bit.ts'
 import { Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'

@@ -5,7 +5,7 @@ import { parseFalconConfig } from '../../src/models/falcon-config.ts'
 import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { countParameters, describeParameterCounts } from '../../src/peft/parameter-counts.ts'
-import { FourBitTensor } from '../../src/tensor/four-bit-tensor.ts'
+import { FourBitTensor } from '../../src/formats/four-bit/four-bit-tensor.ts'
 
 /** Falcon-RW-1B in its true shapes, on a device that holds nothing. */
 function falcon1b(device: DryDevice): FalconForCausalLM {

@@ -1,10 +1,11 @@
 import { check } from '../../core/errors.ts'
-import { countOf, sameShape, showShape } from '../../core/shape.ts'
+import { sameShape, showShape } from '../../core/shape.ts'
 import { shorten } from '../../core/show.ts'
+import type { Checkpoint } from '../../formats/format.ts'
+import { storedWeight, weightBeside } from '../../formats/formats.ts'
 import { ignoredTensors, modelWeights, tiedTensors } from '../../models/architectures.ts'
 import type { ModelConfig, WeightSpec } from '../../models/causal-lm.ts'
 import type { SafetensorsDType } from '../../safetensors/dtype.ts'
-import { type Checkpoint, quantStateOf, weightBeside } from './checkpoint.ts'
 
 /**
  * The weights of a config, held against a checkpoint's header before anything is allocated.
@@ -36,35 +37,33 @@ const fewLayers = 1000
 /** Problems that an error shows. */
 const most = 12
 
-/** What weights may be stored as; of I8 the scales are looked for when it is read. */
-const weightTypes: readonly SafetensorsDType[] = ['F64', 'F32', 'F16', 'BF16', 'I8']
+/** What a weight of plain numbers may be. */
+const weightTypes: readonly SafetensorsDType[] = ['F64', 'F32', 'F16', 'BF16']
 
 function* problemsOf(checkpoint: Checkpoint, config: ModelConfig, specs: readonly WeightSpec[]): Generator<string> {
   const known = new Set(specs.map(({ name }) => name))
   const isExpected = expects(config, known)
   for (const { name } of specs) if (!checkpoint.has(name)) yield `${name} is missing`
   for (const name of checkpoint.names) if (!isExpected(name)) yield `${name} is not expected`
-  const found = specs.filter(({ name }) => checkpoint.has(name))
-  const plain = found.filter(({ name }) => quantStateOf(checkpoint, name) === undefined)
+  const found = specs.flatMap(({ name, shape }) =>
+    checkpoint.has(name) ? [{ name, shape, stored: storedWeight(checkpoint, name) }] : [],
+  )
+  const plain = found.filter(({ stored }) => stored === null)
   for (const { name, shape } of plain) {
-    const { shape: stored } = checkpoint.info(name)
-    if (!sameShape(stored, shape)) yield `${name} is ${showShape(stored)}, not ${showShape(shape)}`
+    const { shape: its } = checkpoint.info(name)
+    if (!sameShape(its, shape)) yield `${name} is ${showShape(its)}, not ${showShape(shape)}`
   }
   for (const { name } of plain) {
     const { dtype } = checkpoint.info(name)
     if (!weightTypes.includes(dtype)) yield `${name} is ${dtype}, a weight is F32, F16 or BF16`
   }
-  for (const { name, shape } of found) {
-    if (quantStateOf(checkpoint, name) === undefined) continue
-    const { begin, end } = checkpoint.info(name)
-    const bytes = Math.ceil(countOf(shape) / 2)
-    if (end - begin !== bytes) {
-      yield `${name} is ${end - begin} bytes in 4 bits, ${showShape(shape)} takes ${bytes}`
-    }
+  for (const { shape, stored } of found) {
+    const misfit = stored?.misfit(shape) ?? null
+    if (misfit !== null) yield misfit
   }
 }
 
-/** Weights, what bitsandbytes keeps beside them, a tied head that is written twice, and what is passed over. */
+/** Weights, what formats keep beside them, a tied head that is written twice, and what is passed over. */
 function expects(config: ModelConfig, known: ReadonlySet<string>): (name: string) => boolean {
   const { head } = tiedTensors(config)
   const passed = ignoredTensors(config).map((end) => `.${end}`)

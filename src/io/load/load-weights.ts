@@ -1,9 +1,10 @@
 import { countOf } from '../../core/shape.ts'
+import type { Checkpoint } from '../../formats/format.ts'
 import type { WeightSpec } from '../../models/causal-lm.ts'
 import type { Weight } from '../../nn/module.ts'
-import { loadWeight } from './load-weight.ts'
+import { loadMatrix } from './load-matrix.ts'
 import type { LoadModelOptions } from './load-model.ts'
-import type { Checkpoint } from './checkpoint.ts'
+import { StorageError } from './storage-error.ts'
 
 /** What a model's weights take, and what storing them so changed. */
 export interface StorageReport {
@@ -21,7 +22,7 @@ export interface StorageReport {
 
 /**
  * Reads every weight of `specs`, which the checkpoint has, to the device, one at a time.
- * @throws MedAwareError as `loadWeight`; what was loaded by then is freed.
+ * @throws MedAwareError as `loadMatrix`; what was loaded by then is freed.
  */
 export async function loadWeights(
   reader: Checkpoint,
@@ -29,19 +30,19 @@ export async function loadWeights(
   options: LoadModelOptions,
 ): Promise<{ weights: Map<string, Weight>; storage: StorageReport }> {
   const weights = new Map<string, Weight>()
-  const errors = { absolute: 0, magnitude: 0, count: 0 }
+  const error = options.measureError ? new StorageError() : null
   let bytesDone = 0
   try {
     for (const spec of specs) {
       options.signal?.throwIfAborted()
-      const weight = await loadWeight(reader, spec, options, errors)
+      const weight = await loadMatrix(reader, spec, { ...options, error })
       weights.set(spec.name, weight)
       bytesDone += weight.byteLength
       options.onProgress?.({ phase: 'load', tensor: spec.name, done: weights.size, total: specs.length, bytesDone })
     }
-  } catch (error) {
+  } catch (failure) {
     for (const weight of weights.values()) weight.dispose()
-    throw error
+    throw failure
   }
   const projections = specs.filter(({ role }) => role === 'projection').map(({ name }) => weights.get(name))
   const sum = (values: readonly (number | undefined)[]) =>
@@ -59,10 +60,7 @@ export async function loadWeights(
         bytes: projectionBytes,
         bitsPerWeight: (8 * projectionBytes) / projectionCount,
       },
-      error:
-        errors.count === 0
-          ? null
-          : { meanAbsolute: errors.absolute / errors.count, relative: errors.absolute / errors.magnitude },
+      error: error?.mean ?? null,
     },
   }
 }

@@ -1,9 +1,10 @@
 import { sameShape } from '../../core/shape.ts'
+import { readSlices, widen } from '../../formats/fill-tensor.ts'
+import type { Checkpoint } from '../../formats/format.ts'
 import { tiedTensors } from '../../models/architectures.ts'
 import type { ModelConfig } from '../../models/causal-lm.ts'
 import type { SafetensorsDType, TensorData } from '../../safetensors/dtype.ts'
-import { readSlices, widen } from './fill-tensor.ts'
-import { type Checkpoint, renamed } from './checkpoint.ts'
+import { renamed } from './checkpoint.ts'
 
 /** A config and a checkpoint that agree on whether the head is tied. */
 export interface SettledHead {

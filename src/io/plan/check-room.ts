@@ -1,11 +1,12 @@
 import { MedAwareError } from '../../core/errors.ts'
 import { DryDevice } from '../../device/dry-device.ts'
+import type { Checkpoint } from '../../formats/format.ts'
+import { storedWeight } from '../../formats/formats.ts'
 import type { WeightSpec } from '../../models/causal-lm.ts'
 import type { LoadModelOptions } from '../load/load-model.ts'
 import { adviceFor, type Change, type Need } from './memory-advice.ts'
 import { dryWeights } from './memory-plan.ts'
 import type { WeightStorage } from '../load/weight-storage.ts'
-import { type Checkpoint, quantStateOf } from '../load/checkpoint.ts'
 
 /**
  * Whether the device has room for a checkpoint's weights as they are to be stored; nothing is read for it.
@@ -39,9 +40,8 @@ function* changesOf(
   }
 }
 
-/** Bytes of a weight that bitsandbytes quantised, with what stands beside it; undefined for one of plain numbers. */
+/** Bytes of a weight that the checkpoint has quantised, with what stands beside it; undefined for one of plain numbers. */
 function storedBytes(reader: Checkpoint, name: string): number | undefined {
-  const isStored = quantStateOf(reader, name) !== undefined || reader.info(name).dtype === 'I8'
-  if (!isStored) return undefined
+  if (storedWeight(reader, name) === null) return undefined
   return [name, ...reader.beside(name)].reduce((sum, key) => sum + reader.info(key).end - reader.info(key).begin, 0)
 }

@@ -1,6 +1,9 @@
 import { type OptionRules, readOptions, whole, withMethods } from '../../core/options.ts'
 import { countOf } from '../../core/shape.ts'
 import { DryDevice } from '../../device/dry-device.ts'
+import type { Checkpoint } from '../../formats/format.ts'
+import { optionsOf } from '../../formats/quantize-matrix.ts'
+import { storageFormats, storedWeight, type StorageType } from '../../formats/formats.ts'
 import { createModel, modelWeights, parseModelConfig } from '../../models/architectures.ts'
 import type { ModelConfig, WeightSpec } from '../../models/causal-lm.ts'
 import { parseAdapterConfig } from '../../peft/adapter-config.ts'
@@ -13,7 +16,6 @@ import { folderOptions, hubFolderRules, type HubFolderOptions } from '../hugging
 import { loadTokenizer, openCheckpoint } from '../load/load-model.ts'
 import { dryWeights, planMemory, type MemoryPlan } from './memory-plan.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
-import { type Checkpoint, quantStateOf, readQuantState } from '../load/checkpoint.ts'
 import { fittingWeights } from '../load/fit.ts'
 import { settledHead } from '../load/tied-head.ts'
 
@@ -51,8 +53,8 @@ export interface ModelReport {
   }
   /** How projections are stored, `null` for plain numbers. */
   readonly quantization: {
-    readonly type: 'nf4' | 'fp4' | 'int8'
-    /** Of 4 bits. */
+    readonly type: StorageType
+    /** `null` where the weights of a row share a scale. */
     readonly blockSize: number | null
     readonly doubleQuant: boolean
     readonly layers: number
@@ -120,10 +122,12 @@ async function inspectBase(folder: Folder, options: InspectOptions): Promise<Mod
     const specs = fittingWeights(reader, config, folder.name)
     const quantization = await checkpointQuantization(reader, specs)
     const tokenizer = await loadTokenizer(folder)
-    const packs = ({ name, role }: WeightSpec) =>
-      quantization === null ? role === 'projection' : quantStateOf(reader, name) !== undefined
+    const packedCount = ({ name, role, shape }: WeightSpec) => {
+      if (storedWeight(reader, name) !== null) return reader.info(name).end - reader.info(name).begin
+      return quantization === null && role === 'projection' ? Math.ceil(countOf(shape) / 2) : countOf(shape)
+    }
     const { all, allPacked } = countWeights(
-      specs.map((spec) => ({ count: countOf(spec.shape), isFourBit: packs(spec), isTrainable: false })),
+      specs.map((spec) => ({ count: countOf(spec.shape), packedCount: packedCount(spec), isTrainable: false })),
     )
     return {
       ...{ kind: 'model', name: folder.name, architecture: architectureOf(json), config, quantization },
@@ -162,7 +166,7 @@ function plansOf(
   quantization: ModelReport['quantization'],
   { lora, batchSize = 1, length = Math.min(512, config.maxPositionEmbeddings) }: InspectOptions,
 ): ModelReport['memory'] {
-  const stored = quantization && storageOptions(quantization)
+  const stored = quantization && optionsOf(quantization)
   const step = { lora: { ...usualLora, ...lora }, batchSize, length }
   return {
     load: planMemory(config, { quantize: stored ?? false }),
@@ -170,22 +174,17 @@ function plansOf(
   }
 }
 
-function storageOptions({ type, blockSize, doubleQuant }: NonNullable<ModelReport['quantization']>) {
-  return type === 'int8' ? { type } : { type, doubleQuant, ...(blockSize !== null && { blockSize }) }
-}
-
+/** By the first format of which a checkpoint has any. */
 async function checkpointQuantization(
   reader: Checkpoint,
   specs: readonly WeightSpec[],
 ): Promise<ModelReport['quantization']> {
-  const states = specs.flatMap(({ name }) => quantStateOf(reader, name) ?? [])
-  const [first] = states
-  if (first === undefined) {
-    const { length: layers } = specs.filter(({ name }) => reader.info(name).dtype === 'I8')
-    return layers === 0 ? null : { type: 'int8', blockSize: null, doubleQuant: false, layers }
+  for (const format of storageFormats()) {
+    const stored = specs.flatMap(({ name }) => format.find(reader, name) ?? [])
+    const [first] = stored
+    if (first !== undefined) return { ...(await first.recipe()), layers: stored.length }
   }
-  const { quantType: type, blockSize, nestedOffset } = await readQuantState(reader, first)
-  return { type, blockSize, doubleQuant: nestedOffset !== undefined, layers: states.length }
+  return null
 }
 
 function filesOf(reader: TensorReader): TensorTotals & { dtypes: Record<string, TensorTotals> } {

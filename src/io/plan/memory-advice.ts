@@ -1,5 +1,6 @@
 import { readArgument, that } from '../../core/options.ts'
 import type { Device } from '../../device/device.ts'
+import { storageFormats } from '../../formats/formats.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 
 /** As much of a plan as says whether it fits. */
@@ -42,8 +43,7 @@ const planRule = that(
 export function describeMemoryPlan(plan: MemoryPlan): string {
   readArgument('describeMemoryPlan', 'plan', plan, planRule)
   const parts = [
-    [plan.weights.fourBit, '4-bit weights'],
-    [plan.weights.int8, 'int8 weights'],
+    ...storageFormats().map(({ name, words }) => [plan.weights[name] ?? 0, `${words} weights`] as const),
     [plan.weights.f16, 'f16 weights'],
     [plan.weights.bf16, 'bf16 weights'],
     [plan.weights.f32, 'f32 weights'],

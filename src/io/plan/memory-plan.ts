@@ -3,17 +3,16 @@ import { check } from '../../core/errors.ts'
 import { flag, type OptionRules, orNull, readOptions, that, whole, withMethods } from '../../core/options.ts'
 import type { Device } from '../../device/device.ts'
 import { DryDevice } from '../../device/dry-device.ts'
+import { formatOf } from '../../formats/formats.ts'
 import { createModel, modelWeights } from '../../models/architectures.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from '../../models/causal-lm.ts'
 import type { Weight } from '../../nn/module.ts'
 import { logitRows } from '../../ops/linear-cross-entropy.ts'
-import { quantizeMatrix } from '../../ops/quantize.ts'
+import { quantizeMatrix } from '../../formats/quantize-matrix.ts'
 import { AdamW } from '../../optim/adamw.ts'
 import { attachLora } from '../../peft/attach.ts'
 import type { LoraConfig } from '../../peft/lora-config.ts'
-import { FourBitTensor } from '../../tensor/four-bit-tensor.ts'
-import { Int8Tensor } from '../../tensor/int8-tensor.ts'
-import { empty } from '../../tensor/tensor.ts'
+import { empty, Tensor } from '../../tensor/tensor.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
 import { dtypeFor, quantizationFor, storageAliases, storageRules, type WeightStorage } from '../load/weight-storage.ts'
 
@@ -35,10 +34,13 @@ export interface MemoryPlanOptions extends WeightStorage {
   readonly gradientCheckpointing?: boolean
 }
 
+/** Bytes of weights by how they are stored; formats that were added to the table have theirs under their names. */
+export type WeightBytes = Record<'f32' | 'f16' | 'bf16' | 'int8' | 'fourBit', number> & Record<string, number>
+
 /** Bytes of device memory, by what they are for. */
 export interface MemoryPlan {
   /** The model's weights, by how they are stored. */
-  readonly weights: { readonly [format in 'f32' | 'f16' | 'bf16' | 'int8' | 'fourBit']: number }
+  readonly weights: Readonly<WeightBytes>
   /** Peak while the weights are loaded: the last of them may lie in f32 beside its quantised self. */
   readonly loading: number
   /** The adapter's weights. */
@@ -106,8 +108,7 @@ function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
   const specs = modelWeights(config)
   const stored = dryWeights(device, specs, options)
   const loading = memory.peakBytes
-  const weights = { f32: 0, f16: 0, bf16: 0, int8: 0, fourBit: 0 }
-  for (const weight of stored.values()) weights[storageName(weight)] += weight.byteLength
+  const weights = bytesByFormat(stored.values())
   const training = lora === null ? noTraining : dryTraining(createModel(config, stored), lora, options)
   const { byteLength: bytes, label } = device.largest
   return {
@@ -170,10 +171,13 @@ function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage):
   return weight
 }
 
-function storageName(weight: Weight): keyof MemoryPlan['weights'] {
-  if (weight instanceof FourBitTensor) return 'fourBit'
-  if (weight instanceof Int8Tensor) return 'int8'
-  return weight.dtype === 'f16' || weight.dtype === 'bf16' ? weight.dtype : 'f32'
+function bytesByFormat(stored: Iterable<Weight>): WeightBytes {
+  const weights: WeightBytes = { f32: 0, f16: 0, bf16: 0, int8: 0, fourBit: 0 }
+  for (const weight of stored) {
+    const name = weight instanceof Tensor ? weight.dtype : formatOf(weight).name
+    weights[name] = (weights[name] ?? 0) + weight.byteLength
+  }
+  return weights
 }
 
 type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'logits' | 'activations'>

@@ -10,6 +10,7 @@ import {
   text,
   that,
 } from '../../core/options.ts'
+import type { TensorToSave } from '../../formats/format.ts'
 import { formatModelConfig } from '../../models/architectures.ts'
 import { modelRule, type PretrainedLm } from '../../models/causal-lm.ts'
 import type { FileToWrite } from '../../platform/platform.ts'
@@ -25,13 +26,7 @@ import { encodeSafetensorsHeader, streamSafetensors } from '../../safetensors/wr
 import { wholeFiles, type Folder } from '../sources/folder.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { quantizationConfig } from './quantization-config.ts'
-import {
-  dtypeWords,
-  saveWeightsRules,
-  tensorsToSave,
-  type SaveWeightsOptions,
-  type TensorToSave,
-} from './tensors-to-save.ts'
+import { dtypeWords, saveWeightsRules, tensorsToSave, type SaveWeightsOptions } from './tensors-to-save.ts'
 
 /** How a model is saved. */
 export interface SaveModelOptions extends SaveWeightsOptions {

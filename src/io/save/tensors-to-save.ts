@@ -1,16 +1,17 @@
 import { floatWord } from '../../core/dtype.ts'
 import { check } from '../../core/errors.ts'
 import { either, flag, oneOf, type OptionRules } from '../../core/options.ts'
+import type { Lender, TensorToSave } from '../../formats/format.ts'
+import { formatOf } from '../../formats/formats.ts'
+import { optionsOf, quantizeMatrix } from '../../formats/quantize-matrix.ts'
 import type { Module, Weight } from '../../nn/module.ts'
-import { dequantize, quantizeFourBit, quantizeInt8 } from '../../ops/quantize.ts'
+import { dequantize } from '../../ops/dequantize.ts'
 import { type AdaptedLayer, isAdapted } from '../../peft/adapted-layer.ts'
 import { encodeFloats } from '../../safetensors/float16.ts'
-import type { TensorDescription } from '../../safetensors/writer.ts'
-import { FourBitTensor } from '../../tensor/four-bit-tensor.ts'
 import type { HalfType } from '../../tensor/half.ts'
 import { rootedMatrix } from '../../tensor/matrix.ts'
+import type { StoredMatrix } from '../../tensor/stored-matrix.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { fourBitTensors, int8Tensors, type StoredMatrix } from './save-stored.ts'
 
 /** Precision that numbers are written in. */
 export type SaveDType = 'f32' | HalfType
@@ -32,14 +33,6 @@ export const saveWeightsRules: OptionRules<SaveWeightsOptions> = {
   dtype: floatWord,
   dequantize: flag,
   merge: either(flag, oneOf(['force'])),
-}
-
-/** A tensor of a checkpoint, made when it is its turn. */
-export interface TensorToSave extends TensorDescription {
-  /** Weights of the model that it stands for. */
-  readonly parameters: number
-  /** Its bytes; what is made for them is freed again. */
-  bytes(): Promise<ArrayBufferView>
 }
 
 /** What a precision is called in a file of tensors, and in a config. */
@@ -94,13 +87,8 @@ async function partsOf(
   if (weight instanceof Tensor || isPlain) {
     return { first: plainTensor(name, weight, make ?? (() => plain(weight)), dtype), rest: [] }
   }
-  if (weight instanceof FourBitTensor) {
-    const lend = lending(weight, make && (() => again(make(), (full) => mergedFourBit(full, weight))))
-    const { codes, state } = await fourBitTensors(name, weight, lend, dtypeWords[dtype][1])
-    return { first: codes, rest: state }
-  }
-  const lend = lending(weight, make && (() => again(make(), quantizeInt8)))
-  const { codes, state } = int8Tensors(name, weight, lend)
+  const owner = lenderOf(weight, make && (() => storedLike(weight, make())))
+  const { codes, state } = await formatOf(weight).save(name, weight, owner, dtypeWords[dtype][1])
   return { first: codes, rest: state }
 }
 
@@ -123,15 +111,17 @@ function plainTensor(name: string, weight: Weight, make: () => Tensor, dtype: Sa
 }
 
 /** Lends a matrix, or another that is made for each look and freed after it. */
-function lending<M extends StoredMatrix>(own: M, make: (() => M) | null) {
-  return async <T>(use: (matrix: M) => Promise<T>): Promise<T> => {
-    if (make === null) return use(own)
-    const made = make()
-    try {
-      return await use(made)
-    } finally {
-      made.dispose()
-    }
+function lenderOf(own: StoredMatrix, make: (() => StoredMatrix) | null): Lender<StoredMatrix> {
+  return {
+    async lend(use) {
+      if (make === null) return use(own)
+      const made = make()
+      try {
+        return await use(made)
+      } finally {
+        made.dispose()
+      }
+    },
   }
 }
 
@@ -152,21 +142,13 @@ function merged(layer: AdaptedLayer, key: string, weight: Weight): Tensor {
   )
 }
 
-/** A merged weight in its old format, and the full one is freed. */
-function again<M extends StoredMatrix>(full: Tensor, quantized: (full: Tensor) => M): M {
+/** A merged weight, stored as the one that it was made from; the full one is freed. */
+function storedLike({ recipe }: StoredMatrix, full: Tensor): StoredMatrix {
   try {
-    return rootedMatrix(full.device, () => quantized(full))
+    return rootedMatrix(full.device, () => quantizeMatrix(full, optionsOf(recipe)))
   } finally {
     full.dispose()
   }
-}
-
-function mergedFourBit(
-  full: Tensor,
-  { parts: { type, blockSize, nested, sourceDType } }: FourBitTensor,
-): FourBitTensor {
-  const made = quantizeFourBit(full, { type, blockSize, doubleQuant: nested !== null })
-  return sourceDType === undefined ? made : new FourBitTensor(made.shape, { ...made.parts, sourceDType })
 }
 
 function checkMerge(
@@ -179,7 +161,7 @@ function checkMerge(
     return `${who}: ${name} has an adapter; { merge: true } writes it as part of the weights, saveAdapter by itself`
   })
   check(weight instanceof Tensor || dequantize || merge === 'force', 'unsupported', () => {
-    const format = weight instanceof FourBitTensor ? weight.parts.type : 'int8'
+    const format = weight instanceof Tensor ? weight.dtype : weight.recipe.type
     return (
       `${who}: ${name} is ${format}, and rounding it to ${format} again would lose most of a small update; write full precision ` +
       `with { dequantize: true }, keep the adapter beside its base with saveAdapter, or insist with { merge: 'force' }`

@@ -1,8 +1,7 @@
-import type { Shape } from '../core/shape.ts'
-import { countOf } from '../core/shape.ts'
-import type { FourBitType } from '../quant/four-bit.ts'
-import type { Device } from '../device/device.ts'
-import type { Tensor } from './tensor.ts'
+import type { Shape } from '../../core/shape.ts'
+import type { FourBitType } from '../../quant/four-bit.ts'
+import { StoredMatrix } from '../../tensor/stored-matrix.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 
 /** The parts a 4-bit tensor is stored as; see bitsandbytes/functional.py, QuantState. */
 export interface FourBitParts {
@@ -22,35 +21,18 @@ export interface FourBitParts {
 }
 
 /** A frozen matrix in 4 bits, decoded by the kernels that use it and never expanded in full. */
-export class FourBitTensor {
-  readonly requiresGrad = false
-
+export class FourBitTensor extends StoredMatrix {
   constructor(
-    readonly shape: Shape,
+    shape: Shape,
     readonly parts: FourBitParts,
-  ) {}
-
-  get device(): Device {
-    return this.parts.codes.device
-  }
-
-  /** Number of elements it stands for. */
-  get count(): number {
-    return countOf(this.shape)
-  }
-
-  /** The tensors that are its own: all parts but the shared tables. */
-  get tensors(): readonly Tensor[] {
-    const { codes, absmax, nested } = this.parts
-    return nested === null ? [codes, absmax] : [codes, absmax, nested]
-  }
-
-  /** Bytes it takes, without the shared tables. */
-  get byteLength(): number {
-    return this.tensors.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  }
-
-  dispose(): void {
-    for (const tensor of this.tensors) tensor.dispose()
+  ) {
+    const { type, blockSize, codes, absmax, nested, tables } = parts
+    const double = { isNested: nested === null ? 0 : 1, nestedCount: nested === null ? 0 : nested.count - 1 } as const
+    super(
+      shape,
+      nested === null ? [codes, absmax] : [codes, absmax, nested],
+      { codes, absmax, nested, tables, bits: 4, isBf16: 0, blockSize, ...double },
+      { type, blockSize, doubleQuant: nested !== null },
+    )
   }
 }

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { bf16ToF32, f16ToF32 } from '../../../src/core/float16.ts'
-import { Random } from '../../../src/core/random.ts'
-import { filledTensor } from '../../../src/io/load/fill-tensor.ts'
-import { encodeFloats } from '../../../src/safetensors/float16.ts'
-import { openSafetensors } from '../../../src/safetensors/reader.ts'
-import { bytesSource, type ByteSource } from '../../../src/safetensors/source.ts'
-import { writeSafetensors, type TensorToWrite } from '../../../src/safetensors/writer.ts'
-import { testDevices } from '../../device/devices.ts'
+import { bf16ToF32, f16ToF32 } from '../../src/core/float16.ts'
+import { Random } from '../../src/core/random.ts'
+import { filledTensor } from '../../src/formats/fill-tensor.ts'
+import { encodeFloats } from '../../src/safetensors/float16.ts'
+import { openSafetensors } from '../../src/safetensors/reader.ts'
+import { bytesSource, type ByteSource } from '../../src/safetensors/source.ts'
+import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writer.ts'
+import { testDevices } from '../device/devices.ts'
 
 const devices = await testDevices()
 afterAll(() => devices.forEach((device) => device.dispose()))

@@ -1,13 +1,13 @@
-import { bf16ToF32, f16ToF32, findNonFinite } from '../../core/float16.ts'
-import { check } from '../../core/errors.ts'
-import type { DType } from '../../core/dtype.ts'
-import type { Shape } from '../../core/shape.ts'
-import type { Device } from '../../device/device.ts'
-import { bytesOf, type SafetensorsDType, type TensorData } from '../../safetensors/dtype.ts'
-import type { TensorReader } from '../../safetensors/reader.ts'
-import { dequantize } from '../../ops/quantize.ts'
-import { type HalfType, isHalf, roundToHalf } from '../../tensor/half.ts'
-import { empty, type HostValues, Tensor } from '../../tensor/tensor.ts'
+import { bf16ToF32, f16ToF32, findNonFinite } from '../core/float16.ts'
+import { check } from '../core/errors.ts'
+import type { DType } from '../core/dtype.ts'
+import type { Shape } from '../core/shape.ts'
+import type { Device } from '../device/device.ts'
+import { bytesOf, type SafetensorsDType, type TensorData } from '../safetensors/dtype.ts'
+import type { TensorReader } from '../safetensors/reader.ts'
+import { dequantize } from '../ops/dequantize.ts'
+import { type HalfType, isHalf, roundToHalf } from '../tensor/half.ts'
+import { empty, type HostValues, Tensor } from '../tensor/tensor.ts'
 
 /** Elements that are read and converted at a time: 8 MiB as f32. Memory of the host that loading needs is a few times that. */
 const sliceCount = 2 * 1024 * 1024
