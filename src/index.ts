@@ -83,7 +83,10 @@ export {
   type PromptCompletion,
   type PromptCompletionOptions,
 } from './train/examples.ts'
-export { TrainingRun, type StepReport } from './train/training-run.ts'
+export { TrainingRun, type StepReport, type TrainOptions } from './train/training-run.ts'
+export type { Batches } from './train/batch-pass.ts'
+export type { LabelledBatch } from './train/labelled-batch.ts'
+export type { LossContext, TrainingLoss } from './train/training-loss.ts'
 export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
 export type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './train/training-options.ts'
 export {

@@ -18,6 +18,20 @@ export const requestGpu: Platform['requestGpu'] = async () => {
 /** Browsers wait in a process of their own. */
 export const waitForGpu: Platform['waitForGpu'] = (work) => work
 
+/**
+ * A message to oneself, which waits behind what is due. Timers one within another are held back by 4 ms each, and
+ * `scheduler.yield` goes on before timers.
+ */
+export const nextTurn: Platform['nextTurn'] = () =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(null)
+  })
+
 /** What the browser says the machine has. */
 export const availableThreads: Platform['availableThreads'] = () => globalThis.navigator?.hardwareConcurrency ?? 1
 

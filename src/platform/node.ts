@@ -49,6 +49,9 @@ async function findGpu(flags: string[]): Promise<GpuAnswer> {
   return { gpu }
 }
 
+/** A round of the event loop, with what timers and sockets have for it: a timer of 0 would wait a millisecond. */
+export const nextTurn: Platform['nextTurn'] = () => new Promise((resolve) => setImmediate(resolve))
+
 /** What the process may use of the machine's cores. */
 export const availableThreads: Platform['availableThreads'] = () => availableParallelism()
 

@@ -45,7 +45,8 @@ interface TrainerState extends SavedRun {
 export interface RestoreOptions {
   /**
    * Differences to go on with although they change what is learned, by the names that the refusal lists, such as
-   * `['learningRate']` to go on at another rate. Default none.
+   * `['learningRate']` to go on at another rate. With `'examples'` batches are taken from their first one, and none is passed
+   * over. Default none.
    */
   readonly acceptDifferences?: readonly string[]
 }
@@ -127,7 +128,7 @@ export async function restoreCheckpoint(
   })
   const loaded = await readState(run, state, reader)
   for (const [tensor, bytes] of loaded) tensor.device.upload(tensor, bytes)
-  run.optimizer.steps = state.step
+  run.goTo(state.step, acceptDifferences.includes('examples') ? null : (state.data ?? null))
   return { step: state.step, differences }
 }
 
@@ -137,18 +138,20 @@ const readerRule = withMethods<TensorReader>('a reader, such as openSafetensors 
 function restoreRules(run: TrainingRun): OptionRules<RestoreOptions> {
   const { optimizer: _, ...options } = run.options
   const settings = Object.keys(run.optimizer.hyperparameters)
-  const names = [...Object.keys(options), ...settings, 'steps', 'examples', 'adapter', 'base']
+  const names = [...Object.keys(options), ...settings, 'loss', 'steps', 'examples', 'adapter', 'base']
   return { acceptDifferences: listOf(oneOf(names)) }
 }
 
 async function describeRun(run: TrainingRun): Promise<SavedRun> {
-  const { step, steps, examples, optimizer } = run
+  const { step, steps, examples, optimizer, position, hasOwnLoss } = run
   const options = {
     ...run.options,
     schedule: describeSchedule(run.options.schedule, steps),
     optimizer: { type: optimizer.name, ...optimizer.hyperparameters },
+    ...(hasOwnLoss && { loss: 'own' }),
   }
-  return { step, steps, examples: examples.length, options, identity: await run.identify() }
+  const data = position ?? undefined
+  return { step, steps, examples: examples.length, data, options, identity: await run.identify() }
 }
 
 /** What is to be written, read and checked whole before anything changes. */
@@ -237,10 +240,11 @@ function parseState(name: string, json: string, canGo = false): TrainerState {
   const who = `restoreCheckpoint: ${name}`
   try {
     const state = parseJsonObject(who, json)
-    const { step, steps, examples, options, identity, checksums } = state
+    const { step, steps, examples, data, options, identity, checksums } = state
     const isWhole = [step, steps, examples].every((value) => Number.isSafeInteger(value) && Number(value) >= 0)
     check(isWhole && isJsonObject(options), 'format', () => `${who} lacks step, steps, examples or options`)
     check(checksums === undefined || isJsonObject(checksums), 'format', () => `${who}: checksums must be an object`)
+    check(data === undefined || isPosition(data), 'format', () => `${who}: data is torn`)
     if (identity !== undefined) parseIdentity(who, identity)
     return state as unknown as TrainerState
   } catch (error) {
@@ -248,4 +252,12 @@ function parseState(name: string, json: string, canGo = false): TrainerState {
     const remedy = `remove it, ${checkpointFileNames.tensors} holds the state too`
     throw new MedAwareError(error.code, `${error.message}; ${remedy}`, { cause: error })
   }
+}
+
+function isPosition(data: unknown): boolean {
+  if (!isJsonObject(data)) return false
+  const { epoch, batches, hash } = data
+  return (
+    [epoch, batches].every((value) => Number.isSafeInteger(value) && Number(value) >= 0) && typeof hash === 'string'
+  )
 }

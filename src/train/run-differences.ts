@@ -1,13 +1,16 @@
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { show, showNames } from '../core/show.ts'
+import type { DataPosition } from './batch-source.ts'
 import type { RunIdentity } from './run-identity.ts'
 
 /** What a checkpoint says of the run that it was saved from. */
 export interface SavedRun {
   readonly step: number
   readonly steps: number
-  /** Their number. */
+  /** Their number; 0 where batches were given. */
   readonly examples: number
+  /** Where the next step's batches begin; absent where they are made of examples. */
+  readonly data?: DataPosition | undefined
   readonly options: Readonly<Record<string, unknown>>
   /** Absent from checkpoints of earlier versions. */
   readonly identity?: RunIdentity
@@ -35,7 +38,7 @@ export function differencesOf(was: SavedRun, is: SavedRun): RunDifference[] {
   const note = (name: string, before: string, now: string, changes: RunDifference['changes'] = 'result') => {
     if (before !== now) differences.push({ name, was: before, is: now, changes })
   }
-  note('examples', String(was.examples), String(is.examples))
+  note('examples', describeData(was), describeData(is))
   const [before, now] = [was.identity, is.identity]
   if (before === undefined || now === undefined) {
     note('checksums', 'none', 'one a tensor', 'unknown')
@@ -56,6 +59,11 @@ export function differencesOf(was: SavedRun, is: SavedRun): RunDifference[] {
     note('base', `quantised weights of hash ${before.quantised}`, `quantised weights of hash ${now.quantised}`)
   }
   return differences
+}
+
+/** What a run goes through: batches are known again only when they are gone through. */
+function describeData({ data, examples }: SavedRun): string {
+  return data === undefined ? String(examples) : 'batches'
 }
 
 /** The differences in a row, as an error lists them. */

@@ -1,4 +1,15 @@
-import { type Aliases, callback, flag, number, type OptionRules, orNull, readOptions, whole } from '../core/options.ts'
+import { check } from '../core/errors.ts'
+import {
+  abortSignal,
+  type Aliases,
+  callback,
+  flag,
+  number,
+  type OptionRules,
+  orNull,
+  readOptions,
+  whole,
+} from '../core/options.ts'
 import { betasRule, epsRule, f32, weightDecayRule } from '../optim/optimizer-options.ts'
 import {
   type OptimizerChoice,
@@ -7,13 +18,18 @@ import {
   resolveOptimizer,
 } from '../optim/optimizers.ts'
 import { type ScheduleFunction, type ScheduleName, scheduleRule, warmupRule } from '../optim/schedules.ts'
+import type { LabelledBatch } from './labelled-batch.ts'
+import type { TrainingLoss } from './training-loss.ts'
 
 /** What a run warns of: nothing can be learned at this rate, or the loss has not fallen in the first tenth of the run. */
 export type TrainingWarningCode = 'learning-rate-too-low' | 'loss-not-falling'
 
-/** Settings of a run, with the defaults of TRL's SFTConfig where it has them. */
-export interface TrainingOptions {
-  /** Optimiser steps; overrides `epochs`. Default null: as many as `epochs` gives. */
+/**
+ * Settings of a run, with the defaults of TRL's SFTConfig where it has them.
+ * @typeParam B What its batches are; examples become `LabelledBatch`es.
+ */
+export interface TrainingOptions<B = LabelledBatch> {
+  /** Optimiser steps; overrides `epochs`. Default null: as many as `epochs` gives. Batches need it, for they do not say their number. */
   readonly maxSteps?: number | null
   /** Passes over the examples. Default 3. */
   readonly epochs?: number
@@ -54,6 +70,16 @@ export interface TrainingOptions {
    * leaves it as it is, as in transformers' TrainingArguments: most batches fit here, and time is dearer (TRL's default is true).
    */
   readonly gradientCheckpointing?: boolean
+  /**
+   * What is learned, in the place of the model's own loss (transformers' compute_loss_func): f32 [1], the batch's share of the
+   * step's loss. Default: the mean cross-entropy of the step's labels.
+   */
+  readonly loss?: TrainingLoss<B>
+  /**
+   * Ends the loop with its reason before the next micro-batch: of a step that is not whole nothing is applied, so that the run
+   * can be saved, and gone on with, as if it had not stopped. `train` takes another one. Default: none.
+   */
+  readonly signal?: AbortSignal
   /** Told what makes a run pointless, each code at most once, as soon as it is known. Default: nobody. */
   readonly onWarning?: (message: string, code: TrainingWarningCode) => void
 }
@@ -61,16 +87,23 @@ export interface TrainingOptions {
 /** Options that are settings of the optimizer. */
 type OptimizerSettings = 'betas' | 'eps' | 'weightDecay'
 
-/** Options with every default filled in, but for the callback; the optimizer's settings are with it. */
+/** Options with every default filled in, but for callbacks, the loss and the signal; the optimizer's settings are with it. */
 export type ResolvedOptions = Readonly<
-  Required<Omit<TrainingOptions, 'onWarning' | 'optimizer' | OptimizerSettings>>
+  Required<Omit<TrainingOptions, keyof RunHooks | 'optimizer' | OptimizerSettings>>
 > & {
   readonly optimizer: ResolvedOptimizer
 }
 
+/** What is not written down of a run. */
+export interface RunHooks {
+  readonly onWarning: TrainingOptions['onWarning'] | undefined
+  readonly loss: TrainingLoss<unknown> | undefined
+  readonly signal: AbortSignal | undefined
+}
+
 const count = whole({ from: 1 })
 
-const rules: OptionRules<TrainingOptions> = {
+const rules: OptionRules<TrainingOptions<unknown>> = {
   maxSteps: orNull(count),
   epochs: number({ above: 0, to: f32.largest }),
   batchSize: count,
@@ -87,11 +120,13 @@ const rules: OptionRules<TrainingOptions> = {
   loggingSteps: count,
   groupByLength: flag,
   gradientCheckpointing: flag,
+  loss: callback(),
+  signal: abortSignal,
   onWarning: callback(),
 }
 
 /** What transformers and TRL call them. */
-const aliases: Aliases<TrainingOptions> = {
+const aliases: Aliases<TrainingOptions<unknown>> = {
   lr: 'learningRate',
   numTrainEpochs: 'epochs',
   numEpochs: 'epochs',
@@ -117,6 +152,8 @@ const aliases: Aliases<TrainingOptions> = {
   gradientClipping: 'maxGradNorm',
   dataSeed: 'seed',
   logSteps: 'loggingSteps',
+  computeLossFunc: 'loss',
+  lossFunction: 'loss',
   useGradientCheckpointing: 'gradientCheckpointing',
 }
 
@@ -124,12 +161,14 @@ const aliases: Aliases<TrainingOptions> = {
  * Reads options and fills in defaults; what comes of it cannot be written to.
  * @throws MedAwareError `config` for an unknown name or a value out of range; it names the option.
  */
-export function trainingOptions(given: TrainingOptions): {
+export function trainingOptions(given: TrainingOptions<unknown>): {
   readonly options: ResolvedOptions
-  readonly onWarning: TrainingOptions['onWarning']
+  readonly hooks: RunHooks
 } {
   const {
     onWarning,
+    loss,
+    signal,
     optimizer: choice = 'adamw',
     betas,
     eps,
@@ -137,7 +176,18 @@ export function trainingOptions(given: TrainingOptions): {
     ...read
   } = readOptions('TrainingRun', given, rules, aliases)
   const optimizer = resolveOptimizer('TrainingRun', choice, { betas, eps, weightDecay })
-  return { options: Object.freeze({ ...defaults, ...read, optimizer }), onWarning }
+  return { options: Object.freeze({ ...defaults, ...read, optimizer }), hooks: { onWarning, loss, signal } }
+}
+
+/** @throws MedAwareError `config` where batches come without `maxSteps`, or with an option that only examples heed. */
+export function checkBatchOptions(options: ResolvedOptions): void {
+  check(options.maxSteps !== null, 'config', () => {
+    return 'TrainingRun: batches do not say how many they are; give maxSteps'
+  })
+  const idle = (['batchSize', 'epochs', 'groupByLength'] as const).find((name) => options[name] !== defaults[name])
+  check(idle === undefined, 'config', () => {
+    return `TrainingRun: ${idle} does nothing where batches are given; they are taken as they come, until maxSteps`
+  })
 }
 
 const defaults: Omit<ResolvedOptions, 'optimizer'> = {

@@ -1,89 +1,102 @@
-import { type ValueAndGrad, valueAndGrad } from '../autograd/value-and-grad.ts'
+import { nextTurn } from '#platform'
 import { check } from '../core/errors.ts'
-import { readArgument, type Rule, withMethods } from '../core/options.ts'
+import { abortSignal, type OptionRules, readArgument, readOptions, type Rule, withMethods } from '../core/options.ts'
 import { type CausalLm, modelRule } from '../models/causal-lm.ts'
-import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
-import { seedDropout } from '../nn/dropout.ts'
+import type { Example } from '../models/example.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
 import { createOptimizer } from '../optim/optimizers.ts'
-import { type ParameterRun, parameterRuns } from '../optim/parameter-runs.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import type { Batches } from './batch-pass.ts'
+import type { BatchSource, DataPosition } from './batch-source.ts'
+import type { LabelledBatch } from './labelled-batch.ts'
 import { claimModel, releaseModel } from './model-claims.ts'
-import { epochBatches } from './order.ts'
+import { openSource } from './open-source.ts'
 import { identifyRun, type RunIdentity } from './run-identity.ts'
+import { RunPace } from './run-pace.ts'
 import { StepLog } from './step-log.ts'
 import { type QueuedSteps, reportOf, type StepPlan, type StepReport, type TakenStep } from './step-report.ts'
 import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
+import { type Step, StepTaker } from './training-step.ts'
 import { TrainingWarnings } from './training-warnings.ts'
 
 export type { StepReport }
 
+/** How a run is gone through. */
+export interface TrainOptions {
+  /** Ends the loop with its reason, as the run's own `signal`, in whose place it is. */
+  readonly signal?: AbortSignal
+}
+
+const trainRules: OptionRules<TrainOptions> = { signal: abortSignal }
+
 /**
- * Fine-tuning as an async iterator: each turn is one optimiser step over `batchSize × gradientAccumulationSteps` examples,
- * their losses normalised by all their label tokens together. It prints nothing and can be left at any step; checkpoint.ts
- * saves it, and a run restored from that goes on bit for bit as if it had not stopped.
+ * Fine-tuning as an async iterator: each turn is one optimiser step over `gradientAccumulationSteps` batches, their losses
+ * normalised by all their label tokens together. Between two batches the event loop turns, so that timers, messages and
+ * signals are heard. It prints nothing and can be left at any step; checkpoint.ts saves it, and a run restored from that goes
+ * on bit for bit as if it had not stopped.
  *
  * With `loggingSteps` k above 1 the device is not waited for: reports come in groups of k, when the next k steps have been
  * queued. `step`, parameters and checkpoints are then ahead of the report, by 2k - 1 steps at most; they always belong
- * together. Who leaves the loop does not hear of the steps in between, which have been taken.
+ * together. Who leaves the loop does not hear of the steps in between, which have been taken; who ends it by a signal does.
  */
-export class TrainingRun implements AsyncIterable<StepReport> {
+export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport> {
   /** Optimiser steps of the whole run. */
   readonly steps: number
+  /** Optimiser steps in one pass over the examples; Infinity for batches, whose number only going through them tells. */
+  readonly stepsPerEpoch: number
   readonly optimizer: Optimizer
   readonly options: ResolvedOptions
-  /** Those it was given; plain lists of ids are arrays here. */
+  /** Those it was given; plain lists of ids are arrays here. None for batches. */
   readonly examples: readonly Example[]
+  /** Whether its loss is the user's own, which a checkpoint cannot look into. */
+  readonly hasOwnLoss: boolean
+  readonly #source: BatchSource
+  readonly #taker: StepTaker
+  readonly #signal: AbortSignal | undefined
   readonly #schedule: Schedule
   readonly #warnings: TrainingWarnings
-  readonly #labelCounts: readonly number[]
-  #order: { epoch: number; batches: number[][] } | null = null
   #identity: Promise<RunIdentity> | null = null
 
   /**
-   * @param examples Those without any label are refused, since they would only dilute the rest.
-   * @throws MedAwareError `config` for no examples, what is none of this model's vocabulary, no trainable parameters or senseless
-   * options; `shape` when labels and ids differ in number; `device` for a model that was disposed of; `memory`.
+   * @param data Examples, which are shuffled, batched and padded; those without any label are refused, since they would only
+   * dilute the rest. Or batches as they come: an iterable, or a function that opens one for each pass, `(epoch) => …`, which
+   * several passes and going on in another program need. A checkpoint says how many to pass over, and knows their ids and
+   * labels again; what else a batch holds is not checked.
+   * @throws MedAwareError `config` for no examples, what is none of this model's vocabulary, batches without `maxSteps`, no
+   * trainable parameters or senseless options; `shape` when labels and ids differ in number; `device` for a model that was
+   * disposed of; `memory`.
    */
+  constructor(model: CausalLm, data: readonly Example[], options?: TrainingOptions)
+  constructor(model: CausalLm, data: Batches<B>, options: TrainingOptions<B>)
   constructor(
     readonly model: CausalLm,
-    examples: readonly Example[],
-    options: TrainingOptions = {},
+    data: readonly Example[] | Batches<B>,
+    given: TrainingOptions | TrainingOptions<B> = {},
   ) {
-    const { options: resolved, onWarning } = trainingOptions(options)
-    this.options = resolved
+    const { options, hooks } = trainingOptions(given)
+    this.options = options
     readArgument('TrainingRun', 'model', model, modelRule)
-    this.examples = Object.freeze(readExamples('TrainingRun', examples, model.vocabSize))
-    check(examples.length > 0, 'config', () => 'TrainingRun: there is no example to train on')
-    this.#labelCounts = this.examples.map(labelCount)
-    const empty = this.#labelCounts.indexOf(0)
-    check(
-      empty < 0,
-      'config',
-      () =>
-        `TrainingRun: example ${empty} has no label to learn from; drop examples whose prompt fills the whole length`,
-    )
+    const { source, examples } = openSource(data, options, model.vocabSize)
+    this.examples = examples
+    this.#source = source
+    this.stepsPerEpoch = source.stepsPerEpoch
     const parameters = model.trainableParameters()
     check(
       parameters.length > 0,
       'config',
       () => 'TrainingRun: the model has no trainable parameter; attach an adapter first',
     )
-    const { maxSteps, epochs, schedule: shape, warmup } = this.options
+    const { maxSteps, epochs, schedule: shape, warmup, maxGradNorm, seed } = options
     this.steps = maxSteps ?? Math.ceil(this.stepsPerEpoch * epochs)
     check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
     this.#schedule = schedule(shape, this.steps, warmup)
-    this.#warnings = new TrainingWarnings(this, this.#schedule, onWarning)
+    this.#warnings = new TrainingWarnings(this, this.#schedule, hooks.onWarning)
     const noDecay = new Set(parameters.filter(({ shape }) => shape.length < 2))
-    this.optimizer = createOptimizer('TrainingRun', this.options.optimizer, parameters, { noDecay })
+    this.optimizer = createOptimizer('TrainingRun', options.optimizer, parameters, { noDecay })
+    this.#taker = new StepTaker({ model, optimizer: this.optimizer, loss: hooks.loss, maxGradNorm, seed })
+    this.hasOwnLoss = hooks.loss !== undefined
+    this.#signal = hooks.signal
     Object.freeze(this)
-  }
-
-  /** Optimiser steps in one pass over the examples. */
-  get stepsPerEpoch(): number {
-    const { batchSize, gradientAccumulationSteps } = this.options
-    return Math.ceil(Math.ceil(this.examples.length / batchSize) / gradientAccumulationSteps)
   }
 
   /** Steps done so far, or at least queued: what a checkpoint is saved of. */
@@ -91,27 +104,42 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     return this.optimizer.steps
   }
 
+  /** Where the next step's batches begin, for checkpoints; null where they are examples, which its number alone says. */
+  get position(): DataPosition | null {
+    return this.#source.positionAt(this.step)
+  }
+
+  /** For checkpoints: goes on from another step, whose batches begin at `position`, or at the first one of all. */
+  goTo(step: number, position: DataPosition | null): void {
+    this.optimizer.steps = step
+    this.#source.seek(step, position)
+  }
+
+  /** As `train` with the run's own signal. */
+  [Symbol.asyncIterator](): AsyncGenerator<StepReport> {
+    return this.train()
+  }
+
   /**
    * Trains on from the step it is at to the end of the run.
    * @throws MedAwareError `numeric` on NaN or zero gradients, in the place of that step's report. A step that is not finite
-   * changes no parameter; those queued behind it have been taken. `config` while this or another run of the model is iterated.
+   * changes no parameter; those queued behind it have been taken. `config` while this or another run of the model is iterated,
+   * when batches end and cannot be opened again, and for a loss that is no f32 [1] of the trained parameters; what going
+   * through the batches throws; and whatever `signal` is aborted with.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<StepReport> {
+  async *train(options: TrainOptions = {}): AsyncGenerator<StepReport> {
+    const { signal = this.#signal } = readOptions('TrainingRun.train', options, trainRules)
     const release = claimModel(this.model, this)
     const watch = this.#warnings.watch()
-    const recent: { tokens: number; seconds: number }[] = []
+    const pace = new RunPace(this.steps)
     const { gradientCheckpointing } = this.model
     this.model.gradientCheckpointing ||= this.options.gradientCheckpointing
     this.model.train(true)
     try {
-      await this.#prepare()
-      for await (const report of this.#takeSteps()) {
-        watch(report)
-        recent.push(report)
-        if (recent.length > 20) recent.shift()
-        const sum = (key: 'tokens' | 'seconds') => recent.reduce((total, each) => total + each[key], 0)
-        const secondsLeft = ((this.steps - report.step) * sum('seconds')) / recent.length
-        yield { ...report, tokensPerSecond: sum('tokens') / sum('seconds'), secondsLeft }
+      await this.#prepare(signal)
+      for await (const taken of this.#takeSteps(signal)) {
+        watch(taken)
+        yield pace.report(taken)
       }
     } finally {
       this.model.train(false)
@@ -128,37 +156,26 @@ export class TrainingRun implements AsyncIterable<StepReport> {
     }))
   }
 
-  /** Frees the optimiser's state. */
+  /** Frees the optimiser's state, and lets go of the batches. */
   dispose(): void {
     releaseModel(this.model, this)
+    this.#source.close()
     this.optimizer.dispose()
   }
 
   /** Lets the device choose its programs by a step like the next one. Nothing changes by it: `prepare` only rehearses. */
-  async #prepare(): Promise<void> {
-    const { optimizer, options } = this
-    const { memory } = this.model.device
-    const { steps } = optimizer
-    if (steps >= this.steps) return
-    await this.model.device.prepare(() =>
-      memory.scoped(() => {
-        const { grads } = this.#accumulate(this.#microBatches(steps), 1, steps)
-        try {
-          optimizer.step(grads, options.learningRate, options.maxGradNorm)
-        } finally {
-          optimizer.steps = steps
-        }
-      }),
-    )
+  async #prepare(signal: AbortSignal | undefined): Promise<void> {
+    const step = await this.#nextStep(signal)
+    if (step !== null) await this.model.device.prepare(() => this.#taker.rehearse(step))
   }
 
-  async *#takeSteps(): AsyncGenerator<TakenStep> {
+  async *#takeSteps(signal: AbortSignal | undefined): AsyncGenerator<TakenStep> {
     const { loggingSteps } = this.options
     const log = new StepLog(this.model.device, loggingSteps)
     let queued: QueuedSteps | null = null
     try {
-      while (this.step < this.steps) {
-        const next = await this.#queueSteps(log, loggingSteps)
+      while (this.step < this.steps && signal?.aborted !== true) {
+        const next = await this.#queueSteps(log, loggingSteps, signal)
         if (loggingSteps === 1) {
           await this.model.device.settle()
           yield* reportOf(next)
@@ -168,92 +185,35 @@ export class TrainingRun implements AsyncIterable<StepReport> {
         }
       }
       if (queued !== null) yield* reportOf(queued)
+      if (this.step < this.steps) signal?.throwIfAborted()
     } finally {
       await log.dispose()
     }
   }
 
-  /** Queues some steps, and the reading of what they come to. */
-  async #queueSteps(log: StepLog, most: number): Promise<QueuedSteps> {
+  /** Queues some steps, fewer when `signal` is aborted, and the reading of what they come to. */
+  async #queueSteps(log: StepLog, most: number, signal: AbortSignal | undefined): Promise<QueuedSteps> {
     const started = performance.now()
-    const plans = [this.#queueStep(log)]
-    while (plans.length < most && this.step < this.steps) {
+    const plans: StepPlan[] = []
+    while (plans.length < most) {
       // Signals, and what has been read, are heard between two steps.
-      await new Promise((resolve) => setTimeout(resolve))
-      plans.push(this.#queueStep(log))
+      if (plans.length > 0) await nextTurn()
+      const step = await this.#nextStep(signal)
+      if (step === null || !(await this.#taker.take(step, (loss, clip) => log.note(loss, clip), signal))) break
+      const { epoch, learningRate, tokens, labelTokens } = step
+      plans.push({ step: this.step, steps: this.steps, epoch, learningRate, tokens, labelTokens })
     }
     return { plans, numbers: log.read(), started }
   }
 
-  /** Queues a step, and notes what it will have come to. */
-  #queueStep(log: StepLog): StepPlan {
-    const { learningRate: peak, maxGradNorm } = this.options
-    const index = this.step
-    const micro = this.#microBatches(index)
-    const rows = micro.flat()
-    const sum = (counts: (row: number) => number | undefined) => rows.reduce((all, row) => all + (counts(row) ?? 0), 0)
-    const labelTokens = sum((row) => this.#labelCounts[row])
-    const learningRate = peak * this.#schedule(index)
-    this.model.device.memory.scoped(() => {
-      const { loss, grads } = this.#accumulate(micro, labelTokens, index)
-      log.note(loss, this.optimizer.step(grads, learningRate, maxGradNorm))
-    })
-    return {
-      step: this.step,
-      steps: this.steps,
-      epoch: Math.floor(index / this.stepsPerEpoch),
-      learningRate,
-      tokens: sum((row) => this.examples[row]?.inputIds.length),
-      labelTokens,
-    }
-  }
-
-  #accumulate(micro: readonly (readonly number[])[], labelTokens: number, step: number): ValueAndGrad {
-    const gradOf = valueAndGrad(this.model, ({ batch, labels }: ReturnType<typeof collate>) =>
-      this.model.loss(batch, labels, labelTokens),
-    )
-    let total: ValueAndGrad | undefined
-    for (const [i, rows] of micro.entries()) {
-      seedDropout(this.model, this.options.seed, step, i)
-      const share = gradOf(collate(rows.map((row) => this.examples[row] as Example)))
-      if (total !== undefined) addShare(total, share)
-      else total = share
-    }
-    if (total === undefined) throw new RangeError('TrainingRun: a step without examples')
-    return total
-  }
-
-  #microBatches(index: number): number[][] {
-    const { batchSize, gradientAccumulationSteps, seed, groupByLength } = this.options
-    const epoch = Math.floor(index / this.stepsPerEpoch)
-    if (this.#order?.epoch !== epoch) {
-      const lengths = groupByLength ? this.examples.map(({ inputIds }) => inputIds.length) : undefined
-      this.#order = { epoch, batches: epochBatches(this.examples.length, batchSize, seed, epoch, lengths) }
-    }
-    const begin = (index % this.stepsPerEpoch) * gradientAccumulationSteps
-    return this.#order.batches.slice(begin, begin + gradientAccumulationSteps)
+  /** What the next step is made of; null at the end of the run, or when `signal` is aborted before its batches have come. */
+  async #nextStep(signal: AbortSignal | undefined): Promise<Step | null> {
+    const { step: index } = this
+    if (index >= this.steps) return null
+    const batches = await this.#source.take(index, signal)
+    return batches && { ...batches, index, learningRate: this.options.learningRate * this.#schedule(index) }
   }
 }
 
 /** A run that a caller gives. */
 export const runRule: Rule<TrainingRun> = withMethods<TrainingRun>('a TrainingRun', ['identify', 'dispose'])
-
-/** Adds a loss and gradients to others of the same parameters, and frees them. */
-function addShare(total: ValueAndGrad, { loss, grads }: ValueAndGrad): void {
-  addTo(total.loss, loss)
-  const both = [...grads.keys()].filter((parameter) => total.grads.has(parameter))
-  const runsOf = (of: ValueAndGrad['grads']) => {
-    return parameterRuns(
-      both.map((parameter) => of.get(parameter) as Tensor),
-      () => true,
-    )
-  }
-  // Gradients lie as their parameters do, so the runs of both are the same.
-  const shares = runsOf(grads)
-  for (const [i, { whole }] of runsOf(total.grads).entries()) addTo(whole, (shares[i] as ParameterRun).whole)
-  for (const share of [loss, ...grads.values()]) share.dispose()
-}
-
-function addTo(target: Tensor, x: Tensor): void {
-  target.device.run('accumulate', { x, target }, { count: x.count, alpha: 1 })
-}

@@ -5,6 +5,7 @@ import { initialWeights } from '../../src/models/initial-weights.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
 import type { Example } from '../../src/models/example.ts'
+import type { StepReport } from '../../src/train/step-report.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import { Random } from '../../src/core/random.ts'
@@ -19,21 +20,44 @@ export function randomExamples(count: number): Example[] {
   })
 }
 
+/** The tiny Falcon-RW with LoRA and dropout. */
+export async function adaptedFalcon(
+  device: Device,
+): Promise<{ readonly model: FalconForCausalLM; readonly dispose: () => void }> {
+  const model = await tinyFalcon(device)
+  const adapter = attachLora(model, { r: 4, loraAlpha: 8, loraDropout: 0.2 }, { device, seed: 5 })
+  const dispose = (): void => {
+    adapter.detach()
+    model.dispose()
+  }
+  return { model, dispose }
+}
+
 /** The tiny Falcon-RW with LoRA and dropout, and a run over it. */
 export async function tinyRun(
   device: Device,
   examples: readonly Example[],
   options: TrainingOptions,
 ): Promise<{ readonly model: FalconForCausalLM; readonly run: TrainingRun; readonly dispose: () => void }> {
-  const model = await tinyFalcon(device)
-  const adapter = attachLora(model, { r: 4, loraAlpha: 8, loraDropout: 0.2 }, { device, seed: 5 })
+  const { model, dispose } = await adaptedFalcon(device)
   const run = new TrainingRun(model, examples, options)
-  const dispose = (): void => {
+  const disposeBoth = (): void => {
     run.dispose()
-    adapter.detach()
-    model.dispose()
+    dispose()
   }
-  return { model, run, dispose }
+  return { model, run, dispose: disposeBoth }
+}
+
+/** Every report of what is left of a run. */
+export async function collected(run: AsyncIterable<StepReport>): Promise<StepReport[]> {
+  const reports: StepReport[] = []
+  for await (const report of run) reports.push(report)
+  return reports
+}
+
+/** What of a report does not hang on the time. */
+export function told({ step, epoch, loss, gradNorm, learningRate, tokens, labelTokens }: StepReport) {
+  return { step, epoch, loss, gradNorm, learningRate, tokens, labelTokens }
 }
 
 /** Every trained number of a model. */

@@ -1,0 +1,70 @@
+import { check } from '../core/errors.ts'
+import { collate, type Example, labelCount } from '../models/example.ts'
+import type { BatchSource, StepBatches } from './batch-source.ts'
+import type { LabelledBatch } from './labelled-batch.ts'
+import { epochBatches } from './order.ts'
+import type { ResolvedOptions } from './training-options.ts'
+
+/** Batches of examples that are all there: shuffled anew for each epoch, padded on the right. */
+export class ExampleSource implements BatchSource {
+  readonly stepsPerEpoch: number
+  readonly #examples: readonly Example[]
+  readonly #options: ResolvedOptions
+  readonly #labelCounts: readonly number[]
+  #order: { epoch: number; batches: number[][] } | null = null
+
+  /** @throws MedAwareError `config` for none, or one without any label, which would only dilute the rest. */
+  constructor(examples: readonly Example[], options: ResolvedOptions) {
+    check(examples.length > 0, 'config', () => 'TrainingRun: there is no example to train on')
+    this.#examples = examples
+    this.#options = options
+    this.#labelCounts = examples.map(labelCount)
+    const empty = this.#labelCounts.indexOf(0)
+    check(empty < 0, 'config', () => {
+      return `TrainingRun: example ${empty} has no label to learn from; drop examples whose prompt fills the whole length`
+    })
+    const { batchSize, gradientAccumulationSteps } = options
+    this.stepsPerEpoch = Math.ceil(Math.ceil(examples.length / batchSize) / gradientAccumulationSteps)
+  }
+
+  async take(index: number): Promise<StepBatches> {
+    const micro = this.#rowsOf(index)
+    const rows = micro.flat()
+    const sum = (counts: (row: number) => number | undefined) => rows.reduce((all, row) => all + (counts(row) ?? 0), 0)
+    return {
+      epoch: Math.floor(index / this.stepsPerEpoch),
+      batches: micro.map((each) => this.#collate(each)),
+      tokens: sum((row) => this.#examples[row]?.inputIds.length),
+      labelTokens: sum((row) => this.#labelCounts[row]),
+    }
+  }
+
+  positionAt(): null {
+    return null
+  }
+
+  seek(): void {
+    // A step's examples hang on its index alone.
+  }
+
+  close(): void {
+    this.#order = null
+  }
+
+  #collate(rows: readonly number[]): LabelledBatch {
+    const { batch, labels } = collate(rows.flatMap((row) => this.#examples[row] ?? []))
+    return { ...batch, labels }
+  }
+
+  /** Rows of each micro-batch of a step. */
+  #rowsOf(index: number): number[][] {
+    const { batchSize, gradientAccumulationSteps, seed, groupByLength } = this.#options
+    const epoch = Math.floor(index / this.stepsPerEpoch)
+    if (this.#order?.epoch !== epoch) {
+      const lengths = groupByLength ? this.#examples.map(({ inputIds }) => inputIds.length) : undefined
+      this.#order = { epoch, batches: epochBatches(this.#examples.length, batchSize, seed, epoch, lengths) }
+    }
+    const begin = (index % this.stepsPerEpoch) * gradientAccumulationSteps
+    return this.#order.batches.slice(begin, begin + gradientAccumulationSteps)
+  }
+}

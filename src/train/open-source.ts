@@ -1,0 +1,39 @@
+import { check } from '../core/errors.ts'
+import { type Example, readExamples } from '../models/example.ts'
+import { type Batches, isIterable } from './batch-pass.ts'
+import type { BatchSource } from './batch-source.ts'
+import { ExampleSource } from './example-source.ts'
+import { IterableSource } from './iterable-source.ts'
+import { checkBatchOptions, type ResolvedOptions } from './training-options.ts'
+
+/** Where a run's batches come from, and the examples that they are made of, if they are. */
+interface OpenedSource {
+  readonly source: BatchSource
+  readonly examples: readonly Example[]
+}
+
+/**
+ * Takes what a run is given to train on: a list is examples, what else can be gone through is batches.
+ * @param vocabSize Ids of examples are below it; those of batches are for the model to check.
+ * @throws MedAwareError as `readExamples`, `ExampleSource` and `checkBatchOptions`; `config` for a list of batches.
+ */
+export function openSource(data: unknown, options: ResolvedOptions, vocabSize: number): OpenedSource {
+  if (isBatches(data)) {
+    checkBatchOptions(options)
+    return { source: new IterableSource(data, options.gradientAccumulationSteps), examples: [] }
+  }
+  const batch = Array.isArray(data) ? data.findIndex(isBatch) : -1
+  check(batch < 0, 'config', () => {
+    return `TrainingRun: item ${batch} is a batch, and a list is taken for examples; give a function that gives the batches, () => batches`
+  })
+  const examples = Object.freeze(readExamples('TrainingRun', data, vocabSize))
+  return { source: new ExampleSource(examples, options), examples }
+}
+
+function isBatches(data: unknown): data is Batches<unknown> {
+  return typeof data === 'function' || (isIterable(data) && !Array.isArray(data))
+}
+
+function isBatch(item: unknown): boolean {
+  return typeof item === 'object' && item !== null && 'shape' in item
+}

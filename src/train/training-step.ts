@@ -1,0 +1,91 @@
+import { nextTurn } from '#platform'
+import { valueAndGrad } from '../autograd/value-and-grad.ts'
+import type { CausalLm } from '../models/causal-lm.ts'
+import { seedDropout } from '../nn/dropout.ts'
+import type { Optimizer } from '../optim/optimizer.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { StepBatches } from './batch-source.ts'
+import { GradientAccumulator } from './gradient-accumulator.ts'
+import { checkLoss, type LossContext, modelLoss, type TrainingLoss } from './training-loss.ts'
+
+/** What steps are taken with. */
+export interface StepParts {
+  readonly model: CausalLm
+  readonly optimizer: Optimizer
+  /** Default: the model's own. */
+  readonly loss: TrainingLoss<unknown> | undefined
+  readonly maxGradNorm: number
+  /** Of dropout. */
+  readonly seed: number
+}
+
+/** One optimiser step. */
+export interface Step extends StepBatches {
+  /** Steps that were done before. */
+  readonly index: number
+  readonly learningRate: number
+}
+
+/** Takes optimiser steps. Between two micro-batches the event loop turns, and the device is whoever's comes first. */
+export class StepTaker {
+  readonly #parts: StepParts
+
+  constructor(parts: StepParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Queues a step.
+   * @param note Told its loss, f32 [1], and what clipping gave, f32 [2], which go when it returns.
+   * @returns false when `signal` is aborted between two micro-batches; nothing has changed then.
+   */
+  async take(step: Step, note: (loss: Tensor, clip: Tensor) => void, signal?: AbortSignal): Promise<boolean> {
+    const gradients = new GradientAccumulator(this.#parts.model.device.memory)
+    try {
+      for (const micro of step.batches.keys()) {
+        if (micro > 0) await nextTurn()
+        if (signal?.aborted === true) return false
+        this.#add(gradients, step, micro)
+      }
+      this.#update(gradients, step, note)
+      return true
+    } finally {
+      gradients.dispose()
+    }
+  }
+
+  /** Goes through a step at once, for a device that only rehearses it. */
+  rehearse(step: Step): void {
+    const { optimizer, model } = this.#parts
+    const { steps } = optimizer
+    const gradients = new GradientAccumulator(model.device.memory)
+    try {
+      for (const micro of step.batches.keys()) this.#add(gradients, step, micro)
+      this.#update(gradients, step)
+    } finally {
+      gradients.dispose()
+      optimizer.steps = steps
+    }
+  }
+
+  #add(gradients: GradientAccumulator, { batches, labelTokens, index }: Step, micro: number): void {
+    const { model, loss = modelLoss, seed } = this.#parts
+    const microBatches = batches.length
+    const context: LossContext = { normalizer: labelTokens || microBatches, microBatches, step: index + 1 }
+    seedDropout(model, seed, index, micro)
+    const gradOf = valueAndGrad(model, (batch: unknown) => checkLoss(model, loss(model, batch, context)))
+    gradients.add(() => gradOf(batches[micro]))
+  }
+
+  #update(gradients: GradientAccumulator, { learningRate }: Step, note?: (loss: Tensor, clip: Tensor) => void): void {
+    const { model, optimizer, maxGradNorm } = this.#parts
+    const { memory } = model.device
+    const { loss, grads } = gradients.total
+    memory.rooted(() =>
+      memory.scoped(() => {
+        const clip = optimizer.step(grads, learningRate, maxGradNorm)
+        note?.(loss, clip)
+      }),
+    )
+  }
+}
