@@ -76,17 +76,14 @@ export function resolveOptimizer(who: string, given: OptimizerChoice, beside: Se
 }
 
 /**
- * Makes the optimizer of a choice for some parameters, or sees that one which is made already trains just these.
+ * Makes the optimizer of a choice for some parameters, or sees that one which is made already trains just these. Biases and norms,
+ * which have one dimension, do not decay.
  * @param who Begins an error's sentence. @param choice As `resolveOptimizer` gave it.
  * @throws MedAwareError `config`; as the optimizer's constructor.
  */
-export function createOptimizer(
-  who: string,
-  choice: ResolvedOptimizer,
-  parameters: readonly Tensor[],
-  context: OptimizerContext,
-): Optimizer {
+export function createOptimizer(who: string, choice: ResolvedOptimizer, parameters: readonly Tensor[]): Optimizer {
   if (isOptimizer(choice)) return checkTrains(who, choice, parameters)
+  const context: OptimizerContext = { noDecay: new Set(parameters.filter(({ shape }) => shape.length < 2)) }
   if (typeof choice === 'function') {
     const made = readArgument(who, 'what the function optimizer gives', choice(parameters, context), optimizerRule)
     try {

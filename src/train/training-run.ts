@@ -91,8 +91,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
     this.#schedule = schedule(shape, this.steps, warmup)
     this.#warnings = new TrainingWarnings(this, this.#schedule, hooks.onWarning)
-    const noDecay = new Set(parameters.filter(({ shape }) => shape.length < 2))
-    this.optimizer = createOptimizer('TrainingRun', options.optimizer, parameters, { noDecay })
+    this.optimizer = createOptimizer('TrainingRun', options.optimizer, parameters)
     this.#taker = new StepTaker({ model, optimizer: this.optimizer, loss: hooks.loss, maxGradNorm, seed })
     this.hasOwnLoss = hooks.loss !== undefined
     this.#signal = hooks.signal

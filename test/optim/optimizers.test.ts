@@ -14,7 +14,6 @@ const device = await openTestCpu()
 afterAll(() => device.dispose())
 
 const parameter = () => fromArray(device, Float32Array.of(1, 2), [1, 2], 'parameter')
-const context = { noDecay: new Set<never>() }
 const adamw = { type: 'adamw', betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 }
 
 describe('resolveOptimizer', () => {
@@ -48,13 +47,13 @@ describe('resolveOptimizer', () => {
 describe('createOptimizer', () => {
   it('makes what the choice says: a row, a function’s, or one that was made', () => {
     const p = parameter()
-    const made = createOptimizer('run', resolveOptimizer('run', { type: 'adamw', eps: 1e-6 }), [p], context)
+    const made = createOptimizer('run', resolveOptimizer('run', { type: 'adamw', eps: 1e-6 }), [p])
     expect([made.name, made.hyperparameters, made.parameters]).toEqual([
       ...['adamw', { betas: [0.9, 0.999], eps: 1e-6, weightDecay: 0 }],
       [p],
     ])
-    expect(createOptimizer('run', made, [p], context)).toBe(made)
-    const own = createOptimizer('run', (all, { noDecay }) => new AdamW(all, { weightDecay: 1, noDecay }), [p], context)
+    expect(createOptimizer('run', made, [p])).toBe(made)
+    const own = createOptimizer('run', (all, { noDecay }) => new AdamW(all, { weightDecay: 1, noDecay }), [p])
     expect(own.hyperparameters).toMatchObject({ weightDecay: 1 })
     for (const optimizer of [made, own]) optimizer.dispose()
   })
@@ -63,7 +62,7 @@ describe('createOptimizer', () => {
     const [p, q] = [parameter(), parameter()]
     const before = device.memory.liveBytes
     const refused = (choice: OptimizerChoice) =>
-      expect(() => createOptimizer('run', resolveOptimizer('run', choice), [p], context))
+      expect(() => createOptimizer('run', resolveOptimizer('run', choice), [p]))
     refused(() => new AdamW([p, q])).toThrow(
       'run: the optimizer "adamw" trains 2 parameters, which are not the model\'s 1; make it for model.trainableParameters()',
     )

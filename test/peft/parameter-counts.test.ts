@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { DryDevice } from '../../src/device/dry-device.ts'
-import { dryWeights } from '../../src/io/plan/memory-plan.ts'
+import { dryWeights } from '../../src/io/plan/dry-weights.ts'
 import { parseFalconConfig } from '../../src/models/falcon-config.ts'
 import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
 import { attachLora } from '../../src/peft/attach.ts'

@@ -287,7 +287,10 @@ describe('TrainingRun', async () => {
       { betas: [0.9, 0.999999999] },
       'TrainingRun: betas must be two numbers from 0 and below 1, got [0.9, 0.999999999]',
     ],
-    [{ schedule: 'step' }, `TrainingRun: schedule must be 'cosine', 'linear', 'constant', got "step"`],
+    [
+      { schedule: 'step' },
+      `TrainingRun: schedule must be 'cosine', 'linear', 'constant' or a function of the step, got "step"`,
+    ],
     [{ seed: 1.5 }, 'TrainingRun: seed must be a whole number, got 1.5'],
     [{ groupByLength: 'false' }, 'TrainingRun: groupByLength must be true or false, got "false"'],
     [{ onWarning: 'console.warn' }, 'TrainingRun: onWarning must be a function, got "console.warn"'],

@@ -5,7 +5,7 @@ import { storedWeight } from '../../formats/formats.ts'
 import type { WeightSpec } from '../../models/causal-lm.ts'
 import type { LoadModelOptions } from '../load/load-model.ts'
 import { adviceFor, type Change, type Need } from './memory-advice.ts'
-import { dryWeights } from './memory-plan.ts'
+import { dryWeights } from './dry-weights.ts'
 import type { WeightStorage } from '../load/weight-storage.ts'
 
 /**

@@ -48,7 +48,7 @@ export function describeMemoryPlan(plan: MemoryPlan): string {
     [plan.weights.bf16, 'bf16 weights'],
     [plan.weights.f32, 'f32 weights'],
     [plan.adapter, 'adapter'],
-    [plan.moments, 'moments of AdamW'],
+    [plan.optimizer, 'optimizer state'],
     [plan.gradients, 'gradients'],
     [plan.activations, 'activations'],
     [plan.logits, 'logits'],

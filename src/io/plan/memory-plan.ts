@@ -1,58 +1,37 @@
-import { valueAndGrad } from '../../autograd/value-and-grad.ts'
-import { check } from '../../core/errors.ts'
 import { flag, type OptionRules, orNull, readOptions, that, whole, withMethods } from '../../core/options.ts'
 import type { Device } from '../../device/device.ts'
 import { DryDevice } from '../../device/dry-device.ts'
 import { formatOf } from '../../formats/formats.ts'
 import { createModel, modelWeights } from '../../models/architectures.ts'
-import type { ModelConfig, PretrainedLm, WeightSpec } from '../../models/causal-lm.ts'
+import type { ModelConfig } from '../../models/causal-lm.ts'
 import type { Weight } from '../../nn/module.ts'
-import { logitRows } from '../../ops/linear-cross-entropy.ts'
-import { quantizeMatrix } from '../../formats/quantize-matrix.ts'
-import { AdamW } from '../../optim/adamw.ts'
-import { attachLora } from '../../peft/attach.ts'
+import { optimizerChoiceRule } from '../../optim/optimizers.ts'
 import type { LoraConfig } from '../../peft/lora-config.ts'
-import { empty, Tensor } from '../../tensor/tensor.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
-import { dtypeFor, quantizationFor, storageAliases, storageRules, type WeightStorage } from '../load/weight-storage.ts'
+import { dryTraining, noTraining, type TrainingBytes, type TrainingPlanOptions } from './dry-training.ts'
+import { dryWeights } from './dry-weights.ts'
+import { storageAliases, storageRules, type WeightStorage } from '../load/weight-storage.ts'
 
 type Place = Pick<Device, 'description' | 'kind' | 'limits'>
 
 /** What is to be loaded and trained. */
-export interface MemoryPlanOptions extends WeightStorage {
+export interface MemoryPlanOptions extends WeightStorage, TrainingPlanOptions {
   /** Where it is to fit; without one the plan says nothing of that. */
   readonly device?: Place
   /** The adapter that is trained; `null` where the model is only loaded. Default null. */
   readonly lora?: Partial<LoraConfig> | null
-  /** Examples of one forward pass. Default 8, as for `TrainingRun`. */
-  readonly batchSize?: number
-  /** Tokens of the longest example, padding included. Default: the model's maxPositionEmbeddings. */
-  readonly length?: number
-  /** Forward passes of one optimiser step. Default 1. */
-  readonly gradientAccumulationSteps?: number
-  /** Default false. */
-  readonly gradientCheckpointing?: boolean
 }
 
 /** Bytes of weights by how they are stored; formats that were added to the table have theirs under their names. */
 export type WeightBytes = Record<'f32' | 'f16' | 'bf16' | 'int8' | 'fourBit', number> & Record<string, number>
 
 /** Bytes of device memory, by what they are for. */
-export interface MemoryPlan {
+export interface MemoryPlan extends TrainingBytes {
   /** The model's weights, by how they are stored. */
   readonly weights: Readonly<WeightBytes>
   /** Peak while the weights are loaded: the last of them may lie in f32 beside its quantised self. */
   readonly loading: number
-  /** The adapter's weights. */
-  readonly adapter: number
-  /** AdamW's two moments. */
-  readonly moments: number
-  /** Gradients of what is trained; where an optimiser step has several passes, those of a pass beside their sums. */
-  readonly gradients: number
-  /** Logits that exist at one time. */
-  readonly logits: number
-  /** All else that a training step holds at its peak: mostly activations kept for the way back. */
-  readonly activations: number
   /** The most there is at any time. */
   readonly total: number
   /** The largest buffer. */
@@ -89,6 +68,7 @@ const rules: OptionRules<MemoryPlanOptions> = {
   length: size,
   gradientAccumulationSteps: size,
   gradientCheckpointing: flag,
+  optimizer: optimizerChoiceRule,
 }
 const aliases = {
   ...storageAliases,
@@ -96,10 +76,8 @@ const aliases = {
   max_length: 'length',
   max_seq_length: 'length',
   peft_config: 'lora',
+  optim: 'optimizer',
 } as const
-
-/** Tokens of a forward pass that can be gone through. */
-const mostTokens = 2 ** 28
 
 function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
   const { lora = null } = options
@@ -142,35 +120,6 @@ function* changesOf(config: ModelConfig, options: MemoryPlanOptions): Generator<
   for (let tokens = length; tokens > 128;) yield after({ length: (tokens = Math.ceil(tokens / 2)) })
 }
 
-/**
- * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
- * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result. Default: none is.
- */
-export function dryWeights(
-  device: DryDevice,
-  specs: readonly WeightSpec[],
-  storage: WeightStorage,
-  bytesOf: (name: string) => number | undefined = () => undefined,
-): Map<string, Weight> {
-  const weights = new Map<string, Weight>()
-  for (const spec of specs) {
-    const bytes = bytesOf(spec.name)
-    if (bytes === undefined) weights.set(spec.name, dryWeight(device, spec, storage))
-    else device.memory.allocate(bytes, spec.name)
-  }
-  return weights
-}
-
-function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage): Weight {
-  const { name, shape } = spec
-  const quantization = quantizationFor(spec, storage)
-  if (quantization === null) return empty(device, shape, name, dtypeFor(spec, storage))
-  const full = empty(device, shape, name)
-  const weight = quantizeMatrix(full, quantization)
-  full.dispose()
-  return weight
-}
-
 function bytesByFormat(stored: Iterable<Weight>): WeightBytes {
   const weights: WeightBytes = { f32: 0, f16: 0, bf16: 0, int8: 0, fourBit: 0 }
   for (const weight of stored) {
@@ -178,46 +127,4 @@ function bytesByFormat(stored: Iterable<Weight>): WeightBytes {
     weights[name] = (weights[name] ?? 0) + weight.byteLength
   }
   return weights
-}
-
-type TrainingBytes = Pick<MemoryPlan, 'adapter' | 'moments' | 'gradients' | 'logits' | 'activations'>
-
-const noTraining: TrainingBytes = { adapter: 0, moments: 0, gradients: 0, logits: 0, activations: 0 }
-
-/** One optimiser step, as `TrainingRun` takes it, of batches without padding. */
-function dryTraining(model: PretrainedLm, lora: Partial<LoraConfig>, options: MemoryPlanOptions): TrainingBytes {
-  const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
-  check(batchSize * length <= mostTokens, 'config', () => {
-    return `planMemory: a batch of ${batchSize} × ${length} tokens is more than ${mostTokens}; say a smaller batchSize or length`
-  })
-  const { device } = model
-  const { memory } = device
-  const before = memory.liveBytes
-  const adapter = attachLora(model, { ...lora, initLoraWeights: true }, { device })
-  const attached = memory.liveBytes
-  const optimizer = new AdamW(adapter.namedTrainableParameters().values())
-  const ready = memory.liveBytes
-  model.train()
-  model.gradientCheckpointing = options.gradientCheckpointing ?? false
-  const labels = new Int32Array(batchSize * length)
-  const gradOf = valueAndGrad(model, () => {
-    return model.loss({ inputIds: new Int32Array(labels.length), shape: [batchSize, length] }, labels)
-  })
-  memory.resetPeak()
-  const gradients = memory.scoped(() => {
-    const first = gradOf(undefined)
-    // Every pass after the first is like the second.
-    if (gradientAccumulationSteps > 1) for (const grad of gradOf(undefined).grads.values()) grad.dispose()
-    optimizer.step(first.grads, 1, 1)
-    const bytes = [...first.grads.values()].reduce((sum, grad) => sum + grad.byteLength, 0)
-    return gradientAccumulationSteps > 1 ? 2 * bytes : bytes
-  })
-  const logits = 4 * Math.min(logitRows, batchSize * (length - 1)) * model.vocabSize
-  return {
-    adapter: attached - before,
-    moments: ready - attached,
-    gradients,
-    logits,
-    activations: memory.peakBytes - ready - logits - gradients,
-  }
 }

@@ -48,9 +48,9 @@ describe.each(devices)('planMemory against $description', (device) => {
     const peak = memory.peakBytes - before
     const plan = planMemory(config, { ...options, lora })
     const { f32, fourBit } = plan.weights
-    expect(f32 + fourBit + plan.adapter + plan.moments).toBe(memory.liveBytes - before)
+    expect(f32 + fourBit + plan.adapter + plan.optimizer).toBe(memory.liveBytes - before)
     expect(Math.abs(plan.total - peak) / peak).toBeLessThan(0.02)
-    const parts = f32 + fourBit + plan.adapter + plan.moments + plan.gradients + plan.activations + plan.logits
+    const parts = f32 + fourBit + plan.adapter + plan.optimizer + plan.gradients + plan.activations + plan.logits
     // What is left are the tables of 4-bit codes, made once a device.
     expect(Math.abs(parts - plan.total)).toBeLessThan(4096)
     run.dispose()
@@ -100,7 +100,7 @@ describe('planMemory of Falcon-RW-1B', () => {
   it('is told in one line', () => {
     const plan = planMemory(big, { ...nf4, lora: { r: 16 }, batchSize: 1, length: 512, gradientCheckpointing: true })
     expect(describeMemoryPlan(plan)).toMatch(
-      /^\d\.\d\d GB at most: 4-bit weights 623\.15 MB, f32 weights 414\.66 MB, adapter 12\.58 MB, moments of AdamW 25\.17 MB, gradients 12\.58 MB, activations \d+\.\d\d MB, logits 51\.51 MB; the largest buffer is transformer\.word_embeddings\.weight, 412\.09 MB$/,
+      /^\d\.\d\d GB at most: 4-bit weights 623\.15 MB, f32 weights 414\.66 MB, adapter 12\.58 MB, optimizer state 25\.17 MB, gradients 12\.58 MB, activations \d+\.\d\d MB, logits 51\.51 MB; the largest buffer is transformer\.word_embeddings\.weight, 412\.09 MB$/,
     )
   })
 

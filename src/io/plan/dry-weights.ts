@@ -1,0 +1,35 @@
+import type { DryDevice } from '../../device/dry-device.ts'
+import type { WeightSpec } from '../../models/causal-lm.ts'
+import type { Weight } from '../../nn/module.ts'
+import { quantizeMatrix } from '../../formats/quantize-matrix.ts'
+import { empty } from '../../tensor/tensor.ts'
+import { dtypeFor, quantizationFor, type WeightStorage } from '../load/weight-storage.ts'
+
+/**
+ * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
+ * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result. Default: none is.
+ */
+export function dryWeights(
+  device: DryDevice,
+  specs: readonly WeightSpec[],
+  storage: WeightStorage,
+  bytesOf: (name: string) => number | undefined = () => undefined,
+): Map<string, Weight> {
+  const weights = new Map<string, Weight>()
+  for (const spec of specs) {
+    const bytes = bytesOf(spec.name)
+    if (bytes === undefined) weights.set(spec.name, dryWeight(device, spec, storage))
+    else device.memory.allocate(bytes, spec.name)
+  }
+  return weights
+}
+
+function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage): Weight {
+  const { name, shape } = spec
+  const quantization = quantizationFor(spec, storage)
+  if (quantization === null) return empty(device, shape, name, dtypeFor(spec, storage))
+  const full = empty(device, shape, name)
+  const weight = quantizeMatrix(full, quantization)
+  full.dispose()
+  return weight
+}
