@@ -2,7 +2,8 @@ import { countOf, type Shape } from '../src/core/shape.ts'
 import type { Device } from '../src/device/device.ts'
 import { generateTokens } from '../src/generate/generate.ts'
 import { falconRwConfig } from '../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../src/models/falcon.ts'
+import { modelWeights } from '../src/models/architectures.ts'
+import { FalconForCausalLM } from '../src/models/falcon.ts'
 import type { Weight } from '../src/nn/module.ts'
 import { quantizeFourBit } from '../src/formats/four-bit/quantize-four-bit.ts'
 import { attachLora } from '../src/peft/attach.ts'
@@ -18,7 +19,7 @@ function randomFalcon(device: Device, layers: number): FalconForCausalLM {
     numAttentionHeads: 32,
   })
   const weights = new Map<string, Weight>()
-  for (const { name, shape, role, init } of falconWeights(config)) {
+  for (const { name, shape, role, init } of modelWeights(config)) {
     const tensor = device.memory.rooted(() =>
       init === 'normal'
         ? noisy(device, shape, name)

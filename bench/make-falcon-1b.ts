@@ -12,7 +12,7 @@ import { Random } from '../src/core/random.ts'
 import { countOf } from '../src/core/shape.ts'
 import type { WeightSpec } from '../src/models/causal-lm.ts'
 import { parseFalconConfig } from '../src/models/falcon-config.ts'
-import { falconWeights } from '../src/models/falcon.ts'
+import { modelWeights } from '../src/models/architectures.ts'
 import { type EncodedHeader, encodeSafetensorsHeader } from '../src/safetensors/writer.ts'
 
 /** The config.json of tiiuae/falcon-rw-1b, but for the layers. */
@@ -138,7 +138,7 @@ if (folder === undefined || positionals.length > 1 || !Number.isInteger(seed)) {
 }
 
 const config = configJson(layers)
-const specs = falconWeights(parseFalconConfig(config))
+const specs = modelWeights(parseFalconConfig(config))
 const shards = shardsOf(specs)
 const texts = new Map([
   ['config.json', JSON.stringify(config, null, 2)],

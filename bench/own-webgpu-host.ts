@@ -2,7 +2,8 @@
 // layers like a large one and is narrow, so that the adapter is never what is waited for.
 import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
 import { falconRwConfig } from '../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../src/models/falcon.ts'
+import { modelWeights } from '../src/models/architectures.ts'
+import { FalconForCausalLM } from '../src/models/falcon.ts'
 import { initialWeights } from '../src/models/initial-weights.ts'
 import { quantize } from '../src/nn/quantize.ts'
 import { AdamW } from '../src/optim/adamw.ts'
@@ -16,7 +17,7 @@ const tokens = 16
 const [layers = 0] = process.argv.slice(2).map(Number)
 const device = await openAdapter()
 const config = falconRwConfig({ vocabSize: 256, hiddenSize: 64, numHiddenLayers: layers, numAttentionHeads: 1 })
-const model = new FalconForCausalLM(config, initialWeights(device, falconWeights(config), 0.02, 1))
+const model = new FalconForCausalLM(config, initialWeights(device, modelWeights(config), 0.02, 1))
 quantize(model)
 attachLora(model, { r: 16, loraAlpha: 32 }, { device })
 const optimizer = new AdamW(model.trainableParameters())

@@ -3,7 +3,7 @@ import { countOf, type Shape } from '../src/core/shape.ts'
 import { bf16ToF32, f32ToBf16 } from '../src/core/float16.ts'
 import { alibiTable } from '../src/models/alibi.ts'
 import { type FalconConfig, falconRwConfig } from '../src/models/falcon-config.ts'
-import { falconWeights } from '../src/models/falcon.ts'
+import { modelWeights } from '../src/models/architectures.ts'
 
 /** A Falcon-RW small enough to be written in several libraries, and how its LoRA is trained. */
 export const small = {
@@ -48,7 +48,7 @@ export function smallFalcon(): SmallFalcon {
     numHiddenLayers: layers,
     numAttentionHeads: heads,
   })
-  const weights = falconWeights(config).map(
+  const weights = modelWeights(config).map(
     ({ name, shape, init }, i) => [name, normals(shape, i, +(init === 'ones'), 0.02)] as const,
   )
   const factors = Array.from({ length: layers }, (_, i) => ({

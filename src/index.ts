@@ -25,7 +25,7 @@ export { FourBitTensor, type FourBitParts } from './formats/four-bit/four-bit-te
 export { Int8Tensor, type Int8Parts } from './formats/int8/int8-tensor.ts'
 
 export { quantize, type Quantization, type QuantizeOptions } from './nn/quantize.ts'
-export type { CausalLm, ModelConfig, PretrainedLm, TokenBatch } from './models/causal-lm.ts'
+export type { CausalLm, ModelConfig, ModelInputs, PretrainedLm, TokenBatch } from './models/causal-lm.ts'
 export type { Example } from './models/example.ts'
 export type { GenerationConfig } from './models/generation-config.ts'
 

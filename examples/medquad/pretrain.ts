@@ -15,7 +15,7 @@ import {
   TrainingRun,
   writeFolder,
 } from 'peft-medaware'
-import { FalconForCausalLM, falconRwConfig, falconWeights, initialWeights } from 'peft-medaware/models'
+import { FalconForCausalLM, falconRwConfig, initialWeights, modelWeights } from 'peft-medaware/models'
 import { loadMedquad } from './data/load-medquad.ts'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { splitForBase } from './data/split-medquad.ts'
@@ -91,7 +91,7 @@ const config = falconRwConfig({
   bosTokenId: eos,
   eosTokenId: eos,
 })
-const specs = falconWeights(config)
+const specs = modelWeights(config)
 const weights = initialWeights(device, specs, config.initializerRange, seed)
 const model = new FalconForCausalLM(config, weights).setRequiresGrad(true)
 const parameters = countParameters(model).trainable

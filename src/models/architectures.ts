@@ -1,51 +1,30 @@
 import { check, MedAwareError } from '../core/errors.ts'
-import { readArgument, withMethods } from '../core/options.ts'
-import { sameShape, showShape } from '../core/shape.ts'
+import { readArgument, readOptions, withMethods } from '../core/options.ts'
 import { show } from '../core/show.ts'
-import type { Weight } from '../nn/module.ts'
+import type { Module, Weight } from '../nn/module.ts'
+import { type Architecture, architectureRules } from './architecture.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
 import { type ConfigJson, configJsonRule, configRule } from './config-fields.ts'
-import { type FalconConfig, falconModelTypes, formatFalconConfig, parseFalconConfig } from './falcon-config.ts'
-import { FalconForCausalLM, falconIgnored, falconTied, falconWeights } from './falcon.ts'
-import { formatLlamaConfig, type LlamaConfig, llamaModelTypes, parseLlamaConfig } from './llama-config.ts'
-import { LlamaForCausalLM, llamaIgnored, llamaTied, llamaWeights } from './llama.ts'
-import type { TiedTensors } from './weight-specs.ts'
+import { falcon } from './falcon.ts'
+import { llama } from './llama.ts'
+import { recordWeights } from './recorded-weights.ts'
 
-/** How a decoder is read from a checkpoint, made and written. */
-interface Architecture<C extends ModelConfig> {
-  /** What config.json may call it. */
-  readonly modelTypes: readonly string[]
-  parse(json: ConfigJson): C
-  format(config: C): ConfigJson
-  weights(config: C): readonly WeightSpec[]
-  readonly tied: TiedTensors
-  /** Ends of the names of tensors that a checkpoint may have and the model has no use for. */
-  readonly ignored: readonly string[]
-  create(config: C, weights: ReadonlyMap<string, Weight>): PretrainedLm
-}
+/** Every architecture there is, by its `modelType`: those of this package, and what `registerArchitecture` adds. */
+const table = new Map<string, Architecture>([falcon, llama].map((row) => [row.modelType, row]))
 
-type Architectures = { readonly [T in ModelConfig['modelType']]: Architecture<Extract<ModelConfig, { modelType: T }>> }
-
-/** Every architecture there is, by its `modelType`. */
-const architectures: Architectures = {
-  falcon: {
-    modelTypes: falconModelTypes,
-    parse: parseFalconConfig,
-    format: formatFalconConfig,
-    weights: falconWeights,
-    tied: falconTied,
-    ignored: falconIgnored,
-    create: (config: FalconConfig, weights) => new FalconForCausalLM(config, weights),
-  },
-  llama: {
-    modelTypes: llamaModelTypes,
-    parse: parseLlamaConfig,
-    format: formatLlamaConfig,
-    weights: llamaWeights,
-    tied: llamaTied,
-    ignored: llamaIgnored,
-    create: (config: LlamaConfig, weights) => new LlamaForCausalLM(config, weights),
-  },
+/**
+ * Adds an architecture of your own, which is then loaded, planned, saved and adapted like those of this package.
+ * @throws MedAwareError `config` for a row that lacks something, or a name that another has.
+ */
+export function registerArchitecture<C extends ModelConfig>(row: Architecture<C>): void {
+  const who = 'registerArchitecture'
+  const given: Partial<Architecture> = readOptions<Partial<Architecture>>(who, row, architectureRules)
+  for (const name of ['modelType', 'parse', 'format', 'create'] as const) {
+    check(given[name] !== undefined, 'config', () => `${who}: the architecture has no ${name}`)
+  }
+  const taken = namesOf(row).find((name) => [...table.values()].some((other) => namesOf(other).includes(name)))
+  check(taken === undefined, 'config', () => `${who}: there is an architecture for model_type ${show(taken)} already`)
+  table.set(row.modelType, row)
 }
 
 /**
@@ -56,9 +35,10 @@ const architectures: Architectures = {
 export function parseModelConfig(json: ConfigJson): ModelConfig {
   readArgument('parseModelConfig', 'json', json, configJsonRule)
   const type = json['model_type']
-  const known = Object.values(architectures).find(({ modelTypes }) => modelTypes.some((name) => name === type))
+  const rows = [...table.values()]
+  const known = rows.find((row) => namesOf(row).some((name) => name === type))
   if (known !== undefined) return known.parse(json)
-  const names = Object.values(architectures).flatMap(({ modelTypes }) => modelTypes)
+  const names = rows.flatMap(namesOf)
   throw new MedAwareError(
     typeof type === 'string' ? 'unsupported' : 'config',
     `parseModelConfig: config.json has model_type ${type === undefined ? 'nothing' : show(type)}; known are ${names.join(', ')}`,
@@ -70,19 +50,26 @@ export function formatModelConfig(config: ModelConfig): ConfigJson {
   return architectureOf('formatModelConfig', config).format(config)
 }
 
-/** Every parameter of a model by its checkpoint key, in the order of the file. */
+/** Every parameter of a model by its checkpoint key, in the order in which its constructor asks for them. */
 export function modelWeights(config: ModelConfig): readonly WeightSpec[] {
-  return architectureOf('modelWeights', config).weights(config)
+  return recorded('modelWeights', config).specs
+}
+
+/** Keys of two tables that may be one. */
+export interface TiedTensors {
+  readonly head: string
+  readonly embeddings: string
 }
 
 /** Keys of the head and the embeddings, which are one table where `tieWordEmbeddings` says so. */
 export function tiedTensors(config: ModelConfig): TiedTensors {
-  return architectureOf('tiedTensors', config).tied
+  const { model } = recorded('tiedTensors', { ...config, tieWordEmbeddings: false })
+  return { head: keyOf(model, model.getOutputEmbeddings()), embeddings: keyOf(model, model.getInputEmbeddings()) }
 }
 
 /** How names of tensors end that a checkpoint may have and the model has no use for: buffers that were saved once. */
 export function ignoredTensors(config: ModelConfig): readonly string[] {
-  return architectureOf('ignoredTensors', config).ignored
+  return architectureOf('ignoredTensors', config).ignores ?? []
 }
 
 /**
@@ -90,23 +77,32 @@ export function ignoredTensors(config: ModelConfig): readonly string[] {
  * @throws MedAwareError `not-found` when one of `modelWeights` is missing, `shape` where one has another shape.
  */
 export function createModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {
-  const who = 'createModel'
+  const architecture = architectureOf('createModel', config)
+  return architecture.create(config, readArgument('createModel', 'weights', weights, aMap))
+}
+
+function recorded(who: string, config: ModelConfig) {
   const architecture = architectureOf(who, config)
-  readArgument(who, 'weights', weights, aMap)
-  for (const { name, shape } of architecture.weights(config)) {
-    const weight = weights.get(name)
-    check(weight === undefined || sameShape(weight.shape, shape), 'shape', () => {
-      return `${who}: ${name} is ${showShape(weight?.shape ?? [])}, the config says ${showShape(shape)}`
-    })
-  }
-  return architecture.create(config, weights)
+  return recordWeights((weights) => architecture.create(config, weights))
 }
 
-/** A config's own row, which TypeScript cannot tell from the others by a key that is a union. */
-function architectureOf<C extends ModelConfig>(who: string, config: C): Architecture<C> {
+/** A config's own row. */
+function architectureOf(who: string, config: ModelConfig): Architecture {
   const { modelType } = readArgument(who, 'config', config, aConfig)
-  return architectures[modelType] as unknown as Architecture<C>
+  const row = table.get(modelType)
+  if (row !== undefined) return row
+  const known = [...table.keys()].join(', ')
+  throw new MedAwareError('config', `${who}: config has modelType ${show(modelType)}; known are ${known}`)
 }
 
-const aConfig = configRule<ModelConfig>(Object.keys(architectures))
+function namesOf({ modelType, aliases = [] }: Architecture): readonly string[] {
+  return [modelType, ...aliases]
+}
+
+function keyOf(model: Module, table: Module): string {
+  for (const [path, module] of model.namedModules()) if (module === table) return `${path}.weight`
+  throw new MedAwareError('config', 'tiedTensors: the model gives a table of embeddings that is none of its modules')
+}
+
+const aConfig = configRule<ModelConfig>()
 const aMap = withMethods<ReadonlyMap<string, Weight>>('a Map of weights by their names', ['get', 'values'])

@@ -2,14 +2,18 @@ import { tidy } from '../autograd/record.ts'
 import { check } from '../core/errors.ts'
 import { show } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
+import type { Embedding } from '../nn/embedding.ts'
 import { Module } from '../nn/module.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
 import { gatherRows } from '../ops/embedding.ts'
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
 import { linear } from '../ops/linear.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
-import type { ModelConfig, PretrainedLm, TokenBatch } from './causal-lm.ts'
+import type { ModelConfig, ModelInputs, PretrainedLm } from './causal-lm.ts'
+import { attentionContext, type DecoderBlock, type Norm, normalised, throughBlocks } from './decoder-blocks.ts'
 import type { GenerationConfig } from './generation-config.ts'
+import { checkInputs } from './model-inputs.ts'
+import type { RotaryTable } from './rotary-table.ts'
 
 /** A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised or adapted. */
 export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> {
@@ -18,7 +22,20 @@ export class LanguageHead extends Module<Record<never, never>, { weight: Tensor 
   }
 }
 
-/** What decoders have in common: checks of a batch, the head and the loss. An architecture says how hidden states come about. */
+/** What a decoder is made of. */
+export interface DecoderParts {
+  readonly embeddings: Embedding
+  readonly blocks: Iterable<DecoderBlock>
+  /** After the last block. */
+  readonly norm: Norm
+  /** `null` where the embeddings are the head. */
+  readonly head: LanguageHead | null
+}
+
+/**
+ * What decoders have in common: checks of a batch, embeddings, the way through the blocks, the head and the loss. An
+ * architecture says what it is made of.
+ */
 export abstract class CausalDecoder<Children extends object> extends Module<Children> implements PretrainedLm {
   abstract readonly config: ModelConfig
   abstract readonly loraTargets: readonly string[]
@@ -29,14 +46,26 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   revision: string | null = null
   #generationConfig: GenerationConfig | null = null
 
-  /** The table [vocab, c] whose products with hidden states are the logits. */
-  protected abstract readonly head: Tensor
+  protected abstract readonly parts: DecoderParts
+  /** Rotary positions; `null` for ALiBi. */
+  protected abstract readonly rotary: RotaryTable | null
 
-  /** Hidden states f32 [b, t, c] of a batch that was checked, after the last normalisation. */
-  protected abstract hidden(batch: TokenBatch, past: number, caches?: readonly KeyValueCache[]): Tensor
+  getInputEmbeddings(): Embedding {
+    return this.parts.embeddings
+  }
+
+  getOutputEmbeddings(): LanguageHead | Embedding {
+    const { head, embeddings } = this.parts
+    return head ?? embeddings
+  }
 
   get device(): Device {
-    return this.head.device
+    return this.#head.device
+  }
+
+  /** The table [vocab, c] whose products with hidden states are the logits. */
+  get #head(): Tensor {
+    return this.getOutputEmbeddings().weights.weight
   }
 
   get generationConfig(): GenerationConfig {
@@ -55,25 +84,26 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
     return this.config.vocabSize
   }
 
-  forward(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
-    return tidy(this.device, () => linear(this.#checkedHidden(batch, caches), this.head))
+  forward(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
+    this.#checked(batch, caches)
+    return tidy(this.device, () => linear(this.#hidden(batch, caches), this.#head))
   }
 
-  lastLogits(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
+  lastLogits(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
+    const [rows, tokens] = this.#checked(batch, caches).shape
     return tidy(this.device, () => {
-      const hidden = this.#checkedHidden(batch, caches)
-      const [rows, tokens] = batch.shape
+      const hidden = this.#hidden(batch, caches)
       const ends = fromArray(
         this.device,
         Int32Array.from({ length: rows }, (_, row) => (row + 1) * tokens - 1),
         [rows],
         'last rows',
       )
-      return linear(gatherRows(ends, hidden, [rows, hidden.columns]), this.head)
+      return linear(gatherRows(ends, hidden, [rows, hidden.columns]), this.#head)
     })
   }
 
-  loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor {
+  loss(batch: ModelInputs, labels: Int32Array, normalizer?: number): Tensor {
     const [rows, tokens] = this.#checked(batch).shape
     check(labels instanceof Int32Array, 'config', () => `loss: labels must be an Int32Array, got ${show(labels)}`)
     check(
@@ -82,41 +112,21 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
       () => `loss: ${labels.length} labels for ${rows} × ${tokens} tokens`,
     )
     const next = labels.map((_, i) => (i % tokens === tokens - 1 ? -100 : (labels[i + 1] ?? -100)))
-    return tidy(this.device, () => linearCrossEntropy(this.#checkedHidden(batch), this.head, next, normalizer))
+    return tidy(this.device, () => linearCrossEntropy(this.#hidden(batch), this.#head, next, normalizer))
   }
 
-  #checked(batch: TokenBatch): TokenBatch {
-    // A caller in JavaScript may give anything.
-    const { inputIds, shape } = (batch as TokenBatch | undefined) ?? {}
-    check(inputIds instanceof Int32Array && Array.isArray(shape), 'config', () => {
-      const { modelType } = this.config
-      return `${modelType}: a batch needs inputIds as an Int32Array and its shape as [rows, tokens], got ${show(batch)}`
-    })
-    return batch
+  #checked(batch: ModelInputs, caches?: readonly KeyValueCache[]): ModelInputs {
+    return checkInputs(batch, caches?.[0]?.length ?? 0, this.config)
   }
 
-  #checkedHidden(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor {
-    const { inputIds, shape, attentionMask } = this.#checked(batch)
-    const { modelType, vocabSize } = this.config
-    check(attentionMask === undefined || attentionMask instanceof Uint8Array, 'config', () => {
-      return `${modelType}: attentionMask must be a Uint8Array, got ${show(attentionMask)}`
-    })
-    const beyond = inputIds.find((id) => id < 0 || id >= vocabSize)
-    check(
-      beyond === undefined,
-      'config',
-      () => `${modelType}: token ${beyond} is beyond the vocabulary of ${vocabSize}; is this the model's tokenizer?`,
-    )
-    check(
-      inputIds.length === shape[0] * shape[1],
-      'shape',
-      () => `${modelType}: ${inputIds.length} ids for ${shape[0]} × ${shape[1]} tokens`,
-    )
+  /** Hidden states f32 [b, t, c] of a batch that was checked, after the last normalisation. */
+  #hidden(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
+    const { device, rotary, gradientCheckpointing: isCheckpointing } = this
+    const { embeddings, blocks, norm } = this.parts
+    const { inputIds, inputsEmbeds, shape } = batch
     const past = caches?.[0]?.length ?? 0
-    const keys = shape[1] + past
-    check(attentionMask === undefined || attentionMask.length === shape[0] * keys, 'shape', () => {
-      return `${modelType}: an attention mask of ${attentionMask?.length} for ${shape[0]} × ${keys} keys`
-    })
-    return this.hidden(batch, past, caches)
+    const told = attentionContext(device, batch, past, { heads: this.config.numAttentionHeads, rotary })
+    const x = inputsEmbeds ?? embeddings.forward(fromArray(device, inputIds, shape, 'input ids'))
+    return normalised(throughBlocks(blocks, x, told, { isCheckpointing, caches }), norm).out
   }
 }

@@ -4,22 +4,55 @@ import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { FalconConfig } from './falcon-config.ts'
 import type { GenerationConfig } from './generation-config.ts'
-import type { LlamaConfig } from './llama-config.ts'
 
-/** What a model of a known architecture is made of; `modelType` says which it is. */
-export type ModelConfig = FalconConfig | LlamaConfig
+/**
+ * What a model is made of, as far as every architecture has it, in the words of Hugging Face's config.json. Each architecture
+ * adds its own; `modelType` says which it is.
+ */
+export interface ModelConfig {
+  readonly modelType: string
+  readonly vocabSize: number
+  readonly hiddenSize: number
+  readonly numHiddenLayers: number
+  readonly numAttentionHeads: number
+  /** Whether the table of embeddings is the head as well. */
+  readonly tieWordEmbeddings: boolean
+  /** Tokens of the longest text it was trained on. */
+  readonly maxPositionEmbeddings: number
+  /** Deviation of the weights that it starts from when it is trained from nothing. */
+  readonly initializerRange: number
+  readonly bosTokenId: number | readonly number[] | null
+  readonly eosTokenId: number | readonly number[] | null
+}
 
-/** Token ids for a model, on the host. */
-export interface TokenBatch {
-  /** [b · t] ids, row by row. */
-  readonly inputIds: Int32Array
+/** What a model is told of a batch beside its tokens. */
+export interface BatchLayout {
   /** [b, t]. */
   readonly shape: readonly [number, number]
   /** [b · keys] bytes, 0 for padding, covering the cache's tokens as well; absent when nothing is padded. */
   readonly attentionMask?: Uint8Array
 }
+
+/** Token ids for a model, on the host. */
+export interface TokenBatch extends BatchLayout {
+  /** [b · t] ids, row by row. */
+  readonly inputIds: Int32Array
+  readonly inputsEmbeds?: never
+}
+
+/** Vectors in the place of tokens, such as virtual tokens before those of a text (transformers' inputs_embeds). */
+export interface EmbeddedBatch extends BatchLayout {
+  /** f32 [b, t, c], on the model's device. A gradient reaches it where it wants one. It stays the caller's. */
+  readonly inputsEmbeds: Tensor
+  readonly inputIds?: never
+}
+
+/** What a model reads: token ids, or what stands for their embeddings. */
+export type ModelInputs = TokenBatch | EmbeddedBatch
+
+/** A module whose weight is a table of vectors, one a token: f32, f16 or bf16 [vocab, c]. */
+export type VectorTable = Module<object, { readonly weight: Tensor }>
 
 /** A decoder that predicts the next token: what training, generation and evaluation need of any architecture. */
 export interface CausalLm extends Module {
@@ -37,14 +70,14 @@ export interface CausalLm extends Module {
   /** What generating goes by where its options do not say: `loadModel` reads it; it may be set. */
   generationConfig?: GenerationConfig
   /** Logits of every token: f32 [b, t, vocab]. */
-  forward(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor
+  forward(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor
   /** Logits of each row's last token: f32 [b, vocab]. */
-  lastLogits(batch: TokenBatch, caches?: readonly KeyValueCache[]): Tensor
+  lastLogits(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor
   /**
    * Σ cross-entropy of each token against the label after it, over labels that are not negative, divided by `normalizer`
    * (default: their number): f32 [1].
    */
-  loss(batch: TokenBatch, labels: Int32Array, normalizer?: number): Tensor
+  loss(batch: ModelInputs, labels: Int32Array, normalizer?: number): Tensor
 }
 
 /** Where a model is found again, as transformers' name_or_path says. */
@@ -60,6 +93,10 @@ export interface PretrainedLm extends CausalLm, ModelOrigin {
   readonly config: ModelConfig
   /** What LoRA adapts where it is not told otherwise, as PEFT chooses by architecture. */
   readonly loraTargets: readonly string[]
+  /** What makes vectors f32 [..., c] of ids i32 [...]: what `inputsEmbeds` stands for. */
+  getInputEmbeddings(): VectorTable & { forward(ids: Tensor): Tensor }
+  /** The head, whose products with hidden states are the logits; the embeddings where it is tied to them. */
+  getOutputEmbeddings(): VectorTable
 }
 
 /** A model that a caller gives. */

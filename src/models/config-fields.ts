@@ -2,6 +2,7 @@ import { check, MedAwareError } from '../core/errors.ts'
 import { isJsonObject } from '../core/json.ts'
 import { type Rule, that } from '../core/options.ts'
 import { show } from '../core/show.ts'
+import type { ModelConfig } from './causal-lm.ts'
 
 /** A config.json, parsed. */
 export type ConfigJson = Readonly<Record<string, unknown>>
@@ -17,12 +18,11 @@ const mostOfF32 = 3.4e38
 /** A config.json that a caller gives. */
 export const configJsonRule = that('a config.json that was parsed', isJsonObject)
 
-/** A config of one of these architectures that a caller gives, with layers that can be counted. */
-export function configRule<C extends { readonly modelType: string; readonly numHiddenLayers: number }>(
-  modelTypes: readonly string[],
-): Rule<C> {
+/** A config that a caller gives, with layers that can be counted. @param modelType Of its architecture. Default: any. */
+export function configRule<C extends ModelConfig>(modelType?: C['modelType']): Rule<C> {
   return that('a config, such as parseModelConfig gives', (value): value is C => {
-    if (!isJsonObject(value) || !modelTypes.includes(String(value['modelType']))) return false
+    if (!isJsonObject(value) || typeof value['modelType'] !== 'string') return false
+    if (modelType !== undefined && value['modelType'] !== modelType) return false
     const { numHiddenLayers: layers } = value
     return Number.isInteger(layers) && Number(layers) > 0 && Number(layers) <= mostLayers
   })

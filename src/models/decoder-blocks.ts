@@ -7,7 +7,7 @@ import type { KeyValueCache } from '../ops/causal-attention.ts'
 import type { NormalSum } from '../ops/norm.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import { alibiTable, maskTable } from './alibi.ts'
-import type { TokenBatch } from './causal-lm.ts'
+import type { BatchLayout } from './causal-lm.ts'
 import type { RotaryTable } from './rotary-table.ts'
 
 /** What the attention of every block of a decoder is told of a batch. */
@@ -25,7 +25,7 @@ export interface ResidualStream {
 }
 
 /** Layer norm or RMS norm. */
-interface Norm {
+export interface Norm {
   forward(x: Tensor): Tensor
   afterSum(x: Tensor, r: Tensor): NormalSum
 }
@@ -58,7 +58,7 @@ export interface DecoderBlock extends Module {
  */
 export function attentionContext(
   device: Device,
-  { shape: [rows, tokens], attentionMask }: TokenBatch,
+  { shape: [rows, tokens], attentionMask }: BatchLayout,
   past: number,
   { heads, rotary }: { readonly heads: number; readonly rotary: RotaryTable | null },
 ): AttentionContext {

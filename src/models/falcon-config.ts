@@ -14,17 +14,14 @@ import {
   whole,
 } from '../core/options.ts'
 import { show } from '../core/show.ts'
+import type { ModelConfig } from './causal-lm.ts'
 import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from './config-fields.ts'
 import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
 /** What a Falcon is made of, in the words of Hugging Face's config.json. */
-export interface FalconConfig {
+export interface FalconConfig extends ModelConfig {
   readonly modelType: 'falcon'
-  readonly vocabSize: number
-  readonly hiddenSize: number
-  readonly numHiddenLayers: number
-  readonly numAttentionHeads: number
   /** Key and value heads, each of which serves numAttentionHeads / numKvHeads query heads. */
   readonly numKvHeads: number
   readonly ffnHiddenSize: number
@@ -39,18 +36,13 @@ export interface FalconConfig {
   readonly newDecoderArchitecture: boolean
   /** Normalisations of a layer that is parallel: one for both, or `ln_attn` and `ln_mlp`. */
   readonly numLnInParallelAttn: 1 | 2
-  readonly tieWordEmbeddings: boolean
-  readonly maxPositionEmbeddings: number
-  readonly initializerRange: number
-  readonly bosTokenId: number | readonly number[] | null
-  readonly eosTokenId: number | readonly number[] | null
 }
 
-/** The `model_type`s of a Falcon: today's, and those of its first releases. */
-export const falconModelTypes = ['falcon', 'RefinedWebModel', 'RefinedWeb'] as const
+/** What config.json calls a Falcon of the first releases. */
+export const falconAliases = ['RefinedWebModel', 'RefinedWeb'] as const
 
 /** A config of it that a caller gives. */
-export const falconRule = configRule<FalconConfig>(['falcon'])
+export const falconRule = configRule<FalconConfig>('falcon')
 
 /**
  * Reads a config.json, also in the words of Falcon's first releases (RefinedWebModel, n_head, n_layer, n_head_kv).
@@ -61,7 +53,7 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
   readArgument('parseFalconConfig', 'json', json, configJsonRule)
   const type = json['model_type']
   check(
-    falconModelTypes.some((known) => known === type),
+    ['falcon', ...falconAliases].some((known) => known === type),
     'unsupported',
     () => `falcon: config.json has model_type ${show(type)}; this loader reads "falcon"`,
   )

@@ -2,11 +2,32 @@
  * Architectures: configs in and out, the weights they name, and models made of those.
  * @packageDocumentation
  */
-export { createModel, formatModelConfig, modelWeights, parseModelConfig } from './architectures.ts'
-export { CausalDecoder } from './causal-decoder.ts'
-export type { CausalLm, ModelConfig, ModelOrigin, PretrainedLm, TokenBatch, WeightSpec } from './causal-lm.ts'
+export type { Architecture } from './architecture.ts'
+export {
+  createModel,
+  formatModelConfig,
+  modelWeights,
+  parseModelConfig,
+  registerArchitecture,
+} from './architectures.ts'
+export { CausalDecoder, type DecoderParts, LanguageHead } from './causal-decoder.ts'
+export type {
+  BatchLayout,
+  CausalLm,
+  EmbeddedBatch,
+  ModelConfig,
+  ModelInputs,
+  ModelOrigin,
+  PretrainedLm,
+  TokenBatch,
+  VectorTable,
+  WeightSpec,
+} from './causal-lm.ts'
+export { ConfigFields, type ConfigJson } from './config-fields.ts'
+export type { AttentionContext, DecoderBlock, Norm, ResidualStream } from './decoder-blocks.ts'
+export { inSequence, normalised } from './decoder-blocks.ts'
 export { collate, type Example, labelCount } from './example.ts'
-export { FalconForCausalLM, falconWeights } from './falcon.ts'
+export { FalconForCausalLM } from './falcon.ts'
 export {
   type FalconConfig,
   falconRwConfig,
@@ -16,6 +37,8 @@ export {
 } from './falcon-config.ts'
 export type { GenerationConfig } from './generation-config.ts'
 export { initialWeights } from './initial-weights.ts'
-export { LlamaForCausalLM, llamaWeights } from './llama.ts'
+export { LlamaForCausalLM } from './llama.ts'
 export { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './llama-config.ts'
-export type { RopeConfig, RopeScaling } from './rope-config.ts'
+export { formatRope, parseRope, type RopeConfig, type RopeScaling } from './rope-config.ts'
+export { RotaryTable } from './rotary-table.ts'
+export { WeightPicker, type WeightSource } from './weight-picker.ts'

@@ -1,18 +1,15 @@
 import { check } from '../core/errors.ts'
 import { readArgument } from '../core/options.ts'
 import { show } from '../core/show.ts'
+import type { ModelConfig } from './causal-lm.ts'
 import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from './config-fields.ts'
 import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
 /** What a model of Llama's architecture is made of, such as Falcon 3, in the words of Hugging Face's config.json. */
-export interface LlamaConfig {
+export interface LlamaConfig extends ModelConfig {
   readonly modelType: 'llama'
-  readonly vocabSize: number
-  readonly hiddenSize: number
   readonly intermediateSize: number
-  readonly numHiddenLayers: number
-  readonly numAttentionHeads: number
   /** Key and value heads, each of which serves numAttentionHeads / numKeyValueHeads query heads. */
   readonly numKeyValueHeads: number
   /** Channels of a head. */
@@ -22,18 +19,10 @@ export interface LlamaConfig {
   /** Whether the projections of attention, and of the MLP, have biases. */
   readonly attentionBias: boolean
   readonly mlpBias: boolean
-  readonly tieWordEmbeddings: boolean
-  readonly maxPositionEmbeddings: number
-  readonly initializerRange: number
-  readonly bosTokenId: number | readonly number[] | null
-  readonly eosTokenId: number | readonly number[] | null
 }
 
-/** The `model_type` of Llama's architecture. */
-export const llamaModelTypes = ['llama'] as const
-
 /** A config of it that a caller gives. */
-export const llamaRule = configRule<LlamaConfig>(['llama'])
+export const llamaRule = configRule<LlamaConfig>('llama')
 
 /**
  * Reads a config.json.

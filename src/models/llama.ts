@@ -1,20 +1,17 @@
-import { readArgument } from '../core/options.ts'
 import type { Embedding } from '../nn/embedding.ts'
 import type { Projection } from '../nn/linear.ts'
-import { Module, ModuleList, type Weight } from '../nn/module.ts'
+import { Module, ModuleList } from '../nn/module.ts'
 import type { RmsNorm } from '../nn/rms-norm.ts'
 import { causalAttention, type KeyValueCache } from '../ops/causal-attention.ts'
 import type { HeadLayout } from '../ops/head-layout.ts'
 import { swiGlu } from '../ops/swi-glu.ts'
-import { fromArray, type Tensor } from '../tensor/tensor.ts'
-import { CausalDecoder, LanguageHead } from './causal-decoder.ts'
-import type { TokenBatch, WeightSpec } from './causal-lm.ts'
-import { type AttentionContext, attentionContext, type DecoderBlock } from './decoder-blocks.ts'
-import { inSequence, normalised, type ResidualStream, throughBlocks } from './decoder-blocks.ts'
-import { type LlamaConfig, llamaRule } from './llama-config.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Architecture } from './architecture.ts'
+import { CausalDecoder, type DecoderParts, LanguageHead } from './causal-decoder.ts'
+import { type AttentionContext, type DecoderBlock, inSequence, type ResidualStream } from './decoder-blocks.ts'
+import { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './llama-config.ts'
 import { RotaryTable } from './rotary-table.ts'
-import { WeightPicker } from './weight-picker.ts'
-import { linearSpecs, normSpecs, tableSpec, type TiedTensors } from './weight-specs.ts'
+import { WeightPicker, type WeightSource } from './weight-picker.ts'
 
 /**
  * Llama's architecture, Falcon 3's too, as transformers computes it (modeling_llama.py): rotary positions, grouped key heads,
@@ -22,50 +19,41 @@ import { linearSpecs, normSpecs, tableSpec, type TiedTensors } from './weight-sp
  */
 export class LlamaForCausalLM extends CausalDecoder<{ model: LlamaModel; lm_head?: LanguageHead }> {
   readonly loraTargets = ['q_proj', 'v_proj']
-  readonly #rotary: RotaryTable
+  protected readonly rotary: RotaryTable
 
-  /** @throws MedAwareError `not-found` when `weights` lacks one of `llamaWeights(config)`. */
+  /** @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has another. */
   constructor(
     readonly config: LlamaConfig,
-    weights: ReadonlyMap<string, Weight>,
+    weights: WeightSource,
   ) {
     const get = new WeightPicker('llama', weights)
     const model = new LlamaModel(config, get.under('model'))
-    const isTied = config.tieWordEmbeddings
-    super(isTied ? { model } : { model, lm_head: new LanguageHead(get.tensor(llamaTied.head)) }, {})
-    this.#rotary = new RotaryTable(config.rope, config.headDim, config.maxPositionEmbeddings)
+    const { vocabSize, hiddenSize, tieWordEmbeddings } = config
+    const head = () => new LanguageHead(get.table('lm_head.weight', vocabSize, hiddenSize))
+    super(tieWordEmbeddings ? { model } : { model, lm_head: head() }, {})
+    this.rotary = new RotaryTable(config.rope, config.headDim, config.maxPositionEmbeddings)
   }
 
   get cacheShape(): readonly [number, number] {
     return [this.config.numKeyValueHeads, this.config.headDim]
   }
 
-  protected get head(): Tensor {
-    const { model, lm_head } = this.modules
-    return lm_head?.weights.weight ?? model.modules.embed_tokens.weights.weight
-  }
-
-  protected hidden(batch: TokenBatch, past: number, caches?: readonly KeyValueCache[]): Tensor {
-    const { device, config, gradientCheckpointing: isCheckpointing } = this
-    const { embed_tokens, layers, norm } = this.modules.model.modules
-    const told = attentionContext(device, batch, past, { heads: config.numAttentionHeads, rotary: this.#rotary })
-    const x = embed_tokens.forward(fromArray(device, batch.inputIds, batch.shape, 'input ids'))
-    return normalised(throughBlocks(layers, x, told, { isCheckpointing, caches }), norm).out
+  protected get parts(): DecoderParts {
+    const { model, lm_head: head = null } = this.modules
+    const { embed_tokens: embeddings, layers: blocks, norm } = model.modules
+    return { embeddings, blocks, norm, head }
   }
 }
 
 /** The decoder without its head. */
 class LlamaModel extends Module<{ embed_tokens: Embedding; layers: ModuleList<LlamaDecoderLayer>; norm: RmsNorm }> {
   constructor(config: LlamaConfig, get: WeightPicker) {
-    const layers = Array.from(
-      { length: config.numHiddenLayers },
-      (_, i) => new LlamaDecoderLayer(config, get.under(`layers.${i}`)),
-    )
+    const { vocabSize, hiddenSize, numHiddenLayers, rmsNormEps } = config
     super(
       {
-        embed_tokens: get.embedding('embed_tokens'),
-        layers: new ModuleList(layers),
-        norm: get.rmsNorm('norm', config.rmsNormEps),
+        embed_tokens: get.embedding('embed_tokens', vocabSize, hiddenSize),
+        layers: ModuleList.of(numHiddenLayers, (i) => new LlamaDecoderLayer(config, get.under(`layers.${i}`))),
+        norm: get.rmsNorm('norm', hiddenSize, rmsNormEps),
       },
       {},
     )
@@ -82,11 +70,12 @@ class LlamaDecoderLayer
   implements DecoderBlock
 {
   constructor(config: LlamaConfig, get: WeightPicker) {
+    const { hiddenSize, rmsNormEps } = config
     super(
       {
-        input_layernorm: get.rmsNorm('input_layernorm', config.rmsNormEps),
+        input_layernorm: get.rmsNorm('input_layernorm', hiddenSize, rmsNormEps),
         self_attn: new LlamaAttention(config, get.under('self_attn')),
-        post_attention_layernorm: get.rmsNorm('post_attention_layernorm', config.rmsNormEps),
+        post_attention_layernorm: get.rmsNorm('post_attention_layernorm', hiddenSize, rmsNormEps),
         mlp: new LlamaMlp(config, get.under('mlp')),
       },
       {},
@@ -104,12 +93,18 @@ class LlamaAttention extends Module<Record<'q_proj' | 'k_proj' | 'v_proj' | 'o_p
   readonly #layout: HeadLayout
 
   constructor(config: LlamaConfig, get: WeightPicker) {
-    const linear = (name: string) => get.linear(name, config.attentionBias)
+    const { hiddenSize: c, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim: dim } = config
+    const bias = config.attentionBias
     super(
-      { q_proj: linear('q_proj'), k_proj: linear('k_proj'), v_proj: linear('v_proj'), o_proj: linear('o_proj') },
+      {
+        q_proj: get.linear('q_proj', { out: heads * dim, into: c, bias }),
+        k_proj: get.linear('k_proj', { out: kvHeads * dim, into: c, bias }),
+        v_proj: get.linear('v_proj', { out: kvHeads * dim, into: c, bias }),
+        o_proj: get.linear('o_proj', { out: c, into: heads * dim, bias }),
+      },
       {},
     )
-    this.#layout = { heads: config.numAttentionHeads, kvHeads: config.numKeyValueHeads, dim: config.headDim }
+    this.#layout = { heads, kvHeads, dim }
   }
 
   forward(x: Tensor, { alibi, rotary }: AttentionContext, cache?: KeyValueCache): Tensor {
@@ -120,9 +115,15 @@ class LlamaAttention extends Module<Record<'q_proj' | 'k_proj' | 'v_proj' | 'o_p
 }
 
 class LlamaMlp extends Module<Record<'gate_proj' | 'up_proj' | 'down_proj', Projection>> {
-  constructor({ mlpBias }: LlamaConfig, get: WeightPicker) {
-    const linear = (name: string) => get.linear(name, mlpBias)
-    super({ gate_proj: linear('gate_proj'), up_proj: linear('up_proj'), down_proj: linear('down_proj') }, {})
+  constructor({ hiddenSize: c, intermediateSize: f, mlpBias: bias }: LlamaConfig, get: WeightPicker) {
+    super(
+      {
+        gate_proj: get.linear('gate_proj', { out: f, into: c, bias }),
+        up_proj: get.linear('up_proj', { out: f, into: c, bias }),
+        down_proj: get.linear('down_proj', { out: c, into: f, bias }),
+      },
+      {},
+    )
   }
 
   forward(x: Tensor): Tensor {
@@ -131,42 +132,22 @@ class LlamaMlp extends Module<Record<'gate_proj' | 'up_proj' | 'down_proj', Proj
   }
 }
 
-export const llamaTied: TiedTensors = { head: 'lm_head.weight', embeddings: 'model.embed_tokens.weight' }
-
-/** Buffers that transformers saved before 4.32, and converters do to this day; transformers passes them over. */
-export const llamaIgnored: readonly string[] = [
-  'rotary_emb.inv_freq',
-  'rotary_emb.cos_cached',
-  'rotary_emb.sin_cached',
-  'self_attn.bias',
-  'self_attn.masked_bias',
-  'attn.bias',
-  'attn.masked_bias',
-  'masked_bias',
-  'decoder.version',
-  'position_ids',
-]
-
-/** Every parameter of a model of Llama's architecture by its checkpoint key, in the order of the file. */
-export function llamaWeights(config: LlamaConfig): readonly WeightSpec[] {
-  readArgument('llamaWeights', 'config', config, llamaRule)
-  const { vocabSize, hiddenSize: c, intermediateSize: f, numHiddenLayers, headDim, attentionBias, mlpBias } = config
-  const [queries, keys] = [config.numAttentionHeads * headDim, config.numKeyValueHeads * headDim]
-  const layers = Array.from({ length: numHiddenLayers }, (_, i) => `model.layers.${i}`).flatMap((layer) => [
-    ...normSpecs(`${layer}.input_layernorm`, c, false),
-    ...linearSpecs(`${layer}.self_attn.q_proj`, queries, c, attentionBias),
-    ...linearSpecs(`${layer}.self_attn.k_proj`, keys, c, attentionBias),
-    ...linearSpecs(`${layer}.self_attn.v_proj`, keys, c, attentionBias),
-    ...linearSpecs(`${layer}.self_attn.o_proj`, c, queries, attentionBias),
-    ...normSpecs(`${layer}.post_attention_layernorm`, c, false),
-    ...linearSpecs(`${layer}.mlp.gate_proj`, f, c, mlpBias),
-    ...linearSpecs(`${layer}.mlp.up_proj`, f, c, mlpBias),
-    ...linearSpecs(`${layer}.mlp.down_proj`, c, f, mlpBias),
-  ])
-  return [
-    tableSpec(llamaTied.embeddings, vocabSize, c),
-    ...layers,
-    ...normSpecs('model.norm', c, false),
-    ...(config.tieWordEmbeddings ? [] : [tableSpec(llamaTied.head, vocabSize, c)]),
-  ]
+export const llama: Architecture<LlamaConfig> = {
+  modelType: 'llama',
+  parse: parseLlamaConfig,
+  format: formatLlamaConfig,
+  create: (config, weights) => new LlamaForCausalLM(config, weights),
+  // Transformers saved these before 4.32, and converters do to this day.
+  ignores: [
+    'rotary_emb.inv_freq',
+    'rotary_emb.cos_cached',
+    'rotary_emb.sin_cached',
+    'self_attn.bias',
+    'self_attn.masked_bias',
+    'attn.bias',
+    'attn.masked_bias',
+    'masked_bias',
+    'decoder.version',
+    'position_ids',
+  ],
 }

@@ -1,12 +1,23 @@
-import { MedAwareError } from '../core/errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
+import { sameShape, type Shape, showShape } from '../core/shape.ts'
 import { Embedding } from '../nn/embedding.ts'
 import { LayerNorm } from '../nn/layer-norm.ts'
 import { Linear, type Projection } from '../nn/linear.ts'
 import type { Weight } from '../nn/module.ts'
 import { RmsNorm } from '../nn/rms-norm.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import type { WeightSpec } from './causal-lm.ts'
 
-/** Makes modules of weights by their key below a prefix. */
+/** Where a constructor has a model's weights from: a Map of them by their keys, or what only notes which it asks for. */
+export interface WeightSource {
+  /** The weight of a key; `undefined` where there is none. */
+  get(name: string, spec: WeightSpec): Weight | undefined
+}
+
+/**
+ * Makes a model's modules of weights by their keys below a prefix. What it is asked for, in the order in which it is asked, is
+ * the list of the model's weights: keys and shapes are spelt in the constructor and nowhere else.
+ */
 export class WeightPicker {
   /**
    * @param who Whom errors speak for: the architecture.
@@ -14,42 +25,64 @@ export class WeightPicker {
    */
   constructor(
     private readonly who: string,
-    private readonly weights: ReadonlyMap<string, Weight>,
+    private readonly source: WeightSource,
     private readonly prefix = '',
   ) {}
 
   /** The same below a longer prefix. */
   under(name: string): WeightPicker {
-    return new WeightPicker(this.who, this.weights, `${this.prefix}${name}.`)
+    return new WeightPicker(this.who, this.source, `${this.prefix}${name}.`)
   }
 
-  /** @throws MedAwareError `not-found`, or `unsupported` where it is quantised; so do the rest. */
-  tensor(name: string): Tensor {
-    const weight = this.#weight(name)
+  /** A table of vectors [rows, columns], which is never quantised. @throws MedAwareError as `tensor`. */
+  embedding(name: string, rows: number, columns: number): Embedding {
+    return new Embedding(this.table(`${name}.weight`, rows, columns))
+  }
+
+  /** The tensor of a table of vectors, or of a head: [rows, columns]. @throws MedAwareError as `tensor`. */
+  table(name: string, rows: number, columns: number): Tensor {
+    return this.tensor(name, { shape: [rows, columns], role: 'embedding', init: 'normal' })
+  }
+
+  /** A linear layer, whose weight [out, into] has any storage format, with a bias [out] or without. @throws MedAwareError as `tensor`. */
+  linear(name: string, sizes: { readonly out: number; readonly into: number; readonly bias: boolean }): Projection {
+    const { out, into, bias } = sizes
+    const weight = this.#weight({ name: `${name}.weight`, shape: [out, into], role: 'projection', init: 'normal' })
+    return new Linear(weight, bias ? this.vector(`${name}.bias`, out, 'zeros') : null)
+  }
+
+  /** Weight and bias [size]. @throws MedAwareError as `tensor`. */
+  layerNorm(name: string, size: number, eps: number): LayerNorm {
+    return new LayerNorm(this.vector(`${name}.weight`, size, 'ones'), this.vector(`${name}.bias`, size, 'zeros'), eps)
+  }
+
+  /** Weight [size]. @throws MedAwareError as `tensor`. */
+  rmsNorm(name: string, size: number, eps: number): RmsNorm {
+    return new RmsNorm(this.vector(`${name}.weight`, size, 'ones'), eps)
+  }
+
+  /** A tensor [size]. @throws MedAwareError as `tensor`. */
+  vector(name: string, size: number, init: 'zeros' | 'ones'): Tensor {
+    return this.tensor(name, { shape: [size], role: 'vector', init })
+  }
+
+  /**
+   * A tensor that is never quantised.
+   * @throws MedAwareError `not-found`, `shape` where it has another, `unsupported` where it is quantised.
+   */
+  tensor(name: string, spec: { readonly shape: Shape } & Pick<WeightSpec, 'role' | 'init'>): Tensor {
+    const weight = this.#weight({ name, ...spec })
     if (weight instanceof Tensor) return weight
     throw new MedAwareError('unsupported', `${this.who}: ${this.prefix}${name} cannot be quantised`)
   }
 
-  embedding(name: string): Embedding {
-    return new Embedding(this.tensor(`${name}.weight`))
-  }
-
-  /** A layer whose weight has any storage format. */
-  linear(name: string, hasBias: boolean): Projection {
-    return new Linear(this.#weight(`${name}.weight`), hasBias ? this.tensor(`${name}.bias`) : null)
-  }
-
-  layerNorm(name: string, eps: number): LayerNorm {
-    return new LayerNorm(this.tensor(`${name}.weight`), this.tensor(`${name}.bias`), eps)
-  }
-
-  rmsNorm(name: string, eps: number): RmsNorm {
-    return new RmsNorm(this.tensor(`${name}.weight`), eps)
-  }
-
-  #weight(name: string): Weight {
-    const weight = this.weights.get(this.prefix + name)
-    if (weight === undefined) throw new MedAwareError('not-found', `${this.who}: no weight ${this.prefix}${name}`)
+  #weight(below: WeightSpec): Weight {
+    const spec = { ...below, name: this.prefix + below.name }
+    const weight = this.source.get(spec.name, spec)
+    if (weight === undefined) throw new MedAwareError('not-found', `${this.who}: no weight ${spec.name}`)
+    check(sameShape(weight.shape, spec.shape), 'shape', () => {
+      return `${this.who}: ${spec.name} is ${showShape(weight.shape)}, the config says ${showShape(spec.shape)}`
+    })
     return weight
   }
 }

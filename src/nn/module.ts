@@ -79,6 +79,11 @@ export class ModuleList<M extends Module> extends Module<Record<string, M>> {
     super(Object.fromEntries(items.map((item, i) => [String(i), item])), {})
   }
 
+  /** As many as are wanted, each made of its place. */
+  static of<M extends Module>(length: number, make: (index: number) => M): ModuleList<M> {
+    return new ModuleList(Array.from({ length }, (_, i) => make(i)))
+  }
+
   /** The modules in order. */
   [Symbol.iterator](): Iterator<M> {
     return Object.values(this.modules)[Symbol.iterator]()

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FalconForCausalLM } from '../../src/models/falcon.ts'
-import { FalconForCausalLM as Falcon, falconWeights } from '../../src/models/falcon.ts'
+import { modelWeights } from '../../src/models/architectures.ts'
+import { FalconForCausalLM as Falcon } from '../../src/models/falcon.ts'
 import { initialWeights } from '../../src/models/initial-weights.ts'
 import { inference } from '../../src/models/inference.ts'
 import type { Weight } from '../../src/nn/module.ts'
@@ -174,7 +175,7 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
   it('names what a map of weights lacks or may not quantise', () => {
     const scope = memory.open()
     const weights = new Map<string, Weight>(
-      falconWeights(model.config).map(({ name, shape }) => [name, zeros(device, shape, name)]),
+      modelWeights(model.config).map(({ name, shape }) => [name, zeros(device, shape, name)]),
     )
     const table = 'transformer.word_embeddings.weight'
     const dense = 'transformer.h.1.self_attention.dense.weight'
@@ -190,7 +191,7 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
   })
 
   it('has its checkpoint’s names, and starts from nothing by its specs and seed', async () => {
-    const specs = falconWeights(model.config)
+    const specs = modelWeights(model.config)
     const file = await tinyFile('model.safetensors')
     expect(specs.map(({ name }) => name).sort()).toEqual([...file.names].sort())
     for (const { name, shape } of specs) expect(file.info(name).shape).toEqual(shape)

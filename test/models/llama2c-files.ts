@@ -1,6 +1,6 @@
 import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writer.ts'
 import { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from '../../src/models/llama-config.ts'
-import { llamaWeights } from '../../src/models/llama.ts'
+import { modelWeights } from '../../src/models/architectures.ts'
 
 /** A checkpoint of llama2.c (its export.py, version 0, a classifier shared with the embeddings) in Hugging Face's format. */
 export function llama2cFiles(bin: Uint8Array): { readonly config: LlamaConfig; readonly files: File[] } {
@@ -20,7 +20,7 @@ export function llama2cFiles(bin: Uint8Array): { readonly config: LlamaConfig; r
     tie_word_embeddings: true,
     bos_token_id: 1,
   })
-  const shapes = new Map(llamaWeights(config).map(({ name, shape }) => [name, shape]))
+  const shapes = new Map(modelWeights(config).map(({ name, shape }) => [name, shape]))
   const tensors: TensorToWrite[] = []
   let at = 4 * header.length
   const take = (name: string, change = (values: Float32Array) => values) => {

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest'
 import { DryDevice } from '../../src/device/dry-device.ts'
 import { dryWeights } from '../../src/io/plan/dry-weights.ts'
 import { parseFalconConfig } from '../../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
+import { modelWeights } from '../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../src/models/falcon.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { countParameters, describeParameterCounts } from '../../src/peft/parameter-counts.ts'
 import { FourBitTensor } from '../../src/formats/four-bit/four-bit-tensor.ts'
@@ -13,7 +14,7 @@ function falcon1b(device: DryDevice): FalconForCausalLM {
     ...{ model_type: 'falcon', alibi: true, multi_query: false, parallel_attn: false, bias: true },
     ...{ vocab_size: 50304, hidden_size: 2048, num_hidden_layers: 24, num_attention_heads: 32 },
   })
-  return new FalconForCausalLM(config, dryWeights(device, falconWeights(config), { quantize: {} }))
+  return new FalconForCausalLM(config, dryWeights(device, modelWeights(config), { quantize: {} }))
 }
 
 it('counts QLoRA on falcon-rw-1b as PEFT does, by both of its ways', () => {

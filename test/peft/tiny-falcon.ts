@@ -1,7 +1,8 @@
 import type { Device } from '../../src/device/device.ts'
 import type { TokenBatch } from '../../src/models/causal-lm.ts'
 import { parseFalconConfig } from '../../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
+import { modelWeights } from '../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../src/models/falcon.ts'
 import type { Weight } from '../../src/nn/module.ts'
 import { quantizeFourBit } from '../../src/formats/four-bit/quantize-four-bit.ts'
 import { quantizeInt8 } from '../../src/formats/int8/quantize-int8.ts'
@@ -22,7 +23,7 @@ export async function tinyFalcon(
   const config = parseFalconConfig(JSON.parse(await tinyText('config.json')) as Record<string, unknown>)
   const file = await tinyFile('model.safetensors')
   const loaded = new Map<string, Weight>()
-  for (const { name, shape, role } of falconWeights(config)) {
+  for (const { name, shape, role } of modelWeights(config)) {
     const values = await file.readF32(name)
     const format = role === 'projection' ? weights : 'f32'
     if (format === 'f16') loaded.set(name, halfFromArray(device, values, shape, name))

@@ -1,6 +1,7 @@
 import type { Device } from '../../src/device/device.ts'
 import { falconRwConfig } from '../../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../../src/models/falcon.ts'
+import { modelWeights } from '../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../src/models/falcon.ts'
 import { initialWeights } from '../../src/models/initial-weights.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
@@ -68,7 +69,7 @@ export async function trainedNumbers(model: CausalLm): Promise<Float32Array[]> {
 /** A run of one narrow layer with LoRA and dropout on query_key_value: as few kernels as a step can have. */
 export function oneLayerRun(device: Device, examples: readonly Example[], options: TrainingOptions): TrainingRun {
   const config = falconRwConfig({ vocabSize: 64, hiddenSize: 16, numHiddenLayers: 1, numAttentionHeads: 2 })
-  const weights = initialWeights(device, falconWeights(config), 0.3, 1)
+  const weights = initialWeights(device, modelWeights(config), 0.3, 1)
   const model = new FalconForCausalLM(config, weights)
   attachLora(model, { r: 2, loraAlpha: 4, loraDropout: 0.1 }, { device, seed: 5 })
   return new TrainingRun(model, examples, options)

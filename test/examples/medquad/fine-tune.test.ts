@@ -9,7 +9,8 @@ import type { Progress } from '../../../examples/medquad/run-folder.ts'
 import { describeChange, Story } from '../../../examples/medquad/story.ts'
 import type { Device } from '../../../src/device/device.ts'
 import { falconRwConfig } from '../../../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../../../src/models/falcon.ts'
+import { modelWeights } from '../../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../../src/models/falcon.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
 import { adapterFiles } from '../../../src/peft/adapter-files.ts'
 import { attachLora } from '../../../src/peft/attach.ts'
@@ -26,7 +27,7 @@ beforeAll(async () => {
 /** Trains a toy whose validation losses are these, one after each step; the last goes on. */
 async function tune(losses: readonly number[], patience: number, { steps = 8, checkpoint = '' } = {}) {
   const config = falconRwConfig({ vocabSize: 32, hiddenSize: 32, numHiddenLayers: 1, numAttentionHeads: 2 })
-  const model = new FalconForCausalLM(config, initialWeights(device, falconWeights(config), 0.02, 1))
+  const model = new FalconForCausalLM(config, initialWeights(device, modelWeights(config), 0.02, 1))
   const adapter = attachLora(model, { r: 2 }, { device, seed: 0 })
   const inputIds = Int32Array.of(1, 2, 3, 4)
   const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], { maxSteps: steps, learningRate: 0.01 })

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { saveModel } from '../../../src/io/save/save-model.ts'
 import { falconRwConfig } from '../../../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../../../src/models/falcon.ts'
+import { modelWeights } from '../../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../../src/models/falcon.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
 import { openTestCpu } from '../../device/cpu-under-test.ts'
 import { root, start } from './run-script.ts'
@@ -16,7 +17,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }))
 beforeAll(async () => {
   const device = await openTestCpu()
   const config = falconRwConfig({ vocabSize: 2048, hiddenSize: 64, numHiddenLayers: 1, numAttentionHeads: 2 })
-  const weights = initialWeights(device, falconWeights(config), 0.02, 1)
+  const weights = initialWeights(device, modelWeights(config), 0.02, 1)
   weights.get('transformer.ln_f.bias')?.write(new Float32Array(64).fill(0.5))
   weights.get('transformer.word_embeddings.weight')?.slice(0, 1).write(new Float32Array(64).fill(0.1))
   const model = new FalconForCausalLM(config, weights)

@@ -14,7 +14,8 @@ import {
 import { lockFolder } from '../../../examples/medquad/run-lock.ts'
 import type { Device } from '../../../src/device/device.ts'
 import { falconRwConfig } from '../../../src/models/falcon-config.ts'
-import { FalconForCausalLM, falconWeights } from '../../../src/models/falcon.ts'
+import { modelWeights } from '../../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../../src/models/falcon.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
 import { attachLora } from '../../../src/peft/attach.ts'
 import { TrainingRun } from '../../../src/train/training-run.ts'
@@ -29,7 +30,7 @@ beforeAll(async () => {
 
 function newRun(): TrainingRun {
   const config = falconRwConfig({ vocabSize: 32, hiddenSize: 32, numHiddenLayers: 1, numAttentionHeads: 2 })
-  const model = new FalconForCausalLM(config, initialWeights(device, falconWeights(config), 0.02, 1))
+  const model = new FalconForCausalLM(config, initialWeights(device, modelWeights(config), 0.02, 1))
   attachLora(model, { r: 2 }, { device, seed: 0 })
   const inputIds = Int32Array.of(1, 2, 3, 4)
   return new TrainingRun(model, [{ inputIds, labels: inputIds }], { maxSteps: 4, batchSize: 1, learningRate: 0.01 })

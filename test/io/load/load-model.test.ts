@@ -6,7 +6,7 @@ import { diskFolder, writeFolder } from '../../../src/io/sources/folder.ts'
 import { loadModel, type LoadProgress } from '../../../src/io/load/load-model.ts'
 import { formatFalconConfig, parseFalconConfig } from '../../../src/models/falcon-config.ts'
 import type { PretrainedLm } from '../../../src/models/causal-lm.ts'
-import { falconWeights } from '../../../src/models/falcon.ts'
+import { modelWeights } from '../../../src/models/architectures.ts'
 import { quantizeFourBit } from '../../../src/formats/four-bit/quantize-four-bit.ts'
 import { dequantizeInt8, quantizeInt8 } from '../../../src/quant/int8.ts'
 import { encodeFloats } from '../../../src/safetensors/float16.ts'
@@ -239,7 +239,7 @@ async function gaussianModel(): Promise<File[]> {
   const sizes = { hidden_size: 128, num_hidden_layers: 1, num_attention_heads: 4, ffn_hidden_size: 512, vocab_size: 8 }
   const config = parseFalconConfig({ ...json, ...sizes })
   const random = new Random(9)
-  const tensors = falconWeights(config).map(({ name, shape }) => {
+  const tensors = modelWeights(config).map(({ name, shape }) => {
     const data = Float32Array.from({ length: countOf(shape) }, () => 0.02 * random.normal())
     return { name, shape, dtype: 'F32' as const, data }
   })

@@ -3,7 +3,8 @@ import { checkedDevice } from '../dry-limits.ts'
 import { loadModel } from '../../../src/io/load/load-model.ts'
 import { describeMemoryPlan } from '../../../src/io/plan/memory-advice.ts'
 import { planMemory, type MemoryPlanOptions } from '../../../src/io/plan/memory-plan.ts'
-import { FalconForCausalLM, falconWeights } from '../../../src/models/falcon.ts'
+import { modelWeights } from '../../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../../src/models/falcon.ts'
 import { falconRwConfig } from '../../../src/models/falcon-config.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
 import { quantize } from '../../../src/nn/quantize.ts'
@@ -29,7 +30,7 @@ describe.each(devices)('planMemory against $description', (device) => {
 
   it.each(ways)('foretells the peak of a step: %o', async (options) => {
     const { memory } = device
-    const weights = initialWeights(device, falconWeights(config), 0.02, 1)
+    const weights = initialWeights(device, modelWeights(config), 0.02, 1)
     const model = new FalconForCausalLM(config, weights)
     const { batchSize = 0, length = 0, gradientAccumulationSteps = 1, gradientCheckpointing = false } = options
     // Tables of a format are made once a device, and kept.

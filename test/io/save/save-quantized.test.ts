@@ -6,7 +6,8 @@ import { dryWeights } from '../../../src/io/plan/dry-weights.ts'
 import { modelFiles } from '../../../src/io/save/save-model.ts'
 import { tensorsToSave } from '../../../src/io/save/tensors-to-save.ts'
 import type { PretrainedLm } from '../../../src/models/causal-lm.ts'
-import { FalconForCausalLM, falconWeights } from '../../../src/models/falcon.ts'
+import { modelWeights } from '../../../src/models/architectures.ts'
+import { FalconForCausalLM } from '../../../src/models/falcon.ts'
 import { falconRwConfig } from '../../../src/models/falcon-config.ts'
 import { quantize } from '../../../src/nn/quantize.ts'
 import { type StorageOptions } from '../../../src/formats/quantize-matrix.ts'
@@ -164,7 +165,7 @@ describe('a quantised model', () => {
   it('of the size of falcon-rw-1b takes 623,149,056 bytes for its projections', async () => {
     const config = falconRwConfig({ vocabSize: 50304, hiddenSize: 2048, numHiddenLayers: 24, numAttentionHeads: 32 })
     const dry = new DryDevice('cpu')
-    const model = new FalconForCausalLM(config, dryWeights(dry, falconWeights(config), { quantize: { type: 'nf4' } }))
+    const model = new FalconForCausalLM(config, dryWeights(dry, modelWeights(config), { quantize: { type: 'nf4' } }))
     const quantised = [...model.namedWeights()]
       .filter(([, weight]) => weight instanceof FourBitTensor)
       .map(([name]) => name)
