@@ -13,48 +13,37 @@ export function checkInputs(batch: ModelInputs, past: number, config: ModelConfi
   const who = config.modelType
   // A caller in JavaScript may give anything.
   const { inputIds, inputsEmbeds, shape, attentionMask } = (batch as Partial<ModelInputs> | undefined) ?? {}
-  check(Array.isArray(shape) && (inputIds ?? inputsEmbeds) !== undefined, 'config', () => {
-    return `${who}: a batch needs inputIds as an Int32Array or inputsEmbeds as a tensor, and its shape as [rows, tokens], got ${show(batch)}`
+  const isOne = inputIds instanceof Int32Array || inputsEmbeds instanceof Tensor
+  check(isOne && Array.isArray(shape), 'config', () => {
+    const needs = 'inputIds as an Int32Array or inputsEmbeds as a tensor, and its shape as [rows, tokens]'
+    return `${who}: a batch needs ${needs}, got ${show(batch)}`
   })
   check(inputIds === undefined || inputsEmbeds === undefined, 'config', () => {
-    return `${who}: a batch has inputIds or inputsEmbeds, not both; the embeddings of ids are model.getInputEmbeddings().forward(ids)`
+    return `${who}: a batch has inputIds or inputsEmbeds, not both; getInputEmbeddings() of a model makes the one of the other`
   })
-  const [rows = 0, tokens = 0] = shape ?? []
+  const { vocabSize, hiddenSize } = config
+  const [rows, tokens] = shape
+  if (inputsEmbeds === undefined) {
+    const beyond = inputIds?.find((id) => id < 0 || id >= vocabSize)
+    check(beyond === undefined, 'config', () => {
+      return `${who}: token ${beyond} is beyond the vocabulary of ${vocabSize}; is this the model's tokenizer?`
+    })
+    check(inputIds?.length === rows * tokens, 'shape', () => {
+      return `${who}: ${inputIds?.length} ids for ${rows} × ${tokens} tokens`
+    })
+  } else {
+    const { dtype, shape: given } = inputsEmbeds
+    const wanted = [rows, tokens, hiddenSize]
+    check(dtype === 'f32' && sameShape(given, wanted), 'shape', () => {
+      return `${who}: inputsEmbeds must be f32 ${showShape(wanted)}, got ${dtype} ${showShape(given)}`
+    })
+  }
   check(attentionMask === undefined || attentionMask instanceof Uint8Array, 'config', () => {
     return `${who}: attentionMask must be a Uint8Array, got ${show(attentionMask)}`
   })
-  if (inputsEmbeds === undefined) checkIds(inputIds, [rows, tokens], config)
-  else checkEmbeddings(inputsEmbeds, [rows, tokens], config)
   const keys = tokens + past
   check(attentionMask === undefined || attentionMask.length === rows * keys, 'shape', () => {
     return `${who}: an attention mask of ${attentionMask?.length} for ${rows} × ${keys} keys`
   })
   return batch
-}
-
-function checkIds(ids: unknown, [rows, tokens]: readonly [number, number], { modelType, vocabSize }: ModelConfig) {
-  check(ids instanceof Int32Array, 'config', () => {
-    return `${modelType}: a batch needs inputIds as an Int32Array, got ${show(ids)}`
-  })
-  const beyond = ids.find((id) => id < 0 || id >= vocabSize)
-  check(
-    beyond === undefined,
-    'config',
-    () => `${modelType}: token ${beyond} is beyond the vocabulary of ${vocabSize}; is this the model's tokenizer?`,
-  )
-  check(ids.length === rows * tokens, 'shape', () => `${modelType}: ${ids.length} ids for ${rows} × ${tokens} tokens`)
-}
-
-function checkEmbeddings(
-  embeds: unknown,
-  [rows, tokens]: readonly [number, number],
-  { modelType, hiddenSize }: ModelConfig,
-) {
-  check(embeds instanceof Tensor, 'config', () => {
-    return `${modelType}: inputsEmbeds must be a tensor, got ${show(embeds)}`
-  })
-  const wanted = [rows, tokens, hiddenSize]
-  check(embeds.dtype === 'f32' && sameShape(embeds.shape, wanted), 'shape', () => {
-    return `${modelType}: inputsEmbeds must be f32 ${showShape(wanted)}, got ${embeds.dtype} ${showShape(embeds.shape)}`
-  })
 }

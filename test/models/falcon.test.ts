@@ -153,7 +153,7 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
     ).toThrow('linearCrossEntropy: every label is masked; a prompt that fills the whole length leaves nothing to learn')
     for (const inputIds of [[1.5, NaN], '41', undefined]) {
       expect(() => model.forward({ inputIds: inputIds as never, shape: [1, 2] })).toThrow(
-        'falcon: a batch needs inputIds as an Int32Array and its shape as [rows, tokens], got { inputIds: ',
+        'falcon: a batch needs inputIds as an Int32Array or inputsEmbeds as a tensor, and its shape as [rows, tokens], got { ',
       )
     }
     expect(() => model.forward({ ...batch, shape: undefined as never })).toThrow('its shape as [rows, tokens]')
