@@ -1,7 +1,24 @@
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { afterAll } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The command of this source tree as one file, which starts ten times as fast as its sources under tsx. */
+const program = join(root, `out/test-cli-${process.pid}.mjs`)
+await build({
+  entryPoints: [join(root, 'src/cli/main.ts')],
+  outfile: program,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  packages: 'external',
+  alias: { '#platform': join(root, 'src/platform/node.ts') },
+})
+afterAll(() => rmSync(program, { force: true }))
 
 /** How the command ended, and what it printed. */
 export interface Ended {
@@ -21,17 +38,17 @@ export interface CliOptions {
   readonly started?: (interrupt: (signal?: NodeJS.Signals) => void) => void
 }
 
-/** Runs `peft-medaware` from its sources, on the CPU engine unless the words say otherwise. */
+/** Runs `peft-medaware`, on the CPU engine unless the words say otherwise. */
 export function runCli(
   words: readonly string[],
   { input = '', fileLimit, watch, started }: CliOptions = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    const program = ['--import', 'tsx', 'src/cli/main.ts', ...words]
+    const command = [program, ...words]
     const child =
       fileLimit === undefined
-        ? spawn(process.execPath, program, { cwd: root })
-        : spawn('bash', ['-c', `ulimit -f ${fileLimit}; exec "$@"`, 'bash', process.execPath, ...program], {
+        ? spawn(process.execPath, command, { cwd: root })
+        : spawn('bash', ['-c', `ulimit -f ${fileLimit}; exec "$@"`, 'bash', process.execPath, ...command], {
             cwd: root,
           })
     const interrupt = (signal: NodeJS.Signals = 'SIGINT') => void child.kill(signal)
