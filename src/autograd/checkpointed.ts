@@ -29,5 +29,6 @@ export function checkpointed(device: Device, { inputs, trainable }: Checkpointed
       return sources.map((source) => grads.get(source) ?? null)
     })
   const out = Tape.during(null, () => tidy(device, work))
-  return record(out, sources, rule, { reads: inputs, addsTo: trainable })
+  const isWindow = sources.some(({ buffer }) => buffer === out.buffer)
+  return record(out, sources, rule, { reads: inputs, addsTo: trainable, isWindow })
 }

@@ -10,6 +10,8 @@ export interface RuleReads {
   readonly saved?: readonly Tensor[]
   /** Inputs whose gradient the rule adds to what they have already, which it is handed as `totals`. Default none. */
   readonly addsTo?: readonly Tensor[]
+  /** Whether the output lies on an input's buffer, as a reshaped one does: it is not freed before the input. Default false. */
+  readonly isWindow?: boolean
 }
 
 /** Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. */
@@ -17,11 +19,11 @@ export function record(
   out: Tensor,
   inputs: readonly (Tensor | null)[],
   rule: Rule,
-  { reads = [], saved = [], addsTo = [] }: RuleReads = {},
+  { reads = [], saved = [], addsTo = [], isWindow = false }: RuleReads = {},
 ): Tensor {
   if (Tape.active !== null && inputs.some(wantsGrad)) {
     out.requiresGrad = true
-    Tape.active.add({ out, inputs, rule, reads, saved, addsTo })
+    Tape.active.add({ out, inputs, rule, reads, saved, addsTo, isWindow })
   } else for (const value of saved) value.dispose()
   return out
 }

@@ -1,6 +1,6 @@
 import type { DeviceBuffer } from '../device/device.ts'
 import { doneAtOnce } from '../device/memory.ts'
-import { recording, type Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { Gradients } from './gradients.ts'
 
 /**
@@ -24,6 +24,8 @@ interface Entry {
   readonly saved: readonly Tensor[]
   /** Inputs whose total the rule adds to itself. */
   readonly addsTo: readonly Tensor[]
+  /** Whether `out` lies on the buffer of an input. */
+  readonly isWindow: boolean
 }
 
 /** What happened, in order, to values that a gradient is wanted for. */
@@ -37,12 +39,10 @@ export class Tape {
   static during<T>(tape: Tape | null, work: () => T, who = 'valueAndGrad'): T {
     const outer = Tape.active
     Tape.active = tape
-    recording.isOn = tape !== null
     try {
       return doneAtOnce(who, work())
     } finally {
       Tape.active = outer
-      recording.isOn = outer !== null
     }
   }
 
@@ -82,7 +82,7 @@ export class Tape {
     for (let entry = this.#entries.pop(); entry !== undefined; entry = this.#entries.pop()) {
       const gradient = gradients.take(entry.out)
       if (gradient !== null) applyRule(entry, gradient, gradients)
-      if (!keep.has(entry.out.buffer)) entry.out.dispose()
+      if (!entry.isWindow && !keep.has(entry.out.buffer)) entry.out.dispose()
       for (const value of entry.saved) if (!keep.has(value.buffer)) value.dispose()
     }
     return gradients.pick(wanted)

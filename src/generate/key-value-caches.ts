@@ -1,7 +1,7 @@
 import { check } from '../core/errors.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import type { KeyValueCache } from '../ops/causal-attention.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { empty, rowsOf, type Tensor } from '../tensor/tensor.ts'
 
 /**
  * Keys and values of every layer of a model, f32 [b, heads, capacity, dim] each. They belong to no scope: whoever makes
@@ -87,8 +87,8 @@ export class KeyValueCaches {
     const grown = this.#allocate(capacity, held.buffer.label)
     const before = held.shape[2] ?? 0
     for (let head = 0; this.#length > 0 && head < held.rows / before; head++) {
-      const source = held.slice(head * before, head * before + this.#length)
-      this.#model.device.copy(source, grown.slice(head * capacity, head * capacity + this.#length))
+      const source = rowsOf(held, head * before, head * before + this.#length)
+      this.#model.device.copy(source, rowsOf(grown, head * capacity, head * capacity + this.#length))
     }
     held.dispose()
     return grown

@@ -1,7 +1,7 @@
 import { record, records } from '../autograd/record.ts'
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
-import { empty, fromArray, zeros, type Tensor } from '../tensor/tensor.ts'
+import { empty, fromArray, rowsOf, type Tensor, zeros } from '../tensor/tensor.ts'
 import { gatherRows, scatterRows } from './embedding.ts'
 import { matmul } from './matmul.ts'
 
@@ -38,7 +38,7 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
   const scale = 1 / (normalizer ?? rows.length)
   const ids = fromArray(device, rows, [rows.length], 'labelled rows')
   const hidden = gatherRows(ids, x, [rows.length, dim])
-  const losses = empty(device, [rows.length], 'row losses')
+  const losses = empty(device, [rows.length, 1], 'row losses')
   const wanted = records([x, weight])
   const dHidden = wanted && x.requiresGrad ? empty(device, hidden.shape, 'head dX') : null
   const dWeight = wanted && weight.requiresGrad ? zeros(device, weight.shape, 'head dWeight') : null
@@ -51,15 +51,15 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
   for (let begin = 0; begin < rows.length; begin += logitRows) {
     const end = Math.min(rows.length, begin + logitRows)
     device.memory.scoped(() => {
-      const part = hidden.slice(begin, end)
+      const part = rowsOf(hidden, begin, end)
       const logits = matmul(part, weight, { transB: true })
       const bindings = {
-        labels: labelled.slice(begin, end),
+        labels: rowsOf(labelled, begin, end),
         logits,
-        losses: losses.reshape([rows.length, 1]).slice(begin, end),
+        losses: rowsOf(losses, begin, end),
       }
       device.run('crossEntropy', bindings, { rows: end - begin, vocab, writeGrad: +wanted, gradScale: scale })
-      if (dHidden) matmul(logits, weight, { out: dHidden.slice(begin, end) })
+      if (dHidden) matmul(logits, weight, { out: rowsOf(dHidden, begin, end) })
       if (dWeight) matmul(logits, part, { transA: true, out: dWeight, accumulate: true })
     })
   }

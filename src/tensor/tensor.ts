@@ -6,12 +6,6 @@ import { checkShape, countOf, showShape, type Shape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
 import { type Binding, type Device, type DeviceBuffer, deviceRule } from '../device/device.ts'
 
-/**
- * Whether a tape records, which is said by who has one (`autograd/tape.ts`): then no window may be taken of what wants a
- * gradient, since its history would end there without a word.
- */
-export const recording = { isOn: false }
-
 /** A value on a device: a shape and an element type over a window of a buffer. It knows no maths. */
 export class Tensor implements Binding {
   /** Number of elements. */
@@ -61,48 +55,12 @@ export class Tensor implements Binding {
     return this.columns === 0 ? 0 : this.count / this.columns
   }
 
-  /**
-   * The same elements under another shape of equal count; it shares the buffer and has no history on a tape.
-   * @throws MedAwareError `shape`; `unsupported` for a tensor that wants a gradient, while a tape records.
-   */
-  reshape(shape: Shape): Tensor {
-    this.#mayLoseHistory('reshape')
-    return reshaped(this, shape)
-  }
-
-  /**
-   * Rows `begin` to `end` of the flattened rows, as a window of the same buffer, without history: [end - begin, columns].
-   * @throws MedAwareError as `reshape`.
-   */
-  slice(begin: number, end: number): Tensor {
-    this.#mayLoseHistory('slice')
-    check(
-      Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= this.rows,
-      'shape',
-      () => `slice: rows ${begin} to ${end} of ${showShape(this.shape)}`,
-    )
-    const rowBytes = this.columns * sizeOf(this.dtype)
-    return new Tensor(
-      this.device,
-      [end - begin, this.columns],
-      this.dtype,
-      this.buffer,
-      this.byteOffset + begin * rowBytes,
-    )
-  }
-
   /** Copies host values in; their type must be the tensor's and their count its count. @throws MedAwareError `config`, `shape`. */
   write(values: HostValues): this {
     checkValues('write', values, this.dtype)
     check(values.length === this.count, 'shape', () => `write: ${values.length} values for ${showShape(this.shape)}`)
     this.device.upload(this, values)
     return this
-  }
-
-  #mayLoseHistory(who: string): void {
-    check(!recording.isOn || !this.#requiresGrad, 'unsupported', () => {
-      return `${who}: ${showShape(this.shape)} wants a gradient, which does not go through ${who}; do it before the loss, or in an op`
-    })
   }
 
   /** Copies elements to the host as f32, exact from 16 bits, after all work queued before. @throws MedAwareError `device`. */
@@ -130,11 +88,30 @@ export class Tensor implements Binding {
   }
 }
 
-/** A tensor's elements under another shape, in an op that sees to its gradient. @throws MedAwareError `shape`. */
+/**
+ * A tensor's elements under another shape of equal count, on the same buffer and without history: for ops, which see to the
+ * gradient. Others call `reshape` of `peft-medaware/ops`.
+ * @throws MedAwareError `shape`.
+ */
 export function reshaped(x: Tensor, shape: Shape): Tensor {
   checkShape('reshape', shape)
   check(countOf(shape) === x.count, 'shape', () => `reshape: ${showShape(x.shape)} does not fit ${showShape(shape)}`)
   return new Tensor(x.device, shape, x.dtype, x.buffer, x.byteOffset)
+}
+
+/**
+ * Rows `begin` to `end` of the flattened rows, on the same buffer and without history: [end - begin, columns]. Kernels take
+ * windows that begin at multiples of 256 bytes.
+ * @throws MedAwareError `shape`.
+ */
+export function rowsOf(x: Tensor, begin: number, end: number): Tensor {
+  check(
+    Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= x.rows,
+    'shape',
+    () => `rowsOf: rows ${begin} to ${end} of ${showShape(x.shape)}`,
+  )
+  const at = x.byteOffset + begin * x.columns * sizeOf(x.dtype)
+  return new Tensor(x.device, [end - begin, x.columns], x.dtype, x.buffer, at)
 }
 
 /**

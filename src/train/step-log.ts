@@ -1,5 +1,5 @@
 import type { Device } from '../device/device.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { empty, rowsOf, type Tensor } from '../tensor/tensor.ts'
 
 /** Numbers of a step: its loss, the factor of clipping and the gradient norm. */
 const numbersOfStep = 3
@@ -34,7 +34,7 @@ export class StepLog {
   read(): Promise<StepNumbers[]> {
     const count = this.#noted
     this.#noted = 0
-    const reading = this.#numbers.slice(0, count).read()
+    const reading = rowsOf(this.#numbers, 0, count).read()
     const done = reading.then((values) =>
       Array.from({ length: count }, (_, i) => {
         const [loss = NaN, , gradNorm = NaN] = values.subarray(numbersOfStep * i)

@@ -2,7 +2,7 @@ import { afterAll, beforeEach, expect, it } from 'vitest'
 import { Tape } from '../../src/autograd/tape.ts'
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import { causalAttention, type KeyValueCache } from '../../src/ops/causal-attention.ts'
-import { fromArray, zeros } from '../../src/tensor/tensor.ts'
+import { fromArray, reshaped, zeros } from '../../src/tensor/tensor.ts'
 import { normals } from '../device/kernel-case.ts'
 
 const device = await openCpuDevice({ profile: true })
@@ -57,7 +57,7 @@ it('refuses before anything is written to a cache', async () => {
     [
       'shape',
       'a cache of k [2,2,12,8] and v [2,2,6,16] does not fit 2 rows of 2 heads of 8',
-      () => call({ k, v: v.reshape([2, 2, 6, 16]), length: 0 }),
+      () => call({ k, v: reshaped(v, [2, 2, 6, 16]), length: 0 }),
     ],
   ]
   for (const [code, rule, act] of refusals) {

@@ -22,7 +22,8 @@ describe.each(opCases)('$op, $title', (one) => {
 it('every exported function of src/ops that records a rule has a case', async () => {
   const folder = join(import.meta.dirname, '../../src/ops')
   const recording: string[] = []
-  for (const file of await readdir(folder)) {
+  for (const file of await readdir(folder, { recursive: true })) {
+    if (!file.endsWith('.ts')) continue
     const [, ...functions] = (await readFile(join(folder, file), 'utf8')).split(/^export function /m)
     recording.push(
       ...functions.filter((text) => /\brecord\(/.test(text)).map((text) => text.slice(0, text.indexOf('('))),

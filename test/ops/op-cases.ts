@@ -21,6 +21,7 @@ import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
 import { attentionCases } from './attention-cases.ts'
 import type { OpCase } from './gradient-check.ts'
+import { verbCases } from './verb-cases.ts'
 
 type Values = Readonly<Record<string, Float64Array>>
 
@@ -283,6 +284,7 @@ export const opCases: readonly OpCase[] = [
     reference: (v) => doubles(30, (e) => at(part(v, 'table'), at([4, 0, 4, 4, 2, 0], Math.floor(e / 5)) * 5 + (e % 5))),
   },
   ...attentionCases,
+  ...verbCases,
   crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),
   ...halfTypes.map((dtype) => {
     const head = { values: normals(21), dtype }

@@ -3,8 +3,15 @@ import { add } from '../../src/ops/add.ts'
 import { causalAttention } from '../../src/ops/causal-attention.ts'
 import { dropout } from '../../src/ops/dropout.ts'
 import { embedding } from '../../src/ops/embedding.ts'
+import { gather } from '../../src/ops/gather.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
+import { logSoftmax } from '../../src/ops/log-softmax.ts'
+import { mul } from '../../src/ops/mul.ts'
+import { reshape } from '../../src/ops/array/reshape.ts'
+import { slice } from '../../src/ops/array/slice.ts'
+import { sum } from '../../src/ops/array/sum.ts'
+import { transpose } from '../../src/ops/array/transpose.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
 import { swiGlu } from '../../src/ops/swi-glu.ts'
@@ -14,7 +21,7 @@ import { quantizeInt8 } from '../../src/formats/int8/quantize-int8.ts'
 import { quantizeMatrix } from '../../src/formats/quantize-matrix.ts'
 import { dequantize } from '../../src/ops/dequantize.ts'
 import { halfFromArray } from '../../src/tensor/half.ts'
-import { empty, fromArray, zeros } from '../../src/tensor/tensor.ts'
+import { empty, fromArray, reshaped, rowsOf, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
@@ -57,7 +64,7 @@ describe('ops refuse what does not fit', () => {
       'matmul: a cannot be transposed against a b of 8 bits',
       () => matmul(make(2, 3), quantizeInt8(make(2, 64)), { transA: true }),
     ],
-    ['unsupported', 'storageOf: no product takes a matrix of i32', () => matmul(make(3, 2), ids.reshape([2, 1]))],
+    ['unsupported', 'storageOf: no product takes a matrix of i32', () => matmul(make(3, 2), reshaped(ids, [2, 1]))],
     [
       'unsupported',
       'requiresGrad: a tensor of f16 is frozen, its steps are too coarse for updates; keep it in f32 to train it',
@@ -91,7 +98,11 @@ describe('ops refuse what does not fit', () => {
       'quantize: computeDtype "bf16"; kernels decode weights to f32 and compute in f32, leave it out',
       () => quantizeMatrix(make(2, 64), { computeDtype: 'bf16' }),
     ],
-    ['shape', 'add: shapes differ, a [2,3] vs b [3,2]', () => add(make(2, 3), make(3, 2))],
+    [
+      'shape',
+      'add: a [2,3] and b [3,2] do not match; from the last axis on, sizes must be equal, or one of them 1',
+      () => add(make(2, 3), make(3, 2)),
+    ],
     [
       'shape',
       'layerNorm: x [2,3] needs weight and bias of 3, got 3 and 2',
@@ -155,8 +166,30 @@ describe('ops refuse what does not fit', () => {
       () => quantizeFourBit(make(2, 64), { blockSize: 48 }),
     ],
     ['shape', 'quantizeFourBit: needs an f32 matrix, got f32 [64]', () => quantizeFourBit(make(64))],
-    ['shape', 'reshape: [2,3] does not fit [4]', () => make(2, 3).reshape([4])],
-    ['shape', 'slice: rows 1 to 3 of [2,3]', () => make(2, 3).slice(1, 3)],
+    ['shape', 'reshape: [2,3] does not fit [4]', () => reshape(make(2, 3), [4])],
+    ['shape', 'reshape: [2,3] does not fit [4,-1]', () => reshape(make(2, 3), [4, -1])],
+    ['shape', 'reshape: [2,3] does not fit [-1,-1]', () => reshape(make(2, 3), [-1, -1])],
+    ['shape', 'slice: 1 to 3 of axis 0 of [2,3]', () => slice(make(2, 3), 0, 1, 3)],
+    ['shape', 'slice: 0.5 to 3 of axis 1 of [2,3]', () => slice(make(2, 3), -1, 0.5)],
+    ['shape', 'slice: [2,3] has no axis 2', () => slice(make(2, 3), 2, 0)],
+    ['shape', 'transpose: [2,3] has no axis -3', () => transpose(make(2, 3), 0, -3)],
+    ['shape', 'sum: [2,3] has no axis 2', () => sum(make(2, 3), { axis: 2 })],
+    ['config', 'sum: there is no option "dim"; did you mean axis?', () => sum(make(2, 3), { dim: 1 } as never)],
+    [
+      'shape',
+      'mul: a [2,3] and b [2] do not match; from the last axis on, sizes must be equal, or one of them 1',
+      () => mul(make(2, 3), make(2)),
+    ],
+    [
+      'unsupported',
+      'mul: [2,2,2,2,2] falls into more than four axes; reshape it first',
+      () => mul(make(2, 1, 2, 1, 2), make(1, 2, 1, 2, 1)),
+    ],
+    ['unsupported', 'mul: b must be f32, got i32 [2]', () => mul(make(2), ids)],
+    ['config', 'mul: a must be a tensor, got "x"', () => mul('x' as never, ids)],
+    ['unsupported', 'gather: ids must be i32, got f32 [2,1]', () => gather(make(2, 3), make(2, 1))],
+    ['shape', 'gather: ids [2] must have the axes of x [2,3] but the last', () => gather(make(2, 3), ids)],
+    ['unsupported', 'logSoftmax: x must be f32, got i32 [2]', () => logSoftmax(ids)],
     ['shape', 'write: 2 values for [3]', () => make(3).write(new Float32Array(2))],
   ] as const)('%s: %s', (code, message, act) => {
     expect(() => cpu.memory.scoped((): unknown => act())).toThrow(refusal(code, message))
@@ -257,7 +290,7 @@ describe.each(devices)('on $description', (device) => {
     },
   )
 
-  it('slices and reshapes are windows of the same buffer', async () => {
+  it('rows of a tensor and reshaped ones are windows of the same buffer', async () => {
     await withScope(async () => {
       const x = fromArray(
         device,
@@ -265,9 +298,9 @@ describe.each(devices)('on $description', (device) => {
         [4, 64],
         'x',
       )
-      expect(await x.slice(1, 3).read()).toEqual(Float32Array.from({ length: 128 }, (_, i) => 64 + i))
-      x.slice(3, 4).write(new Float32Array(64).fill(-1))
-      expect((await x.reshape([2, 2, 64]).read()).slice(190, 194)).toEqual(Float32Array.of(190, 191, -1, -1))
+      expect(await rowsOf(x, 1, 3).read()).toEqual(Float32Array.from({ length: 128 }, (_, i) => 64 + i))
+      rowsOf(x, 3, 4).write(new Float32Array(64).fill(-1))
+      expect((await reshape(x, [2, -1, 64]).read()).slice(190, 194)).toEqual(Float32Array.of(190, 191, -1, -1))
       const scalar = empty(device, [], 'scalar')
       expect([scalar.count, scalar.rows, scalar.columns, scalar.byteLength]).toEqual([1, 1, 1, 4])
     })

@@ -160,7 +160,7 @@ class Doubled extends nn.Module<Record<never, never>, { weight: everyday.Tensor 
 const weight = everyday.fromArray((await opened).device, Float32Array.of(1, 2), [1, 2], 'weight')
 const layer = new Doubled({}, { weight }).requireGrad(true)
 export const { loss, grads } = autograd.valueAndGrad(layer, (x: everyday.Tensor) => layer.forward(x))(weight)
-export const steps = new optim.AdamW(layer.trainable())
+export const steps = new optim.AdamW(layer.trainableParameters())
 export const config: models.FalconConfig = models.parseFalconConfig({})
 `
 const gpuOfPage = 'export const onGpu = everyday.openDevice({ gpu: navigator.gpu })\n'

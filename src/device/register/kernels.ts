@@ -6,6 +6,7 @@ import { matmulKernels } from './matmul-kernels.ts'
 import { normKernels } from './norm-kernels.ts'
 import { optimKernels } from './optim-kernels.ts'
 import type { ParamValues } from './param-type.ts'
+import { stridedKernels } from './strided-kernels.ts'
 import { storedKernels } from './stored-kernels.ts'
 import { sumKernels } from './sum-kernels.ts'
 import { tableKernels } from './table-kernels.ts'
@@ -20,6 +21,7 @@ export const kernels = {
   ...tableKernels,
   ...normKernels,
   ...elementwiseKernels,
+  ...stridedKernels,
   ...sumKernels,
   ...attentionKernels,
   ...lossKernels,

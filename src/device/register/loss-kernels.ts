@@ -23,4 +23,36 @@ export const lossKernels = {
         params: { rows, vocab, writeGrad: rows % 2, gradScale: 0.125 },
       })),
   }),
+  /** out[row] = x[row] - log Σ exp(x[row]). */
+  logSoftmax: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { rows: 'u32', dim: 'u32' },
+    items: (p) => p.rows,
+    constants: wide,
+    groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim }) }],
+    calls: ({ normals }) =>
+      perTable((rows, dim) => ({
+        reads: { x: normals(rows * dim).map((x) => 3 * x) },
+        writes: { out: normals(rows * dim) },
+        params: { rows, dim },
+      })),
+  }),
+  /** dX[row] = dOut[row] - exp(out[row]) · Σ dOut[row]. */
+  logSoftmaxBackward: kernel({
+    reads: ['dOut', 'out'],
+    writes: ['dX'],
+    params: { rows: 'u32', dim: 'u32' },
+    items: (p) => p.rows,
+    constants: wide,
+    groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, out: 4 * dim, dX: 4 * dim }) }],
+    calls: ({ normals, positives }) =>
+      perTable((rows, dim) => ({
+        reads: { dOut: normals(rows * dim), out: positives(rows * dim).map((x) => -1 - x) },
+        writes: { dX: normals(rows * dim) },
+        params: { rows, dim },
+      })),
+  }),
 } as const

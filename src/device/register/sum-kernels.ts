@@ -60,4 +60,22 @@ export const sumKernels = {
         params: { count, share: 64, slot: 2 },
       })),
   }),
+  /** out[o,i] = Σ over the axis of x[o,axis,i]. */
+  sumAxis: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { outer: 'u32', axis: 'u32', inner: 'u32' },
+    items: (p) => Math.ceil((p.outer * p.inner) / 4),
+    constants: lanes,
+    groups: (p) => fold(p.inner === 1 ? p.outer : (p.outer * p.inner) / LANES),
+    cuts: [{ along: 'outer', windows: ({ axis, inner }) => ({ x: 4 * axis * inner, out: 4 * inner }) }],
+    calls: ({ normals }) =>
+      perTable((outer, axis) =>
+        [1, 7].map((inner) => ({
+          reads: { x: normals(outer * axis * inner) },
+          writes: { out: normals(outer * inner) },
+          params: { outer, axis, inner },
+        })),
+      ).flat(),
+  }),
 } as const

@@ -49,4 +49,37 @@ export const tableKernels = {
         params: { rows, dim, first: 0, vocab: 13, accumulate: rows % 2 },
       })),
   }),
+  /** out[row,j] = x[row,ids[row,j]], 0 where that is no column of the `dim`. */
+  gather: kernel({
+    reads: ['ids', 'x'],
+    writes: ['out'],
+    params: { rows: 'u32', dim: 'u32', picks: 'u32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold((p.rows * p.picks) / LANES),
+    cuts: [{ along: 'rows', windows: ({ dim, picks }) => ({ ids: 4 * picks, x: 4 * dim, out: 4 * picks }) }],
+    calls: ({ normals, ids }) =>
+      perTable((rows, dim) => ({
+        // One more than there are: some ids are no column.
+        reads: { ids: ids(3 * rows, dim + 1), x: normals(rows * dim) },
+        writes: { out: normals(3 * rows) },
+        params: { rows, dim, picks: 3 },
+      })),
+  }),
+  /** dX[row,c] = Σ dOut[row,j] over j with ids[row,j] = c. */
+  gatherBackward: kernel({
+    reads: ['ids', 'dOut'],
+    writes: ['dX'],
+    params: { rows: 'u32', dim: 'u32', picks: 'u32' },
+    items: (p) => p.rows,
+    constants: lanes,
+    groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ dim, picks }) => ({ ids: 4 * picks, dOut: 4 * picks, dX: 4 * dim }) }],
+    calls: ({ normals, ids }) =>
+      perTable((rows, dim) => ({
+        reads: { ids: ids(3 * rows, dim + 1), dOut: normals(3 * rows) },
+        writes: { dX: normals(rows * dim) },
+        params: { rows, dim, picks: 3 },
+      })),
+  }),
 } as const

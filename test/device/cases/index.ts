@@ -9,6 +9,7 @@ import { matmulCases } from './matmul.ts'
 import { normCases } from './norms.ts'
 import { rowCases } from './rows.ts'
 import { storedCases } from './stored.ts'
+import { verbCases } from './verbs.ts'
 
 /** Calls of kernels that are held against formulas in doubles, one by one. */
 export const formulaCases: readonly KernelCase[] = [
@@ -20,6 +21,7 @@ export const formulaCases: readonly KernelCase[] = [
   ...normCases,
   ...elementwiseCases,
   ...rowCases,
+  ...verbCases,
 ]
 
 /**
