@@ -7,10 +7,11 @@ import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
 import { type ConfigJson, configJsonRule, configRule } from './config-fields.ts'
 import { falcon } from './falcon.ts'
 import { llama } from './llama.ts'
+import { qwen2 } from './qwen2.ts'
 import { recordWeights } from './recorded-weights.ts'
 
 /** Every architecture there is, by its `modelType`: those of this package, and what `registerArchitecture` adds. */
-const table = new Map<string, Architecture>([falcon, llama].map((row) => [row.modelType, row]))
+const table = new Map<string, Architecture>([falcon, llama, qwen2].map((row) => [row.modelType, row]))
 
 /**
  * Adds an architecture of your own, which is then loaded, planned, saved and adapted like those of this package.

@@ -6,9 +6,8 @@ import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, m
 import { refuseForeign } from './foreign-fields.ts'
 import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
 
-/** What a model of Llama's architecture is made of, such as Falcon 3, in the words of Hugging Face's config.json. */
-export interface LlamaConfig extends ModelConfig {
-  readonly modelType: 'llama'
+/** What Llama's decoder is made of, and those of architectures that compute as it does. */
+export interface LlamaFields extends ModelConfig {
   readonly intermediateSize: number
   /** Key and value heads, each of which serves numAttentionHeads / numKeyValueHeads query heads. */
   readonly numKeyValueHeads: number
@@ -16,6 +15,11 @@ export interface LlamaConfig extends ModelConfig {
   readonly headDim: number
   readonly rmsNormEps: number
   readonly rope: RopeConfig
+}
+
+/** What a model of Llama's architecture is made of, such as Falcon 3, in the words of Hugging Face's config.json. */
+export interface LlamaConfig extends LlamaFields {
+  readonly modelType: 'llama'
   /** Whether the projections of attention, and of the MLP, have biases. */
   readonly attentionBias: boolean
   readonly mlpBias: boolean
@@ -38,6 +42,21 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
     () => `llama: config.json has model_type ${show(type)}; this loader reads "llama"`,
   )
   const fields = new ConfigFields(json, 'llama')
+  return {
+    modelType: 'llama',
+    ...parseLlamaFields(json, 'llama'),
+    attentionBias: fields.flag('attention_bias', false),
+    mlpBias: fields.flag('mlp_bias', false),
+  }
+}
+
+/**
+ * Reads what configs of Llama's decoder have in common, and refuses what none of them does.
+ * @param who Whom errors speak for: the architecture.
+ * @throws MedAwareError as `parseLlamaConfig`.
+ */
+export function parseLlamaFields(json: ConfigJson, who: string): Omit<LlamaFields, 'modelType'> {
+  const fields = new ConfigFields(json, who)
   refuseForeign(fields)
   // Falcon's and others' words for what this architecture does not do.
   for (const key of ['alibi', 'bias', 'multi_query', 'parallel_attn', 'new_decoder_architecture'])
@@ -54,7 +73,6 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
   const headDim = fields.whole(['head_dim'], { fallback: hiddenSize / numAttentionHeads, most: mostHeads })
   const maxPositionEmbeddings = fields.whole(['max_position_embeddings'], { fallback: 2048 })
   return {
-    modelType: 'llama',
     vocabSize: fields.whole(['vocab_size']),
     hiddenSize,
     intermediateSize: fields.whole(['intermediate_size']),
@@ -63,9 +81,7 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
     numKeyValueHeads,
     headDim,
     rmsNormEps: fields.positive(['rms_norm_eps'], { fallback: 1e-6, most: 1 }),
-    rope: parseRope(json, 'llama', headDim, maxPositionEmbeddings),
-    attentionBias: fields.flag('attention_bias', false),
-    mlpBias: fields.flag('mlp_bias', false),
+    rope: parseRope(json, who, headDim, maxPositionEmbeddings),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),
     maxPositionEmbeddings,
     initializerRange: fields.positive(['initializer_range'], { fallback: 0.02, most: 1 }),
@@ -80,6 +96,15 @@ export function formatLlamaConfig(config: LlamaConfig): ConfigJson {
   return {
     model_type: 'llama',
     architectures: ['LlamaForCausalLM'],
+    ...formatLlamaFields(config),
+    attention_bias: config.attentionBias,
+    mlp_bias: config.mlpBias,
+  }
+}
+
+/** What config.json says of the fields that configs of Llama's decoder have in common. */
+export function formatLlamaFields(config: LlamaFields): ConfigJson {
+  return {
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
     intermediate_size: config.intermediateSize,
@@ -90,9 +115,7 @@ export function formatLlamaConfig(config: LlamaConfig): ConfigJson {
     hidden_act: 'silu',
     rms_norm_eps: config.rmsNormEps,
     ...formatRope(config.rope),
-    attention_bias: config.attentionBias,
     attention_dropout: 0,
-    mlp_bias: config.mlpBias,
     max_position_embeddings: config.maxPositionEmbeddings,
     initializer_range: config.initializerRange,
     bos_token_id: config.bosTokenId,

@@ -9,25 +9,36 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { Architecture } from './architecture.ts'
 import { CausalDecoder, type DecoderParts, LanguageHead } from './causal-decoder.ts'
 import { type AttentionContext, type DecoderBlock, inSequence, type ResidualStream } from './decoder-blocks.ts'
-import { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './llama-config.ts'
+import { formatLlamaConfig, type LlamaConfig, type LlamaFields, parseLlamaConfig } from './llama-config.ts'
 import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker, type WeightSource } from './weight-picker.ts'
 
+/** Which projections have biases: those of queries, keys and values, that of what attention gives, those of the MLP. */
+export interface LlamaBiases {
+  readonly queries: boolean
+  readonly output: boolean
+  readonly mlp: boolean
+}
+
 /**
- * Llama's architecture, Falcon 3's too, as transformers computes it (modeling_llama.py): rotary positions, grouped key heads,
- * RMS norms, SwiGLU. Module names are the checkpoint's.
+ * Llama's decoder as transformers computes it (modeling_llama.py): rotary positions, grouped key heads, RMS norms, SwiGLU.
+ * Architectures that compute as it does say which biases they have. Module names are the checkpoint's.
  */
-export class LlamaForCausalLM extends CausalDecoder<{ model: LlamaModel; lm_head?: LanguageHead }> {
+export abstract class LlamaDecoder<C extends LlamaFields> extends CausalDecoder<{
+  model: LlamaModel
+  lm_head?: LanguageHead
+}> {
   readonly loraTargets = ['q_proj', 'v_proj']
   protected readonly rotary: RotaryTable
 
   /** @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has another. */
   constructor(
-    readonly config: LlamaConfig,
+    readonly config: C,
     weights: WeightSource,
+    biases: LlamaBiases,
   ) {
-    const get = new WeightPicker('llama', weights)
-    const model = new LlamaModel(config, get.under('model'))
+    const get = new WeightPicker(config.modelType, weights)
+    const model = new LlamaModel(config, get.under('model'), biases)
     const { vocabSize, hiddenSize, tieWordEmbeddings } = config
     const head = () => new LanguageHead(get.table('lm_head.weight', vocabSize, hiddenSize))
     super(tieWordEmbeddings ? { model } : { model, lm_head: head() }, {})
@@ -45,14 +56,23 @@ export class LlamaForCausalLM extends CausalDecoder<{ model: LlamaModel; lm_head
   }
 }
 
+/** Llama's architecture, Falcon 3's too. */
+export class LlamaForCausalLM extends LlamaDecoder<LlamaConfig> {
+  /** @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has another. */
+  constructor(config: LlamaConfig, weights: WeightSource) {
+    const { attentionBias, mlpBias } = config
+    super(config, weights, { queries: attentionBias, output: attentionBias, mlp: mlpBias })
+  }
+}
+
 /** The decoder without its head. */
 class LlamaModel extends Module<{ embed_tokens: Embedding; layers: ModuleList<LlamaDecoderLayer>; norm: RmsNorm }> {
-  constructor(config: LlamaConfig, get: WeightPicker) {
+  constructor(config: LlamaFields, get: WeightPicker, biases: LlamaBiases) {
     const { vocabSize, hiddenSize, numHiddenLayers, rmsNormEps } = config
     super(
       {
         embed_tokens: get.embedding('embed_tokens', vocabSize, hiddenSize),
-        layers: ModuleList.of(numHiddenLayers, (i) => new LlamaDecoderLayer(config, get.under(`layers.${i}`))),
+        layers: ModuleList.of(numHiddenLayers, (i) => new LlamaDecoderLayer(config, get.under(`layers.${i}`), biases)),
         norm: get.rmsNorm('norm', hiddenSize, rmsNormEps),
       },
       {},
@@ -69,14 +89,14 @@ class LlamaDecoderLayer
   }>
   implements DecoderBlock
 {
-  constructor(config: LlamaConfig, get: WeightPicker) {
+  constructor(config: LlamaFields, get: WeightPicker, biases: LlamaBiases) {
     const { hiddenSize, rmsNormEps } = config
     super(
       {
         input_layernorm: get.rmsNorm('input_layernorm', hiddenSize, rmsNormEps),
-        self_attn: new LlamaAttention(config, get.under('self_attn')),
+        self_attn: new LlamaAttention(config, get.under('self_attn'), biases),
         post_attention_layernorm: get.rmsNorm('post_attention_layernorm', hiddenSize, rmsNormEps),
-        mlp: new LlamaMlp(config, get.under('mlp')),
+        mlp: new LlamaMlp(config, get.under('mlp'), biases.mlp),
       },
       {},
     )
@@ -92,15 +112,14 @@ class LlamaDecoderLayer
 class LlamaAttention extends Module<Record<'q_proj' | 'k_proj' | 'v_proj' | 'o_proj', Projection>> {
   readonly #layout: HeadLayout
 
-  constructor(config: LlamaConfig, get: WeightPicker) {
+  constructor(config: LlamaFields, get: WeightPicker, { queries: bias, output }: LlamaBiases) {
     const { hiddenSize: c, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim: dim } = config
-    const bias = config.attentionBias
     super(
       {
         q_proj: get.linear('q_proj', { out: heads * dim, into: c, bias }),
         k_proj: get.linear('k_proj', { out: kvHeads * dim, into: c, bias }),
         v_proj: get.linear('v_proj', { out: kvHeads * dim, into: c, bias }),
-        o_proj: get.linear('o_proj', { out: c, into: heads * dim, bias }),
+        o_proj: get.linear('o_proj', { out: c, into: heads * dim, bias: output }),
       },
       {},
     )
@@ -115,7 +134,7 @@ class LlamaAttention extends Module<Record<'q_proj' | 'k_proj' | 'v_proj' | 'o_p
 }
 
 class LlamaMlp extends Module<Record<'gate_proj' | 'up_proj' | 'down_proj', Projection>> {
-  constructor({ hiddenSize: c, intermediateSize: f, mlpBias: bias }: LlamaConfig, get: WeightPicker) {
+  constructor({ hiddenSize: c, intermediateSize: f }: LlamaFields, get: WeightPicker, bias: boolean) {
     super(
       {
         gate_proj: get.linear('gate_proj', { out: f, into: c, bias }),

@@ -98,6 +98,7 @@ describe.each(devices)('the family on $description', (device) => {
   it.each([
     ['falcon-7b', ['query_key_value']],
     ['falcon3', ['q_proj', 'v_proj']],
+    ['qwen2', ['q_proj', 'v_proj']],
   ] as const)('%s is adapted where PEFT adapts it, unless it is told otherwise', async (name, targets) => {
     const { model } = await tinyModel(device, name)
     const ends = () => [
@@ -106,7 +107,7 @@ describe.each(devices)('the family on $description', (device) => {
     let adapter = attachLora(model, { r: 2 }, { device })
     expect(ends()).toEqual(targets)
     adapter.detach()
-    const other = name === 'falcon3' ? 'o_proj' : 'dense'
+    const other = name === 'falcon-7b' ? 'dense' : 'o_proj'
     adapter = attachLora(model, { r: 2, targetModules: [other] }, { device })
     expect(ends()).toEqual([other])
     adapter.detach()

@@ -12,6 +12,7 @@ export const familyNames = [
   'llama-tied',
   'llama-yarn',
   'falcon-dynamic',
+  'qwen2',
 ] as const
 /** Those whose tokens have the same angles however long the text is by then. */
 export const steadyNames = familyNames.filter((name) => name !== 'falcon-dynamic')

@@ -76,7 +76,7 @@ describe('loadModel refuses', () => {
     expect(await failure(files)).toEqual(
       refusal(
         'unsupported',
-        'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, llama',
+        'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, llama, qwen2',
       ),
     )
   })
