@@ -5,7 +5,7 @@
 import { requestGpu } from '#platform'
 import { f16ToF32, f32ToF16 } from '../src/core/float16.ts'
 import type { Binding } from '../src/device/device.ts'
-import { openWebGpuDevice } from '../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../src/device/webgpu/open-webgpu-device.ts'
 
 const [vocab, dim, rows] = [50304, 2048, 8] as const
 const answer = await requestGpu()

@@ -1,5 +1,6 @@
 import { create } from 'webgpu'
-import { openWebGpuDevice, type WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../src/device/webgpu/open-webgpu-device.ts'
+import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts'
 import type { WebGpuOptions } from '../src/device/webgpu/options.ts'
 import { tunings } from './row.ts'
 

@@ -1,75 +1,111 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { kernels } from '../src/device/register/kernels.ts'
+import { type KernelName, kernels } from '../src/device/register/kernels.ts'
+import { variantsFor } from '../src/device/webgpu/programs/variants.ts'
+import { differenceOf } from './signature.ts'
 
 // Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, each with the parts it names, and
-// writes all into one module that the devices import.
+// writes them into modules of their own: a device loads what it computes with, and nothing else.
 
 const root = new URL('../', import.meta.url)
-const target = new URL('src/device/kernels.generated.ts', root)
+const names = Object.keys(kernels) as KernelName[]
 const parts = 'kernels/parts/'
 const files = (readdirSync(new URL('kernels/', root), { recursive: true }) as string[])
   .map((name) => name.replaceAll('\\', '/'))
-  .filter((name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts')
+  .filter((name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts' || name === 'signature.ts')
 const sources = new Map(files.sort().map((name) => [`kernels/${name}`, read(`kernels/${name}`)]))
 const worker = ['src/device/cpu/worker.ts', 'src/device/cpu/job-board.ts']
+/** Texts that adapters in hardware have a use for. */
+const forHardware = new Set<string>([
+  ...names,
+  ...variantsFor({ isSoftware: false, subgroupLanes: 32, hasMatrices: true }).map(({ text }) => text),
+])
 
 const versions = ['assemblyscript', 'esbuild'].map((name) => [name, versionOf(name)] as const)
 const hash = createHash('sha256')
 for (const [name, text] of [
   ...sources,
   ...worker.map((path) => [path, read(path)] as const),
-  ['register', Object.keys(kernels).join()] as const,
+  [
+    'register',
+    JSON.stringify(Object.entries(kernels).map(([name, { reads, writes, params }]) => [name, reads, writes, params])),
+  ] as const,
+  ['hardware', [...forHardware].join()] as const,
   ...versions,
 ]) {
   hash.update(`${name}\0${text}\0`)
 }
 const firstLine = `// Made by kernels/build.ts from kernels/; not to be edited. ${hash.digest('hex')}`
 
-if (!existsSync(target) || !readFileSync(target, 'utf8').startsWith(firstLine)) await build()
+/** What is written, and what each file holds. */
+const targets: Readonly<Record<string, () => string | Promise<string>>> = {
+  'webgpu/programs/wgsl.generated.ts': () => texts('The WGSL twins, and other texts for any adapter.', true),
+  'webgpu/programs/wgsl-software.generated.ts': () => texts('Texts that software adapters alone profit from.', false),
+  'cpu/wasm-simd.generated.ts': () => module('simd', ['--use', 'WIDE=0']),
+  'cpu/wasm-relaxed.generated.ts': () => module('relaxed', ['--enable', 'relaxed-simd', '--use', 'WIDE=0']),
+  'cpu/wasm-wide.generated.ts': () => module('wide', ['--enable', 'relaxed-simd', '--use', 'WIDE=1']),
+  'cpu/worker-script.generated.ts':
+    async () => `/** src/device/cpu/worker.ts as a script that stands alone: it runs where there are no files to load. */
+export const workerScript = ${JSON.stringify(await bundleWorker())}
+`,
+}
+const isFresh = (path: string) => existsSync(at(path)) && readFileSync(at(path), 'utf8').startsWith(firstLine)
+
+if (!Object.keys(targets).every(isFresh)) await build()
+// What earlier versions wrote.
+rmSync(at('kernels.generated.ts'), { force: true })
 
 async function build(): Promise<void> {
-  const twins = new Map(
-    [...sources.keys()].filter((path) => path.endsWith('.as.ts')).map((path) => [camel(path, '.as.ts'), path]),
-  )
-  const cpuKernels = [...twins.keys()].filter((name) => name in kernels)
+  checkTwins()
+  for (const [path, make] of Object.entries(targets)) writeFileSync(at(path), `${firstLine}\n${await make()}`)
+}
+
+/** Where a file of `src/device` lies. */
+function at(path: string): URL {
+  return new URL(`src/device/${path}`, root)
+}
+
+/** Holds every CPU twin's signature against its row. */
+function checkTwins(): void {
+  const wrong = names.flatMap((name) => differenceOf(name, kernels[name], sources.get(twinOf(name) ?? '')) ?? [])
+  if (wrong.length > 0) fail(wrong.join('\n'))
+}
+
+/** The file of a kernel's CPU twin. */
+function twinOf(name: string): string | undefined {
+  return [...sources.keys()].find((path) => path.endsWith('.as.ts') && camel(path, '.as.ts') === name)
+}
+
+/** WGSL texts as a module, those that are for hardware or those that are not. */
+function texts(what: string, isHardware: boolean): string {
   const wgsl = [...sources].filter(([path]) => path.endsWith('.wgsl') && !path.startsWith(parts))
+  const lines = wgsl
+    .map(([path, text]) => [camel(path, '.wgsl'), bare(withParts(path, text))] as const)
+    .filter(([name]) => forHardware.has(name) === isHardware)
+    .map(([name, text]) => `  ${name}: ${JSON.stringify(text)},`)
+  return [`/** ${what} */`, 'export const wgsl = {', ...lines, '}', ''].join('\n')
+}
+
+/** A text without its comments and indentation, line by line as it was: an adapter's messages name lines. */
+function bare(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.replace(/\/\/.*/, '').trim())
+    .join('\n')
+    .trimEnd()
+}
+
+/** The CPU twins in one build of CpuBuild as a module. */
+async function module(build: string, features: readonly string[]): Promise<string> {
   const entry = [
     `export { heapBase, scratchBytes, setScratch } from './shared/scratch'`,
-    ...cpuKernels.map((name) => `export { ${name} } from './${moduleOf(twins.get(name))}'`),
+    ...names.map((name) => `export { ${name} } from './${moduleOf(twinOf(name))}'`),
   ].join('\n')
-  const simd = await compile(entry, ['--enable', 'simd', '--use', 'WIDE=0'])
-  const relaxed = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd', '--use', 'WIDE=0'])
-  const wide = await compile(entry, ['--enable', 'simd', '--enable', 'relaxed-simd', '--use', 'WIDE=1'])
-  const lines = [
-    firstLine,
-    `import type { KernelName } from './register/kernels.ts'`,
-    `import type { VariantText } from './webgpu/programs/variants.ts'`,
-    '',
-    '/** Source of every WGSL twin and variant. */',
-    'export const wgsl = {',
-    ...wgsl.map(([path, text]) => `  ${camel(path, '.wgsl')}: ${JSON.stringify(withParts(path, text))},`),
-    '} as const satisfies Record<KernelName | VariantText, string>',
-    '',
-    '/** Every CPU twin that the modules export. */',
-    'export const cpuKernels = {',
-    ...cpuKernels.map((name) => `  ${name}: true,`),
-    '} as const satisfies Record<KernelName, true>',
-    '',
-    '/** The CPU twins in every build of CpuBuild, in base64; all import a shared memory. */',
-    'export const wasm = {',
-    `  simd: '${simd}',`,
-    `  relaxed: '${relaxed}',`,
-    `  wide: '${wide}',`,
-    '} as const',
-    '',
-    '/** src/device/cpu/worker.ts as a script that stands alone: it runs where there are no files to load. */',
-    `export const workerScript = ${JSON.stringify(await bundleWorker())}`,
-  ]
-  writeFileSync(target, lines.join('\n') + '\n')
+  const wasm = await compile(entry, ['--enable', 'simd', ...features])
+  return `/** The CPU twins built for \`${build}\`, in base64; they import a shared memory. */\nexport const wasm =\n  '${wasm}'\n`
 }
 
 /** A text, and behind it the functions that it shares with others: its header ends with `// Parts: a, b.`. */
@@ -119,11 +155,14 @@ async function compile(entry: string, features: readonly string[]): Promise<stri
       },
     },
   })
-  if (error) {
-    process.stderr.write(`kernels: asc refuses them\n${said}`)
-    process.exit(1)
-  }
+  if (error) fail(`asc refuses them\n${said}`)
   return Buffer.from(binary).toString('base64')
+}
+
+/** Ends the build with a sentence. */
+function fail(why: string): never {
+  process.stderr.write(`kernels: ${why}\n`)
+  process.exit(1)
 }
 
 async function bundleWorker(): Promise<string> {

@@ -1,6 +1,5 @@
 import type { KernelName } from './register/kernels.ts'
-
-type Params = Readonly<Record<string, number>>
+import type { Params } from './register/param-type.ts'
 
 /** What the calls of one kernel cost. */
 export interface KernelCost {

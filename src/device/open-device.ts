@@ -6,7 +6,8 @@ import { type CpuOptions, cpuOptionRules, openCpuDevice } from './cpu/cpu-device
 import type { Device } from './device.ts'
 import { describeAdapter } from './webgpu/adapter.ts'
 import { type WebGpuOptions, webGpuOptionRules } from './webgpu/options.ts'
-import { openWebGpuDevice, type WebGpuDevice } from './webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from './webgpu/open-webgpu-device.ts'
+import type { WebGpuDevice } from './webgpu/webgpu-device.ts'
 
 export interface OpenDeviceOptions {
   /** 'auto' (default): a hardware WebGPU adapter if there is one, else the CPU engine. */

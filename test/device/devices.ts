@@ -1,6 +1,6 @@
 import { cpuBuilds, openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../src/device/device.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { askedCpu, cutSmall, openTestCpu } from './cpu-under-test.ts'
 import { testGpu } from './test-gpu.ts'
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../src/device/device.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { testGpu } from './test-gpu.ts'
 
 /** Does a little on a device, and disposes of it. */

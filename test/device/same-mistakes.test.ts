@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { Binding, Device } from '../../src/device/device.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { testGpu } from './test-gpu.ts'
 
 /** What a caller in plain JavaScript can do to a device. */

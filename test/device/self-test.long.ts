@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { selfTest } from '../../src/device/self-test/self-test.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { testGpu } from './test-gpu.ts'
 
 it('a self-test passes on this adapter with all of its programs, and leaves nothing behind', async () => {

@@ -8,7 +8,7 @@ import { openDevice } from '../../src/device/open-device.ts'
 import { selfTest } from '../../src/device/self-test/self-test.ts'
 import { selfTestCases } from '../../src/device/self-test/cases.ts'
 import { programName, programsFor } from '../../src/device/webgpu/programs/candidates.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import type * as SelfTestCases from '../../src/device/self-test/cases.ts'
 import { testGpu } from './test-gpu.ts'
 

@@ -1,4 +1,4 @@
-import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { blobSource } from '../../src/safetensors/source.ts'
 import { type GoldenCheck, goldenChecks, type GoldenOptions } from './golden-checks.ts'
 import { GoldenFolder } from './golden-folder.ts'

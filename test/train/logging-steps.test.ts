@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import type { Device } from '../../src/device/device.ts'
-import { openWebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { checkpointFileNames, restoreCheckpoint, checkpointFiles } from '../../src/train/checkpoint.ts'

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
-import { openWebGpuDevice, type WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
+import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
 import { checkpointFileNames } from '../../src/train/checkpoint.ts'
 import { type LostDevice, ResilientRun, type ResilientRunOptions } from '../../src/train/resilient-run.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'

@@ -1,9 +1,9 @@
 import { MedAwareError } from '../../core/errors.ts'
 import type { CpuKernel } from './job-board.ts'
 import { CpuHeap } from './heap.ts'
-import { compileKernels, type CpuBuild, type KernelExports } from './module.ts'
+import { compileKernels, type CpuBuild } from './module.ts'
 import { CpuThreads } from './threads.ts'
-import { cpuKernels } from '../kernels.generated.ts'
+import { twinsOf } from './twins.ts'
 import type { KernelName } from '../register/kernels.ts'
 
 /** Kernels over one memory: what a device computes with. */
@@ -43,7 +43,7 @@ async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
   const module = await compileKernels(build, shared)
   const memory = new WebAssembly.Memory({ initial: 64, maximum: mostPages, shared })
   const instance = await WebAssembly.instantiate(module, { env: { memory } })
-  const exported = instance.exports as unknown as KernelExports
+  const exported = twinsOf(instance.exports)
   const heap = new CpuHeap(
     {
       byteLength: () => memory.buffer.byteLength,
@@ -55,9 +55,8 @@ async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
   const scratches = Array.from({ length: count }, () => [heap.create(bytes, 'scratch').pointer, bytes] as const)
   const [first = [0, 0] as const, ...others] = scratches
   exported.setScratch(...first)
-  const own = new Map((Object.keys(cpuKernels) as KernelName[]).map((name) => [name, exported[name]]))
-  const threads = shared ? await CpuThreads.start(module, memory, own, others) : null
-  return { memory, heap, kernels: own, threads, whyOneThread: null }
+  const threads = shared ? await CpuThreads.start(module, memory, exported.kernels, others) : null
+  return { memory, heap, kernels: exported.kernels, threads, whyOneThread: null }
 }
 
 /** Grows to so many pages. Asks for an eighth more than there are first: untouched pages cost nothing, each growth a collection. */

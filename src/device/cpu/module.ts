@@ -1,15 +1,5 @@
 import { unlockSimd } from '#platform'
 import { check } from '../../core/errors.ts'
-import { type cpuKernels, wasm } from '../kernels.generated.ts'
-
-type Kernels = { readonly [name in keyof typeof cpuKernels]: (...operands: number[]) => void }
-
-/** What an instance of `kernels/*.as.ts` exports. */
-export interface KernelExports extends Kernels {
-  heapBase(): number
-  scratchBytes(): number
-  setScratch(pointer: number, bytes: number): void
-}
 
 /** A module that is valid where relaxed SIMD is: one function, `f32x4.relaxed_madd(0, 0, 0)`. */
 const relaxedProbe = Uint8Array.of(
@@ -26,6 +16,13 @@ const sharedMemoryImport = [3, ...bytesOf('env'), 6, ...bytesOf('memory'), 2, 3]
  * differ between the builds in the last bits; those of one build are the same on every run.
  */
 export type CpuBuild = 'simd' | 'relaxed' | 'wide'
+
+/** The builds in base64, each of which is loaded where it is used. */
+const modules: Readonly<Record<CpuBuild, () => Promise<{ readonly wasm: string }>>> = {
+  simd: () => import('./wasm-simd.generated.ts'),
+  relaxed: () => import('./wasm-relaxed.generated.ts'),
+  wide: () => import('./wasm-wide.generated.ts'),
+}
 
 /** The builds that this JavaScript engine can run. Switches on relaxed SIMD where Node has it behind a flag. */
 export function cpuBuilds(): readonly CpuBuild[] {
@@ -49,9 +46,10 @@ export function flagsFor(build: CpuBuild): readonly string[] {
  * Compiles the kernels for a memory that is shared between threads or is not.
  * @throws MedAwareError `unsupported` when there is no SIMD at all.
  */
-export function compileKernels(build: CpuBuild, shared: boolean): Promise<WebAssembly.Module> {
+export async function compileKernels(build: CpuBuild, shared: boolean): Promise<WebAssembly.Module> {
   flagsFor(build)
-  const bytes = Uint8Array.from(bytesOf(atob(wasm[build])))
+  const { wasm } = await modules[build]()
+  const bytes = Uint8Array.from(bytesOf(atob(wasm)))
   // Modules for memories of one thread would differ in this bit alone.
   if (!shared) bytes[flagsOf(bytes)] = 1
   check(WebAssembly.validate(bytes), 'unsupported', () => 'cpu: this engine has no WebAssembly SIMD; use a newer one')

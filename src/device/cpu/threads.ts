@@ -3,7 +3,6 @@ import { MedAwareError } from '../../core/errors.ts'
 import type { StartedWorker } from '../../platform/platform.ts'
 import { type CpuKernel, type Cut, JobBoard, LostShare, mostShares } from './job-board.ts'
 import type { CpuWorkerOrders } from './worker.ts'
-import { workerScript } from '../kernels.generated.ts'
 
 /** Shares of a job per thread: a thread that the system holds up is helped out by the others. */
 const sharesPerThread = 4
@@ -35,6 +34,7 @@ export class CpuThreads {
     scratches: readonly (readonly [number, number])[],
     patience?: number,
   ): Promise<CpuThreads> {
+    const { workerScript } = await import('./worker-script.generated.ts')
     const board = new SharedArrayBuffer(JobBoard.byteLength)
     const names = [...kernels.keys()]
     const shared = { module, memory, board, kernels: names }

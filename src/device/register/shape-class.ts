@@ -1,7 +1,5 @@
 import { kernels, type KernelName } from './kernels.ts'
-import type { ParamType } from './param-type.ts'
-
-type Params = Readonly<Record<string, number>>
+import type { Params, ParamType } from './param-type.ts'
 
 /** What hardly changes how long a call takes, or which program is fastest. Numbers in f32 never do. */
 const ignored = new Set([

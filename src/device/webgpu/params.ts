@@ -1,7 +1,6 @@
 import type { KernelRow } from '../register/kernel-row.ts'
 import { usage } from './buffer-pool.ts'
-
-type Params = Readonly<Record<string, number>>
+import type { Params } from '../register/param-type.ts'
 
 /** A kernel's parameters as its uniform block holds them: in the register's order, 4 bytes each. */
 export interface ParamLayout {

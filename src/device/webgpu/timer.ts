@@ -2,8 +2,8 @@ import type { KernelProfile } from '../kernel-profile.ts'
 import type { KernelName } from '../register/kernels.ts'
 import { usage } from './buffer-pool.ts'
 import type { Faults } from './faults.ts'
+import type { Params } from '../register/param-type.ts'
 
-type Params = Readonly<Record<string, number>>
 interface Call {
   readonly name: KernelName
   readonly params: Params

@@ -1,6 +1,4 @@
 import { check } from '../../core/errors.ts'
-import { readOptions } from '../../core/options.ts'
-import type { Gpu } from '../../platform/platform.ts'
 import type { AdapterRecord } from './programs/adapter-record.ts'
 import {
   type Binding,
@@ -14,52 +12,22 @@ import { KernelProfile } from '../kernel-profile.ts'
 import type { KernelName, KernelParams } from '../register/kernels.ts'
 import { Memory } from '../memory.ts'
 import { rowOf } from '../row-of.ts'
-import { passSelfTest } from '../self-test/self-test.ts'
-import { describeAdapter, requestDevice } from './adapter.ts'
+import { describeAdapter } from './adapter.ts'
 import { BindGroups, checkWindow } from './bind-groups.ts'
 import { asWebGpu, BufferPool } from './buffer-pool.ts'
-import { isTested, type WebGpuOptions, webGpuOptionRules } from './options.ts'
+import type { WebGpuOptions } from './options.ts'
 import type { Plan } from './programs/pipelines.ts'
-import { Programs, recordOf, traitsOf } from './programs/programs.ts'
+import { Programs, traitsOf } from './programs/programs.ts'
+import type { Texts } from './programs/texts.ts'
 import { CommandQueue } from './queue.ts'
-import type { Variant } from './programs/variants.ts'
+import type { Variant } from './programs/variant.ts'
 import { type Call, fitsBindings, fitsGroups, mostGroups, pieces } from './windows.ts'
-
-export type { WebGpuOptions }
 
 const defaultFlushEvery = 1024
 
 const uploadChunk = 16 * 1024 * 1024
 const uploadsPerSubmit = 4 * 1024 * 1024
 const mapModeRead = 1 // GPUMapMode.READ: Node has no such global
-
-/** Dawn's GPU object must outlive its devices: if it is collected first, Node crashes (npm webgpu 0.4 to 0.6). */
-const inUse = new Map<WebGpuDevice, Gpu>()
-
-/**
- * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
- * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong; `config` for an
- *   unknown option or a value out of its range; `unsupported` where `profile` asks for timestamps that the adapter has not.
- */
-export async function openWebGpuDevice(gpu: Gpu, given: WebGpuOptions = {}): Promise<WebGpuDevice> {
-  const options = readOptions('openWebGpuDevice', given, webGpuOptionRules)
-  const { powerPreference = 'high-performance' } = options
-  // From here on it is the standard's, whose types are not the package's to publish.
-  const adapter = (options.adapter ?? (await gpu.requestAdapter({ powerPreference }))) as GPUAdapter | null
-  check(adapter !== null, 'device', () => `webgpu: there is no adapter; install a GPU driver, or use { device: 'cpu' }`)
-  check(
-    options.profile !== true || adapter.features.has('timestamp-query'),
-    'unsupported',
-    () => 'webgpu: profile needs timestamps, and this adapter or browser has no timestamp-query; leave profile out',
-  )
-  const opened = await requestDevice(adapter)
-  const record = await recordOf(adapter.info, traitsOf(opened, adapter.info, options), options)
-  const device = new WebGpuDevice(opened, adapter.info, options, record)
-  inUse.set(device, gpu)
-  void device.gpu.lost.then(() => inUse.delete(device))
-  if (isTested(device.isSoftware, options)) await passSelfTest(device, record)
-  return device
-}
 
 /** A WebGPU adapter as a `Device`. */
 export class WebGpuDevice implements Device {
@@ -80,8 +48,17 @@ export class WebGpuDevice implements Device {
   readonly #bindingBytes: number
   #uploaded = 0
 
-  /** @param record What is known of the adapter from earlier times; null where nothing is kept. */
-  constructor(gpu: GPUDevice, info: GPUAdapterInfo, options: WebGpuOptions = {}, record: AdapterRecord | null = null) {
+  /**
+   * @param texts What `loadTexts` gives for such an adapter.
+   * @param record What is known of the adapter from earlier times; null where nothing is kept.
+   */
+  constructor(
+    gpu: GPUDevice,
+    info: GPUAdapterInfo,
+    texts: Texts,
+    options: WebGpuOptions = {},
+    record: AdapterRecord | null = null,
+  ) {
     const facts = describeAdapter(info)
     this.description = facts.description
     this.isSoftware = facts.isSoftware
@@ -95,7 +72,7 @@ export class WebGpuDevice implements Device {
         this.#queue.retire(buffer)
       },
     })
-    this.programs = new Programs(gpu, this.#queue, traitsOf(gpu, info, options), options, record)
+    this.programs = new Programs(gpu, this.#queue, traitsOf(gpu, info, options), texts, options, record)
     this.memory = new Memory(this.#pool)
     const { maxBindingBytes = Infinity } = options
     this.#bindingBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes)
@@ -223,7 +200,6 @@ export class WebGpuDevice implements Device {
     this.#pool.clear()
     this.programs.pipelines.dispose()
     this.gpu.destroy()
-    inUse.delete(this)
   }
 
   #held(): string {

@@ -1,7 +1,6 @@
 import type { Binding } from '../device.ts'
 import type { Cut, CutWindow } from '../register/cut.ts'
-
-type Params = Readonly<Record<string, number>>
+import type { Params } from '../register/param-type.ts'
 
 /** A call of a kernel: what is bound, by name, and the parameters. */
 export interface Call {

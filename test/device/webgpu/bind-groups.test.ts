@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Binding } from '../../../src/device/device.ts'
-import { openWebGpuDevice, type WebGpuDevice, type WebGpuOptions } from '../../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../../src/device/webgpu/open-webgpu-device.ts'
+import type { WebGpuOptions } from '../../../src/device/webgpu/options.ts'
+import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
 import { testGpu } from '../test-gpu.ts'
 
 let device: WebGpuDevice

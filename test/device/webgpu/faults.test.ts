@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Binding } from '../../../src/device/device.ts'
-import { openWebGpuDevice, type WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../../src/device/webgpu/open-webgpu-device.ts'
+import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
 import { testGpu } from '../test-gpu.ts'
 
 let device: WebGpuDevice

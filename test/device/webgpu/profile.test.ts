@@ -2,7 +2,8 @@ import { requestGpu } from '#platform'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openDevice } from '../../../src/device/open-device.ts'
 import type { Device } from '../../../src/device/device.ts'
-import { openWebGpuDevice, type WebGpuOptions } from '../../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../../src/device/webgpu/open-webgpu-device.ts'
+import type { WebGpuOptions } from '../../../src/device/webgpu/options.ts'
 import { testGpu } from '../test-gpu.ts'
 
 let device: Device | null = null

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { matmulVariants } from '../../../src/device/webgpu/programs/matmul-variants.ts'
 import { requestDevice } from '../../../src/device/webgpu/adapter.ts'
-import { openWebGpuDevice, WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../../src/device/webgpu/open-webgpu-device.ts'
+import { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
 import { programName } from '../../../src/device/webgpu/programs/candidates.ts'
-import type { Variant } from '../../../src/device/webgpu/programs/variants.ts'
+import { loadTexts } from '../../../src/device/webgpu/programs/texts.ts'
+import type { Variant } from '../../../src/device/webgpu/programs/variant.ts'
 import { attentionCases } from '../cases/attention.ts'
 import { fourBitCases } from '../cases/four-bit.ts'
 import { matmulCases } from '../cases/matmul.ts'
@@ -20,7 +22,8 @@ const cases = [...products, ...attentionCases.filter(({ kernel }) => kernel.star
 async function openAsHardware(): Promise<WebGpuDevice> {
   const adapter = await (await testGpu()).requestAdapter()
   const hardware = { vendor: 'chips', architecture: '', device: 'a chip', description: '', subgroupMinSize: 8 }
-  const device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo)
+  const texts = await loadTexts(false)
+  const device = new WebGpuDevice(await requestDevice(adapter!), hardware as GPUAdapterInfo, texts)
   expect(device.isSoftware).toBe(false)
   return device
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { candidatesFor, isTwin } from '../../../src/device/webgpu/programs/candidates.ts'
 import type { KernelName } from '../../../src/device/register/kernels.ts'
-import { type AdapterTraits, variantsFor } from '../../../src/device/webgpu/programs/variants.ts'
+import type { AdapterTraits } from '../../../src/device/webgpu/programs/variant.ts'
+import { variantsFor } from '../../../src/device/webgpu/programs/variants.ts'
 
 const llvmpipe = { isSoftware: true, subgroupLanes: 8, hasMatrices: false }
 const swiftshader = { ...llvmpipe, subgroupLanes: 4 }

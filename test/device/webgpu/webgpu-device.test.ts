@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeAdapter } from '../../../src/device/webgpu/adapter.ts'
 import type { Binding } from '../../../src/device/device.ts'
-import { openWebGpuDevice, type WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
+import { openWebGpuDevice } from '../../../src/device/webgpu/open-webgpu-device.ts'
+import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
 import { testGpu } from '../test-gpu.ts'
 
 let device: WebGpuDevice

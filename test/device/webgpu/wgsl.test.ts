@@ -1,14 +1,21 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create } from 'webgpu'
-import { wgsl } from '../../../src/device/kernels.generated.ts'
 import { kernels, type KernelName } from '../../../src/device/register/kernels.ts'
 import { rowOf } from '../../../src/device/row-of.ts'
+import { loadTexts } from '../../../src/device/webgpu/programs/texts.ts'
 import { variantsFor } from '../../../src/device/webgpu/programs/variants.ts'
 
 const names = Object.keys(kernels) as KernelName[]
 const variants = [true, false].flatMap((isSoftware) => variantsFor({ isSoftware, subgroupLanes: 8, hasMatrices: true }))
+const texts = await loadTexts(true)
+
+const folder = new URL('../../../kernels/', import.meta.url)
+const files = readdirSync(folder, { encoding: 'utf8', recursive: true }).filter(
+  (name) => name.endsWith('.wgsl') && !name.startsWith('parts'),
+)
+const kebab = (name: string) => `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`
 /** Words WGSL reserves, which get an underscore. */
 const reserved = new Set(['target'])
 
@@ -24,13 +31,8 @@ beforeAll(async () => {
 afterAll(() => device.destroy())
 
 it('has one WGSL file for each row of the register, and no other', () => {
-  const files = readdirSync(new URL('../../../kernels', import.meta.url), { encoding: 'utf8', recursive: true })
-    .filter((name) => name.endsWith('.wgsl') && !name.startsWith('parts'))
-    .map((name) => basename(name))
-  const expected = [...names, ...variants.map(({ text }) => text)].map(
-    (name) => `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.wgsl`,
-  )
-  expect(files.sort()).toEqual([...new Set(expected)].sort())
+  const expected = [...names, ...variants.map(({ text }) => text)].map(kebab)
+  expect(files.map((name) => basename(name)).sort()).toEqual([...new Set(expected)].sort())
 })
 
 const programs = [
@@ -43,7 +45,7 @@ const programs = [
 
 describe.each(programs)('$file.wgsl', ({ file, kernel, sets }) => {
   const row = rowOf(kernel)
-  const text = wgsl[file]
+  const text = texts[file] ?? ''
 
   it('compiles alone with all its constants, without a warning', async () => {
     const module = device.createShaderModule({ label: file, code: text })
@@ -81,8 +83,19 @@ describe.each(programs)('$file.wgsl', ({ file, kernel, sets }) => {
   })
 
   it('has a header of at most eight lines', () => {
-    const header = text.split('\n').findIndex((line) => !line.startsWith('//'))
+    const path = files.find((name) => basename(name) === kebab(file)) ?? ''
+    const header = readFileSync(new URL(path, folder), 'utf8')
+      .split('\n')
+      .findIndex((line) => !line.startsWith('//'))
     expect(header).toBeGreaterThan(0)
     expect(header).toBeLessThanOrEqual(8)
   })
+})
+
+it('takes texts for software adapters to no other', async () => {
+  const own = Object.keys(await loadTexts(false))
+  const named = (isSoftware: boolean) => variants.filter(({ text }) => isSoftware === !own.includes(text))
+  expect(named(true).map(({ text }) => text)).toContain('matmulBroadcast')
+  const hardware = variantsFor({ isSoftware: false, subgroupLanes: 32, hasMatrices: true })
+  expect([...names, ...hardware.map(({ text }) => text)].filter((text) => !own.includes(text))).toEqual([])
 })

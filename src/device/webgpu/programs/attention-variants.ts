@@ -1,11 +1,8 @@
 import { fold } from '../../register/kernel-row.ts'
-import type { AdapterTraits, Variant } from './variants.ts'
+import type { AdapterTraits, Variant } from './variant.ts'
+import type { Params } from '../../register/param-type.ts'
 
-type Params = Readonly<Record<string, number>>
 type AttentionKernel = 'attention' | 'attentionBackwardQuery' | 'attentionBackwardKey'
-
-/** Names of their WGSL texts. */
-export type AttentionText = `${AttentionKernel}${'Broadcast' | 'Tiles'}`
 
 /** Blocks of `rows` queries, or keys, that a call falls into: a workgroup takes one. */
 const blocks: Readonly<Record<AttentionKernel, (params: Params, rows: number) => number>> = {

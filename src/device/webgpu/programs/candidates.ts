@@ -1,6 +1,7 @@
 import { kernels, type KernelName } from '../../register/kernels.ts'
 import type { KernelRow } from '../../register/kernel-row.ts'
-import { type AdapterTraits, type Variant, variantsFor } from './variants.ts'
+import type { AdapterTraits, Variant } from './variant.ts'
+import { variantsFor } from './variants.ts'
 
 /** The programs that can do a call: good guesses, the best first, then the kernel's twin, then what is no good guess. */
 export type Candidates = (kernel: KernelName, params: Readonly<Record<string, number>>) => readonly Variant[]

@@ -3,9 +3,8 @@ import type { TuningChoices } from '../../device.ts'
 import type { KernelName } from '../../register/kernels.ts'
 import { shapeClass } from '../../register/shape-class.ts'
 import { type Candidates, isTwin, programName } from './candidates.ts'
-import type { Variant } from './variants.ts'
-
-type Params = Readonly<Record<string, number>>
+import type { Variant } from './variant.ts'
+import type { Params } from '../../register/param-type.ts'
 
 /** Calls that one choice serves. */
 export interface CallClass {

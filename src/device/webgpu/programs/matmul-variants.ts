@@ -1,7 +1,8 @@
 import type { KernelName } from '../../register/kernels.ts'
-import type { AdapterTraits, Variant, VariantText } from './variants.ts'
+import type { WgslText } from './texts.ts'
+import type { AdapterTraits, Variant } from './variant.ts'
+import type { Params } from '../../register/param-type.ts'
 
-type Params = Readonly<Record<string, number>>
 type Constants = Readonly<Record<string, number>>
 
 /** Two programs of one text, for x · Wᵀ and for dY · W. */
@@ -39,7 +40,7 @@ function isInFours(params: Params): boolean {
 
 function variant(
   kernel: KernelName,
-  text: VariantText,
+  text: WgslText,
   constants: Constants,
   tile: { readonly rows: number; readonly columns: number; readonly rowsFirst?: boolean },
   takes: (params: Params) => boolean,

@@ -1,4 +1,4 @@
-import { wgsl } from '../../kernels.generated.ts'
+import { check } from '../../../core/errors.ts'
 import type { KernelRow } from '../../register/kernel-row.ts'
 import type { KernelName } from '../../register/kernels.ts'
 import { NumbersMap } from '../numbers-map.ts'
@@ -6,10 +6,10 @@ import { rowOf } from '../../row-of.ts'
 import { programName } from './candidates.ts'
 import type { Choices } from './choices.ts'
 import { packWhole, type ParamLayout, paramLayout, SteadyParams } from '../params.ts'
-import type { Variant } from './variants.ts'
+import type { Texts } from './texts.ts'
+import type { Variant } from './variant.ts'
 import { fitsGroups } from '../windows.ts'
-
-type Params = Readonly<Record<string, number>>
+import type { Params } from '../../register/param-type.ts'
 
 /** What all programs of a kernel have in common. */
 export interface Interface {
@@ -63,14 +63,16 @@ export class Pipelines {
   readonly #modules = new Map<string, GPUShaderModule>()
   readonly #interfaces = new Map<KernelName, Interface>()
   readonly #device: GPUDevice
+  readonly #texts: Texts
   readonly #choices: Choices
   readonly #steady: SteadyParams
   readonly #flush: () => void
   #plansMade = 0
 
   /** @param flush Sends out all that is queued, and that reads the parameters of plans. */
-  constructor(device: GPUDevice, choices: Choices, flush: () => void) {
+  constructor(device: GPUDevice, texts: Texts, choices: Choices, flush: () => void) {
     this.#device = device
+    this.#texts = texts
     this.#choices = choices
     this.#steady = new SteadyParams(device, mostPlans)
     this.#flush = flush
@@ -155,7 +157,9 @@ export class Pipelines {
   #moduleOf(text: Variant['text']): GPUShaderModule {
     const known = this.#modules.get(text)
     if (known !== undefined) return known
-    const module = this.#device.createShaderModule({ label: text, code: wgsl[text] })
+    const code = this.#texts[text]
+    check(code !== undefined, 'device', () => `webgpu: the text ${text} is not loaded on this adapter`)
+    const module = this.#device.createShaderModule({ label: text, code })
     this.#modules.set(text, module)
     return module
   }

@@ -1,6 +1,5 @@
 import { AdapterRecord } from './adapter-record.ts'
 import type { Binding } from '../../device.ts'
-import { wgsl } from '../../kernels.generated.ts'
 import type { KernelName } from '../../register/kernels.ts'
 import { adapterKey, describeAdapter, hasSubgroupMatrices } from '../adapter.ts'
 import { candidatesFor, programName, programsFor } from './candidates.ts'
@@ -9,9 +8,9 @@ import { isTested, isTuned, type WebGpuOptions } from '../options.ts'
 import { Pipelines } from './pipelines.ts'
 import type { CommandQueue } from '../queue.ts'
 import { Tuner } from './tuner.ts'
-import type { AdapterTraits, Variant } from './variants.ts'
-
-type Params = Readonly<Record<string, number>>
+import type { Texts } from './texts.ts'
+import type { AdapterTraits, Variant } from './variant.ts'
+import type { Params } from '../../register/param-type.ts'
 
 /** Lanes of a subgroup that the texts with subgroup matrices count on. */
 const matrixLanes = 32
@@ -29,6 +28,7 @@ export class Programs {
     gpu: GPUDevice,
     queue: CommandQueue,
     traits: AdapterTraits,
+    texts: Texts,
     options: WebGpuOptions,
     record: AdapterRecord | null,
   ) {
@@ -37,7 +37,7 @@ export class Programs {
     const seeds = typeof options.tuning === 'object' ? options.tuning : isTimed ? found?.choices : undefined
     this.all = programsFor(traits)
     this.choices = new Choices(candidatesFor(traits), seeds ?? {}, found?.struck)
-    this.pipelines = new Pipelines(gpu, this.choices, () => queue.flush())
+    this.pipelines = new Pipelines(gpu, texts, this.choices, () => queue.flush())
     const remember = async (results: Parameters<AdapterRecord['add']>[0]) => record?.add(results)
     const ports = { onTuning: options.onTuning, remember }
     this.#tuner = isTimed ? new Tuner(gpu, this.pipelines, this.choices, queue, ports) : null
@@ -73,10 +73,11 @@ export function traitsOf(gpu: GPUDevice, info: GPUAdapterInfo, { subgroups = tru
 export async function recordOf(
   info: GPUAdapterInfo,
   traits: AdapterTraits,
+  texts: Texts,
   options: WebGpuOptions,
 ): Promise<AdapterRecord | null> {
   const { isSoftware } = traits
   if (!isTuned(isSoftware, options) && !isTested(isSoftware, options)) return null
   const names = [...programsFor(traits).values()].flat().map(programName)
-  return new AdapterRecord(adapterKey(info), JSON.stringify([names, wgsl])).read()
+  return new AdapterRecord(adapterKey(info), JSON.stringify([names, texts])).read()
 }

@@ -1,16 +1,14 @@
 import { fold, LANES } from '../../register/kernel-row.ts'
 import type { KernelName } from '../../register/kernels.ts'
-import type { AdapterTraits, Variant } from './variants.ts'
-
-/** Texts that load four elements of a row at a time, for rows of a multiple of 4. */
-export type RowText = `${'layerNorm' | 'addLayerNorm' | 'layerNormBackward' | 'crossEntropy'}Vectors`
+import type { WgslText } from './texts.ts'
+import type { AdapterTraits, Variant } from './variant.ts'
 
 /**
- * Programs for kernels that take a workgroup for each row. On a CPU, a workgroup as wide as its vectors has no other part to
+ * Programs for kernels that take a workgroup for each row, with texts that load four elements at a time. On a CPU, a workgroup as wide as its vectors has no other part to
  * wait for.
  */
 export function rowVariants({ isSoftware }: AdapterTraits): readonly Variant[] {
-  const variant = (kernel: KernelName, text: RowText, length: 'dim' | 'vocab', lanes: number): Variant => ({
+  const variant = (kernel: KernelName, text: WgslText, length: 'dim' | 'vocab', lanes: number): Variant => ({
     kernel,
     text,
     constants: { LANES: isSoftware ? 8 : lanes },

@@ -9,7 +9,7 @@ import { rowOf } from '../../row-of.ts'
 import type { Pipeline, Pipelines } from './pipelines.ts'
 import type { CommandQueue } from '../queue.ts'
 import { type Lap, Stopwatch } from './stopwatch.ts'
-import type { Variant } from './variants.ts'
+import type { Variant } from './variant.ts'
 import { fitsGroups } from '../windows.ts'
 
 /** How far `Device.prepare` is with timing programs. */
