@@ -1,7 +1,7 @@
 import { Random } from '../src/core/random.ts'
 import { countOf, type Shape } from '../src/core/shape.ts'
 import { bf16ToF32, f32ToBf16 } from '../src/core/float16.ts'
-import { alibiTable } from '../src/models/alibi.ts'
+import { alibiPositions, alibiSlopes } from '../src/models/alibi.ts'
 import { type FalconConfig, falconRwConfig } from '../src/models/falcon-config.ts'
 import { modelWeights } from '../src/models/architectures.ts'
 
@@ -68,9 +68,8 @@ export function smallFalcon(): SmallFalcon {
 /** slope · position in bfloat16, which our kernels compute and peers are given. */
 function keyBias(): Float32Array {
   const { heads, hidden, tokens } = small
-  const table = alibiTable(1, tokens, heads)
-  const slopes = Array.from(table.subarray(0, heads))
-  const products = slopes.flatMap((slope) => Array.from(table.subarray(heads), (position) => slope * position))
+  const positions = Array.from(alibiPositions(1, tokens))
+  const products = Array.from(alibiSlopes(heads)).flatMap((slope) => positions.map((position) => slope * position))
   return bf16ToF32(f32ToBf16(Float32Array.from(products))).map((bias) => bias / Math.sqrt(hidden / heads))
 }
 

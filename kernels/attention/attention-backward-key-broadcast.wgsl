@@ -1,7 +1,7 @@
 // attention-backward-key.wgsl without workgroup memory, cut as attention-broadcast.wgsl is, with keys for queries: a workgroup
 // is a subgroup of 8 lanes with ROWS keys of a kv head (at most 4), a lane has four of 32 queries at a time and VECTORS columns
 // of four of dK and dV.
-// Parts: alibi, eight-lanes, head-places, row-products.
+// Parts: attention-table, eight-lanes, head-places, row-products.
 enable subgroups;
 
 override ROWS: u32 = 4;
@@ -18,6 +18,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -27,7 +28,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
 @group(0) @binding(7) var<storage, read_write> dKv: array<vec4<f32>>;
@@ -51,9 +52,15 @@ fn main(
   let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup, width);
   let pitch = own.pitch;
   let outStep = params.heads * width;
-  let behind = i32(params.keys) - i32(params.queries);
   let last = params.queries - 1u;
+  let record = recordOf(sample);
+  let begin = u32(queriesOf(record, row0).x);
+  let end = u32(lastOf(record, row0 + ROWS - 1u));
 
+  var seenBy: array<vec2<i32>, 4>;
+  for (var r = 0u; r < ROWS; r++) {
+    seenBy[r] = queriesOf(record, row0 + r);
+  }
   var sumsK: array<vec4<f32>, 16>;
   var sumsV: array<vec4<f32>, 16>;
   for (var h = 0u; h < perGroup; h++) {
@@ -61,8 +68,8 @@ fn main(
     let head = sample * params.heads + headInSample;
     let atQ = placesOf(sample, headInSample, width).q;
     let atOut = (sample * params.queries * params.heads + headInSample) * width;
-    let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
-    for (var first = u32(max(0, i32(row0) - behind)); first < params.queries; first += 32u) {
+    let slope = slopeOf(headInSample);
+    for (var first = begin; first < end; first += 32u) {
       let query = first + 4u * lane;
       let four = vec4<u32>(min(query, last), min(query + 1u, last), min(query + 2u, last), min(query + 3u, last));
       let rowsQ = atQ + pitch * four;
@@ -100,15 +107,13 @@ fn main(
       let deltas = vec4<f32>(stat0.y, stat1.y, stat2.y, stat3.y);
       let at = vec4<i32>(vec4<u32>(query, query + 1u, query + 2u, query + 3u));
       for (var r = 0u; r < ROWS; r++) {
-        let position = positionOf(sample, row0 + r);
-        let isSeen = (at >= vec4<i32>(i32(row0 + r) - behind)) & (at <= vec4<i32>(i32(last)))
-          & vec4<bool>(position >= 0.0);
-        let score = params.scale * shares[r] + biasOf(slope, position) - logSums;
+        let isSeen = (at >= vec4<i32>(seenBy[r].x)) & (at < vec4<i32>(seenBy[r].y));
+        let score = params.scale * shares[r] + biasOf(slope, positionOf(record, row0 + r)) - logSums;
         let share = select(vec4<f32>(), exp(score), isSeen);
         shares[r] = share;
         slopes[r] = params.scale * share * (slopes[r] - deltas);
       }
-      for (var source = 0u; source < min(8u, (params.queries - first + 3u) / 4u); source++) {
+      for (var source = 0u; source < min(8u, (end - first + 3u) / 4u); source++) {
         let row = first + 4u * source;
         let r1 = min(row + 1u, last);
         let r2 = min(row + 2u, last);

@@ -1,6 +1,6 @@
 // attention-backward-key.wgsl in tiles, cut as attention-tiles.wgsl is, with keys for queries: 4 · SIDE keys of a kv head a
 // workgroup, queries go by in as many, head after head.
-// Parts: alibi, head-places, tile-products.
+// Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 override CHUNKS: u32 = 2;
@@ -15,6 +15,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -24,7 +25,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
 @group(0) @binding(7) var<storage, read_write> dKv: array<vec4<f32>>;
@@ -56,16 +57,19 @@ fn main(
   let own = placesOf(sample, (kvHead % params.kvHeads) * perGroup, width);
   let pitch = own.pitch;
   let outStep = params.heads * width;
-  let behind = i32(params.keys) - i32(params.queries);
   let x = local.x;
   let y = local.y;
   let across = CHUNKS * SIDE;
   let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
+  let record = recordOf(sample);
+  let seenBy = rangesOfQueries(record, rows);
+  let begin = u32(queriesOf(record, row0).x);
+  let end = u32(lastOf(record, row0 + side - 1u));
   let position = vec4<f32>(
-    positionOf(sample, rows.x),
-    positionOf(sample, rows.y),
-    positionOf(sample, rows.z),
-    positionOf(sample, rows.w),
+    positionOf(record, rows.x),
+    positionOf(record, rows.y),
+    positionOf(record, rows.z),
+    positionOf(record, rows.w),
   );
 
   var sumsK: array<vec4<f32>, 16>;
@@ -75,14 +79,14 @@ fn main(
     let head = sample * params.heads + headInSample;
     let atQ = placesOf(sample, headInSample, width).q;
     let atOut = (sample * params.queries * params.heads + headInSample) * width;
-    let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
+    let slope = slopeOf(headInSample);
     let bias = vec4<f32>(
       biasOf(slope, position.x),
       biasOf(slope, position.y),
       biasOf(slope, position.z),
       biasOf(slope, position.w),
     );
-    for (var first = u32(max(0, i32(row0) - behind)); first < params.queries; first += side) {
+    for (var first = begin; first < end; first += side) {
       var products = array<vec4<f32>, 4>();
       var changes = array<vec4<f32>, 4>();
       for (var depth = 0u; depth < width; depth += DEPTH) {
@@ -94,7 +98,7 @@ fn main(
           let a = k[own.k + min(row0 + row, params.keys - 1u) * pitch + d];
           let b = q[atQ + (first + row) * pitch + d];
           tile[to] = select(vec4<f32>(), a, row0 + row < params.keys && d < width);
-          tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < params.queries && d < width);
+          tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < end && d < width);
         }
         workgroupBarrier();
         multiply(x, y, min(DEPTH, width - depth), &products);
@@ -108,7 +112,7 @@ fn main(
           let a = v[own.v + min(row0 + row, params.keys - 1u) * pitch + d];
           let b = dOut[atOut + (first + row) * outStep + d];
           tile[to] = select(vec4<f32>(), a, row0 + row < params.keys && d < width);
-          tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < params.queries && d < width);
+          tile[side * (DEPTH + 1u) + to] = select(vec4<f32>(), b, first + row < end && d < width);
         }
         workgroupBarrier();
         multiply(x, y, min(DEPTH, width - depth), &changes);
@@ -117,19 +121,17 @@ fn main(
       for (var c = 0u; c < 4u; c++) {
         let query = first + x + c * SIDE;
         let stat = stats[head * params.queries + min(query, params.queries - 1u)];
-        let isSeen = (vec4<i32>(rows) <= vec4<i32>(i32(query) + behind)) & (position >= vec4<f32>())
-          & vec4<bool>(query < params.queries);
-        let share = select(vec4<f32>(), exp(params.scale * products[c] + bias - stat.x), isSeen);
+        let share = select(vec4<f32>(), exp(params.scale * products[c] + bias - stat.x), areWithin(seenBy, query));
         shares[(x + c * SIDE) * SIDE + y] = share;
         weights[(x + c * SIDE) * SIDE + y] = params.scale * share * (changes[c] - stat.y);
       }
-      let count = min(side, params.queries - first);
+      let count = min(side, end - first);
       for (var part = 0u; part < count; part += side / CHUNKS) {
         workgroupBarrier();
         for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
           let row = first + part + i / across;
           let column = i % across;
-          tile[i] = select(vec4<f32>(), q[atQ + row * pitch + column], row < params.queries && column < width);
+          tile[i] = select(vec4<f32>(), q[atQ + row * pitch + column], row < end && column < width);
         }
         workgroupBarrier();
         for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {
@@ -148,7 +150,7 @@ fn main(
         for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
           let row = first + part + i / across;
           let column = i % across;
-          tile[i] = select(vec4<f32>(), dOut[atOut + row * outStep + column], row < params.queries && column < width);
+          tile[i] = select(vec4<f32>(), dOut[atOut + row * outStep + column], row < end && column < width);
         }
         workgroupBarrier();
         for (var i = 0u; i < min(side / CHUNKS, count - part); i++) {

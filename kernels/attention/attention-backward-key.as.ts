@@ -2,7 +2,17 @@
 // shapes as in attentionBackwardQuery; dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, of which
 // the first `keys` rows are written, or the columns of keys and values in fused rows.
 // One item is 8 keys of one kv head, over which queries go in blocks.
-import { alibiRow, hideEarlier, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { alibiRow, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import {
+  copyRanges,
+  firstOf,
+  hideOutside,
+  lastOf,
+  RANGES_BYTES,
+  recordOf,
+  startOfPositions,
+  startOfQueries,
+} from './attention-table.as.ts'
 import {
   addEight,
   areSideBySide,
@@ -21,7 +31,7 @@ export function attentionBackwardKey(
   q: usize,
   k: usize,
   v: usize,
-  alibi: usize,
+  table: usize,
   dOut: usize,
   stats: usize,
   dKv: usize,
@@ -34,6 +44,7 @@ export function attentionBackwardKey(
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -45,7 +56,7 @@ export function attentionBackwardKey(
   const wide = wideOf(dim)
   const wideBytes = wide << 2
   const pitch = pitchOf(heads, kvHeads, dim, isFused)
-  const used = 4 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * wideBytes + BLOCK * 4 + 64
+  const used = 4 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * wideBytes + BLOCK * 4 + 64 + RANGES_BYTES
   // Queries and gradients that do not lie side by side are copied so, once for all items of their key head.
   const half = queries * wideBytes
   const lie = areSideBySide(pitch, dim) && areSideBySide(heads * bytes, dim)
@@ -62,6 +73,7 @@ export function attentionBackwardKey(
   const terms = copy + BLOCK * (wide << 2)
   const bases = terms + BLOCK * 4
   const unused = bases + 32
+  const ranges = unused + 32
   const factor = scale * LOG2_E
   const apart = isFused ? 0 : kvHeads * capacity * bytes
   const blocks = (keys + 7) >> 3
@@ -76,10 +88,13 @@ export function attentionBackwardKey(
     packEight(k + ofK, pitch, count, dim, eightK)
     packEight(v + ofV, pitch, count, dim, eightV)
     memory.fill(sumsK, 0, wide << 6)
-    const begins = <u32>max<i32>(0, key + queries - keys)
+    const record = table + recordOf(first + sample, heads, queries, keys, hasAlibi)
+    copyRanges(record + startOfQueries(queries + key), count, ranges)
+    const begins = firstOf(ranges)
+    const ends = lastOf(ranges + ((count - 1) << 3))
     for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
       const row = sample * heads + head
-      const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
+      const slope: f32 = hasAlibi ? load<f32>(table + (head << 2)) : 0
       const ofQ = q + startOfQ(sample, head, heads, kvHeads, queries, dim, isFused)
       const ofOut = dOut + (sample * queries * heads + head) * bytes
       const copyQ = copies + 2 * (head - kvHead * group) * half
@@ -91,19 +106,19 @@ export function attentionBackwardKey(
       const bytesQ = aside ? wideBytes : pitch
       const rowsOut = aside ? copyQ + half : ofOut
       const bytesOut = aside ? wideBytes : heads * bytes
-      const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys + key) << 2) : 0
+      const positions = hasAlibi ? record + startOfPositions(queries, keys) + (key << 2) : 0
       alibiRow(positions, slope, alibiScale, count, bases)
       v128.store(bases, f32x4.neg(v128.load(bases)))
       v128.store(bases, f32x4.neg(v128.load(bases, 16)), 16)
-      for (let start = begins; start < queries; start += BLOCK) {
-        const rows = min<u32>(queries - start, BLOCK)
+      for (let start = begins; start < ends; start += BLOCK) {
+        const rows = min<u32>(ends - start, BLOCK)
         const from = rowsQ + start * bytesQ
         const gradients = rowsOut + start * bytesOut
         const pairs = stats + ((row * queries + start) << 3)
         for (let r: u32 = 0; r < rows; r++) store<f32>(terms + (r << 2), -LOG2_E * load<f32>(pairs + (r << 3)))
         multiplyEight(from, bytesQ, rows, eightK, dim, shares)
         multiplyEight(gradients, bytesOut, rows, eightV, dim, slopes)
-        hideEarlier(shares, start + 1 + keys - queries - key, rows)
+        hideOutside(shares, ranges, start, rows)
         powersOfEight(shares, rows, factor, terms, bases, unused)
         slopesOfEight(shares, slopes, rows, scale, pairs)
         addEight(shares, gradients, bytesOut, rows, rows, dim, copy, sumsV)

@@ -2,7 +2,7 @@
 // head that shares the key and sees it; p and delta as in attention-backward-query.wgsl, layouts as in attention.wgsl.
 // dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, rows below `keys`; where rows are fused
 // their columns of keys and values. One workgroup a key: invocations take queries, then columns.
-// Parts: alibi, head-places.
+// Parts: attention-table, head-places.
 override LANES: u32 = 64;
 
 struct Params {
@@ -15,6 +15,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -24,7 +25,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<f32>;
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read> dOut: array<f32>;
 @group(0) @binding(6) var<storage, read> stats: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dKv: array<f32>;
@@ -56,20 +57,22 @@ fn main(
   }
   workgroupBarrier();
 
-  let position = positionOf(sample, j);
-  let firstQuery = u32(max(0, i32(j) + i32(params.queries) - i32(params.keys)));
+  let record = recordOf(sample);
+  let position = positionOf(record, j);
+  // Of a hidden key the second is negative: no query.
+  let seenBy = vec2<u32>(max(queriesOf(record, j), vec2<i32>()));
   var sumsK: array<f32, 4>;
   var sumsV: array<f32, 4>;
-  for (var h = 0u; h < select(0u, perGroup, position >= 0.0); h++) {
+  for (var h = 0u; h < perGroup; h++) {
     let headInSample = (kvHead % params.kvHeads) * perGroup + h;
     let head = sample * params.heads + headInSample;
     let startQ = placesOf(sample, headInSample, params.dim).q;
-    let bias = biasOf(select(0.0, alibi[headInSample], params.hasAlibi != 0u), position);
-    for (var first = firstQuery; first < params.queries; first += LANES) {
+    let bias = biasOf(slopeOf(headInSample), position);
+    for (var first = seenBy.x; first < seenBy.y; first += LANES) {
       let i = first + lane;
       var share = 0.0;
       var slope = 0.0;
-      if (i < params.queries) {
+      if (i < seenBy.y) {
         let atQ = startQ + i * pitch;
         let atOut = ((sample * params.queries + i) * params.heads + headInSample) * params.dim;
         var product = 0.0;
@@ -85,7 +88,7 @@ fn main(
       shares[lane] = share;
       slopes[lane] = slope;
       workgroupBarrier();
-      let width = min(LANES, params.queries - first);
+      let width = min(LANES, seenBy.y - first);
       for (var r = 0u; r < 4u; r++) {
         let d = lane + r * LANES;
         if (d < params.dim) {

@@ -1,6 +1,6 @@
 // attention-backward-query.wgsl without workgroup memory, cut as attention-broadcast.wgsl is: a workgroup is a subgroup of 8
 // lanes with ROWS queries of a head (at most 4), a lane has four of 32 keys at a time and VECTORS columns of four of dQ.
-// Parts: alibi, eight-lanes, head-places, row-products.
+// Parts: attention-table, eight-lanes, head-places, row-products.
 enable subgroups;
 
 override ROWS: u32 = 4;
@@ -17,6 +17,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -26,7 +27,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> out: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> stats: array<f32>;
@@ -52,14 +53,17 @@ fn main(
   let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
-  let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
-  let behind = i32(params.keys) - i32(params.queries);
-  let end = u32(max(0, i32(min(row0 + ROWS, params.queries)) + behind));
+  let slope = slopeOf(headInSample);
+  let record = recordOf(sample);
+  let begin = u32(keysOf(record, row0).x) / 32u * 32u;
+  let end = u32(keysOf(record, row0 + ROWS - 1u).y);
   let last = params.keys - 1u;
 
   var logSums: array<f32, 4>;
   var deltas: array<f32, 4>;
+  var seen: array<vec2<i32>, 4>;
   for (var r = 0u; r < ROWS; r++) {
+    seen[r] = keysOf(record, row0 + r);
     let row = min(row0 + r, params.queries - 1u);
     var part = 0.0;
     for (var u = 0u; u < VECTORS; u++) {
@@ -75,7 +79,7 @@ fn main(
   }
 
   var sums: array<vec4<f32>, 16>;
-  for (var first = 0u; first < end; first += 32u) {
+  for (var first = begin; first < end; first += 32u) {
     let key = first + 4u * lane;
     let four = pitch * vec4<u32>(min(key, last), min(key + 1u, last), min(key + 2u, last), min(key + 3u, last));
     let rowsK = places.k + four;
@@ -106,10 +110,10 @@ fn main(
     }
 
     let position = vec4<f32>(
-      positionOf(sample, key),
-      positionOf(sample, key + 1u),
-      positionOf(sample, key + 2u),
-      positionOf(sample, key + 3u),
+      positionOf(record, key),
+      positionOf(record, key + 1u),
+      positionOf(record, key + 2u),
+      positionOf(record, key + 3u),
     );
     let bias = vec4<f32>(
       biasOf(slope, position.x),
@@ -118,8 +122,14 @@ fn main(
       biasOf(slope, position.w),
     );
     let at = vec4<i32>(vec4<u32>(key, key + 1u, key + 2u, key + 3u));
+    let isOpen = vec4<bool>(
+      !isHole(record, key),
+      !isHole(record, key + 1u),
+      !isHole(record, key + 2u),
+      !isHole(record, key + 3u),
+    );
     for (var r = 0u; r < ROWS; r++) {
-      let isSeen = (at <= vec4<i32>(i32(row0 + r) + behind)) & (position >= vec4<f32>());
+      let isSeen = (at >= vec4<i32>(seen[r].x)) & (at < vec4<i32>(seen[r].y)) & isOpen;
       let share = exp(params.scale * scores[r] + bias - logSums[r]);
       slopes[r] = select(vec4<f32>(), params.scale * share * (slopes[r] - deltas[r]), isSeen);
     }

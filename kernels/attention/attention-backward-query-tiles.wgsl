@@ -1,5 +1,5 @@
 // attention-backward-query.wgsl in tiles, cut as attention-tiles.wgsl is: 4 · SIDE queries a workgroup, keys go by in as many.
-// Parts: alibi, head-places, tile-products.
+// Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 override CHUNKS: u32 = 2;
@@ -14,6 +14,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -23,7 +24,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read> dOut: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> out: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> stats: array<f32>;
@@ -56,13 +57,15 @@ fn main(
   let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
-  let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
-  let behind = i32(params.keys) - i32(params.queries);
-  let end = u32(max(0, i32(min(row0 + side, params.queries)) + behind));
+  let slope = slopeOf(headInSample);
+  let record = recordOf(sample);
+  let begin = u32(keysOf(record, row0).x) / side * side;
+  let end = u32(keysOf(record, row0 + side - 1u).y);
   let x = local.x;
   let y = local.y;
   let across = CHUNKS * SIDE;
   let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
+  let seen = rangesOfKeys(record, rows);
 
   let most = params.queries - 1u;
   let least = head * params.queries;
@@ -88,7 +91,7 @@ fn main(
     }
   }
   var sums: array<vec4<f32>, 16>;
-  for (var first = 0u; first < end; first += side) {
+  for (var first = begin; first < end; first += side) {
     var scores = array<vec4<f32>, 4>();
     var slopes = array<vec4<f32>, 4>();
     for (var depth = 0u; depth < width; depth += DEPTH) {
@@ -122,8 +125,8 @@ fn main(
 
     for (var c = 0u; c < 4u; c++) {
       let key = first + x + c * SIDE;
-      let position = positionOf(sample, key);
-      let isSeen = (vec4<i32>(rows) + behind >= vec4<i32>(i32(key))) & vec4<bool>(position >= 0.0);
+      let position = positionOf(record, key);
+      let isSeen = areWithin(seen, key) & vec4<bool>(!isHole(record, key));
       let share = exp(params.scale * scores[c] + biasOf(slope, position) - logSums);
       weights[(x + c * SIDE) * SIDE + y] = select(vec4<f32>(), params.scale * share * (slopes[c] - deltas), isSeen);
     }

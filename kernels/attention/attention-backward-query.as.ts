@@ -2,7 +2,18 @@
 // shapes as in attention, stats [batch,heads,queries,2]: log-sum-exp, which is read, and delta, which is written; dQ as q, in
 // fused rows the queries' columns alone (Dao 2022, FlashAttention).
 // One item is 8 queries of one head, over which keys go in blocks.
-import { alibiRow, hideLater, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import { alibiRow, LOG2_E, powersOfEight } from './attention-scores.as.ts'
+import {
+  copyRanges,
+  endOf,
+  firstOf,
+  hideHoles,
+  hideOutside,
+  RANGES_BYTES,
+  recordOf,
+  startOfPositions,
+  startOfQueries,
+} from './attention-table.as.ts'
 import {
   addEight,
   areSideBySide,
@@ -22,7 +33,7 @@ export function attentionBackwardQuery(
   q: usize,
   k: usize,
   v: usize,
-  alibi: usize,
+  table: usize,
   dOut: usize,
   out: usize,
   stats: usize,
@@ -36,6 +47,7 @@ export function attentionBackwardQuery(
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -46,7 +58,7 @@ export function attentionBackwardQuery(
   const wide = wideOf(dim)
   const wideBytes = wide << 2
   const pitch = pitchOf(heads, kvHeads, dim, isFused)
-  const used = 3 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * wideBytes + BLOCK * 4 + 128
+  const used = 3 * (wide << 5) + 2 * BLOCK_BYTES + BLOCK * wideBytes + BLOCK * 4 + 128 + RANGES_BYTES
   // Keys that do not lie side by side are copied so, once for all items of their head.
   const aside = !areSideBySide(pitch, dim) && keys <= scratchBehind(used) / wideBytes
   const eightQ = scratch(used + (aside ? keys * wideBytes : 0))
@@ -60,6 +72,7 @@ export function attentionBackwardQuery(
   const logSums = terms + BLOCK * 4
   const deltas = logSums + 32
   const unused = logSums + 64
+  const ranges = logSums + 96
   const factor = scale * LOG2_E
   let copied: usize = 0
   let have: i32 = 0
@@ -73,8 +86,10 @@ export function attentionBackwardQuery(
     const kv = startOfK(sample, head / (heads / kvHeads), heads, kvHeads, queries, capacity, dim, isFused)
     const ofK = k + kv
     const ofV = v + kv + isFused * bytes
-    const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
-    const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys) << 2) : 0
+    const slope: f32 = hasAlibi ? load<f32>(table + (head << 2)) : 0
+    const record = table + recordOf(first + sample, heads, queries, keys, hasAlibi)
+    const positions = hasAlibi ? record + startOfPositions(queries, keys) : 0
+    const holes = hasHoles ? record + startOfQueries(queries) : 0
     const at = row * queries + query
     const count = min<u32>(queries - query, 8)
     const ofOut = ((sample * queries + query) * heads + head) * bytes
@@ -88,24 +103,26 @@ export function attentionBackwardQuery(
     v128.store(logSums, f32x4.mul(v128.load(logSums), f32x4.splat(LOG2_E)))
     v128.store(logSums, f32x4.mul(v128.load(logSums, 16), f32x4.splat(LOG2_E)), 16)
     memory.fill(sums, 0, wide << 5)
-    const sees = <i32>(query + 1 + keys - queries)
-    const last = sees + <i32>count - 1
+    copyRanges(record + (query << 3), count, ranges)
+    const last = endOf(ranges + ((count - 1) << 3))
+    const lastOfFour = endOf(ranges + (min<u32>(count - 1, 3) << 3))
     if (aside) {
       have = copyFurther(ofK, pitch, copied == ofK ? have : 0, last, dim, copies)
       copied = ofK
     }
-    for (let start = 0; start < last; start += BLOCK) {
+    for (let start = firstOf(ranges) & ~(BLOCK - 1); start < last; start += BLOCK) {
       const rows = min<u32>(last - start, BLOCK)
       const from = start * pitch
       const keyRows = aside ? copies + start * wideBytes : ofK + from
       const keyBytes = aside ? wideBytes : pitch
       alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
+      if (holes) hideHoles(holes + (start << 3), rows, terms)
       multiplyEight(keyRows, keyBytes, rows, eightQ, dim, shares)
       multiplyEight(ofV + from, pitch, rows, eightOut, dim, slopes)
-      hideLater(shares, sees - start, rows)
+      hideOutside(shares, ranges, start, rows)
       powersOfEight(shares, rows, factor, terms, logSums, unused)
       slopesOfEight(shares, slopes, rows, scale, deltas)
-      const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
+      const few = min<i32>(rows, max<i32>(lastOfFour - start, 0))
       addEight(slopes, keyRows, keyBytes, few, rows, dim, copy, sums)
     }
     storeEight(sums, count, dim, dQ + ofQ, pitch)

@@ -2,7 +2,7 @@
 // delta[i] = dOut[i] · out[i]. Layouts as in attention.wgsl; stats [batch,heads,queries,2]: lse, which is read, and delta, which
 // is written; dQ as q, where rows are fused the queries' columns alone.
 // Cut as there: one workgroup a query, invocations take keys, then columns.
-// Parts: alibi, head-places, lane-sums.
+// Parts: attention-table, head-places, lane-sums.
 override LANES: u32 = 64;
 
 struct Params {
@@ -15,6 +15,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -24,7 +25,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<f32>;
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read> dOut: array<f32>;
 @group(0) @binding(6) var<storage, read> out: array<f32>;
 @group(0) @binding(7) var<storage, read_write> stats: array<f32>;
@@ -58,31 +59,30 @@ fn main(
   }
   let delta = sumOverLanes(lane, share);
 
-  let rise = select(0.0, alibi[head % params.heads], params.hasAlibi != 0u);
+  let rise = slopeOf(head % params.heads);
   let lse = stats[2u * row];
   if (lane == 0u) {
     stats[2u * row + 1u] = delta;
   }
-  let visible = u32(max(0, i32(i) + 1 + i32(params.keys) - i32(params.queries)));
+  let record = recordOf(sample);
+  let seen = vec2<u32>(keysOf(record, i));
   var sums: array<f32, 4>;
-  for (var first = 0u; first < visible; first += LANES) {
+  for (var first = seen.x / LANES * LANES; first < seen.y; first += LANES) {
     let j = first + lane;
     var weight = 0.0;
-    if (j < visible) {
-      let position = positionOf(sample, j);
-      if (position >= 0.0) {
-        var product = 0.0;
-        var change = 0.0;
-        for (var d = 0u; d < params.dim; d++) {
-          product += query[d] * k[places.k + j * places.pitch + d];
-          change += slope[d] * v[places.v + j * places.pitch + d];
-        }
-        weight = params.scale * exp(params.scale * product + biasOf(rise, position) - lse) * (change - delta);
+    if (j >= seen.x && j < seen.y && !isHole(record, j)) {
+      var product = 0.0;
+      var change = 0.0;
+      for (var d = 0u; d < params.dim; d++) {
+        product += query[d] * k[places.k + j * places.pitch + d];
+        change += slope[d] * v[places.v + j * places.pitch + d];
       }
+      let bias = biasOf(rise, positionOf(record, j));
+      weight = params.scale * exp(params.scale * product + bias - lse) * (change - delta);
     }
     weights[lane] = weight;
     workgroupBarrier();
-    let width = min(LANES, visible - first);
+    let width = min(LANES, seen.y - first);
     for (var r = 0u; r < 4u; r++) {
       let d = lane + r * LANES;
       if (d < params.dim) {

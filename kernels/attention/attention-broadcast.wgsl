@@ -2,7 +2,7 @@
 // dim a multiple of 4. A workgroup is one subgroup with ROWS queries of a head (at most 4); 32 keys at a time, a lane has the
 // scores of four keys. Rows of q and, for the sum, of p go round by broadcasts, while a lane loads the keys it scores and
 // VECTORS columns of four of v. VECTORS is at least dim / 32, at most 4.
-// Parts: alibi, eight-lanes, head-places, row-products.
+// Parts: attention-table, eight-lanes, head-places, row-products.
 enable subgroups;
 
 override ROWS: u32 = 4;
@@ -21,6 +21,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -30,7 +31,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> stats: array<f32>;
 
@@ -60,18 +61,21 @@ fn main(
   let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
-  let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
-  let behind = i32(params.keys) - i32(params.queries);
-  let end = u32(max(0, i32(min(row0 + ROWS, params.queries)) + behind));
+  let slope = slopeOf(headInSample);
+  let record = recordOf(sample);
+  let begin = u32(keysOf(record, row0).x) / 32u * 32u;
+  let end = u32(keysOf(record, row0 + ROWS - 1u).y);
   let last = params.keys - 1u;
 
   var sums: array<vec4<f32>, 16>;
   var largest: array<f32, 4>;
   var totals: array<f32, 4>;
+  var seen: array<vec2<i32>, 4>;
   for (var r = 0u; r < ROWS; r++) {
     largest[r] = LOWEST;
+    seen[r] = keysOf(record, row0 + r);
   }
-  for (var first = 0u; first < end; first += 32u) {
+  for (var first = begin; first < end; first += 32u) {
     let key = first + 4u * lane;
     let four = vec4<u32>(min(key, last), min(key + 1u, last), min(key + 2u, last), min(key + 3u, last));
     let rows = places.k + pitch * four;
@@ -91,10 +95,10 @@ fn main(
     }
 
     let position = vec4<f32>(
-      positionOf(sample, key),
-      positionOf(sample, key + 1u),
-      positionOf(sample, key + 2u),
-      positionOf(sample, key + 3u),
+      positionOf(record, key),
+      positionOf(record, key + 1u),
+      positionOf(record, key + 2u),
+      positionOf(record, key + 3u),
     );
     let bias = vec4<f32>(
       biasOf(slope, position.x),
@@ -103,8 +107,14 @@ fn main(
       biasOf(slope, position.w),
     );
     let at = vec4<i32>(vec4<u32>(key, key + 1u, key + 2u, key + 3u));
+    let isOpen = vec4<bool>(
+      !isHole(record, key),
+      !isHole(record, key + 1u),
+      !isHole(record, key + 2u),
+      !isHole(record, key + 3u),
+    );
     for (var r = 0u; r < ROWS; r++) {
-      let isSeen = (at <= vec4<i32>(i32(row0 + r) + behind)) & (position >= vec4<f32>());
+      let isSeen = (at >= vec4<i32>(seen[r].x)) & (at < vec4<i32>(seen[r].y)) & isOpen;
       let score = select(vec4<f32>(LOWEST), params.scale * weights[r] + bias, isSeen);
       let before = largest[r];
       let now = max(before, maxOverLanes(max(max(score.x, score.y), max(score.z, score.w))));

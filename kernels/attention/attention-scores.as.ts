@@ -7,8 +7,8 @@ import { loadPart, madd, maxLane, sumWide, widen } from '../shared/simd.as.ts'
 export const LOG2_E: f32 = 1.44269504
 
 /**
- * to[j] = LOG2_E · alibiScale · bfloat16(slope · positions[j]), -infinity where the position is negative, which hides the key;
- * 0 without ALiBi (`positions` 0). Up to 3 numbers more of `to` are written.
+ * to[j] = LOG2_E · alibiScale · bfloat16(slope · positions[j]), 0 without ALiBi (`positions` 0). Up to 3 numbers more of `to`
+ * are written.
  */
 export function alibiRow(positions: usize, slope: f32, alibiScale: f32, count: u32, to: usize): void {
   const factor = f32x4.splat(alibiScale)
@@ -18,12 +18,10 @@ export function alibiRow(positions: usize, slope: f32, alibiScale: f32, count: u
       v128.store(to + at, i32x4.splat(0))
       continue
     }
-    const position = loadPart(positions + at, count - j)
-    const bits = f32x4.mul(f32x4.splat(slope), position)
+    const bits = f32x4.mul(f32x4.splat(slope), loadPart(positions + at, count - j))
     const isOdd = v128.and(i32x4.shr_u(bits, 16), i32x4.splat(1))
     const even = v128.and(i32x4.add(bits, i32x4.add(isOdd, i32x4.splat(0x7fff))), i32x4.splat(0xffff0000))
-    const bias = f32x4.mul(f32x4.mul(even, factor), f32x4.splat(LOG2_E))
-    v128.store(to + at, v128.bitselect(bias, f32x4.splat(-Infinity), f32x4.ge(position, f32x4.splat(0))))
+    v128.store(to + at, f32x4.mul(f32x4.mul(even, factor), f32x4.splat(LOG2_E)))
   }
 }
 
@@ -68,20 +66,6 @@ export function powers(scores: usize, count: u32, top: f32): f64 {
 }
 
 // Blocks of products of 8 queries or keys, a row for each key or query they met.
-
-/** Hides what a causal query does not see: column c of a block of queries from row `sees` + c on. */
-export function hideLater(block: usize, sees: i32, rows: u32): void {
-  for (let c = 0; c < 8; c++) {
-    for (let r = max<i32>(sees + c, 0); r < <i32>rows; r++) store<f32>(block + (r << 5) + (c << 2), -Infinity)
-  }
-}
-
-/** The same of a block of keys: row r from column `sees` + r on. */
-export function hideEarlier(block: usize, sees: i32, rows: u32): void {
-  for (let r = 0; r < <i32>rows && sees + r < 8; r++) {
-    for (let c = max<i32>(sees + r, 0); c < 8; c++) store<f32>(block + (r << 5) + (c << 2), -Infinity)
-  }
-}
 
 /** block[r,c] = 2^(factor · block[r,c] + terms[r] - bases[c]); adds it up in totals[c]. */
 export function powersOfEight(block: usize, rows: u32, factor: f32, terms: usize, bases: usize, totals: usize): void {

@@ -1,7 +1,7 @@
 // attention.wgsl in blocks of 4 · SIDE queries and as many keys (FlashAttention-2, arXiv 2307.08691), for dim a multiple of 4:
 // an invocation scores 4 queries × 4 keys from tiles in workgroup memory, and then sums, for its 4 queries, CHUNKS vectors of
 // columns that lie SIDE vectors apart. CHUNKS is at least dim / (4 · SIDE), at most 4.
-// Parts: alibi, head-places, tile-products.
+// Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 override CHUNKS: u32 = 2;
@@ -18,6 +18,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -27,7 +28,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> stats: array<f32>;
 
@@ -60,18 +61,20 @@ fn main(
   let pitch = places.pitch;
   let atOut = (sample * params.queries * params.heads + headInSample) * width;
   let outStep = params.heads * width;
-  let slope = select(0.0, alibi[headInSample], params.hasAlibi != 0u);
-  let behind = i32(params.keys) - i32(params.queries);
-  let end = u32(max(0, i32(min(row0 + side, params.queries)) + behind));
+  let slope = slopeOf(headInSample);
+  let record = recordOf(sample);
+  let begin = u32(keysOf(record, row0).x) / side * side;
+  let end = u32(keysOf(record, row0 + side - 1u).y);
   let x = local.x;
   let y = local.y;
   let across = CHUNKS * SIDE;
   let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
+  let seen = rangesOfKeys(record, rows);
 
   var sums: array<vec4<f32>, 16>;
   var largest = vec4<f32>(LOWEST);
   var totals = vec4<f32>();
-  for (var first = 0u; first < end; first += side) {
+  for (var first = begin; first < end; first += side) {
     var scores = array<vec4<f32>, 4>();
     for (var depth = 0u; depth < width; depth += DEPTH) {
       workgroupBarrier();
@@ -91,8 +94,8 @@ fn main(
     var own = vec4<f32>(LOWEST);
     for (var c = 0u; c < 4u; c++) {
       let key = first + x + c * SIDE;
-      let position = positionOf(sample, key);
-      let isSeen = (vec4<i32>(rows) + behind >= vec4<i32>(i32(key))) & vec4<bool>(position >= 0.0);
+      let position = positionOf(record, key);
+      let isSeen = areWithin(seen, key) & vec4<bool>(!isHole(record, key));
       scores[c] = select(vec4<f32>(LOWEST), params.scale * scores[c] + biasOf(slope, position), isSeen);
       own = max(own, scores[c]);
     }

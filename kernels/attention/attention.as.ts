@@ -1,9 +1,20 @@
-// out = softmax(scale · q·kᵀ + alibiScale · bfloat16(slope · position)) · v, causal: query i sits at key i + keys - queries.
+// out = softmax(scale · q·kᵀ + alibiScale · bfloat16(slope · position)) · v over the keys that a query sees.
 // q [batch,heads,queries,dim], k, v [batch,kvHeads,capacity,dim], or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim];
-// alibi (may be null) slopes [heads], then positions (negative: not seen), row `first` on of [samples,keys]; out
-// [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp of the row, and a slot left alone. No key seen: both 0.
+// table: who sees whom, and ALiBi's numbers (attention-table.as.ts); out [batch,queries,heads·dim], stats
+// [batch,heads,queries,2]: log-sum-exp of the row, and a slot left alone. No key seen: both 0.
 // One item is 8 queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
-import { alibiRow, hideLater, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
+import { alibiRow, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
+import {
+  copyRanges,
+  endOf,
+  firstOf,
+  hideHoles,
+  hideOutside,
+  RANGES_BYTES,
+  recordOf,
+  startOfPositions,
+  startOfQueries,
+} from './attention-table.as.ts'
 import {
   addEight,
   areSideBySide,
@@ -28,7 +39,7 @@ export function attention(
   q: usize,
   k: usize,
   v: usize,
-  alibi: usize,
+  table: usize,
   out: usize,
   stats: usize,
   batch: u32,
@@ -40,6 +51,7 @@ export function attention(
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -67,23 +79,25 @@ export function attention(
     const ofV = v + kv + isFused * bytes
     const at = row * queries + query
     const to = out + ((sample * queries + query) * heads + head) * bytes
-    const slope: f32 = hasAlibi ? load<f32>(alibi + (head << 2)) : 0
-    const positions = hasAlibi ? alibi + ((heads + (first + sample) * keys) << 2) : 0
+    const slope: f32 = hasAlibi ? load<f32>(table + (head << 2)) : 0
+    const record = table + recordOf(first + sample, heads, queries, keys, hasAlibi)
+    const positions = hasAlibi ? record + startOfPositions(queries, keys) : 0
+    const holes = hasHoles ? record + startOfQueries(queries) : 0
+    const ranges = record + (query << 3)
     const count = min<u32>(queries - query, 8)
-    const sees = query + 1 + keys - queries
     if (count <= FEW) {
       copied = 0
       for (let i: u32 = 0; i < count; i++) {
-        const seen = max<i32>(0, sees + i)
         attendOne(
           ofQ + i * pitch,
           ofK,
           ofV,
           pitch,
+          ranges + (i << 3),
+          holes,
           positions,
           slope,
           alibiScale,
-          seen,
           dim,
           scale,
           to + i * heads * bytes,
@@ -92,7 +106,7 @@ export function attention(
       }
     } else {
       if (aside) {
-        have = copyFurther(ofV, pitch, copied == ofV ? have : 0, sees + count - 1, dim, copies)
+        have = copyFurther(ofV, pitch, copied == ofV ? have : 0, endOf(ranges + ((count - 1) << 3)), dim, copies)
         copied = ofV
       }
       attendEight(
@@ -101,10 +115,11 @@ export function attention(
         pitch,
         aside ? copies : ofV,
         aside ? wideBytes : pitch,
+        ranges,
+        holes,
         positions,
         slope,
         alibiScale,
-        sees,
         count,
         dim,
         scale,
@@ -121,20 +136,26 @@ function attendOne(
   k: usize,
   v: usize,
   pitch: u32,
+  range: usize,
+  holes: usize,
   positions: usize,
   slope: f32,
   alibiScale: f32,
-  seen: u32,
   dim: u32,
   scale: f32,
   out: usize,
   stats: usize,
 ): void {
   const bytes = dim << 2
+  // From a multiple of 4 on, so that sums have the same parts whatever is hidden in front.
+  const start = firstOf(range) & ~3
+  const seen = max<i32>(0, endOf(range) - start)
   const scores = scratch((seen + 4) << 3)
   const terms = scores + ((seen + 4) << 2)
-  alibiRow(positions, slope, alibiScale, seen, terms)
-  const top = scoreKeys(q, k, pitch, terms, seen, dim, scale, scores)
+  alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, seen, terms)
+  for (let j = 0; j < min<i32>(seen, firstOf(range) - start); j++) store<f32>(terms + (j << 2), -Infinity)
+  if (holes) hideHoles(holes + (start << 3), seen, terms)
+  const top = scoreKeys(q, k + start * pitch, pitch, terms, seen, dim, scale, scores)
   if (top == -Infinity) {
     store<f32>(stats, 0)
     memory.fill(out, 0, bytes)
@@ -142,7 +163,7 @@ function attendOne(
   }
   const sum = powers(scores, seen, top)
   store<f32>(stats, logSum(top, sum))
-  addRows(scores, v, pitch, seen, dim, out)
+  addRows(scores, v + start * pitch, pitch, seen, dim, out)
   const share = f32x4.splat(<f32>(1 / sum))
   for (let i: u32 = 0; i < dim; i += 4) {
     const at = out + (i << 2)
@@ -158,20 +179,21 @@ function logSum(top: f32, sum: f64): f32 {
 /** Bytes of scratch that attendEight uses. */
 function bytesOfEight(dim: u32): u32 {
   const wide = wideOf(dim)
-  return 2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128
+  return 2 * (wide << 5) + BLOCK_BYTES + BLOCK * (wide << 2) + BLOCK * 4 + 128 + RANGES_BYTES
 }
 
-/** Up to 8 queries, of which the first sees `sees` keys and each a key more than the one before. */
+/** Up to 8 queries, whose ranges of keys follow one another. */
 function attendEight(
   q: usize,
   k: usize,
   pitch: u32,
   v: usize,
   vBytes: u32,
+  from: usize,
+  holes: usize,
   positions: usize,
   slope: f32,
   alibiScale: f32,
-  sees: i32,
   count: u32,
   dim: u32,
   scale: f32,
@@ -189,24 +211,28 @@ function attendEight(
   const bases = tops + 32
   const totals = bases + 32
   const factors = totals + 32
+  const ranges = factors + 32
   const factor = scale * LOG2_E
   packEight(q, pitch, count, dim, eight)
   memory.fill(sums, 0, wide << 5)
   memory.fill(totals, 0, 32)
   for (let c: u32 = 0; c < 32; c += 4) store<f32>(tops + c, -Infinity)
-  const last = sees + <i32>count - 1
-  for (let start = 0; start < last; start += BLOCK) {
+  copyRanges(from, count, ranges)
+  const last = endOf(ranges + ((count - 1) << 3))
+  const lastOfFour = endOf(ranges + (min<u32>(count - 1, 3) << 3))
+  for (let start = firstOf(ranges) & ~(BLOCK - 1); start < last; start += BLOCK) {
     const rows = min<u32>(last - start, BLOCK)
     alibiRow(positions ? positions + (start << 2) : 0, slope, alibiScale, rows, terms)
+    if (holes) hideHoles(holes + (start << 3), rows, terms)
     multiplyEight(k + start * pitch, pitch, rows, eight, dim, shares)
-    hideLater(shares, sees - start, rows)
+    hideOutside(shares, ranges, start, rows)
     if (raiseTops(shares, rows, factor, terms, tops, bases, factors)) {
       scaleEight(sums, factors, wide)
       v128.store(totals, f32x4.mul(v128.load(totals), v128.load(factors)))
       v128.store(totals, f32x4.mul(v128.load(totals, 16), v128.load(factors, 16)), 16)
     }
     powersOfEight(shares, rows, factor, terms, bases, totals)
-    const few = min<i32>(rows, max<i32>(sees + 3 - start, 0))
+    const few = min<i32>(rows, max<i32>(lastOfFour - start, 0))
     addEight(shares, v + start * vBytes, vBytes, few, rows, dim, copy, sums)
   }
   for (let c: u32 = 0; c < count; c++) {

@@ -1,11 +1,11 @@
-// out[i] = Σ_j p_ij · v[j], p = softmax over j of scale · q[i] · k[j] + bias[j], j <= i + keys - queries (causal), bias[j] =
+// out[i] = Σ_j p_ij · v[j], p = softmax over the keys j that query i sees of scale · q[i] · k[j] + bias[j], bias[j] =
 // alibiScale · bfloat16(slope · position[j]). q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim] (heads / kvHeads
-// queries' heads share one), or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim]; alibi (may be null) slopes [heads],
-// then positions (negative: unseen), row `first` on of [samples,keys]; out [batch,queries,heads·dim], stats
-// [batch,heads,queries,2]: log-sum-exp (0 where no key is seen), and a slot left alone. dim <= 4·LANES and <= 256.
+// queries' heads share one), or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim]; table: who sees whom, and ALiBi's
+// numbers (parts/attention-table.wgsl); out [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp (0 where no
+// key is seen), and a slot left alone. dim <= 4·LANES and <= 256.
 // One workgroup a query: invocations take keys for the scores, then columns for the sum, LANES keys at a time with a running
 // maximum (Milakov & Gimelshein 2018). attention-tiles.wgsl does many queries faster.
-// Parts: alibi, head-places, lane-maxima, lane-sums.
+// Parts: attention-table, head-places, lane-maxima, lane-sums.
 override LANES: u32 = 64;
 
 const LOWEST = -3.0e38;
@@ -20,6 +20,7 @@ struct Params {
   dim: u32,
   isFused: u32,
   hasAlibi: u32,
+  hasHoles: u32,
   first: u32,
   scale: f32,
   alibiScale: f32,
@@ -29,7 +30,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> q: array<f32>;
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read> alibi: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<i32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<storage, read_write> stats: array<f32>;
 
@@ -56,23 +57,21 @@ fn main(
   }
   workgroupBarrier();
 
-  let rise = select(0.0, alibi[head % params.heads], params.hasAlibi != 0u);
-  let visible = u32(max(0, i32(i) + 1 + i32(params.keys) - i32(params.queries)));
+  let rise = slopeOf(head % params.heads);
+  let record = recordOf(sample);
+  let seen = vec2<u32>(keysOf(record, i));
   var largest = LOWEST;
   var total = 0.0;
   var sums: array<f32, 4>;
-  for (var first = 0u; first < visible; first += LANES) {
+  for (var first = seen.x / LANES * LANES; first < seen.y; first += LANES) {
     let j = first + lane;
     var score = LOWEST;
-    if (j < visible) {
-      let position = positionOf(sample, j);
-      if (position >= 0.0) {
-        var product = 0.0;
-        for (var d = 0u; d < params.dim; d++) {
-          product += query[d] * k[places.k + j * places.pitch + d];
-        }
-        score = params.scale * product + biasOf(rise, position);
+    if (j >= seen.x && j < seen.y && !isHole(record, j)) {
+      var product = 0.0;
+      for (var d = 0u; d < params.dim; d++) {
+        product += query[d] * k[places.k + j * places.pitch + d];
       }
+      score = params.scale * product + biasOf(rise, positionOf(record, j));
     }
     let before = largest;
     largest = max(before, maxOverLanes(lane, score));
@@ -80,7 +79,7 @@ fn main(
     let shrink = select(0.0, exp(before - largest), before > LOWEST);
     weights[lane] = weight;
     total = total * shrink + sumOverLanes(lane, weight);
-    let width = min(LANES, visible - first);
+    let width = min(LANES, seen.y - first);
     for (var r = 0u; r < 4u; r++) {
       let d = lane + r * LANES;
       if (d < params.dim) {

@@ -1,7 +1,7 @@
 import { Random } from '../core/random.ts'
 import type { CausalLm, TokenBatch } from '../models/causal-lm.ts'
 import { inference } from '../models/inference.ts'
-import type { KeyValueCache } from '../ops/causal-attention.ts'
+import type { KeyValueCache } from '../ops/attention.ts'
 import { checkPrompts, type Generation, type GenerationOptions, resolveOptions } from './generation-options.ts'
 import { KeyValueCaches } from './key-value-caches.ts'
 import { chooseToken } from './sampling.ts'

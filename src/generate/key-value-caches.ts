@@ -1,6 +1,6 @@
 import { check } from '../core/errors.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
-import type { KeyValueCache } from '../ops/causal-attention.ts'
+import type { KeyValueCache } from '../ops/attention.ts'
 import { empty, rowsOf, type Tensor } from '../tensor/tensor.ts'
 
 /**

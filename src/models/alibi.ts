@@ -12,33 +12,17 @@ export function alibiSlopes(heads: number): Float32Array {
 }
 
 /**
- * What the attention kernels read of ALiBi: f32 [heads + b · keys], the slopes, then for each key the number of unmasked
- * tokens before it (in bfloat16, as transformers multiplies them), -1 where it is padding. So left padding changes nothing.
+ * f32 [b · keys]: for each key the number of unmasked tokens before it, in bfloat16, as transformers multiplies them; 0 where
+ * it is padding. So left padding changes nothing.
  * @param mask One byte a key, 0 for padding; absent when nothing is padded.
  */
-export function alibiTable(batch: number, keys: number, heads: number, mask?: Uint8Array): Float32Array {
-  const table = new Float32Array(heads + batch * keys)
-  table.set(alibiSlopes(heads))
-  for (let b = 0; b < batch; b++) {
-    const seen = mask?.subarray(b * keys, (b + 1) * keys) ?? new Uint8Array(keys).fill(1)
-    let count = 0
-    const positions = Float32Array.from(seen, (flag) => (flag === 0 ? -1 : count++))
-    table.set(roundToBf16(positions), heads + b * keys)
-  }
-  return table
-}
-
-/**
- * The same for a model without ALiBi: f32 [heads + b · keys], slopes of 0, and for each key 0, or -1 where it is padding.
- * @param mask One byte a key, 0 for padding.
- */
-export function maskTable(heads: number, mask: Uint8Array): Float32Array {
-  const table = new Float32Array(heads + mask.length)
-  table.set(
-    Float32Array.from(mask, (flag) => (flag === 0 ? -1 : 0)),
-    heads,
-  )
-  return table
+export function alibiPositions(batch: number, keys: number, mask?: Uint8Array): Float32Array {
+  let count = 0
+  const positions = Float32Array.from({ length: batch * keys }, (_, i) => {
+    if (i % keys === 0) count = 0
+    return mask?.[i] === 0 ? 0 : count++
+  })
+  return roundToBf16(positions)
 }
 
 /** The first `count` of base^exponent(i), base = 2^(-8/heads) in f32 as torch computes it. */

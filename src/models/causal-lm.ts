@@ -2,7 +2,7 @@ import { type Rule, withMethods } from '../core/options.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
-import type { KeyValueCache } from '../ops/causal-attention.ts'
+import type { KeyValueCache } from '../ops/attention.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { GenerationConfig } from './generation-config.ts'
 

@@ -3,17 +3,19 @@ import { tidyKeeping } from '../autograd/record.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import { add } from '../ops/add.ts'
-import type { KeyValueCache } from '../ops/causal-attention.ts'
+import type { KeyValueCache } from '../ops/attention.ts'
 import type { NormalSum } from '../ops/norm.ts'
+import { Visibility } from '../ops/visibility.ts'
+import { type VisibleKeys, visibleKeys } from '../ops/visible-keys.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
-import { alibiTable, maskTable } from './alibi.ts'
+import { alibiPositions, alibiSlopes } from './alibi.ts'
 import type { BatchLayout } from './causal-lm.ts'
 import type { RotaryTable } from './rotary-table.ts'
 
 /** What the attention of every block of a decoder is told of a batch. */
 export interface AttentionContext {
-  /** ALiBi's slopes and the keys' positions, or of rotary models which keys are padding; `null`: every key is seen. */
-  readonly alibi: Tensor | null
+  /** Who sees whom, and ALiBi's numbers. */
+  readonly visible: VisibleKeys
   /** Cosines and sines of the tokens' angles; `null` where positions are not rotary. */
   readonly rotary: Tensor | null
 }
@@ -62,13 +64,17 @@ export function attentionContext(
   past: number,
   { heads, rotary }: { readonly heads: number; readonly rotary: RotaryTable | null },
 ): AttentionContext {
-  const put = (table: Float32Array, label: string) => fromArray(device, table, [table.length], label)
+  const keys = past + tokens
+  const causal = Visibility.causal(rows, tokens, keys)
+  const visibility = attentionMask ? causal.masked(attentionMask) : causal
   if (rotary === null) {
-    return { alibi: put(alibiTable(rows, past + tokens, heads, attentionMask), 'alibi'), rotary: null }
+    const alibi = { slopes: alibiSlopes(heads), positions: alibiPositions(rows, keys, attentionMask) }
+    return { visible: visibleKeys(device, visibility, alibi), rotary: null }
   }
+  const angles = rotary.rows(past, tokens)
   return {
-    alibi: attentionMask?.includes(0) === true ? put(maskTable(heads, attentionMask), 'attention mask') : null,
-    rotary: put(rotary.rows(past, tokens), 'rotary table'),
+    visible: visibleKeys(device, visibility),
+    rotary: fromArray(device, angles, [angles.length], 'rotary table'),
   }
 }
 
@@ -104,10 +110,10 @@ export function throughBlocks(
 function checkpointedSum(
   one: DecoderBlock,
   x: Tensor,
-  { alibi, rotary }: AttentionContext,
+  { visible, rotary }: AttentionContext,
   work: () => ResidualStream,
 ): Tensor {
-  const inputs = [x, alibi, rotary].filter((tensor) => tensor !== null)
+  const inputs = [x, visible.table, rotary].filter((tensor) => tensor !== null)
   return checkpointed(x.device, { inputs, trainable: one.trainableParameters() }, () => {
     const { x: y, branch } = work()
     return branch === null ? y : add(y, branch)

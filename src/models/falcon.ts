@@ -3,7 +3,7 @@ import type { LayerNorm } from '../nn/layer-norm.ts'
 import type { Projection } from '../nn/linear.ts'
 import { Module, ModuleList } from '../nn/module.ts'
 import { add } from '../ops/add.ts'
-import { causalAttention, type KeyValueCache } from '../ops/causal-attention.ts'
+import { attention, type KeyValueCache } from '../ops/attention.ts'
 import { gelu } from '../ops/gelu.ts'
 import type { HeadLayout } from '../ops/head-layout.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -165,9 +165,9 @@ class FalconAttention extends Module<{ query_key_value: Projection; dense: Proje
     this.#layout = { heads, kvHeads, dim, alibiScale: 1 / Math.sqrt(dim) }
   }
 
-  forward(x: Tensor, { alibi, rotary }: AttentionContext, cache?: KeyValueCache): Tensor {
+  forward(x: Tensor, told: AttentionContext, cache?: KeyValueCache): Tensor {
     const { query_key_value, dense } = this.modules
-    return dense.forward(causalAttention(query_key_value.forward(x), { ...this.#layout, alibi, rotary }, cache))
+    return dense.forward(attention(query_key_value.forward(x), this.#layout, { ...told, cache }))
   }
 }
 

@@ -2,7 +2,7 @@ import type { Embedding } from '../nn/embedding.ts'
 import type { Projection } from '../nn/linear.ts'
 import { Module, ModuleList } from '../nn/module.ts'
 import type { RmsNorm } from '../nn/rms-norm.ts'
-import { causalAttention, type KeyValueCache } from '../ops/causal-attention.ts'
+import { attention, type KeyValueCache } from '../ops/attention.ts'
 import type { HeadLayout } from '../ops/head-layout.ts'
 import { swiGlu } from '../ops/swi-glu.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -126,10 +126,10 @@ class LlamaAttention extends Module<Record<'q_proj' | 'k_proj' | 'v_proj' | 'o_p
     this.#layout = { heads, kvHeads, dim }
   }
 
-  forward(x: Tensor, { alibi, rotary }: AttentionContext, cache?: KeyValueCache): Tensor {
+  forward(x: Tensor, told: AttentionContext, cache?: KeyValueCache): Tensor {
     const { q_proj, k_proj, v_proj, o_proj } = this.modules
     const rows = { q: q_proj.forward(x), k: k_proj.forward(x), v: v_proj.forward(x) }
-    return o_proj.forward(causalAttention(rows, { ...this.#layout, alibi, rotary }, cache))
+    return o_proj.forward(attention(rows, this.#layout, { ...told, cache }))
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** How projected rows fall into heads, and where their tokens stand. */
+/** How projected rows fall into heads, and how these attend. */
 export interface HeadLayout {
   /** Query heads. */
   readonly heads: number
@@ -8,15 +8,10 @@ export interface HeadLayout {
   readonly kvHeads: number
   /** Channels of a head. */
   readonly dim: number
-  /**
-   * f32 [heads + b · keys]: ALiBi's slopes of the heads, then the keys' positions, negative where a key must not be seen;
-   * `null`: no bias, and every key is seen. Default null.
-   */
-  readonly alibi?: Tensor | null
+  /** What products of queries and keys are multiplied by; default 1 / sqrt(dim). */
+  readonly scale?: number
   /** What ALiBi's bias is multiplied by; default 1. */
   readonly alibiScale?: number
-  /** f32 [t · dim]: of each new token the cosines of dim/2 angles, then their sines; `null`: nothing is turned. Default null. */
-  readonly rotary?: Tensor | null
 }
 
 /**

@@ -12,11 +12,20 @@ export interface Heads {
   readonly v: Tensor
 }
 
+/** Where sorted rows go, and what turns them. */
+export interface HeadPlaces {
+  readonly rotary: Tensor | null
+  /** Where keys and values go; absent: tensors of their own. */
+  readonly cache?: Pick<Heads, 'k' | 'v'> | undefined
+  /** The row from which on they go there. */
+  readonly past: number
+}
+
 /** One tensor of fused rows, or three. */
 export type HeadParts = readonly [Tensor] | readonly [Tensor, Tensor, Tensor]
 
 /** What rows consist of. @throws MedAwareError `shape` where sizes do not fit. */
-export function partsOf(rows: HeadRows, { heads, kvHeads, dim, rotary = null }: HeadLayout): HeadParts {
+export function partsOf(rows: HeadRows, { heads, kvHeads, dim }: HeadLayout, rotary: Tensor | null): HeadParts {
   const parts: HeadParts = 'q' in rows ? [rows.q, rows.k, rows.v] : [rows]
   const tokens = parts[0].shape[1] ?? 0
   const widths = parts.length === 1 ? [heads + 2 * kvHeads] : [heads, kvHeads, kvHeads]
@@ -26,7 +35,7 @@ export function partsOf(rows: HeadRows, { heads, kvHeads, dim, rotary = null }: 
     () => {
       const names = parts.length === 1 ? ['qkv'] : ['q', 'k', 'v']
       const given = parts.map((part, i) => `${names[i]} ${showShape(part.shape)}`).join(', ')
-      return `causalAttention: ${given} ${parts.length === 1 ? 'does' : 'do'} not hold ${heads} + 2·${kvHeads} heads of ${dim}`
+      return `attention: ${given} ${parts.length === 1 ? 'does' : 'do'} not hold ${heads} + 2·${kvHeads} heads of ${dim}`
     },
   )
   const [{ rows: ofFirst }] = parts
@@ -34,12 +43,12 @@ export function partsOf(rows: HeadRows, { heads, kvHeads, dim, rotary = null }: 
     parts[0].shape.length === 3 && parts.every(({ rows: ofPart }) => ofPart === ofFirst),
     'shape',
     () =>
-      `causalAttention: rows must be [b, t, c] with one b and t, got ${parts.map(({ shape }) => showShape(shape)).join(', ')}`,
+      `attention: rows must be [b, t, c] with one b and t, got ${parts.map(({ shape }) => showShape(shape)).join(', ')}`,
   )
   check(
     rotary === null || (dim % 2 === 0 && rotary.count === tokens * dim),
     'shape',
-    () => `causalAttention: rotary ${showShape(rotary?.shape ?? [])} is not [${tokens}·${dim}], of an even ${dim}`,
+    () => `attention: rotary ${showShape(rotary?.shape ?? [])} is not [${tokens}·${dim}], of an even ${dim}`,
   )
   return parts
 }
@@ -48,8 +57,11 @@ export function partsOf(rows: HeadRows, { heads, kvHeads, dim, rotary = null }: 
  * Sorts projected rows by head and turns queries and keys by their rotary angles, without history; new keys and values go
  * behind those of a cache.
  */
-export function splitHeads(parts: HeadParts, layout: HeadLayout, cache?: Pick<Heads, 'k' | 'v'>, past = 0): Heads {
-  const { heads, kvHeads, dim, rotary = null } = layout
+export function splitHeads(
+  parts: HeadParts,
+  { heads, kvHeads, dim }: HeadLayout,
+  { rotary, cache, past }: HeadPlaces,
+): Heads {
   const [{ device, shape }] = parts
   const [batch = 0, tokens = 0] = shape
   const q = empty(device, [batch, heads, tokens, dim], 'queries')
@@ -75,8 +87,12 @@ export function splitHeads(parts: HeadParts, layout: HeadLayout, cache?: Pick<He
  * The reverse, for gradients by head, which are freed: dQ f32 [b, heads, t, dim] and dKv f32 [b, 2 kvHeads, t, dim], a sample's
  * heads of dK before its heads of dV. Returns gradients of the rows, in the order of `partsOf`; fused ones have rotary angles.
  */
-export function joinHeads(dQ: Tensor, dKv: Tensor, isFused: boolean, layout: HeadLayout): readonly Tensor[] {
-  const { heads, kvHeads, dim, rotary = null } = layout
+export function joinHeads(
+  dQ: Tensor,
+  dKv: Tensor,
+  { heads, kvHeads, dim }: HeadLayout,
+  { isFused, rotary }: { readonly isFused: boolean; readonly rotary: Tensor | null },
+): readonly Tensor[] {
   const { device, shape } = dQ
   const [batch = 0, , tokens = 0] = shape
   const sizes = { batch, tokens, dim }

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { alibiSlopes, alibiTable } from '../../src/models/alibi.ts'
+import { attentionTable, causalRanges } from '../../src/device/register/attention-table.ts'
+import { alibiPositions, alibiSlopes } from '../../src/models/alibi.ts'
 import { fromArray, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
@@ -21,18 +22,17 @@ describe('alibiSlopes', () => {
   })
 })
 
-describe('alibiTable', () => {
-  it('is the slopes, then each row’s count of tokens, which padding interrupts', () => {
-    expect([...alibiTable(2, 5, 2, Uint8Array.of(0, 0, 1, 1, 1, 1, 1, 0, 1, 1))]).toEqual([
-      ...alibiSlopes(2),
-      ...[-1, -1, 0, 1, 2],
-      ...[0, 1, -1, 2, 3],
+describe('alibiPositions', () => {
+  it('are each row’s count of tokens, which padding interrupts', () => {
+    expect([...alibiPositions(2, 5, Uint8Array.of(0, 0, 1, 1, 1, 1, 1, 0, 1, 1))]).toEqual([
+      ...[0, 0, 0, 1, 2],
+      ...[0, 1, 0, 2, 3],
     ])
-    expect([...alibiTable(2, 3, 1)].slice(1)).toEqual([0, 1, 2, 0, 1, 2])
+    expect([...alibiPositions(2, 3)]).toEqual([0, 1, 2, 0, 1, 2])
   })
 
-  it('rounds positions past 256 to bfloat16', () => {
-    expect([...alibiTable(1, 265, 1)].slice(256)).toEqual([255, 256, 256, 258, 260, 260, 260, 262, 264, 264])
+  it('are rounded to bfloat16 past 256', () => {
+    expect([...alibiPositions(1, 265)].slice(255)).toEqual([255, 256, 256, 258, 260, 260, 260, 262, 264, 264])
   })
 })
 
@@ -42,15 +42,23 @@ describe.each(devices)('what attention adds to scores, on $description', (device
     const mask = new Uint8Array(rows).fill(1).fill(0, 300, 340)
     const expected = await fixture.readF32('alibi.padded')
     const scope = device.memory.open()
-    const table = fromArray(device, alibiTable(2, 300, heads, mask), [heads + rows], 'alibi')
+    const numbers = attentionTable({
+      samples: rows,
+      queries: 1,
+      keys: 1,
+      ranges: causalRanges(rows, 1, 1),
+      mask,
+      alibi: { slopes: alibiSlopes(heads), positions: alibiPositions(2, 300, mask) },
+    })
+    const table = fromArray(device, numbers, [numbers.length], 'table')
     const [q, k, v] = ['q', 'k', 'v'].map((name) => zeros(device, [rows, heads, 1, 1], name)) as [never, never, never]
     const [out, stats] = [zeros(device, [rows, heads], 'out'), zeros(device, [rows, heads, 2], 'stats')]
     // Each row sees one key, and scores nothing but the bias: that is the log-sum-exp.
     const sizes = { batch: rows, heads, kvHeads: heads, queries: 1, keys: 1, capacity: 1, dim: 1 }
     device.run(
       'attention',
-      { q, k, v, alibi: table, out, stats },
-      { ...sizes, isFused: 0, hasAlibi: 1, first: 0, scale: 1, alibiScale: 0.25 },
+      { q, k, v, table, out, stats },
+      { ...sizes, isFused: 0, hasAlibi: 1, hasHoles: 1, first: 0, scale: 1, alibiScale: 0.25 },
     )
     const got = await stats.read()
     scope.close()

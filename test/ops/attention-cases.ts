@@ -1,5 +1,7 @@
 import type { Device } from '../../src/device/device.ts'
-import { causalAttention } from '../../src/ops/causal-attention.ts'
+import { attention } from '../../src/ops/attention.ts'
+import { Visibility } from '../../src/ops/visibility.ts'
+import { visibleKeys } from '../../src/ops/visible-keys.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
 import type { OpCase } from './gradient-check.ts'
@@ -83,25 +85,25 @@ export const attentionCases: OpCase[] = kinds.flatMap(({ title, ...shape }) =>
     // Multiples of 1/8 below 2 times positions: bfloat16 holds the products. Row 1 is padded by two tokens: its first two
     // queries see nothing at all.
     const slopes = Float32Array.from({ length: heads }, (_, head) => (3 + 5 * head) / 8)
-    const positions = Float32Array.of(0, 1, 2, 3, -1, -1, 0, 1)
-    const table = Float32Array.of(...slopes, ...positions)
+    const positions = Float32Array.of(0, 1, 2, 3, 0, 0, 0, 1)
+    const mask = Uint8Array.of(1, 1, 1, 1, 0, 0, 1, 1)
     const bias = doubles(batch * heads * tokens, (e) => {
       const [b, h, key] = [Math.floor(e / tokens / heads), Math.floor(e / tokens) % heads, e % tokens]
-      const position = at(positions, tokens * b + key)
-      return position < 0 ? -Infinity : 0.5 * at(slopes, h) * position
+      const seen = at(mask, tokens * b + key)
+      return seen === 0 ? -Infinity : 0.5 * at(slopes, h) * at(positions, tokens * b + key)
     })
     const angles = isRotary ? normals((tokens * dim) / 2) : null
-    const layoutOn = (device: Device) => {
-      const alibi = fromArray(device, table, [table.length], 'alibi')
-      if (angles === null) return { ...shape, alibi, alibiScale: 0.5 }
+    const toldOn = (device: Device) => {
+      const visible = visibleKeys(device, Visibility.causal(batch, tokens).masked(mask), { slopes, positions })
+      if (angles === null) return { visible }
       const rows = Float32Array.from({ length: tokens * dim }, (_, i) => {
         const angle = at(angles, (Math.floor(i / dim) * dim) / 2 + (i % (dim / 2)))
         return i % dim < dim / 2 ? Math.cos(angle) : Math.sin(angle)
       })
-      return { ...shape, alibi, alibiScale: 0.5, rotary: fromArray(device, rows, [rows.length], 'rotary') }
+      return { visible, rotary: fromArray(device, rows, [rows.length], 'rotary') }
     }
     return {
-      op: 'causalAttention',
+      op: 'attention',
       title: `${title}, masked keys${isRotary ? ', rotary' : ''}${isFused ? '' : ', rows apart'}`,
       inputs: isFused
         ? { qkv: input([batch, tokens, (heads + 2 * kvHeads) * dim]) }
@@ -112,7 +114,7 @@ export const attentionCases: OpCase[] = kinds.flatMap(({ title, ...shape }) =>
           },
       apply: (t: Readonly<Record<string, Tensor>>, device: Device) => {
         const rows = isFused ? part(t, 'qkv') : { q: part(t, 'q'), k: part(t, 'k'), v: part(t, 'v') }
-        return causalAttention(rows, layoutOn(device))
+        return attention(rows, { ...shape, alibiScale: 0.5 }, toldOn(device))
       },
       reference: (v: Values) => attend(isFused ? fused(part(v, 'qkv'), sizes) : apart(v, sizes), bias, angles, sizes),
     }

@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { add } from '../../src/ops/add.ts'
-import { causalAttention } from '../../src/ops/causal-attention.ts'
+import { attention } from '../../src/ops/attention.ts'
+import { Visibility } from '../../src/ops/visibility.ts'
+import { visibleKeys } from '../../src/ops/visible-keys.ts'
 import { dropout } from '../../src/ops/dropout.ts'
 import { embedding } from '../../src/ops/embedding.ts'
 import { gather } from '../../src/ops/gather.ts'
@@ -112,38 +114,42 @@ describe('ops refuse what does not fit', () => {
     ['config', 'dropout: p must be in [0, 1), got -0.1', () => dropout(make(2), -0.1, 0)],
     ['shape', 'embedding: needs i32 ids and a 2-D table, got f32 [2] and [3,4]', () => embedding(make(2), make(3, 4))],
     ['shape', 'embedding: needs i32 ids and a 2-D table, got i32 [2] and [3]', () => embedding(ids, make(3))],
+    ['shape', 'attention: qkv [1,2,12] does not hold 2 + 2·1 heads of 4', () => attention(make(1, 2, 12), layout)],
     [
       'shape',
-      'causalAttention: qkv [1,2,12] does not hold 2 + 2·1 heads of 4',
-      () => causalAttention(make(1, 2, 12), layout),
+      'attention: q [1,2,8], k [1,2,4], v [1,2,8] do not hold 2 + 2·1 heads of 4',
+      () => attention({ q: make(1, 2, 8), k: make(1, 2, 4), v: make(1, 2, 8) }, layout),
     ],
     [
       'shape',
-      'causalAttention: q [1,2,8], k [1,2,4], v [1,2,8] do not hold 2 + 2·1 heads of 4',
-      () => causalAttention({ q: make(1, 2, 8), k: make(1, 2, 4), v: make(1, 2, 8) }, layout),
+      'attention: rotary [4] is not [2·4], of an even 4',
+      () => attention(make(1, 2, 16), layout, { rotary: make(4) }),
     ],
     [
       'shape',
-      'causalAttention: rotary [4] is not [2·4], of an even 4',
-      () => causalAttention(make(1, 2, 16), { ...layout, rotary: make(4) }),
+      'attention: visible is of 1 rows, 3 queries and 3 keys, the rows have 1, 2 and 2',
+      () => attention(make(1, 2, 16), layout, { visible: visibleKeys(cpu, Visibility.causal(1, 3)) }),
     ],
     [
       'shape',
-      'causalAttention: alibi [2] is not [2 + 1·2]',
-      () => causalAttention(make(1, 2, 16), { ...layout, alibi: make(2) }),
+      'attention: visible has 3 slopes for 2 heads',
+      () => {
+        const alibi = { slopes: new Float32Array(3), positions: new Float32Array(2) }
+        return attention(make(1, 2, 16), layout, { visible: visibleKeys(cpu, Visibility.causal(1, 2), alibi) })
+      },
     ],
     ['shape', 'rmsNorm: x [2,3] needs weight of 3, got 2', () => rmsNorm(make(2, 3), make(2), 1e-5)],
     ['shape', 'addRmsNorm: shapes differ, x [2,3] vs r [3,2]', () => addRmsNorm(make(2, 3), make(3, 2), make(3), 1e-5)],
     ['shape', 'swiGlu: shapes differ, gate [2,3] vs up [3,2]', () => swiGlu(make(2, 3), make(3, 2))],
     [
       'shape',
-      'causalAttention: 6 tokens do not fit a cache of 5; make a larger one',
-      () => causalAttention(make(1, 2, 16), layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 }),
+      'attention: 6 tokens do not fit a cache of 5; make a larger one',
+      () => attention(make(1, 2, 16), layout, { cache: { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 4 } }),
     ],
     [
       'unsupported',
-      'causalAttention: no gradient goes through a cache',
-      () => causalAttention(trainable, layout, { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 }),
+      'attention: no gradient goes through a cache',
+      () => attention(trainable, layout, { cache: { k: make(1, 1, 5, 4), v: make(1, 1, 5, 4), length: 0 } }),
     ],
     [
       'shape',
@@ -223,14 +229,15 @@ describe.each(devices)('on $description', (device) => {
       const rows = (begin: number, end: number) =>
         Float32Array.of(...[0, 1].flatMap((b) => [...values.subarray((b * 5 + begin) * 32, (b * 5 + end) * 32)]))
       const angles = normals(5 * 4)
-      const layout = (begin: number, end: number) => {
-        const positions = Array.from({ length: end }, (_, key) => key)
-        const table = Float32Array.of(1, 0.5, 0.25, 0.125, ...positions, ...positions)
-        const alibi = fromArray(device, table, [table.length], 'alibi')
+      const layout = { heads: 4, kvHeads: 2, dim: 4 }
+      const told = (begin: number, end: number) => {
+        const positions = Float32Array.from({ length: 2 * end }, (_, key) => key % end)
+        const alibi = { slopes: Float32Array.of(1, 0.5, 0.25, 0.125), positions }
+        const visible = visibleKeys(device, Visibility.causal(2, end - begin, end), alibi)
         const rotary = fromArray(device, angles.slice(4 * begin, 4 * end), [4 * (end - begin)], 'rotary')
-        return { heads: 4, kvHeads: 2, dim: 4, alibi, rotary }
+        return { visible, rotary }
       }
-      const whole = await causalAttention(fromArray(device, values, [2, 5, 32], 'qkv'), layout(0, 5)).read()
+      const whole = await attention(fromArray(device, values, [2, 5, 32], 'qkv'), layout, told(0, 5)).read()
       const [k, v] = [zeros(device, [2, 2, 7, 4], 'k'), zeros(device, [2, 2, 7, 4], 'v')]
       const joined: [number[], number[]] = [[], []]
       for (const [begin, end] of [
@@ -239,7 +246,7 @@ describe.each(devices)('on $description', (device) => {
         [4, 5],
       ] as const) {
         const qkv = fromArray(device, rows(begin, end), [2, end - begin, 32], 'qkv')
-        const part = await causalAttention(qkv, layout(begin, end), { k, v, length: begin }).read()
+        const part = await attention(qkv, layout, { ...told(begin, end), cache: { k, v, length: begin } }).read()
         joined[0].push(...part.subarray(0, part.length / 2))
         joined[1].push(...part.subarray(part.length / 2))
       }

@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
-import { causalAttention } from '../../src/ops/causal-attention.ts'
+import { attention } from '../../src/ops/attention.ts'
+import { Visibility } from '../../src/ops/visibility.ts'
+import { visibleKeys } from '../../src/ops/visible-keys.ts'
 import { embedding } from '../../src/ops/embedding.ts'
 import { gelu } from '../../src/ops/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
@@ -78,11 +80,14 @@ describe.each(devices)('what torch computes, on $description', (device) => {
   it.each([
     ['attention', 4],
     ['grouped', 2],
-  ])('causalAttention: %s, %i key heads', async (name, kvHeads) => {
-    const alibi = await load(`${name}.alibi`)
-    const layout = { heads: 4, kvHeads, dim: 8, alibi, alibiScale: 8 ** -0.5 }
-    await compare(name, ['qkv'], (qkv) => causalAttention(qkv, layout))
-    alibi.dispose()
+  ])('attention: %s, %i key heads', async (name, kvHeads) => {
+    const numbers = await fixture.readF32(`${name}.alibi`)
+    const [slopes, positions] = [numbers.slice(0, 4), numbers.slice(4)]
+    const visibility = Visibility.causal(2, 5).masked(Uint8Array.from(positions, (position) => +(position >= 0)))
+    const visible = visibleKeys(device, visibility, { slopes, positions })
+    const layout = { heads: 4, kvHeads, dim: 8, alibiScale: 8 ** -0.5 }
+    await compare(name, ['qkv'], (qkv) => attention(qkv, layout, { visible }))
+    visible.table.dispose()
   })
 
   it('linearCrossEntropy', async () => {

@@ -1,16 +1,40 @@
+import { attentionTable, causalRanges } from './attention-table.ts'
 import type { Draws } from './kernel-call.ts'
 
 const apart = [
-  { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1 },
-  { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64, hasAlibi: 1 },
-  { batch: 1, heads: 2, kvHeads: 2, queries: 70, keys: 70, capacity: 70, dim: 32, hasAlibi: 0 },
+  { batch: 2, heads: 4, kvHeads: 2, queries: 6, keys: 9, capacity: 13, dim: 17, hasAlibi: 1, hasHoles: 0, window: 99 },
+  { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 70, capacity: 72, dim: 64, hasAlibi: 1, hasHoles: 0, window: 40 },
+  {
+    batch: 1,
+    heads: 2,
+    kvHeads: 2,
+    queries: 70,
+    keys: 70,
+    capacity: 70,
+    dim: 32,
+    hasAlibi: 0,
+    hasHoles: 0,
+    window: 99,
+  },
+  { batch: 1, heads: 2, kvHeads: 2, queries: 80, keys: 99, capacity: 99, dim: 8, hasAlibi: 0, hasHoles: 1, window: 21 },
   // Three query heads to a key head, in whole and ragged tiles.
-  { batch: 1, heads: 6, kvHeads: 2, queries: 37, keys: 37, capacity: 37, dim: 24, hasAlibi: 0 },
+  {
+    batch: 1,
+    heads: 6,
+    kvHeads: 2,
+    queries: 37,
+    keys: 37,
+    capacity: 37,
+    dim: 24,
+    hasAlibi: 0,
+    hasHoles: 0,
+    window: 99,
+  },
 ].map((s) => ({ ...s, isFused: 0 }))
 const fused = [
-  { batch: 2, heads: 4, kvHeads: 2, tokens: 7, dim: 17, hasAlibi: 1 },
-  { batch: 2, heads: 4, kvHeads: 2, tokens: 37, dim: 24, hasAlibi: 1 },
-  { batch: 1, heads: 3, kvHeads: 1, tokens: 35, dim: 72, hasAlibi: 0 },
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 7, dim: 17, hasAlibi: 1, hasHoles: 1, window: 5 },
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 37, dim: 24, hasAlibi: 1, hasHoles: 0, window: 99 },
+  { batch: 1, heads: 3, kvHeads: 1, tokens: 35, dim: 72, hasAlibi: 0, hasHoles: 0, window: 33 },
 ].map(({ tokens, ...s }) => ({ ...s, queries: tokens, keys: tokens, capacity: tokens, isFused: 1 }))
 const layouts = [
   { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 3, capacity: 9, hasRotary: 1 },
@@ -21,18 +45,29 @@ const layouts = [
 type Sizes = (typeof apart)[number]
 type Layout = (typeof layouts)[number]
 
-/** Cut so that the keys of a padded sample are hidden, and what attention keeps of a row is near the truth. */
-const attended = (s: Sizes, { normals }: Draws) => {
+/** Who sees whom: the first sample is padded by two keys, a query sees `window`, and where there are holes, every third key is one. */
+const tableOf = ({ batch, heads, queries, keys, hasAlibi, hasHoles, window }: Sizes, { normals }: Draws) => {
+  const ranges = causalRanges(batch, queries, keys).map((place, i) => {
+    const query = i >> 1
+    const least = query < queries ? 2 : 0
+    return i % 2 === 0 ? Math.max(least, (query % queries) + keys - queries + 1 - window) : place
+  })
+  const mask = Uint8Array.from({ length: batch * keys }, (_, i) => +((i % keys) % 3 !== 1))
+  const slopes = normals(heads).map((x) => (0.05 + Math.abs(x)) / 8)
+  const positions = Float32Array.from({ length: batch * keys }, (_, i) => i % keys)
+  const alibi = hasAlibi === 1 ? { slopes, positions } : undefined
+  return attentionTable({ samples: batch, queries, keys, ranges, mask: hasHoles === 1 ? mask : undefined, alibi })
+}
+
+/** Cut so that what attention keeps of a row is near the truth. */
+const attended = ({ window, ...s }: Sizes, draws: Draws) => {
+  const { normals } = draws
   const rows = s.batch * s.heads * s.queries
-  // Slopes, then positions, of which negative ones are hidden.
-  const positions = Float32Array.from({ length: s.batch * s.keys }, (_, i) => (i < 2 ? -1 : i % s.keys))
-  const slopes = normals(s.heads).map((x) => (0.05 + Math.abs(x)) / 8)
   const [ofQ, ofK] = [rows * s.dim, s.batch * s.kvHeads * s.capacity * s.dim]
   const qkv = normals(ofQ + 2 * ofK)
   const byHead = { q: normals(ofQ), k: normals(ofK), v: normals(ofK) }
-  const alibi = s.hasAlibi === 0 ? null : Float32Array.of(...slopes, ...positions)
   return {
-    reads: { ...(s.isFused === 1 ? { q: qkv, k: qkv, v: qkv } : byHead), alibi },
+    reads: { ...(s.isFused === 1 ? { q: qkv, k: qkv, v: qkv } : byHead), table: tableOf({ ...s, window }, draws) },
     dOut: normals(ofQ),
     out: normals(ofQ),
     stats: normals(2 * rows).map((x, i) => (i % 2 === 0 ? 3 + x : x)),

@@ -1,7 +1,9 @@
 import { attentionCalls } from './attention-calls.ts'
 import { attended, gradientsOf, headBytes, rowsOf, statsOf } from './attention-cuts.ts'
+import { attentionTable, causalRanges } from './attention-table.ts'
 import { further } from './cut.ts'
 import { fold, kernel, LANES, lanes } from './kernel-row.ts'
+import type { ParamValues } from './param-type.ts'
 
 const attentionParams = {
   batch: 'u32',
@@ -13,10 +15,18 @@ const attentionParams = {
   dim: 'u32',
   isFused: 'u32',
   hasAlibi: 'u32',
+  hasHoles: 'u32',
   first: 'u32',
   scale: 'f32',
   alibiScale: 'f32',
 } as const
+/** A causal table, without ALiBi's numbers: zeros serve. */
+const trial = ({ first, batch, heads, queries, keys, hasAlibi }: ParamValues<typeof attentionParams>) => {
+  const samples = first + batch
+  const alibi = { slopes: new Float32Array(heads), positions: new Float32Array(samples * keys) }
+  const ranges = causalRanges(samples, queries, keys)
+  return { table: attentionTable({ samples, queries, keys, ranges, alibi: hasAlibi === 1 ? alibi : undefined }) }
+}
 const headSizes = { batch: 'u32', tokens: 'u32', heads: 'u32' } as const
 
 /** The register's rows for attention and the sorting of its projections by head. */
@@ -102,23 +112,24 @@ export const attentionKernels = {
     calls: attentionCalls.headsToRows,
   }),
   /**
-   * Causal attention: query i sits at key i + keys - queries. q [batch,heads,queries,dim], k and v
-   * [batch,kvHeads,capacity,dim]; with isFused 1 all three are the fused projection as splitHeads takes it, of
-   * queries = keys = capacity tokens. alibi: slopes [heads], then positions [samples,keys], of which row `first` is the first
-   * sample's, or null with hasAlibi 0; alibiScale · bfloat16(slope · position) is added to the scaled scores. A key whose
-   * position is negative is not seen, and a query that sees no key gives 0. out [batch,queries,heads·dim]; stats
-   * [batch,heads,queries,2]: log-sum-exp of the row's scores, and room for what attentionBackwardQuery adds.
+   * q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim]; with isFused 1 all three are the fused projection as
+   * splitHeads takes it, of queries = keys = capacity tokens. table: who sees whom, as attention-table.ts makes it, whose sample
+   * `first` is the call's first; hasHoles 1 where keys are hidden by its mask. With hasAlibi 1 it has ALiBi's numbers too, and
+   * alibiScale · bfloat16(slope · position) is added to the scaled scores. A query that sees no key gives 0. out
+   * [batch,queries,heads·dim]; stats [batch,heads,queries,2]: log-sum-exp of the row's scores, and room for what
+   * attentionBackwardQuery adds.
    */
   attention: kernel({
-    reads: ['q', 'k', 'v', 'alibi'],
+    reads: ['q', 'k', 'v', 'table'],
     writes: ['out', 'stats'],
     params: attentionParams,
+    trial,
     varies: true,
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
     constants: lanes,
     groups: (p) => fold(p.batch * p.heads * p.queries),
     cuts: [
-      // Samples; alibi is bound whole, for it begins with the slopes.
+      // Samples; the table is bound whole, for it begins with ALiBi's slopes.
       { along: 'batch', windows: (p) => ({ ...attended(p), out: rowsOf(p), stats: statsOf(p) }), from: further },
     ],
     calls: attentionCalls.attention,
@@ -128,9 +139,10 @@ export const attentionKernels = {
    * backward subtracts.
    */
   attentionBackwardQuery: kernel({
-    reads: ['q', 'k', 'v', 'alibi', 'dOut', 'out'],
+    reads: ['q', 'k', 'v', 'table', 'dOut', 'out'],
     writes: ['stats', 'dQ'],
     params: attentionParams,
+    trial,
     items: (p) => p.batch * p.heads * Math.ceil(p.queries / 8),
     constants: lanes,
     groups: (p) => fold(p.batch * p.heads * p.queries),
@@ -148,9 +160,10 @@ export const attentionKernels = {
    * heads of dV, or the key and value columns of fused rows.
    */
   attentionBackwardKey: kernel({
-    reads: ['q', 'k', 'v', 'alibi', 'dOut', 'stats'],
+    reads: ['q', 'k', 'v', 'table', 'dOut', 'stats'],
     writes: ['dKv'],
     params: attentionParams,
+    trial,
     items: (p) => p.batch * p.kvHeads * Math.ceil(p.keys / 8),
     constants: lanes,
     groups: (p) => fold(p.batch * p.kvHeads * p.keys),

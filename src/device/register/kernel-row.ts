@@ -18,6 +18,8 @@ export interface KernelRow<
   readonly params: P
   /** Whether parameters change from call to call, as a dropout's seed does: they are then sent anew with every batch. Default false. */
   readonly varies?: boolean
+  /** What programs read when they are timed (tuner.ts), where zeros would leave them nothing to do. Default zeros. */
+  trial?(params: ParamValues<P>): { readonly [name in R]?: Int32Array<ArrayBuffer> }
   /** Number of independent shares the CPU twin's work falls into; a range of them is one call. */
   items(params: ParamValues<P>): number
   /** Values of the WGSL twin's `override` constants. */

@@ -3,7 +3,7 @@ import type { Params, ParamType } from './param-type.ts'
 
 /** What hardly changes how long a call takes, or which program is fastest. Numbers in f32 never do. */
 const ignored = new Set([
-  ...['hasBias', 'hasFactor', 'hasAlibi', 'hasRotary', 'accumulate', 'nestedCount'],
+  ...['hasBias', 'hasFactor', 'hasAlibi', 'hasHoles', 'hasRotary', 'accumulate', 'nestedCount'],
   ...['pitchA', 'pitchOut', 'past', 'first', 'seed', 'slot', 'threshold'],
 ])
 

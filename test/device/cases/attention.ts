@@ -1,4 +1,5 @@
 import { bf16ToF32, f32ToBf16 } from '../../../src/core/float16.ts'
+import { attentionTable, causalRanges } from '../../../src/device/register/attention-table.ts'
 import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
 
 interface Sizes {
@@ -10,6 +11,8 @@ interface Sizes {
   readonly capacity: number
   readonly dim: number
   readonly hasAlibi: number
+  /** What is hidden beside what comes later; default padding, and a hole where there is ALiBi. */
+  readonly sees?: 'causal' | 'window' | 'packed' | 'right' | 'holes'
 }
 
 /** Heads apart, behind a cache and without. */
@@ -27,6 +30,16 @@ const apart: Sizes[] = [
   { batch: 1, heads: 2, kvHeads: 2, queries: 35, keys: 35, capacity: 35, dim: 256, hasAlibi: 1 },
   // Whole windows of two samples, so that the batch can be cut.
   { batch: 2, heads: 4, kvHeads: 2, queries: 16, keys: 16, capacity: 16, dim: 16, hasAlibi: 1 },
+  // What else may be hidden, for twins, tiles and few queries.
+  { batch: 2, heads: 2, kvHeads: 1, queries: 75, keys: 150, capacity: 151, dim: 22, hasAlibi: 0, sees: 'window' },
+  { batch: 2, heads: 4, kvHeads: 2, queries: 140, keys: 140, capacity: 140, dim: 24, hasAlibi: 0, sees: 'window' },
+  { batch: 2, heads: 2, kvHeads: 2, queries: 3, keys: 90, capacity: 100, dim: 32, hasAlibi: 1, sees: 'window' },
+  { batch: 2, heads: 3, kvHeads: 1, queries: 101, keys: 101, capacity: 101, dim: 68, hasAlibi: 1, sees: 'packed' },
+  { batch: 2, heads: 2, kvHeads: 2, queries: 150, keys: 150, capacity: 150, dim: 36, hasAlibi: 0, sees: 'packed' },
+  { batch: 2, heads: 4, kvHeads: 2, queries: 90, keys: 130, capacity: 130, dim: 16, hasAlibi: 0, sees: 'holes' },
+  { batch: 2, heads: 2, kvHeads: 1, queries: 4, keys: 77, capacity: 80, dim: 12, hasAlibi: 0, sees: 'holes' },
+  { batch: 2, heads: 2, kvHeads: 2, queries: 70, keys: 100, capacity: 100, dim: 20, hasAlibi: 1, sees: 'right' },
+  { batch: 2, heads: 2, kvHeads: 2, queries: 33, keys: 33, capacity: 40, dim: 19, hasAlibi: 0, sees: 'right' },
 ]
 
 /** Fused rows: a key head for each query head, for two, three and for all; odd tokens, and padding where there is ALiBi. */
@@ -41,10 +54,33 @@ const fused: Sizes[] = [
   { batch: 2, heads: 3, kvHeads: 1, tokens: 65, dim: 64, hasAlibi: 1 },
   { batch: 1, heads: 2, kvHeads: 1, tokens: 35, dim: 128, hasAlibi: 1 },
   { batch: 1, heads: 2, kvHeads: 2, tokens: 19, dim: 256, hasAlibi: 0 },
+  { batch: 2, heads: 4, kvHeads: 2, tokens: 100, dim: 32, hasAlibi: 0, sees: 'packed' as const },
+  { batch: 2, heads: 4, kvHeads: 1, tokens: 97, dim: 20, hasAlibi: 1, sees: 'window' as const },
+  { batch: 2, heads: 2, kvHeads: 2, tokens: 66, dim: 12, hasAlibi: 0, sees: 'holes' as const },
 ].map(({ tokens, ...s }) => ({ ...s, queries: tokens, keys: tokens, capacity: tokens }))
 
 /** Samples before the call's own whose positions lie in front of theirs. */
 const first = 1
+
+type Range = readonly [first: number, end: number]
+
+/** The keys that a query sees, and whether a key is hidden from all, of every sample. */
+function sight({ queries, keys, hasAlibi, sees = hasAlibi === 1 ? 'holes' : 'causal' }: Sizes) {
+  const padding = keys > 100 ? 80 : 2
+  const rangeOf = (sample: number, query: number): Range => {
+    const end = query + 1 + keys - queries
+    const start = Math.max(0, end - 1 - ((end - 1) % (23 + 20 * sample)))
+    if (sees === 'window') return [Math.max(0, end - 21 - 30 * sample), end]
+    if (sees === 'packed') return [start, end]
+    if (sees === 'right') return [0, Math.min(end, keys - 7 * (sample + 1))]
+    // The first sample is padded on its left, so that its first queries see nothing.
+    return sees === 'holes' && sample === 0 && keys > 5 ? [padding, end] : [0, end]
+  }
+  // Of what is not padded key 3 is a hole, and one key in eleven.
+  const isHole = (sample: number, key: number) =>
+    sees === 'holes' && keys > 5 && (sample !== 0 || keys > 100) && (key === 3 || key % 11 === 8)
+  return { rangeOf, isHole }
+}
 
 /** Rounded to bfloat16. */
 const toBf16 = (value: number) => at(bf16ToF32(f32ToBf16(Float32Array.of(value))), 0)
@@ -54,20 +90,29 @@ function attend(s: Sizes) {
   const scale = Math.fround(1 / Math.sqrt(s.dim))
   const [q, dOut] = [normals(s.batch * s.heads * s.queries * s.dim, 2), normals(s.batch * s.queries * s.heads * s.dim)]
   const [k, v] = [normals(s.batch * s.kvHeads * s.capacity * s.dim), normals(s.batch * s.kvHeads * s.capacity * s.dim)]
-  // The first sample is padded on its left, so that its first queries see nothing; in the others key 3 is hidden.
-  const padding = s.keys > 100 ? 80 : 2
-  const hidden = (sample: number, key: number) =>
-    s.hasAlibi && s.keys > 5 ? (sample === 0 ? key < padding : key === 3) : false
+  const { rangeOf, isHole } = sight(s)
   const slopes = normals(s.heads, 0.01).map(toBf16)
-  const positions = Float32Array.from(integers((first + s.batch) * s.keys, 400), (position, i) =>
-    hidden(Math.floor(i / s.keys) - first, i % s.keys) ? -1 : toBf16(position),
+  const positions = Float32Array.from(integers((first + s.batch) * s.keys, 400), toBf16)
+  // Samples before the call's own see as if there were nothing to hide.
+  const samples = first + s.batch
+  const own = Array.from({ length: s.batch * s.queries }, (_, i) => rangeOf(Math.floor(i / s.queries), i % s.queries))
+  const ranges = Int32Array.of(...causalRanges(first, s.queries, s.keys), ...own.flat())
+  const mask = Uint8Array.from(
+    { length: samples * s.keys },
+    (_, i) => +!isHole(Math.floor(i / s.keys) - first, i % s.keys),
   )
-  const alibi = s.hasAlibi ? Float32Array.of(...slopes, ...positions) : null
+  const table = attentionTable({
+    samples,
+    queries: s.queries,
+    keys: s.keys,
+    ranges,
+    mask,
+    alibi: s.hasAlibi === 1 ? { slopes, positions } : undefined,
+  })
   const alibiScale = 0.75
   const biasOf = (sample: number, head: number, key: number) => {
     if (!s.hasAlibi) return 0
-    const position = at(positions, (first + sample) * s.keys + key)
-    return position < 0 ? -Infinity : alibiScale * toBf16(at(slopes, head) * position)
+    return alibiScale * toBf16(at(slopes, head) * at(positions, (first + sample) * s.keys + key))
   }
   const rows = s.batch * s.heads * s.queries
   const kvRow = (row: number, key: number) => {
@@ -80,7 +125,8 @@ function attend(s: Sizes) {
   }
   const score = (row: number, key: number) => {
     const [sample, head] = [Math.floor(row / s.queries / s.heads), Math.floor(row / s.queries) % s.heads]
-    if (key > (row % s.queries) + s.keys - s.queries) return -Infinity
+    const [begin, end] = rangeOf(sample, row % s.queries)
+    if (key < begin || key >= end || isHole(sample, key)) return -Infinity
     return scale * sumOf(s.dim, (d) => at(q, row * s.dim + d) * at(k, kvRow(row, key) + d)) + biasOf(sample, head, key)
   }
   const scores = doubles(rows * s.keys, (e) => score(Math.floor(e / s.keys), e % s.keys))
@@ -112,7 +158,8 @@ function attend(s: Sizes) {
     }
   }
   const stats = doubles(2 * rows, (i) => at(i % 2 ? deltas : logSums, i >> 1))
-  return { scale, alibiScale, q, k, v, alibi, dOut, out, stats, dQ, dK, dV, logSums }
+  const hasHoles = +mask.includes(0)
+  return { scale, alibiScale, q, k, v, table, hasHoles, dOut, out, stats, dQ, dK, dV, logSums }
 }
 
 /** Numbers by head as rows that go group by group (q…, k, v); what is not given stays. */
@@ -138,12 +185,13 @@ function fuse<T extends Float32Array | Float64Array>(
 
 /** What the three kernels are given and must give, of heads apart or in fused rows. */
 function casesOf(s: Sizes, isFused: boolean): KernelCase[] {
-  const { scale, alibiScale, q, k, v, alibi, dOut, out, stats, dQ, dK, dV, logSums } = attend(s)
-  const params = { ...s, isFused: +isFused, first, scale, alibiScale }
+  const { scale, alibiScale, q, k, v, table, hasHoles, dOut, out, stats, dQ, dK, dV, logSums } = attend(s)
+  const { sees: _, ...sizes } = s
+  const params = { ...sizes, hasHoles, isFused: +isFused, first, scale, alibiScale }
   const title = `${isFused ? 'fused ' : ''}${Object.values(s).join(' ')}`
   const rows = stats.length / 2
   const qkv = isFused ? fuse(s, new Float32Array(q.length + k.length + v.length), { q, k, v }) : q
-  const reads = isFused ? { q: qkv, k: qkv, v: qkv, alibi } : { q, k, v, alibi }
+  const reads = isFused ? { q: qkv, k: qkv, v: qkv, table } : { q, k, v, table }
   const before = junk(qkv.length)
   // A sample's heads of dK, then its heads of dV. Rows behind the keys belong to the cache and must stay.
   const cache = junk(2 * k.length)

@@ -63,9 +63,10 @@ describe('the CPU device', () => {
     for (let i = 0; i < 3; i++) measured.run('fill', { out: x }, { count: 3, value: i })
     measured.run('matmul', { a, b, bias: null, out }, product)
     const sizes = { batch: 1, heads: 1, kvHeads: 1, queries: 2, keys: 3, capacity: 3, dim: 1 }
-    const heads = { ...sizes, isFused: 0, hasAlibi: 0, first: 0, scale: 1, alibiScale: 1 }
+    const heads = { ...sizes, isFused: 0, hasAlibi: 0, hasHoles: 0, first: 0, scale: 1, alibiScale: 1 }
     const stats = floats('stats', [0, 0, 0, 0], measured)
-    measured.run('attention', { q: x, k: x, v: x, alibi: null, out, stats }, heads)
+    const seen = floats('seen', [...new Float32Array(Int32Array.of(0, 2, 0, 3).buffer)], measured)
+    measured.run('attention', { q: x, k: x, v: x, table: seen, out, stats }, heads)
     const counted = measured.profile?.costs().map(({ name, calls, operations }) => [name, calls, operations])
     // The two queries see 2 and 3 keys, and each is a product with the key and one with the value.
     expect(Object.fromEntries(counted?.map(([name, ...rest]) => [name, rest]) ?? [])).toEqual({

@@ -45,10 +45,11 @@ async function read(device: CpuDevice, window: Binding): Promise<Float32Array> {
 function trap(device: CpuDevice): void {
   const x = put(device, new Float32Array(4))
   const sizes = { batch: 1, heads: 16, kvHeads: 16, queries: 1, keys: 1e7, capacity: 1e7, dim: 4 }
-  const params = { ...sizes, isFused: 0, hasAlibi: 0, first: 0, scale: 1, alibiScale: 1 }
+  const params = { ...sizes, isFused: 0, hasAlibi: 0, hasHoles: 0, first: 0, scale: 1, alibiScale: 1 }
+  const table = put(device, new Float32Array(Int32Array.of(0, sizes.keys).buffer))
   const out = put(device, new Float32Array(4))
   const stats = put(device, new Float32Array(4))
-  device.run('attention', { q: x, k: x, v: x, alibi: null, out, stats }, params)
+  device.run('attention', { q: x, k: x, v: x, table, out, stats }, params)
 }
 
 describe('threads', () => {

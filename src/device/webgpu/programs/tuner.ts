@@ -164,7 +164,7 @@ export class Tuner {
     }
   }
 
-  /** Buffers of zeros for a call; null where the adapter has no room for them. */
+  /** Buffers of zeros, or of what the kernel's row says, for a call; null where the adapter has no room for them. */
   async #stage(
     { kernel, params, windows }: Call,
     { layout, params: block }: Pipeline,
@@ -182,7 +182,7 @@ export class Tuner {
       this.#gpu.createBuffer({
         label: `tuning ${kernel}`,
         size: Math.max(256, Math.ceil((byteLength ?? 0) / 4) * 4),
-        usage: usage.storage,
+        usage: usage.storage | usage.copyDst,
       }),
     )
     const group = this.#gpu.createBindGroup({
@@ -191,6 +191,11 @@ export class Tuner {
       entries: [uniform, ...storage].map((buffer, binding) => ({ binding, resource: { buffer } })),
     })
     this.#gpu.queue.writeBuffer(uniform, 0, packed.bytes)
+    const row = rowOf(kernel)
+    for (const [name, numbers] of Object.entries(row.trial?.(params) ?? {})) {
+      const buffer = storage[row.reads.indexOf(name)]
+      if (buffer && numbers) this.#gpu.queue.writeBuffer(buffer, 0, numbers)
+    }
     const errors = await Promise.all([this.#gpu.popErrorScope(), this.#gpu.popErrorScope()])
     const buffers = [uniform, ...storage]
     if (errors.every((error) => error === null)) return { group, buffers }

@@ -1,7 +1,7 @@
 import { afterAll, beforeEach, expect, it } from 'vitest'
 import { Tape } from '../../src/autograd/tape.ts'
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
-import { causalAttention, type KeyValueCache } from '../../src/ops/causal-attention.ts'
+import { attention, type KeyValueCache } from '../../src/ops/attention.ts'
 import { fromArray, reshaped, zeros } from '../../src/tensor/tensor.ts'
 import { normals } from '../device/kernel-case.ts'
 
@@ -24,18 +24,18 @@ function calls(): Readonly<Record<string, number>> {
   return Object.fromEntries(device.profile?.costs().map(({ name, calls }) => [name, calls]) ?? [])
 }
 
-const attention = { attention: 1, attentionBackwardQuery: 1, attentionBackwardKey: 1 }
+const three = { attention: 1, attentionBackwardQuery: 1, attentionBackwardKey: 1 }
 it.each([
-  ['fused rows as they lie', true, null, attention],
-  ['fused rows by head where they are turned', true, rotary, { splitHeads: 1, ...attention, joinHeads: 1 }],
-  ['rows apart by head', false, null, { rowsToHeads: 3, ...attention, headsToRows: 3 }],
+  ['fused rows as they lie', true, null, three],
+  ['fused rows by head where they are turned', true, rotary, { splitHeads: 1, ...three, joinHeads: 1 }],
+  ['rows apart by head', false, null, { rowsToHeads: 3, ...three, headsToRows: 3 }],
 ])('reads %s', (_, isFused, angles, expected) => {
   const rows = isFused ? rowsOf(heads + 2 * kvHeads) : { q: rowsOf(heads), k: rowsOf(kvHeads), v: rowsOf(kvHeads) }
   const inputs = 'q' in rows ? [rows.q, rows.k, rows.v] : [rows]
   const dOut = fromArray(device, normals(batch * tokens * heads * dim), [batch, tokens, heads * dim], 'dOut')
   const before = device.memory.liveBuffers
   const tape = new Tape()
-  const out = Tape.during(tape, () => causalAttention(rows, { ...layout, rotary: angles }))
+  const out = Tape.during(tape, () => attention(rows, layout, { rotary: angles }))
   const gradients = tape.backward(out, dOut, new Set(inputs), new Set())
   expect(calls()).toEqual(expected)
   // All is freed but the gradients.
@@ -48,7 +48,7 @@ it('refuses before anything is written to a cache', async () => {
   const [k, v] = [fromArray(device, normals(batch * kvHeads * 12 * dim), held, 'k'), zeros(device, held, 'v')]
   const before = await k.read()
   const rows = fromArray(device, normals(batch * tokens * 8 * dim), [batch, tokens, 8 * dim], 'rows')
-  const call = (cache: KeyValueCache, given = rows) => causalAttention(given, layout, cache)
+  const call = (cache: KeyValueCache, given = rows) => attention(given, layout, { cache })
   const refusals: readonly (readonly [string, string, () => unknown])[] = [
     ['unsupported', 'no gradient goes through a cache', () => call({ k, v, length: 0 }, rowsOf(8))],
     ['shape', '13 tokens do not fit a cache of 12; make a larger one', () => call({ k, v, length: 4 })],
@@ -63,7 +63,7 @@ it('refuses before anything is written to a cache', async () => {
   for (const [code, rule, act] of refusals) {
     const { liveBytes } = device.memory
     expect(() => device.memory.scoped((): unknown => act())).toThrow(
-      expect.objectContaining({ code, message: `causalAttention: ${rule}` }),
+      expect.objectContaining({ code, message: `attention: ${rule}` }),
     )
     expect(device.memory.liveBytes).toBe(liveBytes)
     expect(await k.read()).toEqual(before)
@@ -73,7 +73,7 @@ it('refuses before anything is written to a cache', async () => {
 
 it('refuses rows of different lengths', () => {
   const [q, k] = [rowsOf(heads), fromArray(device, normals(batch * 3 * kvHeads * dim), [batch, 3, kvHeads * dim], 'k')]
-  expect(() => causalAttention({ q, k, v: rowsOf(kvHeads) }, layout)).toThrow(
-    'causalAttention: rows must be [b, t, c] with one b and t, got [2,9,32], [2,3,16], [2,9,16]',
+  expect(() => attention({ q, k, v: rowsOf(kvHeads) }, layout)).toThrow(
+    'attention: rows must be [b, t, c] with one b and t, got [2,9,32], [2,3,16], [2,9,16]',
   )
 })
