@@ -32,6 +32,7 @@ const halfType = oneOf<HalfType>(['f16', 'bf16'])
 
 /**
  * A frozen tensor of `values` in 16 bits.
+ * @param label What errors and memory reports call it.
  * @param dtype Default 'f16'.
  * @throws MedAwareError as `roundToHalf`, `config`.
  */
@@ -39,7 +40,7 @@ export function halfFromArray(
   device: Device,
   values: Float32Array,
   shape: Shape,
-  label: string,
+  label = 'halfFromArray',
   dtype: HalfType = 'f16',
 ): Tensor {
   readArgument(label, 'values', values, arrayOf(Float32Array))

@@ -116,9 +116,10 @@ export function rowsOf(x: Tensor, begin: number, end: number): Tensor {
 
 /**
  * A tensor whose elements are whatever its memory held: for outputs that a kernel fills.
+ * @param label What errors and memory reports call it; so do the functions below.
  * @throws MedAwareError `shape` for what is no shape, `memory`.
  */
-export function empty(device: Device, shape: Shape, label: string, dtype: DType = 'f32'): Tensor {
+export function empty(device: Device, shape: Shape, label = 'empty', dtype: DType = 'f32'): Tensor {
   readArgument(label, 'device', device, deviceRule)
   checkShape(label, shape)
   const bytes = countOf(shape) * sizeOf(dtype)
@@ -126,7 +127,7 @@ export function empty(device: Device, shape: Shape, label: string, dtype: DType 
 }
 
 /** A tensor of zeros (f32). @throws MedAwareError as `empty`. */
-export function zeros(device: Device, shape: Shape, label: string): Tensor {
+export function zeros(device: Device, shape: Shape, label = 'zeros'): Tensor {
   readArgument(label, 'device', device, deviceRule)
   return device.memory.allOrNothing(() => {
     const out = empty(device, shape, label)
@@ -177,7 +178,7 @@ export function fromArray(
   device: Device,
   values: HostValues,
   shape: Shape,
-  label: string,
+  label = 'fromArray',
   dtype: DType = dtypeOf(values),
 ): Tensor {
   readArgument(label, 'device', device, deviceRule)

@@ -2,7 +2,6 @@
  * Packs the package and uses the tarball as a stranger would, in an empty folder: `npm run check:package`. Each check prints one
  * line; the exit status is 1 when any failed. Of a registry it asks for TypeScript's other major versions alone (`compilers/`).
  */
-import { execFileSync } from 'node:child_process'
 import {
   mkdirSync,
   mkdtempSync,
@@ -19,6 +18,7 @@ import process from 'node:process'
 import { build } from 'esbuild'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { pack, type Packed, run } from './pack.ts'
 import { readmeExample } from './readme-example.ts'
 import { splitWeights, type Weight } from './split-bundle.ts'
 
@@ -37,32 +37,7 @@ const importAll = entries
   .map(([name, entry]) => `import * as ${name} from '${entry}'\nconsole.log(Object.keys(${name}))\n`)
   .join('')
 
-function run(command: string, args: readonly string[], cwd: string): string {
-  try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 })
-  } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
-    throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error })
-  }
-}
-
 const tool = (name: string) => path.join(root, 'node_modules/.bin', name)
-
-interface Packed {
-  readonly filename: string
-  readonly size: number
-  readonly unpackedSize: number
-  readonly files: readonly { readonly path: string }[]
-}
-
-/** Packs the folder `from` without its scripts, into `work`. */
-function pack(from: string): Packed {
-  const [packed] = JSON.parse(
-    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], from),
-  ) as Packed[]
-  if (!packed) throw new Error(`${from}: npm pack made nothing`)
-  return packed
-}
 
 /** Throws with `what` and the list where the list is not empty. */
 function expectNone(what: string, found: readonly string[]): void {
@@ -121,7 +96,7 @@ function checkTypesResolve({ filename }: Packed): string {
 /** Installs the tarball and its dependencies, packed from node_modules, in an empty folder. */
 function installInEmptyFolder(packed: Packed): string {
   const names = Object.keys(dependencies)
-  const tarballs = [packed, ...names.map((name) => pack(path.join(root, 'node_modules', name)))]
+  const tarballs = [packed, ...names.map((name) => pack(path.join(root, 'node_modules', name), work))]
   mkdirSync(empty)
   writeFileSync(path.join(empty, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }))
   const files = tarballs.map(({ filename }) => path.join(work, filename))
@@ -297,7 +272,7 @@ async function check(name: string, work: () => string | Promise<string>): Promis
   }
 }
 
-const packed = pack(root)
+const packed = pack(root, work)
 console.log(
   `${packed.filename}: ${Math.round(packed.size / 1024)} KiB, ${Math.round(packed.unpackedSize / 1024)} KiB unpacked`,
 )

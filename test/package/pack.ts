@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process'
+
+/** What `npm pack` says that it made. */
+export interface Packed {
+  readonly filename: string
+  readonly size: number
+  readonly unpackedSize: number
+  readonly files: readonly { readonly path: string }[]
+}
+
+/** Packs the folder `from` without its scripts, into `to`. @throws Error with what npm printed. */
+export function pack(from: string, to: string): Packed {
+  const [packed] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', to], from),
+  ) as Packed[]
+  if (!packed) throw new Error(`${from}: npm pack made nothing`)
+  return packed
+}
+
+/** Runs a command to its end. @returns What it printed. @throws Error with all that it printed, where it fails. */
+export function run(command: string, args: readonly string[], cwd: string): string {
+  try {
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 })
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error })
+  }
+}
