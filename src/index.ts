@@ -10,7 +10,8 @@ export { Random } from './core/random.ts'
 export type { Shape } from './core/shape.ts'
 export type { DType } from './core/dtype.ts'
 
-export type { Binding, Device, DeviceBuffer, DeviceLimits, TuningChoices } from './device/device.ts'
+export type { Binding, Device, DeviceLimits, TuningChoices } from './device/device.ts'
+export type { DeviceBuffer } from './device/buffer.ts'
 export type { CpuBuild, CpuOptions } from './device/cpu/cpu-device.ts'
 export type { WebGpuOptions } from './device/webgpu/options.ts'
 export type { TuningProgress } from './device/webgpu/programs/tuner.ts'
@@ -29,15 +30,9 @@ export type { CausalLm, ModelConfig, ModelInputs, PretrainedLm, TokenBatch } fro
 export type { Example } from './models/example.ts'
 export type { GenerationConfig } from './models/generation-config.ts'
 
-export {
-  loadModel,
-  loadTokenizer,
-  type LoadedModel,
-  type LoadModelOptions,
-  type LoadProgress,
-  type TensorProgress,
-} from './io/load/load-model.ts'
-export { describeMemoryPlan } from './io/plan/memory-advice.ts'
+export { loadModel, loadTokenizer, type LoadedModel } from './io/load/load-model.ts'
+export type { LoadModelOptions, LoadProgress, TensorProgress } from './io/load/load-options.ts'
+export { describeMemoryPlan } from './io/plan/describe-memory-plan.ts'
 export { type MemoryPlan, planMemory, type MemoryPlanOptions } from './io/plan/memory-plan.ts'
 export {
   inspectModel,

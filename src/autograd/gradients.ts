@@ -1,4 +1,4 @@
-import type { DeviceBuffer } from '../device/device.ts'
+import type { DeviceBuffer } from '../device/buffer.ts'
 import { copyOf, empty, type Tensor } from '../tensor/tensor.ts'
 
 /** Gradients on their way back. Two values may share one gradient, so each counts its holders; those with a place share none. */

@@ -1,4 +1,4 @@
-import type { DeviceBuffer } from '../device/device.ts'
+import type { DeviceBuffer } from '../device/buffer.ts'
 import { doneAtOnce } from '../device/memory.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Gradients } from './gradients.ts'

@@ -31,17 +31,18 @@ type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allow
  * @param names Of what stands without a flag, in order; all are needed.
  * @throws UsageError.
  */
-export function parseWords<const O extends Options, const N extends readonly string[]>(
+export function parseWords<const O extends Options, const N extends string>(
   args: readonly string[],
-  names: N,
+  names: readonly N[],
   options: O,
-): { values: Parsed<O>; words: { readonly [I in keyof N]: string } } {
+): { values: Parsed<O>; words: Readonly<Record<N, string>> } {
   const { values, positionals } = parse(args, options)
   if (positionals.length !== names.length) {
     const given = positionals.length === 0 ? 'nothing was given' : `got ${positionals.join(' ')}`
     throw new UsageError(`needs ${names.join(' ')}, ${given}`)
   }
-  return { values, words: positionals as unknown as { readonly [I in keyof N]: string } }
+  const words = Object.fromEntries(names.map((name, i) => [name, positionals[i] ?? '']))
+  return { values, words: words as Record<N, string> }
 }
 
 function parse<const O extends Options>(args: readonly string[], options: O) {

@@ -45,7 +45,7 @@ export const generateCommand: Command = {
       dtype: { type: 'string', default: 'f32' },
       device: { type: 'string', default: 'auto' },
     })
-    const [source] = words
+    const { SOURCE: source } = words
     const options = {
       ...samplingOf(values),
       seed: whole('seed', values.seed, 0),

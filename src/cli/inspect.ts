@@ -1,5 +1,6 @@
 import { type AdapterReport, inspectModel, type ModelReport } from '../io/plan/inspect-model.ts'
-import { describeMemoryPlan, showBytes } from '../io/plan/memory-advice.ts'
+import { showBytes } from '../io/plan/memory-advice.ts'
+import { describeMemoryPlan } from '../io/plan/describe-memory-plan.ts'
 import { type Command, parseWords, whole } from './command.ts'
 
 const help = `Says what a model or an adapter is, from its configs and the headers of its files; no weights are read.
@@ -26,7 +27,7 @@ export const inspectCommand: Command = {
       json: { type: 'boolean', default: false },
     })
     const targets = values['target-modules']
-    const report = await inspectModel(words[0], {
+    const report = await inspectModel(words.SOURCE, {
       ...{ signal, onDownload: progress.load },
       lora: {
         r: whole('r', values.r),

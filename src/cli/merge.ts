@@ -30,7 +30,7 @@ export const mergeCommand: Command = {
       'max-shard-size': { type: 'string', default: '5GB' },
       device: { type: 'string', default: 'auto' },
     })
-    const [base, adapter, out] = words
+    const { BASE: base, ADAPTER: adapter, OUT: out } = words
     const { quantized, force } = values
     if (force && !quantized) throw new UsageError('--force insists on --quantized, which is not given')
     const asked = values.dtype && oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])

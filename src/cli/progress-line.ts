@@ -1,4 +1,4 @@
-import type { LoadProgress } from '../io/load/load-model.ts'
+import type { LoadProgress } from '../io/load/load-options.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
 import type { SaveProgress } from '../io/save/save-model.ts'
 

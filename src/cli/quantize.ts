@@ -33,7 +33,7 @@ export const quantizeCommand: Command = {
       'max-shard-size': { type: 'string', default: '5GB' },
       device: { type: 'string', default: 'auto' },
     })
-    const [source, out] = words
+    const { SOURCE: source, OUT: out } = words
     const type = oneOf('type', values.type, ['nf4', 'fp4', 'int8'])
     const blockSize = values['block-size']
     // A list replaces the default, which spares the head.

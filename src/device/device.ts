@@ -1,16 +1,10 @@
 import { check } from '../core/errors.ts'
 import { type Rule, withMethods } from '../core/options.ts'
 import { show } from '../core/show.ts'
+import type { DeviceBuffer } from './buffer.ts'
 import type { KernelProfile } from './kernel-profile.ts'
 import type { KernelName, KernelParams, KernelReads, KernelWrites } from './register/kernels.ts'
 import type { Memory } from './memory.ts'
-
-/** A piece of a device's memory. Its bytes have no type; tensors give them one. */
-export interface DeviceBuffer {
-  /** Bytes asked for; a device may hold a few more. */
-  readonly byteLength: number
-  readonly label: string
-}
 
 /** A window of a buffer, as kernels see it. `byteOffset` is a multiple of 256 on devices that need it. */
 export interface Binding {

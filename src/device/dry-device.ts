@@ -1,4 +1,5 @@
-import type { Binding, Device, DeviceBuffer, DeviceLimits } from './device.ts'
+import type { Binding, Device, DeviceLimits } from './device.ts'
+import type { DeviceBuffer } from './buffer.ts'
 import { Memory, type MemoryDriver } from './memory.ts'
 
 /**

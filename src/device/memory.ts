@@ -1,6 +1,6 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import { show } from '../core/show.ts'
-import type { DeviceBuffer } from './device.ts'
+import type { DeviceBuffer } from './buffer.ts'
 
 /** How a device makes and destroys its buffers. */
 export interface MemoryDriver {

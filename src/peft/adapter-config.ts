@@ -52,7 +52,7 @@ export function parseAdapterConfig(
   check(type === 'LORA', 'unsupported', () => {
     return `${who}: peft_type ${type === undefined ? 'is missing' : show(type)}; only "LORA" is supported`
   })
-  const read: Record<string, unknown> = { ...loraDefaults, targetModules: defaultTargets, taskType: null }
+  const read: LoraConfig = { ...loraDefaults, targetModules: defaultTargets, taskType: null }
   const unknown = new Map<string, unknown>()
   for (const [key, value] of Object.entries(content)) {
     const field = fieldOf(key)
@@ -61,10 +61,10 @@ export function parseAdapterConfig(
     else if (!isEmpty(value)) unknown.set(key, value)
     if (field === null || !isLoraField(field) || (value === null && maybeNull.has(field))) continue
     // PEFT starts nothing where it is told null, as where it is told false.
-    read[field] = readField(key, field === 'initLoraWeights' ? (value ?? false) : value, savedRules[field])
+    const given = field === 'initLoraWeights' ? (value ?? false) : value
+    Object.assign(read, { [field]: readField(key, given, savedRules[field]) })
   }
-  // Each field was read by the rule of its own type, which Object.entries cannot express.
-  return { config: checkedLayers(read as unknown as LoraConfig, who, snakeCase), unknown }
+  return { config: checkedLayers(read, who, snakeCase), unknown }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { countOf, type Shape } from '../core/shape.ts'
-import type { Device, DeviceBuffer } from '../device/device.ts'
+import type { Device } from '../device/device.ts'
+import type { DeviceBuffer } from '../device/buffer.ts'
 import { Tensor, zeros } from './tensor.ts'
 
 /** A kernel's window of a buffer begins at a multiple of so many bytes. */

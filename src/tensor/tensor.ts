@@ -4,7 +4,8 @@ import { bf16ToF32, f16ToF32 } from '../core/float16.ts'
 import { readArgument } from '../core/options.ts'
 import { checkShape, countOf, showShape, type Shape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
-import { type Binding, type Device, type DeviceBuffer, deviceRule } from '../device/device.ts'
+import { type Binding, type Device, deviceRule } from '../device/device.ts'
+import type { DeviceBuffer } from '../device/buffer.ts'
 
 /** A value on a device: a shape and an element type over a window of a buffer. It knows no maths. */
 export class Tensor implements Binding {

@@ -236,17 +236,23 @@ function stateOf(stateJson: string | null, { metadata }: TensorReader): TrainerS
 
 const olderOne = 'use an older checkpoint'
 
+/** Whether a state has what every checkpoint says; what newer ones add is checked apart. */
+function isWhole(state: object): state is TrainerState {
+  const { step, steps, examples, options }: { readonly [key in keyof TrainerState]?: unknown } = state
+  const areCounts = [step, steps, examples].every((value) => Number.isSafeInteger(value) && Number(value) >= 0)
+  return areCounts && isJsonObject(options)
+}
+
 function parseState(name: string, json: string, canGo = false): TrainerState {
   const who = `restoreCheckpoint: ${name}`
   try {
     const state = parseJsonObject(who, json)
-    const { step, steps, examples, data, options, identity, checksums } = state
-    const isWhole = [step, steps, examples].every((value) => Number.isSafeInteger(value) && Number(value) >= 0)
-    check(isWhole && isJsonObject(options), 'format', () => `${who} lacks step, steps, examples or options`)
+    const { data, identity, checksums } = state
+    check(isWhole(state), 'format', () => `${who} lacks step, steps, examples or options`)
     check(checksums === undefined || isJsonObject(checksums), 'format', () => `${who}: checksums must be an object`)
     check(data === undefined || isPosition(data), 'format', () => `${who}: data is torn`)
     if (identity !== undefined) parseIdentity(who, identity)
-    return state as unknown as TrainerState
+    return state
   } catch (error) {
     if (!canGo || !(error instanceof MedAwareError)) throw error
     const remedy = `remove it, ${checkpointFileNames.tensors} holds the state too`

@@ -73,13 +73,16 @@ export function resolveImport(from: string, specifier: string): string | undefin
   return path.posix.normalize(path.posix.join(path.posix.dirname(from), specifier))
 }
 
-/** Every file that imports itself in the end, by the imports that run when a file is loaded; one list per knot. */
+/**
+ * Every file that imports itself in the end, by all that it names of others, types included; one list per knot. An `import()`
+ * that runs later closes none.
+ */
 export function cyclesOf(files: readonly SourceFile[]): string[][] {
   const graph = new Map(
     files.map((file) => [
       file.path,
       file.imports
-        .filter((each) => !each.typeOnly && !each.lazy)
+        .filter((each) => !each.lazy)
         .map((each) => resolveImport(file.path, each.specifier))
         .filter((target) => target !== undefined),
     ]),

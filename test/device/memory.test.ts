@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
-import type { DeviceBuffer } from '../../src/device/device.ts'
+import type { DeviceBuffer } from '../../src/device/buffer.ts'
 import { Memory } from '../../src/device/memory.ts'
 
 let destroyed: string[]

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Device } from '../../src/device/device.ts'
-import { loadModel, type LoadModelOptions } from '../../src/io/load/load-model.ts'
+import { loadModel } from '../../src/io/load/load-model.ts'
+import type { LoadModelOptions } from '../../src/io/load/load-options.ts'
 import { saveModel, type SaveModelOptions } from '../../src/io/save/save-model.ts'
 import { createModel, modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
 import type { TokenBatch } from '../../src/models/causal-lm.ts'

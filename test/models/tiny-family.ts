@@ -1,5 +1,6 @@
 import type { Device } from '../../src/device/device.ts'
-import { type LoadedModel, loadModel, type LoadModelOptions } from '../../src/io/load/load-model.ts'
+import { type LoadedModel, loadModel } from '../../src/io/load/load-model.ts'
+import type { LoadModelOptions } from '../../src/io/load/load-options.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
 import { filesOf } from '../io/tiny-files.ts'
 

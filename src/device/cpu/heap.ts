@@ -1,5 +1,5 @@
 import { check, MedAwareError } from '../../core/errors.ts'
-import type { DeviceBuffer } from '../device.ts'
+import type { DeviceBuffer } from '../buffer.ts'
 import type { MemoryDriver } from '../memory.ts'
 
 /** A stretch of the CPU engine's memory. */

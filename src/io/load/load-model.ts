@@ -1,7 +1,7 @@
 import { check, MedAwareError } from '../../core/errors.ts'
 import { abortSignal, callback, flag, type OptionRules, readArgument, readOptions } from '../../core/options.ts'
 import { showNames } from '../../core/show.ts'
-import { type Device, deviceRule } from '../../device/device.ts'
+import { deviceRule } from '../../device/device.ts'
 import type { Checkpoint } from '../../formats/format.ts'
 import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
 import { createModel, parseModelConfig } from '../../models/architectures.ts'
@@ -10,43 +10,16 @@ import { type GenerationConfig, parseGenerationConfig } from '../../models/gener
 import type { Weight } from '../../nn/module.ts'
 import { openShardedSafetensors } from '../../safetensors/shards.ts'
 import { openTensors, readJson, readText, type Folder } from '../sources/folder.ts'
-import { type DownloadProgress, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
-import type { HubOptions } from '../huggingface/hub-settings.ts'
+import { hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { checkRoom } from '../plan/check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
 import { type FileTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer.ts'
-import { storageAliases, storageRules, type WeightStorage } from './weight-storage.ts'
+import { storageAliases, storageRules } from './weight-storage.ts'
+import type { LoadModelOptions } from './load-options.ts'
 import { checkpointOf } from './checkpoint.ts'
 import { fittingWeights } from './fit.ts'
 import { settledHead } from './tied-head.ts'
-
-/** How a model is loaded. */
-export interface LoadModelOptions extends WeightStorage {
-  readonly device: Device
-  /** Also measure what quantising changed; costs a decoding pass. Default false. */
-  readonly measureError?: boolean
-  /** Called as a download goes on, and after each tensor. */
-  readonly onProgress?: (progress: LoadProgress) => void
-  /** Called with what is odd about the checkpoint, but no reason to refuse it. */
-  readonly onWarning?: (message: string) => void
-  /** Stops downloading and loading: what was loaded is freed, what was downloaded is kept and gone on from. */
-  readonly signal?: AbortSignal
-  /** How the Hugging Face Hub is reached. */
-  readonly hub?: HubOptions
-}
-
-/** How far a download is, in bytes, or loading, in tensors. */
-export type LoadProgress = DownloadProgress | TensorProgress
-
-/** How many tensors are on the device. */
-export interface TensorProgress {
-  readonly phase: 'load'
-  readonly tensor: string
-  readonly done: number
-  readonly total: number
-  readonly bytesDone: number
-}
 
 /** A model and what came with it. */
 export interface LoadedModel {

@@ -3,7 +3,7 @@ import type { Checkpoint } from '../../formats/format.ts'
 import type { WeightSpec } from '../../models/causal-lm.ts'
 import type { Weight } from '../../nn/module.ts'
 import { loadMatrix } from './load-matrix.ts'
-import type { LoadModelOptions } from './load-model.ts'
+import type { LoadModelOptions } from './load-options.ts'
 import { StorageError } from './storage-error.ts'
 
 /** What a model's weights take, and what storing them so changed. */

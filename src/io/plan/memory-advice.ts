@@ -1,10 +1,12 @@
-import { readArgument, that } from '../../core/options.ts'
 import type { Device } from '../../device/device.ts'
-import { storageFormats } from '../../formats/formats.ts'
-import type { MemoryPlan } from './memory-plan.ts'
 
 /** As much of a plan as says whether it fits. */
-export type Need = Pick<MemoryPlan, 'total' | 'largest'>
+export interface Need {
+  /** Bytes in use at the peak. */
+  readonly total: number
+  /** The largest buffer. */
+  readonly largest: { readonly label: string; readonly bytes: number }
+}
 
 /** Options changed so that less memory is needed, in the words of a program, and what is needed then. */
 export interface Change {
@@ -32,29 +34,6 @@ export function adviceFor(device: Place, need: Need, changes: Iterable<Change>):
   }
   const elsewhere = device.kind === 'cpu' ? `a WebGPU adapter with more` : `{ device: 'cpu' }`
   return `${problem}; no option makes it fit, use a smaller model or ${elsewhere}`
-}
-
-const planRule = that(
-  'a plan, as planMemory gives',
-  (value): value is MemoryPlan => typeof value === 'object' && value !== null && 'weights' in value && 'total' in value,
-)
-
-/** What a plan says in one line. @throws MedAwareError `config` for what is none. */
-export function describeMemoryPlan(plan: MemoryPlan): string {
-  readArgument('describeMemoryPlan', 'plan', plan, planRule)
-  const parts = [
-    ...storageFormats().map(({ name, words }) => [plan.weights[name] ?? 0, `${words} weights`] as const),
-    [plan.weights.f16, 'f16 weights'],
-    [plan.weights.bf16, 'bf16 weights'],
-    [plan.weights.f32, 'f32 weights'],
-    [plan.adapter, 'adapter'],
-    [plan.optimizer, 'optimizer state'],
-    [plan.gradients, 'gradients'],
-    [plan.activations, 'activations'],
-    [plan.logits, 'logits'],
-  ] as const
-  const spelt = parts.filter(([bytes]) => bytes > 0).map(([bytes, what]) => `${what} ${showBytes(bytes)}`)
-  return `${showBytes(plan.total)} at most: ${spelt.join(', ')}; the largest buffer is ${plan.largest.label}, ${showBytes(plan.largest.bytes)}`
 }
 
 /** Bytes in the largest unit that leaves a digit before the point. */

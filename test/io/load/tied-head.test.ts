@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { inspectModel, type ModelReport } from '../../../src/io/plan/inspect-model.ts'
-import { loadModel, type LoadModelOptions } from '../../../src/io/load/load-model.ts'
+import { loadModel } from '../../../src/io/load/load-model.ts'
+import type { LoadModelOptions } from '../../../src/io/load/load-options.ts'
 import { modelFiles } from '../../../src/io/save/save-model.ts'
 import { encodeFloats } from '../../../src/safetensors/float16.ts'
 import { writeSafetensors, type TensorToWrite } from '../../../src/safetensors/writer.ts'

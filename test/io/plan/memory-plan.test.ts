@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { checkedDevice } from '../dry-limits.ts'
 import { loadModel } from '../../../src/io/load/load-model.ts'
-import { describeMemoryPlan } from '../../../src/io/plan/memory-advice.ts'
+import { describeMemoryPlan } from '../../../src/io/plan/describe-memory-plan.ts'
 import { planMemory, type MemoryPlanOptions } from '../../../src/io/plan/memory-plan.ts'
 import { modelWeights } from '../../../src/models/architectures.ts'
 import { FalconForCausalLM } from '../../../src/models/falcon.ts'
