@@ -91,12 +91,13 @@ export class Session {
     return { examples: examples.length, trainable: countParameters(this.#model).trainable }
   }
 
-  /** Trains from the step it is at to the last, or until `signal`; then it may be called again. */
+  /** Trains from the step it is at to the last, or until `signal`, which is heard within a step too; then it may be called again. */
   async *train(signal: AbortSignal): AsyncGenerator<StepReport> {
     if (this.#run === null) throw new MedAwareError('config', 'There is no run to go on with')
-    for await (const report of this.#run) {
-      yield report
-      if (signal.aborted) return
+    try {
+      yield* this.#run.train({ signal })
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error
     }
   }
 

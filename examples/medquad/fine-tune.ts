@@ -26,7 +26,7 @@ interface FineTuning {
 
 /**
  * Trains to the end, or until the validation loss falls no more, and saves and gives the adapter where it was lowest. On Ctrl-C or SIGTERM
- * it saves a checkpoint and ends the program.
+ * it saves a checkpoint of the last whole step and ends the program.
  * @throws MedAwareError as `TrainingRun`, with the checkpoint to go on from where there is one.
  */
 export async function fineTune(run: TrainingRun, options: FineTuning): Promise<Best> {
@@ -42,36 +42,43 @@ export async function fineTune(run: TrainingRun, options: FineTuning): Promise<B
     return (progress.best = { step, loss, files: await adapterFiles(adapter) })
   }
   let saved = run.step
-  const save = async () => {
+  const save = async (): Promise<boolean> => {
     try {
       await saveProgress(run, progress, checkpoint)
       saved = run.step
+      return true
     } catch (error) {
       // A full disk may have room again by the next time; what is trained is worth more than ending here.
       if (!(error instanceof MedAwareError) && !(error instanceof Error && 'code' in error)) throw error
       story.say('WARNING', `step ${run.step} could not be saved: ${error.message}`)
+      return false
     }
   }
-  interrupts.putOff()
-  try {
+  const train = async () => {
     if (progress.best === null) await validate(run.step)
-    for await (const report of hasStalled(validation, patience) ? [] : run) {
+    if (hasStalled(validation, patience)) return
+    for await (const report of run.train({ signal: interrupts.signal })) {
       story.line.show(describeStep(report))
       training.push(report)
       const isLast = report.step === report.steps
       if (report.step % every === 0 || isLast) await validate(report.step)
       const isStalled = hasStalled(validation, patience)
-      const isAsked = interrupts.asked !== null
-      if (isAsked || isLast || isStalled || report.step % saveSteps === 0) await save()
-      if (isAsked) {
-        const where = saved === report.step ? 'saved; go on with the same options and --resume' : 'and not saved'
-        story.say('stopped', `at step ${report.step} of ${report.steps}, ${where}`)
-        interrupts.leave()
-      }
+      if (isLast || isStalled || report.step % saveSteps === 0) await save()
       if (isStalled) {
         story.say('stopped', `at step ${report.step} of ${report.steps}: the validation loss falls no more`)
-        break
+        return
       }
+    }
+  }
+  interrupts.putOff()
+  try {
+    await train().catch((error: unknown) => {
+      if (!interrupts.isReason(error)) throw error
+    })
+    if (interrupts.signal.aborted) {
+      const where = (await save()) ? 'saved; go on with the same options and --resume' : 'and not saved'
+      story.say('stopped', `at step ${run.step} of ${run.steps}, ${where}`)
+      interrupts.leave()
     }
     const best = progress.best ?? (await validate(run.step))
     await writeFolder(folder, best.files)

@@ -4,6 +4,7 @@ export class Interrupts {
   asked: 'SIGINT' | 'SIGTERM' | null = null
   /** Said by a program that is ended at once. */
   note: string | null = null
+  readonly #stopping = new AbortController()
   #isPutOff = false
 
   constructor() {
@@ -12,11 +13,22 @@ export class Interrupts {
         const isFirst = this.asked === null
         this.asked ??= name
         if (!this.#isPutOff || !isFirst) this.leave()
+        this.#stopping.abort()
       })
     }
   }
 
-  /** From here on `asked` is looked at, and `leave` called, by who has something to save. */
+  /** Aborted by a signal that was put off. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  /** Whether an error is what ended by `signal`; others are thrown on. */
+  isReason(error: unknown): boolean {
+    return this.signal.aborted && error === this.signal.reason
+  }
+
+  /** From here on `signal` is heeded, and `leave` called, by who has something to save. */
   putOff(): void {
     this.#isPutOff = true
   }

@@ -121,15 +121,17 @@ interrupts.putOff()
 const begun = run.step
 const started = Date.now()
 let smooth = 0
-for await (const report of run) {
-  smooth = smooth === 0 ? report.loss : 0.98 * smooth + 0.02 * report.loss
-  story.line.show(`${describeStep(report)}  (smoothed ${smooth.toFixed(3)})`)
-  const isAsked = interrupts.asked !== null
-  if (report.step % 250 === 0 || report.step === report.steps || isAsked) await saveRun(run, flags.out)
-  if (isAsked) {
-    story.say('stopped', `at step ${report.step}; the same command goes on from ${flags.out}`)
-    interrupts.leave()
+try {
+  for await (const report of run.train({ signal: interrupts.signal })) {
+    smooth = smooth === 0 ? report.loss : 0.98 * smooth + 0.02 * report.loss
+    story.line.show(`${describeStep(report)}  (smoothed ${smooth.toFixed(3)})`)
+    if (report.step % 250 === 0 || report.step === report.steps) await saveRun(run, flags.out)
   }
+} catch (error) {
+  if (!interrupts.isReason(error)) throw error
+  await saveRun(run, flags.out)
+  story.say('stopped', `at step ${run.step}; the same command goes on from ${flags.out}`)
+  interrupts.leave()
 }
 const seconds = (Date.now() - started) / 1000
 story.say('trained', `${run.steps} steps in ${duration(seconds)}`)

@@ -12,7 +12,7 @@ import { openSafetensors } from '../safetensors/reader.ts'
 import { bytesSource } from '../safetensors/source.ts'
 import { checkpointFileNames, restoreCheckpoint, checkpointFiles } from './checkpoint.ts'
 import type { StepReport } from './step-report.ts'
-import { runRule, type TrainingRun } from './training-run.ts'
+import { runRule, type TrainingRun, type TrainOptions } from './training-run.ts'
 
 /** A checkpoint in the host's memory, which a lost device does not take with it. */
 export interface Snapshot {
@@ -35,7 +35,8 @@ export interface LostDevice {
 export interface ResilientRunOptions {
   /**
    * Opens a device, loads the model, attaches the adapter and makes the run, or restores one, the same each time. Called at the
-   * start and again for each lost device, which is disposed of before.
+   * start and again for each lost device, which is disposed of before. Batches are opened anew each time, by a function or in
+   * here: those of a generator that was begun before are gone, and the run says so.
    */
   open(): Promise<TrainingRun>
   /** Steps between two snapshots (transformers' save_steps). A snapshot takes 12 bytes a trained parameter. Default 50. */
@@ -111,14 +112,19 @@ export class ResilientRun implements AsyncIterable<StepReport> {
     return this.#snapshots.findLast(({ step }) => step <= this.#reported) ?? null
   }
 
+  /** As `train`. */
+  [Symbol.asyncIterator](): AsyncGenerator<StepReport> {
+    return this.train()
+  }
+
   /**
    * Trains on to the end of the run.
    * @throws MedAwareError `device-lost` after `maxRestarts` losses (`snapshot` is still there), as `TrainingRun`, and as `open`.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<StepReport> {
+  async *train(options: TrainOptions = {}): AsyncGenerator<StepReport> {
     for (;;) {
       try {
-        for await (const report of this.#run) {
+        for await (const report of this.#run.train(options)) {
           await this.#save()
           // Steps between the snapshot and the loss were reported before.
           if (report.step <= this.#reported) continue
@@ -153,6 +159,7 @@ export class ResilientRun implements AsyncIterable<StepReport> {
     if (++this.#restarts > this.#maxRestarts) throw error
     const { snapshot } = this
     this.#options.onLost?.({ error, step: snapshot?.step ?? this.#first, restart: this.#restarts })
+    this.#run.dispose()
     this.#run.model.device.dispose()
     try {
       this.#run = await openRun(this.#options)

@@ -135,7 +135,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     this.model.gradientCheckpointing ||= this.options.gradientCheckpointing
     this.model.train(true)
     try {
-      await this.#prepare(signal)
+      if (signal?.aborted !== true) await this.#prepare(signal)
       for await (const taken of this.#takeSteps(signal)) {
         watch(taken)
         yield pace.report(taken)

@@ -2,11 +2,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts'
+import type { Batches } from '../../src/train/batch-pass.ts'
 import { checkpointFileNames } from '../../src/train/checkpoint.ts'
+import type { LabelledBatch } from '../../src/train/labelled-batch.ts'
 import { type LostDevice, ResilientRun, type ResilientRunOptions } from '../../src/train/resilient-run.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { StepReport } from '../../src/train/step-report.ts'
-import type { TrainingRun } from '../../src/train/training-run.ts'
+import { TrainingRun } from '../../src/train/training-run.ts'
 import { testGpu } from '../device/test-gpu.ts'
 import { oneLayerRun, randomExamples, trainedNumbers } from './tiny-run.ts'
 
@@ -101,6 +103,41 @@ describe('ResilientRun', () => {
     expect(failure).toBeUndefined()
     expect(reports).toEqual(wanted.reports)
     expect(await trainedNumbers(resilient.run.model)).toEqual(wanted.numbers)
+  })
+
+  it('goes on in batches that can be opened again, and says where they cannot', async () => {
+    const batches = examples.map(({ inputIds, labels }) => ({ inputIds, labels, shape: [1, inputIds.length] as const }))
+    const over = (data: Batches<LabelledBatch>) => async () => {
+      const { model } = await open()
+      return new TrainingRun(model, data, { maxSteps: 8, learningRate: 0.01 })
+    }
+    const trained = async (data: Batches<LabelledBatch>, breakAt: number) => {
+      const run = await ResilientRun.open({ open: over(data), saveSteps: 3 })
+      const reports: ReturnType<typeof told>[] = []
+      for await (const report of run) {
+        reports.push(told(report))
+        if (report.step === breakAt) devices.at(-1)?.gpu.destroy()
+      }
+      return { reports, numbers: await trainedNumbers(run.run.model) }
+    }
+    const undisturbed = await trained(() => batches, 9)
+    expect(undisturbed.reports.map(({ epoch }) => epoch)).toEqual([0, 0, 0, 0, 0, 0, 1, 1])
+    expect(await trained(() => batches, 4)).toEqual(undisturbed)
+    expect(await trained(() => batches, 7)).toEqual(undisturbed)
+    await expect(trained([...batches, ...batches].values(), 4)).rejects.toThrow('have been begun before')
+  })
+
+  it('ends by a signal, its own or that of its run, and is not opened again', async () => {
+    const [stopping, reason] = [new AbortController(), new Error('Ctrl-C')]
+    const opened = vi.fn(() => open())
+    const resilient = await ResilientRun.open({ open: opened })
+    const loop = async (signal: AbortSignal) => {
+      for await (const { step } of resilient.train({ signal })) if (step === 2) stopping.abort(reason)
+    }
+    await expect(loop(stopping.signal)).rejects.toBe(reason)
+    expect([resilient.run.step, opened.mock.calls.length]).toEqual([2, 1])
+    const own = await ResilientRun.open({ open: () => open({ signal: stopping.signal }) })
+    await expect(own[Symbol.asyncIterator]().next()).rejects.toBe(reason)
   })
 
   it('gives up after maxRestarts, with the snapshot to save', async () => {

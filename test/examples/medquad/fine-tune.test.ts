@@ -13,6 +13,7 @@ import { modelWeights } from '../../../src/models/architectures.ts'
 import { FalconForCausalLM } from '../../../src/models/falcon.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
 import { adapterFiles } from '../../../src/peft/adapter-files.ts'
+import type { Example } from '../../../src/models/example.ts'
 import { attachLora } from '../../../src/peft/attach.ts'
 import { TrainingRun } from '../../../src/train/training-run.ts'
 import { openTestCpu } from '../../device/cpu-under-test.ts'
@@ -88,6 +89,49 @@ describe('fineTune', () => {
     expect([run.step, best.step]).toEqual([4, 2])
     expect(said).toHaveLength(2)
     for (const [i, warning] of said.entries()) expect(warning).toMatch(`WARNING step ${2 * i + 2} could not be saved: `)
+  })
+})
+
+describe('a signal while fineTune trains', () => {
+  it('saves the last whole step, of however many micro-batches the next has, and ends the program', async () => {
+    const config = falconRwConfig({ vocabSize: 32, hiddenSize: 32, numHiddenLayers: 1, numAttentionHeads: 2 })
+    const model = new FalconForCausalLM(config, initialWeights(device, modelWeights(config), 0.02, 1))
+    const adapter = attachLora(model, { r: 2 }, { device, seed: 0 })
+    const inputIds = Int32Array.of(1, 2, 3, 4)
+    const options = { maxSteps: 4, batchSize: 1, gradientAccumulationSteps: 4 }
+    let micro = 0
+    const run = new TrainingRun(model, Array(4).fill({ inputIds, labels: inputIds }) as Example[], {
+      ...options,
+      loss: (of, batch, { normalizer }) => {
+        if (++micro === 6) process.emit('SIGINT')
+        return of.loss(batch, batch.labels, normalizer)
+      },
+    })
+    const story = new Story()
+    vi.spyOn(story.line, 'show').mockReturnValue()
+    const said: string[] = []
+    vi.spyOn(story, 'say').mockImplementation((...texts) => void said.push(texts.join(' ')))
+    const left = vi.spyOn(process, 'exit').mockImplementation((code) => {
+      throw new Error(`left with ${code ?? 0}`)
+    })
+    const folder = join(await tempFolder(), 'checkpoint')
+    const tuning = fineTune(run, {
+      adapter,
+      progress: { history: emptyHistory(), best: null },
+      validate: () => Promise.resolve(3),
+      patience: 0,
+      checkpoint: folder,
+      folder: join(await tempFolder(), 'adapter'),
+      saveSteps: 100,
+      story,
+      interrupts: new Interrupts(),
+    })
+    await expect(tuning).rejects.toThrow('left with 130')
+    left.mockRestore()
+    expect(micro).toBe(6)
+    expect(said).toEqual(['stopped at step 1 of 4, saved; go on with the same options and --resume'])
+    const state = JSON.parse(await readFile(join(folder, 'trainer_state.json'), 'utf8')) as { step: number }
+    expect(state.step).toBe(1)
   })
 })
 
