@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { isJsonObject, parseJson } from '../core/json.ts'
+import { pythonFloat } from '../core/python-float.ts'
 import { nearestName } from '../core/nearest.ts'
 import { readArgument, type Rule } from '../core/options.ts'
 import { show } from '../core/show.ts'
@@ -124,12 +125,6 @@ function pythonJson(value: unknown, indent: string, isFloat = false): string {
         .map(([key, item]) => `${pythonString(key)}: ${pythonJson(item, deeper, floats.has(key))}`)
   const [open, close] = Array.isArray(value) ? '[]' : '{}'
   return items.length === 0 ? `${open}${close}` : `${open}\n${deeper}${items.join(`,\n${deeper}`)}\n${indent}${close}`
-}
-
-/** Python's repr of a float: always with a point or an exponent of two digits. */
-function pythonFloat(value: number): string {
-  if (value !== 0 && Math.abs(value) < 1e-4) return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
-  return Number.isInteger(value) ? `${value}.0` : String(value)
 }
 
 /** A JSON string in ASCII, as Python writes it. */

@@ -1,6 +1,7 @@
 import { check } from '../core/errors.ts'
 import { type JsonObject, parseJsonObject } from '../core/json.ts'
 import { iterableOf, readArgument, text, that } from '../core/options.ts'
+import { pythonFloat } from '../core/python-float.ts'
 import type { Shape } from '../core/shape.ts'
 import { shorten, show, showNames } from '../core/show.ts'
 import { nestedBlockSize as onlyNestedBlockSize } from './double-quant.ts'
@@ -51,7 +52,7 @@ export function encodeQuantState(state: QuantState): Uint8Array {
     fields.push(
       `"nested_blocksize": ${state.nestedBlockSize ?? onlyNestedBlockSize}`,
       `"nested_dtype": "${state.nestedDtype ?? 'float32'}"`,
-      `"nested_offset": ${pythonRepr(state.nestedOffset)}`,
+      `"nested_offset": ${pythonFloat(state.nestedOffset)}`,
     )
   }
   return new TextEncoder().encode(`{${fields.join(', ')}}`)
@@ -171,16 +172,4 @@ function shapeOf(fields: JsonObject): Shape {
     () => `parseQuantState: shape must be a list of sizes, got ${show(shape)}`,
   )
   return shape as number[]
-}
-
-/** A finite number as Python prints a float: like JavaScript, but with `.0` and exponents from 1e16 and below 1e-4. */
-function pythonRepr(value: number): string {
-  if (Object.is(value, -0)) return '-0.0'
-  const [mantissa = '', power = ''] = value.toExponential().split('e')
-  const exponent = Number(power)
-  if (value !== 0 && (exponent < -4 || exponent >= 16)) {
-    return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`
-  }
-  const text = String(value)
-  return text.includes('.') ? text : `${text}.0`
 }
