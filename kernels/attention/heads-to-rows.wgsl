@@ -1,5 +1,5 @@
-// The reverse of rows-to-heads.wgsl: out [batch,tokens,heads·dim] from x [batch,held,tokens,dim], whose heads from `first` on are
-// taken and turned back. One invocation an element.
+// The reverse of rows-to-heads.wgsl: out [batch,tokens,heads·dim] from x [batch,held,capacity,dim], whose heads from `first` on
+// are taken, from row `past` on, and turned back. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
@@ -9,7 +9,10 @@ struct Params {
   held: u32,
   first: u32,
   dim: u32,
+  past: u32,
+  capacity: u32,
   hasRotary: u32,
+  rotaryStep: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -17,14 +20,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> rotary: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-/// Channel d of the row of x at `start`, turned by the opposite of the angles of a token.
-fn turned(start: u32, d: u32, token: u32) -> f32 {
+/// Channel d of the row of x at `start`, turned by the opposite of the angles of a sample's token.
+fn turned(start: u32, d: u32, sample: u32, token: u32) -> f32 {
   let value = x[start + d];
   if (params.hasRotary == 0u) {
     return value;
   }
   let half = params.dim / 2u;
-  let angle = token * params.dim + d % half;
+  let angle = sample * params.rotaryStep + token * params.dim + d % half;
   let other = x[start + (d + half) % params.dim];
   return value * rotary[angle] + select(-other, other, d < half) * rotary[angle + half];
 }
@@ -43,5 +46,6 @@ fn main(
   let head = (i / params.dim) % params.heads;
   let token = (i / params.dim / params.heads) % params.tokens;
   let sample = i / params.dim / params.heads / params.tokens;
-  out[i] = turned(((sample * params.held + params.first + head) * params.tokens + token) * params.dim, d, token);
+  let row = (sample * params.held + params.first + head) * params.capacity + params.past + token;
+  out[i] = turned(row * params.dim, d, sample, token);
 }

@@ -1,6 +1,6 @@
 // The reverse of splitHeads: dQkv [batch,tokens,kvHeads,(heads/kvHeads + 2),dim] from dQ [batch,heads,tokens,dim] and dKv
-// [batch,2·kvHeads,tokens,dim], a sample's heads of dK before its heads of dV; dQ and dK are turned back by a token's row of
-// rotary [tokens,dim]. One item is one token of one sample.
+// [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, from row `past` on; dQ and dK are turned back by
+// rotary as in splitHeads. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function joinHeads(
@@ -13,6 +13,10 @@ export function joinHeads(
   heads: u32,
   kvHeads: u32,
   dim: u32,
+  past: u32,
+  capacity: u32,
+  hasRotary: u32,
+  rotaryStep: u32,
   begin: u32,
   end: u32,
 ): void {
@@ -22,14 +26,14 @@ export function joinHeads(
   for (let item = begin; item < end; item++) {
     const sample = item / tokens
     const token = item % tokens
-    const angles = rotary + token * bytes
+    const angles: usize = hasRotary ? rotary + ((sample * rotaryStep) << 2) + token * bytes : 0
     for (let g: u32 = 0; g < kvHeads; g++) {
       for (let h = g * group; h < (g + 1) * group; h++, to += bytes) {
         rotateRow(dQ + ((sample * heads + h) * tokens + token) * bytes, to, angles, dim, -1)
       }
-      const row = dKv + ((2 * sample * kvHeads + g) * tokens + token) * bytes
+      const row = dKv + ((2 * sample * kvHeads + g) * capacity + past + token) * bytes
       rotateRow(row, to, angles, dim, -1)
-      memory.copy(to + bytes, row + kvHeads * tokens * bytes, bytes)
+      memory.copy(to + bytes, row + kvHeads * capacity * bytes, bytes)
       to += 2 * bytes
     }
   }

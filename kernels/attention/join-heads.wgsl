@@ -1,6 +1,6 @@
 // The reverse of split-heads.wgsl: dQkv [batch,tokens,(heads + 2·kvHeads)·dim] from dQ [batch,heads,tokens,dim] and
-// dKv [batch,2·kvHeads,tokens,dim], a sample's heads of dK before its heads of dV; dQ and dK are turned back. One invocation an
-// element.
+// dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, from row `past` on; dQ and dK are turned
+// back. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
@@ -9,6 +9,10 @@ struct Params {
   heads: u32,
   kvHeads: u32,
   dim: u32,
+  past: u32,
+  capacity: u32,
+  hasRotary: u32,
+  rotaryStep: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -17,10 +21,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read> rotary: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dQkv: array<f32>;
 
-/// Channel d of a row, and the channel it was turned with, turned by the opposite of a token's angle.
-fn turnedBack(value: f32, other: f32, d: u32, token: u32) -> f32 {
+/// Channel d of a row, and the channel it was turned with, turned by the opposite of the angle of a sample's token.
+fn turnedBack(value: f32, other: f32, d: u32, sample: u32, token: u32) -> f32 {
   let half = params.dim / 2u;
-  let angle = token * params.dim + d % half;
+  let angle = sample * params.rotaryStep + token * params.dim + d % half;
   return value * rotary[angle] + select(-other, other, d < half) * rotary[angle + half];
 }
 
@@ -44,7 +48,7 @@ fn main(
   let within = row % (perGroup + 2u);
   let atQ = ((sample * params.heads + kvHead * perGroup + within) * params.tokens + token) * params.dim;
   let pair = 2u * sample + select(0u, 1u, within > perGroup);
-  let atKv = ((pair * params.kvHeads + kvHead) * params.tokens + token) * params.dim;
+  let atKv = ((pair * params.kvHeads + kvHead) * params.capacity + params.past + token) * params.dim;
   let across = (d + params.dim / 2u) % params.dim;
   var value = 0.0;
   var other = 0.0;
@@ -55,8 +59,8 @@ fn main(
     value = dKv[atKv + d];
     other = dKv[atKv + across];
   }
-  if (within <= perGroup) {
-    value = turnedBack(value, other, d, token);
+  if (within <= perGroup && params.hasRotary != 0u) {
+    value = turnedBack(value, other, d, sample, token);
   }
   dQkv[i] = value;
 }

@@ -1,5 +1,5 @@
 // x [batch,tokens,heads,dim] as out [batch,heads,capacity,dim], written from row `past` on and turned by a token's row of
-// rotary [tokens,dim], if there is one. One item is one token of one sample.
+// rotary as in splitHeads. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function rowsToHeads(
@@ -13,6 +13,7 @@ export function rowsToHeads(
   past: u32,
   capacity: u32,
   hasRotary: u32,
+  rotaryStep: u32,
   begin: u32,
   end: u32,
 ): void {
@@ -20,7 +21,7 @@ export function rowsToHeads(
   for (let item = begin; item < end; item++) {
     const sample = item / tokens
     const token = item % tokens
-    const angles: usize = hasRotary ? rotary + token * bytes : 0
+    const angles: usize = hasRotary ? rotary + ((sample * rotaryStep) << 2) + token * bytes : 0
     for (let h: u32 = 0; h < heads; h++) {
       const row = (sample * heads + h) * capacity + past + token
       rotateRow(x + (item * heads + h) * bytes, out + row * bytes, angles, dim, 1)

@@ -10,6 +10,7 @@ struct Params {
   past: u32,
   capacity: u32,
   hasRotary: u32,
+  rotaryStep: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -17,14 +18,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> rotary: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-/// Channel d of the row of x at `start`, turned by the angles of a token.
-fn turned(start: u32, d: u32, token: u32) -> f32 {
+/// Channel d of the row of x at `start`, turned by the angles of a sample's token.
+fn turned(start: u32, d: u32, sample: u32, token: u32) -> f32 {
   let value = x[start + d];
   if (params.hasRotary == 0u) {
     return value;
   }
   let half = params.dim / 2u;
-  let angle = token * params.dim + d % half;
+  let angle = sample * params.rotaryStep + token * params.dim + d % half;
   let other = x[start + (d + half) % params.dim];
   return value * rotary[angle] + select(other, -other, d < half) * rotary[angle + half];
 }
@@ -44,5 +45,5 @@ fn main(
   let token = (i / params.dim / params.heads) % params.tokens;
   let sample = i / params.dim / params.heads / params.tokens;
   let row = (sample * params.heads + head) * params.capacity + params.past + token;
-  out[row * params.dim + d] = turned(i - d, d, token);
+  out[row * params.dim + d] = turned(i - d, d, sample, token);
 }

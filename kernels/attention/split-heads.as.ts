@@ -1,6 +1,6 @@
 // Cuts qkv [batch,tokens,kvHeads,(heads/kvHeads + 2),dim], each group as q…, k, v, into q [batch,heads,tokens,dim] and
 // k, v [batch,kvHeads,capacity,dim], written from row `past` on; q and k are turned by a token's row of rotary [tokens,dim], if
-// there is one. One item is one token of one sample.
+// there is one, of which samples lie rotaryStep numbers apart. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function splitHeads(
@@ -17,6 +17,7 @@ export function splitHeads(
   past: u32,
   capacity: u32,
   hasRotary: u32,
+  rotaryStep: u32,
   begin: u32,
   end: u32,
 ): void {
@@ -26,7 +27,7 @@ export function splitHeads(
   for (let item = begin; item < end; item++) {
     const sample = item / tokens
     const token = item % tokens
-    const angles: usize = hasRotary ? rotary + token * bytes : 0
+    const angles: usize = hasRotary ? rotary + ((sample * rotaryStep) << 2) + token * bytes : 0
     for (let g: u32 = 0; g < kvHeads; g++) {
       for (let h = g * group; h < (g + 1) * group; h++, from += bytes) {
         rotateRow(from, q + ((sample * heads + h) * tokens + token) * bytes, angles, dim, 1)

@@ -1,6 +1,7 @@
 // Cuts qkv [batch,tokens,(heads + 2·kvHeads)·dim], whose rows go group by group (q …, k, v), into q [batch,heads,tokens,dim]
 // and k, v [batch,kvHeads,capacity,dim], written from row `past` on. Other rows of k and v stay. Channels d and d + dim/2 of q
-// and k are turned by angles whose cosines, then sines, are a token's row of rotary [tokens,dim]. One invocation an element.
+// and k are turned by angles whose cosines, then sines, are a token's row of rotary [tokens,dim], of which
+// samples lie rotaryStep numbers apart. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {
@@ -12,6 +13,7 @@ struct Params {
   past: u32,
   capacity: u32,
   hasRotary: u32,
+  rotaryStep: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,14 +23,14 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> k: array<f32>;
 @group(0) @binding(5) var<storage, read_write> v: array<f32>;
 
-/// Channel d of the row of qkv at `start`, turned by the angles of a token.
-fn turned(start: u32, d: u32, token: u32) -> f32 {
+/// Channel d of the row of qkv at `start`, turned by the angles of a sample's token.
+fn turned(start: u32, d: u32, sample: u32, token: u32) -> f32 {
   let value = qkv[start + d];
   if (params.hasRotary == 0u) {
     return value;
   }
   let half = params.dim / 2u;
-  let angle = token * params.dim + d % half;
+  let angle = sample * params.rotaryStep + token * params.dim + d % half;
   let other = qkv[start + (d + half) % params.dim];
   return value * rotary[angle] + select(other, -other, d < half) * rotary[angle + half];
 }
@@ -54,9 +56,9 @@ fn main(
   let atQ = ((sample * params.heads + kvHead * perGroup + within) * params.tokens + token) * params.dim + d;
   let atKv = ((sample * params.kvHeads + kvHead) * params.capacity + params.past + token) * params.dim + d;
   if (within < perGroup) {
-    q[atQ] = turned(i - d, d, token);
+    q[atQ] = turned(i - d, d, sample, token);
   } else if (within == perGroup) {
-    k[atKv] = turned(i - d, d, token);
+    k[atKv] = turned(i - d, d, sample, token);
   } else {
     v[atKv] = qkv[i];
   }

@@ -3,6 +3,7 @@ import { check } from '../core/errors.ts'
 import { sameShape, showShape } from '../core/shape.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 import type { HeadLayout, HeadRows } from './head-layout.ts'
+import { checkPrefix, type KeyValuePrefix, prefixGradients, prefixLength, putPrefix } from './key-value-prefix.ts'
 import { joinHeads, partsOf, splitHeads } from './split-heads.ts'
 import { Visibility } from './visibility.ts'
 import { type VisibleKeys, visibleKeys } from './visible-keys.ts'
@@ -20,32 +21,39 @@ export interface KeyValueCache {
 export interface AttentionOptions {
   /** Who sees whom, of b rows, t queries and as many keys as there are, and ALiBi's numbers. Default: causal, without ALiBi. */
   readonly visible?: VisibleKeys | undefined
-  /** f32 [t · dim]: of each new token the cosines of dim/2 angles, then their sines; `null`: nothing is turned. Default null. */
+  /**
+   * f32 [t · dim], or [b · t · dim] where rows differ: of each new token the cosines of dim/2 angles, then their sines; `null`:
+   * nothing is turned. Default null.
+   */
   readonly rotary?: Tensor | null | undefined
   /** Where keys and values of earlier tokens are, and those of the new ones go. Default none. */
   readonly cache?: KeyValueCache | undefined
+  /** Keys and values that stand before the new ones; not beside a cache, which holds them itself. Default none. */
+  readonly prefix?: KeyValuePrefix | undefined
 }
 
 /**
  * softmax(scale · q kᵀ + alibiScale · bfloat16(slope · position)) v over the keys that a query sees, 0 where it sees none; out
  * f32 [b, t, heads · dim]. Rotary angles turn channels i and i + dim/2 of queries and keys before (rotate_half of
- * transformers). With a cache, the new keys and values are written behind those it holds, and keys = cache.length + t.
- * Fused rows without either are read as they lie, all else is sorted by head first.
+ * transformers). With a cache, the new keys and values are written behind those it holds, and keys = cache.length + t; with a
+ * prefix of p tokens keys = p + t. Fused rows without any of these are read as they lie, all else is sorted by head first.
  * Backward recomputes the probabilities from the rows' log-sum-exp (FlashAttention-2, arXiv 2307.08691).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function attention(rows: HeadRows, layout: HeadLayout, options: AttentionOptions = {}): Tensor {
   const { heads, kvHeads, dim, scale = 1 / Math.sqrt(dim), alibiScale = 1 } = layout
-  const { rotary = null, cache } = options
+  const { rotary = null, cache, prefix } = options
   const parts = partsOf(rows, layout, rotary)
   const [front] = parts
   const { device, shape } = front
   const [batch = 0, tokens = 0] = shape
-  const past = cache?.length ?? 0
+  const past = cache?.length ?? prefixLength(prefix)
   const keys = past + tokens
-  const capacity = cache?.k.shape[2] ?? tokens
+  const capacity = cache?.k.shape[2] ?? keys
   if (options.visible) checkVisible(options.visible, { batch, tokens, keys, heads })
+  check(!cache || !prefix, 'config', () => 'attention: a prefix goes into the cache before it is used, not beside it')
   if (cache) checkCache(cache, [batch, kvHeads, dim], parts)
+  if (prefix) checkPrefix(prefix, layout, batch)
   check(
     keys <= capacity,
     'shape',
@@ -54,8 +62,9 @@ export function attention(rows: HeadRows, layout: HeadLayout, options: Attention
   check(dim <= 256, 'unsupported', () => `attention: heads of ${dim} channels; the kernels take up to 256`)
   const visible = options.visible ?? visibleKeys(device, Visibility.causal(batch, tokens, keys))
   const { table } = visible
-  const isFused = parts.length === 1 && rotary === null && cache === undefined
+  const isFused = parts.length === 1 && rotary === null && cache === undefined && prefix === undefined
   const { q, k, v } = isFused ? { q: front, k: front, v: front } : splitHeads(parts, layout, { rotary, cache, past })
+  if (prefix) putPrefix(prefix, layout, { k, v })
   const sizes = { batch, heads, kvHeads, queries: tokens, keys, capacity, dim }
   const told = { hasAlibi: +(visible.slopes > 0), hasHoles: +visible.hasHoles, first: 0, alibiScale }
   const params = { ...sizes, ...told, isFused: +isFused, scale }
@@ -64,13 +73,15 @@ export function attention(rows: HeadRows, layout: HeadLayout, options: Attention
   device.run('attention', { q, k, v, table, out, stats }, params)
   const rule = (dOut: Tensor) => {
     const dQ = empty(device, q.shape, isFused ? 'dQkv' : 'dQ')
-    const dKv = isFused ? dQ : empty(device, [batch, 2 * kvHeads, tokens, dim], 'dKv')
+    const dKv = isFused ? dQ : empty(device, [batch, 2 * kvHeads, keys, dim], 'dKv')
     device.run('attentionBackwardQuery', { q, k, v, table, dOut, out, stats, dQ }, params)
     device.run('attentionBackwardKey', { q, k, v, table, dOut, stats, dKv }, params)
-    return isFused ? [dQ] : joinHeads(dQ, dKv, layout, { isFused: parts.length === 1, rotary })
+    if (isFused) return [dQ]
+    const ofPrefix = prefix ? prefixGradients(prefix, layout, dKv) : []
+    return [...joinHeads(dQ, dKv, layout, { isFused: parts.length === 1, rotary }), ...ofPrefix]
   }
   const byHead = isFused ? [] : cache ? [q] : [q, k, v]
-  return record(out, parts, rule, {
+  return record(out, prefix ? [...parts, prefix.k, prefix.v] : parts, rule, {
     reads: [options.visible ? table : null, rotary, out, isFused ? front : null],
     saved: [...byHead, stats, ...(options.visible ? [] : [table])],
   })

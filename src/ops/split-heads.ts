@@ -46,9 +46,10 @@ export function partsOf(rows: HeadRows, { heads, kvHeads, dim }: HeadLayout, rot
       `attention: rows must be [b, t, c] with one b and t, got ${parts.map(({ shape }) => showShape(shape)).join(', ')}`,
   )
   check(
-    rotary === null || (dim % 2 === 0 && rotary.count === tokens * dim),
+    rotary === null || (dim % 2 === 0 && [tokens * dim, ofFirst * dim].includes(rotary.count)),
     'shape',
-    () => `attention: rotary ${showShape(rotary?.shape ?? [])} is not [${tokens}·${dim}], of an even ${dim}`,
+    () =>
+      `attention: rotary ${showShape(rotary?.shape ?? [])} is neither [${tokens}·${dim}] nor [${ofFirst}·${dim}], of an even ${dim}`,
   )
   return parts
 }
@@ -65,27 +66,36 @@ export function splitHeads(
   const [{ device, shape }] = parts
   const [batch = 0, tokens = 0] = shape
   const q = empty(device, [batch, heads, tokens, dim], 'queries')
-  const k = cache?.k ?? empty(device, [batch, kvHeads, tokens, dim], 'keys')
-  const v = cache?.v ?? empty(device, [batch, kvHeads, tokens, dim], 'values')
+  const k = cache?.k ?? empty(device, [batch, kvHeads, past + tokens, dim], 'keys')
+  const v = cache?.v ?? empty(device, [batch, kvHeads, past + tokens, dim], 'values')
   const capacity = k.shape[2] ?? 0
-  const hasRotary = +(rotary !== null)
+  const angles = anglesOf(rotary, tokens * dim)
   const sizes = { batch, tokens, dim }
   if (parts.length === 1) {
-    const params = { ...sizes, heads, kvHeads, past, capacity, hasRotary }
-    device.run('splitHeads', { qkv: parts[0], rotary, q, k, v }, params)
+    device.run(
+      'splitHeads',
+      { qkv: parts[0], rotary, q, k, v },
+      { ...sizes, heads, kvHeads, past, capacity, ...angles },
+    )
   } else {
     const [xQ, xK, xV] = parts
-    const place = { past, capacity }
-    device.run('rowsToHeads', { x: xQ, rotary, out: q }, { ...sizes, heads, past: 0, capacity: tokens, hasRotary })
-    device.run('rowsToHeads', { x: xK, rotary, out: k }, { ...sizes, heads: kvHeads, ...place, hasRotary })
-    device.run('rowsToHeads', { x: xV, rotary: null, out: v }, { ...sizes, heads: kvHeads, ...place, hasRotary: 0 })
+    const ofKv = { ...sizes, heads: kvHeads, past, capacity }
+    device.run('rowsToHeads', { x: xQ, rotary, out: q }, { ...sizes, heads, past: 0, capacity: tokens, ...angles })
+    device.run('rowsToHeads', { x: xK, rotary, out: k }, { ...ofKv, ...angles })
+    device.run('rowsToHeads', { x: xV, rotary: null, out: v }, { ...ofKv, ...anglesOf(null, 0) })
   }
   return { q, k, v }
 }
 
+/** What kernels are told of angles: f32 [t · dim] for all rows of a batch, or [b · t · dim]. */
+function anglesOf(rotary: Tensor | null, own: number) {
+  return { hasRotary: +(rotary !== null), rotaryStep: rotary === null || rotary.count === own ? 0 : own }
+}
+
 /**
- * The reverse, for gradients by head, which are freed: dQ f32 [b, heads, t, dim] and dKv f32 [b, 2 kvHeads, t, dim], a sample's
- * heads of dK before its heads of dV. Returns gradients of the rows, in the order of `partsOf`; fused ones have rotary angles.
+ * The reverse, for gradients by head, which are freed: dQ f32 [b, heads, t, dim] and dKv f32 [b, 2 kvHeads, p + t, dim], a
+ * sample's heads of dK before its heads of dV, of which a prefix has the first p rows. Returns gradients of the rows, in the
+ * order of `partsOf`.
  */
 export function joinHeads(
   dQ: Tensor,
@@ -96,19 +106,22 @@ export function joinHeads(
   const { device, shape } = dQ
   const [batch = 0, , tokens = 0] = shape
   const sizes = { batch, tokens, dim }
+  const angles = anglesOf(rotary, tokens * dim)
+  const capacity = dKv.shape[2] ?? 0
+  const place = { past: capacity - tokens, capacity }
   const made = (width: number, label: string) => empty(device, [batch, tokens, width * dim], label)
   const rows: Tensor[] = []
   if (isFused) {
     const dQkv = made(heads + 2 * kvHeads, 'dQkv')
-    device.run('joinHeads', { dQ, dKv, rotary, dQkv }, { ...sizes, heads, kvHeads })
+    device.run('joinHeads', { dQ, dKv, rotary, dQkv }, { ...sizes, heads, kvHeads, ...place, ...angles })
     rows.push(dQkv)
   } else {
     const [rowsQ, rowsK, rowsV] = [made(heads, 'dQ rows'), made(kvHeads, 'dK rows'), made(kvHeads, 'dV rows')]
-    const hasRotary = +(rotary !== null)
-    const ofKv = { ...sizes, heads: kvHeads, held: 2 * kvHeads }
-    device.run('headsToRows', { x: dQ, rotary, out: rowsQ }, { ...sizes, heads, held: heads, first: 0, hasRotary })
-    device.run('headsToRows', { x: dKv, rotary, out: rowsK }, { ...ofKv, first: 0, hasRotary })
-    device.run('headsToRows', { x: dKv, rotary: null, out: rowsV }, { ...ofKv, first: kvHeads, hasRotary: 0 })
+    const ofQ = { ...sizes, heads, held: heads, first: 0, past: 0, capacity: tokens }
+    const ofKv = { ...sizes, heads: kvHeads, held: 2 * kvHeads, ...place }
+    device.run('headsToRows', { x: dQ, rotary, out: rowsQ }, { ...ofQ, ...angles })
+    device.run('headsToRows', { x: dKv, rotary, out: rowsK }, { ...ofKv, first: 0, ...angles })
+    device.run('headsToRows', { x: dKv, rotary: null, out: rowsV }, { ...ofKv, first: kvHeads, ...anglesOf(null, 0) })
     rows.push(rowsQ, rowsK, rowsV)
   }
   for (const part of [dQ, dKv]) part.dispose()

@@ -49,20 +49,35 @@ function turned(place: Places['q'], angles: Float32Array | null, dim: number): P
   }
 }
 
+/** What attention sees beside its rows. */
+interface Told {
+  /** [b, heads, p + tokens] of each key, -Infinity where it is hidden from all. */
+  readonly bias: ArrayLike<number>
+  /** [tokens, dim/2], or null. */
+  readonly angles: Float32Array | null
+  /** Keys and values that stand before the rows'. */
+  readonly prefix?: { readonly tokens: number; readonly k: Places['k']; readonly v: Places['v'] }
+}
+
 /** Attention by its definition; every key whose bias is finite and that is not behind the query is seen. */
-function attend(places: Places, bias: ArrayLike<number>, angles: Float32Array | null, s: Sizes): Float64Array {
+function attend(places: Places, { bias, angles, prefix }: Told, s: Sizes): Float64Array {
   const { batch, tokens, heads, kvHeads, dim } = s
-  const [q, k] = [turned(places.q, angles, dim), turned(places.k, angles, dim)]
+  const past = prefix?.tokens ?? 0
+  const [q, ownK] = [turned(places.q, angles, dim), turned(places.k, angles, dim)]
+  const k: Places['k'] = (b, key, kv, c) =>
+    prefix && key < past ? prefix.k(b, key, kv, c) : ownK(b, key - past, kv, c)
+  const v: Places['v'] = (b, key, kv, c) =>
+    prefix && key < past ? prefix.v(b, key, kv, c) : places.v(b, key - past, kv, c)
   return doubles(batch * tokens * heads * dim, (e) => {
     const [c, h] = [e % dim, Math.floor(e / dim) % heads]
     const [t, b] = [Math.floor(e / (dim * heads)) % tokens, Math.floor(e / (dim * heads * tokens))]
     const kv = Math.floor(h / (heads / kvHeads))
-    const weights = doubles(t + 1, (key) => {
+    const weights = doubles(past + t + 1, (key) => {
       const dot = sumOf(dim, (i) => q(b, t, h, i) * k(b, key, kv, i))
-      return Math.exp(dot / Math.sqrt(dim) + at(bias, (b * heads + h) * tokens + key))
+      return Math.exp(dot / Math.sqrt(dim) + at(bias, (b * heads + h) * (past + tokens) + key))
     })
-    const total = sumOf(t + 1, (key) => at(weights, key))
-    return total === 0 ? 0 : sumOf(t + 1, (key) => at(weights, key) * places.v(b, key, kv, c)) / total
+    const total = sumOf(weights.length, (key) => at(weights, key))
+    return total === 0 ? 0 : sumOf(weights.length, (key) => at(weights, key) * v(b, key, kv, c)) / total
   })
 }
 
@@ -73,7 +88,7 @@ const kinds = [
 ]
 
 /** Fused rows and rows apart, with and without rotary positions. */
-export const attentionCases: OpCase[] = kinds.flatMap(({ title, ...shape }) =>
+const maskedCases: OpCase[] = kinds.flatMap(({ title, ...shape }) =>
   [
     { isFused: true, isRotary: false },
     { isFused: true, isRotary: true },
@@ -96,10 +111,7 @@ export const attentionCases: OpCase[] = kinds.flatMap(({ title, ...shape }) =>
     const toldOn = (device: Device) => {
       const visible = visibleKeys(device, Visibility.causal(batch, tokens).masked(mask), { slopes, positions })
       if (angles === null) return { visible }
-      const rows = Float32Array.from({ length: tokens * dim }, (_, i) => {
-        const angle = at(angles, (Math.floor(i / dim) * dim) / 2 + (i % (dim / 2)))
-        return i % dim < dim / 2 ? Math.cos(angle) : Math.sin(angle)
-      })
+      const rows = rotaryRows(angles, dim)
       return { visible, rotary: fromArray(device, rows, [rows.length], 'rotary') }
     }
     return {
@@ -116,7 +128,61 @@ export const attentionCases: OpCase[] = kinds.flatMap(({ title, ...shape }) =>
         const rows = isFused ? part(t, 'qkv') : { q: part(t, 'q'), k: part(t, 'k'), v: part(t, 'v') }
         return attention(rows, { ...shape, alibiScale: 0.5 }, toldOn(device))
       },
-      reference: (v: Values) => attend(isFused ? fused(part(v, 'qkv'), sizes) : apart(v, sizes), bias, angles, sizes),
+      reference: (v: Values) =>
+        attend(isFused ? fused(part(v, 'qkv'), sizes) : apart(v, sizes), { bias, angles }, sizes),
     }
   }),
 )
+
+/** Cosines, then sines, of angles [tokens, dim/2]. */
+function rotaryRows(angles: Float32Array, dim: number): Float32Array {
+  return Float32Array.from({ length: 2 * angles.length }, (_, i) => {
+    const angle = at(angles, (Math.floor(i / dim) * dim) / 2 + (i % (dim / 2)))
+    return i % dim < dim / 2 ? Math.cos(angle) : Math.sin(angle)
+  })
+}
+
+/** Keys and values before the tokens' own: for each row of the batch, or the same for all. */
+const prefixCases: OpCase[] = [
+  { isFused: true, isRotary: false, rows: 2 },
+  { isFused: true, isRotary: true, rows: 1 },
+  { isFused: false, isRotary: true, rows: 2 },
+  { isFused: false, isRotary: false, rows: 1 },
+].map(({ isFused, isRotary, rows }) => {
+  const [batch, tokens, past] = [2, 4, 3]
+  const shape = { heads: 4, kvHeads: 2, dim: 4 }
+  const { heads, kvHeads, dim } = shape
+  const sizes = { ...shape, batch, tokens }
+  const angles = isRotary ? normals((tokens * dim) / 2) : null
+  const bias = new Float64Array(batch * heads * (past + tokens))
+  const width = kvHeads * dim
+  const placeOf = (values: Float64Array) => (b: number, key: number, kv: number, c: number) =>
+    at(values, (((rows === 1 ? 0 : b) * past + key) * kvHeads + kv) * dim + c)
+  return {
+    op: 'attention',
+    title: `a prefix${rows === 1 ? ' for all rows' : ''}${isRotary ? ', rotary' : ''}${isFused ? '' : ', rows apart'}`,
+    inputs: {
+      ...(isFused
+        ? { qkv: input([batch, tokens, (heads + 2 * kvHeads) * dim]) }
+        : {
+            q: input([batch, tokens, heads * dim]),
+            k: input([batch, tokens, width]),
+            v: input([batch, tokens, width]),
+          }),
+      prefixK: input([rows, past, width]),
+      prefixV: input([rows, past, width]),
+    },
+    apply: (t: Readonly<Record<string, Tensor>>, device: Device) => {
+      const given = isFused ? part(t, 'qkv') : { q: part(t, 'q'), k: part(t, 'k'), v: part(t, 'v') }
+      const prefix = { k: part(t, 'prefixK'), v: part(t, 'prefixV') }
+      const rotary = angles && fromArray(device, rotaryRows(angles, dim), [tokens * dim], 'rotary')
+      return attention(given, shape, { prefix, rotary })
+    },
+    reference: (v: Values) => {
+      const prefix = { tokens: past, k: placeOf(part(v, 'prefixK')), v: placeOf(part(v, 'prefixV')) }
+      return attend(isFused ? fused(part(v, 'qkv'), sizes) : apart(v, sizes), { bias, angles, prefix }, sizes)
+    },
+  }
+})
+
+export const attentionCases: OpCase[] = [...maskedCases, ...prefixCases]

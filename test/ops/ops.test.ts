@@ -122,7 +122,7 @@ describe('ops refuse what does not fit', () => {
     ],
     [
       'shape',
-      'attention: rotary [4] is not [2·4], of an even 4',
+      'attention: rotary [4] is neither [2·4] nor [2·4], of an even 4',
       () => attention(make(1, 2, 16), layout, { rotary: make(4) }),
     ],
     [

@@ -37,9 +37,9 @@ const fused = [
   { batch: 1, heads: 3, kvHeads: 1, tokens: 35, dim: 72, hasAlibi: 0, hasHoles: 0, window: 33 },
 ].map(({ tokens, ...s }) => ({ ...s, queries: tokens, keys: tokens, capacity: tokens, isFused: 1 }))
 const layouts = [
-  { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 3, capacity: 9, hasRotary: 1 },
-  { batch: 1, tokens: 33, heads: 2, kvHeads: 2, dim: 16, past: 0, capacity: 33, hasRotary: 0 },
-  { batch: 1, tokens: 9, heads: 3, kvHeads: 1, dim: 20, past: 0, capacity: 9, hasRotary: 1 },
+  { batch: 2, tokens: 5, heads: 4, kvHeads: 2, dim: 6, past: 3, capacity: 9, hasRotary: 1, rotaryStep: 30 },
+  { batch: 1, tokens: 33, heads: 2, kvHeads: 2, dim: 16, past: 0, capacity: 33, hasRotary: 0, rotaryStep: 0 },
+  { batch: 1, tokens: 9, heads: 3, kvHeads: 1, dim: 20, past: 0, capacity: 9, hasRotary: 1, rotaryStep: 0 },
 ] as const
 
 type Sizes = (typeof apart)[number]
@@ -80,8 +80,8 @@ const perHeads = <T>(draws: Draws, make: (parts: ReturnType<typeof attended>) =>
   [...apart, ...fused].map((s) => make(attended(s, draws)))
 const byHead = ({ batch, dim }: Layout, count: number, rows: number, { normals }: Draws) =>
   normals(batch * count * rows * dim)
-const anglesOf = ({ tokens, dim, hasRotary }: Layout, { normals }: Draws) =>
-  hasRotary === 1 ? normals(tokens * dim) : null
+const anglesOf = ({ batch, tokens, dim, hasRotary, rotaryStep }: Layout, { normals }: Draws) =>
+  hasRotary === 1 ? normals(rotaryStep === 0 ? tokens * dim : batch * rotaryStep) : null
 
 /** The calls that attention's kernels are tested with. */
 export const attentionCalls = {
@@ -97,30 +97,30 @@ export const attentionCalls = {
     })),
   joinHeads: (draws: Draws) =>
     layouts.map((s) => {
-      const { batch, tokens, heads, kvHeads, dim } = s
-      const [dQ, dKv] = [byHead(s, heads, tokens, draws), byHead(s, 2 * kvHeads, tokens, draws)]
+      const { tokens, heads, kvHeads, capacity } = s
+      const [dQ, dKv] = [byHead(s, heads, tokens, draws), byHead(s, 2 * kvHeads, capacity, draws)]
       return {
-        reads: { dQ, dKv, rotary: draws.normals(tokens * dim) },
+        reads: { dQ, dKv, rotary: anglesOf(s, draws) },
         writes: { dQkv: byHead(s, heads + 2 * kvHeads, tokens, draws) },
-        params: { batch, tokens, heads, kvHeads, dim },
+        params: s,
       }
     }),
   rowsToHeads: (draws: Draws) =>
     layouts.map((s) => {
-      const { batch, tokens, heads, dim, past, capacity, hasRotary } = s
+      const { kvHeads: _, ...sizes } = s
       return {
-        reads: { x: byHead(s, heads, tokens, draws), rotary: anglesOf(s, draws) },
-        writes: { out: byHead(s, heads, capacity, draws) },
-        params: { batch, tokens, heads, dim, past, capacity, hasRotary },
+        reads: { x: byHead(s, s.heads, s.tokens, draws), rotary: anglesOf(s, draws) },
+        writes: { out: byHead(s, s.heads, s.capacity, draws) },
+        params: sizes,
       }
     }),
   headsToRows: (draws: Draws) =>
     layouts.map((s) => {
-      const { batch, tokens, heads, dim, hasRotary } = s
+      const { kvHeads: _, ...sizes } = s
       return {
-        reads: { x: byHead(s, heads + 1, tokens, draws), rotary: anglesOf(s, draws) },
-        writes: { out: byHead(s, heads, tokens, draws) },
-        params: { batch, tokens, heads, held: heads + 1, first: 1, dim, hasRotary },
+        reads: { x: byHead(s, s.heads + 1, s.capacity, draws), rotary: anglesOf(s, draws) },
+        writes: { out: byHead(s, s.heads, s.tokens, draws) },
+        params: { ...sizes, held: s.heads + 1, first: 1 },
       }
     }),
   attention: (draws: Draws) =>

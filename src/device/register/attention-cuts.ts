@@ -19,6 +19,9 @@ export function attended(p: Attention) {
   return { q: headBytes(p.heads, p.queries, p.dim), k: kv, v: kv }
 }
 
+/** Bytes of a sample's rotary angles, where samples have angles of their own. */
+export const anglesOf = (rotaryStep: number) => (rotaryStep === 0 ? {} : { rotary: 4 * rotaryStep })
+
 /** In its out, in its stats, and in gradients of its keys and values. */
 export const rowsOf = (p: Attention) => headBytes(p.heads, p.queries, p.dim)
 export const statsOf = (p: Attention) => headBytes(p.heads, p.queries, 2)

@@ -1,5 +1,5 @@
 import { attentionCalls } from './attention-calls.ts'
-import { attended, gradientsOf, headBytes, rowsOf, statsOf } from './attention-cuts.ts'
+import { attended, gradientsOf, anglesOf, headBytes, rowsOf, statsOf } from './attention-cuts.ts'
 import { attentionTable, causalRanges } from './attention-table.ts'
 import { further } from './cut.ts'
 import { fold, kernel, LANES, lanes } from './kernel-row.ts'
@@ -29,17 +29,20 @@ const trial = ({ first, batch, heads, queries, keys, hasAlibi }: ParamValues<typ
 }
 const headSizes = { batch: 'u32', tokens: 'u32', heads: 'u32' } as const
 
+const placeSizes = { past: 'u32', capacity: 'u32', hasRotary: 'u32', rotaryStep: 'u32' } as const
+
 /** The register's rows for attention and the sorting of its projections by head. */
 export const attentionKernels = {
   /**
    * Cuts a fused projection [batch,tokens,(kvHeads × (heads/kvHeads + 2)) × dim], whose rows go group by group (q…, k, v),
    * into q [batch,heads,tokens,dim] and k, v [batch,kvHeads,capacity,dim], written from row `past` on. rotary [tokens,dim]:
-   * cosines, then sines, of the angles by which channels d and d + dim/2 of q and k are turned; null with hasRotary 0.
+   * cosines, then sines, of the angles by which channels d and d + dim/2 of q and k are turned, samples rotaryStep numbers
+   * apart; null with hasRotary 0.
    */
   splitHeads: kernel({
     reads: ['qkv', 'rotary'],
     writes: ['q', 'k', 'v'],
-    params: { ...headSizes, kvHeads: 'u32', dim: 'u32', past: 'u32', capacity: 'u32', hasRotary: 'u32' },
+    params: { ...headSizes, kvHeads: 'u32', dim: 'u32', ...placeSizes },
     varies: true,
     items: (p) => p.batch * p.tokens,
     constants: lanes,
@@ -47,28 +50,29 @@ export const attentionKernels = {
     cuts: [
       {
         along: 'batch',
-        windows: ({ tokens, heads, kvHeads, dim, capacity }) => {
+        windows: ({ tokens, heads, kvHeads, dim, capacity, rotaryStep }) => {
           const [q, kv] = [headBytes(heads, tokens, dim), headBytes(kvHeads, capacity, dim)]
-          return { qkv: headBytes(heads + 2 * kvHeads, tokens, dim), q, k: kv, v: kv }
+          return { qkv: headBytes(heads + 2 * kvHeads, tokens, dim), ...anglesOf(rotaryStep), q, k: kv, v: kv }
         },
       },
     ],
     calls: attentionCalls.splitHeads,
   }),
-  /** The reverse: dQkv from dQ [batch,heads,tokens,dim] and dKv [batch,2·kvHeads,tokens,dim], dQ and dK turned back. */
+  /** The reverse: dQkv from dQ [batch,heads,tokens,dim] and dKv [batch,2·kvHeads,capacity,dim], from row `past` on, dQ and dK turned back. */
   joinHeads: kernel({
     reads: ['dQ', 'dKv', 'rotary'],
     writes: ['dQkv'],
-    params: { ...headSizes, kvHeads: 'u32', dim: 'u32' },
+    params: { ...headSizes, kvHeads: 'u32', dim: 'u32', ...placeSizes },
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * (p.heads + 2 * p.kvHeads) * p.dim) / LANES),
     cuts: [
       {
         along: 'batch',
-        windows: ({ tokens, heads, kvHeads, dim }) => {
+        windows: ({ tokens, heads, kvHeads, dim, capacity, rotaryStep }) => {
           const dQkv = headBytes(heads + 2 * kvHeads, tokens, dim)
-          return { dQ: headBytes(heads, tokens, dim), dKv: headBytes(2 * kvHeads, tokens, dim), dQkv }
+          const dKv = headBytes(2 * kvHeads, capacity, dim)
+          return { dQ: headBytes(heads, tokens, dim), dKv, ...anglesOf(rotaryStep), dQkv }
         },
       },
     ],
@@ -78,7 +82,7 @@ export const attentionKernels = {
   rowsToHeads: kernel({
     reads: ['x', 'rotary'],
     writes: ['out'],
-    params: { ...headSizes, dim: 'u32', past: 'u32', capacity: 'u32', hasRotary: 'u32' },
+    params: { ...headSizes, dim: 'u32', ...placeSizes },
     varies: true,
     items: (p) => p.batch * p.tokens,
     constants: lanes,
@@ -86,26 +90,28 @@ export const attentionKernels = {
     cuts: [
       {
         along: 'batch',
-        windows: ({ tokens, heads, dim, capacity }) => {
-          return { x: headBytes(heads, tokens, dim), out: headBytes(heads, capacity, dim) }
+        windows: ({ tokens, heads, dim, capacity, rotaryStep }) => {
+          const [x, out] = [headBytes(heads, tokens, dim), headBytes(heads, capacity, dim)]
+          return { x, ...anglesOf(rotaryStep), out }
         },
       },
     ],
     calls: attentionCalls.rowsToHeads,
   }),
-  /** The reverse: out [batch,tokens,heads × dim] from x [batch,held,tokens,dim], its heads from `first` on, turned back. */
+  /** The reverse: out [batch,tokens,heads × dim] from x [batch,held,capacity,dim], its heads from `first` and rows from `past` on, turned back. */
   headsToRows: kernel({
     reads: ['x', 'rotary'],
     writes: ['out'],
-    params: { ...headSizes, held: 'u32', first: 'u32', dim: 'u32', hasRotary: 'u32' },
+    params: { ...headSizes, held: 'u32', first: 'u32', dim: 'u32', ...placeSizes },
     items: (p) => p.batch * p.tokens,
     constants: lanes,
     groups: (p) => fold((p.batch * p.tokens * p.heads * p.dim) / LANES),
     cuts: [
       {
         along: 'batch',
-        windows: ({ tokens, heads, held, dim }) => {
-          return { x: headBytes(held, tokens, dim), out: headBytes(heads, tokens, dim) }
+        windows: ({ tokens, heads, held, dim, capacity, rotaryStep }) => {
+          const [x, out] = [headBytes(held, capacity, dim), headBytes(heads, tokens, dim)]
+          return { x, ...anglesOf(rotaryStep), out }
         },
       },
     ],

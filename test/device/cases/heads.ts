@@ -33,7 +33,9 @@ function byHead(
       for (let head = 0; head < s.heads; head++) {
         const start = ((sample * s.tokens + token) * s.slots + slotOf(head)) * s.dim
         const row = Float64Array.from(rows.subarray(start, start + s.dim))
-        out.set(turn(row, table, token, 1), ((sample * s.heads + head) * s.capacity + s.past + token) * s.dim)
+        // Rows of a batch have angles of their own where there are so many.
+        const own = (table?.length ?? 0) > s.tokens * s.dim ? sample * s.tokens : 0
+        out.set(turn(row, table, own + token, 1), ((sample * s.heads + head) * s.capacity + s.past + token) * s.dim)
       }
     }
   }
@@ -41,19 +43,22 @@ function byHead(
 }
 
 export const headCases: KernelCase[] = layouts.flatMap((p) =>
-  [0, 1].flatMap((hasRotary) => {
+  ['none', 'shared', 'own'].flatMap((kind) => {
     const { batch, tokens, heads, kvHeads, dim, past, capacity } = p
     const group = heads / kvHeads
     const slots = heads + 2 * kvHeads
-    const angles = normals((tokens * dim) / 2)
+    const rows = kind === 'own' ? batch * tokens : tokens
+    const angles = normals((rows * dim) / 2)
+    const hasRotary = +(kind !== 'none')
+    const told = { hasRotary, rotaryStep: kind === 'own' && batch > 1 ? tokens * dim : 0 }
     const rotary = hasRotary
-      ? Float32Array.from({ length: tokens * dim }, (_, i) => {
+      ? Float32Array.from({ length: rows * dim }, (_, i) => {
           const [token, d] = [Math.floor(i / dim), i % dim]
           const angle = at(angles, (token * dim) / 2 + (d % (dim / 2)))
           return d < dim / 2 ? Math.cos(angle) : Math.sin(angle)
         })
       : null
-    const title = `${Object.values(p).join(' ')} rotary ${hasRotary}`
+    const title = `${Object.values(p).join(' ')} rotary ${kind}`
     const fused = normals(batch * tokens * slots * dim)
     const [q, k, v] = [
       junk(batch * heads * tokens * dim),
@@ -69,12 +74,11 @@ export const headCases: KernelCase[] = layouts.flatMap((p) =>
       (head) => Math.floor(head / group) * (group + 2) + (head % group),
       rotary,
     )
-    // The reverse is tested with what the rows of a whole batch give.
-    const whole = { ...keySizes, past: 0, capacity: tokens }
-    const none = junk(batch * kvHeads * tokens * dim)
+    // The reverse is tested with what they give.
     const dQ = Float32Array.from(queries)
-    const dK = Float32Array.from(byHead(fused, none, whole, kSlot, rotary))
-    const dV = Float32Array.from(byHead(fused, none, whole, (head) => kSlot(head) + 1, null))
+    const dK = Float32Array.from(byHead(fused, k, keySizes, kSlot, rotary))
+    const dV = Float32Array.from(byHead(fused, v, keySizes, (head) => kSlot(head) + 1, null))
+    const place = { past, capacity }
     const half = dK.length / batch
     const dKv = Float32Array.from({ length: 2 * dK.length }, (_, e) =>
       at(Math.floor(e / half) % 2 ? dV : dK, Math.floor(e / half / 2) * half + (e % half)),
@@ -85,15 +89,14 @@ export const headCases: KernelCase[] = layouts.flatMap((p) =>
     const own = { batch, tokens, slots: heads, heads, dim, past, capacity }
     const x = normals(batch * tokens * heads * dim)
     const out = junk(batch * heads * capacity * dim)
-    const turned = Float32Array.from(
-      byHead(x, junk(batch * heads * tokens * dim), { ...own, past: 0, capacity: tokens }, (head) => head, rotary),
-    )
+    const turned = Float32Array.from(byHead(x, out, own, (head) => head, rotary))
+    const ofValues = batch * tokens * kvHeads * dim
     const tolerance = hasRotary ? 1e-6 : 0
     return [
       kernelCase('splitHeads', title, {
         reads: { qkv: fused, rotary },
         writes: { q, k, v },
-        params: { ...p, hasRotary },
+        params: { ...p, ...told },
         expected: {
           q: queries,
           k: byHead(fused, k, keySizes, kSlot, rotary),
@@ -101,38 +104,37 @@ export const headCases: KernelCase[] = layouts.flatMap((p) =>
         },
         tolerance,
       }),
-      ...(rotary
-        ? [
-            kernelCase('joinHeads', title, {
-              reads: { dQ, dKv, rotary },
-              writes: { dQkv: junk(fused.length) },
-              params: { batch, tokens, heads, kvHeads, dim },
-              expected: { dQkv: doubles(fused.length, (i) => at(fused, i)) },
-              tolerance,
-            }),
-          ]
-        : []),
+      kernelCase('joinHeads', title, {
+        reads: { dQ, dKv, rotary },
+        writes: { dQkv: junk(fused.length) },
+        params: { batch, tokens, heads, kvHeads, dim, ...place, ...told },
+        expected: { dQkv: doubles(fused.length, (i) => at(fused, i)) },
+        tolerance,
+      }),
       kernelCase('rowsToHeads', title, {
         reads: { x, rotary },
         writes: { out },
-        params: { batch, tokens, heads, dim, past, capacity, hasRotary },
+        params: { batch, tokens, heads, dim, ...place, ...told },
         expected: { out: byHead(x, out, own, (head) => head, rotary) },
         tolerance,
       }),
       kernelCase('headsToRows', title, {
         reads: { x: turned, rotary },
         writes: { out: junk(x.length) },
-        params: { batch, tokens, heads, held: heads, first: 0, dim, hasRotary },
+        params: { batch, tokens, heads, held: heads, first: 0, dim, ...place, ...told },
         expected: { out: doubles(x.length, (i) => at(x, i)) },
         tolerance,
       }),
       // Values without rotary, behind the keys of their sample.
       kernelCase('headsToRows', `${title}, of values`, {
         reads: { x: dKv, rotary: null },
-        writes: { out: junk(dV.length) },
-        params: { batch, tokens, heads: kvHeads, held: 2 * kvHeads, first: kvHeads, dim, hasRotary: 0 },
+        writes: { out: junk(ofValues) },
+        params: {
+          ...{ batch, tokens, heads: kvHeads, held: 2 * kvHeads, first: kvHeads, dim },
+          ...{ ...place, hasRotary: 0, rotaryStep: 0 },
+        },
         expected: {
-          out: doubles(dV.length, (i) =>
+          out: doubles(ofValues, (i) =>
             at(
               fused,
               slotAt(i, kvHeads, (head) => kSlot(head) + 1),
