@@ -2,7 +2,7 @@
 // and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element:
 // 4: tables[code] · scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or when
 //    isNested its u8 code: tables[16 + code] · nested[block / 256] + nested[nestedCount].
-// 8: code / 127 · absmax[row], i8 codes (LLM.int8); 16: f16, or bf16 when isBf16. Of both, blockSize is the length of a row.
+// 8: code / 127 · absmax[element / blockSize], i8 codes; of LLM.int8 a row is one block. 16: f16, or bf16 when isBf16.
 // What is not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four
 // elements at a time where none of the four lies in another block or word.
 // Parts: half-words, stored-scale.

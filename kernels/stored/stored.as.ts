@@ -1,7 +1,7 @@
 import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { packRows } from '../shared/panel.as.ts'
 import { DEPTH, WIDTH } from '../shared/tile.as.ts'
-import { decodeBytes, dotBytes, packBytes, prepareBytes } from './whole-bytes.as.ts'
+import { decodeBytes, dotBytes, isOneBlock, packBytes, prepareBytes } from './whole-bytes.as.ts'
 
 // Decoding of a weight in any format, by its bits an element: 4 as in four-bit.as.ts, 8 and 16 as in whole-bytes.as.ts.
 
@@ -52,17 +52,20 @@ export function packStored(
   if (bits == 16) {
     if (isBf16) packBytes<u16>(start, rowValues, rows, depth, to, step)
     else packBytes<i16>(start, rowValues, rows, depth, to, step)
-  } else if (bits == 8) packBytes<i8>(start, rowValues, rows, depth, to, step)
-  else if (rows == 4 && fitsBlocks(rowValues)) decodeTransposed(start, rowValues, depth, to, step)
+  } else if (bits == 8 && isOneBlock(rowValues)) packBytes<i8>(start, rowValues, rows, depth, to, step)
+  else if (bits == 4 && rows == 4 && fitsBlocks(rowValues)) decodeTransposed(start, rowValues, depth, to, step)
   else {
-    for (let j: u32 = 0; j < rows; j++) decode(start + j * rowValues, depth, decoded + j * DEPTH * 4, WIDTH * 4)
+    for (let j: u32 = 0; j < rows; j++) {
+      decodeStored(start + j * rowValues, depth, decoded + j * DEPTH * 4, WIDTH * 4)
+    }
     packRows(decoded, DEPTH * 4, rows, depth, to, step)
   }
 }
 
 /** Whether `dotStored` takes rows of `count` values. */
 export function hasDots(count: u32): bool {
-  return bits != 4 || fitsBlocks(count)
+  if (bits == 4) return fitsBlocks(count)
+  return bits == 16 || isOneBlock(count)
 }
 
 /** Σ a[i] · value[start + i] over a row. */

@@ -2,7 +2,7 @@ import { loadPart, madd, storePart, storeTransposed, sumLanes } from '../shared/
 import { WIDTH } from '../shared/tile.as.ts'
 
 // Decoding of weights whose elements are whole bytes. T is i16 for the bits of an f16, u16 for those of a bf16, and i8 for a
-// code of LLM.int8, which stands for code · scale / 127 with a scale for each row of `blockSize` elements.
+// code that stands for code · scale / 127 with a scale for each block of `blockSize` elements: a row, as in LLM.int8, or less.
 
 /** 2^112, which brings an f16's exponent, read as an f32's, to its place; exact also where it is 0, as all powers of two are. */
 const BIAS: f32 = 5.192296858534828e33
@@ -20,9 +20,14 @@ export function prepareBytes(codesAt: usize, scalesAt: usize, size: u32): void {
   blockSize = size
 }
 
-/** Of a row: the factor on its values. */
-function scaleOf<T>(row: u32): f32 {
-  return sizeof<T>() == 2 ? 1 : load<f32>(scales + (row << 2)) * ONE_OVER_127
+/** Whether a row of `count` elements is one block. */
+export function isOneBlock(count: u32): bool {
+  return blockSize == count
+}
+
+/** Of a block: the factor on its values. */
+function scaleOf<T>(block: u32): f32 {
+  return sizeof<T>() == 2 ? 1 : load<f32>(scales + (block << 2)) * ONE_OVER_127
 }
 
 /** Four values, but for their factor, of elements widened to 32 bits. */
@@ -55,6 +60,10 @@ function loadFour<T>(from: usize, count: u32): v128 {
 
 /** Writes `count` values of a row from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so on. */
 export function decodeBytes<T>(start: u32, count: u32, to: usize, jump: u32): void {
+  if (sizeof<T>() == 1 && (start % blockSize) + count > blockSize) {
+    decodeBlocks(start, count, to, jump)
+    return
+  }
   const factor = f32x4.splat(scaleOf<T>(start / blockSize))
   const from = codes + start * sizeof<T>()
   let done: u32 = 0
@@ -70,9 +79,32 @@ export function decodeBytes<T>(start: u32, count: u32, to: usize, jump: u32): vo
   }
 }
 
+/** The same of elements of one byte in several blocks. */
+function decodeBlocks(start: u32, count: u32, to: usize, jump: u32): void {
+  let done: u32 = 0
+  while (done < count) {
+    const block = (start + done) / blockSize
+    const end = min<u32>(count, (block + 1) * blockSize - start)
+    const factor = scaleOf<i8>(block)
+    const factors = f32x4.splat(factor)
+    while (done < end) {
+      const out = to + (done / WIDTH) * jump + ((done & (WIDTH - 1)) << 2)
+      if ((done & 7) == 0 && done + 8 <= end) {
+        const eight = loadEight<i8>(codes + start + done)
+        v128.store(out, f32x4.mul(valuesOf<i8>(i32x4.extend_low_i16x8_s(eight)), factors))
+        v128.store(out, f32x4.mul(valuesOf<i8>(i32x4.extend_high_i16x8_s(eight)), factors), 16)
+        done += 8
+      } else {
+        store<f32>(out, <f32>load<i8>(codes + start + done) * factor)
+        done++
+      }
+    }
+  }
+}
+
 /**
  * Writes up to four rows of `depth` values, the first from value `start` on and each `rowValues` behind the last, transposed:
- * element (row, i) goes to to[i · step + row]; missing rows are 0. As many as three rows of `to` behind `depth` are written.
+ * element (row, i) goes to to[i · step + row]. A row is one block; missing rows are 0. As many as three rows of `to` behind `depth` are written.
  */
 export function packBytes<T>(start: u32, rowValues: u32, rows: u32, depth: u32, to: usize, step: u32): void {
   const zero = f32x4.splat(0)
@@ -96,7 +128,7 @@ export function packBytes<T>(start: u32, rowValues: u32, rows: u32, depth: u32, 
   }
 }
 
-/** Σ a[i] · value[start + i], within a row. */
+/** Σ a[i] · value[start + i], within a block. */
 export function dotBytes<T>(a: usize, start: u32, count: u32): f32 {
   let s0 = f32x4.splat(0)
   let s1 = s0

@@ -88,8 +88,8 @@ export const matmulKernels = {
   /**
    * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
    * bits 4: tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256
-   * blocks, and the offset as its last element. bits 8: absmax f32 per row of b. bits 16: f16, or bf16 with isBf16, and all
-   * three null. Of 8 and 16 bits, blockSize is the length of a row of b.
+   * blocks, and the offset as its last element. bits 8: absmax f32 per block, which may be a row of b. bits 16: f16, or bf16 with
+   * isBf16, and all three null; blockSize is the length of a row of b.
    */
   matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],

@@ -16,7 +16,7 @@ const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|dim$)/
  */
 export function shapeClass(kernel: KernelName, params: Params): string {
   const types: Readonly<Record<string, ParamType>> = kernels[kernel].params
-  // Blocks of 8 and 16 bits are whole rows: a size.
+  // Blocks of 8 and 16 bits are whole rows mostly: a size.
   const isCut = params['bits'] === 4
   const words = Object.entries(types)
     .filter(([name, type]) => type === 'u32' && !ignored.has(name))

@@ -4,16 +4,16 @@ import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kern
 import { product, windowed } from './matmul.ts'
 
 /** Formats whose elements are whole bytes. */
-export const wholeByteFormats = ['f16', 'bf16', 'int8'] as const
+export const wholeByteFormats = ['f16', 'bf16', 'int8', 'int8 by 32'] as const
 type WholeByteFormat = (typeof wholeByteFormats)[number]
 
 /** A random matrix in 16 or 8 bits, as kernels are given it, and its values. */
 export function wholeBytes(rows: number, columns: number, format: WholeByteFormat) {
   const values = normals(rows * columns, 0.02)
   const params = {
-    bits: format === 'int8' ? 8 : 16,
+    bits: format === 'f16' || format === 'bf16' ? 16 : 8,
     isBf16: +(format === 'bf16'),
-    blockSize: columns,
+    blockSize: format === 'int8 by 32' ? 32 : columns,
     isNested: 0,
     nestedCount: 0,
   }
@@ -28,11 +28,15 @@ export function wholeBytes(rows: number, columns: number, format: WholeByteForma
     const codes = f32ToBf16(values)
     return { reads: { ...none, codes }, params, values: bf16ToF32(codes) }
   }
-  const { codes, scale } = quantizeInt8(values, rows, columns)
+  const { blockSize } = params
+  const blocks = Math.ceil(values.length / blockSize)
+  const filled = new Float32Array(blocks * blockSize)
+  filled.set(values)
+  const { codes, scale } = quantizeInt8(filled, blocks, blockSize)
   return {
     reads: { ...none, codes: new Uint8Array(codes.buffer), absmax: scale },
     params,
-    values: doubles(codes.length, (e) => (at(codes, e) * at(scale, Math.floor(e / columns))) / 127),
+    values: doubles(values.length, (e) => (at(codes, e) * at(scale, Math.floor(e / blockSize))) / 127),
   }
 }
 
@@ -100,7 +104,7 @@ const dequantisers = [
       writes: { out: junk(values.length) },
       params: { count: values.length, ...params },
       expected: { out: values },
-      tolerance: format === 'int8' ? 1e-6 : 0,
+      tolerance: params.bits === 8 ? 1e-6 : 0,
     })
   }),
 )

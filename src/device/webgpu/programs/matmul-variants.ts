@@ -152,10 +152,11 @@ const isWhole = (params: Params) => {
   return isInFours(params) && n % 4 === 0 && pitchOut % 4 === 0 && n >= 4 * EIGHT
 }
 
-/** Whether the words and blocks of W of 4 bits come out even for what the text does with them. */
+/** Whether the words of W of 4 bits, and blocks that are no rows, come out even for what the text does with them. */
 const isEven = (params: Params) => {
   const { n, k, blockSize } = sizesOf(params)
-  if (params['bits'] !== 4) return true
+  const isRow = blockSize === (params['transB'] === 1 ? k : n)
+  if (params['bits'] === 16 || (params['bits'] === 8 && isRow)) return true
   return params['transB'] === 1
     ? k % blockSize === 0 && blockSize % 8 === 0
     : n % blockSize === 0 && blockSize % (4 * EIGHT) === 0
