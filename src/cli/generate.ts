@@ -4,6 +4,7 @@ import { check } from '../core/errors.ts'
 import { openDevice } from '../device/open-device.ts'
 import { generateText } from '../generate/generate-text.ts'
 import { openAdapter } from '../io/adapter-folder.ts'
+import { storageTypes } from '../formats/formats.ts'
 import { loadModel } from '../io/load/load-model.ts'
 import { amount, type Command, oneOf, parseWords, whole } from './command.ts'
 
@@ -51,7 +52,7 @@ export const generateCommand: Command = {
       seed: whole('seed', values.seed, 0),
       signal,
     }
-    const type = values.quantize === undefined ? null : oneOf('quantize', values.quantize, ['nf4', 'fp4', 'int8'])
+    const type = values.quantize === undefined ? null : oneOf('quantize', values.quantize, storageTypes())
     const dtype = oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
     const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
     const { device } = await openDevice({ device: engine })

@@ -1,5 +1,6 @@
 import { MedAwareError } from '../core/errors.ts'
 import { openDevice } from '../device/open-device.ts'
+import { storageTypes } from '../formats/formats.ts'
 import { loadModel } from '../io/load/load-model.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
 import { saveModel } from '../io/save/save-model.ts'
@@ -34,12 +35,12 @@ export const quantizeCommand: Command = {
       device: { type: 'string', default: 'auto' },
     })
     const { SOURCE: source, OUT: out } = words
-    const type = oneOf('type', values.type, ['nf4', 'fp4', 'int8'])
+    const type = oneOf('type', values.type, storageTypes())
     const blockSize = values['block-size']
     // A list replaces the default, which spares the head.
     const skipModules = { skipModules: ['lm_head', ...values.skip] }
-    const fourBit = {
-      doubleQuant: !values['no-double-quant'],
+    const scales = {
+      ...(values['no-double-quant'] && { doubleQuant: false }),
       ...(blockSize !== undefined && { blockSize: whole('block-size', blockSize) }),
     }
     const asked = values.dtype && oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
@@ -55,7 +56,7 @@ export const quantizeCommand: Command = {
     }
     const { device } = await openDevice({ device: engine })
     try {
-      const quantize = type === 'int8' ? { type, ...skipModules } : { type, ...fourBit, ...skipModules }
+      const quantize = { type, ...scales, ...skipModules }
       const { model, storage } = await loadModel(source, {
         ...{ device, dtype: facts.dtype, quantize, signal, onProgress: progress.load, onWarning: progress.warn },
       })

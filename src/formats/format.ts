@@ -29,8 +29,12 @@ export interface StorageFormat<M extends StoredMatrix = StoredMatrix, Type exten
   find(checkpoint: Checkpoint, weight: string): StoredWeight | null
   /** What a checkpoint holds of a matrix. @param owner Of one like `like`, which is only for shapes and the recipe. */
   save(name: string, like: M, owner: Lender<M>, dtype: PlainWord): Promise<TensorsOfMatrix>
-  /** The `quantization_config` of a config.json. @param skipped Layers that keep their numbers. */
-  config(recipe: StorageRecipe, computeDType: string, skipped: readonly string[]): Readonly<Record<string, unknown>>
+  /** The `quantization_config` of a config.json; `null` where transformers knows none. @param skipped Layers that keep their numbers. */
+  config(
+    recipe: StorageRecipe,
+    computeDType: string,
+    skipped: readonly string[],
+  ): Readonly<Record<string, unknown>> | null
 }
 
 /** What a format is asked to store a matrix by. */

@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import { oneOf, type Rule } from '../core/options.ts'
+import { oneOf, readArgument, type Rule, withMethods } from '../core/options.ts'
 import { show } from '../core/show.ts'
 import type { StoredMatrix } from '../tensor/stored-matrix.ts'
 import { fourBit } from './four-bit/four-bit.ts'
@@ -19,16 +19,21 @@ export function storageFormats(): readonly StorageFormat[] {
 }
 
 /**
- * Adds a format: `quantize`, `loadModel`, `saveModel`, `planMemory` and `inspectModel` then know it.
- * @throws MedAwareError `config` for a name or type that another has.
+ * Adds a row to the table of formats: `quantize`, `loadModel`, `saveModel`, `planMemory` and `inspectModel` then know it.
+ * @throws MedAwareError `config` for what is no row, or for a name or type that another has.
  */
-export function addStorageFormat(format: StorageFormat): void {
+export function registerStorageFormat(format: StorageFormat): void {
+  readArgument('registerStorageFormat', 'format', format, rowRule)
   for (const { name, types } of formats) {
     const taken = name === format.name ? name : types.find((type) => format.types.includes(type))
-    check(taken === undefined, 'config', () => `addStorageFormat: there is a format ${show(taken)} already`)
+    check(taken === undefined, 'config', () => `registerStorageFormat: there is a format ${show(taken)} already`)
   }
   formats.push(format)
 }
+
+const rowRule = withMethods<StorageFormat>('a row of the table of formats', [
+  ...(['owns', 'check', 'quantize', 'weightBeside', 'find', 'save', 'config'] as const),
+])
 
 /** The format that has a type. @throws MedAwareError `config` where none has. */
 export function formatOfType(type: string): StorageFormat {
@@ -41,7 +46,7 @@ export function formatOfType(type: string): StorageFormat {
 export function formatOf(matrix: StoredMatrix): StorageFormat {
   const found = formats.find((format) => format.owns(matrix))
   check(found !== undefined, 'unsupported', () => {
-    return `formatOf: no storage format for a matrix of ${matrix.recipe.type}; add it with addStorageFormat`
+    return `formatOf: no storage format for a matrix of ${matrix.recipe.type}; add it with registerStorageFormat`
   })
   return found
 }
@@ -64,19 +69,20 @@ export function weightBeside(tensor: string): string | null {
   return null
 }
 
-function typesOf(): readonly string[] {
+/** The types of all formats, in the table's order. */
+export function storageTypes(): readonly string[] {
   return formats.flatMap(({ types }) => types)
 }
 
 function listOfTypes(): string {
-  const words = typesOf().map((type) => `'${type}'`)
+  const words = storageTypes().map((type) => `'${type}'`)
   return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
 /** A type of a format in the table, also of one that was added later. */
 export const storageType: Rule<StorageType> = {
   get expects() {
-    return oneOf(typesOf()).expects
+    return oneOf(storageTypes()).expects
   },
-  read: (value, at) => oneOf(typesOf()).read(value, at),
+  read: (value, at) => oneOf(storageTypes()).read(value, at),
 }

@@ -1,7 +1,20 @@
 /**
- * Nouns of a network: modules with Hugging Face's names, so that a path through the tree is a checkpoint's key.
+ * Nouns of a network: modules with Hugging Face's names, so that a path through the tree is a checkpoint's key; and how a
+ * weight may be stored: the table of formats, to which a program can add.
  * @packageDocumentation
  */
+export { registerStorageFormat, type StorageType } from '../formats/formats.ts'
+export type {
+  Checkpoint,
+  FormatOptions,
+  Lender,
+  PlainWord,
+  StorageFormat,
+  StoredWeight,
+  TensorsOfMatrix,
+  TensorToSave,
+} from '../formats/format.ts'
+export { type Storage, StoredMatrix, type StorageRecipe } from '../tensor/stored-matrix.ts'
 export { Dropout, seedDropout } from './dropout.ts'
 export { Embedding } from './embedding.ts'
 export { LayerNorm } from './layer-norm.ts'

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { kernels } from '../../src/device/register/kernels.ts'
 import { variantsFor } from '../../src/device/webgpu/programs/variants.ts'
+import { storageTypes } from '../../src/formats/formats.ts'
 import { cyclesOf, pathsIn, readSource, resolveImport, root } from './source-files.ts'
 
 /** The house from the ground up; `docs/architecture.md` is its picture. */
@@ -119,6 +120,27 @@ describe('the law: a number crosses into a device in exactly one room', () => {
 
   test('only device/cpu says WebAssembly', () => {
     expect(saying((name) => name === 'WebAssembly', /^src\/device\/cpu/)).toEqual([])
+  })
+})
+
+describe('the law: nobody asks which storage format a matrix has', () => {
+  test("a format's folder is known to the table of formats and to the roof", () => {
+    const intoFormat = (from: string, target: string) =>
+      /^src\/formats\/[^/]+\//.test(target) &&
+      path.posix.dirname(from) !== path.posix.dirname(target) &&
+      from !== 'src/formats/formats.ts' &&
+      from !== roof
+    expect(breaches(intoFormat)).toEqual([])
+  })
+
+  test("no file above the plain arrays compares or lists the formats' types", () => {
+    const types = storageTypes().join('|')
+    const asks = new RegExp(`[!=]==\\s*'(${types})'|case '(${types})'|\\[\\s*'(${types})'\\s*,`)
+    const asking = source
+      .filter(({ path: file }) => !/^src\/(quant|device\/register|formats\/[^/]+)\//.test(file))
+      .filter(({ path: file }) => asks.test(readFileSync(path.join(root, file), 'utf8')))
+    expect(storageTypes().length).toBeGreaterThan(2)
+    expect(asking.map((file) => file.path)).toEqual([])
   })
 })
 

@@ -35,6 +35,7 @@ describe('a public function that is given what makes no sense', () => {
     ['saveAdapter', [null, 'x']],
     ['adapterFiles', [null]],
     ['quantize', [null]],
+    ['registerStorageFormat', [null]],
     ['countParameters', [null]],
     ['prepareModelForKbitTraining', [null]],
     ['evaluateLoss', [null, []]],
