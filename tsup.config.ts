@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
 import { defineConfig } from 'tsup'
 
 /** Types of the web platform that the package's declarations name. */
@@ -10,9 +13,17 @@ const entries = {
   ...Object.fromEntries(rooms.map((room) => [room, `src/${room}/index.ts`])),
 }
 
-export default defineConfig({
+/**
+ * What the everyday entry exports of the upper rooms, each a file of its own: who bundles a page that loads and generates can
+ * then drop the files that train. Within one file its top-level code would keep them.
+ */
+const upper = /from '\.\/((?:evaluate|generate|io|peft|train)\/.+)\.ts'/g
+const parts = [...readFileSync('src/index.ts', 'utf8').matchAll(upper)].map(([, part = '']) => part)
+
+export default defineConfig(({ outDir = 'dist' }) => ({
   entry: {
     ...entries,
+    ...Object.fromEntries(parts.map((part) => [`parts/${part}`, `src/${part}.ts`])),
     cli: 'src/cli/main.ts',
     'platform/node': 'src/platform/node.ts',
     'platform/browser': 'src/platform/browser.ts',
@@ -31,4 +42,6 @@ export default defineConfig({
   },
   // `#platform` is resolved where the package runs, by the import map of package.json.
   external: ['#platform', 'webgpu', /^node:/],
-})
+  // Names alone, which nobody imports: the code is in files that the entries share.
+  onSuccess: () => rm(path.join(outDir, 'parts'), { recursive: true }),
+}))

@@ -137,7 +137,7 @@ class Doubled extends nn.Module<Record<never, never>, { weight: everyday.Tensor 
   }
 }
 const weight = everyday.fromArray((await opened).device, Float32Array.of(1, 2), [1, 2], 'weight')
-const layer = new Doubled({}, { weight }).requireGrad(true)
+const layer = new Doubled({}, { weight }).setRequiresGrad(true)
 export const { loss, grads } = autograd.valueAndGrad(layer, (x: everyday.Tensor) => layer.forward(x))(weight)
 export const steps = new optim.AdamW(layer.trainableParameters())
 export const config: models.FalconConfig = models.parseFalconConfig({})
@@ -256,6 +256,9 @@ async function checkSplitBundle(): Promise<string> {
   const { start, onHardware, onCpu, all, startText } = await splitWeights(empty)
   if (/[A-Za-z0-9+/=]{1000,}/.test(startText)) throw new Error('a page loads WebAssembly before it opens a device')
   if (startText.includes('@compute')) throw new Error('a page loads WGSL before it opens a device')
+  // As users see them in errors: what these rooms are called does not change when code is minified.
+  const training = ['AdamW', 'TrainingRun', 'attachLora', 'evaluateLoss'].filter((name) => startText.includes(name))
+  expectNone('a page that loads and generates loads what trains as well', training)
   if (start.bytes > mostAtStart * 1024) throw new Error(`a page loads ${start.bytes} bytes at once`)
   const words = ({ bytes, gzipped }: Weight) =>
     `${Math.round(bytes / 1024)} KiB (${Math.round(gzipped / 1024)} gzipped)`
