@@ -25,6 +25,11 @@ export function alibiPositions(batch: number, keys: number, mask?: Uint8Array): 
   return roundToBf16(positions)
 }
 
+/** The same of tokens that stand where positionIds says. */
+export function alibiPositionsAt(positionIds: Int32Array): Float32Array {
+  return roundToBf16(Float32Array.from(positionIds))
+}
+
 /** The first `count` of base^exponent(i), base = 2^(-8/heads) in f32 as torch computes it. */
 function powers(heads: number, count: number, exponent: (i: number) => number): number[] {
   const base = Math.fround(2 ** -(2 ** -(Math.log2(heads) - 3)))

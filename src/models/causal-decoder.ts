@@ -12,7 +12,7 @@ import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { ModelConfig, ModelInputs, PretrainedLm } from './causal-lm.ts'
 import { attentionContext, type DecoderBlock, type Norm, normalised, throughBlocks } from './decoder-blocks.ts'
 import type { GenerationConfig } from './generation-config.ts'
-import { checkInputs } from './model-inputs.ts'
+import { checkInputs, checkPackedLabels, pastOf } from './model-inputs.ts'
 import type { RotaryTable } from './rotary-table.ts'
 
 /** A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised or adapted. */
@@ -49,6 +49,8 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   protected abstract readonly parts: DecoderParts
   /** Rotary positions; `null` for ALiBi. */
   protected abstract readonly rotary: RotaryTable | null
+  /** Keys up to its own that a query sees at most; `null`: all. */
+  protected readonly slidingWindow: number | null = null
 
   getInputEmbeddings(): Embedding {
     return this.parts.embeddings
@@ -111,22 +113,23 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
       'shape',
       () => `loss: ${labels.length} labels for ${rows} × ${tokens} tokens`,
     )
+    checkPackedLabels(batch, labels)
     const next = labels.map((_, i) => (i % tokens === tokens - 1 ? -100 : (labels[i + 1] ?? -100)))
     return tidy(this.device, () => linearCrossEntropy(this.#hidden(batch), this.#head, next, normalizer))
   }
 
   #checked(batch: ModelInputs, caches?: readonly KeyValueCache[]): ModelInputs {
-    return checkInputs(batch, caches?.[0]?.length ?? 0, this.config)
+    return checkInputs(batch, caches, this.config)
   }
 
   /** Hidden states f32 [b, t, c] of a batch that was checked, after the last normalisation. */
   #hidden(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
-    const { device, rotary, gradientCheckpointing: isCheckpointing } = this
+    const { device, rotary, slidingWindow, gradientCheckpointing: isCheckpointing } = this
     const { embeddings, blocks, norm } = this.parts
-    const { inputIds, inputsEmbeds, shape } = batch
-    const past = caches?.[0]?.length ?? 0
-    const told = attentionContext(device, batch, past, { heads: this.config.numAttentionHeads, rotary })
+    const { inputIds, inputsEmbeds, shape, prefixes } = batch
+    const { numAttentionHeads: heads } = this.config
+    const told = attentionContext(device, batch, pastOf(batch, caches), { heads, rotary, slidingWindow })
     const x = inputsEmbeds ?? embeddings.forward(fromArray(device, inputIds, shape, 'input ids'))
-    return normalised(throughBlocks(blocks, x, told, { isCheckpointing, caches }), norm).out
+    return normalised(throughBlocks(blocks, x, told, { isCheckpointing, caches, prefixes }), norm).out
   }
 }

@@ -3,6 +3,7 @@ import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
+import type { KeyValuePrefix } from '../ops/key-value-prefix.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { GenerationConfig } from './generation-config.ts'
 
@@ -30,8 +31,16 @@ export interface ModelConfig {
 export interface BatchLayout {
   /** [b, t]. */
   readonly shape: readonly [number, number]
-  /** [b · keys] bytes, 0 for padding, covering the cache's tokens as well; absent when nothing is padded. */
+  /** [b · keys] bytes, 0 for padding, covering a cache's or a prefix's tokens as well; absent when nothing is padded. */
   readonly attentionMask?: Uint8Array
+  /**
+   * [b · t]: where each token stands, as transformers' position_ids. Where a position does not follow the one before it, another
+   * document begins, and none sees another (DataCollatorWithFlattening, TRL's padding_free); behind a cache or beside an
+   * attentionMask positions are positions and no more. Default: they count on behind what is in a cache or a prefix.
+   */
+  readonly positionIds?: Int32Array
+  /** Keys and values that stand before the tokens' own, one for each decoder block; not beside caches. Default none. */
+  readonly prefixes?: readonly KeyValuePrefix[]
 }
 
 /** Token ids for a model, on the host. */

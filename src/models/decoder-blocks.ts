@@ -4,11 +4,12 @@ import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import { add } from '../ops/add.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
+import type { KeyValuePrefix } from '../ops/key-value-prefix.ts'
 import type { NormalSum } from '../ops/norm.ts'
 import { Visibility } from '../ops/visibility.ts'
 import { type VisibleKeys, visibleKeys } from '../ops/visible-keys.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
-import { alibiPositions, alibiSlopes } from './alibi.ts'
+import { alibiPositions, alibiPositionsAt, alibiSlopes } from './alibi.ts'
 import type { BatchLayout } from './causal-lm.ts'
 import type { RotaryTable } from './rotary-table.ts'
 
@@ -18,6 +19,8 @@ export interface AttentionContext {
   readonly visible: VisibleKeys
   /** Cosines and sines of the tokens' angles; `null` where positions are not rotary. */
   readonly rotary: Tensor | null
+  /** Keys and values that stand before the tokens' own; each block has another. */
+  readonly prefix?: KeyValuePrefix | undefined
 }
 
 /** A residual stream, f32 [b, t, c]: x and what is still to be added to it, which the norm that comes next does in one pass. */
@@ -54,24 +57,37 @@ export interface DecoderBlock extends Module {
   forward(stream: ResidualStream, context: AttentionContext, cache?: KeyValueCache): ResidualStream
 }
 
+/** How a decoder's attention knows where tokens stand. */
+export interface Positions {
+  readonly heads: number
+  /** `null` for ALiBi. */
+  readonly rotary: RotaryTable | null
+  /** Keys up to its own that a query sees at most; `null`: all. */
+  readonly slidingWindow: number | null
+}
+
 /**
  * Puts on the device what attention is told of a batch behind `past` tokens. As in transformers, rotary positions count
- * every token and ALiBi's only those that are not padding; only differences matter, so left padding changes nothing.
+ * every token and ALiBi's only those that are not padding, where the batch does not say positions; only differences matter, so
+ * left padding changes nothing.
  */
 export function attentionContext(
   device: Device,
-  { shape: [rows, tokens], attentionMask }: BatchLayout,
+  { shape: [rows, tokens], attentionMask, positionIds }: BatchLayout,
   past: number,
-  { heads, rotary }: { readonly heads: number; readonly rotary: RotaryTable | null },
+  { heads, rotary, slidingWindow }: Positions,
 ): AttentionContext {
   const keys = past + tokens
-  const causal = Visibility.causal(rows, tokens, keys)
-  const visibility = attentionMask ? causal.masked(attentionMask) : causal
+  const isPacked = positionIds !== undefined && attentionMask === undefined && past === 0
+  let visibility = Visibility.causal(rows, tokens, keys)
+  if (attentionMask) visibility = visibility.masked(attentionMask)
+  if (isPacked) visibility = visibility.packed(positionIds)
+  if (slidingWindow !== null) visibility = visibility.within(slidingWindow)
   if (rotary === null) {
-    const alibi = { slopes: alibiSlopes(heads), positions: alibiPositions(rows, keys, attentionMask) }
-    return { visible: visibleKeys(device, visibility, alibi), rotary: null }
+    const positions = isPacked ? alibiPositionsAt(positionIds) : alibiPositions(rows, keys, attentionMask)
+    return { visible: visibleKeys(device, visibility, { slopes: alibiSlopes(heads), positions }), rotary: null }
   }
-  const angles = rotary.rows(past, tokens)
+  const angles = positionIds ? rotary.at(positionIds) : rotary.rows(past, tokens)
   return {
     visible: visibleKeys(device, visibility),
     rotary: fromArray(device, angles, [angles.length], 'rotary table'),
@@ -86,16 +102,23 @@ export function throughBlocks(
   {
     isCheckpointing,
     caches,
-  }: { readonly isCheckpointing: boolean; readonly caches?: readonly KeyValueCache[] | undefined },
+    prefixes,
+  }: {
+    readonly isCheckpointing: boolean
+    readonly caches?: readonly KeyValueCache[] | undefined
+    readonly prefixes?: readonly KeyValuePrefix[] | undefined
+  },
 ): ResidualStream {
   let stream: ResidualStream = { x, branch: null }
   let i = 0
   for (const one of blocks) {
-    const cache = caches?.[i++]
+    const cache = caches?.[i]
+    const told = prefixes ? { ...context, prefix: prefixes[i] } : context
+    i++
     const input = stream
-    const work = () => one.forward(input, context, cache)
+    const work = () => one.forward(input, told, cache)
     stream = isCheckpointing
-      ? { x: checkpointedSum(one, input.x, context, work), branch: null }
+      ? { x: checkpointedSum(one, input.x, told, work), branch: null }
       : tidyKeeping(x.device, (keep) => {
           const { x: y, branch } = work()
           return { x: keep(y), branch: branch && keep(branch) }
@@ -110,10 +133,10 @@ export function throughBlocks(
 function checkpointedSum(
   one: DecoderBlock,
   x: Tensor,
-  { visible, rotary }: AttentionContext,
+  { visible, rotary, prefix }: AttentionContext,
   work: () => ResidualStream,
 ): Tensor {
-  const inputs = [x, visible.table, rotary].filter((tensor) => tensor !== null)
+  const inputs = [x, visible.table, rotary, prefix?.k, prefix?.v].filter((tensor) => tensor != null)
   return checkpointed(x.device, { inputs, trainable: one.trainableParameters() }, () => {
     const { x: y, branch } = work()
     return branch === null ? y : add(y, branch)

@@ -26,7 +26,7 @@ export type {
 export { ConfigFields, type ConfigJson } from './config-fields.ts'
 export type { AttentionContext, DecoderBlock, Norm, ResidualStream } from './decoder-blocks.ts'
 export { inSequence, normalised } from './decoder-blocks.ts'
-export { collate, type Example, labelCount } from './example.ts'
+export { collate, collatePacked, type Example, labelCount } from './example.ts'
 export { FalconForCausalLM } from './falcon.ts'
 export {
   type FalconConfig,

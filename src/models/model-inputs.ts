@@ -1,15 +1,26 @@
 import { check } from '../core/errors.ts'
 import { sameShape, showShape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
+import type { KeyValueCache } from '../ops/attention.ts'
+import { prefixLength } from '../ops/key-value-prefix.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import type { ModelConfig, ModelInputs } from './causal-lm.ts'
+import type { BatchLayout, ModelConfig, ModelInputs } from './causal-lm.ts'
+
+/** Tokens that stand before a batch's own: those of caches, or of a prefix. */
+export function pastOf({ prefixes }: BatchLayout, caches?: readonly KeyValueCache[]): number {
+  return caches?.[0]?.length ?? prefixLength(prefixes?.[0])
+}
 
 /**
  * Checks what a caller gives a model to read.
- * @param past Tokens in the caches before it.
+ * @param caches What holds the tokens before it.
  * @throws MedAwareError `config` for what is no batch, ids and embeddings at once, an id beyond the vocabulary; `shape`.
  */
-export function checkInputs(batch: ModelInputs, past: number, config: ModelConfig): ModelInputs {
+export function checkInputs(
+  batch: ModelInputs,
+  caches: readonly KeyValueCache[] | undefined,
+  config: ModelConfig,
+): ModelInputs {
   const who = config.modelType
   // A caller in JavaScript may give anything.
   const { inputIds, inputsEmbeds, shape, attentionMask } = (batch as Partial<ModelInputs> | undefined) ?? {}
@@ -41,9 +52,60 @@ export function checkInputs(batch: ModelInputs, past: number, config: ModelConfi
   check(attentionMask === undefined || attentionMask instanceof Uint8Array, 'config', () => {
     return `${who}: attentionMask must be a Uint8Array, got ${show(attentionMask)}`
   })
-  const keys = tokens + past
+  checkPlaces(who, batch, caches, config)
+  const keys = tokens + pastOf(batch, caches)
   check(attentionMask === undefined || attentionMask.length === rows * keys, 'shape', () => {
     return `${who}: an attention mask of ${attentionMask?.length} for ${rows} × ${keys} keys`
   })
   return batch
+}
+
+/** Checks where a batch's tokens stand, and what stands before them. */
+function checkPlaces(
+  who: string,
+  { shape: [rows, tokens], positionIds, prefixes }: BatchLayout,
+  caches: readonly KeyValueCache[] | undefined,
+  { numHiddenLayers }: ModelConfig,
+): void {
+  check(positionIds === undefined || positionIds instanceof Int32Array, 'config', () => {
+    return `${who}: positionIds must be an Int32Array, got ${show(positionIds)}`
+  })
+  check(positionIds === undefined || positionIds.length === rows * tokens, 'shape', () => {
+    return `${who}: ${positionIds?.length} positions for ${rows} × ${tokens} tokens`
+  })
+  const before = positionIds?.find((position) => position < 0)
+  check(before === undefined, 'config', () => `${who}: positionIds count from 0, got ${before}`)
+  if (prefixes === undefined) return
+  check(caches === undefined, 'config', () => {
+    return `${who}: prefixes go into the caches before these are used, not beside them`
+  })
+  check(prefixes.length === numHiddenLayers, 'shape', () => {
+    return `${who}: ${prefixes.length} prefixes for ${numHiddenLayers} decoder blocks`
+  })
+  const length = prefixLength(prefixes[0])
+  check(
+    prefixes.every((prefix) => prefixLength(prefix) === length),
+    'shape',
+    () => {
+      return `${who}: prefixes are of different lengths, ${prefixes.map(prefixLength).join(', ')}`
+    },
+  )
+}
+
+/**
+ * Checks that no document's first token is to be predicted from the document before it.
+ * @throws MedAwareError `config`.
+ */
+export function checkPackedLabels(
+  { shape: [, tokens], positionIds, attentionMask }: BatchLayout,
+  labels: Int32Array,
+): void {
+  if (positionIds === undefined || attentionMask !== undefined) return
+  const first = labels.findIndex((label, i) => {
+    return label >= 0 && i % tokens > 0 && positionIds[i] !== (positionIds[i - 1] ?? 0) + 1
+  })
+  check(first < 0, 'config', () => {
+    const place = `token ${first % tokens} of row ${Math.floor(first / tokens)}`
+    return `loss: ${place} begins a document and has label ${labels[first]}; nothing before it predicts it, give it -100`
+  })
 }

@@ -50,6 +50,16 @@ export class RotaryTable {
     return this.#rows.subarray(first * dim, length * dim)
   }
 
+  /** The same of tokens that stand anywhere: f32 [count, dim], a row for each position. */
+  at(positions: Int32Array): Float32Array {
+    const { dim } = this
+    const all = this.rows(0, 1 + positions.reduce((most, position) => Math.max(most, position), 0))
+    const rows = new Float32Array(positions.length * dim)
+    for (const [i, position] of positions.entries())
+      rows.set(all.subarray(position * dim, (position + 1) * dim), i * dim)
+    return rows
+  }
+
   #filled(rows: Float32Array, first: number, frequencies: Float32Array): Float32Array {
     const half = this.dim / 2
     const scale = this.rope.scaling?.type === 'yarn' ? Math.fround(this.rope.scaling.attentionFactor) : 1
