@@ -14,7 +14,23 @@ export interface RuleReads {
   readonly isWindow?: boolean
 }
 
-/** Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. */
+/**
+ * Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. With it, an op of one's own is a
+ * function of tensors (torch's `autograd.Function`):
+ *
+ * ```ts
+ * function cube(x: Tensor): Tensor {
+ *   const square = noGrad(() => mul(x, x))
+ *   const out = noGrad(() => mul(square, x))
+ *   return record(out, [x], (dOut) => [mul(mul(dOut, square), 3)], { saved: [square] })
+ * }
+ * ```
+ *
+ * What makes `out` must leave no history, so ops within stand in `noGrad`; a rule runs without a tape. What the rule looks at is
+ * named in `reads`, or in `saved` where nobody else has it: all else may be freed before its time comes.
+ * @param out A tensor of its own: it is freed when its rule has run.
+ * @returns `out`.
+ */
 export function record(
   out: Tensor,
   inputs: readonly (Tensor | null)[],
