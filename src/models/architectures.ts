@@ -64,7 +64,8 @@ export interface TiedTensors {
 
 /** Keys of the head and the embeddings, which are one table where `tieWordEmbeddings` says so. */
 export function tiedTensors(config: ModelConfig): TiedTensors {
-  const { model } = recorded('tiedTensors', { ...config, tieWordEmbeddings: false })
+  // A model that has both has the same names at any depth.
+  const { model } = recorded('tiedTensors', { ...config, tieWordEmbeddings: false, numHiddenLayers: 1 })
   return { head: keyOf(model, model.getOutputEmbeddings()), embeddings: keyOf(model, model.getInputEmbeddings()) }
 }
 

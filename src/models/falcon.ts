@@ -76,9 +76,9 @@ class FalconSequentialLayer
   constructor(config: FalconConfig, get: WeightPicker) {
     super(
       {
-        input_layernorm: get.layerNorm('input_layernorm', config.hiddenSize, config.layerNormEpsilon),
+        input_layernorm: normOf(config, get, 'input_layernorm'),
         self_attention: new FalconAttention(config, get.under('self_attention')),
-        post_attention_layernorm: get.layerNorm('post_attention_layernorm', config.hiddenSize, config.layerNormEpsilon),
+        post_attention_layernorm: normOf(config, get, 'post_attention_layernorm'),
         mlp: new FalconMlp(config, get.under('mlp')),
       },
       {},
@@ -98,14 +98,7 @@ class FalconParallelLayer
   implements DecoderBlock
 {
   constructor(config: FalconConfig, get: WeightPicker) {
-    super(
-      {
-        input_layernorm: get.layerNorm('input_layernorm', config.hiddenSize, config.layerNormEpsilon),
-        self_attention: new FalconAttention(config, get.under('self_attention')),
-        mlp: new FalconMlp(config, get.under('mlp')),
-      },
-      {},
-    )
+    super({ input_layernorm: normOf(config, get, 'input_layernorm'), ...sideBySide(config, get) }, {})
   }
 
   forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
@@ -122,15 +115,8 @@ class FalconTwoNormLayer
   implements DecoderBlock
 {
   constructor(config: FalconConfig, get: WeightPicker) {
-    super(
-      {
-        ln_attn: get.layerNorm('ln_attn', config.hiddenSize, config.layerNormEpsilon),
-        ln_mlp: get.layerNorm('ln_mlp', config.hiddenSize, config.layerNormEpsilon),
-        self_attention: new FalconAttention(config, get.under('self_attention')),
-        mlp: new FalconMlp(config, get.under('mlp')),
-      },
-      {},
-    )
+    const norms = { ln_attn: normOf(config, get, 'ln_attn'), ln_mlp: normOf(config, get, 'ln_mlp') }
+    super({ ...norms, ...sideBySide(config, get) }, {})
   }
 
   forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
@@ -139,6 +125,15 @@ class FalconTwoNormLayer
     const attended = self_attention.forward(out, told, cache)
     return { x: y, branch: add(mlp.forward(ln_mlp.forward(y)), attended) }
   }
+}
+
+function normOf({ hiddenSize, layerNormEpsilon }: FalconConfig, get: WeightPicker, name: string): LayerNorm {
+  return get.layerNorm(name, hiddenSize, layerNormEpsilon)
+}
+
+function sideBySide(config: FalconConfig, get: WeightPicker): { self_attention: FalconAttention; mlp: FalconMlp } {
+  const self_attention = new FalconAttention(config, get.under('self_attention'))
+  return { self_attention, mlp: new FalconMlp(config, get.under('mlp')) }
 }
 
 type FalconLayer = FalconSequentialLayer | FalconParallelLayer | FalconTwoNormLayer
@@ -154,13 +149,8 @@ class FalconAttention extends Module<{ query_key_value: Projection; dense: Proje
   constructor(config: FalconConfig, get: WeightPicker) {
     const { bias, hiddenSize: c, numAttentionHeads: heads, numKvHeads: kvHeads } = config
     const dim = headDim(config)
-    super(
-      {
-        query_key_value: get.linear('query_key_value', { out: c + 2 * kvHeads * dim, into: c, bias }),
-        dense: get.linear('dense', { out: c, into: c, bias }),
-      },
-      {},
-    )
+    const query_key_value = get.linear('query_key_value', { out: c + 2 * kvHeads * dim, into: c, bias })
+    super({ query_key_value, dense: get.linear('dense', { out: c, into: c, bias }) }, {})
     // Falcon alone divides ALiBi by sqrt(dim), like the scores.
     this.#layout = { heads, kvHeads, dim, alibiScale: 1 / Math.sqrt(dim) }
   }
@@ -173,13 +163,8 @@ class FalconAttention extends Module<{ query_key_value: Projection; dense: Proje
 
 class FalconMlp extends Module<{ dense_h_to_4h: Projection; dense_4h_to_h: Projection }> {
   constructor({ bias, hiddenSize: c, ffnHiddenSize: f }: FalconConfig, get: WeightPicker) {
-    super(
-      {
-        dense_h_to_4h: get.linear('dense_h_to_4h', { out: f, into: c, bias }),
-        dense_4h_to_h: get.linear('dense_4h_to_h', { out: c, into: f, bias }),
-      },
-      {},
-    )
+    const dense_h_to_4h = get.linear('dense_h_to_4h', { out: f, into: c, bias })
+    super({ dense_h_to_4h, dense_4h_to_h: get.linear('dense_4h_to_h', { out: c, into: f, bias }) }, {})
   }
 
   forward(x: Tensor): Tensor {

@@ -47,7 +47,7 @@ export class WeightPicker {
   /** A linear layer, whose weight [out, into] has any storage format, with a bias [out] or without. @throws MedAwareError as `tensor`. */
   linear(name: string, sizes: { readonly out: number; readonly into: number; readonly bias: boolean }): Projection {
     const { out, into, bias } = sizes
-    const weight = this.#weight({ name: `${name}.weight`, shape: [out, into], role: 'projection', init: 'normal' })
+    const weight = this.#weight(`${name}.weight`, [out, into], 'projection', 'normal')
     return new Linear(weight, bias ? this.vector(`${name}.bias`, out, 'zeros') : null)
   }
 
@@ -70,18 +70,18 @@ export class WeightPicker {
    * A tensor that is never quantised.
    * @throws MedAwareError `not-found`, `shape` where it has another, `unsupported` where it is quantised.
    */
-  tensor(name: string, spec: { readonly shape: Shape } & Pick<WeightSpec, 'role' | 'init'>): Tensor {
-    const weight = this.#weight({ name, ...spec })
+  tensor(name: string, { shape, role, init }: Omit<WeightSpec, 'name'>): Tensor {
+    const weight = this.#weight(name, shape, role, init)
     if (weight instanceof Tensor) return weight
     throw new MedAwareError('unsupported', `${this.who}: ${this.prefix}${name} cannot be quantised`)
   }
 
-  #weight(below: WeightSpec): Weight {
-    const spec = { ...below, name: this.prefix + below.name }
+  #weight(below: string, shape: Shape, role: WeightSpec['role'], init: WeightSpec['init']): Weight {
+    const spec = { name: this.prefix + below, shape, role, init }
     const weight = this.source.get(spec.name, spec)
     if (weight === undefined) throw new MedAwareError('not-found', `${this.who}: no weight ${spec.name}`)
-    check(sameShape(weight.shape, spec.shape), 'shape', () => {
-      return `${this.who}: ${spec.name} is ${showShape(weight.shape)}, the config says ${showShape(spec.shape)}`
+    check(sameShape(weight.shape, shape), 'shape', () => {
+      return `${this.who}: ${spec.name} is ${showShape(weight.shape)}, the config says ${showShape(shape)}`
     })
     return weight
   }
