@@ -96,6 +96,7 @@ const rowCases = [
   [9, 64, 4],
   [18, 131, 3],
   [5, 3, 40],
+  [301, 34, 3],
 ].flatMap(([rows = 0, dim = 0, picks = 0]) => {
   // Some ids are no column: an ignored label's, and one that is too large.
   const ids = Int32Array.from(integers(rows * picks, dim), (id, i) => (i % 5 === 3 ? -100 : i % 7 === 5 ? dim : id))
