@@ -183,6 +183,10 @@ describe.each(devices)('the tiny Falcon-RW on $description', (device) => {
     expect(() => new Falcon(model.config, quantised)).toThrow(
       expect.objectContaining({ code: 'unsupported', message: `falcon: ${table} cannot be quantised` }),
     )
+    const misshapen = new Map(weights).set(dense, zeros(device, [32, 31], dense))
+    expect(() => new Falcon(model.config, misshapen)).toThrow(
+      expect.objectContaining({ code: 'shape', message: `falcon: ${dense} is [32,31], the config says [32,32]` }),
+    )
     weights.delete(dense)
     expect(() => new Falcon(model.config, weights)).toThrow(
       expect.objectContaining({ code: 'not-found', message: `falcon: no weight ${dense}` }),

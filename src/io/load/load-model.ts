@@ -32,7 +32,7 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a model of a known architecture, the Falcon family or Llama's, in Hugging Face's format: config.json, model.safetensors or
+ * Loads a model of a known architecture, the Falcon family, Llama's or Qwen2, in Hugging Face's format: config.json, model.safetensors or
  * its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as they come.
  * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.
  * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the signal's reason; what
