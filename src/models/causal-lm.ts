@@ -34,7 +34,7 @@ export interface BatchLayout {
   /** [b · keys] bytes, 0 for padding, covering a cache's or a prefix's tokens as well; absent when nothing is padded. */
   readonly attentionMask?: Uint8Array
   /**
-   * [b · t]: where each token stands, as transformers' position_ids. Where a position does not follow the one before it, another
+   * [b · t], where each token stands, as transformers' position_ids. Where a position does not follow the one before it, another
    * document begins, and none sees another (DataCollatorWithFlattening, TRL's padding_free); behind a cache or beside an
    * attentionMask positions are positions and no more. Default: they count on behind what is in a cache or a prefix.
    */

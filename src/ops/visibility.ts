@@ -13,9 +13,9 @@ export class Visibility {
     readonly samples: number,
     readonly queries: number,
     readonly keys: number,
-    /** [samples, queries, 2]: the first key that a query sees and the key behind its last; they never fall from query to query. */
+    /** Of [samples, queries, 2], the first key that a query sees and the key behind its last; they never fall from query to query. */
     readonly ranges: Int32Array,
-    /** [samples, keys]: 0 where a key is hidden from all that have it in their range; null where none is. */
+    /** Of [samples, keys], 0 where a key is hidden from all that have it in their range; null where none is. */
     readonly holes: Uint8Array | null,
   ) {}
 
