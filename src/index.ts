@@ -64,7 +64,10 @@ export { openAdapter, type OpenAdapterOptions, saveAdapter } from './io/adapter-
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
 export type { LoraConfig } from './peft/lora-config.ts'
-export { attachLora, type AttachOptions } from './peft/attach.ts'
+export { attachAdapter, attachLora, type AttachOptions, type GivenConfig, type PlannedAdapter } from './peft/attach.ts'
+export type { Adaptable } from './peft/adaptable.ts'
+export type { AdapterConfig } from './peft/config-fields.ts'
+export { type ConfigOf, isConfigOf, type KnownType } from './peft/methods.ts'
 export type { Adapter } from './peft/adapter.ts'
 export type { AdaptedLayer, LayerAdapter } from './peft/adapted-layer.ts'
 export type { LoraLinear } from './peft/lora-linear.ts'

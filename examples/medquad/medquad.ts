@@ -74,7 +74,7 @@ const adapter = attachLora(model, { ...lora, baseModelNameOrPath: options.model 
 const parameters = countParameters(model)
 story.adapter(adapter.config.targetModules, parameters)
 const shape = { batchSize, length: maxLength, gradientCheckpointing }
-story.memory(planMemory(model.config, { quantize, lora, ...shape }))
+story.memory(planMemory(model.config, { quantize, adapter: lora, ...shape }))
 
 // 5. Before: B is zero, so the model answers as its base does
 const some = (from: MedquadPair[], number: number) =>

@@ -29,7 +29,7 @@ export const inspectCommand: Command = {
     const targets = values['target-modules']
     const report = await inspectModel(words.SOURCE, {
       ...{ signal, onDownload: progress.load },
-      lora: {
+      adapter: {
         r: whole('r', values.r),
         ...(targets !== undefined && { targetModules: targets === 'all-linear' ? targets : targets.split(',') }),
       },
@@ -49,9 +49,8 @@ export const inspectCommand: Command = {
 type Line = readonly [name: string, text: string]
 
 function modelLines(report: ModelReport): Line[] {
-  const { config, parameters, lora, files, quantization, tokenizer, memory } = report
+  const { config, parameters, adapter, files, quantization, tokenizer, memory } = report
   const { vocabSize, hiddenSize, numHiddenLayers, numAttentionHeads, maxPositionEmbeddings } = config
-  const targets = typeof lora.targetModules === 'string' ? lora.targetModules : lora.targetModules.join(', ')
   const kinds = Object.entries(files.kinds).filter(([, { tensors }]) => tensors > 0)
   return [
     ['model', report.name],
@@ -62,8 +61,8 @@ function modelLines(report: ModelReport): Line[] {
     ],
     ['parameters', `${count(parameters.all)}; ${count(parameters.packed)} with two 4-bit ones counted as one`],
     [
-      'LoRA',
-      `r=${lora.r} on ${targets}: ${count(lora.trainable)} trainable, ${percent(lora.share)} of all, ${percent(lora.sharePacked)} counted so`,
+      adapter.method,
+      `${adapter.settings}: ${count(adapter.trainable)} trainable, ${percent(adapter.share)} of all, ${percent(adapter.sharePacked)} counted so`,
     ],
     ['files', `${files.tensors} tensors, ${showBytes(files.bytes)}: ${dtypesOf(files.dtypes)}`],
     ...kinds.map(([name, kind]): Line => [
@@ -80,15 +79,11 @@ function modelLines(report: ModelReport): Line[] {
   ]
 }
 
-function adapterLines({ name, config, ignored, parameters, files }: AdapterReport): Line[] {
-  const { r, loraAlpha, loraDropout, targetModules, bias, useRslora, baseModelNameOrPath } = config
-  const targets = typeof targetModules === 'string' ? targetModules : targetModules.join(', ')
-  const extra = [...(bias === 'none' ? [] : [`bias ${bias}`]), ...(useRslora ? ['rsLoRA'] : [])]
+function adapterLines({ name, method, settings, config, ignored, parameters, files }: AdapterReport): Line[] {
   return [
     ['adapter', name],
-    ['LoRA', [`r=${r}`, `alpha=${loraAlpha}`, `dropout=${loraDropout}`, ...extra].join(' ')],
-    ['targets', targets],
-    ['base', baseModelNameOrPath ?? 'not said'],
+    [method, settings],
+    ['base', config.baseModelNameOrPath ?? 'not said'],
     ['parameters', count(parameters)],
     ['files', `${files.tensors} tensors, ${showBytes(files.bytes)}: ${dtypesOf(files.dtypes)}`],
     ...(ignored.length > 0 ? [['not known', ignored.join(', ')] as const] : []),

@@ -34,6 +34,16 @@ export function readOptions<T extends object>(
   return readTable(given === undefined ? {} : given, who, `${who}: `, rules, aliases)
 }
 
+/** Reads options as `readOptions`, of which nothing says what they are. @throws MedAwareError `config`. */
+export function readUnknown<T extends object>(
+  who: string,
+  given: unknown,
+  rules: OptionRules<T>,
+  aliases: Aliases<T> = {},
+): Partial<T> {
+  return readTable(given === undefined ? {} : given, who, `${who}: `, rules, aliases)
+}
+
 /**
  * Reads one argument of a public function.
  * @param name Of the argument; '' where `who` says enough.

@@ -9,7 +9,7 @@ import {
   loadAdapterRules,
 } from '../peft/adapter-files.ts'
 import type { Adapter } from '../peft/adapter.ts'
-import type { Adaptable } from '../peft/attach.ts'
+import type { Adaptable } from '../peft/adaptable.ts'
 import { type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'
 import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder.ts'
 import { openFolder, type Source } from './sources/open-folder.ts'
@@ -33,15 +33,19 @@ export async function saveAdapter(adapter: Adapter, path: string, options: Adapt
  * Attaches an adapter that PEFT or this library saved, from a folder or the Hugging Face Hub.
  * @throws MedAwareError as `loadAdapter`, `not-found` for a folder without the two files, `network`.
  */
-export async function openAdapter(model: Adaptable, source: Source, options: OpenAdapterOptions): Promise<Adapter> {
+export async function openAdapter(
+  model: Adaptable,
+  source: Source,
+  options: OpenAdapterOptions = {},
+): Promise<Adapter> {
   const given = readOptions('openAdapter', options, rules)
   const folder = await openFolder(source, folderOptions(given))
   const config = await readJson(folder, 'adapter_config.json')
   await checkNoPickle(folder)
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {
-    const { device, trainable, ignoreFields = [] } = given
-    return await loadAdapter(model, config, reader, { device, trainable: trainable === true, ignoreFields })
+    const { device, trainable = false, ignoreFields = [] } = given
+    return await loadAdapter(model, config, reader, { ...(device && { device }), trainable, ignoreFields })
   } finally {
     await reader.close()
   }

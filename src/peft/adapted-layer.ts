@@ -113,11 +113,15 @@ export function isAdapted(module: Module): module is AdaptedLayer {
   return module instanceof AdaptedLayer
 }
 
-/** PEFT's key of a tensor with its adapter's name in it; the default's goes without. `lora_A.weight` of x is `lora_A.x.weight`. */
-export function withName(key: string, name: string): string {
-  if (name === defaultName) return key
+/** PEFT's key of a tensor with its adapter's name in it: `lora_A.weight` of x is `lora_A.x.weight`. */
+export function nameInKey(key: string, name: string): string {
   const [first = '', ...rest] = key.split('.')
   return [first, name, ...rest].join('.')
+}
+
+/** What a tensor or module is called on its layer: as in PEFT, but the default adapter's goes without a name. */
+function withName(key: string, name: string): string {
+  return name === defaultName ? key : nameInKey(key, name)
 }
 
 function namedModules(part: LayerAdapter, name: string): readonly (readonly [string, Module])[] {

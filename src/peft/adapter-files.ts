@@ -1,13 +1,15 @@
 import { check } from '../core/errors.ts'
 import { flag, listOf, type OptionRules, readArgument, readOptions, text, withMethods } from '../core/options.ts'
-import { sameShape, type Shape, showShape } from '../core/shape.ts'
+import { sameShape, showShape } from '../core/shape.ts'
 import { shorten } from '../core/show.ts'
 import { deviceRule } from '../device/device.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import { writeSafetensors } from '../safetensors/writer.ts'
-import { checkKnown, formatAdapterConfig, parseAdapterConfig } from './adapter-config.ts'
+import { checkKnown, parseAdapterConfig } from './adapter-config.ts'
+import { type Adaptable, adaptableRule, checkDevice } from './adaptable.ts'
 import type { Adapter } from './adapter.ts'
-import { type Adaptable, adaptableRule, attach, type AttachOptions, planLora } from './attach.ts'
+import { configFile } from './config-fields.ts'
+import { type AdapterPlan, attach, type AttachOptions, planAdapter } from './attach.ts'
 import { formatModelCard } from './model-card.ts'
 
 /** What an adapter's files say besides its weights. */
@@ -26,7 +28,7 @@ export interface LoadAdapterOptions extends Pick<AttachOptions, 'device'> {
   readonly ignoreFields?: readonly string[]
 }
 
-const adapterRule = withMethods<Adapter>('an adapter, as attachLora and openAdapter give', [
+const adapterRule = withMethods<Adapter>('an adapter, as attachLora, attachAdapter and openAdapter give', [
   'namedTrainableParameters',
   'checkAttached',
 ])
@@ -52,6 +54,7 @@ export async function adapterFiles(
   readArgument('adapterFiles', 'adapter', adapter, adapterRule)
   const given = readOptions('adapterFiles', options, adapterFilesRules)
   adapter.checkAttached('adapterFiles')
+  const { method } = adapter
   const baseModel = given.baseModel ?? adapter.config.baseModelNameOrPath
   const tensors = []
   for (const [name, tensor] of adapter.namedTrainableParameters()) {
@@ -59,36 +62,35 @@ export async function adapterFiles(
   }
   const utf8 = new TextEncoder()
   return new Map([
-    ['adapter_config.json', utf8.encode(formatAdapterConfig({ ...adapter.config, baseModelNameOrPath: baseModel }))],
+    [configFile, utf8.encode(method.fields.format({ ...adapter.config, baseModelNameOrPath: baseModel }))],
     ['adapter_model.safetensors', writeSafetensors(tensors, { format: 'pt' })],
-    ['README.md', utf8.encode(formatModelCard(baseModel, given.card))],
+    ['README.md', utf8.encode(formatModelCard(method, baseModel, given.card))],
   ])
 }
 
 /**
  * Attaches an adapter that PEFT or this library saved. Names in its config that match nothing are passed over, for every
  * tensor of the file must find its place; that is seen to before anything is allocated. On failure the model is as before.
- * @throws MedAwareError as `parseAdapterConfig` and `attachLora`; `unsupported` for fields of its config that are not known;
+ * @throws MedAwareError as `parseAdapterConfig` and `attachAdapter`; `unsupported` for fields of its config that are not known;
  * `format` where keys are missing or unexpected or shapes differ; it lists them.
  */
 export async function loadAdapter(
   model: Adaptable,
   configJson: unknown,
   reader: TensorReader,
-  options: LoadAdapterOptions,
+  options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
   const who = 'loadAdapter'
   readArgument(who, 'model', model, adaptableRule)
   const { device, trainable = false, ignoreFields = [] } = readOptions(who, options, loadAdapterRules)
-  readArgument(who, 'device', device, deviceRule)
-  const parsed = parseAdapterConfig(configJson, model.loraTargets)
+  checkDevice(who, model, device)
+  const parsed = parseAdapterConfig(configJson, model)
+  const { method, config } = parsed
   checkKnown(parsed, ignoreFields)
-  check(!trainable || parsed.config.initLoraWeights !== 'mica', 'unsupported', () => {
-    return `${who}: the adapter was begun with MiCA, which trains A alone; that is not supported, so leave trainable out`
-  })
-  const plan = planLora(model, parsed.config, true)
-  const keys = keysIn(reader, plan.shapes)
-  const adapter = attach(plan, device, null)
+  if (trainable) method.checkTrainable?.(config, who)
+  const plan = planAdapter(method, model, config, { who, isPartialOk: true })
+  const keys = keysIn(reader, plan)
+  const adapter = attach(plan, null)
   try {
     const values = new Map<string, Float32Array>()
     for (const [key, there] of keys) values.set(key, await reader.readF32(there))
@@ -105,10 +107,10 @@ export async function loadAdapter(
  * An adapter's keys in a file, which may have the name `default` in them as in a state_dict that PEFT did not save itself.
  * @throws MedAwareError `format` where keys are missing or unexpected or shapes differ.
  */
-function keysIn(reader: TensorReader, wanted: ReadonlyMap<string, Shape>): ReadonlyMap<string, string> {
+function keysIn(reader: TensorReader, { shapes: wanted, stateKeys }: AdapterPlan): ReadonlyMap<string, string> {
   const placeOf = (key: string): string => {
-    const withName = key.replace(/\.(lora_[AB])\.weight$/, '.$1.default.weight')
-    return !reader.has(key) && reader.has(withName) ? withName : key
+    const named = stateKeys.get(key) ?? key
+    return !reader.has(key) && reader.has(named) ? named : key
   }
   const keys = new Map([...wanted.keys()].map((key) => [key, placeOf(key)]))
   const used = new Set(keys.values())

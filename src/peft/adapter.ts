@@ -4,30 +4,33 @@ import type { Device } from '../device/device.ts'
 import type { Module, Weight } from '../nn/module.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { AdaptedLayer } from './adapted-layer.ts'
-import type { LoraConfig } from './lora-config.ts'
+import type { AdapterMethod } from './adapter-method.ts'
+import type { AdapterConfig } from './config-fields.ts'
 
 /** What PEFT puts before a path in the base model. */
 export const keyPrefix = 'base_model.model.'
 
 /** What an adapter is made of. */
-export interface AdapterParts {
+export interface AdapterParts<C extends AdapterConfig> {
   readonly device: Device
+  readonly method: AdapterMethod<C>
   /** With 'all-linear' spelt out. */
-  readonly config: LoraConfig
-  /** The adapted projections by their path. */
+  readonly config: C
+  /** The adapted layers by their path. */
   readonly layers: ReadonlyMap<string, AdaptedLayer>
-  /** The model's biases that are trained too, and copies to put back. */
-  readonly biases: readonly { readonly bias: Tensor; readonly before: Tensor }[]
+  /** The model's tensors that are trained too, such as biases, and copies to put back. */
+  readonly trained: readonly { readonly tensor: Tensor; readonly before: Tensor }[]
 }
 
-/** LoRA on a model, made by `attachLora` or `loadAdapter`. */
-export class Adapter {
+/** An adapter on a model, made by `attachAdapter`, `attachLora` or `openAdapter`. */
+export class Adapter<C extends AdapterConfig = AdapterConfig> {
   readonly device: Device
+  readonly method: AdapterMethod<C>
   /** With 'all-linear' spelt out. */
-  readonly config: LoraConfig
-  /** The adapted projections by their path. */
+  readonly config: C
+  /** The adapted layers by their path. */
   readonly layers: ReadonlyMap<string, AdaptedLayer>
-  readonly #biases: AdapterParts['biases']
+  readonly #others: AdapterParts<C>['trained']
   /** What is trained, by PEFT's keys. */
   readonly #trained: ReadonlyMap<string, Tensor>
   readonly #wasTrainable: readonly Tensor[]
@@ -38,16 +41,17 @@ export class Adapter {
   /** Puts the layers into the model and freezes all else; allocates nothing. */
   constructor(
     readonly model: Module,
-    { device, config, layers, biases }: AdapterParts,
+    { device, method, config, layers, trained: others }: AdapterParts<C>,
   ) {
     this.device = device
+    this.method = method
     this.config = config
     this.layers = layers
-    this.#biases = biases
+    this.#others = others
     this.#wasTrainable = model.trainableParameters()
     for (const [path, layer] of layers) model.replace(path, layer.train(layer.base.training))
     const factors = [...layers.values()].flatMap(({ weights }) => Object.values(weights))
-    const trained = new Set<Weight>([...factors, ...biases.map(({ bias }) => bias)])
+    const trained = new Set<Weight>([...factors, ...others.map(({ tensor }) => tensor)])
     this.#trained = new Map(
       [...model.namedWeights()].flatMap(([path, weight]) =>
         weight instanceof Tensor && trained.has(weight) ? [[keyPrefix + path, weight] as const] : [],
@@ -57,7 +61,7 @@ export class Adapter {
   }
 
   /**
-   * The tensors that are trained, in the model's order, by PEFT's keys: `base_model.model.<path>.lora_A.weight`,
+   * The tensors that are trained, in the model's order, by PEFT's keys: of LoRA `base_model.model.<path>.lora_A.weight`,
    * `….lora_B.weight` and, as `bias` says, `….base_layer.bias` of adapted projections and `….bias` of others.
    */
   namedTrainableParameters(): ReadonlyMap<string, Tensor> {
@@ -100,7 +104,7 @@ export class Adapter {
   detach(): void {
     this.checkAttached('detach')
     this.#left = 'detached'
-    for (const { bias, before } of this.#biases) bias.device.copy(before, bias)
+    for (const { tensor, before } of this.#others) tensor.device.copy(before, tensor)
     for (const [path, layer] of this.layers) this.model.replace(path, layer.base)
     this.#free()
   }
@@ -133,7 +137,7 @@ export class Adapter {
 
   #free(): void {
     for (const { weights } of this.layers.values()) for (const factor of Object.values(weights)) factor.dispose()
-    for (const { before } of this.#biases) before.dispose()
+    for (const { before } of this.#others) before.dispose()
     this.model.setRequiresGrad(false)
     for (const tensor of this.#wasTrainable) tensor.requiresGrad = true
   }

@@ -8,31 +8,33 @@ import {
   oneOf,
   type OptionRules,
   orNull,
-  readOptions,
   recordOf,
-  type Rule,
-  text,
   that,
   whole,
 } from '../core/options.ts'
 import { show } from '../core/show.ts'
-import { checkOff, isEmpty, lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
+import {
+  type AdapterConfig,
+  commonDefaults,
+  commonRules,
+  configFields,
+  isType,
+  maybeNamesRule,
+  targetRules,
+} from './config-fields.ts'
+import { isEmpty } from './features.ts'
+import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
+import type { TargetNames } from './target-matching.ts'
 
 /** How LoRA adapts a model, in PEFT's words (peft/tuners/lora/config.py). */
-export interface LoraConfig {
+export interface LoraConfig extends AdapterConfig, TargetNames {
+  readonly peftType: 'LORA'
   /** Rank of the update. Default 8. */
   readonly r: number
   /** The update is scaled by loraAlpha / r; not 0. Default 8. */
   readonly loraAlpha: number
   /** Probability of dropping an input of the update while training, in [0, 1). Default 0. */
   readonly loraDropout: number
-  /**
-   * Which projections to adapt: names that a module's path equals or ends with, one regular expression of Python's that a whole
-   * path matches, or 'all-linear'. Default: PEFT's choice for the model's architecture, ['query_key_value'] of a Falcon.
-   */
-  readonly targetModules: readonly string[] | string
-  /** What not to adapt after all, by the same rules; nothing where it is empty. Default null. */
-  readonly excludeModules: readonly string[] | string | null
   /** Which biases to train: none, those of adapted projections, or all of the model. Default 'none'. */
   readonly bias: 'none' | 'all' | 'lora_only'
   /** Scale by loraAlpha / √r instead (arXiv 2312.03732). Default false. */
@@ -42,28 +44,19 @@ export interface LoraConfig {
    * adapter that PEFT began. Default true.
    */
   readonly initLoraWeights: Start
-  /** Indices of the only layers to adapt, all where there is none; needs a list of names in targetModules. Default null. */
-  readonly layersToTransform: readonly number[] | number | null
-  /** A regular expression of what stands before a layer's index in a path, where the first number is not it. Default null. */
-  readonly layersPattern: readonly string[] | string | null
   /** Ranks of their own for the paths that a regular expression matches from a dot to the end; the first match wins. */
   readonly rankPattern: Readonly<Record<string, number>>
   /** The same for loraAlpha. */
   readonly alphaPattern: Readonly<Record<string, number>>
   /** Whether weights are stored [in, out]; only false. */
   readonly fanInFanOut: false
-  /** Default 'CAUSAL_LM'; PEFT leaves null where it was not told. */
-  readonly taskType: 'CAUSAL_LM' | null
-  /** What the adapter belongs to: a repository's name or a path. Default null: attachLora takes the model's nameOrPath. */
-  readonly baseModelNameOrPath: string | null
-  /** The base model's revision. Default null. */
-  readonly revision: string | null
   /** What EVA was told, of an adapter that it began; kept for saving. Default null. */
   readonly evaConfig: Readonly<Record<string, unknown>> | null
 }
 
 /** PEFT's defaults. */
-export const loraDefaults: LoraConfig = {
+const defaults: LoraConfig = {
+  peftType: 'LORA',
   r: 8,
   loraAlpha: 8,
   loraDropout: 0,
@@ -77,9 +70,7 @@ export const loraDefaults: LoraConfig = {
   rankPattern: {},
   alphaPattern: {},
   fanInFanOut: false,
-  taskType: 'CAUSAL_LM',
-  baseModelNameOrPath: null,
-  revision: null,
+  ...commonDefaults,
   evaConfig: null,
 }
 
@@ -88,86 +79,60 @@ const fitsF32 = (value: unknown): value is number => typeof value === 'number' &
 const alpha = that('a number other than 0 that f32 holds', (value): value is number => {
   return fitsF32(value) && Math.fround(value) !== 0
 })
-const names = either(text, listOf(text, 1))
-const maybeNames = orNull(either(that('a regular expression', isString), listOf(text)))
 const layer = whole({ from: 0 })
-const plainObject = that('an object', isJsonObject)
 
 /** A rule for each field, for a caller who attaches a new adapter. */
 const rules: OptionRules<LoraConfig> = {
   r: rank,
   loraAlpha: alpha,
   loraDropout: number({ from: 0, below: 1 }),
-  targetModules: named('names, a regular expression or "all-linear"', names),
-  excludeModules: named('names, a regular expression or null', maybeNames),
+  ...targetRules,
   bias: oneOf(['none', 'all', 'lora_only']),
   useRslora: flag,
   initLoraWeights: newStart,
   layersToTransform: orNull(either(layer, listOf(layer))),
-  layersPattern: named('regular expressions or null', maybeNames),
+  layersPattern: maybeNamesRule,
   rankPattern: recordOf(rank),
   alphaPattern: recordOf(alpha),
   fanInFanOut: that('false', (value) => value === false),
-  taskType: that('"CAUSAL_LM" or null', (value) => value === 'CAUSAL_LM' || value === null),
-  baseModelNameOrPath: orNull(text),
-  revision: orNull(text),
-  evaConfig: orNull(plainObject),
+  ...commonRules,
+  evaConfig: orNull(that('an object', isJsonObject)),
+  peftType: isType('LORA'),
 }
 
 const savedAlpha = that('a number that f32 holds', fitsF32)
 
 /** What a file may say besides: PEFT loads it, and it computes what it says. */
-export const savedRules: OptionRules<LoraConfig> = {
+const savedRules: OptionRules<LoraConfig> = {
   ...rules,
   loraAlpha: savedAlpha,
   initLoraWeights: savedStart,
   alphaPattern: recordOf(savedAlpha),
 }
 
-/** Names of PEFT and of other libraries. */
-const aliases: Readonly<Record<string, keyof LoraConfig>> = {
-  rank: 'r',
-  lora_r: 'r',
-  alpha: 'loraAlpha',
-  dropout: 'loraDropout',
-  p: 'loraDropout',
-  targets: 'targetModules',
-  modules: 'targetModules',
-  rslora: 'useRslora',
-  base_model: 'baseModelNameOrPath',
-}
-
-/**
- * Fills in PEFT's defaults. Fields of PEFT that this library lacks may be given at the values that turn them off.
- * @param who Begins an error's sentence.
- * @param defaultTargets What is adapted where `targetModules` is not given.
- * @throws MedAwareError `config` for a senseless value or an unknown field, `unsupported` for a feature of PEFT that this
- * library lacks; both name the field.
- */
-export function loraConfig(
-  given: Partial<LoraConfig> = {},
-  who = 'loraConfig',
-  defaultTargets: LoraConfig['targetModules'] = loraDefaults.targetModules,
-): LoraConfig {
-  const defaults = { ...loraDefaults, targetModules: defaultTargets }
-  const fields = plainObject.read(given, who)
-  if (fields === undefined) return { ...defaults, ...readOptions<Partial<LoraConfig>>(who, given, rules, aliases) }
-  const known = Object.entries(fields).filter(([field, value]) => {
-    if (value !== undefined && Object.hasOwn(lacking, field)) checkOff(who, field, value)
-    if (Object.hasOwn(rules, field)) return true
-    const isOff = isEmpty(value) || value === withoutEffect[field]
-    return !(Object.hasOwn(lacking, field) || (Object.hasOwn(withoutEffect, field) && isOff))
-  })
-  const read = readOptions<Partial<LoraConfig>>(who, Object.fromEntries(known), rules, aliases)
-  return checkedLayers({ ...defaults, ...read }, who, (field) => field)
-}
+/** LoRA's config in options and files. */
+export const loraFields = configFields<LoraConfig>({
+  ...{ defaults, rules, savedRules, lacking, withoutEffect },
+  aliases: {
+    rank: 'r',
+    lora_r: 'r',
+    alpha: 'loraAlpha',
+    dropout: 'loraDropout',
+    p: 'loraDropout',
+    targets: 'targetModules',
+    modules: 'targetModules',
+    rslora: 'useRslora',
+    base_model: 'baseModelNameOrPath',
+  },
+  written: { loraBias: false, useDora: false, useQalora: false },
+  maybeNull: ['targetModules', 'rankPattern', 'alphaPattern', 'useRslora', 'fanInFanOut'],
+  floats: ['lora_dropout', 'rho', 'tau'],
+  forModel: ({ loraTargets }) => (loraTargets === undefined ? {} : { targetModules: loraTargets }),
+  check: checkLayers,
+})
 
 /** Sees that what narrows a list of names comes with one. */
-export function checkedLayers(
-  config: LoraConfig,
-  who: string,
-  nameOf: (field: keyof LoraConfig) => string,
-): LoraConfig {
+function checkLayers(config: LoraConfig, who: string, nameOf: (field: string) => string): void {
   const { targetModules, layersToTransform, layersPattern } = config
   for (const field of ['layersToTransform', 'layersPattern'] as const) {
     check(typeof targetModules !== 'string' || isEmpty(config[field]), 'config', () => {
@@ -177,14 +142,4 @@ export function checkedLayers(
   check(isEmpty(layersPattern) || layersToTransform !== null, 'config', () => {
     return `${who}: ${nameOf('layersPattern')} needs ${nameOf('layersToTransform')} as well`
   })
-  return config
-}
-
-/** A rule with words of its own. */
-function named<T>(expects: string, rule: Rule<T>): Rule<T> {
-  return { expects, read: (value, at) => rule.read(value, at) }
-}
-
-function isString(value: unknown): value is string {
-  return typeof value === 'string'
 }

@@ -1,46 +1,22 @@
-import { check, MedAwareError } from '../core/errors.ts'
+import { check } from '../core/errors.ts'
 import type { Rule } from '../core/options.ts'
 import { show } from '../core/show.ts'
+import { feature, type Features, isNull, keep, lackingAnywhere, merge } from './features.ts'
 
 /** How A and B start; the last three leave the base as it is, so what PEFT began with them loads as any adapter. */
 export type Start = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'mica'
 
-/** A feature of PEFT that changes what an adapter computes, and that this library lacks. */
-interface Feature {
-  /** Whether a value turns it off, as PEFT decides. */
-  readonly isOff: (value: unknown) => boolean
-  /** What it does. */
-  readonly does: string
-  /** What to do about an adapter that has it. */
-  readonly remedy: string
-}
-
-const merge =
-  'in PEFT, merge it into its base (model.merge_and_unload().save_pretrained(folder)) and load that folder as a model'
-const keep = 'run it in PEFT'
-
-const feature = (does: string, remedy = merge, isOff: Feature['isOff'] = isEmpty): Feature => ({ does, remedy, isOff })
-const isNull = (value: unknown): boolean => value === null
-
 /** PEFT 0.21.2's fields of LoraConfig that this library lacks (tuners/lora/config.py), by our names. */
-export const lacking: Readonly<Record<string, Feature>> = {
+export const lacking: Features = {
+  ...lackingAnywhere,
   aloraInvocationTokens: feature('adapts only what follows certain tokens', `${keep}; it cannot be merged`),
   arrowConfig: feature('chooses among several adapters for each token', keep, isNull),
-  fanInFanOut: feature(
-    'is for weights stored [in, out], which the models here are not',
-    merge,
-    (value) => value !== true,
-  ),
   kasaConfig: feature("truncates the base's weights and scales between A and B", merge, isNull),
   layerReplication: feature("stacks the base's layers anew"),
   loraBias: feature('adds a bias to B'),
   megatronConfig: feature("is for Megatron's parallel layers", keep),
-  modulesToSave: feature('trains whole modules beside the adapter'),
   montecloraConfig: feature('samples the adapter, and saves the sampler with it', merge, isNull),
   targetParameters: feature('adapts parameters that are no linear layer'),
-  taskType: feature('is for another kind of model; here are causal language models', keep, (value) => {
-    return value === 'CAUSAL_LM' || !isTask(value)
-  }),
   trainableTokenIndices: feature('trains rows of the embedding beside the adapter'),
   useBdlora: feature('makes A or B block-diagonal', merge, isNull),
   useDora: feature('scales the columns of the adapted weights (DoRA)'),
@@ -99,6 +75,8 @@ export const savedStart: Rule<Start> = {
     .join(', ')
     .replace(/, (?=[^,]*$)/, ' or '),
   read: (value, at) => {
+    // PEFT starts nothing where it is told null, as where it is told false.
+    if (value === null) return false
     const kept = keptStarts.find((word) => word === value)
     if (kept !== undefined) return kept
     const change = typeof value === 'string' ? changeOf(value) : undefined
@@ -110,28 +88,4 @@ export const savedStart: Rule<Start> = {
 /** What a start does to the base's weights, if anything. */
 function changeOf(start: string): string | undefined {
   return changingStarts.find(([name]) => name.test(start))?.[1]
-}
-
-/**
- * Sees that a field which this library lacks is off.
- * @param name What the field is called where an adapter's file has it, whose training must not be lost.
- * @throws MedAwareError `unsupported`.
- */
-export function checkOff(who: string, field: string, value: unknown, name?: string): void {
-  const found = lacking[field]
-  if (found === undefined || found.isOff(value)) return
-  const remedy = name === undefined ? 'leave it out' : found.remedy
-  const what = `${who}: ${name ?? field} ${show(value)} ${found.does}, which is not supported; ${remedy}`
-  throw new MedAwareError('unsupported', what)
-}
-
-/** Whether a value says nothing: null, false, '', [] or {}. */
-export function isEmpty(value: unknown): boolean {
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0
-  return value === null || value === undefined || value === false || value === ''
-}
-
-/** PEFT's other kinds of task (utils/peft_types.py, TaskType). */
-function isTask(value: unknown): boolean {
-  return ['SEQ_CLS', 'SEQ_2_SEQ_LM', 'TOKEN_CLS', 'QUESTION_ANS', 'FEATURE_EXTRACTION'].includes(String(value))
 }

@@ -1,12 +1,17 @@
-import { peftVersion } from './adapter-config.ts'
+import type { AdapterMethod } from './adapter-method.ts'
+import { peftVersion } from './config-fields.ts'
 
 /**
  * The README.md of an adapter: the front matter that PEFT writes (peft_model.py, create_or_update_model_card), by which the
  * Hugging Face Hub finds the base model and the library, over `body` in Markdown.
  */
-export function formatModelCard(baseModel: string | null, body = defaultBody(baseModel)): string {
+export function formatModelCard(
+  method: Pick<AdapterMethod, 'name' | 'card'>,
+  baseModel: string | null,
+  body = defaultBody(method, baseModel),
+): string {
   const base = baseModel === null ? [] : [`base_model: ${yamlString(baseModel)}`]
-  const tags = [...(baseModel === null ? [] : [`base_model:adapter:${baseModel}`]), 'lora', 'transformers']
+  const tags = [...(baseModel === null ? [] : [`base_model:adapter:${baseModel}`]), ...method.card.tags, 'transformers']
   const lines = [
     ...base,
     'library_name: peft',
@@ -17,11 +22,11 @@ export function formatModelCard(baseModel: string | null, body = defaultBody(bas
   return `---\n${lines.join('\n')}\n---\n\n${body.trim()}\n\n### Framework versions\n\n- peft-medaware, in the format of PEFT ${peftVersion}\n`
 }
 
-function defaultBody(baseModel: string | null): string {
+function defaultBody({ name: method, card }: Pick<AdapterMethod, 'name' | 'card'>, baseModel: string | null): string {
   const name = baseModel ?? 'the base model'
-  return `# LoRA adapter for ${name}
+  return `# ${method} adapter for ${name}
 
-A low-rank adapter (LoRA) in the format of PEFT. To use it in Python:
+${card.about} in the format of PEFT. To use it in Python:
 
 \`\`\`python
 from peft import PeftModel

@@ -1,7 +1,6 @@
 import { check } from '../core/errors.ts'
 import { PythonRegex, type StepBudget } from '../core/python-regex/python-regex.ts'
 import { show } from '../core/show.ts'
-import type { LoraConfig } from './lora-config.ts'
 
 /** How modules may be named. */
 export type Names = readonly string[] | string
@@ -18,7 +17,7 @@ export class NamePatterns {
   constructor(readonly who: string) {}
 
   /** Names that a path equals or ends with behind a dot, or one pattern that is the whole path (tuners_utils.py). */
-  names(names: Names, field: keyof LoraConfig): (path: string) => boolean {
+  names(names: Names, field: string): (path: string) => boolean {
     if (typeof names === 'string') {
       const regex = this.#compile(names, names, field)
       return (path) => regex.matchesAll(path, this.#budget)
@@ -42,7 +41,7 @@ export class NamePatterns {
   }
 
   /** The first pattern that matches a path from its beginning or a dot to its end (utils/other.py, get_pattern_key). */
-  firstOf(patterns: readonly string[], field: keyof LoraConfig): (path: string) => string | undefined {
+  firstOf(patterns: readonly string[], field: string): (path: string) => string | undefined {
     const rules = patterns.map((pattern) => [pattern, this.#compile(`(.*\\.)?(${pattern})$`, pattern, field)] as const)
     return (path) => rules.find(([, rule]) => rule.matchStart(path, this.#budget) !== null)?.[0]
   }

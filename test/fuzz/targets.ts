@@ -11,6 +11,8 @@ import { parseJsonObject } from '../../src/core/json.ts'
 import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
 import { modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
 import { parseAdapterConfig } from '../../src/peft/adapter-config.ts'
+import { isConfigOf } from '../../src/peft/methods.ts'
+import { NamePatterns } from '../../src/peft/module-names.ts'
 import { patternReader, targetMatcher } from '../../src/peft/target-matching.ts'
 import { bytesSource, openSafetensors, openShardedSafetensors, writeSafetensors } from '../../src/safetensors/index.ts'
 import { documentXml } from '../examples/medquad/medquad-files.ts'
@@ -100,9 +102,11 @@ export const adapterConfig: FuzzTarget = {
   make: (random) => mutateJsonFile(random, adapters),
   read: (input) => {
     const { config } = parseAdapterConfig(decoder.decode(input))
-    const isTarget = targetMatcher(config)
-    const rankOf = patternReader(config.rankPattern, config.r, 'rankPattern')
-    const alphaOf = patternReader(config.alphaPattern, config.loraAlpha, 'alphaPattern')
+    if (!isConfigOf('LORA', config)) return config
+    const patterns = () => new NamePatterns('fuzz')
+    const isTarget = targetMatcher(config, patterns())
+    const rankOf = patternReader(config.rankPattern, config.r, 'rankPattern', patterns())
+    const alphaOf = patternReader(config.alphaPattern, config.loraAlpha, 'alphaPattern', patterns())
     return paths.map((path) => [isTarget(path), rankOf(path), alphaOf(path)])
   },
 }

@@ -87,7 +87,7 @@ describe.each(devices)('the family on $description', (device) => {
     const run = new TrainingRun(model, [example, example], { batchSize: 2, maxSteps: 1 })
     memory.resetPeak()
     for await (const { loss } of run) expect(loss).toBeGreaterThan(0)
-    const plan = planMemory(model.config, { batchSize: 2, length: 64, lora })
+    const plan = planMemory(model.config, { batchSize: 2, length: 64, adapter: lora })
     const peak = memory.peakBytes - before
     expect(Math.abs(plan.total - peak) / peak).toBeLessThan(0.02)
     run.dispose()

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { checkKnown, formatAdapterConfig, parseAdapterConfig } from '../../src/peft/adapter-config.ts'
-import { loraConfig } from '../../src/peft/lora-config.ts'
+import { type LoraConfig, loraFields } from '../../src/peft/lora-config.ts'
+import { ModuleList } from '../../src/nn/module.ts'
 import { tinyText } from './tiny-falcon.ts'
 
 const kinds = ['lora', 'lora-all-linear', 'rslora', 'lora-patterns', 'lora-bias', 'lora-bias-all']
 
+const loraConfig = (given: Partial<LoraConfig>) => loraFields.read(given, 'loraConfig', null)
 const parse = (fields: object) => parseAdapterConfig({ peft_type: 'LORA', ...fields })
 
 describe('formatAdapterConfig', () => {
@@ -63,9 +65,9 @@ describe('parseAdapterConfig', () => {
   })
 
   it('leaves the targets to the model where the file does', () => {
-    expect(parseAdapterConfig({ peft_type: 'LORA', target_modules: null }, ['q_proj']).config.targetModules).toEqual([
-      'q_proj',
-    ])
+    const model = Object.assign(new ModuleList([]), { loraTargets: ['q_proj'] })
+    const { config } = parseAdapterConfig({ peft_type: 'LORA', target_modules: null }, model)
+    expect(config).toMatchObject({ targetModules: ['q_proj'] })
   })
 
   it('lists fields it does not know, where they say something', () => {
@@ -168,8 +170,8 @@ describe('parseAdapterConfig', () => {
       { init_lora_weights: 'loftq', loftq_config: { loftq_bits: 4 } },
       `which PEFT quantises in a way of its own whenever it loads the adapter; ${merge}`,
     ],
-    [{ peft_type: 'IA3' }, 'peft_type "IA3"; only "LORA" is supported'],
-    [{ peft_type: undefined }, 'peft_type is missing; only "LORA" is supported'],
+    [{ peft_type: 'LOHA' }, 'peft_type "LOHA"; supported are "LORA"'],
+    [{ peft_type: undefined }, 'peft_type is missing; supported are "LORA"'],
   ])('refuses %j with a remedy that loses nothing', (fields, message) => {
     const refused = expect(() => parse(fields))
     refused.toThrow(

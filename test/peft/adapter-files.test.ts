@@ -165,7 +165,7 @@ describe.each(await testDevices())('adapter files on $description', (device) => 
   })
 
   it.each<[object | undefined, string]>([
-    [undefined, 'loadAdapter: device must be a device, such as openDevice gives'],
+    [{ device: 5 }, 'loadAdapter: device must be a device, such as openDevice gives, got 5'],
     [{ isTrainable: true }, 'loadAdapter: there is no option "isTrainable"; did you mean trainable?'],
     [{ trainable: 'yes' }, 'loadAdapter: trainable must be true or false, got "yes"'],
     [{ ignoreFields: 'strength' }, 'loadAdapter: ignoreFields must be a list of a text, got "strength"'],

@@ -129,7 +129,7 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
   })
 
   const blocks =
-    'LoRA is here for linear layers of decoder blocks: leave it out of a new adapter, merge a trained one in PEFT'
+    'adapters are here for linear layers of decoder blocks: leave it out of a new adapter, merge a trained one in PEFT'
   it.each<[Partial<LoraConfig>, string]>([
     [
       { targetModules: ['query_key_value', 'lm_head'] },
@@ -150,7 +150,7 @@ describe.each(await testDevices())('attachLora on $description', (device) => {
     ['falcon', {}, { device }, 'attachLora: model must be a model, such as loadModel\'s, got "falcon"'],
     [undefined, { r: '8' }, { device }, 'attachLora: r must be a whole number from 1, got "8"'],
     [undefined, { lora_alpha: 8 }, { device }, 'attachLora: there is no option "lora_alpha"; did you mean loraAlpha?'],
-    [undefined, {}, {}, 'attachLora: device must be a device, such as openDevice gives, got undefined'],
+    [undefined, {}, { device: 5 }, 'attachLora: device must be a device, such as openDevice gives, got 5'],
     [undefined, {}, device, 'attachLora: options must be an object such as { device: … }, got a'],
     [undefined, {}, { device, seed: 1.5 }, 'attachLora: seed must be a whole number, got 1.5'],
     [undefined, {}, { device, partial: true }, 'attachLora: there is no option "partial"'],

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { loraConfig, type LoraConfig } from '../../src/peft/lora-config.ts'
+import { type LoraConfig, loraFields } from '../../src/peft/lora-config.ts'
 
-describe('loraConfig', () => {
+const loraConfig = (given?: Partial<LoraConfig>) => loraFields.read(given, 'loraConfig', null)
+
+describe('the config of LoRA', () => {
   it("fills in PEFT's defaults", () => {
     expect(loraConfig({ r: 16 })).toEqual({
+      peftType: 'LORA',
       r: 16,
       loraAlpha: 8,
       loraDropout: 0,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { parseAdapterConfig } from '../../src/peft/adapter-config.ts'
-import { loraConfig, type LoraConfig } from '../../src/peft/lora-config.ts'
-import { patternReader, targetMatcher } from '../../src/peft/target-matching.ts'
+import { type LoraConfig, loraFields } from '../../src/peft/lora-config.ts'
+import { NamePatterns } from '../../src/peft/module-names.ts'
+import * as matching from '../../src/peft/target-matching.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
 
 interface Golden {
@@ -10,13 +10,19 @@ interface Golden {
   readonly patterns: readonly { readonly pattern: Record<string, number>; readonly values: readonly number[] }[]
 }
 
+const loraConfig = (given: Partial<LoraConfig>) => loraFields.read(given, 'loraConfig', null)
+const patterns = () => new NamePatterns('attachLora')
+const targetMatcher = (names: matching.TargetNames) => matching.targetMatcher(names, patterns())
+const patternReader = (values: Readonly<Record<string, number>>, otherwise: number, field: string) =>
+  matching.patternReader(values, otherwise, field, patterns())
+
 const golden = JSON.parse(new TextDecoder().decode(await readFixture('target-matching.json'))) as Golden
 
 describe('target matching answers as PEFT', () => {
   it.each(golden.matches.map(({ config, matched }) => [JSON.stringify(config), config, matched] as const))(
     '%s',
     (_, config, matched) => {
-      const isTarget = targetMatcher(parseAdapterConfig({ peft_type: 'LORA', ...config }).config)
+      const isTarget = targetMatcher(loraFields.parse({ peft_type: 'LORA', ...config }, null).config)
       expect(golden.paths.filter(isTarget)).toEqual(matched)
     },
   )

@@ -3,8 +3,7 @@ import { check } from '../../core/errors.ts'
 import type { PretrainedLm } from '../../models/causal-lm.ts'
 import { logitRows } from '../../ops/linear-cross-entropy.ts'
 import { createOptimizer, type OptimizerChoice, resolveOptimizer } from '../../optim/optimizers.ts'
-import { attachLora } from '../../peft/attach.ts'
-import type { LoraConfig } from '../../peft/lora-config.ts'
+import { attachUnstarted, type PlannedAdapter } from '../../peft/attach.ts'
 
 /** Tokens of a forward pass that can be gone through. */
 const mostTokens = 2 ** 28
@@ -42,11 +41,11 @@ export const noTraining: TrainingBytes = { adapter: 0, optimizer: 0, gradients: 
 
 /**
  * One optimiser step of a model on a dry device, as `TrainingRun` takes it, of batches without padding.
- * @throws MedAwareError `config` for too many tokens, an optimizer that is none, and as `attachLora`.
+ * @throws MedAwareError `config` for too many tokens, an optimizer that is none, and as `attachAdapter`.
  */
 export function dryTraining(
   model: PretrainedLm,
-  lora: Partial<LoraConfig>,
+  planned: PlannedAdapter,
   options: TrainingPlanOptions,
 ): TrainingBytes {
   const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
@@ -57,7 +56,7 @@ export function dryTraining(
   const { device } = model
   const { memory } = device
   const before = memory.liveBytes
-  const adapter = attachLora(model, { ...lora, initLoraWeights: true }, { device })
+  const adapter = attachUnstarted(model, planned, 'planMemory')
   const attached = memory.liveBytes
   const optimizer = createOptimizer('planMemory', choice, [...adapter.namedTrainableParameters().values()])
   const ready = memory.liveBytes

@@ -7,8 +7,9 @@ import { storageFormats, storedWeight, type StorageType } from '../../formats/fo
 import { createModel, modelWeights, parseModelConfig } from '../../models/architectures.ts'
 import type { ModelConfig, WeightSpec } from '../../models/causal-lm.ts'
 import { parseAdapterConfig } from '../../peft/adapter-config.ts'
-import { attachLora } from '../../peft/attach.ts'
-import type { LoraConfig } from '../../peft/lora-config.ts'
+import type { AdapterMethod } from '../../peft/adapter-method.ts'
+import { attachUnstarted, type PlannedAdapter } from '../../peft/attach.ts'
+import type { AdapterConfig } from '../../peft/config-fields.ts'
 import { countParameters, countWeights, type ParameterCounts } from '../../peft/parameter-counts.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 import { openTensors, readJson, type Folder } from '../sources/folder.ts'
@@ -22,8 +23,8 @@ import { settledHead } from '../load/tied-head.ts'
 
 /** What is asked about a source. */
 export interface InspectOptions extends HubFolderOptions {
-  /** The adapter whose parameters and training are counted. Default r 16 on the architecture's usual projections. */
-  readonly lora?: Partial<LoraConfig>
+  /** The adapter whose parameters and training are counted. Default LoRA, r 16 on the architecture's usual projections. */
+  readonly adapter?: PlannedAdapter
   /** Examples and tokens of the training step that memory is planned for. Default 1 of 512, or of what the model has. */
   readonly batchSize?: number
   readonly length?: number
@@ -33,6 +34,15 @@ export interface InspectOptions extends HubFolderOptions {
 export interface TensorTotals {
   readonly tensors: number
   readonly bytes: number
+}
+
+/** An adapter's config, and the same for people. */
+export interface AdapterSummary {
+  readonly config: AdapterConfig
+  /** What its method is called: 'LoRA'. */
+  readonly method: string
+  /** What it was told, in one line. */
+  readonly settings: string
 }
 
 /** What a model's folder holds, by its headers. */
@@ -45,7 +55,7 @@ export interface ModelReport {
   /** Weights; and their number with two 4-bit ones counted as one: as stored, or as QLoRA would store them. */
   readonly parameters: { readonly all: number; readonly packed: number }
   /** With an adapter on the 4-bit model. */
-  readonly lora: ParameterCounts & { readonly r: number; readonly targetModules: readonly string[] | string }
+  readonly adapter: ParameterCounts & AdapterSummary
   readonly files: TensorTotals & {
     /** By safetensors' names of dtypes. */
     readonly dtypes: Readonly<Record<string, TensorTotals>>
@@ -66,10 +76,9 @@ export interface ModelReport {
 }
 
 /** What an adapter's folder holds. */
-export interface AdapterReport {
+export interface AdapterReport extends AdapterSummary {
   readonly kind: 'adapter'
   readonly name: string
-  readonly config: LoraConfig
   /** Fields of its config that this library does not know. */
   readonly ignored: readonly string[]
   readonly parameters: number
@@ -82,7 +91,11 @@ export interface AdapterReport {
  * @throws MedAwareError as `loadModel` for what is none; `config` and `not-found` for an adapter that does not fit.
  */
 export async function inspectModel(source: Source, given: InspectOptions = {}): Promise<ModelReport | AdapterReport> {
-  const options = readOptions('inspectModel', given, rules, { max_length: 'length', peft_config: 'lora' })
+  const options = readOptions('inspectModel', given, rules, {
+    max_length: 'length',
+    peft_config: 'adapter',
+    lora: 'adapter',
+  })
   const folder = await openFolder(source, folderOptions(options))
   return (await folder.has('adapter_config.json')) ? inspectAdapter(folder) : inspectBase(folder, options)
 }
@@ -90,20 +103,20 @@ export async function inspectModel(source: Source, given: InspectOptions = {}): 
 const rules: OptionRules<InspectOptions> = {
   ...hubFolderRules,
   // Read by who attaches the adapter.
-  lora: withMethods<Partial<LoraConfig>>('a LoraConfig such as { r: 16 }', []),
+  adapter: withMethods<PlannedAdapter>("an adapter's config such as { r: 16 }", []),
   batchSize: whole({ from: 1, to: 2 ** 31 }),
   length: whole({ from: 1, to: 2 ** 31 }),
 }
 
 async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
-  const { config, unknown } = parseAdapterConfig(await readJson(folder, 'adapter_config.json'))
+  const { method, config, unknown } = parseAdapterConfig(await readJson(folder, 'adapter_config.json'))
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {
     const parameters = reader.names.reduce((sum, name) => sum + countOf(reader.info(name).shape), 0)
     return {
       kind: 'adapter',
       name: folder.name,
-      config,
+      ...summaryOf(method, config),
       ignored: [...unknown.keys()],
       parameters,
       files: filesOf(reader),
@@ -133,7 +146,7 @@ async function inspectBase(folder: Folder, options: InspectOptions): Promise<Mod
     return {
       ...{ kind: 'model', name: folder.name, architecture: architectureOf(json), config, quantization },
       parameters: { all, packed: allPacked },
-      lora: countLora(config, options.lora),
+      adapter: countAdapter(config, options.adapter),
       files: { ...filesOf(reader), kinds: kindsOf(reader, specs) },
       tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId },
       memory: plansOf(config, quantization, options),
@@ -151,24 +164,31 @@ function architectureOf(json: Readonly<Record<string, unknown>>): string {
   return Array.isArray(named) && typeof named[0] === 'string' ? named[0] : String(json['model_type'])
 }
 
-const usualLora = { r: 16, loraAlpha: 32 } as const
+/** LoRA as it is usual, but for what is given; another method as it is given. */
+function usual(planned: PlannedAdapter = {}): PlannedAdapter {
+  return (planned.peftType ?? 'LORA') === 'LORA' ? { r: 16, loraAlpha: 32, ...planned } : planned
+}
 
 /** Goes through the motions of attaching the adapter, on a device that holds nothing. */
-function countLora(config: ModelConfig, lora: Partial<LoraConfig> = {}): ModelReport['lora'] {
+function countAdapter(config: ModelConfig, planned?: PlannedAdapter): ModelReport['adapter'] {
   const device = new DryDevice('cpu')
   const weights = dryWeights(device, modelWeights(config), { quantize: { type: 'nf4' } })
   const model = createModel(config, weights)
-  const adapter = attachLora(model, { ...usualLora, ...lora }, { device })
-  return { ...countParameters(model), r: adapter.config.r, targetModules: adapter.config.targetModules }
+  const adapter = attachUnstarted(model, usual(planned), 'inspectModel')
+  return { ...countParameters(model), ...summaryOf(adapter.method, adapter.config) }
+}
+
+function summaryOf(method: AdapterMethod, config: AdapterConfig): AdapterSummary {
+  return { config, method: method.name, settings: method.describe(config) }
 }
 
 function plansOf(
   config: ModelConfig,
   quantization: ModelReport['quantization'],
-  { lora, batchSize = 1, length = Math.min(512, config.maxPositionEmbeddings) }: InspectOptions,
+  { adapter, batchSize = 1, length = Math.min(512, config.maxPositionEmbeddings) }: InspectOptions,
 ): ModelReport['memory'] {
   const stored = quantization && optionsOf(quantization)
-  const step = { lora: { ...usualLora, ...lora }, batchSize, length }
+  const step = { adapter: usual(adapter), batchSize, length }
   return {
     load: planMemory(config, { quantize: stored ?? false }),
     train: planMemory(config, { ...step, quantize: stored ?? { type: 'nf4' } }),

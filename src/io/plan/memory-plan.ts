@@ -6,7 +6,7 @@ import { createModel, modelWeights } from '../../models/architectures.ts'
 import type { ModelConfig } from '../../models/causal-lm.ts'
 import type { Weight } from '../../nn/module.ts'
 import { optimizerChoiceRule } from '../../optim/optimizers.ts'
-import type { LoraConfig } from '../../peft/lora-config.ts'
+import type { PlannedAdapter } from '../../peft/attach.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
 import { dryTraining, noTraining, type TrainingBytes, type TrainingPlanOptions } from './dry-training.ts'
@@ -19,8 +19,8 @@ type Place = Pick<Device, 'description' | 'kind' | 'limits'>
 export interface MemoryPlanOptions extends WeightStorage, TrainingPlanOptions {
   /** Where it is to fit; without one the plan says nothing of that. */
   readonly device?: Place
-  /** The adapter that is trained; `null` where the model is only loaded. Default null. */
-  readonly lora?: Partial<LoraConfig> | null
+  /** The adapter that is trained, LoRA where it has no peftType; `null` where the model is only loaded. Default null. */
+  readonly adapter?: PlannedAdapter | null
 }
 
 /** Bytes of weights by how they are stored; formats that were added to the table have theirs under their names. */
@@ -44,7 +44,7 @@ export interface MemoryPlan extends TrainingBytes {
  * What a model takes on a device, before anything is loaded: the model, its adapter and one training step are gone through
  * with all their allocations but no memory and no arithmetic (`DryDevice`), so the figures are those of `Device.memory`.
  * The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads, beside them.
- * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachLora`.
+ * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachAdapter`.
  */
 export function planMemory(config: ModelConfig, given: MemoryPlanOptions = {}): MemoryPlan {
   const options = readOptions('planMemory', given, rules, aliases)
@@ -63,7 +63,7 @@ const rules: OptionRules<MemoryPlanOptions> = {
   ...storageRules,
   device: placeRule,
   // Read by who attaches it.
-  lora: orNull(withMethods<Partial<LoraConfig>>('a LoraConfig such as { r: 16 }', [])),
+  adapter: orNull(withMethods<PlannedAdapter>("an adapter's config such as { r: 16 }", [])),
   batchSize: size,
   length: size,
   gradientAccumulationSteps: size,
@@ -75,19 +75,20 @@ const aliases = {
   per_device_train_batch_size: 'batchSize',
   max_length: 'length',
   max_seq_length: 'length',
-  peft_config: 'lora',
+  peft_config: 'adapter',
+  lora: 'adapter',
   optim: 'optimizer',
 } as const
 
 function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
-  const { lora = null } = options
+  const { adapter = null } = options
   const device = new DryDevice('cpu')
   const { memory } = device
   const specs = modelWeights(config)
   const stored = dryWeights(device, specs, options)
   const loading = memory.peakBytes
   const weights = bytesByFormat(stored.values())
-  const training = lora === null ? noTraining : dryTraining(createModel(config, stored), lora, options)
+  const training = adapter === null ? noTraining : dryTraining(createModel(config, stored), adapter, options)
   const { byteLength: bytes, label } = device.largest
   return {
     weights,
@@ -101,7 +102,7 @@ function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
 
 /** Options that take less memory, step by step, each kept for those after it. */
 function* changesOf(config: ModelConfig, options: MemoryPlanOptions): Generator<Change> {
-  const { quantize = false, dtype = 'f32', lora = null, gradientCheckpointing = false } = options
+  const { quantize = false, dtype = 'f32', adapter = null, gradientCheckpointing = false } = options
   const { batchSize = 8, length = config.maxPositionEmbeddings } = options
   let changed: Partial<MemoryPlanOptions> = {}
   const after = (change: Partial<MemoryPlanOptions>): Change => {
@@ -114,7 +115,7 @@ function* changesOf(config: ModelConfig, options: MemoryPlanOptions): Generator<
   }
   if (quantize === false) yield after({ quantize: { type: 'nf4' } })
   if (dtype === 'f32') yield after({ dtype: 'f16' })
-  if (lora === null) return
+  if (adapter === null) return
   if (!gradientCheckpointing) yield after({ gradientCheckpointing: true })
   for (let size = batchSize; size > 1;) yield after({ batchSize: (size = Math.ceil(size / 2)) })
   for (let tokens = length; tokens > 128;) yield after({ length: (tokens = Math.ceil(tokens / 2)) })

@@ -80,12 +80,12 @@ describe('options of models', () => {
       () => planMemory(config, unchecked({ length: '512' })),
     ],
     [
-      'planMemory: lora must be a LoraConfig such as { r: 16 } or null, got true',
-      () => planMemory(config, unchecked({ lora: true })),
+      "planMemory: adapter must be an adapter's config such as { r: 16 } or null, got true",
+      () => planMemory(config, unchecked({ adapter: true })),
     ],
     [
       'planMemory: a batch of 8 × 2000000000 tokens is more than 268435456',
-      () => planMemory(config, { lora: {}, length: 2e9 }),
+      () => planMemory(config, { adapter: {}, length: 2e9 }),
     ],
     ["planMemory: quantize must be 'nf4', 'fp4', 'int8' or", () => planMemory(config, unchecked({ quantize: 'q8' }))],
     [

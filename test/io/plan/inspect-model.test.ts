@@ -51,9 +51,9 @@ describe('inspectModel', () => {
         tokenizer: null,
       },
       parameters: { all: 1_311_625_216, packed: 707_645_440 },
-      lora: {
-        r: 16,
-        targetModules: ['query_key_value'],
+      adapter: {
+        ...{ method: 'LoRA', settings: 'r=16 alpha=32 dropout=0 on query_key_value' },
+        config: { r: 16, targetModules: ['query_key_value'] },
         trainable: 3_145_728,
         all: 1_314_770_944,
         allPacked: 710_791_168,
@@ -75,12 +75,12 @@ describe('inspectModel', () => {
 
   it('says how a quantised one is stored, and loads it in its size', async () => {
     const report = (await inspectModel(await headersOf('f16', { type: 'nf4' }), {
-      lora: { r: 8, targetModules: 'all-linear' },
+      adapter: { r: 8, targetModules: 'all-linear' },
       ...{ batchSize: 2, length: 64 },
     })) as ModelReport
     expect(report.quantization).toEqual({ type: 'nf4', blockSize: 64, doubleQuant: true, layers: 96 })
     expect(report.parameters).toEqual({ all: 1_311_625_216, packed: 707_645_440 })
-    expect(report.lora.trainable).toBe(6_291_456)
+    expect(report.adapter.trainable).toBe(6_291_456)
     expect(report.files.dtypes).toMatchObject({ F16: { bytes: 2 * 103_665_664 } })
     expect(report.memory.load.weights.fourBit).toBe(report.memory.train.weights.fourBit)
   })

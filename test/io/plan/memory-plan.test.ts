@@ -47,7 +47,7 @@ describe.each(devices)('planMemory against $description', (device) => {
     memory.resetPeak()
     for await (const report of run) expect(report.loss).toBeGreaterThan(0)
     const peak = memory.peakBytes - before
-    const plan = planMemory(config, { ...options, lora })
+    const plan = planMemory(config, { ...options, adapter: lora })
     const { f32, fourBit } = plan.weights
     expect(f32 + fourBit + plan.adapter + plan.optimizer).toBe(memory.liveBytes - before)
     expect(Math.abs(plan.total - peak) / peak).toBeLessThan(0.02)
@@ -78,7 +78,7 @@ describe('planMemory of Falcon-RW-1B', () => {
 
   it('says what to change on a device that is too small, and with what result', () => {
     const cpu = checkedDevice('cpu', { bufferBytes: 2 ** 32 - 65536, freeBytes: 2 ** 32 - 65536 })
-    const training = { lora: { r: 16, targetModules: 'all-linear' }, batchSize: 4, length: 512 }
+    const training = { adapter: { r: 16, targetModules: 'all-linear' }, batchSize: 4, length: 512 }
     expect(planMemory(big, { ...nf4, device: cpu }).advice).toBeNull()
     expect(planMemory(big, { device: cpu }).advice).toMatch(
       /^5\.25 GB are needed, the test device has 4\.29 GB; with \{ quantize: \{ type: 'nf4' \} \} it takes 1\.11 GB$/,
@@ -99,14 +99,14 @@ describe('planMemory of Falcon-RW-1B', () => {
   })
 
   it('is told in one line', () => {
-    const plan = planMemory(big, { ...nf4, lora: { r: 16 }, batchSize: 1, length: 512, gradientCheckpointing: true })
+    const plan = planMemory(big, { ...nf4, adapter: { r: 16 }, batchSize: 1, length: 512, gradientCheckpointing: true })
     expect(describeMemoryPlan(plan)).toMatch(
       /^\d\.\d\d GB at most: 4-bit weights 623\.15 MB, f32 weights 414\.66 MB, adapter 12\.58 MB, optimizer state 25\.17 MB, gradients 12\.58 MB, activations \d+\.\d\d MB, logits 51\.51 MB; the largest buffer is transformer\.word_embeddings\.weight, 412\.09 MB$/,
     )
   })
 
   it('refuses a batch of nothing', () => {
-    expect(() => planMemory(config, { lora, batchSize: 0 })).toThrow(
+    expect(() => planMemory(config, { adapter: lora, batchSize: 0 })).toThrow(
       'planMemory: batchSize must be a whole number from 1 to 2147483648, got 0',
     )
   })

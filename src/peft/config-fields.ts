@@ -1,0 +1,198 @@
+import { isJsonObject, type JsonObject } from '../core/json.ts'
+import {
+  type Aliases,
+  either,
+  listOf,
+  type OptionRules,
+  orNull,
+  readArgument,
+  readUnknown,
+  type Rule,
+  text,
+  that,
+} from '../core/options.ts'
+import type { Adaptable } from './adaptable.ts'
+import { checkOff, type Features, isEmpty } from './features.ts'
+import { pythonJson } from './python-json.ts'
+import type { TargetNames } from './target-matching.ts'
+
+/** The file that an adapter's config is saved in. */
+export const configFile = 'adapter_config.json'
+/** The version of PEFT whose files `format` writes. */
+export const peftVersion = '0.21.0'
+
+/** What every adapter's config has, in PEFT's words (peft/config.py, PeftConfig). */
+export interface AdapterConfig {
+  /** Which method: 'LORA', 'IA3'; a row in the table of methods. */
+  readonly peftType: string
+  /** Default 'CAUSAL_LM'; PEFT leaves null where it was not told. */
+  readonly taskType: 'CAUSAL_LM' | null
+  /** What the adapter belongs to: a repository's name or a path. Default null: the model's nameOrPath is taken. */
+  readonly baseModelNameOrPath: string | null
+  /** The base model's revision. Default null. */
+  readonly revision: string | null
+}
+
+/** The config of a method: how it is read and written. `configFields` makes it from a table. */
+export interface ConfigFields<C extends AdapterConfig> {
+  /** Names of all fields in a file, also of those that this library lacks. */
+  readonly keys: readonly string[]
+  /**
+   * Fills in PEFT's defaults. Fields of PEFT that this library lacks may be given at the values that turn them off.
+   * @param who Begins an error's sentence.
+   * @param model Says what is adapted where the config does not.
+   * @param isSaved Whether it may say what only a file may. Default false.
+   * @throws MedAwareError `config` for a senseless value or an unknown field, `unsupported` for a feature of PEFT that this
+   * library lacks; both name the field.
+   */
+  read(given: object | undefined, who: string, model: Adaptable | null, isSaved?: boolean): C
+  /** Reads what a file says, and what in it is not known. @throws MedAwareError as `read`. */
+  parse(
+    content: JsonObject,
+    model: Adaptable | null,
+  ): { readonly config: C; readonly unknown: ReadonlyMap<string, unknown> }
+  /** The file that PEFT would save, byte for byte. */
+  format(config: C): string
+}
+
+/** What a method says of its config, by our names of PEFT's fields. */
+export interface ConfigTable<C extends AdapterConfig> {
+  /** PEFT's, of all fields. */
+  readonly defaults: C
+  /** A rule for each field, for a caller who attaches a new adapter. */
+  readonly rules: OptionRules<C>
+  /** The same for a file, which may say more than a caller. Default: `rules`. */
+  readonly savedRules?: OptionRules<C>
+  /** Names of other libraries. Default none. */
+  readonly aliases?: Aliases<C>
+  /** Features of PEFT's that this library lacks. Default none. */
+  readonly lacking?: Features
+  /** PEFT's other fields, at its defaults: none says how a finished adapter computes. Default none. */
+  readonly withoutEffect?: Readonly<Record<string, unknown>>
+  /** What PEFT writes of fields that are lacking where they are not null. Default none. */
+  readonly written?: Readonly<Record<string, unknown>>
+  /** Fields that old files have as null, and PEFT reads as their default. Default targetModules. */
+  readonly maybeNull?: readonly string[]
+  /** Keys whose numbers are floats to Python also where they are whole. Default none. */
+  readonly floats?: readonly string[]
+  /** Defaults that a model has for itself. */
+  forModel?(model: Adaptable): Partial<C>
+  /** Sees that fields fit one another. @param nameOf A field as the caller wrote it. */
+  check?(config: C, who: string, nameOf: (field: string) => string): void
+}
+
+const plainObject = that('an object', isJsonObject)
+const names = either(text, listOf(text, 1))
+const maybeNames = orNull(either(that('a regular expression', isString), listOf(text)))
+
+/** Rules of the fields that every config has. */
+export const commonRules: OptionRules<Omit<AdapterConfig, 'peftType'>> = {
+  taskType: that('"CAUSAL_LM" or null', (value) => value === 'CAUSAL_LM' || value === null),
+  baseModelNameOrPath: orNull(text),
+  revision: orNull(text),
+}
+
+/** PEFT's defaults of the fields that every config has. */
+export const commonDefaults = { taskType: 'CAUSAL_LM', baseModelNameOrPath: null, revision: null } as const
+
+/** Rules of the fields that say which projections are adapted. */
+export const targetRules: OptionRules<Pick<TargetNames, 'targetModules' | 'excludeModules'>> = {
+  targetModules: named('names, a regular expression or "all-linear"', names),
+  excludeModules: named('names, a regular expression or null', maybeNames),
+}
+
+/** A rule for names of modules, or none. */
+export const maybeNamesRule = named('regular expressions or null', maybeNames)
+
+/** A rule for a method's own name. */
+export function isType<T extends string>(peftType: T): Rule<T> {
+  return that(`"${peftType}"`, (value): value is T => value === peftType)
+}
+
+/** Reads and writes a method's config by its table. */
+export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): ConfigFields<C> {
+  const {
+    rules,
+    savedRules = rules,
+    aliases = {},
+    lacking = {},
+    withoutEffect = {},
+    maybeNull = ['targetModules'],
+  } = table
+  const defaultsFor = (model: Adaptable | null): C => ({ ...table.defaults, ...(model && table.forModel?.(model)) })
+  const isField = (field: string): field is keyof C & string => Object.hasOwn(rules, field)
+  const checked = (config: C, who: string, nameOf: (field: string) => string): C => {
+    table.check?.(config, who, nameOf)
+    return config
+  }
+  return {
+    keys: [...Object.keys(rules), ...Object.keys(lacking)].map(snakeCase),
+    read: (given = {}, who, model, isSaved = false) => {
+      const fields = plainObject.read(given, who)
+      // What is no object is refused in the words of options.
+      const known = fields === undefined ? given : withoutOff(fields, who)
+      const read = readUnknown(who, known, isSaved ? savedRules : rules, aliases)
+      return checked({ ...defaultsFor(model), ...read }, who, (field) => field)
+    },
+    parse: (content, model) => {
+      const read: Partial<C> = {}
+      const unknown = new Map<string, unknown>()
+      for (const [key, value] of Object.entries(content)) {
+        const field = snakeCase(camelCase(key)) === key ? camelCase(key) : ''
+        if (remarks.has(key) || Object.hasOwn(withoutEffect, field)) continue
+        checkOff(configFile, lacking, field, value, key)
+        if (isField(field)) {
+          if (value === null && maybeNull.includes(field)) continue
+          read[field] = readArgument(configFile, key, value, savedRules[field])
+        } else if (!Object.hasOwn(lacking, field) && !isEmpty(value)) unknown.set(key, value)
+      }
+      const defaults = { ...defaultsFor(model), taskType: null }
+      return { config: checked({ ...defaults, ...read }, configFile, snakeCase), unknown }
+    },
+    format: (config) => {
+      const off = Object.fromEntries(Object.keys(lacking).map((field) => [field, null]))
+      const fields = { autoMapping: null, ...off, ...withoutEffect, ...table.written, ...config }
+      const saved = Object.entries(fields).map(([field, value]) => [snakeCase(field), value] as const)
+      const all = { ...Object.fromEntries(saved), peft_version: peftVersion, inference_mode: true }
+      return pythonJson(all, new Set(table.floats))
+    },
+  }
+
+  /** Fields at the values that turn off what they are for, or that have no effect, are not looked at further. */
+  function withoutOff(fields: JsonObject, who: string): object {
+    const known = Object.entries(fields).filter(([field, value]) => {
+      if (value !== undefined) checkOff(who, lacking, field, value)
+      if (isField(field)) return true
+      const isOff = isEmpty(value) || value === withoutEffect[field]
+      return !(Object.hasOwn(lacking, field) || (Object.hasOwn(withoutEffect, field) && isOff))
+    })
+    return Object.fromEntries(known)
+  }
+}
+
+/** Fields beside a method's own that say nothing about how an adapter computes. */
+const remarks: ReadonlySet<string> = new Set([
+  'peft_type',
+  'peft_version',
+  'inference_mode',
+  'runtime_config',
+  'merge_weights',
+  'auto_mapping',
+])
+
+/** A rule with words of its own. */
+export function named<T>(expects: string, rule: Rule<T>): Rule<T> {
+  return { expects, read: (value, at) => rule.read(value, at) }
+}
+
+function camelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function snakeCase(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string'
+}
