@@ -109,7 +109,7 @@ describe.each(devices)('an architecture of one’s own on $description', (device
     for await (const { loss } of run) losses.push(loss)
     expect(losses[1]).toBeLessThan(losses[0] ?? 0)
     const peak = device.memory.peakBytes - before
-    const { total } = planMemory(model.config, { batchSize: 2, length: 64, lora })
+    const { total } = planMemory(model.config, { batchSize: 2, length: 64, adapter: lora })
     expect(Math.abs(total - peak) / peak).toBeLessThan(0.02)
     run.dispose()
     const batch = await batchOf(reference, 'input_ids')

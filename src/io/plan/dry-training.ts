@@ -43,11 +43,7 @@ export const noTraining: TrainingBytes = { adapter: 0, optimizer: 0, gradients: 
  * One optimiser step of a model on a dry device, as `TrainingRun` takes it, of batches without padding.
  * @throws MedAwareError `config` for too many tokens, an optimizer that is none, and as `attachAdapter`.
  */
-export function dryTraining(
-  model: PretrainedLm,
-  planned: PlannedAdapter,
-  options: TrainingPlanOptions,
-): TrainingBytes {
+export function dryTraining(model: PretrainedLm, planned: PlannedAdapter, options: TrainingPlanOptions): TrainingBytes {
   const { batchSize = 8, length = model.config.maxPositionEmbeddings, gradientAccumulationSteps = 1 } = options
   check(batchSize * length <= mostTokens, 'config', () => {
     return `planMemory: a batch of ${batchSize} × ${length} tokens is more than ${mostTokens}; say a smaller batchSize or length`
