@@ -61,10 +61,13 @@ fn main(
 
   var logSums: array<f32, 4>;
   var deltas: array<f32, 4>;
-  var seen: array<vec2<i32>, 4>;
+  var firsts: array<i32, 4>;
+  var ends: array<i32, 4>;
   for (var r = 0u; r < ROWS; r++) {
-    seen[r] = keysOf(record, row0 + r);
     let row = min(row0 + r, params.queries - 1u);
+    let seen = keysOf(record, row);
+    firsts[r] = seen.x;
+    ends[r] = seen.y;
     var part = 0.0;
     for (var u = 0u; u < VECTORS; u++) {
       let start = atOut + row * outStep + min(lane + 8u * u, width - 1u);
@@ -122,14 +125,12 @@ fn main(
       biasOf(slope, position.w),
     );
     let at = vec4<i32>(vec4<u32>(key, key + 1u, key + 2u, key + 3u));
-    let isOpen = vec4<bool>(
-      !isHole(record, key),
-      !isHole(record, key + 1u),
-      !isHole(record, key + 2u),
-      !isHole(record, key + 3u),
-    );
+    let isPartial = params.hasHoles != 0u || i32(first) < firsts[ROWS - 1u];
     for (var r = 0u; r < ROWS; r++) {
-      let isSeen = (at >= vec4<i32>(seen[r].x)) & (at < vec4<i32>(seen[r].y)) & isOpen;
+      var isSeen = at < vec4<i32>(ends[r]);
+      if (isPartial) {
+        isSeen = isSeen & (at >= vec4<i32>(firsts[r])) & areOpen(record, key);
+      }
       let share = exp(params.scale * scores[r] + bias - logSums[r]);
       slopes[r] = select(vec4<f32>(), params.scale * share * (slopes[r] - deltas[r]), isSeen);
     }

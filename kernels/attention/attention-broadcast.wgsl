@@ -107,12 +107,7 @@ fn main(
       biasOf(slope, position.w),
     );
     let at = vec4<i32>(vec4<u32>(key, key + 1u, key + 2u, key + 3u));
-    let isOpen = vec4<bool>(
-      !isHole(record, key),
-      !isHole(record, key + 1u),
-      !isHole(record, key + 2u),
-      !isHole(record, key + 3u),
-    );
+    let isOpen = areOpen(record, key);
     for (var r = 0u; r < ROWS; r++) {
       let isSeen = (at >= vec4<i32>(seen[r].x)) & (at < vec4<i32>(seen[r].y)) & isOpen;
       let score = select(vec4<f32>(LOWEST), params.scale * weights[r] + bias, isSeen);

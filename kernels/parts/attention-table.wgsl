@@ -60,6 +60,14 @@ fn isHole(record: u32, key: u32) -> bool {
   return params.hasHoles != 0u && queriesOf(record, key).y < 0;
 }
 
+/// Which of four keys from this one on are no holes.
+fn areOpen(record: u32, key: u32) -> vec4<bool> {
+  if (params.hasHoles == 0u) {
+    return vec4<bool>(true);
+  }
+  return rangesOfQueries(record, vec4<u32>(key, key + 1u, key + 2u, key + 3u)).end >= vec4<i32>();
+}
+
 /// ALiBi's slope of a head, 0 without ALiBi.
 fn slopeOf(head: u32) -> f32 {
   return select(0.0, bitcast<f32>(table[head]), params.hasAlibi != 0u);

@@ -9,6 +9,7 @@ import type { HalfType } from '../../src/tensor/half.ts'
 import { adapterChecks, tenStepChecks } from './adapter-checks.ts'
 import type { Check, LeftOut } from './check.ts'
 import { modelChecks } from './model-checks.ts'
+import { packedChecks } from './packed-checks.ts'
 import type { GoldenFolder } from './golden-folder.ts'
 import { halfAdapterChecks, halfChecks, type HalfPair, roundedFolder } from './half-checks.ts'
 import { baseLogitsCheck, qloraFolder, savedAgainCheck } from './qlora-folder.ts'
@@ -100,6 +101,13 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
       yield* modelChecks(model, { device, folder: name, reference })
     }),
   )
+  if (golden.has(`${name}/packed.safetensors`)) {
+    yield* group(`${name}/packed`, device, () =>
+      withModel(golden.at(name), device, async function* (model) {
+        yield* packedChecks(model, await golden.tensors(name, 'packed.safetensors'))
+      }),
+    )
+  }
   for (const kind of golden.names(`${name}/adapters`)) {
     const at = `${name}/adapters/${kind}`
     yield* group(`${name}/${kind}`, device, () =>
