@@ -61,7 +61,7 @@ export interface Platform {
   requestGpu(request?: GpuRequest): Promise<GpuAnswer>
   /** Waits for work of the GPU's, and leaves the processor to others meanwhile where it would be kept busy asking. */
   waitForGpu<T>(work: Promise<T>): Promise<T>
-  /** Lets the event loop turn once: timers, messages and signals that are due are heard before it resolves. */
+  /** Lets the event loop turn once, so that timers, messages and signals that are due are heard. */
   nextTurn(): Promise<void>
   /** Threads that can run at the same time. */
   availableThreads(): number

@@ -8,6 +8,9 @@ import type { StepBatches } from './batch-source.ts'
 import { GradientAccumulator } from './gradient-accumulator.ts'
 import { checkLoss, type LossContext, modelLoss, type TrainingLoss } from './training-loss.ts'
 
+/** Seconds of a micro-batch from which on a device can be waited for between two at no cost that counts. */
+const longMicroBatch = 0.25
+
 /** What steps are taken with. */
 export interface StepParts {
   readonly model: CausalLm
@@ -29,6 +32,8 @@ export interface Step extends StepBatches {
 /** Takes optimiser steps. Between two micro-batches the event loop turns, and the device is whoever's comes first. */
 export class StepTaker {
   readonly #parts: StepParts
+  /** When the last step was begun, and its micro-batches. */
+  #last = { started: Infinity, microBatches: 1 }
 
   constructor(parts: StepParts) {
     this.#parts = parts
@@ -40,10 +45,13 @@ export class StepTaker {
    * @returns false when `signal` is aborted between two micro-batches; nothing has changed then.
    */
   async take(step: Step, note: (loss: Tensor, clip: Tensor) => void, signal?: AbortSignal): Promise<boolean> {
-    const gradients = new GradientAccumulator(this.#parts.model.device.memory)
+    const { device } = this.#parts.model
+    const turn = this.#areLong() ? () => device.settle() : nextTurn
+    this.#last = { started: performance.now(), microBatches: step.batches.length }
+    const gradients = new GradientAccumulator(device.memory)
     try {
       for (const micro of step.batches.keys()) {
-        if (micro > 0) await nextTurn()
+        if (micro > 0) await turn()
         if (signal?.aborted === true) return false
         this.#add(gradients, step, micro)
       }
@@ -52,6 +60,12 @@ export class StepTaker {
     } finally {
       gradients.dispose()
     }
+  }
+
+  /** Whether a GPU has so much to do that a signal would come too late for what has been queued. */
+  #areLong(): boolean {
+    const { started, microBatches } = this.#last
+    return performance.now() - started > 1000 * longMicroBatch * microBatches
   }
 
   /** Goes through a step at once, for a device that only rehearses it. */

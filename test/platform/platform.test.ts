@@ -20,6 +20,15 @@ it('has one face', () => {
   expect(Object.keys(first).sort()).toEqual(Object.keys(second).sort())
 })
 
+it.each(platforms)('hears a timer that is due as the event loop turns, on $platformName', async (platform) => {
+  let heard = false
+  setTimeout(() => (heard = true), 1)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+  // Node's first turn may begin behind the timers of this round.
+  for (let turn = 0; turn < 2; turn++) await platform.nextTurn()
+  expect(heard).toBe(true)
+})
+
 describe('node', () => {
   it('writes a file whole or not at all', async () => {
     const path = join(folder, 'new/adapter.bin')

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { generateTokens } from '../../src/generate/generate.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
@@ -126,6 +126,22 @@ describe.each(devices)('TrainingRun and others on $description', (device) => {
     expect(await trainedNumbers(other.model)).toEqual(wanted.numbers)
     other.dispose()
     expect([memory.liveBytes, memory.liveBuffers]).toEqual(before)
+  })
+
+  it('waits for a slow device between micro-batches, so that a signal is not too late for what is queued', async () => {
+    const { run, dispose } = await tinyRun(device, examples, { ...options, gradientAccumulationSteps: 2 })
+    const settle = vi.spyOn(device, 'settle').mockImplementation(() => new Promise((go) => setTimeout(go, 600)))
+    const stopping = new AbortController()
+    const loop = async () => {
+      for await (const { step } of run.train({ signal: stopping.signal })) {
+        if (step === 1) setTimeout(() => stopping.abort(new Error('Ctrl-C')), 100)
+      }
+    }
+    await expect(loop()).rejects.toThrow('Ctrl-C')
+    settle.mockRestore()
+    expect(run.step).toBe(1)
+    expect(await collected(run)).toHaveLength(3)
+    dispose()
   })
 
   it('reports every step that was taken before it ends by its signal, also where reports come in groups', async () => {

@@ -1,4 +1,4 @@
-import { availableThreads } from '#platform'
+import { availableThreads, nextTurn } from '#platform'
 import { check, MedAwareError } from '../../core/errors.ts'
 import { flag, oneOf, type OptionRules, readOptions, whole } from '../../core/options.ts'
 import { addressesOf, addressOf } from './bindings.ts'
@@ -154,7 +154,7 @@ export class CpuDevice implements Device {
   async settle(): Promise<void> {
     this.#open()
     if (performance.now() - this.#lastTurn < turnEvery) return
-    await new Promise((resolve) => setTimeout(resolve, 0))
+    await nextTurn()
     this.#lastTurn = performance.now()
   }
 
