@@ -1,17 +1,11 @@
 /**
- * GGUF's Q8_0 as a stranger would add it: one file. A block of 32 elements is 34 bytes, an f16 scale and 32 signed codes; the
+ * GGUF's Q8_0 as a stranger would add it: one file, by the package's public rooms. A block of 32 elements is 34 bytes, an f16 scale and 32 signed codes; the
  * value of a code is code · scale (ggml-common.h, block_q8_0). In the checkpoint of these tests a weight is its blocks as they
  * lie in a GGUF file, in U8, with a marker beside it.
  */
-import { check } from '../../src/core/errors.ts'
-import { f16ToF32, f32ToF16 } from '../../src/core/float16.ts'
-import { countOf, type Shape } from '../../src/core/shape.ts'
-import type { Device } from '../../src/device/device.ts'
-import type { Checkpoint, StorageFormat } from '../../src/formats/format.ts'
-import { quantizeInt8 } from '../../src/formats/int8/quantize-int8.ts'
-import { rootedMatrix } from '../../src/tensor/matrix.ts'
-import { StoredMatrix } from '../../src/tensor/stored-matrix.ts'
-import { fromArray, reshaped, type Tensor } from '../../src/tensor/tensor.ts'
+import { type Device, empty, fromArray, MedAwareError, type Shape, type Tensor } from '../../src/index.ts'
+import { type StorageFormat, StoredMatrix } from '../../src/nn/index.ts'
+import { f16ToF32, f32ToF16 } from '../../src/safetensors/index.ts'
 
 const blockSize = 32
 const blockBytes = 2 + blockSize
@@ -62,7 +56,7 @@ export function q8FromBlocks(device: Device, bytes: Uint8Array, shape: Shape): Q
 }
 
 const markerOf = (weight: string) => `${weight}.ggml_type`
-const bytesFor = (shape: Shape) => (countOf(shape) / blockSize) * blockBytes
+const bytesFor = (shape: Shape) => (shape.reduce((count, size) => count * size, 1) / blockSize) * blockBytes
 
 export const q8: StorageFormat<Q8Tensor> = {
   name: 'q8_0',
@@ -70,18 +64,21 @@ export const q8: StorageFormat<Q8Tensor> = {
   types: ['q8_0'],
   owns: (matrix) => matrix instanceof Q8Tensor,
   check(options) {
-    check(
-      (options.blockSize ?? blockSize) === blockSize,
-      'config',
-      () => `quantize: blocks of q8_0 are of ${blockSize}`,
-    )
+    if ((options.blockSize ?? blockSize) === blockSize) return
+    throw new MedAwareError('config', `quantize: blocks of q8_0 are of ${blockSize}`)
   },
   quantize(x) {
-    const { parts } = quantizeInt8(reshaped(x, [x.count / blockSize, blockSize]))
-    return new Q8Tensor(x.shape, parts.codes, parts.scale)
+    const { device, shape, count } = x
+    const [codes, absmax] = [
+      empty(device, shape, 'q8_0 codes', 'u8'),
+      empty(device, [count / blockSize], 'q8_0 scales'),
+    ]
+    // The kernel has a scale for each row: blocks are its rows.
+    device.run('quantizeInt8', { input: x, codes, scale: absmax }, { rows: absmax.count, dim: blockSize })
+    return new Q8Tensor(shape, codes, absmax)
   },
   weightBeside: (tensor) => (tensor.endsWith('.ggml_type') ? tensor.slice(0, -'.ggml_type'.length) : null),
-  find(checkpoint: Checkpoint, weight) {
+  find(checkpoint, weight) {
     if (!checkpoint.beside(weight).includes(markerOf(weight))) return null
     const { begin, end } = checkpoint.info(weight)
     return {
@@ -89,7 +86,7 @@ export const q8: StorageFormat<Q8Tensor> = {
       recipe: async () => ({ type: 'q8_0', blockSize, doubleQuant: false }),
       async load(device, shape) {
         const bytes = await checkpoint.readBytes(weight)
-        return rootedMatrix(device, () => q8FromBlocks(device, bytes, shape))
+        return device.memory.rooted(() => q8FromBlocks(device, bytes, shape))
       },
     }
   },
