@@ -7,7 +7,7 @@ import { defineConfig } from 'tsup'
 const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'URL']
 
 /** The everyday entry, and the rooms that can be imported beside it. */
-const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'quant', 'safetensors']
+const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors']
 const entries = {
   index: 'src/index.ts',
   ...Object.fromEntries(rooms.map((room) => [room, `src/${room}/index.ts`])),

@@ -95,6 +95,7 @@ export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implement
       return 'adapter names: a row of its own adapter has no gradient; train one adapter at a time'
     })
     const distinct = new Set(names)
+    for (const name of distinct) if (name !== baseName) this.adapter(name)
     if (distinct.size === 1) return this.#through([...distinct], x)
     const out = empty(device, [...shape.slice(0, -1), this.outFeatures], 'rows')
     for (const name of distinct) {

@@ -15,3 +15,12 @@ it("own-loss: DPO begins at log 2 and ends with each chosen answer's reward well
   expect(margins.length).toBe(4)
   expect(Math.min(...margins)).toBeGreaterThan(3)
 })
+
+it('own-method: an adapter of another method learns, and is the same opened from its files and merged', async () => {
+  const printed = await installed.run('examples/own-method/own-method.ts', 'examples/medquad/base')
+  const [, before = '', ...after] =
+    /^before ([\d.]+)\ntrained ([\d.]+)\nopened ([\d.]+)\nmerged ([\d.]+)\n$/.exec(printed) ?? []
+  expect(Number(before)).toBeGreaterThan(3)
+  expect(Number(after[0])).toBeLessThan(1)
+  expect(new Set(after).size).toBe(1)
+})

@@ -1,0 +1,29 @@
+/**
+ * Adapters, and what a method of one's own is made of: a row for the table of methods (`registerMethod`), whose places are
+ * projections, each with a `LinearAdapter`.
+ * @packageDocumentation
+ */
+export { flag, number, type OptionRules, type Rule, whole } from '../core/options.ts'
+export type { Random } from '../core/random.ts'
+export { type Adaptable } from './adaptable.ts'
+export { AdaptedLayer, type Factors, LayerAdapter } from './adapted-layer.ts'
+export { AdaptedLinear, LinearAdapter, type Project } from './adapted-linear.ts'
+export { type AdapterMethod, linearPlace, type LinearPlace, type Place, type PlaceOptions } from './adapter-method.ts'
+export { Adapter } from './adapter.ts'
+export { attachAdapter, type AttachOptions, type GivenConfig } from './attach.ts'
+export {
+  type AdapterConfig,
+  commonDefaults,
+  commonRules,
+  configFields,
+  type ConfigFields,
+  type ConfigTable,
+  isType,
+  targetRules,
+} from './config-fields.ts'
+export type { Feature, Features } from './features.ts'
+export type { Ia3Config } from './ia3.ts'
+export type { LoraConfig } from './lora-config.ts'
+export { type ConfigOf, isConfigOf, type KnownType, registerMethod } from './methods.ts'
+export { NamePatterns } from './module-names.ts'
+export { type FindOptions, findTargets, type Target, type TargetNames } from './target-matching.ts'
