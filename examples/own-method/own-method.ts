@@ -65,7 +65,6 @@ const { device } = await openDevice({ device: 'cpu' })
 const { model, tokenizer } = await loadModel(process.argv[2] ?? 'examples/medquad/base', { device, quantize: {} })
 const example = tokenizer && promptCompletionExample(tokenizer, { prompt: 'What is gout?', completion: ' Pain.' })
 if (!example) throw new Error('the model has no tokenizer')
-
 const adapter = peft.attachAdapter(model, { peftType: 'GAIN', strength: 2 })
 const run = new TrainingRun(model, [example], { maxSteps: 8, learningRate: 2e-2 })
 for await (const { step, loss } of run) if (step === 1) console.log('before', loss.toFixed(3))

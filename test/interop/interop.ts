@@ -14,8 +14,7 @@ import { openAdapter, saveAdapter } from '../../src/io/adapter-folder.ts'
 import { writeFolder } from '../../src/io/sources/folder.ts'
 import { loadModel } from '../../src/io/load/load-model.ts'
 import { saveModel } from '../../src/io/save/save-model.ts'
-import { attachLora } from '../../src/peft/attach.ts'
-import type { LoraConfig } from '../../src/peft/lora-config.ts'
+import { attachAdapter, type PlannedAdapter } from '../../src/peft/attach.ts'
 import { fileSource } from '../../src/platform/node.ts'
 import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
@@ -37,7 +36,17 @@ const python = process.env['MEDAWARE_PYTHON'] ?? (existsSync(cached) ? cached : 
 const work = mkdtempSync(join(tmpdir(), 'peft-medaware-interop-'))
 const counts = { passed: 0, failed: 0, unsupported: 0 }
 
-const ours: Readonly<Record<string, Partial<LoraConfig>>> = {
+/** LoRA where they have no peftType. */
+const ours: Readonly<Record<string, PlannedAdapter>> = {
+  ia3: { peftType: 'IA3' },
+  'ia3-random': {
+    ...{
+      peftType: 'IA3',
+      targetModules: 'all-linear',
+      feedforwardModules: '.*\\.dense_4h_to_h',
+      initIa3Weights: false,
+    },
+  },
   lora: { r: 4, loraAlpha: 8, loraDropout: 0.1, targetModules: ['query_key_value'] },
   'lora-all-linear': { r: 4, loraAlpha: 16, targetModules: 'all-linear' },
   'lora-bias': { r: 4, loraAlpha: 8, bias: 'lora_only', targetModules: ['query_key_value', 'dense'] },
@@ -126,7 +135,7 @@ async function writeOurs(device: Device): Promise<void> {
   const results: { kind: string; check: (reference: TensorReader) => Promise<Check[]>; free: () => void }[] = []
   for (const [kind, config] of Object.entries(ours)) {
     const { model } = await loadModel(base, { device })
-    const adapter = attachLora(model, config, { device, seed: 7 })
+    const adapter = attachAdapter(model, { peftType: 'LORA', ...config }, { seed: 7 })
     const [rows, width] = batch.shape
     const examples = Array.from({ length: rows }, (_, row) => {
       const part = (values: Int32Array) => values.slice(row * width, (row + 1) * width)

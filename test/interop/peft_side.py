@@ -44,7 +44,7 @@ import warnings
 
 import bitsandbytes
 import torch
-from peft import AutoPeftModelForCausalLM, LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import AutoPeftModelForCausalLM, IA3Config, LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
@@ -84,6 +84,7 @@ def kinds(model_type):
         ),
         "rslora": LoraConfig(**common, use_rslora=True),
         "dora": LoraConfig(**common, use_dora=True),
+        "ia3": IA3Config(task_type="CAUSAL_LM"),
     }
 
 
