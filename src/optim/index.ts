@@ -4,6 +4,7 @@
  */
 export { AdamW, type AdamWOptions, type AdamWSettings } from './adamw.ts'
 export { clipFactor } from './clipping.ts'
+export { Lion, type LionOptions, type LionSettings } from './lion.ts'
 export type { OptimizerRow } from './optimizer-row.ts'
 export type { Optimizer, OptimizerContext, OptimizerFactory, StateTensor } from './optimizer.ts'
 export {

@@ -4,15 +4,18 @@ import { readArgument, type Rule, text, that, withMethods } from '../core/option
 import { show, showNames } from '../core/show.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { adamwRow, type AdamWSettings } from './adamw.ts'
+import { lionRow, type LionSettings } from './lion.ts'
 import { type ErasedRow, eraseRow, type OptimizerRow } from './optimizer-row.ts'
 import type { Optimizer, OptimizerContext, OptimizerFactory } from './optimizer.ts'
 
 /** The optimizers that come with the library. */
-export type OptimizerName = 'adamw'
+export type OptimizerName = 'adamw' | 'lion'
 
 /** An optimizer of the table with settings: `{ type: 'adamw', betas: [0.9, 0.98] }`. A row of your own is named alike. */
 export type OptimizerSpec =
-  ({ readonly type: 'adamw' } & AdamWSettings) | { readonly type: string; readonly [setting: string]: unknown }
+  | ({ readonly type: 'adamw' } & AdamWSettings)
+  | ({ readonly type: 'lion' } & LionSettings)
+  | { readonly type: string; readonly [setting: string]: unknown }
 
 /** How a run is told its optimizer: a name, a name with settings, a function that makes one, or one that is made. */
 export type OptimizerChoice = OptimizerName | (string & {}) | OptimizerSpec | OptimizerFactory | Optimizer
@@ -23,7 +26,10 @@ export type ResolvedOptimizer = OptimizerSpec | OptimizerFactory | Optimizer
 /** Settings by name, `undefined` like one that was not given. */
 export type Settings = Readonly<Record<string, unknown>>
 
-const rows = new Map<string, ErasedRow>([['adamw', eraseRow(adamwRow)]])
+const rows = new Map<string, ErasedRow>([
+  ['adamw', eraseRow(adamwRow)],
+  ['lion', eraseRow(lionRow)],
+])
 
 /**
  * Adds an optimizer to the table, so that a run takes its name.

@@ -21,6 +21,9 @@ describe('resolveOptimizer', () => {
     expect(resolveOptimizer('run', 'adamw')).toEqual(adamw)
     expect(resolveOptimizer('run', 'adamw_torch')).toEqual(adamw)
     expect(resolveOptimizer('run', { type: 'adamw', eps: 1e-6 })).toEqual({ ...adamw, eps: 1e-6 })
+    expect(resolveOptimizer('run', 'lion_32bit', { weightDecay: 1 })).toEqual({
+      ...{ type: 'lion', betas: [0.9, 0.99], weightDecay: 1 },
+    })
     const beside = { betas: [0.8, 0.9], eps: undefined, weightDecay: 0.1 }
     expect(resolveOptimizer('run', 'adamw', beside)).toEqual({ ...adamw, betas: [0.8, 0.9], weightDecay: 0.1 })
     const resolved = resolveOptimizer('run', 'adamw')
@@ -30,12 +33,14 @@ describe('resolveOptimizer', () => {
 
   it.each<[unknown, Readonly<Record<string, unknown>>, string]>([
     ['adam', {}, `run: optimizer: there is no optimizer "adam"; did you mean 'adamw'?`],
-    ['constructor', {}, 'run: optimizer: there is no optimizer "constructor"; known are adamw'],
+    ['constructor', {}, 'run: optimizer: there is no optimizer "constructor"; known are adamw, lion'],
     [{ type: 'adamw', epsilon: 1 }, {}, 'run: optimizer: there is no option "epsilon"; did you mean eps?'],
     [{ type: 'adamw', betas: 0.9 }, {}, 'run: optimizer.betas must be two numbers from 0 and below 1, got 0.9'],
     [{ type: 'adamw', noDecay: new Set() }, {}, 'run: optimizer: there is no option "noDecay"'],
     [{ type: 'adamw', eps: 1e-6 }, { eps: 1e-8 }, 'run: eps is given twice, also in optimizer'],
     ['adamw', { momentum: 0.9 }, 'run: momentum is no setting of adamw, which has betas, eps, weightDecay'],
+    ['lion', { eps: 1e-8 }, 'run: eps is no setting of lion, which has betas, weightDecay'],
+    [{ type: 'lion', eps: 1e-8 }, {}, 'run: optimizer: there is no option "eps"; it has betas, weightDecay'],
     [() => null, { eps: 1e-8 }, 'run: eps cannot be given beside an optimizer of your own; give them to it'],
   ])('refuses %j beside %j', (choice, beside, message) => {
     expect(() => resolveOptimizer('run', choice as OptimizerChoice, beside)).toThrow(

@@ -47,4 +47,19 @@ export const optimKernels = {
         },
       })),
   }),
+  /** Lion on g = clip[0] · grad, nothing where clip[0] is 0; keep and step are 1 - lr · decay and lr. */
+  lion: kernel({
+    reads: ['grad', 'clip'],
+    writes: ['param', 'm'],
+    params: { count: 'u32', keep: 'f32', beta1: 'f32', gain1: 'f32', beta2: 'f32', gain2: 'f32', step: 'f32' },
+    varies: true,
+    ...byFour,
+    cuts: [perElement('grad', 'param', 'm')],
+    calls: ({ normals }) =>
+      perCount((count) => ({
+        reads: { grad: normals(count), clip: Float32Array.of(0.5, 2) },
+        writes: { param: normals(count), m: normals(count) },
+        params: { count, keep: 0.999, beta1: 0.9, gain1: 0.1, beta2: 0.99, gain2: 0.01, step: 0.037 },
+      })),
+  }),
 } as const

@@ -115,6 +115,7 @@ const perCount = counts.flatMap((count) => {
       }),
     ),
     adamwCase(count),
+    lionCase(count),
   ]
 })
 
@@ -147,6 +148,24 @@ function adamwCase(count: number): KernelCase {
         const step = at(first, i) / correction1 / (Math.sqrt(at(second, i) / correction2) + eps)
         return at(param, i) * (1 - lr * weightDecay) - lr * step
       }),
+    },
+    tolerance: 2e-6,
+  })
+}
+
+function lionCase(count: number): KernelCase {
+  const [grad, param, m] = [normals(count), normals(count), normals(count, 0.1)]
+  const [lr, beta1, beta2, weightDecay] = [1e-2, 0.9, 0.99, 0.1] as const
+  const mixed = (beta: number) => doubles(count, (i) => beta * at(m, i) + (1 - beta) * 0.5 * at(grad, i))
+  const direction = mixed(beta1).map(Math.sign)
+  const gains = { beta1, gain1: 1 - beta1, beta2, gain2: 1 - beta2 }
+  return kernelCase('lion', `${count}`, {
+    reads: { grad, clip: Float32Array.of(0.5, 2) },
+    writes: { param, m },
+    params: { count, keep: 1 - lr * weightDecay, ...gains, step: lr },
+    expected: {
+      m: mixed(beta2),
+      param: doubles(count, (i) => at(param, i) * (1 - lr * weightDecay) - lr * at(direction, i)),
     },
     tolerance: 2e-6,
   })
