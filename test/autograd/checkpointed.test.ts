@@ -8,10 +8,10 @@ import { gelu } from '../../src/ops/gelu.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { normals } from '../device/kernel-case.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { weightedSum } from '../ops/gradient-check.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('checkpointed on $description', (device) => {

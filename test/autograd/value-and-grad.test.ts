@@ -8,10 +8,10 @@ import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { packedZeros } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { weightedSum } from '../ops/gradient-check.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('on $description', (device) => {

@@ -15,3 +15,12 @@ export async function testDevices(): Promise<Device[]> {
   devices.push(await openWebGpuDevice(await testGpu()))
   return devices
 }
+
+/**
+ * One device of each engine: the CPU engine's default build on five threads that share out whatever can be cut, and WebGPU; or
+ * the CPU engine that was asked for. For rooms above the ops: `.ci/cpu-matrix` takes them to the other builds.
+ */
+export async function testEngines(): Promise<Device[]> {
+  if (askedCpu !== null) return [await openTestCpu()]
+  return [await openCpuDevice({ threads: 5, ...cutSmall }), await openWebGpuDevice(await testGpu())]
+}

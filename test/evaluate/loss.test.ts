@@ -4,7 +4,7 @@ import { evaluateLoss } from '../../src/evaluate/loss.ts'
 import type { Example } from '../../src/models/example.ts'
 import { loadModel } from '../../src/io/load/load-model.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 
 /** Σ cross-entropy and number of the counted tokens, from all logits, in double. */
@@ -23,7 +23,7 @@ async function byHand(model: CausalLm, { inputIds, labels }: Example): Promise<[
   return [nats, tokens]
 }
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('evaluateLoss on $description', (device) => {

@@ -18,13 +18,13 @@ import { diskFolder, fileFolder, openTensors } from '../../src/io/sources/folder
 import type { TensorToWrite } from '../../src/safetensors/writer.ts'
 import { StoredMatrix } from '../../src/tensor/stored-matrix.ts'
 import { fromArray } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { changedTiny, temporaryFolder } from '../io/tiny-files.ts'
 import { maxDifference, tinyBatch, tinyFalcon, tinyText } from '../peft/tiny-falcon.ts'
 import { joinBlocks, Q8Tensor, q8, q8FromBlocks, splitBlocks } from './q8-0.ts'
 
 registerStorageFormat(q8)
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 /** ggml's quantize_row_q8_0_ref: scale = max|x| / 127 in f16, code = round(x / scale) by the scale before it was rounded. */

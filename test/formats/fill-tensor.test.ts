@@ -6,9 +6,9 @@ import { encodeFloats } from '../../src/safetensors/float16.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource, type ByteSource } from '../../src/safetensors/source.ts'
 import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writer.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 /** More than two slices, and a last one of an odd number of elements. */

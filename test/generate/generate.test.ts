@@ -5,7 +5,7 @@ import type { GenerationOptions } from '../../src/generate/generation-options.ts
 import { argmax } from '../../src/generate/sampling.ts'
 import { loadModel } from '../../src/io/load/load-model.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 import { ScriptedModel } from './scripted-model.ts'
 
@@ -22,7 +22,7 @@ async function one(model: CausalLm, prompt: number[], options: GenerationOptions
   return (await collect(model, [prompt], options))[0] ?? []
 }
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('generateTokens on $description', (device) => {

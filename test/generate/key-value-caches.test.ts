@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { KeyValueCaches } from '../../src/generate/key-value-caches.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { ScriptedModel } from './scripted-model.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('KeyValueCaches on $description', (device) => {

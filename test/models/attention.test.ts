@@ -5,14 +5,14 @@ import { collatePacked } from '../../src/models/example.ts'
 import { LlamaForCausalLM } from '../../src/models/llama.ts'
 import type { Device } from '../../src/device/device.ts'
 import { fromArray, Tensor } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 import { gradientChecks, logitsOf } from '../golden/model-checks.ts'
 import { maxDifference, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { tinyModel } from './tiny-family.ts'
 
 const golden = await openFixture('attention-models.safetensors')
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 const integers = async (name: string) => Int32Array.from((await golden.read(name)) as Int32Array)

@@ -7,13 +7,13 @@ import { inference } from '../../src/models/inference.ts'
 import type { Weight } from '../../src/nn/module.ts'
 import { quantizeFourBit } from '../../src/formats/four-bit/quantize-four-bit.ts'
 import { Tensor, zeros } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 import { batchOf, gradientChecks } from '../golden/model-checks.ts'
 import { maxDifference, tinyBatch, tinyFalcon, tinyFile } from '../peft/tiny-falcon.ts'
 
 const reference = await tinyFile('reference.safetensors')
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('the tiny Falcon-RW on $description', (device) => {

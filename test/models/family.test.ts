@@ -8,13 +8,13 @@ import { modelWeights } from '../../src/models/architectures.ts'
 import type { CausalLm } from '../../src/models/causal-lm.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 import { batchOf, logitsOf, modelChecks } from '../golden/model-checks.ts'
 import { filesOf } from '../io/tiny-files.ts'
 import { familyNames, steadyNames, tinyModel } from './tiny-family.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('the family on $description', (device) => {

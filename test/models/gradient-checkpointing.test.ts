@@ -3,10 +3,10 @@ import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { seedDropout } from '../../src/nn/dropout.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { LoraConfig } from '../../src/peft/lora-config.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { tinyBatch, tinyFalcon } from '../peft/tiny-falcon.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 /** Often enough that values, which checkpointing saves, outweigh gradients, which it does not. */
 const repeats = 4

@@ -2,12 +2,12 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import type { ModelInputs, PretrainedLm } from '../../src/models/causal-lm.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
 import { batchOf } from '../golden/model-checks.ts'
 import { tinyModel } from './tiny-family.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('embeddings in the place of ids on $description', (device) => {

@@ -21,7 +21,7 @@ import {
   parseModelConfig,
   registerArchitecture,
 } from '../../src/models/index.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture, readFixture } from '../fixtures/open-fixture.ts'
 import { batchOf, logitsOf, modelChecks } from '../golden/model-checks.ts'
 import { filesOf, tensorsOf } from '../io/tiny-files.ts'
@@ -63,7 +63,7 @@ it('names what is registered where a config is of none of it', () => {
   )
 })
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('an architecture of one’s own on $description', (device) => {

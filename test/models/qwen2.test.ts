@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { parseModelConfig } from '../../src/models/architectures.ts'
 import { formatQwen2Config, parseQwen2Config } from '../../src/models/qwen2.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { openFixture, readFixture } from '../fixtures/open-fixture.ts'
 import { batchOf, logitsOf } from '../golden/model-checks.ts'
 import { tensorsOf } from '../io/tiny-files.ts'
@@ -101,7 +101,7 @@ describe('parseQwen2Config', () => {
   })
 })
 
-const [device] = await testDevices()
+const [device] = await testEngines()
 afterAll(() => device?.dispose())
 
 it('passes over the buffers that converters write, and needs each of its biases', async () => {

@@ -9,11 +9,11 @@ import type { FourBitTensor } from '../../src/formats/four-bit/four-bit-tensor.t
 import { halfFromArray } from '../../src/tensor/half.ts'
 import { Int8Tensor } from '../../src/formats/int8/int8-tensor.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { normals } from '../device/kernel-case.ts'
 import { limitAllocations } from '../device/limit-allocations.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 class Mlp extends Module<{ up: Linear; down: Linear }> {}

@@ -6,12 +6,12 @@ import { LoraLinear } from '../../src/peft/lora-linear.ts'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { sum } from '../../src/ops/array/sum.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { maxDifference } from './tiny-falcon.ts'
 
 const [features, outputs, tokens] = [64, 96, 4]
 
-describe.each(await testDevices())('named adapters on $description', (device) => {
+describe.each(await testEngines())('named adapters on $description', (device) => {
   afterAll(() => device.dispose())
   const random = Random.of(3)
   const tensor = (...shape: number[]): Tensor => {

@@ -5,7 +5,7 @@ import { attachLora } from '../../src/peft/attach.ts'
 import type { LoraConfig } from '../../src/peft/lora-config.ts'
 import { bytesSource, openSafetensors, writeSafetensors } from '../../src/safetensors/index.ts'
 import type { TensorReader } from '../../src/safetensors/index.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { maxDifference, maxMagnitude, tinyBatch, tinyFalcon, tinyFile, tinyText } from './tiny-falcon.ts'
 
 const config = await tinyText('adapters/lora-bias/adapter_config.json')
@@ -27,7 +27,7 @@ async function alteredFile(
   return openSafetensors(bytesSource(writeSafetensors(tensors)))
 }
 
-describe.each(await testDevices())('adapter files on $description', (device) => {
+describe.each(await testEngines())('adapter files on $description', (device) => {
   let model: FalconForCausalLM
   beforeEach(async () => {
     model = await tinyFalcon(device)

@@ -7,13 +7,13 @@ import type { LoraConfig } from '../../src/peft/lora-config.ts'
 import { countParameters } from '../../src/peft/parameter-counts.ts'
 import { FourBitTensor } from '../../src/formats/four-bit/four-bit-tensor.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { maxDifference, maxMagnitude, tinyBatch, tinyFalcon } from './tiny-falcon.ts'
 
 const { batch, labels } = await tinyBatch()
 const qkv = (layer: number) => `transformer.h.${layer}.self_attention.query_key_value`
 
-describe.each(await testDevices())('attachLora on $description', (device) => {
+describe.each(await testEngines())('attachLora on $description', (device) => {
   let model: FalconForCausalLM
   beforeEach(async () => {
     model = await tinyFalcon(device)

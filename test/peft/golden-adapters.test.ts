@@ -3,13 +3,13 @@ import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import type { FalconForCausalLM } from '../../src/models/falcon.ts'
 import { adapterFiles, loadAdapter } from '../../src/peft/adapter-files.ts'
 import { attachLora } from '../../src/peft/attach.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
 import { maxDifference, maxMagnitude, tinyBatch, tinyFalcon, tinyFile, tinyText } from './tiny-falcon.ts'
 
 const kinds = ['lora', 'lora-all-linear', 'rslora', 'lora-patterns', 'lora-bias', 'lora-bias-all', 'ia3']
 
-describe.each(await testDevices())('adapters that PEFT saved, on $description', (device) => {
+describe.each(await testEngines())('adapters that PEFT saved, on $description', (device) => {
   let model: FalconForCausalLM
   beforeEach(async () => {
     model = await tinyFalcon(device)

@@ -6,13 +6,13 @@ import { adapterFiles } from '../../src/peft/adapter-files.ts'
 import { attachAdapter, attachLora } from '../../src/peft/attach.ts'
 import { registerMethod } from '../../src/peft/methods.ts'
 import { lora } from '../../src/peft/lora.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { maxDifference, tinyBatch, tinyFalcon } from './tiny-falcon.ts'
 
 const { batch } = await tinyBatch()
 const prefix = 'base_model.model.transformer.h'
 
-describe.each(await testDevices())('IA3 on $description', (device) => {
+describe.each(await testEngines())('IA3 on $description', (device) => {
   let model: FalconForCausalLM
   beforeEach(async () => {
     model = await tinyFalcon(device)

@@ -8,10 +8,10 @@ import { checkpointFileNames, restoreCheckpoint, checkpointFiles } from '../../s
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 const cpu = await openTestCpu()
 afterAll(() => [cpu, ...devices].forEach((device) => device.dispose()))
 const examples = randomExamples(10)

@@ -3,9 +3,9 @@ import type { ValueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { packedZeros, zerosBeside } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { GradientAccumulator } from '../../src/train/gradient-accumulator.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 describe.each(devices)('GradientAccumulator on $description', (device) => {

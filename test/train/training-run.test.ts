@@ -5,11 +5,11 @@ import type { StepReport } from '../../src/train/step-report.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { limitAllocations } from '../device/limit-allocations.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { maxDifference, maxMagnitude, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 const examples = randomExamples(8)
 

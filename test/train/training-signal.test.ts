@@ -9,10 +9,10 @@ import type { StepReport } from '../../src/train/step-report.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import type { TrainingLoss } from '../../src/train/training-loss.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { adaptedFalcon, collected, randomExamples, tinyRun, told, trainedNumbers } from './tiny-run.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 const examples = randomExamples(8)
 const options = { batchSize: 1, gradientAccumulationSteps: 4, maxSteps: 4, learningRate: 0.01 }

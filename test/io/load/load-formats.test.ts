@@ -5,11 +5,11 @@ import type { CausalLm } from '../../../src/models/causal-lm.ts'
 import { quantize, type QuantizeOptions } from '../../../src/nn/quantize.ts'
 import { encodeFloats } from '../../../src/safetensors/float16.ts'
 import type { TensorToWrite } from '../../../src/safetensors/writer.ts'
-import { testDevices } from '../../device/devices.ts'
+import { testEngines } from '../../device/devices.ts'
 import { maxDifference, tinyBatch, tinyFile } from '../../peft/tiny-falcon.ts'
 import { changedTiny, tinyFolder } from '../tiny-files.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 const table = 'transformer.word_embeddings.weight'
 

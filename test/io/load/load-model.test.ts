@@ -15,11 +15,11 @@ import { writeSafetensors, type TensorToWrite } from '../../../src/safetensors/w
 import { FourBitTensor } from '../../../src/formats/four-bit/four-bit-tensor.ts'
 import { Int8Tensor } from '../../../src/formats/int8/int8-tensor.ts'
 import { type Tensor, zeros } from '../../../src/tensor/tensor.ts'
-import { testDevices } from '../../device/devices.ts'
+import { testEngines } from '../../device/devices.ts'
 import { maxDifference, tinyBatch, tinyFile } from '../../peft/tiny-falcon.ts'
 import { changedTiny, filesOf, temporaryFolder, tensorsOf, tinyBytes, tinyFolder } from '../tiny-files.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 const reference = await tinyFile('reference.safetensors')
 const projectionNames = ['query_key_value', 'dense', 'dense_h_to_4h', 'dense_4h_to_h']

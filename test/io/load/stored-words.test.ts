@@ -2,13 +2,13 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { inspectModel, type ModelReport } from '../../../src/io/plan/inspect-model.ts'
 import { loadModel } from '../../../src/io/load/load-model.ts'
 import { modelFiles } from '../../../src/io/save/save-model.ts'
-import { testDevices } from '../../device/devices.ts'
+import { testEngines } from '../../device/devices.ts'
 import { openFixture, readFixture } from '../../fixtures/open-fixture.ts'
 import { logitsOf } from '../../golden/model-checks.ts'
 import { maxDifference } from '../../peft/tiny-falcon.ts'
 import { filesOf } from '../tiny-files.ts'
 
-const devices = await testDevices()
+const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 const expected = await openFixture('stored/logits.safetensors')
 const batch = { inputIds: (await expected.read('input_ids')) as Int32Array, shape: [1, 12] as const }

@@ -10,10 +10,10 @@ import { initialWeights } from '../../../src/models/initial-weights.ts'
 import { quantize } from '../../../src/nn/quantize.ts'
 import { attachLora } from '../../../src/peft/attach.ts'
 import { TrainingRun } from '../../../src/train/training-run.ts'
-import { testDevices } from '../../device/devices.ts'
+import { testEngines } from '../../device/devices.ts'
 import { filesOf, tinyBytes } from '../tiny-files.ts'
 
-const devices = (await testDevices()).filter(({ kind }, i) => i === 0 || kind === 'webgpu')
+const devices = (await testEngines()).filter(({ kind }, i) => i === 0 || kind === 'webgpu')
 afterAll(() => devices.forEach((device) => device.dispose()))
 
 const config = falconRwConfig({ vocabSize: 500, hiddenSize: 64, numHiddenLayers: 3, numAttentionHeads: 4 })
