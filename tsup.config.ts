@@ -14,8 +14,8 @@ const entries = {
 }
 
 /**
- * What the everyday entry exports of the upper rooms, each a file of its own: who bundles a page that loads and generates can
- * then drop the files that train. Within one file its top-level code would keep them.
+ * What the everyday entry exports of the upper rooms, each a file of its own: who bundles a page that loads and
+ * generates can then drop the files that train. Within one file its top-level code would keep them.
  */
 const upper = /from '\.\/((?:evaluate|generate|io|peft|train)\/.+)\.ts'/g
 const parts = [...readFileSync('src/index.ts', 'utf8').matchAll(upper)].map(([, part = '']) => part)
@@ -37,7 +37,8 @@ export default defineConfig(({ outDir = 'dist' }) => ({
   dts: {
     // Only what can be imported; the platforms' types are in these already.
     entry: entries,
-    // A project without the DOM's types and Node's has none of these. Where there are any, an empty one adds nothing to them.
+    // A project without the DOM's types and Node's has none of these. Where there are any, an empty one adds nothing to
+    // them.
     banner: `declare global {\n${webTypes.map((name) => `  interface ${name} {}\n`).join('')}}`,
   },
   // `#platform` is resolved where the package runs, by the import map of package.json.

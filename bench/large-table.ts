@@ -1,6 +1,6 @@
 /**
- * A table of 50,304 × 2,048 floats (412 MB) on a WebGPU adapter, as embedding and as head, forwards and backwards: results are
- * held against sums in double precision. `tsx test/device/with-gpu.ts bench/large-table.ts`
+ * A table of 50,304 × 2,048 floats (412 MB) on a WebGPU adapter, as embedding and as head, forwards and backwards:
+ * results are held against sums in double precision. `tsx test/device/with-gpu.ts bench/large-table.ts`
  */
 import { requestGpu } from '#platform'
 import { f16ToF32, f32ToF16 } from '../src/core/float16.ts'

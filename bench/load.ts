@@ -1,6 +1,7 @@
 /**
- * What it takes to load a checkpoint on the CPU engine, beside a program that reads the same files once and touches every byte:
- * seconds by the clock and of processor, and the most memory that was resident. Each run is a process of its own.
+ * What it takes to load a checkpoint on the CPU engine, beside a program that reads the same files once and touches
+ * every byte: seconds by the clock and of processor, and the most memory that was resident. Each run is a process of
+ * its own.
  * `npx tsx bench/load.ts FOLDER [--quantize] [--runs 3]`; bench/make-falcon-1b.ts makes a folder.
  */
 import { execFileSync } from 'node:child_process'

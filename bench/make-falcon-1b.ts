@@ -1,7 +1,7 @@
 /**
- * Writes a random checkpoint of Falcon-RW-1B's shapes, in bf16 as the real one: config.json, two shards and their index, 2.6 GB.
- * Weights are N(0, 0.02²), biases 0, norms 1 and 0. The same seed gives the same bytes, and a folder that is complete
- * already is left as it is. It has no tokenizer: feed ids below 50,304.
+ * Writes a random checkpoint of Falcon-RW-1B's shapes, in bf16 as the real one: config.json, two shards and their
+ * index, 2.6 GB. Weights are N(0, 0.02²), biases 0, norms 1 and 0. The same seed gives the same bytes, and a folder
+ * that is complete already is left as it is. It has no tokenizer: feed ids below 50,304.
  * `npx tsx bench/make-falcon-1b.ts OUT [--layers 24] [--seed 1]`
  */
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
@@ -78,7 +78,10 @@ function indexJson(shards: readonly Shard[], seed: number): string {
   return JSON.stringify({ metadata: { total_size: totalSize, seed }, weight_map: weightMap }, null, 2)
 }
 
-/** The bits of 65,536 numbers from N(0, std²), from which each weight takes one by 16 random bits: fast, and fine enough for bf16. */
+/**
+ * The bits of 65,536 numbers from N(0, std²), from which each weight takes one by 16 random bits: fast, and fine enough
+ * for bf16.
+ */
 function normalBits(seed: number): Uint16Array {
   const random = Random.of(seed, 0)
   return f32ToBf16(Float32Array.from({ length: 0x10000 }, () => std * random.normal()))

@@ -1,5 +1,5 @@
-// What a training step costs the thread that queues it on WebGPU (encode, bind, submit), in a process of its own. The model has
-// layers like a large one and is narrow, so that the adapter is never what is waited for.
+// What a training step costs the thread that queues it on WebGPU (encode, bind, submit), in a process of its own. The
+// model has layers like a large one and is narrow, so that the adapter is never what is waited for.
 import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
 import { falconRwConfig } from '../src/models/falcon-config.ts'
 import { modelWeights } from '../src/models/architectures.ts'

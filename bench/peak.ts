@@ -27,7 +27,10 @@ export class Peak {
     this.#workers = workers
   }
 
-  /** Compiles `peak.as.ts` as the kernels of `build` are, and starts the threads. For `wide`, open a device of that build before. */
+  /**
+   * Compiles `peak.as.ts` as the kernels of `build` are, and starts the threads. For `wide`, open a device of that
+   * build before.
+   */
   static async open(build: CpuBuild, threads: number): Promise<Peak> {
     const module = await WebAssembly.compile(await compile(build !== 'simd'))
     const options = { eval: true, workerData: module, execArgv: [] }

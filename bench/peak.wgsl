@@ -1,4 +1,5 @@
-// Multiply-adds that never leave the registers: sixteen sums an invocation, so that no addition waits for the one before.
+// Multiply-adds that never leave the registers: sixteen sums an invocation, so that no addition waits for the one
+// before.
 override STEPS: u32 = 1024;
 
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;

@@ -23,7 +23,9 @@ export function figure(what: string, unit: string, samples: Samples, bar?: Bar |
   return { what, unit, ...summary, bar, met }
 }
 
-/** Whether the WebGPU engine times its programs before it chooses among them; 'auto' is what the library does by itself. */
+/**
+ * Whether the WebGPU engine times its programs before it chooses among them; 'auto' is what the library does by itself.
+ */
 export const tunings = ['auto', 'on', 'off'] as const
 export type Tuning = (typeof tunings)[number]
 

@@ -5,8 +5,8 @@ import { serve } from './serve.ts'
 const checkedSteps = 4
 
 /**
- * Serves a training step, which resolves to its loss when the adapter has finished; and what ran in it, if it is given a
- * device that keeps a profile.
+ * Serves a training step, which resolves to its loss when the adapter has finished; and what ran in it, if it is given
+ * a device that keeps a profile.
  */
 export async function serveSteps(
   versions: Readonly<Record<string, string>>,

@@ -73,7 +73,9 @@ function keyBias(): Float32Array {
   return bf16ToF32(f32ToBf16(Float32Array.from(products))).map((bias) => bias / Math.sqrt(hidden / heads))
 }
 
-/** AdamW's factors of step `step` (from 1): `size` of what m / (sqrt(v) / root2 + eps) is multiplied by, and `root2`. */
+/**
+ * AdamW's factors of step `step` (from 1): `size` of what m / (sqrt(v) / root2 + eps) is multiplied by, and `root2`.
+ */
 export function biasCorrections(step: number): { readonly size: number; readonly root2: number } {
   const { learningRate, beta1, beta2 } = small
   return { size: learningRate / (1 - beta1 ** step), root2: Math.sqrt(1 - beta2 ** step) }

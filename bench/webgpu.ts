@@ -42,8 +42,8 @@ const peers = [over('jax-js', 'peft-medaware', '>= 2'), over('tfjs', 'peft-medaw
 const matmulPeers = [...peers, over('ONNX Runtime MatMul', 'peft-medaware', '>= 1.3')]
 
 /**
- * Everything `npm run bench -- webgpu` can measure: each competitor a process of its own on the same adapter. ONNX Runtime's
- * MatMul has no transposed form; its x · W stands beside both of ours.
+ * Everything `npm run bench -- webgpu` can measure: each competitor a process of its own on the same adapter. ONNX
+ * Runtime's MatMul has no transposed form; its x · W stands beside both of ours.
  */
 export const webgpuRows: readonly Row[] = [
   row(

@@ -7,8 +7,8 @@ import { type KernelName, kernels } from '../src/device/register/kernels.ts'
 import { variantsFor } from '../src/device/webgpu/programs/variants.ts'
 import { differenceOf } from './signature.ts'
 
-// Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, each with the parts it names, and
-// writes them into modules of their own: a device loads what it computes with, and nothing else.
+// Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, each with the parts it names,
+// and writes them into modules of their own: a device loads what it computes with, and nothing else.
 
 const root = new URL('../', import.meta.url)
 const names = Object.keys(kernels) as KernelName[]

@@ -11,8 +11,8 @@ function signatureOf({ reads, writes, params }: Pick<KernelRow, 'reads' | 'write
 }
 
 /**
- * How a CPU twin's text differs from its row, in a sentence; null where it does not. Nothing else would tell: WebAssembly
- * fills in zeros for what it is not given, and takes an f32 for a u32.
+ * How a CPU twin's text differs from its row, in a sentence; null where it does not. Nothing else would tell:
+ * WebAssembly fills in zeros for what it is not given, and takes an f32 for a u32.
  */
 export function differenceOf(
   name: string,

@@ -1,7 +1,7 @@
 /**
  * QLoRA fine-tuning wherever JavaScript runs: open a device, load a model in 4 bits, attach LoRA, train, generate, and
- * save an adapter that PEFT reads. The rooms beside it open what this is made of: `peft-medaware/ops`, `/nn`, `/autograd`,
- * `/optim`, `/peft`, `/models`, `/quant` and `/safetensors`.
+ * save an adapter that PEFT reads. The rooms beside it open what this is made of: `peft-medaware/ops`, `/nn`,
+ * `/autograd`, `/optim`, `/peft`, `/models`, `/quant` and `/safetensors`.
  * @packageDocumentation
  */
 export { MedAwareError, type ErrorCode } from './core/errors.ts'

@@ -25,8 +25,8 @@ const size = { left: 48, right: 10, top: 30, bottom: 24 }
 const mostPoints = 280
 
 /**
- * Draws a curve over `steps` steps into an `<svg>`, as wide as that stands in the page, so that its words are as large on a phone as
- * elsewhere; colours come from the page's style sheet.
+ * Draws a curve over `steps` steps into an `<svg>`, as wide as that stands in the page, so that its words are as large
+ * on a phone as elsewhere; colours come from the page's style sheet.
  */
 export function drawCurve(svg: SVGSVGElement, curve: Curve, steps: number): void {
   const { title, height, points, digits, isNoisy } = curve

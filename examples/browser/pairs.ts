@@ -15,9 +15,9 @@ export interface Pairs {
 }
 
 /**
- * Reads questions and answers from JSON Lines (each line an object with `question` and `answer`) or from CSV, TSV or the
- * like (a header that names both columns, in any case). Other fields are ignored. Throws `DataError` `format`, naming the
- * line or row, or the first byte that is no text; or `not-found` where there is no pair.
+ * Reads questions and answers from JSON Lines (each line an object with `question` and `answer`) or from CSV, TSV or
+ * the like (a header that names both columns, in any case). Other fields are ignored. Throws `DataError` `format`,
+ * naming the line or row, or the first byte that is no text; or `not-found` where there is no pair.
  */
 export function readPairs(data: string | Uint8Array): Pairs {
   const rows = readRows(typeof data === 'string' ? data : decodeText(data))

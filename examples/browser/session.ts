@@ -91,7 +91,10 @@ export class Session {
     return { examples: examples.length, trainable: countParameters(this.#model).trainable }
   }
 
-  /** Trains from the step it is at to the last, or until `signal`, which is heard within a step too; then it may be called again. */
+  /**
+   * Trains from the step it is at to the last, or until `signal`, which is heard within a step too; then it may be
+   * called again.
+   */
   async *train(signal: AbortSignal): AsyncGenerator<StepReport> {
     if (this.#run === null) throw new MedAwareError('config', 'There is no run to go on with')
     try {

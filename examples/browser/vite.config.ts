@@ -7,8 +7,8 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
 
 /**
- * What the page may do: run its own scripts, compile WebAssembly, start the CPU engine's threads from a blob, and ask nobody but
- * the server it came from. Even a flaw in a script could then send no data away.
+ * What the page may do: run its own scripts, compile WebAssembly, start the CPU engine's threads from a blob, and ask
+ * nobody but the server it came from. Even a flaw in a script could then send no data away.
  */
 const policy = [
   "default-src 'none'",

@@ -25,8 +25,8 @@ interface FineTuning {
 }
 
 /**
- * Trains to the end, or until the validation loss falls no more, and saves and gives the adapter where it was lowest. On Ctrl-C or SIGTERM
- * it saves a checkpoint of the last whole step and ends the program.
+ * Trains to the end, or until the validation loss falls no more, and saves and gives the adapter where it was lowest.
+ * On Ctrl-C or SIGTERM it saves a checkpoint of the last whole step and ends the program.
  * @throws MedAwareError as `TrainingRun`, with the checkpoint to go on from where there is one.
  */
 export async function fineTune(run: TrainingRun, options: FineTuning): Promise<Best> {

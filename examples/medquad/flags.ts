@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
 import { nearestName } from 'peft-medaware'
 
-/** A flag of a command line: what it is without being given, and how its text is read (`undefined` where it cannot be). */
+/**
+ * A flag of a command line: what it is without being given, and how its text is read (`undefined` where it cannot be).
+ */
 export interface Flag<T> {
   readonly otherwise: T
   /** Completes "must be …"; null for a flag that takes no value. */
@@ -43,8 +45,8 @@ export const deviceFlag = oneOf(['auto', 'cpu', 'webgpu'], 'auto')
 export const buildFlag = oneOf(['simd', 'relaxed', 'wide'], undefined)
 
 /**
- * Reads a command line by a table. Prints the help and leaves on --help; on a flag that is not there (it says the nearest
- * that is) or a value that cannot be, says so and leaves with 2.
+ * Reads a command line by a table. Prints the help and leaves on --help; on a flag that is not there (it says the
+ * nearest that is) or a value that cannot be, says so and leaves with 2.
  */
 export function readFlags<T extends Readonly<Record<string, Flag<unknown>>>>(
   args: readonly string[],

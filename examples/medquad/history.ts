@@ -17,7 +17,9 @@ export function emptyHistory(): History {
   return { training: [], validation: [] }
 }
 
-/** Whether the loss has not fallen below its lowest in the last `patience` validations (transformers' early stopping). */
+/**
+ * Whether the loss has not fallen below its lowest in the last `patience` validations (transformers' early stopping).
+ */
 export function hasStalled(validation: readonly Validation[], patience: number): boolean {
   if (patience === 0 || validation.length <= patience) return false
   const losses = validation.map(({ loss }) => loss)

@@ -1,4 +1,7 @@
-/** SIGINT (Ctrl-C) and SIGTERM end the program at once, unless they are put off to save something first; a second one always does. */
+/**
+ * SIGINT (Ctrl-C) and SIGTERM end the program at once, unless they are put off to save something first; a second one
+ * always does.
+ */
 export class Interrupts {
   /** The first signal that was put off. */
   asked: 'SIGINT' | 'SIGTERM' | null = null

@@ -9,8 +9,8 @@ export interface Point {
 const size = { width: 720, panel: 190, left: 56, right: 12, top: 30, bottom: 8, foot: 40 }
 
 /**
- * Two panels as an SVG, each with its own scale: the loss on validation questions as a line, and each training step's as
- * a dot with their moving mean, which is noisy since steps read different texts.
+ * Two panels as an SVG, each with its own scale: the loss on validation questions as a line, and each training step's
+ * as a dot with their moving mean, which is noisy since steps read different texts.
  */
 export function lossCurve(training: readonly Point[], validation: readonly Point[]): string {
   const means = movingMean(training.map(({ loss }) => loss))

@@ -84,8 +84,8 @@ export function cpuOptions({
 }
 
 /**
- * Optimiser steps for so many examples: those asked for, or the epochs asked for, or 600, which small data is given in at most
- * ten passes, since it would be learned by heart.
+ * Optimiser steps for so many examples: those asked for, or the epochs asked for, or 600, which small data is given in
+ * at most ten passes, since it would be learned by heart.
  */
 export function stepsFor(examples: number, { steps, epochs, batch, accumulate }: Options): number {
   const perEpoch = Math.ceil(Math.ceil(examples / batch) / accumulate)

@@ -1,6 +1,6 @@
 /**
- * Trains the small Falcon-RW that the recipe starts from, from nothing, on the answers of half of MedQuAD's training diseases as
- * plain text: every parameter, in f32, with the library's own training loop. No other disease is ever seen.
+ * Trains the small Falcon-RW that the recipe starts from, from nothing, on the answers of half of MedQuAD's training
+ * diseases as plain text: every parameter, in f32, with the library's own training loop. No other disease is ever seen.
  */
 import { rm } from 'node:fs/promises'
 import {

@@ -23,7 +23,10 @@ const VALIDATION = 'validation.json'
 const nextOf = (folder: string) => `${folder}.next`
 const oldOf = (folder: string) => `${folder}.old`
 
-/** The whole checkpoint that is in `folder`, or beside it where a program ended in the midst of replacing it; null for none. */
+/**
+ * The whole checkpoint that is in `folder`, or beside it where a program ended in the midst of replacing it; null for
+ * none.
+ */
 export function findCheckpoint(folder: string): string | null {
   const isWhole = (path: string) => Object.values(checkpointFileNames).every((name) => existsSync(`${path}/${name}`))
   return [folder, nextOf(folder), oldOf(folder)].find(isWhole) ?? null
@@ -41,7 +44,8 @@ export function checkFolder(folder: string, isResumed: boolean): void {
 }
 
 /**
- * Saves a run with its progress. The old checkpoint stays until the new one is whole beside it, and is renamed before it goes.
+ * Saves a run with its progress. The old checkpoint stays until the new one is whole beside it, and is renamed before
+ * it goes.
  */
 export async function saveProgress(run: TrainingRun, { history, best }: Progress, folder: string): Promise<void> {
   const next = nextOf(folder)
@@ -70,8 +74,8 @@ export async function saveProgress(run: TrainingRun, { history, best }: Progress
 
 /**
  * Brings a fresh run to where a checkpoint has it, and gives its progress by then.
- * @param warn Told in what the run is another without a change of its result, and what could not be read: reports, which then
- * begin here, or the best adapter so far.
+ * @param warn Told in what the run is another without a change of its result, and what could not be read: reports,
+ * which then begin here, or the best adapter so far.
  * @throws MedAwareError as `restoreRun`.
  */
 export async function restoreProgress(

@@ -1,6 +1,7 @@
 /**
- * A loss of one's own, in the verbs of `peft-medaware/ops`: Direct Preference Optimization (arXiv 2305.18290) with QLoRA. Of two
- * answers to a question the model learns to prefer one; how it judged them before its adapter says how far it may go.
+ * A loss of one's own, in the verbs of `peft-medaware/ops`: Direct Preference Optimization (arXiv 2305.18290) with
+ * QLoRA. Of two answers to a question the model learns to prefer one; how it judged them before its adapter says how
+ * far it may go.
  *
  *   npx tsx examples/own-loss/own-loss.ts [MODEL]
  */

@@ -1,6 +1,6 @@
 /**
- * An adapter method of one's own: every adapted projection learns by how much to amplify each of its outputs. A row in the table
- * of methods is all it takes; attaching, training, files, merging, counts and plans come with it.
+ * An adapter method of one's own: every adapted projection learns by how much to amplify each of its outputs. A row in
+ * the table of methods is all it takes; attaching, training, files, merging, counts and plans come with it.
  *
  *   npx tsx examples/own-method/own-method.ts [MODEL]
  */

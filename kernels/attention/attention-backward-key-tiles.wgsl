@@ -1,5 +1,5 @@
-// attention-backward-key.wgsl in tiles, cut as attention-tiles.wgsl is, with keys for queries: 4 · SIDE keys of a kv head a
-// workgroup, queries go by in as many, head after head.
+// attention-backward-key.wgsl in tiles, cut as attention-tiles.wgsl is, with keys for queries: 4 · SIDE keys of a kv
+// head a workgroup, queries go by in as many, head after head.
 // Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;

@@ -1,7 +1,7 @@
-// dV[j] = Σ P[i,j] · dOut[i], dK[j] = Σ dS[i,j] · q[i] over the queries i that see key j of all heads that share it; P, dS and
-// shapes as in attentionBackwardQuery; dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, of which
-// the first `keys` rows are written, or the columns of keys and values in fused rows.
-// One item is 8 keys of one kv head, over which queries go in blocks.
+// dV[j] = Σ P[i,j] · dOut[i], dK[j] = Σ dS[i,j] · q[i] over the queries i that see key j of all heads that share it; P,
+// dS and shapes as in attentionBackwardQuery; dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its
+// heads of dV, of which the first `keys` rows are written, or the columns of keys and values in fused rows. One item is
+// 8 keys of one kv head, over which queries go in blocks.
 import { alibiRow, LOG2_E, powersOfEight } from './attention-scores.as.ts'
 import {
   copyRanges,

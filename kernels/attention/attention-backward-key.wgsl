@@ -1,7 +1,7 @@
-// dV[j] = Σ_i p_ij · dOut[i], dK[j] = scale · Σ_i p_ij · (dOut[i] · v[j] - delta[i]) · q[i], over the queries i of every
-// head that shares the key and sees it; p and delta as in attention-backward-query.wgsl, layouts as in attention.wgsl.
-// dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, rows below `keys`; where rows are fused
-// their columns of keys and values. One workgroup a key: invocations take queries, then columns.
+// dV[j] = Σ_i p_ij · dOut[i], dK[j] = scale · Σ_i p_ij · (dOut[i] · v[j] - delta[i]) · q[i], over the queries i of
+// every head that shares the key and sees it; p and delta as in attention-backward-query.wgsl, layouts as in
+// attention.wgsl. dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, rows below `keys`;
+// where rows are fused their columns of keys and values. One workgroup a key: invocations take queries, then columns.
 // Parts: attention-table, head-places.
 override LANES: u32 = 64;
 

@@ -1,4 +1,5 @@
-// attention-backward-query.wgsl in tiles, cut as attention-tiles.wgsl is: 4 · SIDE queries a workgroup, keys go by in as many.
+// attention-backward-query.wgsl in tiles, cut as attention-tiles.wgsl is: 4 · SIDE queries a workgroup, keys go by in
+// as many.
 // Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;

@@ -1,7 +1,7 @@
-// dQ[i] = Σ over keys j of dS[i,j] · k[j], dS = scale · P · (dOut·v - delta), P = exp(score - log-sum-exp), delta = dOut·out;
-// shapes as in attention, stats [batch,heads,queries,2]: log-sum-exp, which is read, and delta, which is written; dQ as q, in
-// fused rows the queries' columns alone (Dao 2022, FlashAttention).
-// One item is 8 queries of one head, over which keys go in blocks.
+// dQ[i] = Σ over keys j of dS[i,j] · k[j], dS = scale · P · (dOut·v - delta), P = exp(score - log-sum-exp), delta =
+// dOut·out; shapes as in attention, stats [batch,heads,queries,2]: log-sum-exp, which is read, and delta, which is
+// written; dQ as q, in fused rows the queries' columns alone (Dao 2022, FlashAttention). One item is 8 queries of one
+// head, over which keys go in blocks.
 import { alibiRow, LOG2_E, powersOfEight } from './attention-scores.as.ts'
 import {
   copyRanges,

@@ -1,7 +1,7 @@
 // dQ[i] = scale · Σ_j p_ij · (dOut[i] · v[j] - delta[i]) · k[j], p_ij = exp(scale · q[i] · k[j] + bias[j] - lse[i]),
-// delta[i] = dOut[i] · out[i]. Layouts as in attention.wgsl; stats [batch,heads,queries,2]: lse, which is read, and delta, which
-// is written; dQ as q, where rows are fused the queries' columns alone.
-// Cut as there: one workgroup a query, invocations take keys, then columns.
+// delta[i] = dOut[i] · out[i]. Layouts as in attention.wgsl; stats [batch,heads,queries,2]: lse, which is read, and
+// delta, which is written; dQ as q, where rows are fused the queries' columns alone. Cut as there: one workgroup a
+// query, invocations take keys, then columns.
 // Parts: attention-table, head-places, lane-sums.
 override LANES: u32 = 64;
 

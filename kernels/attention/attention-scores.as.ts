@@ -7,8 +7,8 @@ import { loadPart, madd, maxLane, sumWide, widen } from '../shared/simd.as.ts'
 export const LOG2_E: f32 = 1.44269504
 
 /**
- * to[j] = LOG2_E · alibiScale · bfloat16(slope · positions[j]), 0 without ALiBi (`positions` 0). Up to 3 numbers more of `to`
- * are written.
+ * to[j] = LOG2_E · alibiScale · bfloat16(slope · positions[j]), 0 without ALiBi (`positions` 0). Up to 3 numbers more
+ * of `to` are written.
  */
 export function alibiRow(positions: usize, slope: f32, alibiScale: f32, count: u32, to: usize): void {
   const factor = f32x4.splat(alibiScale)

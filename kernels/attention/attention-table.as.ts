@@ -1,5 +1,6 @@
-// What attention reads of its binding `table`: with ALiBi the heads' slopes, then for each sample the queries' ranges of keys, the
-// keys' ranges of queries and, with ALiBi, the keys' positions; slopes and positions are f32 by their bits.
+// What attention reads of its binding `table`: with ALiBi the heads' slopes, then for each sample the queries' ranges
+// of keys, the keys' ranges of queries and, with ALiBi, the keys' positions; slopes and positions are f32 by their
+// bits.
 
 /** Bytes of the ranges of 8 queries or keys, as `copyRanges` leaves them. */
 export const RANGES_BYTES: u32 = 64

@@ -1,6 +1,6 @@
-// attention.wgsl in blocks of 4 · SIDE queries and as many keys (FlashAttention-2, arXiv 2307.08691), for dim a multiple of 4:
-// an invocation scores 4 queries × 4 keys from tiles in workgroup memory, and then sums, for its 4 queries, CHUNKS vectors of
-// columns that lie SIDE vectors apart. CHUNKS is at least dim / (4 · SIDE), at most 4.
+// attention.wgsl in blocks of 4 · SIDE queries and as many keys (FlashAttention-2, arXiv 2307.08691), for dim a
+// multiple of 4: an invocation scores 4 queries × 4 keys from tiles in workgroup memory, and then sums, for its 4
+// queries, CHUNKS vectors of columns that lie SIDE vectors apart. CHUNKS is at least dim / (4 · SIDE), at most 4.
 // Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;

@@ -1,8 +1,8 @@
-// out = softmax(scale · q·kᵀ + alibiScale · bfloat16(slope · position)) · v over the keys that a query sees.
-// q [batch,heads,queries,dim], k, v [batch,kvHeads,capacity,dim], or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim];
-// table: who sees whom, and ALiBi's numbers (attention-table.as.ts); out [batch,queries,heads·dim], stats
-// [batch,heads,queries,2]: log-sum-exp of the row, and a slot left alone. No key seen: both 0.
-// One item is 8 queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
+// out = softmax(scale · q·kᵀ + alibiScale · bfloat16(slope · position)) · v over the keys that a query sees. q
+// [batch,heads,queries,dim], k, v [batch,kvHeads,capacity,dim], or, isFused, all three [batch,queries,(heads +
+// 2·kvHeads)·dim]; table: who sees whom, and ALiBi's numbers (attention-table.as.ts); out [batch,queries,heads·dim],
+// stats [batch,heads,queries,2]: log-sum-exp of the row, and a slot left alone. No key seen: both 0. One item is 8
+// queries of one head, over which keys go in blocks (Dao 2022, FlashAttention); a few queries go one by one.
 import { alibiRow, LOG2_E, powers, powersOfEight, scoreKeys } from './attention-scores.as.ts'
 import {
   copyRanges,
@@ -246,8 +246,9 @@ function attendEight(
 }
 
 /**
- * Raises tops[c] to the largest score of column c, factor · block[r,c] + terms[r]. Leaves in `bases` what is subtracted from
- * the scores, and in `factors` how much smaller shares become that were taken before; returns whether any top was raised.
+ * Raises tops[c] to the largest score of column c, factor · block[r,c] + terms[r]. Leaves in `bases` what is subtracted
+ * from the scores, and in `factors` how much smaller shares become that were taken before; returns whether any top was
+ * raised.
  */
 function raiseTops(
   block: usize,

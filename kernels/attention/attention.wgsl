@@ -1,10 +1,10 @@
 // out[i] = Σ_j p_ij · v[j], p = softmax over the keys j that query i sees of scale · q[i] · k[j] + bias[j], bias[j] =
-// alibiScale · bfloat16(slope · position[j]). q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim] (heads / kvHeads
-// queries' heads share one), or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim]; table: who sees whom, and ALiBi's
-// numbers (parts/attention-table.wgsl); out [batch,queries,heads·dim], stats [batch,heads,queries,2]: log-sum-exp (0 where no
-// key is seen), and a slot left alone. dim <= 4·LANES and <= 256.
-// One workgroup a query: invocations take keys for the scores, then columns for the sum, LANES keys at a time with a running
-// maximum (Milakov & Gimelshein 2018). attention-tiles.wgsl does many queries faster.
+// alibiScale · bfloat16(slope · position[j]). q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim] (heads
+// / kvHeads queries' heads share one), or, isFused, all three [batch,queries,(heads + 2·kvHeads)·dim]; table: who sees
+// whom, and ALiBi's numbers (parts/attention-table.wgsl); out [batch,queries,heads·dim], stats [batch,heads,queries,2]:
+// log-sum-exp (0 where no key is seen), and a slot left alone. dim <= 4·LANES and <= 256. One workgroup a query:
+// invocations take keys for the scores, then columns for the sum, LANES keys at a time with a running maximum (Milakov
+// & Gimelshein 2018). attention-tiles.wgsl does many queries faster.
 // Parts: attention-table, head-places, lane-maxima, lane-sums.
 override LANES: u32 = 64;
 

@@ -14,7 +14,9 @@ export function wideOf(dim: u32): u32 {
   return (dim + 7) & ~7
 }
 
-/** to[i · 8 + r] = row r[i] of up to 8 rows, 0 for those that are missing. `to` has room for wideOf(dim) · 8 numbers. */
+/**
+ * to[i · 8 + r] = row r[i] of up to 8 rows, 0 for those that are missing. `to` has room for wideOf(dim) · 8 numbers.
+ */
 export function packEight(from: usize, rowBytes: u32, rows: u32, dim: u32, to: usize): void {
   packRows(from, rowBytes, min<u32>(rows, 4), dim, to, 32)
   if (rows > 4) packRows(from + 4 * rowBytes, rowBytes, rows - 4, dim, to + 16, 32)
@@ -95,9 +97,9 @@ function multiplyFour(r0: usize, r1: usize, r2: usize, r3: usize, eight: usize, 
 }
 
 /**
- * sums[c] += Σ over r of weights[r · 8 + c] · row r of `count` rows; sums [8,wideOf(dim)]. Its first four take only the first
- * `few` rows. Rows that are not whole and side by side are copied so to `copy` first: far apart they would share few lines
- * of the cache.
+ * sums[c] += Σ over r of weights[r · 8 + c] · row r of `count` rows; sums [8,wideOf(dim)]. Its first four take only the
+ * first `few` rows. Rows that are not whole and side by side are copied so to `copy` first: far apart they would share
+ * few lines of the cache.
  */
 export function addEight(
   weights: usize,
@@ -127,8 +129,8 @@ export function areSideBySide(rowBytes: u32, dim: u32): bool {
 }
 
 /**
- * Copies rows side by side, from row `have` up to row `count` where these are more; returns how many there are then. Kernels
- * copy so, once for all items of a head, what `addEight` would copy for each.
+ * Copies rows side by side, from row `have` up to row `count` where these are more; returns how many there are then.
+ * Kernels copy so, once for all items of a head, what `addEight` would copy for each.
  */
 export function copyFurther(rows: usize, rowBytes: u32, have: i32, count: i32, dim: u32, to: usize): i32 {
   if (count <= have) return have

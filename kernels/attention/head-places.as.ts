@@ -1,5 +1,5 @@
-// Where heads lie in what attention reads: apart, q [batch,heads,queries,dim] and k, v [batch,kvHeads,capacity,dim], or, isFused,
-// in rows [batch,queries,(heads + 2·kvHeads)·dim] that go group by group (q…, k, v).
+// Where heads lie in what attention reads: apart, q [batch,heads,queries,dim] and k, v [batch,kvHeads,capacity,dim],
+// or, isFused, in rows [batch,queries,(heads + 2·kvHeads)·dim] that go group by group (q…, k, v).
 
 /** Bytes from a row of q, k or v to the next. */
 export function pitchOf(heads: u32, kvHeads: u32, dim: u32, isFused: u32): u32 {

@@ -1,5 +1,5 @@
-// The reverse of rowsToHeads: out [batch,tokens,heads,dim] from x [batch,held,capacity,dim], whose heads from `first` on are
-// taken, from row `past` on, and turned back. One item is one token of one sample.
+// The reverse of rowsToHeads: out [batch,tokens,heads,dim] from x [batch,held,capacity,dim], whose heads from `first`
+// on are taken, from row `past` on, and turned back. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function headsToRows(

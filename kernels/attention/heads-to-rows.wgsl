@@ -1,5 +1,5 @@
-// The reverse of rows-to-heads.wgsl: out [batch,tokens,heads·dim] from x [batch,held,capacity,dim], whose heads from `first` on
-// are taken, from row `past` on, and turned back. One invocation an element.
+// The reverse of rows-to-heads.wgsl: out [batch,tokens,heads·dim] from x [batch,held,capacity,dim], whose heads from
+// `first` on are taken, from row `past` on, and turned back. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {

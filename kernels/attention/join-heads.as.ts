@@ -1,6 +1,6 @@
-// The reverse of splitHeads: dQkv [batch,tokens,kvHeads,(heads/kvHeads + 2),dim] from dQ [batch,heads,tokens,dim] and dKv
-// [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, from row `past` on; dQ and dK are turned back by
-// rotary as in splitHeads. One item is one token of one sample.
+// The reverse of splitHeads: dQkv [batch,tokens,kvHeads,(heads/kvHeads + 2),dim] from dQ [batch,heads,tokens,dim] and
+// dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, from row `past` on; dQ and dK are
+// turned back by rotary as in splitHeads. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function joinHeads(

@@ -1,6 +1,6 @@
-// The reverse of split-heads.wgsl: dQkv [batch,tokens,(heads + 2·kvHeads)·dim] from dQ [batch,heads,tokens,dim] and
-// dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, from row `past` on; dQ and dK are turned
-// back. One invocation an element.
+// The reverse of split-heads.wgsl: dQkv [batch,tokens,(heads + 2·kvHeads)·dim] from dQ [batch,heads,tokens,dim] and dKv
+// [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its heads of dV, from row `past` on; dQ and dK are
+// turned back. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {

@@ -1,8 +1,8 @@
 import { loadPart, storePart } from '../shared/simd.as.ts'
 
 /**
- * Copies a head's row of `dim` numbers, turning channels d and d + dim/2 by the angles whose cosines, then sines, are at
- * `angles`; by their opposites where sign is -1, and not at all where `angles` is 0.
+ * Copies a head's row of `dim` numbers, turning channels d and d + dim/2 by the angles whose cosines, then sines, are
+ * at `angles`; by their opposites where sign is -1, and not at all where `angles` is 0.
  */
 export function rotateRow(from: usize, to: usize, angles: usize, dim: u32, sign: f32): void {
   if (!angles) {

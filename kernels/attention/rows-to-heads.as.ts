@@ -1,5 +1,5 @@
-// x [batch,tokens,heads,dim] as out [batch,heads,capacity,dim], written from row `past` on and turned by a token's row of
-// rotary as in splitHeads. One item is one token of one sample.
+// x [batch,tokens,heads,dim] as out [batch,heads,capacity,dim], written from row `past` on and turned by a token's row
+// of rotary as in splitHeads. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function rowsToHeads(

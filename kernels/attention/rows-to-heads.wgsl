@@ -1,5 +1,5 @@
-// x [batch,tokens,heads·dim] as out [batch,heads,capacity,dim], written from row `past` on; other rows stay. Turned as in
-// split-heads.wgsl. One invocation an element.
+// x [batch,tokens,heads·dim] as out [batch,heads,capacity,dim], written from row `past` on; other rows stay. Turned as
+// in split-heads.wgsl. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {

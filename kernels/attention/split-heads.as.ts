@@ -1,6 +1,6 @@
 // Cuts qkv [batch,tokens,kvHeads,(heads/kvHeads + 2),dim], each group as q…, k, v, into q [batch,heads,tokens,dim] and
-// k, v [batch,kvHeads,capacity,dim], written from row `past` on; q and k are turned by a token's row of rotary [tokens,dim], if
-// there is one, of which samples lie rotaryStep numbers apart. One item is one token of one sample.
+// k, v [batch,kvHeads,capacity,dim], written from row `past` on; q and k are turned by a token's row of rotary
+// [tokens,dim], if there is one, of which samples lie rotaryStep numbers apart. One item is one token of one sample.
 import { rotateRow } from './rotate.as.ts'
 
 export function splitHeads(

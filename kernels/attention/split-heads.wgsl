@@ -1,7 +1,7 @@
-// Cuts qkv [batch,tokens,(heads + 2·kvHeads)·dim], whose rows go group by group (q …, k, v), into q [batch,heads,tokens,dim]
-// and k, v [batch,kvHeads,capacity,dim], written from row `past` on. Other rows of k and v stay. Channels d and d + dim/2 of q
-// and k are turned by angles whose cosines, then sines, are a token's row of rotary [tokens,dim], of which
-// samples lie rotaryStep numbers apart. One invocation an element.
+// Cuts qkv [batch,tokens,(heads + 2·kvHeads)·dim], whose rows go group by group (q …, k, v), into q
+// [batch,heads,tokens,dim] and k, v [batch,kvHeads,capacity,dim], written from row `past` on. Other rows of k and v
+// stay. Channels d and d + dim/2 of q and k are turned by angles whose cosines, then sines, are a token's row of rotary
+// [tokens,dim], of which samples lie rotaryStep numbers apart. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {

@@ -1,5 +1,6 @@
-// out[outFirst + at(o0..o3)] = (accumulate ? itself : 0) + x[xFirst + at(x0..x3)] over an array of [count / (d1 d2 d3),d1,d2,d3]
-// elements, at(s0..s3) = s0 i0 + s1 i1 + s2 i2 + s3 i3. Elements of 4 bytes, moved as they are unless added. One item is 4 elements.
+// out[outFirst + at(o0..o3)] = (accumulate ? itself : 0) + x[xFirst + at(x0..x3)] over an array of [count / (d1 d2
+// d3),d1,d2,d3] elements, at(s0..s3) = s0 i0 + s1 i1 + s2 i2 + s3 i3. Elements of 4 bytes, moved as they are unless
+// added. One item is 4 elements.
 import { loadPart, storePart } from '../shared/simd.as.ts'
 import { atRow } from '../shared/strides.as.ts'
 

@@ -1,5 +1,6 @@
-// out[i] = mix32((first + i) ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward is the
-// same call on the gradient. mix32: lowbias32, C. Wellons 2018, as in src/core/random.ts. One invocation four elements.
+// out[i] = mix32((first + i) ^ seed) >= threshold ? x[i] · scale : 0. The mask is a function of the index, so backward
+// is the same call on the gradient. mix32: lowbias32, C. Wellons 2018, as in src/core/random.ts. One invocation four
+// elements.
 // Parts: store-four.
 override LANES: u32 = 64;
 

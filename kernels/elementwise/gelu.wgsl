@@ -1,6 +1,6 @@
-// out = x · Φ(x), Φ(x) = (1 + erf(x / √2)) / 2, the exact GELU, count elements. One invocation four elements.
-// Φ(-|x|) = exp(-x² / 2) · t · P(t), t = 1 / (1 + 0.48 |x| / √2): P is a minimax fit of exp(u²) erfc(u) / 2t, u = |x| / √2;
-// Φ is within 9e-8 everywhere.
+// out = x · Φ(x), Φ(x) = (1 + erf(x / √2)) / 2, the exact GELU, count elements. One invocation four elements. Φ(-|x|) =
+// exp(-x² / 2) · t · P(t), t = 1 / (1 + 0.48 |x| / √2): P is a minimax fit of exp(u²) erfc(u) / 2t, u = |x| / √2; Φ is
+// within 9e-8 everywhere.
 // Parts: normal, store-four.
 override LANES: u32 = 64;
 

@@ -1,5 +1,5 @@
-// out = a · b over an array of [count / (d1 d2 d3),d1,d2,d3] elements; those of a lie a0..a3 apart along its axes, 0 where it is
-// the same along one, and those of b b0..b3. One item is 4 elements.
+// out = a · b over an array of [count / (d1 d2 d3),d1,d2,d3] elements; those of a lie a0..a3 apart along its axes, 0
+// where it is the same along one, and those of b b0..b3. One item is 4 elements.
 import { loadPart, storePart } from '../shared/simd.as.ts'
 import { atRow } from '../shared/strides.as.ts'
 

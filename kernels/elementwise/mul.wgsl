@@ -1,5 +1,5 @@
-// out = a · b over an array of [count / (d1 d2 d3),d1,d2,d3] elements; those of a lie a0..a3 apart along its axes, 0 where it is
-// the same along one, and those of b b0..b3. One invocation an element.
+// out = a · b over an array of [count / (d1 d2 d3),d1,d2,d3] elements; those of a lie a0..a3 apart along its axes, 0
+// where it is the same along one, and those of b b0..b3. One invocation an element.
 // Parts: strides.
 override LANES: u32 = 64;
 

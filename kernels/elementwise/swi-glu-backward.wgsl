@@ -1,4 +1,5 @@
-// dUp = dOut · silu(gate), dGate = dOut · up · s · (1 + gate · (1 - s)), s = 1 / (1 + e^-gate). One invocation four elements.
+// dUp = dOut · silu(gate), dGate = dOut · up · s · (1 + gate · (1 - s)), s = 1 / (1 + e^-gate). One invocation four
+// elements.
 // Parts: sigmoid.
 override LANES: u32 = 64;
 

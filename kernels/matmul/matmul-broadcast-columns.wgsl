@@ -1,6 +1,7 @@
-// matmul-broadcast-vectors.wgsl for aᵀ · b (a is [k,m], b is [k,n]), the shape of a weight's gradient: m, n and pitches are
-// multiples of 4. A lane makes 4 rows side by side × COLUMNS (8 or 16) elements, in steps of four along k: a is loaded by the
-// lane that needs it, and of each eight columns of b lane i of eight loads half i % 2 of row i / 2, and all get them by broadcasts.
+// matmul-broadcast-vectors.wgsl for aᵀ · b (a is [k,m], b is [k,n]), the shape of a weight's gradient: m, n and pitches
+// are multiples of 4. A lane makes 4 rows side by side × COLUMNS (8 or 16) elements, in steps of four along k: a is
+// loaded by the lane that needs it, and of each eight columns of b lane i of eight loads half i % 2 of row i / 2, and
+// all get them by broadcasts.
 // Parts: eight-lanes.
 enable subgroups;
 

@@ -1,7 +1,8 @@
-// matmul-broadcast.wgsl with loads of four elements, each of which costs little more than a load of one: for a that is not
-// transposed, and n, k and pitches that are multiples of 4. TRANS_B is transB. A lane makes ROWS (at most 16) × 4 elements, its
-// columns side by side, in steps of four along k: lane i of eight loads four elements of row i of a, and all get them by
-// broadcasts. Workgroups that share columns follow one another, because what they read of b is then still in a cache.
+// matmul-broadcast.wgsl with loads of four elements, each of which costs little more than a load of one: for a that is
+// not transposed, and n, k and pitches that are multiples of 4. TRANS_B is transB. A lane makes ROWS (at most 16) × 4
+// elements, its columns side by side, in steps of four along k: lane i of eight loads four elements of row i of a, and
+// all get them by broadcasts. Workgroups that share columns follow one another, because what they read of b is then
+// still in a cache.
 // Parts: eight-lanes.
 enable subgroups;
 

@@ -1,6 +1,7 @@
-// matmul.wgsl without workgroup memory, for adapters whose subgroups have at least 8 lanes and pay for each load. A lane
-// makes ROWS × COLUMNS elements, its columns LANES apart. k goes by in steps of 8: a lane loads one element of each row of
-// a, and all lanes get the eight by broadcasts; b is loaded by the lane that needs it. ROWS · COLUMNS is at most 64.
+// matmul.wgsl without workgroup memory, for adapters whose subgroups have at least 8 lanes and pay for each load. A
+// lane makes ROWS × COLUMNS elements, its columns LANES apart. k goes by in steps of 8: a lane loads one element of
+// each row of a, and all lanes get the eight by broadcasts; b is loaded by the lane that needs it. ROWS · COLUMNS is at
+// most 64.
 enable subgroups;
 
 override ROWS: u32 = 16;

@@ -1,7 +1,8 @@
-// matmul.wgsl for products of few rows or columns, such as a token's or LoRA's, whose tiles would not fill the adapter: the
-// invocations of a workgroup share out k, and their sums meet in workgroup memory in a fixed order. For a that is not transposed,
-// and k, pitchA and the rows of b multiples of 4. TRANS_B is transB. A workgroup makes ROWS (at most 4) × 4 · width elements: with
-// transB its invocations lie along k (width 1), else eight along n and the rest along k, as b lies.
+// matmul.wgsl for products of few rows or columns, such as a token's or LoRA's, whose tiles would not fill the adapter:
+// the invocations of a workgroup share out k, and their sums meet in workgroup memory in a fixed order. For a that is
+// not transposed, and k, pitchA and the rows of b multiples of 4. TRANS_B is transB. A workgroup makes ROWS (at most 4)
+// × 4 · width elements: with transB its invocations lie along k (width 1), else eight along n and the rest along k, as
+// b lies.
 override LANES: u32 = 64;
 override ROWS: u32 = 4;
 override TRANS_B: u32 = 1;

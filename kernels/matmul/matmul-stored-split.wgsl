@@ -1,5 +1,5 @@
-// matmul-stored.wgsl cut along k as matmul-split.wgsl is, for k, pitchA, blockSize and, without transB, n that are multiples of 4.
-// BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
+// matmul-stored.wgsl cut along k as matmul-split.wgsl is, for k, pitchA, blockSize and, without transB, n that are
+// multiples of 4. BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
 // Parts: half-words, stored-four, stored-scale.
 override LANES: u32 = 64;
 override ROWS: u32 = 4;

@@ -1,5 +1,5 @@
-// matmul-stored.wgsl by subgroup matrices, as matmul-subgroup-matrix.wgsl, for n, k, pitchA and blockSize that are multiples of 4.
-// BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
+// matmul-stored.wgsl by subgroup matrices, as matmul-subgroup-matrix.wgsl, for n, k, pitchA and blockSize that are
+// multiples of 4. BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
 // Parts: half-words, stored-four, stored-scale.
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;

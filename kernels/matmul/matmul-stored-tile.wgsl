@@ -1,5 +1,5 @@
-// matmul-stored.wgsl in the tiles of matmul-tile.wgsl, for k, pitchA, blockSize and, without transB, n that are multiples of 4.
-// BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
+// matmul-stored.wgsl in the tiles of matmul-tile.wgsl, for k, pitchA, blockSize and, without transB, n that are
+// multiples of 4. BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
 // Parts: half-words, stored-four, stored-scale.
 override SIDE: u32 = 16;
 override DEPTH: u32 = 4;

@@ -1,7 +1,7 @@
-// out[m,n] = (accumulate ? out : 0) + alpha · a · op(b) + bias[n]: matmul with b as it is stored, [n,k] if transB, else [k,n],
-// decoded while panels are packed. bits: 4 (four-bit.as.ts; bitsandbytes csrc/kernels.cu), 8 (LLM.int8, GGUF's Q8_0) or 16 (f16,
-// or bf16 when isBf16; whole-bytes.as.ts). Of 16 bits a row is one block. One item is 8 columns of out. absmax, nested, tables and bias may
-// be null where they are not used.
+// out[m,n] = (accumulate ? out : 0) + alpha · a · op(b) + bias[n]: matmul with b as it is stored, [n,k] if transB, else
+// [k,n], decoded while panels are packed. bits: 4 (four-bit.as.ts; bitsandbytes csrc/kernels.cu), 8 (LLM.int8, GGUF's
+// Q8_0) or 16 (f16, or bf16 when isBf16; whole-bytes.as.ts). Of 16 bits a row is one block. One item is 8 columns of
+// out. absmax, nested, tables and bias may be null where they are not used.
 import { PLANE_BYTES } from '../stored/four-bit.as.ts'
 import {
   COLUMNS,

@@ -1,6 +1,6 @@
-// out[m,n] = (accumulate ? out : 0) + alpha · a · op(W) + bias[n]; a is [m,k]; W is [n,k] when transB, else [k,n]; rows of a
-// and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element:
-// 4: tables[code] · scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or when
+// out[m,n] = (accumulate ? out : 0) + alpha · a · op(W) + bias[n]; a is [m,k]; W is [n,k] when transB, else [k,n]; rows
+// of a and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element: 4: tables[code] ·
+// scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or when
 //    isNested its u8 code: tables[16 + code] · nested[block / 256] + nested[nestedCount].
 // 8: code / 127 · absmax[element / blockSize], i8 codes; of LLM.int8 a row is one block. 16: f16, or bf16 when isBf16.
 // What is not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four

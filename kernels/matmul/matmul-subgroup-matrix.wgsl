@@ -1,5 +1,5 @@
-// matmul.wgsl by subgroup matrices of 8 × 8 × 8 in f32, for subgroups of 32 lanes (Apple's). Four subgroups make a tile of 32 × 64,
-// each 16 rows by 32 columns of it; 32 steps along k at a time go through workgroup memory.
+// matmul.wgsl by subgroup matrices of 8 × 8 × 8 in f32, for subgroups of 32 lanes (Apple's). Four subgroups make a tile
+// of 32 × 64, each 16 rows by 32 columns of it; 32 steps along k at a time go through workgroup memory.
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 

@@ -1,7 +1,7 @@
-// matmul.wgsl with loads of four elements and tiles of any size, for k and the row lengths and pitches of a and b that are
-// multiples of 4. TRANS_A and TRANS_B are transA and transB. SIDE × SIDE invocations make ROWS × COLUMNS elements each (at most
-// 8, COLUMNS a multiple of 4), rows and columns SIDE apart: ROWS + COLUMNS vector loads from workgroup memory for
-// 4 · ROWS · COLUMNS multiply-adds.
+// matmul.wgsl with loads of four elements and tiles of any size, for k and the row lengths and pitches of a and b that
+// are multiples of 4. TRANS_A and TRANS_B are transA and transB. SIDE × SIDE invocations make ROWS × COLUMNS elements
+// each (at most 8, COLUMNS a multiple of 4), rows and columns SIDE apart: ROWS + COLUMNS vector loads from workgroup
+// memory for 4 · ROWS · COLUMNS multiply-adds.
 override SIDE: u32 = 16;
 override DEPTH: u32 = 4;
 override ROWS: u32 = 4;

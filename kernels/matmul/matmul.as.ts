@@ -1,7 +1,8 @@
-// out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA;
-// b is [k,n], or [n,k] if transB; bias may be null. Rows of a and out lie pitchA and pitchOut elements apart. One item is 8 columns of out. Panels of b are packed in scratch and
-// multiplied by an outer-product tile (Goto & van de Geijn 2008); a few rows go straight over b.
-// Sums run over blocks of DEPTH steps of k, so they do not depend on how the columns are shared out.
+// out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA; b
+// is [k,n], or [n,k] if transB; bias may be null. Rows of a and out lie pitchA and pitchOut elements apart. One item is
+// 8 columns of out. Panels of b are packed in scratch and multiplied by an outer-product tile (Goto & van de Geijn
+// 2008); a few rows go straight over b. Sums run over blocks of DEPTH steps of k, so they do not depend on how the
+// columns are shared out.
 import {
   COLUMNS,
   FEW,

@@ -1,5 +1,6 @@
-// dWeight[c] = (accumulate ? dWeight[c] : 0) + Σ over rows of dOut · xHat, dBias[c] likewise with Σ dOut;
-// xHat = (x - mean) · rstd; dOut, x [rows,dim], stats [rows,2]. One item is 4 columns; the rows are passed over once, in order, with the sums in the outputs.
+// dWeight[c] = (accumulate ? dWeight[c] : 0) + Σ over rows of dOut · xHat, dBias[c] likewise with Σ dOut; xHat = (x -
+// mean) · rstd; dOut, x [rows,dim], stats [rows,2]. One item is 4 columns; the rows are passed over once, in order,
+// with the sums in the outputs.
 import { loadPart, storePart } from '../shared/simd.as.ts'
 
 export function layerNormParamsBackward(

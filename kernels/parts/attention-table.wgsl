@@ -1,6 +1,6 @@
-// What attention reads of its binding `table`: with ALiBi the heads' slopes, then for each sample the queries' ranges of keys,
-// the keys' ranges of queries and, with ALiBi, the keys' positions. Slopes and positions are f32 by their bits. All is one
-// binding, for with it attention-backward-query has the eight that every adapter takes.
+// What attention reads of its binding `table`: with ALiBi the heads' slopes, then for each sample the queries' ranges
+// of keys, the keys' ranges of queries and, with ALiBi, the keys' positions. Slopes and positions are f32 by their
+// bits. All is one binding, for with it attention-backward-query has the eight that every adapter takes.
 
 /// Where a sample's part of the table begins.
 fn recordOf(sample: u32) -> u32 {
@@ -14,7 +14,8 @@ fn keysOf(record: u32, query: u32) -> vec2<i32> {
   return vec2<i32>(table[at], table[at + 1u]);
 }
 
-/// The first query that sees a key, and the query behind its last: of a key that is hidden from all the latter's complement.
+// / The first query that sees a key, and the query behind its last: of a key that is hidden from all the latter's
+// complement.
 fn queriesOf(record: u32, key: u32) -> vec2<i32> {
   let at = record + 2u * (params.queries + min(key, params.keys - 1u));
   return vec2<i32>(table[at], table[at + 1u]);

@@ -71,8 +71,8 @@ export function packPanels(
 }
 
 /**
- * Packs `count` rows of a from `first`, at most ROWS; a is [m,k], or [k,m] if `trans`, `pitch` elements a row; of k, `depth`
- * steps from `start`.
+ * Packs `count` rows of a from `first`, at most ROWS; a is [m,k], or [k,m] if `trans`, `pitch` elements a row; of k,
+ * `depth` steps from `start`.
  */
 export function packBlock(
   a: usize,
@@ -92,7 +92,10 @@ export function packBlock(
   }
 }
 
-/** Adds alpha · rows · panels, `count` packed rows and `columns` packed columns, to the block of out at `out`, `pitch` elements a row. */
+/**
+ * Adds alpha · rows · panels, `count` packed rows and `columns` packed columns, to the block of out at `out`, `pitch`
+ * elements a row.
+ */
 export function multiplyPanels(
   rows: usize,
   count: u32,

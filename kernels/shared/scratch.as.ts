@@ -1,4 +1,5 @@
-// Working memory of one instance. Static memory would be shared between threads, so the device hands each instance its own.
+// Working memory of one instance. Static memory would be shared between threads, so the device hands each instance its
+// own.
 
 let start: usize = 0
 let size: u32 = 0

@@ -1,6 +1,7 @@
 import { loadPart, madd, storePart } from './simd.as.ts'
 
-// Outer products of 4 packed rows of a and WIDTH packed columns of b (Goto & van de Geijn 2008), and what becomes of them.
+// Outer products of 4 packed rows of a and WIDTH packed columns of b (Goto & van de Geijn 2008), and what becomes of
+// them.
 
 /** Columns of a tile, and of a packed panel. kernels/build.ts defines WIDE, 1 in one of the builds and else 0. */
 export const WIDTH: u32 = WIDE ? 16 : 8
@@ -36,7 +37,10 @@ export function finishSums(sums: usize, columns: u32, out: usize, bias: usize, a
   }
 }
 
-/** Writes alpha · rows · panel to a block of up to 4 rows and WIDTH columns of out: see `finishSums`. `sums`: TILE_BYTES of scratch. */
+/**
+ * Writes alpha · rows · panel to a block of up to 4 rows and WIDTH columns of out: see `finishSums`. `sums`: TILE_BYTES
+ * of scratch.
+ */
 export function tile(
   rowsAt: usize,
   panelAt: usize,
@@ -117,8 +121,9 @@ export function tile(
 }
 
 /**
- * The same for 16 columns. Its 16 sums do not fit 16 registers, unless V8 makes pairs of them (--experimental-wasm-revectorize):
- * it does where they end in stores with no load between them, so they go by way of `sums`.
+ * The same for 16 columns. Its 16 sums do not fit 16 registers, unless V8 makes pairs of them
+ * (--experimental-wasm-revectorize): it does where they end in stores with no load between them, so they go by way of
+ * `sums`.
  */
 function wideTile(
   rowsAt: usize,

@@ -1,5 +1,6 @@
-// out[i] = the value of element i of a matrix as it is stored; bits 4, 8 or 16, and all else as in matmul-stored.as.ts. One
-// item is one block of blockSize elements. bitsandbytes csrc/kernels.cu, kDequantizeBlockwise; _ops.py, int8_vectorwise_dequant.
+// out[i] = the value of element i of a matrix as it is stored; bits 4, 8 or 16, and all else as in matmul-stored.as.ts.
+// One item is one block of blockSize elements. bitsandbytes csrc/kernels.cu, kDequantizeBlockwise; _ops.py,
+// int8_vectorwise_dequant.
 import { PLANE_BYTES } from './four-bit.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
 import { decodeStored, prepareStored } from './stored.as.ts'

@@ -1,4 +1,5 @@
-// Decoding of 4-bit weights: value i of the flattened matrix is code[nibble i] · absmax[i / blockSize], high nibble first.
+// Decoding of 4-bit weights: value i of the flattened matrix is code[nibble i] · absmax[i / blockSize], high nibble
+// first.
 import { madd, sumLanes } from '../shared/simd.as.ts'
 import { WIDTH } from '../shared/tile.as.ts'
 
@@ -14,7 +15,9 @@ let offset: f32 = 0
 /** Bytes of scratch that the decoder needs. */
 export const PLANE_BYTES: u32 = 64
 
-/** Says what `decode` reads; `planesAt` is scratch. The code is kept as four planes of bytes, which SIMD can look up. */
+/**
+ * Says what `decode` reads; `planesAt` is scratch. The code is kept as four planes of bytes, which SIMD can look up.
+ */
 export function prepare(
   codesAt: usize,
   absmaxAt: usize,
@@ -99,8 +102,9 @@ export function decode(start: u32, count: u32, to: usize, jump: u32): void {
 }
 
 /**
- * Writes four rows of `depth` values, the first from value `start` on and each `rowValues` behind the last, transposed: element
- * (row, i) goes to to[i · step + row]. Rows are as `fitsBlocks` wants them, `depth` and `start` multiples of 16.
+ * Writes four rows of `depth` values, the first from value `start` on and each `rowValues` behind the last, transposed:
+ * element (row, i) goes to to[i · step + row]. Rows are as `fitsBlocks` wants them, `depth` and `start` multiples
+ * of 16.
  */
 export function decodeTransposed(start: u32, rowValues: u32, depth: u32, to: usize, step: u32): void {
   const nibble = i8x16.splat(15)

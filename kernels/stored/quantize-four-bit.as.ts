@@ -1,9 +1,9 @@
 import { maxLane } from '../shared/simd.as.ts'
 
 // Each block of blockSize (a multiple of 32) consecutive elements: absmax = max|x|, code = the one whose interval holds
-// x · (1 / absmax); two codes a byte, the first in its high half; an odd count is filled up with the code of 0. decision: 15
-// thresholds (an element above t of them takes code t, a tie the lower), a pad, and the 16 codes as f32. One item is one block.
-// bitsandbytes csrc/kernels.cu, kQuantizeBlockwise; a block of zeros takes the code of 0.
+// x · (1 / absmax); two codes a byte, the first in its high half; an odd count is filled up with the code of 0.
+// decision: 15 thresholds (an element above t of them takes code t, a tie the lower), a pad, and the 16 codes as f32.
+// One item is one block. bitsandbytes csrc/kernels.cu, kQuantizeBlockwise; a block of zeros takes the code of 0.
 function rankOf(x: f32, decision: usize): u32 {
   let rank: u32 = 0
   for (let step: u32 = 8; step > 0; step >>= 1) {

@@ -1,6 +1,6 @@
-// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 · (1 / scale))), ties to
-// even; a row of zeros has scale and codes 0. One item is one row. bitsandbytes backends/default/ops.py, int8_vectorwise_quant:
-// torch divides a number by a tensor in two roundings.
+// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 · (1 / scale))),
+// ties to even; a row of zeros has scale and codes 0. One item is one row. bitsandbytes backends/default/ops.py,
+// int8_vectorwise_quant: torch divides a number by a tensor in two roundings.
 
 /** Ties to even. Below 2^-14 an f16's step is 2^-24. */
 function roundToHalf(x: f32): f32 {

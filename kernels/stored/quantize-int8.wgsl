@@ -1,7 +1,7 @@
-// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 · (1 / scale))), ties to
-// even, a byte each; a row of zeros has scale and codes 0. A workgroup takes four rows, whose codes are whole words: their
-// maxima first, each lane's in a vector, then the words. bitsandbytes backends/default/ops.py, int8_vectorwise_quant: torch
-// divides a number by a tensor in two roundings.
+// Each row of input [rows,dim], its elements x rounded to f16: scale = max|x|, code = round(x · (127 · (1 / scale))),
+// ties to even, a byte each; a row of zeros has scale and codes 0. A workgroup takes four rows, whose codes are whole
+// words: their maxima first, each lane's in a vector, then the words. bitsandbytes backends/default/ops.py,
+// int8_vectorwise_quant: torch divides a number by a tensor in two roundings.
 override LANES: u32 = 64;
 
 struct Params {
@@ -16,7 +16,8 @@ struct Params {
 
 var<workgroup> largest: array<vec4<f32>, LANES>;
 
-/// Ties to even, on the bits: WGSL may take either neighbour where it converts to f16. Below 2^-14 an f16's step is 2^-24.
+// / Ties to even, on the bits: WGSL may take either neighbour where it converts to f16. Below 2^-14 an f16's step is
+// 2^-24.
 fn roundToHalf(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & 0x7fffffffu;
@@ -26,8 +27,8 @@ fn roundToHalf(x: f32) -> f32 {
   return bitcast<f32>((bits & 0x80000000u) | ((magnitude + 0xfffu + ((magnitude >> 13u) & 1u)) & 0xffffe000u));
 }
 
-/// 127 · (1 / x) of an x that is an f16, each step rounded to nearest even, where WGSL promises 2.5 units: a long division of
-/// 2^34 by the 11 bits of x, in two steps that u32 holds, then 30 or 31 bits cut to 24.
+// / 127 · (1 / x) of an x that is an f16, each step rounded to nearest even, where WGSL promises 2.5 units: a long
+// division of / 2^34 by the 11 bits of x, in two steps that u32 holds, then 30 or 31 bits cut to 24.
 fn factorOf(x: f32) -> f32 {
   if (x == 0.0) {
     return 0.0;

@@ -27,7 +27,10 @@ export function prepareStored(
   else prepareBytes(codes, absmax, blockSize)
 }
 
-/** Writes `count` values of a row from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so on. */
+/**
+ * Writes `count` values of a row from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so
+ * on.
+ */
 export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void {
   if (bits == 16) {
     if (isBf16) decodeBytes<u16>(start, count, to, jump)
@@ -37,8 +40,8 @@ export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void
 }
 
 /**
- * Packs up to four rows of `depth` values, at most DEPTH, the first from value `start` on and each `rowValues` behind the last:
- * element (row, i) goes to to[i · step + row]. `decoded` is scratch for four rows of DEPTH.
+ * Packs up to four rows of `depth` values, at most DEPTH, the first from value `start` on and each `rowValues` behind
+ * the last: element (row, i) goes to to[i · step + row]. `decoded` is scratch for four rows of DEPTH.
  */
 export function packStored(
   start: u32,

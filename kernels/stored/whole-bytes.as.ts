@@ -1,10 +1,14 @@
 import { loadPart, madd, storePart, storeTransposed, sumLanes } from '../shared/simd.as.ts'
 import { WIDTH } from '../shared/tile.as.ts'
 
-// Decoding of weights whose elements are whole bytes. T is i16 for the bits of an f16, u16 for those of a bf16, and i8 for a
-// code that stands for code · scale / 127 with a scale for each block of `blockSize` elements: a row, as in LLM.int8, or less.
+// Decoding of weights whose elements are whole bytes. T is i16 for the bits of an f16, u16 for those of a bf16, and i8
+// for a code that stands for code · scale / 127 with a scale for each block of `blockSize` elements: a row, as in
+// LLM.int8, or less.
 
-/** 2^112, which brings an f16's exponent, read as an f32's, to its place; exact also where it is 0, as all powers of two are. */
+/**
+ * 2^112, which brings an f16's exponent, read as an f32's, to its place; exact also where it is 0, as all powers of two
+ * are.
+ */
 const BIAS: f32 = 5.192296858534828e33
 const UNBIAS: f32 = 1.925929944387236e-34
 const ONE_OVER_127: f32 = 7.874015718698502e-3
@@ -58,7 +62,10 @@ function loadFour<T>(from: usize, count: u32): v128 {
   return valuesOf<T>(elements)
 }
 
-/** Writes `count` values of a row from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so on. */
+/**
+ * Writes `count` values of a row from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so
+ * on.
+ */
 export function decodeBytes<T>(start: u32, count: u32, to: usize, jump: u32): void {
   if (sizeof<T>() == 1 && (start % blockSize) + count > blockSize) {
     decodeBlocks(start, count, to, jump)
@@ -103,8 +110,9 @@ function decodeBlocks(start: u32, count: u32, to: usize, jump: u32): void {
 }
 
 /**
- * Writes up to four rows of `depth` values, the first from value `start` on and each `rowValues` behind the last, transposed:
- * element (row, i) goes to to[i · step + row]. A row is one block; missing rows are 0. As many as three rows of `to` behind `depth` are written.
+ * Writes up to four rows of `depth` values, the first from value `start` on and each `rowValues` behind the last,
+ * transposed: element (row, i) goes to to[i · step + row]. A row is one block; missing rows are 0. As many as three
+ * rows of `to` behind `depth` are written.
  */
 export function packBytes<T>(start: u32, rowValues: u32, rows: u32, depth: u32, to: usize, step: u32): void {
   const zero = f32x4.splat(0)

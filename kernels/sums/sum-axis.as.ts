@@ -1,5 +1,5 @@
-// out[o,i] = Σ over the axis of x[o,axis,i]; x [outer,axis,inner], out [outer,inner]. Sums of single numbers go in f64. One
-// item is 4 sums.
+// out[o,i] = Σ over the axis of x[o,axis,i]; x [outer,axis,inner], out [outer,inner]. Sums of single numbers go in f64.
+// One item is 4 sums.
 import { loadPart, storePart, sumWide, widen } from '../shared/simd.as.ts'
 
 export function sumAxis(x: usize, out: usize, outer: u32, axis: u32, inner: u32, begin: u32, end: u32): void {

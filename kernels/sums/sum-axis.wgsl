@@ -1,5 +1,5 @@
-// out[o,i] = Σ over the axis of x[o,axis,i]; x [outer,axis,inner], out [outer,inner]. One invocation a sum, or one workgroup
-// where inner is 1.
+// out[o,i] = Σ over the axis of x[o,axis,i]; x [outer,axis,inner], out [outer,inner]. One invocation a sum, or one
+// workgroup where inner is 1.
 // Parts: lane-sums.
 override LANES: u32 = 64;
 

@@ -1,5 +1,5 @@
-// out[c] = (accumulate ? out[c] : 0) + Σ over rows of x[row,c]; x [rows,dim]. One item is 4 columns; 4 rows are added at
-// a time, in order.
+// out[c] = (accumulate ? out[c] : 0) + Σ over rows of x[row,c]; x [rows,dim]. One item is 4 columns; 4 rows are added
+// at a time, in order.
 import { loadPart, storePart } from '../shared/simd.as.ts'
 
 export function sumRows(x: usize, out: usize, rows: u32, dim: u32, accumulate: u32, begin: u32, end: u32): void {

@@ -1,4 +1,5 @@
-// out[slot + s] = Σ x² over the s-th `share` elements of count, summed in f64; share is a multiple of 4. One item is a share.
+// out[slot + s] = Σ x² over the s-th `share` elements of count, summed in f64; share is a multiple of 4. One item is a
+// share.
 import { loadPart, sumWide, widen } from '../shared/simd.as.ts'
 
 export function sumSquares(x: usize, out: usize, count: u32, share: u32, slot: u32, begin: u32, end: u32): void {

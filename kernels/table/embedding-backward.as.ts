@@ -1,5 +1,6 @@
 // dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v, in the order of the rows;
-// ids u32 [rows], dOut [rows,dim], dTable [vocab,dim], which may be a window of a larger table that begins at row first. One item is one v; every range reads all ids.
+// ids u32 [rows], dOut [rows,dim], dTable [vocab,dim], which may be a window of a larger table that begins at row
+// first. One item is one v; every range reads all ids.
 import { loadPart, storePart } from '../shared/simd.as.ts'
 
 export function embeddingBackward(

@@ -1,6 +1,6 @@
 // dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v, in the order of the rows.
-// ids i32 [rows], dOut [rows,dim], dTable [vocab,dim], which may be a window of a larger table that begins at row first.
-// One workgroup a table row: it first looks which ids are its.
+// ids i32 [rows], dOut [rows,dim], dTable [vocab,dim], which may be a window of a larger table that begins at row
+// first. One workgroup a table row: it first looks which ids are its.
 override LANES: u32 = 64;
 
 struct Params {

@@ -1,6 +1,6 @@
-// out[row] = table[ids[row] - first]; ids u32 [rows], table [vocab,dim] f32 (bits 32), f16 or, when isBf16, bf16 (16), out f32
-// [rows,dim]. A row whose id is below first or not below first + vocab stays: the table may be a window of a larger one. One
-// item is one row.
+// out[row] = table[ids[row] - first]; ids u32 [rows], table [vocab,dim] f32 (bits 32), f16 or, when isBf16, bf16 (16),
+// out f32 [rows,dim]. A row whose id is below first or not below first + vocab stays: the table may be a window of a
+// larger one. One item is one row.
 import { WIDTH } from '../shared/tile.as.ts'
 import { decodeBytes, prepareBytes } from '../stored/whole-bytes.as.ts'
 

@@ -1,6 +1,6 @@
-// out[row] = table[ids[row] - first]; ids i32 [rows], table [vocab,dim] f32 (bits 32), f16 or, when isBf16, bf16 (16), out f32
-// [rows,dim]. A row whose id is below first or not below first + vocab stays: the table may be a window of a larger one. One
-// invocation an element.
+// out[row] = table[ids[row] - first]; ids i32 [rows], table [vocab,dim] f32 (bits 32), f16 or, when isBf16, bf16 (16),
+// out f32 [rows,dim]. A row whose id is below first or not below first + vocab stays: the table may be a window of a
+// larger one. One invocation an element.
 // Parts: half-words.
 override LANES: u32 = 64;
 

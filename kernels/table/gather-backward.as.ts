@@ -1,5 +1,5 @@
-// dX[row,c] = Σ dOut[row,j] over j with ids[row,j] = c, in their order; dX [rows,dim], ids i32 and dOut [rows,picks]. One item is one
-// row.
+// dX[row,c] = Σ dOut[row,j] over j with ids[row,j] = c, in their order; dX [rows,dim], ids i32 and dOut [rows,picks].
+// One item is one row.
 
 export function gatherBackward(
   ids: usize,

@@ -1,5 +1,5 @@
-// dX[row,c] = Σ dOut[row,j] over j with ids[row,j] = c, in their order; dX [rows,dim], ids i32 and dOut [rows,picks]. One workgroup
-// a row: its lanes clear it, and the first one adds.
+// dX[row,c] = Σ dOut[row,j] over j with ids[row,j] = c, in their order; dX [rows,dim], ids i32 and dOut [rows,picks].
+// One workgroup a row: its lanes clear it, and the first one adds.
 override LANES: u32 = 64;
 
 struct Params {

@@ -1,4 +1,5 @@
-// out[row,j] = x[row,ids[row,j]], 0 where that is no column; x [rows,dim], ids i32 and out [rows,picks]. One item is one row.
+// out[row,j] = x[row,ids[row,j]], 0 where that is no column; x [rows,dim], ids i32 and out [rows,picks]. One item is
+// one row.
 
 export function gather(ids: usize, x: usize, out: usize, rows: u32, dim: u32, picks: u32, begin: u32, end: u32): void {
   for (let i = begin * picks; i < end * picks; i++) {

@@ -1,4 +1,5 @@
-// out[row,j] = x[row,ids[row,j]], 0 where that is no column; x [rows,dim], ids i32 and out [rows,picks]. One invocation an element.
+// out[row,j] = x[row,ids[row,j]], 0 where that is no column; x [rows,dim], ids i32 and out [rows,picks]. One invocation
+// an element.
 override LANES: u32 = 64;
 
 struct Params {

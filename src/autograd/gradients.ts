@@ -1,7 +1,10 @@
 import type { DeviceBuffer } from '../device/buffer.ts'
 import { copyOf, empty, type Tensor } from '../tensor/tensor.ts'
 
-/** Gradients on their way back. Two values may share one gradient, so each counts its holders; those with a place share none. */
+/**
+ * Gradients on their way back. Two values may share one gradient, so each counts its holders; those with a place share
+ * none.
+ */
 export class Gradients {
   readonly #byValue = new Map<Tensor, Tensor>()
   readonly #holders = new Map<DeviceBuffer, number>()

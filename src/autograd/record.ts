@@ -10,13 +10,16 @@ export interface RuleReads {
   readonly saved?: readonly Tensor[]
   /** Inputs whose gradient the rule adds to what they have already, which it is handed as `totals`. Default none. */
   readonly addsTo?: readonly Tensor[]
-  /** Whether the output lies on an input's buffer, as a reshaped one does: it is not freed before the input. Default false. */
+  /**
+   * Whether the output lies on an input's buffer, as a reshaped one does: it is not freed before the input. Default
+   * false.
+   */
   readonly isWindow?: boolean
 }
 
 /**
- * Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. With it, an op of one's own is a
- * function of tensors (torch's `autograd.Function`):
+ * Ends an op: notes how to go back from `out` if a tape records and an input wants a gradient. With it, an op of one's
+ * own is a function of tensors (torch's `autograd.Function`):
  *
  * ```ts
  * function cube(x: Tensor): Tensor {
@@ -26,8 +29,8 @@ export interface RuleReads {
  * }
  * ```
  *
- * What makes `out` must leave no history, so ops within stand in `noGrad`; a rule runs without a tape. What the rule looks at is
- * named in `reads`, or in `saved` where nobody else has it: all else may be freed before its time comes.
+ * What makes `out` must leave no history, so ops within stand in `noGrad`; a rule runs without a tape. What the rule
+ * looks at is named in `reads`, or in `saved` where nobody else has it: all else may be freed before its time comes.
  * @param out A tensor of its own: it is freed when its rule has run.
  * @returns `out`.
  */

@@ -5,8 +5,9 @@ import { Gradients } from './gradients.ts'
 
 /**
  * An op's gradient rule: from the gradient of its output to those of its inputs, in their order, `null` where none is
- * needed. `needs[i]` says whether input i wants one. `totals[i]` is what other uses of input i have given it so far, if the
- * rule said that it `addsTo` that input and there is any: the rule adds its own share in place and returns the total.
+ * needed. `needs[i]` says whether input i wants one. `totals[i]` is what other uses of input i have given it so far, if
+ * the rule said that it `addsTo` that input and there is any: the rule adds its own share in place and returns the
+ * total.
  */
 export type Rule = (
   dOut: Tensor,
@@ -35,7 +36,9 @@ export class Tape {
   /** The tape that ops record on now, if any. */
   static active: Tape | null = null
 
-  /** Runs `work` with this tape or none, and puts back the one that recorded before. @param who Whom errors speak for. */
+  /**
+   * Runs `work` with this tape or none, and puts back the one that recorded before. @param who Whom errors speak for.
+   */
   static during<T>(tape: Tape | null, work: () => T, who = 'valueAndGrad'): T {
     const outer = Tape.active
     Tape.active = tape
@@ -65,8 +68,9 @@ export class Tape {
   }
 
   /**
-   * Walks back from `out`, whose gradient `dOut` stays the caller's, and returns the gradients of `wanted`. Each entry's
-   * output, saved values and gradient are freed as soon as they have served, so the peak is that of the forward pass.
+   * Walks back from `out`, whose gradient `dOut` stays the caller's, and returns the gradients of `wanted`. Each
+   * entry's output, saved values and gradient are freed as soon as they have served, so the peak is that of the forward
+   * pass.
    * @param places What gradients of some of `wanted` are added to, at first zeros; they are the caller's.
    */
   backward(

@@ -16,8 +16,8 @@ export interface ValueAndGrad {
   /** f32 [1]. */
   readonly loss: Tensor
   /**
-   * f32, each of its parameter's shape. Those of parameters that share a buffer share one too, at the same places, and to
-   * dispose of one frees all of them.
+   * f32, each of its parameter's shape. Those of parameters that share a buffer share one too, at the same places, and
+   * to dispose of one frees all of them.
    */
   readonly grads: ReadonlyMap<Tensor, Tensor>
 }
@@ -25,7 +25,8 @@ export interface ValueAndGrad {
 /**
  * Turns a loss function into one that also gives gradients: `valueAndGrad(model, lossOf)(batch)`. All that the
  * computation allocates is freed but the loss and the gradients, which belong to the scope open around the call.
- * @throws MedAwareError `shape` if the loss is not a scalar, `config` if it depends on nothing trainable, or is no tensor.
+ * @throws MedAwareError `shape` if the loss is not a scalar, `config` if it depends on nothing trainable, or is no
+ * tensor.
  */
 export function valueAndGrad<Batch>(
   model: Trainable,

@@ -23,8 +23,8 @@ const patience = 2000
 const pauses = { terminal: 100, file: 10_000 } as const
 
 /**
- * What takes longer than two seconds says on stderr how far it is, how fast, and how long it will take: on a terminal in one
- * line that rewrites itself, else in a line every ten seconds.
+ * What takes longer than two seconds says on stderr how far it is, how fast, and how long it will take: on a terminal
+ * in one line that rewrites itself, else in a line every ten seconds.
  */
 export class ProgressLine {
   #verb = ''

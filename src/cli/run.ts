@@ -32,8 +32,8 @@ Exit codes: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C, 143 by SIG
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
- * Runs the command line: results go to stdout, all else to stderr. The first Ctrl-C or SIGTERM ends what goes on, which leaves no
- * half files; the second leaves at once.
+ * Runs the command line: results go to stdout, all else to stderr. The first Ctrl-C or SIGTERM ends what goes on, which
+ * leaves no half files; the second leaves at once.
  * @param args Without the program's name.
  * @returns The exit code: 0, 1 for a failure, 2 for a wrong use, 130 after Ctrl-C, 143 after SIGTERM.
  */

@@ -1,8 +1,8 @@
 const [prime1, prime2, prime3, prime4, prime5] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f, 0x165667b1]
 
 /**
- * XXH32 of some bytes (xxHash's specification, "XXH32 algorithm description"): it finds damage and tells data apart, and keeps
- * no secret. Bytes that differ in one word never have the same.
+ * XXH32 of some bytes (xxHash's specification, "XXH32 algorithm description"): it finds damage and tells data apart,
+ * and keeps no secret. Bytes that differ in one word never have the same.
  * @param seed A whole number of 32 bits, such as what came before. Default 0.
  */
 export function xxh32(data: ArrayBufferView, seed = 0): number {

@@ -1,4 +1,7 @@
-/** Rounds float32 `values` to IEEE half precision (ties to even, subnormals and infinities kept, NaN stays NaN); returns the bits. */
+/**
+ * Rounds float32 `values` to IEEE half precision (ties to even, subnormals and infinities kept, NaN stays NaN); returns
+ * the bits.
+ */
 export function f32ToF16(values: Float32Array): Uint16Array {
   const source = bitsOf(values)
   const bits = new Uint16Array(values.length)
@@ -35,8 +38,8 @@ export function bf16ToF32(bits: Uint16Array, values = new Float32Array(bits.leng
 }
 
 /**
- * Index of the first number that is infinite or none, or -1. @param exponent The bits of the format's exponent, all of which
- * such a number has: 0x7c00 in f16, 0x7f80 in bf16, 0x7f800000 in f32.
+ * Index of the first number that is infinite or none, or -1. @param exponent The bits of the format's exponent, all of
+ * which such a number has: 0x7c00 in f16, 0x7f80 in bf16, 0x7f800000 in f32.
  */
 export function findNonFinite(bits: Uint16Array | Uint32Array, exponent: number): number {
   const isAligned = bits.byteOffset % 4 === 0 && bits.byteLength % 4 === 0
@@ -45,14 +48,17 @@ export function findNonFinite(bits: Uint16Array | Uint32Array, exponent: number)
   return bits.findIndex((each) => (each & exponent) === exponent)
 }
 
-/** Looks at whole words, two numbers of 16 bits at a time: a pass over a checkpoint should cost less than reading it. */
+/**
+ * Looks at whole words, two numbers of 16 bits at a time: a pass over a checkpoint should cost less than reading it.
+ */
 function hasFullExponent(
   words: Int32Array,
   { BYTES_PER_ELEMENT }: Uint16Array | Uint32Array,
   exponent: number,
 ): boolean {
   const fields = (BYTES_PER_ELEMENT === 2 ? exponent * 0x10001 : exponent) >>> 1
-  // Shifted right by one, so that sums stay below 2^31: a field of ones, and only that, carries out when its lowest bit is added.
+  // Shifted right by one, so that sums stay below 2^31: a field of ones, and only that, carries out when its lowest bit
+  // is added.
   const lowest = fields & ~(fields << 1)
   let carried = 0
   for (let i = 0; i < words.length; i++) carried |= (((words[i] as number) >>> 1) & fields) + lowest

@@ -9,7 +9,8 @@ export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
  * Parses JSON that may come from anyone; bytes must be UTF-8. @param who Begins the message, e.g. `config.json`.
- * @throws MedAwareError `format` for what is no JSON, no UTF-8, or nested more than 127 deep, before any of it is built.
+ * @throws MedAwareError `format` for what is no JSON, no UTF-8, or nested more than 127 deep, before any of it is
+ * built.
  */
 export function parseJson(who: string, json: string | Uint8Array): unknown {
   const text = typeof json === 'string' ? json : decodeUtf8(who, json)

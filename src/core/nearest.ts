@@ -1,5 +1,6 @@
 /**
- * The known name that was most likely meant: the same but for case and underscores, the beginning of just one, or few slips away.
+ * The known name that was most likely meant: the same but for case and underscores, the beginning of just one, or few
+ * slips away.
  * @returns `null` where none is near.
  */
 export function nearestName(name: string, known: readonly string[]): string | null {

@@ -23,7 +23,8 @@ export type Aliases<T> = Readonly<Record<string, keyof T & string>>
  * Reads the options of a public function: each by its rule, `undefined` like one that was not given.
  * @param who Begins an error's sentence, such as 'TrainingRun'.
  * @returns A copy that holds just the options given, so that `{ ...defaults, ...readOptions(…) }` fills in the rest.
- * @throws MedAwareError `config` for what is no object, an unknown name (it says the nearest known one) or a value out of range.
+ * @throws MedAwareError `config` for what is no object, an unknown name (it says the nearest known one) or a value out
+ * of range.
  */
 export function readOptions<T extends object>(
   who: string,

@@ -6,8 +6,8 @@ const mostWays = 4096
 const mostLength = 4096
 
 /**
- * Alternatives of the field's tokenizers that may scan a run and give it back, and the alternative behind them that then takes the
- * run: GPT-2's, cl100k's and o200k's.
+ * Alternatives of the field's tokenizers that may scan a run and give it back, and the alternative behind them that
+ * then takes the run: GPT-2's, cl100k's and o200k's.
  */
 const known: ReadonlyMap<string, string | null> = new Map([
   // Gives back one character at most.
@@ -24,12 +24,14 @@ const known: ReadonlyMap<string, string | null> = new Map([
 /** Whole patterns of the field that are written in a way of their own: Bloom's. */
 const knownWhole: ReadonlySet<string> = new Set([String.raw` ?[^(\s|[.,!?…。，、।۔،])]+`])
 
-/** Runs of one class at the end of a text, as DeepSeek's tokenizers have them, with or without those at its beginning. */
+/**
+ * Runs of one class at the end of a text, as DeepSeek's tokenizers have them, with or without those at its beginning.
+ */
 const endRun = /^(?:\^(?<first>\\[sSdDwW]|\[(?:[^[\]\\]|\\.)*\])\+\|)?(?<last>\\[sSdDwW]|\[(?:[^[\]\\]|\\.)*\])\+\$$/
 
 /**
- * The same matches in linear time: `\s+$` looks at each end of a run from each of its places; behind its first none can match that
- * the first does not.
+ * The same matches in linear time: `\s+$` looks at each end of a run from each of its places; behind its first none can
+ * match that the first does not.
  */
 export function linearPattern(pattern: string): string {
   const { first, last } = endRun.exec(pattern)?.groups ?? {}
@@ -39,9 +41,10 @@ export function linearPattern(pattern: string): string {
 }
 
 /**
- * Refuses a regular expression that a backtracking engine may need more than linear time for, on whatever text: a downloaded file
- * must not hang who reads it. Allowed is what never gives back much: an unbounded repetition must be followed by nothing that can
- * fail, and what is bounded may be gone through in few ways. Beside these stand the field's own patterns.
+ * Refuses a regular expression that a backtracking engine may need more than linear time for, on whatever text: a
+ * downloaded file must not hang who reads it. Allowed is what never gives back much: an unbounded repetition must be
+ * followed by nothing that can fail, and what is bounded may be gone through in few ways. Beside these stand the
+ * field's own patterns.
  * @param who Begins the error's sentence.
  * @throws MedAwareError `unsupported`, naming the pattern; `format` where it does not parse.
  */
@@ -60,7 +63,9 @@ export function checkPatternCost(pattern: string, who: string): void {
   }
 }
 
-/** Whether only known ones stand between: another could take a part of the run, and leave the rest to be scanned again. */
+/**
+ * Whether only known ones stand between: another could take a part of the run, and leave the rest to be scanned again.
+ */
 function isNext(companion: string, alternatives: readonly Alternative[], after: number): boolean {
   const next = alternatives.slice(after + 1).find(({ text }) => text === companion || !known.has(text))
   return next?.text === companion

@@ -2,8 +2,8 @@
 const MOST = 80
 
 /**
- * A value in the words of an error message: strings in quotes, lists and objects by their first few parts, one level deep, never
- * more than about 80 characters, whatever it is and however deep or long.
+ * A value in the words of an error message: strings in quotes, lists and objects by their first few parts, one level
+ * deep, never more than about 80 characters, whatever it is and however deep or long.
  */
 export function show(value: unknown): string {
   if (Array.isArray(value)) return shorten(`[${parts(value.length, (i) => brief((value as unknown[])[i]))}]`)

@@ -41,8 +41,8 @@ export interface Device {
   /** What each kernel has cost so far, after `settle` or `download`; null unless asked for. */
   readonly profile: KernelProfile | null
   /**
-   * Which program does which class of calls, of those that were run, prepared or given: `WebGpuOptions.tuning` takes it, here or on
-   * another machine like it, and the run gives the same bits. Empty where each kernel has one program.
+   * Which program does which class of calls, of those that were run, prepared or given: `WebGpuOptions.tuning` takes
+   * it, here or on another machine like it, and the run gives the same bits. Empty where each kernel has one program.
    */
   readonly tuning: TuningChoices
   /** Copies host bytes into a window, whose length must equal theirs. */
@@ -53,18 +53,23 @@ export interface Device {
   copy(source: Binding, target: Binding): void
   /**
    * Queues a kernel; runs in the order of the calls.
-   * @throws MedAwareError `device-lost` when the device is gone, `device` when it has refused earlier work, `memory` when it has none left.
+   * @throws MedAwareError `device-lost` when the device is gone, `device` when it has refused earlier work, `memory`
+   * when it has none left.
    */
   run<K extends KernelName>(name: K, bindings: KernelBindings<K>, params: KernelParams<K>): void
   /**
-   * Readies the device for work like `work`, before a run: WebGPU rehearses it (kernels, uploads and copies are noted and not
-   * done; memory is allocated as usual, and the caller's scopes free it) and times the programs it has for the calls it met.
-   * Programs are chosen here and nowhere else, so results never change in the middle of a run. The CPU engine, and WebGPU
-   * where there is nothing to choose, resolve without running `work`, so it must change nothing outside the device.
+   * Readies the device for work like `work`, before a run: WebGPU rehearses it (kernels, uploads and copies are noted
+   * and not done; memory is allocated as usual, and the caller's scopes free it) and times the programs it has for the
+   * calls it met. Programs are chosen here and nowhere else, so results never change in the middle of a run. The CPU
+   * engine, and WebGPU where there is nothing to choose, resolve without running `work`, so it must change nothing
+   * outside the device.
    * @throws MedAwareError as `run`; what `work` throws.
    */
   prepare(work: () => void): Promise<void>
-  /** Resolves when all queued work is done, and lets the event loop turn, so that signals are heard. @throws MedAwareError as `run`. */
+  /**
+   * Resolves when all queued work is done, and lets the event loop turn, so that signals are heard.
+   * @throws MedAwareError as `run`.
+   */
   settle(): Promise<void>
   /** Frees everything; the device cannot be used afterwards. */
   dispose(): void

@@ -3,8 +3,8 @@ import type { DeviceBuffer } from './buffer.ts'
 import { Memory, type MemoryDriver } from './memory.ts'
 
 /**
- * A device that keeps account of memory as every other does, but holds nothing and computes nothing: a program that runs on
- * it shows what it would take on a real one. Downloads are zeros.
+ * A device that keeps account of memory as every other does, but holds nothing and computes nothing: a program that
+ * runs on it shows what it would take on a real one. Downloads are zeros.
  */
 export class DryDevice implements Device, MemoryDriver {
   readonly description = 'dry run'

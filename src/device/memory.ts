@@ -45,7 +45,10 @@ export class Memory {
     this.#peakBytes = this.#liveBytes
   }
 
-  /** Makes a buffer that belongs to the innermost open scope, or to nobody. @throws MedAwareError `memory`, `shape` for no size. */
+  /**
+   * Makes a buffer that belongs to the innermost open scope, or to nobody. @throws MedAwareError `memory`, `shape` for
+   * no size.
+   */
   allocate(byteLength: number, label: string): DeviceBuffer {
     check(Number.isSafeInteger(byteLength) && byteLength >= 0, 'shape', () => {
       return `${label}: a buffer has a whole number of bytes from 0, not ${show(byteLength)}`
@@ -141,7 +144,10 @@ export class Memory {
   }
 }
 
-/** Gives what work gave, unless that is a promise: what holds only while the work runs must not be thought to hold beyond. */
+/**
+ * Gives what work gave, unless that is a promise: what holds only while the work runs must not be thought to hold
+ * beyond.
+ */
 export function doneAtOnce<T>(who: string, result: T): T {
   if (typeof result !== 'object' || result === null || !('then' in result) || typeof result.then !== 'function')
     return result
@@ -165,7 +171,9 @@ export class Scope {
     this.#parent = parent
   }
 
-  /** Lets a value out: it now belongs to the enclosing scope, or to nobody. Values of outer scopes stay where they are. */
+  /**
+   * Lets a value out: it now belongs to the enclosing scope, or to nobody. Values of outer scopes stay where they are.
+   */
   keep<T extends { readonly buffer: DeviceBuffer }>(value: T): T {
     if (this.buffers.has(value.buffer)) this.#memory.move(value.buffer, this, this.#parent)
     return value

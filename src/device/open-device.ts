@@ -34,10 +34,11 @@ const rules: OptionRules<OpenDeviceOptions> = {
 }
 
 /**
- * Opens the engine to compute on. A software WebGPU adapter (llvmpipe, SwiftShader, WARP) is taken only when 'webgpu' is
- * asked for by name: the CPU engine does the same work faster.
- * @throws MedAwareError `device` when 'webgpu' is asked for and cannot be had, or computes a kernel wrong; `config` for an unknown
- *   option or a value out of its range, whichever engine it is for; `unsupported` for a `profile` that the adapter cannot give.
+ * Opens the engine to compute on. A software WebGPU adapter (llvmpipe, SwiftShader, WARP) is taken only when 'webgpu'
+ * is asked for by name: the CPU engine does the same work faster.
+ * @throws MedAwareError `device` when 'webgpu' is asked for and cannot be had, or computes a kernel wrong; `config` for
+ *   an unknown option or a value out of its range, whichever engine it is for; `unsupported` for a `profile` that the
+ *   adapter cannot give.
  */
 export async function openDevice(given: OpenDeviceOptions = {}): Promise<OpenedDevice> {
   const options = readOptions('openDevice', given, rules)

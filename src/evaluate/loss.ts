@@ -45,11 +45,12 @@ export interface LossReport {
 }
 
 /**
- * Mean loss over the tokens with a label, each weighing the same wherever it stands. The first token of an example is never
- * predicted; examples without a label behind it are passed over. Batches are padded on the right, the longest examples first, so
- * that a lack of memory shows at once.
- * @throws MedAwareError `config` when nothing has a label, for what are no examples of this vocabulary, and for senseless options,
- * `shape` when labels and ids differ in number, `numeric` when a loss is not finite, `memory`; and whatever `signal` is aborted with.
+ * Mean loss over the tokens with a label, each weighing the same wherever it stands. The first token of an example is
+ * never predicted; examples without a label behind it are passed over. Batches are padded on the right, the longest
+ * examples first, so that a lack of memory shows at once.
+ * @throws MedAwareError `config` when nothing has a label, for what are no examples of this vocabulary, and for
+ * senseless options, `shape` when labels and ids differ in number, `numeric` when a loss is not finite, `memory`; and
+ * whatever `signal` is aborted with.
  */
 export async function evaluateLoss(
   model: CausalLm,

@@ -9,14 +9,17 @@ import { dequantize } from '../ops/dequantize.ts'
 import { type HalfType, isHalf, roundToHalf } from '../tensor/half.ts'
 import { empty, type HostValues, Tensor } from '../tensor/tensor.ts'
 
-/** Elements that are read and converted at a time: 8 MiB as f32. Memory of the host that loading needs is a few times that. */
+/**
+ * Elements that are read and converted at a time: 8 MiB as f32. Memory of the host that loading needs is a few times
+ * that.
+ */
 const sliceCount = 2 * 1024 * 1024
 
 /**
- * Copies a checkpoint's tensor into one on a device, slice by slice, so that no more than a few slices are on the host; while
- * one is converted and copied the next is read.
- * @param target As many elements, in f32 or 16 bits; or in u8 as many bytes, which are copied as they are, whatever words the
- * checkpoint has them in.
+ * Copies a checkpoint's tensor into one on a device, slice by slice, so that no more than a few slices are on the host;
+ * while one is converted and copied the next is read.
+ * @param target As many elements, in f32 or 16 bits; or in u8 as many bytes, which are copied as they are, whatever
+ * words the checkpoint has them in.
  * @throws MedAwareError `numeric` for what is not finite, in the checkpoint or in 16 bits.
  */
 async function fillTensor(reader: TensorReader, name: string, target: Tensor): Promise<void> {
@@ -70,7 +73,10 @@ export interface TensorToFill {
   readonly label: string
 }
 
-/** A new tensor that belongs to nobody, with the numbers of a checkpoint's. @throws MedAwareError `numeric`, `memory`, or as the reader. */
+/**
+ * A new tensor that belongs to nobody, with the numbers of a checkpoint's. @throws MedAwareError `numeric`, `memory`,
+ * or as the reader.
+ */
 export async function filledTensor(reader: TensorReader, name: string, to: TensorToFill): Promise<Tensor> {
   const tensor = to.device.memory.rooted(() => empty(to.device, to.shape, to.label, to.dtype))
   try {

@@ -6,8 +6,8 @@ import type { StoredMatrix, StorageRecipe } from '../tensor/stored-matrix.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /**
- * A way to store a matrix in fewer bits: a row of the table in `formats.ts`. It knows the format's options, its tensors in
- * files and its matrices; how kernels read one is said by the matrix (`StoredMatrix.storage`).
+ * A way to store a matrix in fewer bits: a row of the table in `formats.ts`. It knows the format's options, its tensors
+ * in files and its matrices; how kernels read one is said by the matrix (`StoredMatrix.storage`).
  */
 export interface StorageFormat<M extends StoredMatrix = StoredMatrix, Type extends string = string> {
   /** Its key in `MemoryPlan.weights`, and what it is called there: '4-bit' of '4-bit weights'. */
@@ -21,7 +21,10 @@ export interface StorageFormat<M extends StoredMatrix = StoredMatrix, Type exten
   check(options: FormatOptions): void
   /** Stores x [rows, columns] f32 on its device, by kernels alone, so that a memory plan can go through it dry. */
   quantize(x: Tensor, options: FormatOptions): M
-  /** @throws MedAwareError `numeric` where what a matrix was made from is more than the format holds. Default: it holds all. */
+  /**
+   * @throws MedAwareError `numeric` where what a matrix was made from is more than the format holds. Default: it holds
+   * all.
+   */
   verify?(name: string, matrix: M): Promise<void>
   /** The weight that a checkpoint's tensor stands beside, by its name; `null` for a tensor that stands by itself. */
   weightBeside(tensor: string): string | null
@@ -29,7 +32,10 @@ export interface StorageFormat<M extends StoredMatrix = StoredMatrix, Type exten
   find(checkpoint: Checkpoint, weight: string): StoredWeight | null
   /** What a checkpoint holds of a matrix. @param owner Of one like `like`, which is only for shapes and the recipe. */
   save(name: string, like: M, owner: Lender<M>, dtype: PlainWord): Promise<TensorsOfMatrix>
-  /** The `quantization_config` of a config.json; `null` where transformers knows none. @param skipped Layers that keep their numbers. */
+  /**
+   * The `quantization_config` of a config.json; `null` where transformers knows none. @param skipped Layers that keep
+   * their numbers.
+   */
   config(
     recipe: StorageRecipe,
     computeDType: string,

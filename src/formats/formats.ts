@@ -19,7 +19,8 @@ export function storageFormats(): readonly StorageFormat[] {
 }
 
 /**
- * Adds a row to the table of formats: `quantize`, `loadModel`, `saveModel`, `planMemory` and `inspectModel` then know it.
+ * Adds a row to the table of formats: `quantize`, `loadModel`, `saveModel`, `planMemory` and `inspectModel` then know
+ * it.
  * @throws MedAwareError `config` for what is no row, or for a name or type that another has.
  */
 export function registerStorageFormat(format: StorageFormat): void {
@@ -42,7 +43,10 @@ export function formatOfType(type: string): StorageFormat {
   return found
 }
 
-/** The format that a matrix is in. @throws MedAwareError `unsupported` for a matrix of a format that is not in the table. */
+/**
+ * The format that a matrix is in. @throws MedAwareError `unsupported` for a matrix of a format that is not in the
+ * table.
+ */
 export function formatOf(matrix: StoredMatrix): StorageFormat {
   const found = formats.find((format) => format.owns(matrix))
   check(found !== undefined, 'unsupported', () => {

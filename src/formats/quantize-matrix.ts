@@ -13,16 +13,16 @@ export interface StorageOptions {
   /** Quantise the maxima to 8 bits as well (bitsandbytes' compress_statistics). Default true. */
   readonly doubleQuant?: boolean
   /**
-   * What products are computed in (bnb_4bit_compute_dtype). Kernels decode weights to f32 and compute in f32, so 'f32' is the
-   * only one there is. Default 'f32'.
+   * What products are computed in (bnb_4bit_compute_dtype). Kernels decode weights to f32 and compute in f32, so 'f32'
+   * is the only one there is. Default 'f32'.
    */
   readonly computeDtype?: 'f32' | 'f16' | 'bf16'
 }
 
 /**
  * Checks options that need no tensor.
- * @throws MedAwareError `config` for a type there is not, and as the format's `check`; `unsupported` for another computeDtype
- * than 'f32'.
+ * @throws MedAwareError `config` for a type there is not, and as the format's `check`; `unsupported` for another
+ * computeDtype than 'f32'.
  */
 export function checkStorage({ type = 'nf4', computeDtype = 'f32', ...options }: StorageOptions): void {
   formatOfType(type).check({ type, ...options })

@@ -14,8 +14,8 @@ export interface CodesToRead {
 }
 
 /**
- * A matrix that belongs to nobody, made of its codes, which are brought to the device slice by slice as they are. Where `make`
- * throws, all is freed.
+ * A matrix that belongs to nobody, made of its codes, which are brought to the device slice by slice as they are. Where
+ * `make` throws, all is freed.
  * @throws MedAwareError as the reader, `memory`, or what `make` throws.
  */
 export async function withCodes<M extends StoredMatrix>(

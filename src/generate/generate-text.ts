@@ -9,9 +9,10 @@ import type { TextTokenizer } from './text-tokenizer.ts'
 const REPLACEMENT = '\uFFFD'
 
 /**
- * Continues `prompt`, encoded with the tokenizer's special tokens, and yields the new text in pieces as it comes, never half a
- * character. Unless `eosTokenId` says otherwise it stops at the tokenizer's end of text, which training teaches, and at those of the
- * model's `generationConfig` (generation_config.json's, else config.json's) that are added tokens of the tokenizer. Frees what it holds when it ends, fails or is left.
+ * Continues `prompt`, encoded with the tokenizer's special tokens, and yields the new text in pieces as it comes, never
+ * half a character. Unless `eosTokenId` says otherwise it stops at the tokenizer's end of text, which training teaches,
+ * and at those of the model's `generationConfig` (generation_config.json's, else config.json's) that are added tokens
+ * of the tokenizer. Frees what it holds when it ends, fails or is left.
  * @throws MedAwareError as `generateTokens`.
  */
 export async function* generateText(
@@ -49,8 +50,8 @@ function readTokenizer(tokenizer: unknown): void {
 }
 
 /**
- * What ends a text where the caller does not say. The model may not know of the token that it was tuned to end with; and old Falcons
- * name an id of another model's, which is an ordinary piece of text here.
+ * What ends a text where the caller does not say. The model may not know of the token that it was tuned to end with;
+ * and old Falcons name an id of another model's, which is an ordinary piece of text here.
  */
 function endsOf({ generationConfig, vocabSize }: CausalLm, { eosTokenId, addedIds }: TextTokenizer): number[] {
   const said = generationConfig?.eosTokenId ?? []
@@ -75,8 +76,9 @@ export async function completeText(
 const CONTEXT = 8
 
 /**
- * Text of tokens that come one at a time, so that prompt and pieces together are the whole text. Each piece is decoded behind the
- * tokens before it, because a tokenizer may treat the start of a text in its own way (text-generation-inference's decode_token).
+ * Text of tokens that come one at a time, so that prompt and pieces together are the whole text. Each piece is decoded
+ * behind the tokens before it, because a tokenizer may treat the start of a text in its own way
+ * (text-generation-inference's decode_token).
  */
 class TextStream {
   readonly #tokenizer: TextTokenizer

@@ -10,11 +10,11 @@ import { chooseToken } from './sampling.ts'
 const HEADROOM = 64
 
 /**
- * Continues every prompt, a token a step: yields the new token of each row, `null` for rows that have stopped. The token
- * that stops a row is yielded. Shorter prompts are padded on the left, which changes nothing they say. All it holds
- * on the device is freed when it ends, fails or is left (`break`, `return()`).
- * @throws MedAwareError `config` for an empty prompt, what is no token id, an option that is unknown, out of range or does nothing;
- * `memory`, `numeric` when logits are not finite, and whatever `signal` is aborted with.
+ * Continues every prompt, a token a step: yields the new token of each row, `null` for rows that have stopped. The
+ * token that stops a row is yielded. Shorter prompts are padded on the left, which changes nothing they say. All it
+ * holds on the device is freed when it ends, fails or is left (`break`, `return()`).
+ * @throws MedAwareError `config` for an empty prompt, what is no token id, an option that is unknown, out of range or
+ * does nothing; `memory`, `numeric` when logits are not finite, and whatever `signal` is aborted with.
  */
 export async function* generateTokens(
   model: CausalLm,

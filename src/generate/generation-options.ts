@@ -25,7 +25,10 @@ import type { Sampling, SamplingOptions } from './sampling.ts'
 export interface GenerationOptions extends SamplingOptions {
   /** The most tokens to add to each prompt. Default 128. */
   readonly maxNewTokens?: number
-  /** A row stops when it draws one of these; `null` for never. Default: as the model and the tokenizer say, see `generateText`. */
+  /**
+   * A row stops when it draws one of these; `null` for never. Default: as the model and the tokenizer say, see
+   * `generateText`.
+   */
   readonly eosTokenId?: number | readonly number[] | null
   /** Same seed, same tokens; each row of a batch draws from a stream of its own. Default 0. */
   readonly seed?: number
@@ -79,8 +82,8 @@ const usual: Sampling = { doSample: false, temperature: 1, topK: 50, topP: 1, re
 /**
  * Fills in what options leave out.
  * @param usualEnds What ends a text where they do not say.
- * @throws MedAwareError `config` for an unknown option, one out of range, or one that would do nothing: `temperature`, `topK` or
- * `topP` where nothing is drawn.
+ * @throws MedAwareError `config` for an unknown option, one out of range, or one that would do nothing: `temperature`,
+ * `topK` or `topP` where nothing is drawn.
  */
 export function resolveOptions(
   model: CausalLm,

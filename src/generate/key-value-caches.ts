@@ -51,8 +51,8 @@ export class KeyValueCaches {
   }
 
   /**
-   * Makes room for `tokens` more. Grows to twice the room there was, or to `limit` where that is less, tensor by tensor, so
-   * that one at a time is held twice. @throws MedAwareError `memory`.
+   * Makes room for `tokens` more. Grows to twice the room there was, or to `limit` where that is less, tensor by
+   * tensor, so that one at a time is held twice. @throws MedAwareError `memory`.
    */
   reserve(tokens: number, limit = Infinity): void {
     const wanted = this.#length + tokens

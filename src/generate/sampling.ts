@@ -34,8 +34,8 @@ export function chooseToken(
 }
 
 /**
- * transformers' logits processors in its order, in place: repetition penalty, then when drawing temperature, top-k and top-p;
- * tokens cut off become -Infinity (generation/logits_process.py).
+ * transformers' logits processors in its order, in place: repetition penalty, then when drawing temperature, top-k and
+ * top-p; tokens cut off become -Infinity (generation/logits_process.py).
  */
 export function processLogits(logits: Float32Array, seen: ReadonlySet<number>, sampling: Sampling): void {
   const { doSample, temperature, topK, topP, repetitionPenalty } = sampling

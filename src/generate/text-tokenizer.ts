@@ -1,6 +1,9 @@
 /** How a text is encoded. */
 export interface EncodeOptions {
-  /** Put the tokens around it that the tokenizer's post-processor has, such as Llama's `<s>`. Default true, as in transformers. */
+  /**
+   * Put the tokens around it that the tokenizer's post-processor has, such as Llama's `<s>`. Default true, as in
+   * transformers.
+   */
   readonly addSpecialTokens?: boolean
 }
 

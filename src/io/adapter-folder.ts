@@ -20,8 +20,8 @@ export interface OpenAdapterOptions extends LoadAdapterOptions, HubFolderOptions
 const rules: OptionRules<OpenAdapterOptions> = { ...loadAdapterRules, ...hubFolderRules }
 
 /**
- * Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md (Node only), all of them or, where
- * one cannot be written, none. An adapter that is there is replaced.
+ * Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md (Node only), all of them
+ * or, where one cannot be written, none. An adapter that is there is replaced.
  * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `disk`, `device`.
  */
 export async function saveAdapter(adapter: Adapter, path: string, options: AdapterFilesOptions = {}): Promise<void> {

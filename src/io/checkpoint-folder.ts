@@ -10,8 +10,8 @@ import { openTensors, readText, writeFolder } from './sources/folder.ts'
 import { openFolder, type Source } from './sources/open-folder.ts'
 
 /**
- * Writes a run's checkpoint into a directory (Node only). Who is stopped at any time leaves the checkpoint before or this one,
- * whole. @throws MedAwareError `disk`; as `checkpointFiles`.
+ * Writes a run's checkpoint into a directory (Node only). Who is stopped at any time leaves the checkpoint before or
+ * this one, whole. @throws MedAwareError `disk`; as `checkpointFiles`.
  */
 export async function saveRun(run: TrainingRun, path: string): Promise<void> {
   await writeFolder(path, await checkpointFiles(run))

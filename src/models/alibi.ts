@@ -12,8 +12,8 @@ export function alibiSlopes(heads: number): Float32Array {
 }
 
 /**
- * f32 [b · keys]: for each key the number of unmasked tokens before it, in bfloat16, as transformers multiplies them; 0 where
- * it is padding. So left padding changes nothing.
+ * f32 [b · keys]: for each key the number of unmasked tokens before it, in bfloat16, as transformers multiplies them; 0
+ * where it is padding. So left padding changes nothing.
  * @param mask One byte a key, 0 for padding; absent when nothing is padded.
  */
 export function alibiPositions(batch: number, keys: number, mask?: Uint8Array): Float32Array {

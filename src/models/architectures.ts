@@ -30,8 +30,8 @@ export function registerArchitecture<C extends ModelConfig>(row: Architecture<C>
 
 /**
  * Reads a config.json by the architecture that its `model_type` names.
- * @throws MedAwareError `unsupported` for an architecture that is not known, or a feature of one; `config` for a missing or
- * senseless value. Each names the key.
+ * @throws MedAwareError `unsupported` for an architecture that is not known, or a feature of one; `config` for a
+ * missing or senseless value. Each names the key.
  */
 export function parseModelConfig(json: ConfigJson): ModelConfig {
   readArgument('parseModelConfig', 'json', json, configJsonRule)

@@ -15,7 +15,10 @@ import type { GenerationConfig } from './generation-config.ts'
 import { checkInputs, checkPackedLabels, pastOf } from './model-inputs.ts'
 import type { RotaryTable } from './rotary-table.ts'
 
-/** A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised or adapted. */
+/**
+ * A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised
+ * or adapted.
+ */
 export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> {
   constructor(weight: Tensor) {
     super({}, { weight })

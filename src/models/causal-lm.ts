@@ -8,8 +8,8 @@ import type { Tensor } from '../tensor/tensor.ts'
 import type { GenerationConfig } from './generation-config.ts'
 
 /**
- * What a model is made of, as far as every architecture has it, in the words of Hugging Face's config.json. Each architecture
- * adds its own; `modelType` says which it is.
+ * What a model is made of, as far as every architecture has it, in the words of Hugging Face's config.json. Each
+ * architecture adds its own; `modelType` says which it is.
  */
 export interface ModelConfig {
   readonly modelType: string
@@ -31,12 +31,15 @@ export interface ModelConfig {
 export interface BatchLayout {
   /** [b, t]. */
   readonly shape: readonly [number, number]
-  /** [b · keys] bytes, 0 for padding, covering a cache's or a prefix's tokens as well; absent when nothing is padded. */
+  /**
+   * [b · keys] bytes, 0 for padding, covering a cache's or a prefix's tokens as well; absent when nothing is padded.
+   */
   readonly attentionMask?: Uint8Array
   /**
-   * [b · t], where each token stands, as transformers' position_ids. Where a position does not follow the one before it, another
-   * document begins, and none sees another (DataCollatorWithFlattening, TRL's padding_free); behind a cache or beside an
-   * attentionMask positions are positions and no more. Default: they count on behind what is in a cache or a prefix.
+   * [b · t], where each token stands, as transformers' position_ids. Where a position does not follow the one before
+   * it, another document begins, and none sees another (DataCollatorWithFlattening, TRL's padding_free); behind a cache
+   * or beside an attentionMask positions are positions and no more. Default: they count on behind what is in a cache or
+   * a prefix.
    */
   readonly positionIds?: Int32Array
   /** Keys and values that stand before the tokens' own, one for each decoder block; not beside caches. Default none. */
@@ -72,8 +75,8 @@ export interface CausalLm extends Module {
   /** Key and value heads, and channels of each. */
   readonly cacheShape: readonly [heads: number, dim: number]
   /**
-   * Whether training keeps only the input of each decoder block and computes the rest again on the way back: less memory
-   * for about a third more work, and the same bits. transformers' gradient_checkpointing_enable. Default false.
+   * Whether training keeps only the input of each decoder block and computes the rest again on the way back: less
+   * memory for about a third more work, and the same bits. transformers' gradient_checkpointing_enable. Default false.
    */
   gradientCheckpointing: boolean
   /** What generating goes by where its options do not say: `loadModel` reads it; it may be set. */
@@ -83,8 +86,8 @@ export interface CausalLm extends Module {
   /** Logits of each row's last token: f32 [b, vocab]. */
   lastLogits(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor
   /**
-   * Σ cross-entropy of each token against the label after it, over labels that are not negative, divided by `normalizer`
-   * (default: their number): f32 [1].
+   * Σ cross-entropy of each token against the label after it, over labels that are not negative, divided by
+   * `normalizer` (default: their number): f32 [1].
    */
   loss(batch: ModelInputs, labels: Int32Array, normalizer?: number): Tensor
 }

@@ -18,7 +18,9 @@ const mostOfF32 = 3.4e38
 /** A config.json that a caller gives. */
 export const configJsonRule = that('a config.json that was parsed', isJsonObject)
 
-/** A config that a caller gives, with layers that can be counted. @param modelType Of its architecture. Default: any. */
+/**
+ * A config that a caller gives, with layers that can be counted. @param modelType Of its architecture. Default: any.
+ */
 export function configRule<C extends ModelConfig>(modelType?: C['modelType']): Rule<C> {
   return that('a config, such as parseModelConfig gives', (value): value is C => {
     if (!isJsonObject(value) || typeof value['modelType'] !== 'string') return false
@@ -77,7 +79,10 @@ export class ConfigFields {
     )
   }
 
-  /** What stands under the first of the names that is there. @throws MedAwareError `config` where two names say two things. */
+  /**
+   * What stands under the first of the names that is there. @throws MedAwareError `config` where two names say two
+   * things.
+   */
   given(keys: readonly string[]): unknown {
     const [key, ...others] = keys.filter((name) => this.json[name] !== undefined && this.json[name] !== null)
     if (key === undefined) return undefined

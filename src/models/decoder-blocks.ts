@@ -23,7 +23,10 @@ export interface AttentionContext {
   readonly prefix?: KeyValuePrefix | undefined
 }
 
-/** A residual stream, f32 [b, t, c]: x and what is still to be added to it, which the norm that comes next does in one pass. */
+/**
+ * A residual stream, f32 [b, t, c]: x and what is still to be added to it, which the norm that comes next does in one
+ * pass.
+ */
 export interface ResidualStream {
   readonly x: Tensor
   readonly branch: Tensor | null
@@ -68,8 +71,8 @@ export interface Positions {
 
 /**
  * Puts on the device what attention is told of a batch behind `past` tokens. As in transformers, rotary positions count
- * every token and ALiBi's only those that are not padding, where the batch does not say positions; only differences matter, so
- * left padding changes nothing.
+ * every token and ALiBi's only those that are not padding, where the batch does not say positions; only differences
+ * matter, so left padding changes nothing.
  */
 export function attentionContext(
   device: Device,

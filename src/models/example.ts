@@ -38,9 +38,9 @@ export function collate(examples: readonly Example[]): { batch: TokenBatch; labe
 }
 
 /**
- * Examples one behind another in one row, without padding: positions begin anew with each, so that none sees another, and its
- * first token is not predicted from the one before (transformers' DataCollatorWithFlattening). Weights see the same tokens as
- * with `collate`, and nothing is computed for padding.
+ * Examples one behind another in one row, without padding: positions begin anew with each, so that none sees another,
+ * and its first token is not predicted from the one before (transformers' DataCollatorWithFlattening). Weights see the
+ * same tokens as with `collate`, and nothing is computed for padding.
  * @throws MedAwareError as `collate`.
  */
 export function collatePacked(examples: readonly Example[]): { batch: TokenBatch; labels: Int32Array } {
@@ -63,8 +63,8 @@ export function collatePacked(examples: readonly Example[]): { batch: TokenBatch
  * Checks what a caller gives as examples.
  * @param vocabSize Ids are below it. Default: any number.
  * @returns The same, ids and labels that were plain lists as arrays.
- * @throws MedAwareError `config` for what are no examples, an id or a label that is no token's, and `shape` when labels and ids
- * differ in number; it names the row.
+ * @throws MedAwareError `config` for what are no examples, an id or a label that is no token's, and `shape` when labels
+ * and ids differ in number; it names the row.
  */
 export function readExamples(who: string, examples: unknown, vocabSize = Infinity): Example[] {
   check(Array.isArray(examples), 'config', () => `${who}: examples must be a list of ${wanted}, got ${show(examples)}`)

@@ -32,7 +32,10 @@ export interface FalconConfig extends ModelConfig {
   readonly bias: boolean
   /** Whether attention and MLP read the same layer's input side by side, and are added to it together. */
   readonly parallelAttn: boolean
-  /** Falcon-40B's decoder: key and value heads stand with the query heads that they serve, always side by side with the MLP. */
+  /**
+   * Falcon-40B's decoder: key and value heads stand with the query heads that they serve, always side by side with the
+   * MLP.
+   */
   readonly newDecoderArchitecture: boolean
   /** Normalisations of a layer that is parallel: one for both, or `ln_attn` and `ln_mlp`. */
   readonly numLnInParallelAttn: 1 | 2
@@ -46,8 +49,8 @@ export const falconRule = configRule<FalconConfig>('falcon')
 
 /**
  * Reads a config.json, also in the words of Falcon's first releases (RefinedWebModel, n_head, n_layer, n_head_kv).
- * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or senseless
- * value; each names the key.
+ * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or
+ * senseless value; each names the key.
  */
 export function parseFalconConfig(json: ConfigJson): FalconConfig {
   readArgument('parseFalconConfig', 'json', json, configJsonRule)
@@ -112,7 +115,8 @@ export type FalconSizes = Pick<FalconConfig, 'vocabSize' | 'hiddenSize' | 'numHi
 
 /**
  * A Falcon-RW of one's own, to be trained from nothing.
- * @throws MedAwareError `config` for a name that is none, and sizes that are none or do not fit; `unsupported` as `parseFalconConfig`.
+ * @throws MedAwareError `config` for a name that is none, and sizes that are none or do not fit; `unsupported` as
+ * `parseFalconConfig`.
  */
 export function falconRwConfig(sizes: FalconSizes & Partial<FalconConfig>): FalconConfig {
   const given = readOptions('falconRwConfig', sizes, sizesRules)

@@ -16,15 +16,18 @@ import { RotaryTable } from './rotary-table.ts'
 import { WeightPicker, type WeightSource } from './weight-picker.ts'
 
 /**
- * The Falcon family as transformers computes it with sdpa (modeling_falcon.py): ALiBi or rotary positions; a key head for
- * each query head, each group or all; attention and MLP in sequence or side by side; exact GELU. Module names are the
- * checkpoint's.
+ * The Falcon family as transformers computes it with sdpa (modeling_falcon.py): ALiBi or rotary positions; a key head
+ * for each query head, each group or all; attention and MLP in sequence or side by side; exact GELU. Module names are
+ * the checkpoint's.
  */
 export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel; lm_head?: LanguageHead }> {
   readonly loraTargets = ['query_key_value']
   protected readonly rotary: RotaryTable | null
 
-  /** @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has another. */
+  /**
+   * @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has
+   * another.
+   */
   constructor(
     readonly config: FalconConfig,
     weights: WeightSource,

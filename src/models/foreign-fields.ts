@@ -1,8 +1,8 @@
 import type { ConfigFields } from './config-fields.ts'
 
 /**
- * Fields by which other architectures compute something else, and the values at which they change nothing. A config that has
- * one at another value is of a model that would load and be silently wrong.
+ * Fields by which other architectures compute something else, and the values at which they change nothing. A config
+ * that has one at another value is of a model that would load and be silently wrong.
  */
 const foreign: Readonly<Record<string, readonly (string | number | boolean)[]>> = {
   partial_rotary_factor: [1],

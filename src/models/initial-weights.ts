@@ -8,7 +8,8 @@ import type { WeightSpec } from './causal-lm.ts'
 
 /**
  * Fresh weights for training from nothing: N(0, std²), zeros or ones, as each spec says; the same for the same seed.
- * @throws MedAwareError `config` for a std that is negative or a seed that is no whole number; `memory`, and then none is left.
+ * @throws MedAwareError `config` for a std that is negative or a seed that is no whole number; `memory`, and then none
+ * is left.
  */
 export function initialWeights(
   device: Device,

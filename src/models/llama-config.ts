@@ -30,8 +30,8 @@ export const llamaRule = configRule<LlamaConfig>('llama')
 
 /**
  * Reads a config.json.
- * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or senseless
- * value; each names the key.
+ * @throws MedAwareError `unsupported` for another architecture, activation or dropout, `config` for a missing or
+ * senseless value; each names the key.
  */
 export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
   readArgument('parseLlamaConfig', 'json', json, configJsonRule)

@@ -21,8 +21,8 @@ export interface LlamaBiases {
 }
 
 /**
- * Llama's decoder as transformers computes it (modeling_llama.py): rotary positions, grouped key heads, RMS norms, SwiGLU.
- * Architectures that compute as it does say which biases they have. Module names are the checkpoint's.
+ * Llama's decoder as transformers computes it (modeling_llama.py): rotary positions, grouped key heads, RMS norms,
+ * SwiGLU. Architectures that compute as it does say which biases they have. Module names are the checkpoint's.
  */
 export abstract class LlamaDecoder<C extends LlamaFields> extends CausalDecoder<{
   model: LlamaModel
@@ -31,7 +31,10 @@ export abstract class LlamaDecoder<C extends LlamaFields> extends CausalDecoder<
   readonly loraTargets = ['q_proj', 'v_proj']
   protected readonly rotary: RotaryTable
 
-  /** @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has another. */
+  /**
+   * @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has
+   * another.
+   */
   constructor(
     readonly config: C,
     weights: WeightSource,
@@ -58,7 +61,10 @@ export abstract class LlamaDecoder<C extends LlamaFields> extends CausalDecoder<
 
 /** Llama's architecture, Falcon 3's too. */
 export class LlamaForCausalLM extends LlamaDecoder<LlamaConfig> {
-  /** @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has another. */
+  /**
+   * @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has
+   * another.
+   */
   constructor(config: LlamaConfig, weights: WeightSource) {
     const { attentionBias, mlpBias } = config
     super(config, weights, { queries: attentionBias, output: attentionBias, mlp: mlpBias })

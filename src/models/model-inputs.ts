@@ -14,7 +14,8 @@ export function pastOf({ prefixes }: BatchLayout, caches?: readonly KeyValueCach
 /**
  * Checks what a caller gives a model to read.
  * @param caches What holds the tokens before it.
- * @throws MedAwareError `config` for what is no batch, ids and embeddings at once, an id beyond the vocabulary; `shape`.
+ * @throws MedAwareError `config` for what is no batch, ids and embeddings at once, an id beyond the vocabulary;
+ * `shape`.
  */
 export function checkInputs(
   batch: ModelInputs,

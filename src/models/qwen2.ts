@@ -13,11 +13,14 @@ export interface Qwen2Config extends LlamaFields {
 }
 
 /**
- * Qwen2 as transformers computes it (modeling_qwen2.py): Llama's decoder with biases on queries, keys and values, and no others.
- * Every layer sees the whole text: sliding windows are refused.
+ * Qwen2 as transformers computes it (modeling_qwen2.py): Llama's decoder with biases on queries, keys and values, and
+ * no others. Every layer sees the whole text: sliding windows are refused.
  */
 export class Qwen2ForCausalLM extends LlamaDecoder<Qwen2Config> {
-  /** @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has another. */
+  /**
+   * @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has
+   * another.
+   */
   constructor(config: Qwen2Config, weights: WeightSource) {
     super(config, weights, { queries: true, output: false, mlp: false })
   }
@@ -25,8 +28,8 @@ export class Qwen2ForCausalLM extends LlamaDecoder<Qwen2Config> {
 
 /**
  * Reads a config.json.
- * @throws MedAwareError `unsupported` for another architecture, a sliding window or biases elsewhere, `config` for a missing or
- * senseless value; each names the key.
+ * @throws MedAwareError `unsupported` for another architecture, a sliding window or biases elsewhere, `config` for a
+ * missing or senseless value; each names the key.
  */
 export function parseQwen2Config(json: ConfigJson): Qwen2Config {
   readArgument('parseQwen2Config', 'json', json, configJsonRule)

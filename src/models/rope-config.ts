@@ -22,7 +22,10 @@ export type RopeScaling =
       readonly originalMaxPositionEmbeddings: number
       /** What cosines and sines are multiplied by, so that attention stays as sharp. */
       readonly attentionFactor: number
-      /** Turns in the original context: frequencies of more stay as they are, those of fewer than `betaSlow` are divided. */
+      /**
+       * Turns in the original context: frequencies of more stay as they are, those of fewer than `betaSlow` are
+       * divided.
+       */
       readonly betaFast: number
       readonly betaSlow: number
       /** Whether the channels between are counted in whole numbers. */
@@ -36,7 +39,9 @@ export type RopeScaling =
       readonly originalMaxPositionEmbeddings: number
     }
 
-/** Settings of each kind of scaling. One that belongs to another kind changes what a model computes, so it is refused. */
+/**
+ * Settings of each kind of scaling. One that belongs to another kind changes what a model computes, so it is refused.
+ */
 const settingsOf: Readonly<Record<RopeScaling['type'] | 'default', readonly string[]>> = {
   default: [],
   linear: ['factor'],
@@ -55,8 +60,8 @@ const most = 1e6
  * @param who Whom errors speak for.
  * @param headDim Channels of a head, which are turned in pairs.
  * @param context The model's max_position_embeddings.
- * @throws MedAwareError `unsupported` for another kind of scaling, or one for each kind of layer; `config` for a missing or
- * senseless value, or a setting of another kind.
+ * @throws MedAwareError `unsupported` for another kind of scaling, or one for each kind of layer; `config` for a
+ * missing or senseless value, or a setting of another kind.
  */
 export function parseRope(json: ConfigJson, who: string, headDim: number, context: number): RopeConfig {
   check(

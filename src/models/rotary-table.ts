@@ -2,9 +2,9 @@ import { check } from '../core/errors.ts'
 import type { RopeConfig, RopeScaling } from './rope-config.ts'
 
 /**
- * Angles of rotary positions (RoPE, arXiv 2104.09864), in f32 as transformers computes them (modeling_rope_utils.py): token p
- * turns channels i and i + dim/2 of a head by p · theta^(-2i/dim). Rows are computed once and kept, but for texts beyond the
- * context of dynamic scaling, whose frequencies hang on their length.
+ * Angles of rotary positions (RoPE, arXiv 2104.09864), in f32 as transformers computes them (modeling_rope_utils.py):
+ * token p turns channels i and i + dim/2 of a head by p · theta^(-2i/dim). Rows are computed once and kept, but for
+ * texts beyond the context of dynamic scaling, whose frequencies hang on their length.
  */
 export class RotaryTable {
   readonly #frequencies: Float32Array
@@ -29,9 +29,9 @@ export class RotaryTable {
   }
 
   /**
-   * f32 [count, dim]: for each token from position `first` on the cosines of its angles, then their sines. The last of them
-   * is the text's last so far: with dynamic scaling the longest of a batch decides, as in transformers, and a token that is
-   * in a cache already keeps the angles it had.
+   * f32 [count, dim]: for each token from position `first` on the cosines of its angles, then their sines. The last of
+   * them is the text's last so far: with dynamic scaling the longest of a batch decides, as in transformers, and a
+   * token that is in a cache already keeps the angles it had.
    */
   rows(first: number, count: number): Float32Array {
     const { dim, rope, context } = this

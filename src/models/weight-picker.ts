@@ -8,15 +8,17 @@ import { RmsNorm } from '../nn/rms-norm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { WeightSpec } from './causal-lm.ts'
 
-/** Where a constructor has a model's weights from: a Map of them by their keys, or what only notes which it asks for. */
+/**
+ * Where a constructor has a model's weights from: a Map of them by their keys, or what only notes which it asks for.
+ */
 export interface WeightSource {
   /** The weight of a key; `undefined` where there is none. */
   get(name: string, spec: WeightSpec): Weight | undefined
 }
 
 /**
- * Makes a model's modules of weights by their keys below a prefix. What it is asked for, in the order in which it is asked, is
- * the list of the model's weights: keys and shapes are spelt in the constructor and nowhere else.
+ * Makes a model's modules of weights by their keys below a prefix. What it is asked for, in the order in which it is
+ * asked, is the list of the model's weights: keys and shapes are spelt in the constructor and nowhere else.
  */
 export class WeightPicker {
   /**
@@ -44,7 +46,10 @@ export class WeightPicker {
     return this.tensor(name, { shape: [rows, columns], role: 'embedding', init: 'normal' })
   }
 
-  /** A linear layer, whose weight [out, into] has any storage format, with a bias [out] or without. @throws MedAwareError as `tensor`. */
+  /**
+   * A linear layer, whose weight [out, into] has any storage format, with a bias [out] or without.
+   * @throws MedAwareError as `tensor`.
+   */
   linear(name: string, sizes: { readonly out: number; readonly into: number; readonly bias: boolean }): Projection {
     const { out, into, bias } = sizes
     const weight = this.#weight(`${name}.weight`, [out, into], 'projection', 'normal')

@@ -1,6 +1,6 @@
 /**
- * Nouns of a network: modules with Hugging Face's names, so that a path through the tree is a checkpoint's key; and how a
- * weight may be stored: the table of formats, to which a program can add.
+ * Nouns of a network: modules with Hugging Face's names, so that a path through the tree is a checkpoint's key; and how
+ * a weight may be stored: the table of formats, to which a program can add.
  * @packageDocumentation
  */
 export { registerStorageFormat, type StorageType } from '../formats/formats.ts'

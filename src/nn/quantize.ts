@@ -11,9 +11,9 @@ import { Module } from './module.ts'
 /** How a model is quantised, in place or while it is loaded. */
 export interface QuantizeOptions extends StorageOptions {
   /**
-   * Linear layers to leave as they are (llm_int8_skip_modules): names of modules, or runs of a path's names, such as 'mlp' or
-   * 'h.0'; all below is left as well. As in transformers a list replaces the default; embeddings and heads of the models
-   * here are no linear layers, and stay whatever it says. Default ['lm_head'].
+   * Linear layers to leave as they are (llm_int8_skip_modules): names of modules, or runs of a path's names, such as
+   * 'mlp' or 'h.0'; all below is left as well. As in transformers a list replaces the default; embeddings and heads of
+   * the models here are no linear layers, and stay whatever it says. Default ['lm_head'].
    */
   readonly skipModules?: readonly string[]
 }
@@ -57,12 +57,12 @@ export function isSkipped(path: string, { skipModules = ['lm_head'] }: QuantizeO
 }
 
 /**
- * Stores the weight of every linear layer in 4 or 8 bits, one after another, in place; biases, norms and embeddings stay as
- * they are. Layers that are quantised already are left alone.
+ * Stores the weight of every linear layer in 4 or 8 bits, one after another, in place; biases, norms and embeddings
+ * stay as they are. Layers that are quantised already are left alone.
  * @param how Default: QLoRA's double-quantised NF4.
  * @returns Paths of the layers it changed.
- * @throws MedAwareError `config` or `unsupported` for options there are not; `memory`, and then the layers before that one are
- * quantised, the others as they were.
+ * @throws MedAwareError `config` or `unsupported` for options there are not; `memory`, and then the layers before that
+ * one are quantised, the others as they were.
  */
 export function quantize(model: Module, how: Quantization = {}): string[] {
   readArgument('quantize', 'model', model, aModule)

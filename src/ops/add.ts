@@ -5,10 +5,10 @@ import { checkTensor } from './array/checked.ts'
 import { broadcastShape, moveElements, spreadStrides, sumTo } from './array/strides.ts'
 
 /**
- * a + b, element by element; `torch.add`. f32; shapes are broadcast as torch does: matched from the last axis, one of size 1
- * serving any. b may be a number.
- * @throws MedAwareError `shape` where shapes do not match, `unsupported` for other dtypes or where broadcasting takes more than
- * four axes.
+ * a + b, element by element; `torch.add`. f32; shapes are broadcast as torch does: matched from the last axis, one of
+ * size 1 serving any. b may be a number.
+ * @throws MedAwareError `shape` where shapes do not match, `unsupported` for other dtypes or where broadcasting takes
+ * more than four axes.
  */
 export function add(a: Tensor, b: Tensor | number): Tensor {
   if (typeof b === 'number') return record(raised(a, b), [a], (dOut) => [dOut])

@@ -19,11 +19,14 @@ export interface KeyValueCache {
 
 /** What attention is told beside its rows. */
 export interface AttentionOptions {
-  /** Who sees whom, of b rows, t queries and as many keys as there are, and ALiBi's numbers. Default: causal, without ALiBi. */
+  /**
+   * Who sees whom, of b rows, t queries and as many keys as there are, and ALiBi's numbers. Default: causal, without
+   * ALiBi.
+   */
   readonly visible?: VisibleKeys | undefined
   /**
-   * f32 [t · dim], or [b · t · dim] where rows differ: of each new token the cosines of dim/2 angles, then their sines; `null`:
-   * nothing is turned. Default null.
+   * f32 [t · dim], or [b · t · dim] where rows differ: of each new token the cosines of dim/2 angles, then their sines;
+   * `null`: nothing is turned. Default null.
    */
   readonly rotary?: Tensor | null | undefined
   /** Where keys and values of earlier tokens are, and those of the new ones go. Default none. */
@@ -33,11 +36,12 @@ export interface AttentionOptions {
 }
 
 /**
- * softmax(scale · q kᵀ + alibiScale · bfloat16(slope · position)) v over the keys that a query sees, 0 where it sees none; out
- * f32 [b, t, heads · dim]. Rotary angles turn channels i and i + dim/2 of queries and keys before (rotate_half of
- * transformers). With a cache, the new keys and values are written behind those it holds, and keys = cache.length + t; with a
- * prefix of p tokens keys = p + t. Fused rows without any of these are read as they lie, all else is sorted by head first.
- * Backward recomputes the probabilities from the rows' log-sum-exp (FlashAttention-2, arXiv 2307.08691).
+ * softmax(scale · q kᵀ + alibiScale · bfloat16(slope · position)) v over the keys that a query sees, 0 where it sees
+ * none; out f32 [b, t, heads · dim]. Rotary angles turn channels i and i + dim/2 of queries and keys before
+ * (rotate_half of transformers). With a cache, the new keys and values are written behind those it holds, and keys =
+ * cache.length + t; with a prefix of p tokens keys = p + t. Fused rows without any of these are read as they lie, all
+ * else is sorted by head first. Backward recomputes the probabilities from the rows' log-sum-exp (FlashAttention-2,
+ * arXiv 2307.08691).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function attention(rows: HeadRows, layout: HeadLayout, options: AttentionOptions = {}): Tensor {

@@ -1,7 +1,10 @@
 import { isFull, type Matrix, storageOf } from '../tensor/matrix.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 
-/** The values a matrix stands for, without history. @param out As many elements in f32. Default: a new tensor of its shape. */
+/**
+ * The values a matrix stands for, without history. @param out As many elements in f32. Default: a new tensor of its
+ * shape.
+ */
 export function dequantize(x: Matrix, out = empty(x.device, x.shape, 'dequantized')): Tensor {
   if (isFull(x)) x.device.copy(x, out)
   else {

@@ -3,8 +3,8 @@ import { check } from '../core/errors.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 
 /**
- * Zeroes each element with probability p and scales the rest by 1/(1-p). The choice is a hash of `seed` and the element's
- * index, so the backward pass draws the same one and two devices agree.
+ * Zeroes each element with probability p and scales the rest by 1/(1-p). The choice is a hash of `seed` and the
+ * element's index, so the backward pass draws the same one and two devices agree.
  * @throws MedAwareError `config` unless 0 <= p < 1.
  */
 export function dropout(x: Tensor, p: number, seed: number): Tensor {

@@ -5,9 +5,9 @@ import { empty, type Tensor } from '../tensor/tensor.ts'
 import { checkTensor } from './array/checked.ts'
 
 /**
- * Elements by their place along the last axis: out[…, j] = x[…, ids[…, j]]; `torch.gather` along dim -1. x f32 [..., n], ids i32
- * [..., k] with the same axes before; out f32 [..., k]. An id that is no place, such as an ignored label's -100, gives 0 and takes
- * no gradient.
+ * Elements by their place along the last axis: out[…, j] = x[…, ids[…, j]]; `torch.gather` along dim -1. x f32 [...,
+ * n], ids i32 [..., k] with the same axes before; out f32 [..., k]. An id that is no place, such as an ignored label's
+ * -100, gives 0 and takes no gradient.
  * @throws MedAwareError `shape` where the axes differ, `unsupported` for other dtypes.
  */
 export function gather(x: Tensor, ids: Tensor): Tensor {

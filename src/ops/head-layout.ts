@@ -15,7 +15,7 @@ export interface HeadLayout {
 }
 
 /**
- * Projections of b · t tokens: fused f32 [b, t, (heads + 2 kvHeads) · dim], rows going group by group (q…, k, v) as Falcon
- * fuses them, or apart, f32 [b, t, heads · dim] and twice [b, t, kvHeads · dim].
+ * Projections of b · t tokens: fused f32 [b, t, (heads + 2 kvHeads) · dim], rows going group by group (q…, k, v) as
+ * Falcon fuses them, or apart, f32 [b, t, heads · dim] and twice [b, t, kvHeads · dim].
  */
 export type HeadRows = Tensor | { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor }

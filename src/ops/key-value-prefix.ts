@@ -4,11 +4,14 @@ import { empty, reshaped, rowsOf, type Tensor } from '../tensor/tensor.ts'
 import type { HeadLayout } from './head-layout.ts'
 
 /**
- * Keys and values that stand before the tokens' own, such as virtual tokens of prefix tuning (arXiv 2101.00190). They are taken
- * as they are: nothing turns them.
+ * Keys and values that stand before the tokens' own, such as virtual tokens of prefix tuning (arXiv 2101.00190). They
+ * are taken as they are: nothing turns them.
  */
 export interface KeyValuePrefix {
-  /** f32 [b, p, kvHeads · dim], or [1, p, kvHeads · dim] for all rows of a batch. A gradient reaches it where it wants one. */
+  /**
+   * f32 [b, p, kvHeads · dim], or [1, p, kvHeads · dim] for all rows of a batch. A gradient reaches it where it wants
+   * one.
+   */
   readonly k: Tensor
   readonly v: Tensor
 }

@@ -9,9 +9,10 @@ import { matmul } from './matmul.ts'
 export const logitRows = 256
 
 /**
- * Head and loss in one: Σ cross-entropy(x weightᵀ, labels) / normalizer, over rows whose label is not negative.
- * x f32 [..., c]; weight [v, c] f32, or frozen in f16 or bf16; labels, one per row of x; loss f32 [1]. Only rows with a label reach the head, and
- * only 256 rows of logits exist at once; their gradient is taken on the way (Liger Kernel, arXiv 2410.10989; TRL's chunked_nll).
+ * Head and loss in one: Σ cross-entropy(x weightᵀ, labels) / normalizer, over rows whose label is not negative. x f32
+ * [..., c]; weight [v, c] f32, or frozen in f16 or bf16; labels, one per row of x; loss f32 [1]. Only rows with a label
+ * reach the head, and only 256 rows of logits exist at once; their gradient is taken on the way (Liger Kernel, arXiv
+ * 2410.10989; TRL's chunked_nll).
  * @param normalizer Default: the number of labels that are not negative, so that the loss is their mean.
  * @throws MedAwareError `shape` where sizes do not fit, `config` when every label is negative.
  */

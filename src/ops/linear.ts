@@ -4,8 +4,8 @@ import { empty, reshaped, type Tensor } from '../tensor/tensor.ts'
 import { matmul, type MatmulOptions } from './matmul.ts'
 
 /**
- * y = x Wᵀ + b. x f32 [..., in], weight [out, in] in any format, bias f32 [out]; y f32 [..., out]. A weight that is not f32
- * has no gradient, but passes one on to x (QLoRA, arXiv 2305.14314).
+ * y = x Wᵀ + b. x f32 [..., in], weight [out, in] in any format, bias f32 [out]; y f32 [..., out]. A weight that is not
+ * f32 has no gradient, but passes one on to x (QLoRA, arXiv 2305.14314).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {

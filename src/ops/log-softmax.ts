@@ -3,7 +3,8 @@ import { empty, type Tensor } from '../tensor/tensor.ts'
 import { checkTensor } from './array/checked.ts'
 
 /**
- * x - log Σ exp(x) along the last axis, which makes logits log probabilities; `torch.log_softmax` along dim -1. f32, any shape.
+ * x - log Σ exp(x) along the last axis, which makes logits log probabilities; `torch.log_softmax` along dim -1. f32,
+ * any shape.
  * @throws MedAwareError `unsupported` for other dtypes.
  */
 export function logSoftmax(x: Tensor): Tensor {

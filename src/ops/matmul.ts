@@ -20,8 +20,8 @@ export interface MatmulOptions {
 }
 
 /**
- * out = alpha · op(a) · op(b) + bias, without history. All but the last dimension of a and b are flattened to rows; b may
- * be in any storage format (a may be transposed against an f32 b only).
+ * out = alpha · op(a) · op(b) + bias, without history. All but the last dimension of a and b are flattened to rows; b
+ * may be in any storage format (a may be transposed against an f32 b only).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tensor {

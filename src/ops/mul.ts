@@ -4,10 +4,10 @@ import { checkTensor } from './array/checked.ts'
 import { broadcastShape, fourAxes, spreadStrides, sumTo } from './array/strides.ts'
 
 /**
- * a · b, element by element; `torch.mul`. f32; shapes are broadcast as torch does: matched from the last axis, one of size 1
- * serving any. b may be a number.
- * @throws MedAwareError `shape` where shapes do not match, `unsupported` for other dtypes or where broadcasting takes more than
- * four axes.
+ * a · b, element by element; `torch.mul`. f32; shapes are broadcast as torch does: matched from the last axis, one of
+ * size 1 serving any. b may be a number.
+ * @throws MedAwareError `shape` where shapes do not match, `unsupported` for other dtypes or where broadcasting takes
+ * more than four axes.
  */
 export function mul(a: Tensor, b: Tensor | number): Tensor {
   checkTensor('mul', 'a', a, 'f32')

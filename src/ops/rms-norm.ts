@@ -3,8 +3,8 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { addNormalize, backToSummands, type Norm, type NormalSum, normalize, wayBack } from './norm.ts'
 
 /**
- * x / sqrt(mean(x²) + eps) · weight over the last dimension (arXiv 1910.07467): layer norm with nothing taken off or added.
- * x f32 [..., c]; weight f32 [c].
+ * x / sqrt(mean(x²) + eps) · weight over the last dimension (arXiv 1910.07467): layer norm with nothing taken off or
+ * added. x f32 [..., c]; weight f32 [c].
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
@@ -13,7 +13,9 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
   return record(out, [x, weight, null], ...wayBack(x, norm, stats))
 }
 
-/** y = x + r, and out = rmsNorm(y), in one pass as `addLayerNorm`. @throws MedAwareError `shape` where sizes do not fit. */
+/**
+ * y = x + r, and out = rmsNorm(y), in one pass as `addLayerNorm`. @throws MedAwareError `shape` where sizes do not fit.
+ */
 export function addRmsNorm(x: Tensor, r: Tensor, weight: Tensor, eps: number): NormalSum {
   const norm: Norm = { who: 'addRmsNorm', weight, bias: null, eps }
   const { y, out, stats } = addNormalize(x, r, norm)

@@ -55,8 +55,8 @@ export function partsOf(rows: HeadRows, { heads, kvHeads, dim }: HeadLayout, rot
 }
 
 /**
- * Sorts projected rows by head and turns queries and keys by their rotary angles, without history; new keys and values go
- * behind those of a cache.
+ * Sorts projected rows by head and turns queries and keys by their rotary angles, without history; new keys and values
+ * go behind those of a cache.
  */
 export function splitHeads(
   parts: HeadParts,
@@ -93,9 +93,9 @@ function anglesOf(rotary: Tensor | null, own: number) {
 }
 
 /**
- * The reverse, for gradients by head, which are freed: dQ f32 [b, heads, t, dim] and dKv f32 [b, 2 kvHeads, p + t, dim], a
- * sample's heads of dK before its heads of dV, of which a prefix has the first p rows. Returns gradients of the rows, in the
- * order of `partsOf`.
+ * The reverse, for gradients by head, which are freed: dQ f32 [b, heads, t, dim] and dKv f32 [b, 2 kvHeads, p + t,
+ * dim], a sample's heads of dK before its heads of dV, of which a prefix has the first p rows. Returns gradients of the
+ * rows, in the order of `partsOf`.
  */
 export function joinHeads(
   dQ: Tensor,

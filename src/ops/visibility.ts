@@ -4,8 +4,9 @@ import { show } from '../core/show.ts'
 import { causalRanges } from '../device/register/attention-table.ts'
 
 /**
- * Which keys each query of a batch sees, on the host: a range of them a query, without the keys that a mask hides. It starts
- * causal; each method gives a narrower one, so that they combine: `Visibility.causal(b, t).masked(mask).within(4096)`.
+ * Which keys each query of a batch sees, on the host: a range of them a query, without the keys that a mask hides. It
+ * starts causal; each method gives a narrower one, so that they combine:
+ * `Visibility.causal(b, t).masked(mask).within(4096)`.
  */
 export class Visibility {
   private constructor(
@@ -13,13 +14,19 @@ export class Visibility {
     readonly samples: number,
     readonly queries: number,
     readonly keys: number,
-    /** Of [samples, queries, 2], the first key that a query sees and the key behind its last; they never fall from query to query. */
+    /**
+     * Of [samples, queries, 2], the first key that a query sees and the key behind its last; they never fall from query
+     * to query.
+     */
     readonly ranges: Int32Array,
     /** Of [samples, keys], 0 where a key is hidden from all that have it in their range; null where none is. */
     readonly holes: Uint8Array | null,
   ) {}
 
-  /** Each query sees the keys up to its own, and the last query's own is the last key: the others stand before. @throws MedAwareError `config`. */
+  /**
+   * Each query sees the keys up to its own, and the last query's own is the last key: the others stand before.
+   * @throws MedAwareError `config`.
+   */
   static causal(samples: number, queries: number, keys = queries): Visibility {
     for (const [name, value] of Object.entries({ samples, queries, keys })) {
       readArgument('Visibility.causal', name, value, whole({ from: 0 }))
@@ -54,7 +61,10 @@ export class Visibility {
     return new Visibility(samples, queries, keys, ranges, holes)
   }
 
-  /** A query sees the last `window` keys up to its own at most: sliding_window of transformers. @throws MedAwareError `config`. */
+  /**
+   * A query sees the last `window` keys up to its own at most: sliding_window of transformers. @throws MedAwareError
+   * `config`.
+   */
   within(window: number): Visibility {
     readArgument('within', 'window', window, whole({ from: 1 }))
     const { queries, keys } = this
@@ -62,8 +72,8 @@ export class Visibility {
   }
 
   /**
-   * Several documents in a row: a query sees only its own. A document begins where a position does not follow the one before,
-   * as transformers tells them apart (find_packed_sequence_indices).
+   * Several documents in a row: a query sees only its own. A document begins where a position does not follow the one
+   * before, as transformers tells them apart (find_packed_sequence_indices).
    * @param positionIds [samples, queries], as DataCollatorWithFlattening's position_ids.
    * @throws MedAwareError `config`, `shape`; `unsupported` where there are keys before the queries.
    */

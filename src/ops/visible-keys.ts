@@ -12,7 +12,9 @@ export interface Alibi {
   readonly positions: Float32Array
 }
 
-/** Who sees whom in a batch, and ALiBi's numbers, on the device: made once, and read by the attention of every block. */
+/**
+ * Who sees whom in a batch, and ALiBi's numbers, on the device: made once, and read by the attention of every block.
+ */
 export interface VisibleKeys {
   /** i32, as the kernels read it (device/register/attention-table.ts). */
   readonly table: Tensor
@@ -25,7 +27,9 @@ export interface VisibleKeys {
   readonly slopes: number
 }
 
-/** Puts on a device who sees whom. @throws MedAwareError `shape` where there is not a position for each key; `memory`. */
+/**
+ * Puts on a device who sees whom. @throws MedAwareError `shape` where there is not a position for each key; `memory`.
+ */
 export function visibleKeys(device: Device, visibility: Visibility, alibi?: Alibi): VisibleKeys {
   const { samples, queries, keys, ranges, holes } = visibility
   check(alibi === undefined || alibi.positions.length === samples * keys, 'shape', () => {

@@ -15,7 +15,9 @@ export interface AdamWSettings {
   readonly weightDecay?: number
 }
 
-/** How parameters are trained by AdamW; `noDecay` are those that do not decay, such as biases and norms. Default none. */
+/**
+ * How parameters are trained by AdamW; `noDecay` are those that do not decay, such as biases and norms. Default none.
+ */
 export type AdamWOptions = AdamWSettings & Partial<OptimizerContext>
 
 /** The moments of a run of parameters. */
@@ -32,8 +34,8 @@ const rules: OptionRules<AdamWOptions> = { ...settings, noDecay: noDecayRule }
 const aliases = { beta1: 'betas', beta2: 'betas', epsilon: 'eps', adamEpsilon: 'eps', decay: 'weightDecay' } as const
 
 /**
- * Adam with decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW computes it in f32. Its state are the moments `m`
- * and `v` of each parameter, f32 of its shape.
+ * Adam with decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW computes it in f32. Its state are the
+ * moments `m` and `v` of each parameter, f32 of its shape.
  */
 export class AdamW extends PackedOptimizer<Moments> {
   readonly name = 'adamw'
@@ -41,8 +43,8 @@ export class AdamW extends PackedOptimizer<Moments> {
 
   /**
    * @param parameters f32, each once, all on one device.
-   * @throws MedAwareError `config` for no parameters, others than that, and senseless options; `device` where one was disposed
-   * of; `memory`, and nothing stays allocated then.
+   * @throws MedAwareError `config` for no parameters, others than that, and senseless options; `device` where one was
+   * disposed of; `memory`, and nothing stays allocated then.
    */
   constructor(parameters: Iterable<Tensor>, options: AdamWOptions = {}) {
     const { noDecay = new Set<Tensor>(), ...given } = readOptions('AdamW', options, rules, aliases)

@@ -5,8 +5,8 @@ const SHARE = 16384
 
 /**
  * The factor that brings the global norm of `grads` down to `maxNorm`, computed on the device as torch's
- * clip_grad_norm_ does: f32 [2], min(1, maxNorm / (norm + 1e-6)) and the norm before clipping. `maxNorm` 0 clips nothing;
- * a norm that is not finite gives factor 0, with which AdamW changes nothing.
+ * clip_grad_norm_ does: f32 [2], min(1, maxNorm / (norm + 1e-6)) and the norm before clipping. `maxNorm` 0 clips
+ * nothing; a norm that is not finite gives factor 0, with which AdamW changes nothing.
  */
 export function clipFactor(grads: readonly Tensor[], maxNorm: number): Tensor {
   const [first] = grads

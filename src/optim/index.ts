@@ -1,5 +1,6 @@
 /**
- * What makes steps of gradients: optimizers with clipping on the device, a table of them by name, and learning rate schedules.
+ * What makes steps of gradients: optimizers with clipping on the device, a table of them by name, and learning rate
+ * schedules.
  * @packageDocumentation
  */
 export { AdamW, type AdamWOptions, type AdamWSettings } from './adamw.ts'

@@ -13,7 +13,9 @@ export interface LionSettings {
   readonly weightDecay?: number
 }
 
-/** How parameters are trained by Lion; `noDecay` are those that do not decay, such as biases and norms. Default none. */
+/**
+ * How parameters are trained by Lion; `noDecay` are those that do not decay, such as biases and norms. Default none.
+ */
 export type LionOptions = LionSettings & Partial<OptimizerContext>
 
 /** The momentum of a run of parameters. */
@@ -27,9 +29,9 @@ const rules: OptionRules<LionOptions> = { ...settings, noDecay: noDecayRule }
 const aliases = { beta1: 'betas', beta2: 'betas', decay: 'weightDecay' } as const
 
 /**
- * Lion (arXiv 2302.06675): each number of a parameter moves by the learning rate, in the direction of its momentum. The rate
- * should be 3 to 10 times smaller than AdamW's. It keeps half of what AdamW keeps: the momentum `m` of each parameter, f32 of
- * its shape. As bitsandbytes' Lion32bit computes it.
+ * Lion (arXiv 2302.06675): each number of a parameter moves by the learning rate, in the direction of its momentum. The
+ * rate should be 3 to 10 times smaller than AdamW's. It keeps half of what AdamW keeps: the momentum `m` of each
+ * parameter, f32 of its shape. As bitsandbytes' Lion32bit computes it.
  */
 export class Lion extends PackedOptimizer<Momentum> {
   readonly name = 'lion'
@@ -37,8 +39,8 @@ export class Lion extends PackedOptimizer<Momentum> {
 
   /**
    * @param parameters f32, each once, all on one device.
-   * @throws MedAwareError `config` for no parameters, others than that, and senseless options; `device` where one was disposed
-   * of; `memory`, and nothing stays allocated then.
+   * @throws MedAwareError `config` for no parameters, others than that, and senseless options; `device` where one was
+   * disposed of; `memory`, and nothing stays allocated then.
    */
   constructor(parameters: Iterable<Tensor>, options: LionOptions = {}) {
     const { noDecay = new Set<Tensor>(), ...given } = readOptions('Lion', options, rules, aliases)

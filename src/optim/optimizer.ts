@@ -11,8 +11,8 @@ export interface StateTensor {
 }
 
 /**
- * What changes parameters by their gradients. A run, its checkpoints and the memory plan know no more of it than this, so an
- * object of your own that has these members can train too.
+ * What changes parameters by their gradients. A run, its checkpoints and the memory plan know no more of it than this,
+ * so an object of your own that has these members can train too.
  */
 export interface Optimizer {
   /** What a checkpoint knows it by, such as 'adamw': another optimizer's state does not fit. */
@@ -31,7 +31,10 @@ export interface Optimizer {
    * @returns f32 [2]: the factor that clipping applied, 0 where nothing was changed, and the norm before it.
    */
   step(grads: ReadonlyMap<Tensor, Tensor>, learningRate: number, maxGradNorm?: number): Tensor
-  /** All that it keeps from step to step, beside `steps`; none for one without state. Who restores it writes to the tensors. */
+  /**
+   * All that it keeps from step to step, beside `steps`; none for one without state. Who restores it writes to the
+   * tensors.
+   */
   state(): readonly StateTensor[]
   /** Frees its state, not the parameters. */
   dispose(): void

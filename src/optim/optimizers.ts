@@ -11,7 +11,9 @@ import type { Optimizer, OptimizerContext, OptimizerFactory } from './optimizer.
 /** The optimizers that come with the library. */
 export type OptimizerName = 'adamw' | 'lion'
 
-/** An optimizer of the table with settings: `{ type: 'adamw', betas: [0.9, 0.98] }`. A row of your own is named alike. */
+/**
+ * An optimizer of the table with settings: `{ type: 'adamw', betas: [0.9, 0.98] }`. A row of your own is named alike.
+ */
 export type OptimizerSpec =
   | ({ readonly type: 'adamw' } & AdamWSettings)
   | ({ readonly type: 'lion' } & LionSettings)
@@ -48,8 +50,8 @@ export function registerOptimizer<O extends object>(name: string, row: Optimizer
  * Reads the choice of an optimizer.
  * @param who Whose option `optimizer` it is, such as 'TrainingRun'.
  * @param beside Settings that were given outside of it, for an optimizer of the table.
- * @throws MedAwareError `config` for an unknown name, setting or value, and for a setting that is given twice or to none that
- * takes it.
+ * @throws MedAwareError `config` for an unknown name, setting or value, and for a setting that is given twice or to
+ * none that takes it.
  */
 export function resolveOptimizer(who: string, given: OptimizerChoice, beside: Settings = {}): ResolvedOptimizer {
   const at = `${who}: optimizer`
@@ -82,8 +84,8 @@ export function resolveOptimizer(who: string, given: OptimizerChoice, beside: Se
 }
 
 /**
- * Makes the optimizer of a choice for some parameters, or sees that one which is made already trains just these. Biases and norms,
- * which have one dimension, do not decay.
+ * Makes the optimizer of a choice for some parameters, or sees that one which is made already trains just these. Biases
+ * and norms, which have one dimension, do not decay.
  * @param who Begins an error's sentence. @param choice As `resolveOptimizer` gave it.
  * @throws MedAwareError `config`; as the optimizer's constructor.
  */

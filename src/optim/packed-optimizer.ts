@@ -38,8 +38,8 @@ interface RunState<S extends State> extends ParameterRun {
 }
 
 /**
- * An optimizer with state of its parameters' shapes, but for its formula, which is `update`. Parameters that lie side by side
- * in a buffer, as those of an adapter do, are clipped and updated by one kernel.
+ * An optimizer with state of its parameters' shapes, but for its formula, which is `update`. Parameters that lie side
+ * by side in a buffer, as those of an adapter do, are clipped and updated by one kernel.
  */
 export abstract class PackedOptimizer<S extends State> implements Optimizer {
   abstract readonly name: string
@@ -52,8 +52,8 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
   /**
    * @param who Begins the sentence of an error, such as 'AdamW'.
    * @param parameters f32, each once, all on one device.
-   * @throws MedAwareError `config` for no parameters and others than that; `device` where one was disposed of; `memory`, and
-   * nothing stays allocated then.
+   * @throws MedAwareError `config` for no parameters and others than that; `device` where one was disposed of;
+   * `memory`, and nothing stays allocated then.
    */
   protected constructor(who: string, parameters: Iterable<Tensor>, { state, weightDecay, noDecay }: Packing<S>) {
     this.#who = who
@@ -73,7 +73,10 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
     )
   }
 
-  /** Steps taken. Who restores the state sets it. @throws MedAwareError `config` unless it is set to a whole number from 0. */
+  /**
+   * Steps taken. Who restores the state sets it. @throws MedAwareError `config` unless it is set to a whole number
+   * from 0.
+   */
   get steps(): number {
     return this.#steps
   }
@@ -88,8 +91,8 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
    * @param learningRate The rate of this step.
    * @param maxGradNorm Clip the global norm to this first; 0 does not clip. Default 0.
    * @returns f32 [2]: the factor clipping applied, and the norm before it.
-   * @throws MedAwareError `config` when a parameter has no gradient or a number is out of range, `shape` for a gradient of
-   * another shape, `device` after `dispose`.
+   * @throws MedAwareError `config` when a parameter has no gradient or a number is out of range, `shape` for a gradient
+   * of another shape, `device` after `dispose`.
    */
   step(grads: ReadonlyMap<Tensor, Tensor>, learningRate: number, maxGradNorm = 0): Tensor {
     const who = this.#who

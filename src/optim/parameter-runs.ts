@@ -33,8 +33,8 @@ export function windowOf(vector: Tensor, { whole }: ParameterRun, member: Tensor
 }
 
 /**
- * What `valueOf` gives for the members, laid out as the run is: where the values lie as the members do, with zeros between,
- * they themselves; else a copy, which is the caller's to free.
+ * What `valueOf` gives for the members, laid out as the run is: where the values lie as the members do, with zeros
+ * between, they themselves; else a copy, which is the caller's to free.
  */
 export function gather(
   run: ParameterRun,

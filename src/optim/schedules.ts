@@ -9,8 +9,8 @@ export type ScheduleName = 'cosine' | 'linear' | 'constant'
 export type Schedule = (step: number) => number
 
 /**
- * A schedule of your own: the factor on the peak learning rate, from 0 on, at a step of so many, counted from 0. It gives the
- * warm-up as well, and must give the same each time it is asked.
+ * A schedule of your own: the factor on the peak learning rate, from 0 on, at a step of so many, counted from 0. It
+ * gives the warm-up as well, and must give the same each time it is asked.
  */
 export type ScheduleFunction = (step: number, steps: number) => number
 
@@ -47,12 +47,12 @@ export function warmupSteps(steps: number, warmup: number): number {
 }
 
 /**
- * transformers' schedules (optimization.py): a linear warm-up from 0, so that the first step of a warm-up has rate 0, then
- * a half cosine to 0, a line to 0, or the peak to the end. Or a function of your own.
+ * transformers' schedules (optimization.py): a linear warm-up from 0, so that the first step of a warm-up has rate 0,
+ * then a half cosine to 0, a line to 0, or the peak to the end. Or a function of your own.
  * @param steps Of the whole run.
  * @param warmup Steps, or a share of `steps` if below 1 (rounded up). Default 0, which a function must leave.
- * @returns The factor at a step. @throws MedAwareError `config` for a name that is none of these, for numbers out of range, and,
- * there or at the step, for a function's factor that is negative or not finite.
+ * @returns The factor at a step. @throws MedAwareError `config` for a name that is none of these, for numbers out of
+ * range, and, there or at the step, for a function's factor that is negative or not finite.
  */
 export function schedule(shape: ScheduleName | ScheduleFunction, steps: number, warmup = 0): Schedule {
   const read = readArgument('schedule', 'name', shape, scheduleRule)
@@ -73,7 +73,9 @@ export function schedule(shape: ScheduleName | ScheduleFunction, steps: number, 
   return (step) => (step < rising ? step / Math.max(1, rising) : factor({ progress: after(step) }))
 }
 
-/** A schedule in a word: its name, or for a function a hash of the factors it gives, by which a checkpoint compares it. */
+/**
+ * A schedule in a word: its name, or for a function a hash of the factors it gives, by which a checkpoint compares it.
+ */
 export function describeSchedule(shape: ScheduleName | ScheduleFunction, steps: number): string {
   if (typeof shape !== 'function') return shape
   return `function ${hex32(xxh32(Float32Array.from(samplesOf(steps), (step) => shape(step, steps))))}`

@@ -17,7 +17,9 @@ export const gradsRule = withMethods<ReadonlyMap<Tensor, Tensor>>('a Map of grad
 /** A learning rate, or a norm. */
 export const rateRule = number({ from: 0, to: f32.largest })
 
-/** Parameters that can be trained together: f32, each once, all on one device. @throws MedAwareError `config`, `device`. */
+/**
+ * Parameters that can be trained together: f32, each once, all on one device. @throws MedAwareError `config`, `device`.
+ */
 export function checkParameters(who: string, given: Iterable<Tensor>): readonly [Tensor, ...Tensor[]] {
   const isList = typeof given === 'object' && given !== null && Symbol.iterator in given
   check(
@@ -37,7 +39,9 @@ export function checkParameters(who: string, given: Iterable<Tensor>): readonly 
   return all
 }
 
-/** The gradient of a parameter. @throws MedAwareError `config` where there is none, `shape` where it has another shape. */
+/**
+ * The gradient of a parameter. @throws MedAwareError `config` where there is none, `shape` where it has another shape.
+ */
 export function gradientOf(who: string, parameter: Tensor, grads: ReadonlyMap<Tensor, Tensor>): Tensor {
   const grad = grads.get(parameter)
   check(

@@ -5,7 +5,10 @@ import type { Module } from '../nn/module.ts'
 
 /** A model that adapters can be put on. */
 export interface Adaptable extends Module {
-  /** What LoRA adapts where `targetModules` is not given, such as PEFT's choice for an architecture. Default ['query_key_value']. */
+  /**
+   * What LoRA adapts where `targetModules` is not given, such as PEFT's choice for an architecture. Default
+   * ['query_key_value'].
+   */
   readonly loraTargets?: readonly string[]
   /** Says which architecture it is, by which methods choose what they adapt. */
   readonly config?: { readonly modelType: string }

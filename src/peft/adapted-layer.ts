@@ -9,7 +9,10 @@ export const defaultName = 'default'
 /** The tensors of an adapter at one layer, f32, by what PEFT's key says behind the layer's path: `lora_A.weight`. */
 export type Factors = Readonly<Record<string, Tensor>>
 
-/** What one adapter is at one layer: its tensors, and the modules that it runs. How it computes is for its kind of layer to say. */
+/**
+ * What one adapter is at one layer: its tensors, and the modules that it runs. How it computes is for its kind of layer
+ * to say.
+ */
 export abstract class LayerAdapter<F extends Factors = Factors> {
   /** @param modules Such as a dropout, by PEFT's names. */
   constructor(
@@ -22,8 +25,8 @@ export abstract class LayerAdapter<F extends Factors = Factors> {
 }
 
 /**
- * A frozen layer of a model and the adapters on it, by name: some of them active, or another one for each row of a batch
- * (peft/tuners/tuners_utils.py, BaseTunerLayer). It stands in the layer's place; the layer is its `base_layer`.
+ * A frozen layer of a model and the adapters on it, by name: some of them active, or another one for each row of a
+ * batch (peft/tuners/tuners_utils.py, BaseTunerLayer). It stands in the layer's place; the layer is its `base_layer`.
  */
 export abstract class AdaptedLayer<
   Base extends Module = Module,
@@ -31,7 +34,10 @@ export abstract class AdaptedLayer<
 > extends Module<{ readonly base_layer: Base } & Record<string, Module>, Record<string, Tensor>> {
   /** Whether `forward` asks the adapters at all; `Adapter.setEnabled` says so. */
   isEnabled = true
-  /** One adapter a row of the batch, `__base__` for none, instead of the active ones; PEFT's adapter_names. Without gradients. */
+  /**
+   * One adapter a row of the batch, `__base__` for none, instead of the active ones; PEFT's adapter_names. Without
+   * gradients.
+   */
   rows: readonly string[] | null = null
   readonly #adapters = new Map<string, Part>()
   #active: readonly string[] = []
@@ -41,7 +47,10 @@ export abstract class AdaptedLayer<
     return this.#adapters
   }
 
-  /** Names of those that compute, in the order in which they do. The first that is added is active; no other is by itself. */
+  /**
+   * Names of those that compute, in the order in which they do. The first that is added is active; no other is by
+   * itself.
+   */
   get active(): readonly string[] {
     return this.#active
   }
@@ -73,7 +82,10 @@ export abstract class AdaptedLayer<
     return part
   }
 
-  /** Says which adapters compute. Several add up, or whatever their methods do one after another. @throws MedAwareError `not-found`. */
+  /**
+   * Says which adapters compute. Several add up, or whatever their methods do one after another. @throws MedAwareError
+   * `not-found`.
+   */
   activate(names: readonly string[]): void {
     for (const name of names) this.adapter(name)
     this.#active = [...names]
@@ -95,16 +107,19 @@ export abstract class AdaptedLayer<
   }
 
   /**
-   * A parameter of the base with what the active adapters make of it: f32 and new, or the base's own tensor where they leave
-   * it as it is. A weight in another format is not rounded to it again: that would swallow a small update.
-   * @throws MedAwareError `not-found` where the base has none of that name, `unsupported` of adapters that cannot be merged.
+   * A parameter of the base with what the active adapters make of it: f32 and new, or the base's own tensor where they
+   * leave it as it is. A weight in another format is not rounded to it again: that would swallow a small update.
+   * @throws MedAwareError `not-found` where the base has none of that name, `unsupported` of adapters that cannot be
+   * merged.
    */
   abstract mergedWeight(key: string): Tensor
 
   /** A layer of merged weights, to stand in this one's place. @throws MedAwareError as `mergedWeight`. */
   abstract merged(): Base
 
-  /** What an adapter adds to the base's weight, without history: f32, of its shape. @throws MedAwareError `not-found`. */
+  /**
+   * What an adapter adds to the base's weight, without history: f32, of its shape. @throws MedAwareError `not-found`.
+   */
   abstract deltaWeight(name?: string): Tensor
 }
 

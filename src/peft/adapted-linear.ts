@@ -13,12 +13,15 @@ export type Project = (x: Tensor) => Tensor
 export abstract class LinearAdapter<F extends Factors = Factors> extends LayerAdapter<F> {
   /**
    * y of x, with history.
-   * @param project The projection as it is without this adapter: the base and the active adapters before this one. What it
-   * returns is this adapter's to write over.
+   * @param project The projection as it is without this adapter: the base and the active adapters before this one. What
+   * it returns is this adapter's to write over.
    */
   abstract forward(x: Tensor, project: Project, base: Linear): Tensor
 
-  /** The base's weight with this adapter in it, without history. @param weight f32 [out, in], a copy that may be written over. */
+  /**
+   * The base's weight with this adapter in it, without history. @param weight f32 [out, in], a copy that may be written
+   * over.
+   */
   abstract mergeWeight(weight: Tensor): Tensor
 
   /** The same of the bias, f32 [out], which may not be written over. Default: it stays as it is. */
@@ -52,7 +55,10 @@ export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implement
     return this.base.outFeatures
   }
 
-  /** @throws MedAwareError `config` where `rows` says other than one adapter a row of x, or a gradient is wanted under it. */
+  /**
+   * @throws MedAwareError `config` where `rows` says other than one adapter a row of x, or a gradient is wanted under
+   * it.
+   */
   forward(x: Tensor): Tensor {
     if (!this.isEnabled) return this.base.forward(x)
     return this.rows === null ? this.#through(this.active, x) : this.#rowByRow(x, this.rows)

@@ -16,11 +16,11 @@ export interface ParsedAdapterConfig {
 }
 
 /**
- * Reads an adapter_config.json, given as text or as parsed JSON, as PEFT does, but refuses what would compute otherwise here:
- * features that this library lacks, and starts that changed the base's weights.
+ * Reads an adapter_config.json, given as text or as parsed JSON, as PEFT does, but refuses what would compute otherwise
+ * here: features that this library lacks, and starts that changed the base's weights.
  * @param model Says what is adapted where the file leaves it to the model.
- * @throws MedAwareError `format` for what is no JSON object, `unsupported` for a method or a feature this library lacks, with
- * what to do about it, `config` for a senseless value; all name the field.
+ * @throws MedAwareError `format` for what is no JSON object, `unsupported` for a method or a feature this library
+ * lacks, with what to do about it, `config` for a senseless value; all name the field.
  */
 export function parseAdapterConfig(json: unknown, model: Adaptable | null = null): ParsedAdapterConfig {
   const content = typeof json === 'string' ? parseJson(configFile, json) : json
@@ -30,8 +30,8 @@ export function parseAdapterConfig(json: unknown, model: Adaptable | null = null
 }
 
 /**
- * Sees that no field is unknown but those a caller knows of: PEFT warns of such fields and drops them, which may change what the
- * adapter computes.
+ * Sees that no field is unknown but those a caller knows of: PEFT warns of such fields and drops them, which may change
+ * what the adapter computes.
  * @throws MedAwareError `unsupported`.
  */
 export function checkKnown({ method, unknown }: ParsedAdapterConfig, ignoreFields: readonly string[]): void {

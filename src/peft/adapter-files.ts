@@ -44,7 +44,8 @@ export const loadAdapterRules: OptionRules<LoadAdapterOptions> = {
 }
 
 /**
- * The folder that PEFT saves of an adapter: adapter_config.json, adapter_model.safetensors (f32) and README.md, by name.
+ * The folder that PEFT saves of an adapter: adapter_config.json, adapter_model.safetensors (f32) and README.md, by
+ * name.
  * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `device`.
  */
 export async function adapterFiles(
@@ -69,10 +70,11 @@ export async function adapterFiles(
 }
 
 /**
- * Attaches an adapter that PEFT or this library saved. Names in its config that match nothing are passed over, for every
- * tensor of the file must find its place; that is seen to before anything is allocated. On failure the model is as before.
- * @throws MedAwareError as `parseAdapterConfig` and `attachAdapter`; `unsupported` for fields of its config that are not known;
- * `format` where keys are missing or unexpected or shapes differ; it lists them.
+ * Attaches an adapter that PEFT or this library saved. Names in its config that match nothing are passed over, for
+ * every tensor of the file must find its place; that is seen to before anything is allocated. On failure the model is
+ * as before.
+ * @throws MedAwareError as `parseAdapterConfig` and `attachAdapter`; `unsupported` for fields of its config that are
+ * not known; `format` where keys are missing or unexpected or shapes differ; it lists them.
  */
 export async function loadAdapter(
   model: Adaptable,
@@ -104,7 +106,8 @@ export async function loadAdapter(
 }
 
 /**
- * An adapter's keys in a file, which may have the name `default` in them as in a state_dict that PEFT did not save itself.
+ * An adapter's keys in a file, which may have the name `default` in them as in a state_dict that PEFT did not save
+ * itself.
  * @throws MedAwareError `format` where keys are missing or unexpected or shapes differ.
  */
 function keysIn(reader: TensorReader, { shapes: wanted, stateKeys }: AdapterPlan): ReadonlyMap<string, string> {

@@ -46,7 +46,9 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   spelt?(config: C, model: Adaptable, places: readonly Place[]): C
   /** Tensors of the model that are trained and saved beside the adapter, by path, such as biases. Default none. */
   trained?(model: Module, config: C, places: readonly Place[]): readonly (readonly [path: string, tensor: Tensor])[]
-  /** Sees that a loaded adapter of this config can be trained on. @throws MedAwareError `unsupported`. Default: it can. */
+  /**
+   * Sees that a loaded adapter of this config can be trained on. @throws MedAwareError `unsupported`. Default: it can.
+   */
   checkTrainable?(config: C, who: string): void
 }
 

@@ -61,14 +61,18 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
   }
 
   /**
-   * The tensors that are trained, in the model's order, by PEFT's keys: of LoRA `base_model.model.<path>.lora_A.weight`,
-   * `….lora_B.weight` and, as `bias` says, `….base_layer.bias` of adapted projections and `….bias` of others.
+   * The tensors that are trained, in the model's order, by PEFT's keys: of LoRA
+   * `base_model.model.<path>.lora_A.weight`, `….lora_B.weight` and, as `bias` says, `….base_layer.bias` of adapted
+   * projections and `….bias` of others.
    */
   namedTrainableParameters(): ReadonlyMap<string, Tensor> {
     return this.#trained
   }
 
-  /** Sees that the adapter is on its model still. @param who Begins the error's sentence. @throws MedAwareError `config`. */
+  /**
+   * Sees that the adapter is on its model still. @param who Begins the error's sentence. @throws MedAwareError
+   * `config`.
+   */
   checkAttached(who: string): void {
     check(this.#left === null, 'config', () => {
       const remedy =
@@ -89,8 +93,8 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
   }
 
   /**
-   * Whether the model computes with the adapter or, for a while, as its base does; PEFT's `disable_adapter`. As there, biases
-   * that were trained stay as they are.
+   * Whether the model computes with the adapter or, for a while, as its base does; PEFT's `disable_adapter`. As there,
+   * biases that were trained stay as they are.
    * @throws MedAwareError `config` after `detach` or `merge`, or for anything but true and false.
    */
   setEnabled(isEnabled: boolean): void {
@@ -100,7 +104,10 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
     for (const layer of this.layers.values()) layer.isEnabled = isEnabled
   }
 
-  /** Takes the adapter off and frees it; the model, biases included, is as before. @throws MedAwareError `config` the second time. */
+  /**
+   * Takes the adapter off and frees it; the model, biases included, is as before. @throws MedAwareError `config` the
+   * second time.
+   */
   detach(): void {
     this.checkAttached('detach')
     this.#left = 'detached'
@@ -112,7 +119,8 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
   /**
    * Replaces each adapted projection by a plain one in f32 with the update in its weight, and frees the adapter and the
    * weights replaced. Until all are made, the old weights stay: a failure leaves the model as it was.
-   * @throws MedAwareError `config` after `detach` or `merge` and while it is switched off, `memory` where f32 weights do not fit.
+   * @throws MedAwareError `config` after `detach` or `merge` and while it is switched off, `memory` where f32 weights
+   * do not fit.
    */
   merge(): void {
     this.checkAttached('merge')

@@ -28,16 +28,19 @@ export interface AttachOptions {
 
 const rules: OptionRules<AttachOptions> = { device: deviceRule, seed: whole(), isPartialOk: flag }
 
-/** A config for a method of this library, or for one that was registered. Fields that are not given have PEFT's defaults. */
+/**
+ * A config for a method of this library, or for one that was registered. Fields that are not given have PEFT's
+ * defaults.
+ */
 export type GivenConfig<T extends KnownType> = { readonly peftType: T } & Partial<ConfigOf<T>>
 
 /**
- * Puts an adapter on a model, by the method that `config.peftType` names, and freezes the rest of the model; then only the
- * adapter is trained. It is PEFT's get_peft_model. The adapter belongs to no scope: `detach` or `merge` frees it. On failure
- * the model is as before.
+ * Puts an adapter on a model, by the method that `config.peftType` names, and freezes the rest of the model; then only
+ * the adapter is trained. It is PEFT's get_peft_model. The adapter belongs to no scope: `detach` or `merge` frees it.
+ * On failure the model is as before.
  * @throws MedAwareError `unsupported` for another method; `config` and `unsupported` for a bad config, or bad options;
- * `not-found` where not all that is named matches, with the names that would; `unsupported` where a match is no linear layer,
- * with what it is; `config` where the model is adapted already, or on another device; `memory`.
+ * `not-found` where not all that is named matches, with the names that would; `unsupported` where a match is no linear
+ * layer, with what it is; `config` where the model is adapted already, or on another device; `memory`.
  */
 export function attachAdapter<T extends KnownType>(
   model: Adaptable,
@@ -56,7 +59,9 @@ export function attachAdapter(model: Adaptable, config: { peftType: string }, op
 
 const aConfig = withMethods<{ peftType: string }>("a config such as { peftType: 'IA3' }", [])
 
-/** Puts LoRA on a model: `attachAdapter` for `{ peftType: 'LORA', …config }`. @throws MedAwareError as `attachAdapter`. */
+/**
+ * Puts LoRA on a model: `attachAdapter` for `{ peftType: 'LORA', …config }`. @throws MedAwareError as `attachAdapter`.
+ */
 export function attachLora(
   model: Adaptable,
   config: Partial<LoraConfig>,
@@ -83,7 +88,8 @@ function attachBy<C extends AdapterConfig>(
 export type PlannedAdapter = Partial<LoraConfig> | { readonly peftType: string; readonly [field: string]: unknown }
 
 /**
- * Puts an adapter on a model without starting its weights, which are 0: for counting and planning, also by a saved config.
+ * Puts an adapter on a model without starting its weights, which are 0: for counting and planning, also by a saved
+ * config.
  * @throws MedAwareError as `attachAdapter`.
  */
 export function attachUnstarted(model: Adaptable, config: PlannedAdapter, who: string): Adapter {
@@ -103,7 +109,9 @@ export interface AdapterPlan<C extends AdapterConfig = AdapterConfig> {
   readonly trained: readonly (readonly [path: string, tensor: Tensor])[]
   /** What its file holds, by PEFT's keys, in the model's order. */
   readonly shapes: ReadonlyMap<string, Shape>
-  /** The keys that have an adapter's name in them in a model's state_dict, where PEFT did not save it itself, with that. */
+  /**
+   * The keys that have an adapter's name in them in a model's state_dict, where PEFT did not save it itself, with that.
+   */
   readonly stateKeys: ReadonlyMap<string, string>
 }
 

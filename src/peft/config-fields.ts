@@ -42,8 +42,8 @@ export interface ConfigFields<C extends AdapterConfig> {
    * @param who Begins an error's sentence.
    * @param model Says what is adapted where the config does not.
    * @param isSaved Whether it may say what only a file may. Default false.
-   * @throws MedAwareError `config` for a senseless value or an unknown field, `unsupported` for a feature of PEFT that this
-   * library lacks; both name the field.
+   * @throws MedAwareError `config` for a senseless value or an unknown field, `unsupported` for a feature of PEFT that
+   * this library lacks; both name the field.
    */
   read(given: object | undefined, who: string, model: Adaptable | null, isSaved?: boolean): C
   /** Reads what a file says, and what in it is not known. @throws MedAwareError as `read`. */

@@ -122,7 +122,10 @@ function usualOf({ config }: Adaptable): readonly string[] {
   return byArchitecture[config?.modelType ?? ''] ?? []
 }
 
-/** Says whether the projection of a path has its input scaled (peft/tuners/ia3/model.py, _check_target_module_feedforward). */
+/**
+ * Says whether the projection of a path has its input scaled (peft/tuners/ia3/model.py,
+ * _check_target_module_feedforward).
+ */
 function feedforwardMatcher(
   { feedforwardModules }: Ia3Config,
   model: Adaptable,

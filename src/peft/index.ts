@@ -1,6 +1,6 @@
 /**
- * Adapters, and what a method of one's own is made of: a row for the table of methods (`registerMethod`), whose places are
- * projections, each with a `LinearAdapter`.
+ * Adapters, and what a method of one's own is made of: a row for the table of methods (`registerMethod`), whose places
+ * are projections, each with a `LinearAdapter`.
  * @packageDocumentation
  */
 export { flag, number, type OptionRules, type Rule, whole } from '../core/options.ts'

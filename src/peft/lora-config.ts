@@ -40,8 +40,8 @@ export interface LoraConfig extends AdapterConfig, TargetNames {
   /** Scale by loraAlpha / √r instead (arXiv 2312.03732). Default false. */
   readonly useRslora: boolean
   /**
-   * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0. 'eva', 'orthogonal' and 'mica' only of an
-   * adapter that PEFT began. Default true.
+   * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0. 'eva', 'orthogonal' and 'mica'
+   * only of an adapter that PEFT began. Default true.
    */
   readonly initLoraWeights: Start
   /** Ranks of their own for the paths that a regular expression matches from a dot to the end; the first match wins. */

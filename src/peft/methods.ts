@@ -20,8 +20,8 @@ const table = new Map<string, AdapterMethod>(Object.values(builtIn).map((method)
 const methodRule = withMethods<AdapterMethod>('a method, as AdapterMethod says', ['describe', 'places'])
 
 /**
- * Adds a method of your own to the table: then `attachAdapter` takes its configs, and `openAdapter`, `saveAdapter` and all else
- * its files. Once a program, before it is used; the same method may be added again.
+ * Adds a method of your own to the table: then `attachAdapter` takes its configs, and `openAdapter`, `saveAdapter` and
+ * all else its files. Once a program, before it is used; the same method may be added again.
  * @throws MedAwareError `config` for what is no method, or where there is another of its `peftType`.
  */
 export function registerMethod(method: AdapterMethod): void {
@@ -33,7 +33,9 @@ export function registerMethod(method: AdapterMethod): void {
   table.set(method.peftType, method)
 }
 
-/** The method of PEFT's name. @param field What the name is called where it stands. @throws MedAwareError `unsupported`. */
+/**
+ * The method of PEFT's name. @param field What the name is called where it stands. @throws MedAwareError `unsupported`.
+ */
 export function methodOf(who: string, peftType: unknown, field = 'peftType'): AdapterMethod {
   const method = typeof peftType === 'string' ? table.get(peftType) : undefined
   check(method !== undefined, 'unsupported', () => {

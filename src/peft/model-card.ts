@@ -2,8 +2,8 @@ import type { AdapterMethod } from './adapter-method.ts'
 import { peftVersion } from './config-fields.ts'
 
 /**
- * The README.md of an adapter: the front matter that PEFT writes (peft_model.py, create_or_update_model_card), by which the
- * Hugging Face Hub finds the base model and the library, over `body` in Markdown.
+ * The README.md of an adapter: the front matter that PEFT writes (peft_model.py, create_or_update_model_card), by which
+ * the Hugging Face Hub finds the base model and the library, over `body` in Markdown.
  */
 export function formatModelCard(
   method: Pick<AdapterMethod, 'name' | 'card'>,

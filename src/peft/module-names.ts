@@ -26,7 +26,10 @@ export class NamePatterns {
     return (path) => endingsOf(path).some((ending) => set.has(ending))
   }
 
-  /** The index of a path's layer, NaN where it has none; `patterns` say what stands before it, else the first number counts. */
+  /**
+   * The index of a path's layer, NaN where it has none; `patterns` say what stands before it, else the first number
+   * counts.
+   */
   layerIndex(patterns: Names | null): (path: string) => number {
     const given = [patterns ?? []].flat()
     const sources = given.length === 0 || patterns === '' ? ['.*?\\.[^.]*\\.(?P<idx>\\d+)\\.'] : given.map(ofLayers)

@@ -24,7 +24,10 @@ export interface ParameterCounts {
   readonly sharePacked: number
 }
 
-/** Counts a model's parameters as PEFT does (peft_model.py, get_nb_trainable_parameters); tied ones count once. @throws MedAwareError `config` for no model. */
+/**
+ * Counts a model's parameters as PEFT does (peft_model.py, get_nb_trainable_parameters); tied ones count once.
+ * @throws MedAwareError `config` for no model.
+ */
 export function countParameters(model: Module): ParameterCounts {
   readArgument('countParameters', 'model', model, withMethods<Module>("a model, such as loadModel's", ['namedWeights']))
   const weights = new Set([...model.namedWeights()].map(([, weight]) => weight))

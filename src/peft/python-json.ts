@@ -1,6 +1,9 @@
 import { pythonFloat } from '../core/python-float.ts'
 
-/** json.dumps(value, indent=2, sort_keys=True). @param floats Keys whose numbers are floats to Python also where they are whole. */
+/**
+ * json.dumps(value, indent=2, sort_keys=True). @param floats Keys whose numbers are floats to Python also where they
+ * are whole.
+ */
 export function pythonJson(value: unknown, floats: ReadonlySet<string>, indent = '', isFloat = false): string {
   if (typeof value === 'number') return Number.isInteger(value) && !isFloat ? String(value) : pythonFloat(value)
   if (typeof value === 'string') return pythonString(value)

@@ -9,15 +9,21 @@ import { endingsOf, NamePatterns } from './module-names.ts'
 /** Which projections an adapter adapts, in PEFT's words. */
 export interface TargetNames {
   /**
-   * Which projections to adapt: names that a module's path equals or ends with, one regular expression of Python's that a whole
-   * path matches, or 'all-linear'. Default: PEFT's choice for the model's architecture, ['query_key_value'] of a Falcon.
+   * Which projections to adapt: names that a module's path equals or ends with, one regular expression of Python's that
+   * a whole path matches, or 'all-linear'. Default: PEFT's choice for the model's architecture, ['query_key_value'] of
+   * a Falcon.
    */
   readonly targetModules: readonly string[] | string
   /** What not to adapt after all, by the same rules; nothing where it is empty. Default null. */
   readonly excludeModules: readonly string[] | string | null
-  /** Indices of the only layers to adapt, all where there is none; needs a list of names in targetModules. Default null. */
+  /**
+   * Indices of the only layers to adapt, all where there is none; needs a list of names in targetModules. Default null.
+   */
   readonly layersToTransform?: readonly number[] | number | null
-  /** A regular expression of what stands before a layer's index in a path, where the first number is not it. Default null. */
+  /**
+   * A regular expression of what stands before a layer's index in a path, where the first number is not it. Default
+   * null.
+   */
   readonly layersPattern?: readonly string[] | string | null
 }
 
@@ -47,8 +53,8 @@ const onlyBlocks =
 const embeddings: readonly string[] = ['embed_tokens', 'word_embeddings']
 
 /**
- * The projections that names mean, in the model's order, by PEFT's rules (tuners/tuners_utils.py, check_target_module_exists;
- * utils/other.py, get_pattern_key).
+ * The projections that names mean, in the model's order, by PEFT's rules (tuners/tuners_utils.py,
+ * check_target_module_exists; utils/other.py, get_pattern_key).
  * @throws MedAwareError `not-found` where nothing, or not all that is named, matches; `unsupported` where a match is no
  * linear layer, with what it is; `config` for a bad regular expression or one that takes too long.
  */

@@ -42,6 +42,9 @@ export interface Disk {
   remove(path: string): Promise<void>
   /** Opens a file to add to it, or makes it. */
   grow(path: string, digest: DigestKind): Promise<GrowingFile>
-  /** Lets `path` stand for another file: a relative link, a copy where the system has none. Leaves what is there already. */
+  /**
+   * Lets `path` stand for another file: a relative link, a copy where the system has none. Leaves what is there
+   * already.
+   */
   link(file: string, path: string): Promise<void>
 }

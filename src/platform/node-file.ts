@@ -6,7 +6,9 @@ import { explain } from './node-errors.ts'
 /** As much as one call to the system is asked for: at 2 GiB Node's `fs.read` aborts the process, whatever catches. */
 const pieceBytes = 1024 * 1024 * 1024
 
-/** Opens a file to be read in part. @throws MedAwareError `not-found`, or `disk`, also for a folder, a pipe or a device. */
+/**
+ * Opens a file to be read in part. @throws MedAwareError `not-found`, or `disk`, also for a folder, a pipe or a device.
+ */
 export async function openFile(path: string, who = 'fileSource'): Promise<ByteSource> {
   const attempt = <T>(work: Promise<T>): Promise<T> =>
     work.catch((cause: unknown) => {

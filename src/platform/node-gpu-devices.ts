@@ -4,8 +4,8 @@ import { readdir } from 'node:fs/promises'
 const nodes = /^(renderD\d+|nvidia\d+|nvidiactl|dxg|mali\d*|kgsl-3d0|nvhost-gpu|nvgpu)$/
 
 /**
- * Whether there may be a GPU: on Linux a device of one, elsewhere always. Dawn says on the screen what it misses, and there is no
- * switch for that; so it is not asked where only a software adapter can be found.
+ * Whether there may be a GPU: on Linux a device of one, elsewhere always. Dawn says on the screen what it misses, and
+ * there is no switch for that; so it is not asked where only a software adapter can be found.
  */
 export async function mayHaveGpu(platform: string = process.platform, dev = '/dev'): Promise<boolean> {
   if (platform !== 'linux') return true

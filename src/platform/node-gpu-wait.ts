@@ -13,9 +13,9 @@ let isTurning = false
 let turned = 0
 
 /**
- * Dawn asks at every turn of the event loop whether the GPU is done: thousands of times a step, each with garbage, and on a
- * core that a software adapter computes with. So each turn rests a little, the longer the wait has been, unless the program
- * itself had more to do in it.
+ * Dawn asks at every turn of the event loop whether the GPU is done: thousands of times a step, each with garbage, and
+ * on a core that a software adapter computes with. So each turn rests a little, the longer the wait has been, unless
+ * the program itself had more to do in it.
  */
 export const waitForGpu: Platform['waitForGpu'] = async (work) => {
   if (waits++ === 0) since = performance.now()

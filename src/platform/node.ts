@@ -85,9 +85,9 @@ const major = Number.parseInt(process.versions.node, 10)
 const flags = { relaxed: '--experimental-wasm-relaxed-simd', wide: '--experimental-wasm-revectorize' } as const
 
 /**
- * V8's flags, for the whole process and what it compiles from here on. Relaxed SIMD is behind one in Node 20, where it is
- * what the next release of V8 shipped; the revectoriser that makes pairs of 128-bit instructions 256-bit ones is, on x64, from
- * Node 24 on.
+ * V8's flags, for the whole process and what it compiles from here on. Relaxed SIMD is behind one in Node 20, where it
+ * is what the next release of V8 shipped; the revectoriser that makes pairs of 128-bit instructions 256-bit ones is, on
+ * x64, from Node 24 on.
  */
 export const unlockSimd: Platform['unlockSimd'] = (build) => {
   const isBehindFlag = build === 'relaxed' ? major === 20 : major >= 24 && process.arch === 'x64'

@@ -3,8 +3,8 @@ import type { ByteSource } from '../safetensors/source.ts'
 import type { Disk } from './disk.ts'
 
 /**
- * WebGPU's entry, the standard's `GPU`: `navigator.gpu` in browsers, Dawn in Node. Described by what it does, as the adapter is, so
- * that who uses the package needs no types of WebGPU, and may have any.
+ * WebGPU's entry, the standard's `GPU`: `navigator.gpu` in browsers, Dawn in Node. Described by what it does, as the
+ * adapter is, so that who uses the package needs no types of WebGPU, and may have any.
  */
 export interface Gpu {
   requestAdapter(options?: { readonly powerPreference?: PowerPreference }): Promise<GpuAdapter | null>
@@ -31,7 +31,9 @@ export type GpuAnswer = { readonly gpu: Gpu } | { readonly reason: string }
 
 /** How WebGPU is wanted. */
 export interface GpuRequest {
-  /** Timestamps of whole nanoseconds, where the platform can be told to: Dawn and browsers round them. Default false. */
+  /**
+   * Timestamps of whole nanoseconds, where the platform can be told to: Dawn and browsers round them. Default false.
+   */
   readonly exactTimestamps?: boolean
   /** Whether a software adapter is of no use, so that a platform that knows of no GPU need not ask. Default false. */
   readonly hardwareOnly?: boolean
@@ -66,11 +68,14 @@ export interface Platform {
   /** Threads that can run at the same time. */
   availableThreads(): number
   /**
-   * Runs a script in a thread of its own, where `port` is its line to this one, and sends it `orders`. Resolves when it has
-   * sent anything back; rejects when it cannot be started or fails before.
+   * Runs a script in a thread of its own, where `port` is its line to this one, and sends it `orders`. Resolves when it
+   * has sent anything back; rejects when it cannot be started or fails before.
    */
   startWorker(script: string, orders: unknown): Promise<StartedWorker>
-  /** Switches on what the JavaScript engine keeps behind a flag for a build of the kernels, where that is safe; gives the flag. */
+  /**
+   * Switches on what the JavaScript engine keeps behind a flag for a build of the kernels, where that is safe; gives
+   * the flag.
+   */
   unlockSimd(build: 'relaxed' | 'wide'): string | null
   /** A file that is read in part. @throws MedAwareError `not-found`. */
   fileSource(path: string): Promise<ByteSource>
@@ -79,9 +84,10 @@ export interface Platform {
   /** Writes beside the file, then renames: readers see the old file or the whole new one. Makes the folder. */
   writeFileAtomic(path: string, bytes: Uint8Array | string): Promise<void>
   /**
-   * Writes files into a folder, which it makes, so that all of them are there whole or none is: each beside its target, and
-   * renamed when the last is done, in their order; then files whose names `isObsolete` knows are removed. When it fails, what
-   * it wrote is removed and the folder is as before. What a stopped program left half written there goes first.
+   * Writes files into a folder, which it makes, so that all of them are there whole or none is: each beside its target,
+   * and renamed when the last is done, in their order; then files whose names `isObsolete` knows are removed. When it
+   * fails, what it wrote is removed and the folder is as before. What a stopped program left half written there goes
+   * first.
    * @throws MedAwareError `disk` when there is no room or no permission; and what `pieces` throws.
    */
   writeFilesAtomic(
@@ -98,7 +104,9 @@ export interface Platform {
   readonly fetch: Fetch
   /** A variable of the environment, if it is set and not empty. */
   environment(name: string): string | undefined
-  /** A text kept from an earlier time under a file's name, or null: it is not there, or cannot be had. Never rejects. */
+  /**
+   * A text kept from an earlier time under a file's name, or null: it is not there, or cannot be had. Never rejects.
+   */
   readCache(name: string): Promise<string | null>
   /** Keeps a text for a later time, whole or not at all, where the platform allows it. Never rejects. */
   writeCache(name: string, text: string): Promise<void>

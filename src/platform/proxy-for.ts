@@ -5,9 +5,10 @@ export interface Proxy {
 }
 
 /**
- * The proxy that the environment has for an address; null where there is none. As Python's urllib.request.getproxies and httpx
- * read it, so as huggingface_hub does: `HTTP_PROXY` for http, `HTTPS_PROXY` for https, else `ALL_PROXY`; names in small letters
- * come first; `NO_PROXY` lists hosts, domains, with or without a port, IPv4 networks as `10.0.0.0/8`, or is `*`.
+ * The proxy that the environment has for an address; null where there is none. As Python's urllib.request.getproxies
+ * and httpx read it, so as huggingface_hub does: `HTTP_PROXY` for http, `HTTPS_PROXY` for https, else `ALL_PROXY`;
+ * names in small letters come first; `NO_PROXY` lists hosts, domains, with or without a port, IPv4 networks as
+ * `10.0.0.0/8`, or is `*`.
  */
 export function proxyFor({ protocol, hostname, port }: URL, environment: NodeJS.ProcessEnv): Proxy | null {
   const read = (name: string): Proxy | null => {

@@ -48,7 +48,8 @@ export function quantizeAbsmax(absmax: Float32Array): NestedAbsmax {
 
 /**
  * The float32 block scales that `nested` stands for.
- * @throws `config` for arrays of another kind or no offset, `shape` when there is not one nested scale for each 256 codes.
+ * @throws `config` for arrays of another kind or no offset, `shape` when there is not one nested scale for each 256
+ * codes.
  */
 export function dequantizeAbsmax(nested: NestedAbsmax): Float32Array {
   const who = 'dequantizeAbsmax'

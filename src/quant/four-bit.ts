@@ -25,7 +25,9 @@ export interface FourBitBlocks {
 /** Elements that may share a scale, as bitsandbytes allows (functional.py, `quantize_4bit`). */
 export const fourBitBlockSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048, 4096]
 
-/** bitsandbytes functional.py, `get_4bit_type`: NF4 in order of value, FP4 in order of its bit pattern (8 is the sign). */
+/**
+ * bitsandbytes functional.py, `get_4bit_type`: NF4 in order of value, FP4 in order of its bit pattern (8 is the sign).
+ */
 const codeValues: Readonly<Record<FourBitType, Float32Array>> = {
   nf4: Float32Array.of(
     ...[-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635],
@@ -83,8 +85,8 @@ export function fourBitDecision(type: FourBitType): { thresholds: Float32Array; 
 }
 
 /**
- * Quantises `values` block by block, blocks being runs of `blockSize` consecutive elements (default 64); a shorter
- * last block has its own scale, an odd count is padded with a zero. Follows bitsandbytes (kernels.cu, `kQuantizeBlockwise`):
+ * Quantises `values` block by block, blocks being runs of `blockSize` consecutive elements (default 64); a shorter last
+ * block has its own scale, an odd count is padded with a zero. Follows bitsandbytes (kernels.cu, `kQuantizeBlockwise`):
  * each value times the float32 reciprocal of its block's largest magnitude, then `fourBitDecision`. A block of zeros
  * gets the code of zero and absmax 0.
  * @throws `config` for what is no Float32Array, a type or block size bitsandbytes does not have, or an unknown option;
@@ -117,7 +119,8 @@ export function quantizeFourBit(values: Float32Array, options: FourBitOptions): 
 /**
  * The `count` float32 values that `codes` and `absmax` stand for: value of the code times the block's scale, in
  * float32 (bitsandbytes kernels.cu, `kDequantizeBlockwise`).
- * @throws `config` for arrays of another kind, an unknown type, block size or option, `shape` when the arrays do not fit `count`.
+ * @throws `config` for arrays of another kind, an unknown type, block size or option, `shape` when the arrays do not
+ * fit `count`.
  */
 export function dequantizeFourBit(blocks: FourBitBlocks & FourBitOptions & { readonly count: number }): Float32Array {
   const who = 'dequantizeFourBit'

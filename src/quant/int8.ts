@@ -13,9 +13,10 @@ export interface Int8Rows {
 
 /**
  * Quantises a `[rows, cols]` weight row by row as bitsandbytes' `Int8Params` does: the weight is rounded to float16
- * first, then `round_half_even(w * (127 * (1 / scale)))`, each step in float32, as torch divides a number by a tensor. A row
- * of zeros gets codes and scale 0.
- * @throws `config` for what is no Float32Array, `shape` when `values` is not rows * cols, `numeric` for what is not finite in float16.
+ * first, then `round_half_even(w * (127 * (1 / scale)))`, each step in float32, as torch divides a number by a tensor.
+ * A row of zeros gets codes and scale 0.
+ * @throws `config` for what is no Float32Array, `shape` when `values` is not rows * cols, `numeric` for what is not
+ * finite in float16.
  */
 export function quantizeInt8(values: Float32Array, rows: number, cols: number): Int8Rows {
   readArgument('quantizeInt8', 'values', values, arrayOf(Float32Array))
@@ -39,8 +40,8 @@ export function quantizeInt8(values: Float32Array, rows: number, cols: number): 
 /**
  * The `[rows, cols]` float32 weight that `codes` and `scale` stand for, multiplied in bitsandbytes' order
  * (_ops.py, `int8_vectorwise_dequant`); `rows` is the number of scales.
- * @throws `config` for arrays of another kind, such as codes that were read as bytes without a sign; `shape` when the codes are
- * not whole rows.
+ * @throws `config` for arrays of another kind, such as codes that were read as bytes without a sign; `shape` when the
+ * codes are not whole rows.
  */
 export function dequantizeInt8(weight: Int8Rows): Float32Array {
   const { codes, scale } = readOptions('dequantizeInt8', weight, rules)

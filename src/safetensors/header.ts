@@ -28,7 +28,9 @@ export const prefixBytes = 8
 /** The Rust library's cap on a header (safetensors/src/tensor.rs, `MAX_HEADER_SIZE`), in bytes. */
 export const maxHeaderBytes = 100_000_000
 
-/** Dimensions that a tensor may have: far more than any library's (NumPy's 64), far fewer than a header has room for. */
+/**
+ * Dimensions that a tensor may have: far more than any library's (NumPy's 64), far fewer than a header has room for.
+ */
 export const mostDimensions = 1024
 
 /**

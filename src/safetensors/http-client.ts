@@ -82,7 +82,8 @@ export class HttpClient {
 
   /**
    * Asks, and follows redirects. `patience` says how long for; it is the caller's to stop when the body is read.
-   * @throws PassingError when there is no answer; MedAwareError `network` for redirects that lead nowhere; the signal's reason.
+   * @throws PassingError when there is no answer; MedAwareError `network` for redirects that lead nowhere; the signal's
+   * reason.
    */
   async ask(address: string, request: HttpRequest, patience: Patience): Promise<Answer> {
     const { method, name, headers, ownHeaders, isHome = false } = request
@@ -91,7 +92,8 @@ export class HttpClient {
     for (let url = new URL(address); seen.length <= mostRedirects;) {
       patience.within(this.settings.answerWithin)
       const own = url.origin === home ? ownHeaders : {}
-      // What is compressed on its way has no length that could be checked, and no ranges. Browsers decide that themselves.
+      // What is compressed on its way has no length that could be checked, and no ranges. Browsers decide that
+      // themselves.
       const response = await this.#send(url, name, patience, {
         method,
         headers: { 'accept-encoding': 'identity', ...headers, ...own },
@@ -147,7 +149,9 @@ export class HttpClient {
   }
 }
 
-/** Refuses an answer that is not what was asked for; by huggingface_hub's http_backoff, some may be another one later. */
+/**
+ * Refuses an answer that is not what was asked for; by huggingface_hub's http_backoff, some may be another one later.
+ */
 export function refusalOf(message: string, status: number): MedAwareError {
   const isPassing = [408, 429, 500, 502, 503, 504].includes(status)
   return isPassing ? new PassingError(message) : new MedAwareError('network', message)

@@ -3,10 +3,11 @@ import { decodeUtf8, deepestJson } from '../core/json.ts'
 import { show, shorten } from '../core/show.ts'
 
 /**
- * Reads JSON that may come from anyone in one pass from left to right, building nothing but what is asked for. It is as strict
- * as serde_json, which the Rust library reads with: no lone surrogates, no number beyond a double, nothing nested more than 127
- * deep, and `0.0`, `1e0` and `-0` are no sizes. It also refuses an object with a key twice: two parsers that each keep another
- * one would see two different files. Each method reads the value that comes next and throws `format` where it is another.
+ * Reads JSON that may come from anyone in one pass from left to right, building nothing but what is asked for. It is as
+ * strict as serde_json, which the Rust library reads with: no lone surrogates, no number beyond a double, nothing
+ * nested more than 127 deep, and `0.0`, `1e0` and `-0` are no sizes. It also refuses an object with a key twice: two
+ * parsers that each keep another one would see two different files. Each method reads the value that comes next and
+ * throws `format` where it is another.
  */
 export class JsonScanner {
   readonly #who: string
@@ -58,7 +59,9 @@ export class JsonScanner {
     return isPlain ? this.#text.slice(begin + 1, end - 1) : this.#unescape(this.#text.slice(begin, end))
   }
 
-  /** Reads a list of at most `most` whole numbers from 0; undefined, with nothing read, where the next value is none. */
+  /**
+   * Reads a list of at most `most` whole numbers from 0; undefined, with nothing read, where the next value is none.
+   */
   sizes(most: number): number[] | undefined {
     const begin = this.#at
     if (!this.isAt('[')) return undefined
@@ -163,7 +166,10 @@ export class JsonScanner {
   }
 }
 
-/** The keys of an object so far. A few are compared one by one: a set for each of a million tensors would cost most of the time. */
+/**
+ * The keys of an object so far. A few are compared one by one: a set for each of a million tensors would cost most of
+ * the time.
+ */
 class Keys {
   readonly #few: string[] = []
   #many: Set<string> | undefined

@@ -30,7 +30,10 @@ export interface TensorReader {
   readBytes(name: string): Promise<Uint8Array>
   /** The tensor as float32: exact from F16, BF16 and small integers, else rounded to nearest; BOOL as 0 and 1. */
   readF32(name: string): Promise<Float32Array>
-  /** The tensor or a part of it in its own dtype; may be a view, as `readBytes`. @throws `format` for a part it does not have. */
+  /**
+   * The tensor or a part of it in its own dtype; may be a view, as `readBytes`. @throws `format` for a part it does not
+   * have.
+   */
   read(name: string, part?: TensorPart): Promise<TensorData>
   close(): Promise<void>
 }
@@ -39,8 +42,8 @@ export type SafetensorsFile = TensorReader
 
 /**
  * Opens a safetensors file: reads and checks its header, and no tensor yet.
- * @throws `format` for a file that is truncated or lies about itself, `unsupported` for a dtype such as F8_E4M3, `config` for
- * what is no source.
+ * @throws `format` for a file that is truncated or lies about itself, `unsupported` for a dtype such as F8_E4M3,
+ * `config` for what is no source.
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
   const { name: who, byteLength } = readArgument('openSafetensors', 'source', source, sourceRule)

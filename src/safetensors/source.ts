@@ -9,7 +9,8 @@ export interface ByteSource {
   readonly byteLength: number
   /**
    * Bytes `begin` up to `end`, exclusive; may be a view of memory the source keeps, so do not write to it.
-   * @param into Memory of at least that length, which a source that has no bytes of its own may read into and give a view of.
+   * @param into Memory of at least that length, which a source that has no bytes of its own may read into and give a
+   * view of.
    */
   read(begin: number, end: number, into?: Uint8Array): Promise<Uint8Array>
   close?(): Promise<void>
@@ -24,7 +25,10 @@ const blobRule = that('a Blob or a File', (value): value is Blob => {
   return typeof value === 'object' && value !== null && 'size' in value && 'slice' in value
 })
 
-/** A source over bytes in memory; reads are views, nothing is copied. @throws MedAwareError `config` for what is no Uint8Array. */
+/**
+ * A source over bytes in memory; reads are views, nothing is copied. @throws MedAwareError `config` for what is no
+ * Uint8Array.
+ */
 export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
   readArgument('bytesSource', 'bytes', bytes, arrayOf(Uint8Array))
   // A Buffer of Node's has another slice, which copies nothing.

@@ -14,7 +14,10 @@ import { bytesFor, bytesSource, checkRange } from './source.ts'
 import type { ByteSource } from './source.ts'
 
 export interface UrlSourceOptions {
-  /** Sent with every request to the address's own origin, e.g. `{ authorization: 'Bearer …' }`, and not to where that redirects. */
+  /**
+   * Sent with every request to the address's own origin, e.g. `{ authorization: 'Bearer …' }`, and not to where that
+   * redirects.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default: the platform's `fetch`. */
   readonly fetch?: Fetch | undefined
@@ -41,9 +44,9 @@ const wholeFileLimit = 64 * 1024 * 1024
 
 /**
  * A source over a URL, read in parts by HTTP Range requests. The first request is made here and tells the length. A
- * server that ignores Range is accepted for a file of at most 64 MiB, which is then kept in memory. A server must begin to answer
- * within 10 s and not be silent for 30 s; one that breaks off, or is busy, is asked up to four times. A name and a password in the
- * address are sent as HTTP Basic has it.
+ * server that ignores Range is accepted for a file of at most 64 MiB, which is then kept in memory. A server must begin
+ * to answer within 10 s and not be silent for 30 s; one that breaks off, or is busy, is asked up to four times. A name
+ * and a password in the address are sent as HTTP Basic has it.
  * @throws `network` when a request fails, or the answer is not the range asked for or of another version of the file;
  * `not-found` for 404; `unsupported` when a larger file cannot be had in parts; `config` for what is no address, or an
  * unknown option.

@@ -33,8 +33,8 @@ export interface EncodedHeader {
 /**
  * Encodes the header of a file to be written piece by piece: write `bytes`, then each of `tensors` in order. Tensors
  * are laid out as by the Rust library (descending alignment, then name), so the same tensors give the same file.
- * @throws `format` for a name twice or `__metadata__` as a name, for names and metadata that are no Unicode text and for an unknown
- * dtype, `shape` for a size that is no size.
+ * @throws `format` for a name twice or `__metadata__` as a name, for names and metadata that are no Unicode text and
+ * for an unknown dtype, `shape` for a size that is no size.
  */
 export function encodeSafetensorsHeader(
   tensors: Iterable<TensorDescription>,

@@ -15,7 +15,8 @@ export function isHalf(dtype: DType): dtype is HalfType {
 
 /**
  * The bits of the numbers of a format that are nearest to `values`, ties to even.
- * @param label Of the tensor they are part of, for errors. @param begin Of its elements the first that is here. Default 0.
+ * @param label Of the tensor they are part of, for errors. @param begin Of its elements the first that is here.
+ * Default 0.
  * @throws MedAwareError `numeric` where one is not finite in that format.
  */
 export function roundToHalf(values: Float32Array, dtype: HalfType, label: string, begin = 0): Uint16Array {

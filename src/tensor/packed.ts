@@ -34,8 +34,8 @@ export function packedZeros(device: Device, shapes: readonly Shape[], label: str
 }
 
 /**
- * Zeros for those tensors that share a buffer with others: windows at the same places of as long a buffer, so that what goes
- * over the tensors in one go can go over these as well.
+ * Zeros for those tensors that share a buffer with others: windows at the same places of as long a buffer, so that what
+ * goes over the tensors in one go can go over these as well.
  */
 export function zerosBeside(tensors: Iterable<Tensor>): ReadonlyMap<Tensor, Tensor> {
   const beside = new Map<Tensor, Tensor>()

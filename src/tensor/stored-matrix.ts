@@ -26,7 +26,9 @@ export interface StorageRecipe {
   readonly doubleQuant: boolean
 }
 
-/** A frozen matrix that kernels decode as they use it and never expand in full. Each format of `formats/` is a subclass. */
+/**
+ * A frozen matrix that kernels decode as they use it and never expand in full. Each format of `formats/` is a subclass.
+ */
 export abstract class StoredMatrix {
   readonly requiresGrad = false
 

@@ -56,7 +56,10 @@ export class Tensor implements Binding {
     return this.columns === 0 ? 0 : this.count / this.columns
   }
 
-  /** Copies host values in; their type must be the tensor's and their count its count. @throws MedAwareError `config`, `shape`. */
+  /**
+   * Copies host values in; their type must be the tensor's and their count its count. @throws MedAwareError `config`,
+   * `shape`.
+   */
   write(values: HostValues): this {
     checkValues('write', values, this.dtype)
     check(values.length === this.count, 'shape', () => `write: ${values.length} values for ${showShape(this.shape)}`)
@@ -64,7 +67,10 @@ export class Tensor implements Binding {
     return this
   }
 
-  /** Copies elements to the host as f32, exact from 16 bits, after all work queued before. @throws MedAwareError `device`. */
+  /**
+   * Copies elements to the host as f32, exact from 16 bits, after all work queued before. @throws MedAwareError
+   * `device`.
+   */
   async read(): Promise<Float32Array<ArrayBuffer>> {
     const { dtype } = this
     check(dtype !== 'i32' && dtype !== 'u8', 'shape', () => `read: the tensor holds ${dtype}, not f32; use readBytes`)
@@ -90,8 +96,8 @@ export class Tensor implements Binding {
 }
 
 /**
- * A tensor's elements under another shape of equal count, on the same buffer and without history: for ops, which see to the
- * gradient. Others call `reshape` of `peft-medaware/ops`.
+ * A tensor's elements under another shape of equal count, on the same buffer and without history: for ops, which see to
+ * the gradient. Others call `reshape` of `peft-medaware/ops`.
  * @throws MedAwareError `shape`.
  */
 export function reshaped(x: Tensor, shape: Shape): Tensor {
@@ -101,8 +107,8 @@ export function reshaped(x: Tensor, shape: Shape): Tensor {
 }
 
 /**
- * Rows `begin` to `end` of the flattened rows, on the same buffer and without history: [end - begin, columns]. Kernels take
- * windows that begin at multiples of 256 bytes.
+ * Rows `begin` to `end` of the flattened rows, on the same buffer and without history: [end - begin, columns]. Kernels
+ * take windows that begin at multiples of 256 bytes.
  * @throws MedAwareError `shape`.
  */
 export function rowsOf(x: Tensor, begin: number, end: number): Tensor {
@@ -173,7 +179,8 @@ function checkValues(who: string, values: HostValues, dtype: DType): void {
 /**
  * A tensor holding `values`.
  * @throws MedAwareError `config` for values of another type, `shape` where their count is not the shape's, `memory`.
- * @param dtype Default f32 for a Float32Array, f16 for the bits in a Uint16Array, i32 for an Int32Array, u8 for a Uint8Array.
+ * @param dtype Default f32 for a Float32Array, f16 for the bits in a Uint16Array, i32 for an Int32Array, u8 for a
+ * Uint8Array.
  */
 export function fromArray(
   device: Device,

@@ -6,8 +6,9 @@ import type { DataPosition } from './batch-source.ts'
 import { isLabelled } from './labelled-batch.ts'
 
 /**
- * Batches to go through one after another: an iterable, such as a generator gives, or a function that opens one for each pass
- * over the data, told how many came before. What can be opened again can be trained on for several passes and after a restart.
+ * Batches to go through one after another: an iterable, such as a generator gives, or a function that opens one for
+ * each pass over the data, told how many came before. What can be opened again can be trained on for several passes and
+ * after a restart.
  */
 export type Batches<B> = AnyIterable<B> | ((epoch: number) => AnyIterable<B>)
 

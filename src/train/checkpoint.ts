@@ -31,8 +31,8 @@ import { parseIdentity } from './run-identity.ts'
 import { runRule, type TrainingRun } from './training-run.ts'
 
 /**
- * Names of the two files of a checkpoint. The tensors' header holds the state as well, so that the one file is whole in itself;
- * the other is for people, and all that checkpoints of earlier versions have.
+ * Names of the two files of a checkpoint. The tensors' header holds the state as well, so that the one file is whole in
+ * itself; the other is for people, and all that checkpoints of earlier versions have.
  */
 export const checkpointFileNames = { state: 'trainer_state.json', tensors: 'training_state.safetensors' } as const
 
@@ -45,8 +45,8 @@ interface TrainerState extends SavedRun {
 export interface RestoreOptions {
   /**
    * Differences to go on with although they change what is learned, by the names that the refusal lists, such as
-   * `['learningRate']` to go on at another rate. With `'examples'` batches are taken from their first one, and none is passed
-   * over. Default none.
+   * `['learningRate']` to go on at another rate. With `'examples'` batches are taken from their first one, and none is
+   * passed over. Default none.
    */
   readonly acceptDifferences?: readonly string[]
 }
@@ -55,13 +55,15 @@ export interface RestoreOptions {
 export interface RestoreReport {
   /** Steps done. */
   readonly step: number
-  /** In what the runs differ without a refusal: what was accepted, what changes rounding only, and what is not known. */
+  /**
+   * In what the runs differ without a refusal: what was accepted, what changes rounding only, and what is not known.
+   */
   readonly differences: readonly RunDifference[]
 }
 
 /**
- * Everything needed to go on bit for bit: parameters, the optimizer's state, the step, the options, and what to know the run by again.
- * Await it before the next step.
+ * Everything needed to go on bit for bit: parameters, the optimizer's state, the step, the options, and what to know
+ * the run by again. Await it before the next step.
  * @throws MedAwareError `config` when the run went on meanwhile.
  */
 export async function checkpointFiles(run: TrainingRun): Promise<Map<string, Uint8Array | string>> {
@@ -84,12 +86,13 @@ export async function checkpointFiles(run: TrainingRun): Promise<Map<string, Uin
 }
 
 /**
- * Brings a run to where the saved one was, and says in what the two differ. What changes only rounding is passed over: another
- * device or engine, another version of the library.
- * @param stateJson The text of `trainer_state.json`; null where it is lost and the tensors' file holds the state itself.
- * @throws MedAwareError `config` when the runs differ in what changes the result (options, steps, examples, adapter, base),
- * with every such difference, for another optimizer, or when the run is being iterated; `format` when a file is damaged or does not fit the run or the
- * other; `not-found` when a tensor is missing. The run is unchanged then.
+ * Brings a run to where the saved one was, and says in what the two differ. What changes only rounding is passed over:
+ * another device or engine, another version of the library.
+ * @param stateJson The text of `trainer_state.json`; null where it is lost and the tensors' file holds the state
+ * itself.
+ * @throws MedAwareError `config` when the runs differ in what changes the result (options, steps, examples, adapter,
+ * base), with every such difference, for another optimizer, or when the run is being iterated; `format` when a file is
+ * damaged or does not fit the run or the other; `not-found` when a tensor is missing. The run is unchanged then.
  */
 export async function restoreCheckpoint(
   run: TrainingRun,
@@ -184,7 +187,10 @@ async function readState(
   return loaded
 }
 
-/** Every tensor that a step changes, by its name in the file. @throws MedAwareError `config` for a name that comes twice. */
+/**
+ * Every tensor that a step changes, by its name in the file. @throws MedAwareError `config` for a name that comes
+ * twice.
+ */
 function stateTensors({ model, optimizer }: TrainingRun): ReadonlyMap<string, Tensor> {
   const tensors = new Map<string, Tensor>()
   const add = (name: string, tensor: Tensor) => {
@@ -214,8 +220,8 @@ const fileDTypes: Readonly<Record<DType, SafetensorsDType>> = {
 }
 
 /**
- * The state in the tensors' header, where there is one. What lies beside it may be of another step then: a program can end
- * between the renames of the two files.
+ * The state in the tensors' header, where there is one. What lies beside it may be of another step then: a program can
+ * end between the renames of the two files.
  */
 function stateOf(stateJson: string | null, { metadata }: TensorReader): TrainerState {
   const { state: own, state_checksum: checksum, step = 'unknown' } = metadata

@@ -23,7 +23,10 @@ export interface PromptCompletion {
 export interface PromptCompletionOptions {
   /** Tokens of prompt and completion; what is beyond is cut off. Default 1024, as in TRL. */
   readonly maxLength?: number
-  /** Called where a token holds the end of the prompt and the begin of the completion, so that what is learned begins before it. */
+  /**
+   * Called where a token holds the end of the prompt and the begin of the completion, so that what is learned begins
+   * before it.
+   */
   readonly onWarning?: (message: string) => void
 }
 
@@ -46,11 +49,12 @@ const textRule = that(
 )
 
 /**
- * Tokenizes prompt and completion together, as TRL 1.16's SFTTrainer does (sft_trainer.py): with the tokenizer's special tokens, and
- * EOS behind the completion unless the text ends in it. The first tokens, as far as they are those of the prompt alone, are masked,
- * what is beyond `maxLength` tokens is cut off, and an example left without any label is `null`.
- * @throws MedAwareError `config` for what is no tokenizer or text, an unknown option, or a tokenizer without EOS, since a model would never learn
- * to stop.
+ * Tokenizes prompt and completion together, as TRL 1.16's SFTTrainer does (sft_trainer.py): with the tokenizer's
+ * special tokens, and EOS behind the completion unless the text ends in it. The first tokens, as far as they are those
+ * of the prompt alone, are masked, what is beyond `maxLength` tokens is cut off, and an example left without any label
+ * is `null`.
+ * @throws MedAwareError `config` for what is no tokenizer or text, an unknown option, or a tokenizer without EOS, since
+ * a model would never learn to stop.
  */
 export function promptCompletionExample(
   tokenizer: ExampleTokenizer,

@@ -4,8 +4,8 @@ import { type ParameterRun, parameterRuns } from '../optim/parameter-runs.ts'
 import { copyOf, type Tensor } from '../tensor/tensor.ts'
 
 /**
- * Loss and gradients of a step's micro-batches, added up. They belong to it and to no scope: between two micro-batches the
- * device is others', whose buffers no scope of the step may catch.
+ * Loss and gradients of a step's micro-batches, added up. They belong to it and to no scope: between two micro-batches
+ * the device is others', whose buffers no scope of the step may catch.
  */
 export class GradientAccumulator {
   readonly #memory: Memory

@@ -16,8 +16,8 @@ interface OpenStep {
 const start = (epoch: number): DataPosition => ({ epoch, batches: 0, hash: '' })
 
 /**
- * Batches of an iterable, as they come: `gradientAccumulationSteps` of them a step, or what is left of a pass. When a pass has
- * ended the next is opened, as transformers does with an IterableDataset.
+ * Batches of an iterable, as they come: `gradientAccumulationSteps` of them a step, or what is left of a pass. When a
+ * pass has ended the next is opened, as transformers does with an IterableDataset.
  */
 export class IterableSource implements BatchSource {
   readonly stepsPerEpoch = Infinity

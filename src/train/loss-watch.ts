@@ -18,9 +18,9 @@ interface Reported {
 }
 
 /**
- * Watches whether a loss falls in the first tenth of a run, by what is reported anyway. Batches differ, so it speaks only when it can
- * tell: by the means of whole epochs, which hold the same examples, or by a line through all losses, when even that with
- * three standard errors falls by less than a hundredth. Warm-up does not count.
+ * Watches whether a loss falls in the first tenth of a run, by what is reported anyway. Batches differ, so it speaks
+ * only when it can tell: by the means of whole epochs, which hold the same examples, or by a line through all losses,
+ * when even that with three standard errors falls by less than a hundredth. Warm-up does not count.
  */
 export class LossWatch {
   readonly #due: number

@@ -4,8 +4,8 @@ import { Random } from '../core/random.ts'
 const MEGABATCH = 50
 
 /**
- * The order of one epoch: a shuffle by seed and epoch, cut into batches. With `lengths`, examples of like length meet in a
- * batch, which wastes little on padding (transformers' group_by_length).
+ * The order of one epoch: a shuffle by seed and epoch, cut into batches. With `lengths`, examples of like length meet
+ * in a batch, which wastes little on padding (transformers' group_by_length).
  */
 export function epochBatches(
   count: number,

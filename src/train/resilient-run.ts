@@ -34,12 +34,14 @@ export interface LostDevice {
 
 export interface ResilientRunOptions {
   /**
-   * Opens a device, loads the model, attaches the adapter and makes the run, or restores one, the same each time. Called at the
-   * start and again for each lost device, which is disposed of before. Batches are opened anew each time, by a function or in
-   * here: those of a generator that was begun before are gone, and the run says so.
+   * Opens a device, loads the model, attaches the adapter and makes the run, or restores one, the same each time.
+   * Called at the start and again for each lost device, which is disposed of before. Batches are opened anew each time,
+   * by a function or in here: those of a generator that was begun before are gone, and the run says so.
    */
   open(): Promise<TrainingRun>
-  /** Steps between two snapshots (transformers' save_steps). A snapshot takes 12 bytes a trained parameter. Default 50. */
+  /**
+   * Steps between two snapshots (transformers' save_steps). A snapshot takes 12 bytes a trained parameter. Default 50.
+   */
   readonly saveSteps?: number
   /** Lost devices to go on after (torchrun's max_restarts). Default 3. */
   readonly maxRestarts?: number
@@ -71,8 +73,8 @@ const aliases: Aliases<ResilientRunOptions> = {
 const optionsRule = withMethods<ResilientRunOptions>('an object with open, which makes a TrainingRun', ['open'])
 
 /**
- * A `TrainingRun` that survives the loss of its device: it keeps the newest snapshot on the host, opens another device and
- * goes on from there. Reports are those of an undisturbed run, each once, to the bit, their times aside.
+ * A `TrainingRun` that survives the loss of its device: it keeps the newest snapshot on the host, opens another device
+ * and goes on from there. Reports are those of an undisturbed run, each once, to the bit, their times aside.
  */
 export class ResilientRun implements AsyncIterable<StepReport> {
   readonly #options: ResilientRunOptions
@@ -119,7 +121,8 @@ export class ResilientRun implements AsyncIterable<StepReport> {
 
   /**
    * Trains on to the end of the run.
-   * @throws MedAwareError `device-lost` after `maxRestarts` losses (`snapshot` is still there), as `TrainingRun`, and as `open`.
+   * @throws MedAwareError `device-lost` after `maxRestarts` losses (`snapshot` is still there), as `TrainingRun`, and
+   * as `open`.
    */
   async *train(options: TrainOptions = {}): AsyncGenerator<StepReport> {
     for (;;) {

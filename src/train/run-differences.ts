@@ -23,8 +23,8 @@ export interface RunDifference {
   readonly was: string
   readonly is: string
   /**
-   * What it changes: the run's `result` in kind, at most the `rounding` of numbers, or `unknown`: a checkpoint of an earlier
-   * version does not say.
+   * What it changes: the run's `result` in kind, at most the `rounding` of numbers, or `unknown`: a checkpoint of an
+   * earlier version does not say.
    */
   readonly changes: 'result' | 'rounding' | 'unknown'
 }

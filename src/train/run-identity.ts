@@ -89,7 +89,9 @@ function formatOf(weight: Weight): string {
   return weight instanceof Tensor ? weight.dtype : describeRecipe(weight.recipe)
 }
 
-/** The first, middle and last bytes of tensors; they are brought side by side, so that the device is waited for once. */
+/**
+ * The first, middle and last bytes of tensors; they are brought side by side, so that the device is waited for once.
+ */
 async function hashSamples(device: Device, tensors: readonly Tensor[]): Promise<string> {
   const samples = tensors.flatMap((tensor) => samplesOf(tensor))
   const total = samples.reduce((sum, { byteLength }) => sum + byteLength, 0)

@@ -8,8 +8,8 @@ import { isLabelled } from './labelled-batch.ts'
 /** What a loss is told of the optimiser step that its batch is a part of. */
 export interface LossContext {
   /**
-   * Label tokens of all the step's batches together (transformers' num_items_in_batch): a sum over the batch's labels is
-   * divided by it. Where batches have no labels it is `microBatches`, and a mean over the batch is divided by it.
+   * Label tokens of all the step's batches together (transformers' num_items_in_batch): a sum over the batch's labels
+   * is divided by it. Where batches have no labels it is `microBatches`, and a mean over the batch is divided by it.
    */
   readonly normalizer: number
   /** Batches of the step. */
@@ -19,15 +19,18 @@ export interface LossContext {
 }
 
 /**
- * A loss of the user's own, in the place of the model's: f32 [1], this batch's share of the step's loss, for the shares of a
- * step are added up. It is made of recorded ops and changes nothing, since a device may rehearse it.
+ * A loss of the user's own, in the place of the model's: f32 [1], this batch's share of the step's loss, for the shares
+ * of a step are added up. It is made of recorded ops and changes nothing, since a device may rehearse it.
  */
 export type TrainingLoss<B> = {
   // Written as a method, so that a run need not know its batches to hold their loss.
   of(model: CausalLm, batch: B, context: LossContext): Tensor
 }['of']
 
-/** The mean cross-entropy of the step's labels, as the model gives it. @throws MedAwareError `config` for batches of another kind. */
+/**
+ * The mean cross-entropy of the step's labels, as the model gives it. @throws MedAwareError `config` for batches of
+ * another kind.
+ */
 export function modelLoss(model: CausalLm, batch: unknown, { normalizer }: LossContext): Tensor {
   check(isLabelled(batch), 'config', () => {
     return `TrainingRun: a batch must be { inputIds, labels, shape }, or the option loss know what to do with it, got ${show(batch)}`
@@ -35,7 +38,10 @@ export function modelLoss(model: CausalLm, batch: unknown, { normalizer }: LossC
   return model.loss(batch, batch.labels, normalizer)
 }
 
-/** What a loss gave. @throws MedAwareError `config` unless it is a tensor that training can move, `shape` and `dtype` unless f32 [1]. */
+/**
+ * What a loss gave. @throws MedAwareError `config` unless it is a tensor that training can move, `shape` and `dtype`
+ * unless f32 [1].
+ */
 export function checkLoss(model: CausalLm, loss: unknown): Tensor {
   check(loss instanceof Tensor, 'config', () => {
     return `TrainingRun: the loss must be a tensor, f32 [1], and there when the function returns, got ${show(loss)}`

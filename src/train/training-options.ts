@@ -21,7 +21,9 @@ import { type ScheduleFunction, type ScheduleName, scheduleRule, warmupRule } fr
 import type { LabelledBatch } from './labelled-batch.ts'
 import type { TrainingLoss } from './training-loss.ts'
 
-/** What a run warns of: nothing can be learned at this rate, or the loss has not fallen in the first tenth of the run. */
+/**
+ * What a run warns of: nothing can be learned at this rate, or the loss has not fallen in the first tenth of the run.
+ */
 export type TrainingWarningCode = 'learning-rate-too-low' | 'loss-not-falling'
 
 /**
@@ -29,7 +31,10 @@ export type TrainingWarningCode = 'learning-rate-too-low' | 'loss-not-falling'
  * @typeParam B What its batches are; examples become `LabelledBatch`es.
  */
 export interface TrainingOptions<B = LabelledBatch> {
-  /** Optimiser steps; overrides `epochs`. Default null: as many as `epochs` gives. Batches need it, for they do not say their number. */
+  /**
+   * Optimiser steps; overrides `epochs`. Default null: as many as `epochs` gives. Batches need it, for they do not say
+   * their number.
+   */
   readonly maxSteps?: number | null
   /** Passes over the examples. Default 3. */
   readonly epochs?: number
@@ -39,9 +44,14 @@ export interface TrainingOptions<B = LabelledBatch> {
   readonly gradientAccumulationSteps?: number
   /** Peak learning rate. Default 2e-5 (TRL; QLoRA's paper takes 2e-4). */
   readonly learningRate?: number
-  /** A name, or a function of the step, from 0, and their number, which gives a factor on `learningRate`. Default 'linear'. */
+  /**
+   * A name, or a function of the step, from 0, and their number, which gives a factor on `learningRate`. Default
+   * 'linear'.
+   */
   readonly schedule?: ScheduleName | ScheduleFunction
-  /** Warm-up in steps, or as a share of all steps if below 1. Default 0, which a schedule that is a function must leave. */
+  /**
+   * Warm-up in steps, or as a share of all steps if below 1. Default 0, which a schedule that is a function must leave.
+   */
   readonly warmup?: number
   /**
    * A name, `{ type: name, …settings }`, a function that makes an optimizer of parameters, or one that was made for
@@ -59,25 +69,26 @@ export interface TrainingOptions<B = LabelledBatch> {
   /** Order of the examples and dropout: a whole number, of which the low 32 bits count. Default 42. */
   readonly seed?: number
   /**
-   * Steps whose losses and norms are read back together, while the device works on: fewer waits, reports in groups. Default 1,
-   * which waits for each step (transformers' logging_steps, which is 500).
+   * Steps whose losses and norms are read back together, while the device works on: fewer waits, reports in groups.
+   * Default 1, which waits for each step (transformers' logging_steps, which is 500).
    */
   readonly loggingSteps?: number
   /** Let examples of like length meet in a batch. Default false. */
   readonly groupByLength?: boolean
   /**
-   * Turn on the model's `gradientCheckpointing` for the run: less memory, more time, the same bits. Default false, which
-   * leaves it as it is, as in transformers' TrainingArguments: most batches fit here, and time is dearer (TRL's default is true).
+   * Turn on the model's `gradientCheckpointing` for the run: less memory, more time, the same bits. Default false,
+   * which leaves it as it is, as in transformers' TrainingArguments: most batches fit here, and time is dearer (TRL's
+   * default is true).
    */
   readonly gradientCheckpointing?: boolean
   /**
-   * What is learned, in the place of the model's own loss (transformers' compute_loss_func): f32 [1], the batch's share of the
-   * step's loss. Default: the mean cross-entropy of the step's labels.
+   * What is learned, in the place of the model's own loss (transformers' compute_loss_func): f32 [1], the batch's share
+   * of the step's loss. Default: the mean cross-entropy of the step's labels.
    */
   readonly loss?: TrainingLoss<B>
   /**
-   * Ends the loop with its reason before the next micro-batch: of a step that is not whole nothing is applied, so that the run
-   * can be saved, and gone on with, as if it had not stopped. `train` takes another one. Default: none.
+   * Ends the loop with its reason before the next micro-batch: of a step that is not whole nothing is applied, so that
+   * the run can be saved, and gone on with, as if it had not stopped. `train` takes another one. Default: none.
    */
   readonly signal?: AbortSignal
   /** Told what makes a run pointless, each code at most once, as soon as it is known. Default: nobody. */
@@ -87,7 +98,10 @@ export interface TrainingOptions<B = LabelledBatch> {
 /** Options that are settings of the optimizer. */
 type OptimizerSettings = 'betas' | 'eps' | 'weightDecay'
 
-/** Options with every default filled in, but for callbacks, the loss and the signal; the optimizer's settings are with it. */
+/**
+ * Options with every default filled in, but for callbacks, the loss and the signal; the optimizer's settings are with
+ * it.
+ */
 export type ResolvedOptions = Readonly<
   Required<Omit<TrainingOptions, keyof RunHooks | 'optimizer' | OptimizerSettings>>
 > & {

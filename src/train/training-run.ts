@@ -30,19 +30,22 @@ export interface TrainOptions {
 const trainRules: OptionRules<TrainOptions> = { signal: abortSignal }
 
 /**
- * Fine-tuning as an async iterator: each turn is one optimiser step over `gradientAccumulationSteps` batches, their losses
- * normalised by all their label tokens together. Between two batches the event loop turns, so that timers, messages and
- * signals are heard. It prints nothing and can be left at any step; checkpoint.ts saves it, and a run restored from that goes
- * on bit for bit as if it had not stopped.
+ * Fine-tuning as an async iterator: each turn is one optimiser step over `gradientAccumulationSteps` batches, their
+ * losses normalised by all their label tokens together. Between two batches the event loop turns, so that timers,
+ * messages and signals are heard. It prints nothing and can be left at any step; checkpoint.ts saves it, and a run
+ * restored from that goes on bit for bit as if it had not stopped.
  *
- * With `loggingSteps` k above 1 the device is not waited for: reports come in groups of k, when the next k steps have been
- * queued. `step`, parameters and checkpoints are then ahead of the report, by 2k - 1 steps at most; they always belong
- * together. Who leaves the loop does not hear of the steps in between, which have been taken; who ends it by a signal does.
+ * With `loggingSteps` k above 1 the device is not waited for: reports come in groups of k, when the next k steps have
+ * been queued. `step`, parameters and checkpoints are then ahead of the report, by 2k - 1 steps at most; they always
+ * belong together. Who leaves the loop does not hear of the steps in between, which have been taken; who ends it by a
+ * signal does.
  */
 export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport> {
   /** Optimiser steps of the whole run. */
   readonly steps: number
-  /** Optimiser steps in one pass over the examples; Infinity for batches, whose number only going through them tells. */
+  /**
+   * Optimiser steps in one pass over the examples; Infinity for batches, whose number only going through them tells.
+   */
   readonly stepsPerEpoch: number
   readonly optimizer: Optimizer
   readonly options: ResolvedOptions
@@ -58,13 +61,13 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   #identity: Promise<RunIdentity> | null = null
 
   /**
-   * @param data Examples, which are shuffled, batched and padded; those without any label are refused, since they would only
-   * dilute the rest. Or batches as they come: an iterable, or a function that opens one for each pass, `(epoch) => …`, which
-   * several passes and going on in another program need. A checkpoint says how many to pass over, and knows their ids and
-   * labels again; what else a batch holds is not checked.
-   * @throws MedAwareError `config` for no examples, what is none of this model's vocabulary, batches without `maxSteps`, no
-   * trainable parameters or senseless options; `shape` when labels and ids differ in number; `device` for a model that was
-   * disposed of; `memory`.
+   * @param data Examples, which are shuffled, batched and padded; those without any label are refused, since they would
+   * only dilute the rest. Or batches as they come: an iterable, or a function that opens one for each pass,
+   * `(epoch) => …`, which several passes and going on in another program need. A checkpoint says how many to pass over,
+   * and knows their ids and labels again; what else a batch holds is not checked.
+   * @throws MedAwareError `config` for no examples, what is none of this model's vocabulary, batches without
+   * `maxSteps`, no trainable parameters or senseless options; `shape` when labels and ids differ in number; `device`
+   * for a model that was disposed of; `memory`.
    */
   constructor(model: CausalLm, data: readonly Example[], options?: TrainingOptions)
   constructor(model: CausalLm, data: Batches<B>, options: TrainingOptions<B>)
@@ -103,7 +106,9 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     return this.optimizer.steps
   }
 
-  /** Where the next step's batches begin, for checkpoints; null where they are examples, which its number alone says. */
+  /**
+   * Where the next step's batches begin, for checkpoints; null where they are examples, which its number alone says.
+   */
   get position(): DataPosition | null {
     return this.#source.positionAt(this.step)
   }
@@ -121,10 +126,10 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
 
   /**
    * Trains on from the step it is at to the end of the run.
-   * @throws MedAwareError `numeric` on NaN or zero gradients, in the place of that step's report. A step that is not finite
-   * changes no parameter; those queued behind it have been taken. `config` while this or another run of the model is iterated,
-   * when batches end and cannot be opened again, and for a loss that is no f32 [1] of the trained parameters; what going
-   * through the batches throws; and whatever `signal` is aborted with.
+   * @throws MedAwareError `numeric` on NaN or zero gradients, in the place of that step's report. A step that is not
+   * finite changes no parameter; those queued behind it have been taken. `config` while this or another run of the
+   * model is iterated, when batches end and cannot be opened again, and for a loss that is no f32 [1] of the trained
+   * parameters; what going through the batches throws; and whatever `signal` is aborted with.
    */
   async *train(options: TrainOptions = {}): AsyncGenerator<StepReport> {
     const { signal = this.#signal } = readOptions('TrainingRun.train', options, trainRules)
@@ -162,7 +167,9 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     this.optimizer.dispose()
   }
 
-  /** Lets the device choose its programs by a step like the next one. Nothing changes by it: `prepare` only rehearses. */
+  /**
+   * Lets the device choose its programs by a step like the next one. Nothing changes by it: `prepare` only rehearses.
+   */
   async #prepare(signal: AbortSignal | undefined): Promise<void> {
     const step = await this.#nextStep(signal)
     if (step !== null) await this.model.device.prepare(() => this.#taker.rehearse(step))
@@ -205,7 +212,10 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     return { plans, numbers: log.read(), started }
   }
 
-  /** What the next step is made of; null at the end of the run, or when `signal` is aborted before its batches have come. */
+  /**
+   * What the next step is made of; null at the end of the run, or when `signal` is aborted before its batches have
+   * come.
+   */
   async #nextStep(signal: AbortSignal | undefined): Promise<Step | null> {
     const { step: index } = this
     if (index >= this.steps) return null

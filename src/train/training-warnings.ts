@@ -4,11 +4,13 @@ import { LossWatch } from './loss-watch.ts'
 import type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './training-options.ts'
 
 /**
- * Adam and Lion move a parameter by about the rate a step. A run whose rates add up to less changes an adapter, which begins at zero, by
- * nothing that could be seen in a logit.
+ * Adam and Lion move a parameter by about the rate a step. A run whose rates add up to less changes an adapter, which
+ * begins at zero, by nothing that could be seen in a logit.
  */
 const leastTravel = 1e-6
-/** Half of the distance between neighbours in f32 at 0.02, where weights usually are: a smaller step is rounded away. */
+/**
+ * Half of the distance between neighbours in f32 at 0.02, where weights usually are: a smaller step is rounded away.
+ */
 const leastRate = 1e-9
 /** Steps whose rates are added up one by one. */
 const mostCounted = 100_000

@@ -74,8 +74,8 @@ export function resolveImport(from: string, specifier: string): string | undefin
 }
 
 /**
- * Every file that imports itself in the end, by all that it names of others, types included; one list per knot. An `import()`
- * that runs later closes none.
+ * Every file that imports itself in the end, by all that it names of others, types included; one list per knot. An
+ * `import()` that runs later closes none.
  */
 export function cyclesOf(files: readonly SourceFile[]): string[][] {
   const graph = new Map(

@@ -4,7 +4,10 @@ import { readFixture } from '../fixtures/open-fixture.ts'
 
 interface Golden {
   readonly texts: readonly string[]
-  /** A pattern and, a digit a text, 2 where it matches all, 1 where it matches the beginning; null where Python refuses it. */
+  /**
+   * A pattern and, a digit a text, 2 where it matches all, 1 where it matches the beginning; null where Python refuses
+   * it.
+   */
   readonly cases: readonly (readonly [string, string | null])[]
   readonly groups: readonly (readonly [string, string, Readonly<Record<string, string | null>>])[]
 }

@@ -11,8 +11,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const webGpuFlags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
 
 /**
- * Chromium from `@sparticuz/chromium`, with the system libraries it brings along, as it starts for a user: no flags for the
- * web unless they are given.
+ * Chromium from `@sparticuz/chromium`, with the system libraries it brings along, as it starts for a user: no flags for
+ * the web unless they are given.
  */
 export async function openBrowser(flags: readonly string[] = ['--disable-gpu']): Promise<Browser> {
   // NSS and what else Chromium needs of a system.

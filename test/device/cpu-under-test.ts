@@ -10,12 +10,15 @@ import {
 export const cutSmall = { shareItems: 3 } as const
 
 /**
- * The CPU engine that `MEDAWARE_TEST_CPU` asks for as build and threads, such as `relaxed:2`; null where tests choose. With it
- * they run on this engine alone.
+ * The CPU engine that `MEDAWARE_TEST_CPU` asks for as build and threads, such as `relaxed:2`; null where tests choose.
+ * With it they run on this engine alone.
  */
 export const askedCpu: CpuOptions | null = parse(process.env['MEDAWARE_TEST_CPU'])
 
-/** Opens the CPU engine that was asked for, or the one the options give. Every test that needs one but not which calls this. */
+/**
+ * Opens the CPU engine that was asked for, or the one the options give. Every test that needs one but not which calls
+ * this.
+ */
 export function openTestCpu(options: CpuOptions = {}): Promise<CpuDevice> {
   return openCpuDevice({ ...options, ...askedCpu })
 }

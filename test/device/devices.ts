@@ -5,8 +5,8 @@ import { askedCpu, cutSmall, openTestCpu } from './cpu-under-test.ts'
 import { testGpu } from './test-gpu.ts'
 
 /**
- * Every device of this machine: the CPU engine's builds, one on a single thread and one on five that share out whatever can
- * be cut, and WebGPU; or the one CPU engine that was asked for. The caller disposes of them.
+ * Every device of this machine: the CPU engine's builds, one on a single thread and one on five that share out whatever
+ * can be cut, and WebGPU; or the one CPU engine that was asked for. The caller disposes of them.
  */
 export async function testDevices(): Promise<Device[]> {
   if (askedCpu !== null) return [await openTestCpu()]
@@ -17,8 +17,9 @@ export async function testDevices(): Promise<Device[]> {
 }
 
 /**
- * One device of each engine: the CPU engine's default build on five threads that share out whatever can be cut, and WebGPU; or
- * the CPU engine that was asked for. For rooms above the ops: `.ci/cpu-matrix` takes them to the other builds.
+ * One device of each engine: the CPU engine's default build on five threads that share out whatever can be cut, and
+ * WebGPU; or the CPU engine that was asked for. For rooms above the ops: `.ci/cpu-matrix` takes them to the other
+ * builds.
  */
 export async function testEngines(): Promise<Device[]> {
   if (askedCpu !== null) return [await openTestCpu()]

@@ -3,8 +3,9 @@ import { MedAwareError } from '../../src/core/errors.ts'
 import type { Device } from '../../src/device/device.ts'
 
 /**
- * Does work again and again, each time with another of its allocations refused, until it needs no more of them. After each
- * failure the device must hold just what it held before. Returns how many allocations were refused; `undo` frees what whole work made.
+ * Does work again and again, each time with another of its allocations refused, until it needs no more of them. After
+ * each failure the device must hold just what it held before. Returns how many allocations were refused; `undo` frees
+ * what whole work made.
  */
 export async function failEachAllocation<T>(
   device: Device,

@@ -18,7 +18,9 @@ export interface KernelCase {
   readonly expected: Readonly<Record<string, ArrayLike<number> | undefined>>
   /** Largest error as a share of the largest entry expected; 0: none. */
   readonly tolerance: number
-  /** Codes a u8 output may be off by where a device's arithmetic differs in the last bit. The CPU must give the codes. */
+  /**
+   * Codes a u8 output may be off by where a device's arithmetic differs in the last bit. The CPU must give the codes.
+   */
   readonly codeSteps: number
 }
 
@@ -40,7 +42,10 @@ export function kernelCase<K extends KernelName>(
 
 const guardBytes = 256
 
-/** Runs a case, if not said otherwise by what the device chooses, in windows with guard bytes around them, which must not change, and returns what was written. */
+/**
+ * Runs a case, if not said otherwise by what the device chooses, in windows with guard bytes around them, which must
+ * not change, and returns what was written.
+ */
 export async function runCase(
   device: Device,
   { kernel, reads, writes, params }: KernelCase,

@@ -14,7 +14,10 @@ export interface ScriptEnd {
   readonly stderr: string
 }
 
-/** Runs a script, which may call `openCpuDevice`, in a Node of its own; one that does not end is stopped and has status null. */
+/**
+ * Runs a script, which may call `openCpuDevice`, in a Node of its own; one that does not end is stopped and has status
+ * null.
+ */
 export async function runScript(script: string, flags: readonly string[] = []): Promise<ScriptEnd> {
   const path = join(import.meta.dirname, `script-${process.pid}-${Math.random().toString(36).slice(2)}.ts`)
   await writeFile(path, `import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'\n${script}\n`)

@@ -7,8 +7,8 @@ import { extract } from 'tar'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
- * Unpacks an archive of `@sparticuz/chromium` into a folder of this name, and returns its path. It is done once; later calls
- * find the folder. `arrange` may move files about before others see them.
+ * Unpacks an archive of `@sparticuz/chromium` into a folder of this name, and returns its path. It is done once; later
+ * calls find the folder. `arrange` may move files about before others see them.
  */
 export function unpackChromium(archive: string, name: string, arrange: (folder: string) => void = () => {}): string {
   const folder = join(root, 'node_modules/.cache/peft-medaware', name)

@@ -27,7 +27,10 @@ registerStorageFormat(q8)
 const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))
 
-/** ggml's quantize_row_q8_0_ref: scale = max|x| / 127 in f16, code = round(x / scale) by the scale before it was rounded. */
+/**
+ * ggml's quantize_row_q8_0_ref: scale = max|x| / 127 in f16, code = round(x / scale) by the scale before it was
+ * rounded.
+ */
 function blocksOf(values: Float32Array): Uint8Array {
   const [codes, absmax] = [new Uint8Array(values.length), new Float32Array(values.length / 32)]
   const signed = new Int8Array(codes.buffer)

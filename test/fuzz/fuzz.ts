@@ -22,15 +22,17 @@ export interface FuzzReport {
   readonly failures: readonly string[]
 }
 
-/** Milliseconds that an input may take: what takes longer has to do it twice, since other processes run beside this one. */
+/**
+ * Milliseconds that an input may take: what takes longer has to do it twice, since other processes run beside this one.
+ */
 const mostTime = 1000
 /** Growth of the process's memory that an input may cause, in KiB. */
 const mostGrowth = 512 * 1024
 const mostFailures = 10
 
 /**
- * Feeds a target `count` inputs. Input `i` hangs on `seed` and `i` alone, so one that failed can be made again by itself. An
- * input that never returns ends the process, after its number has been written to the terminal.
+ * Feeds a target `count` inputs. Input `i` hangs on `seed` and `i` alone, so one that failed can be made again by
+ * itself. An input that never returns ends the process, after its number has been written to the terminal.
  */
 export async function fuzz(target: FuzzTarget, seed: number, count: number, begin = 0): Promise<FuzzReport> {
   const { isRefusal = (error) => error instanceof MedAwareError } = target

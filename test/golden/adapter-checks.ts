@@ -37,7 +37,10 @@ export interface TenSteps {
 
 const RATE = 5e-3
 
-/** Ten AdamW steps on LoRA (r=4, alpha=8, the architecture's own targets) from the reference's start: losses, norms, rates, the end. */
+/**
+ * Ten AdamW steps on LoRA (r=4, alpha=8, the architecture's own targets) from the reference's start: losses, norms,
+ * rates, the end.
+ */
 export async function* tenStepChecks(model: PretrainedLm, run: TenSteps): AsyncGenerator<Check> {
   const { reference } = run
   const adapter = attachLora(model, { r: 4, loraAlpha: 8 }, { device: model.device })

@@ -6,7 +6,10 @@ const script = `
   import { compareInPage } from './test/golden/parity-page.ts'
   globalThis.compareInPage = compareInPage`
 
-/** Runs the checks in a page of Chromium, which fetches the files of `root` from here. Resolves to the browser's version. */
+/**
+ * Runs the checks in a page of Chromium, which fetches the files of `root` from here. Resolves to the browser's
+ * version.
+ */
 export async function compareInChromium(
   root: string,
   paths: readonly string[],

@@ -12,12 +12,12 @@ import { type HalfType, roundToHalf } from '../../src/tensor/half.ts'
 import { equal, within, withinShare, worst, type Check, type LeftOut } from './check.ts'
 import { batchOf, logitsOf } from './model-checks.ts'
 
-// A model whose matrices are stored in 16 bits is held against two things. The same engine in f32 with matrices rounded so
-// beforehand must give the same numbers, as near as any two orders of summing. Golden numbers are of unrounded weights, and
-// rounding moves every product: to p significant bits, a weight's error is evenly spread below 2^-p of it, about 2^-(p + 1) of it
-// on the mean square, and so is a product's share. The products of a model, its linear layers, table and head, err
-// independently. The root mean square of the logits' errors may be half as much again as that makes; of single numbers five
-// standard deviations are allowed.
+// A model whose matrices are stored in 16 bits is held against two things. The same engine in f32 with matrices rounded
+// so beforehand must give the same numbers, as near as any two orders of summing. Golden numbers are of unrounded
+// weights, and rounding moves every product: to p significant bits, a weight's error is evenly spread below 2^-p of it,
+// about 2^-(p + 1) of it on the mean square, and so is a product's share. The products of a model, its linear layers,
+// table and head, err independently. The root mean square of the logits' errors may be half as much again as that
+// makes; of single numbers five standard deviations are allowed.
 
 /** Significant bits of each format, the hidden one included. */
 const precision: Readonly<Record<HalfType, number>> = { f16: 11, bf16: 8 }

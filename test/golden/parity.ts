@@ -1,7 +1,8 @@
 /**
- * `npm run parity -- DIR [--only NAME] [--dtype f16|bf16] [--browser]`: compares every number in a folder of golden values, made by
- * the Python stack (make_golden.py), with this library on every device present, or on WebGPU in a headless Chromium; with
- * --dtype, those of base models whose matrices are stored so. One line a check; exit 1 if one fails or none passes.
+ * `npm run parity -- DIR [--only NAME] [--dtype f16|bf16] [--browser]`: compares every number in a folder of golden
+ * values, made by the Python stack (make_golden.py), with this library on every device present, or on WebGPU in a
+ * headless Chromium; with --dtype, those of base models whose matrices are stored so. One line a check; exit 1 if one
+ * fails or none passes.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'

@@ -1,7 +1,8 @@
 /**
- * `npm run interop`: adapters trained here load in real PEFT without a warning and give the same logits, adapters trained there
- * load here, a model merged here loads in transformers, PEFT reads the adapter that the page hands out, and
- * huggingface_hub and the Hub's client here find each other's downloads. Talks to peft_side.py; needs Python with its requirements.txt.
+ * `npm run interop`: adapters trained here load in real PEFT without a warning and give the same logits, adapters
+ * trained there load here, a model merged here loads in transformers, PEFT reads the adapter that the page hands out,
+ * and huggingface_hub and the Hub's client here find each other's downloads. Talks to peft_side.py; needs Python with
+ * its requirements.txt.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

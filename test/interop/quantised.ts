@@ -31,8 +31,8 @@ const tinyLlama = {
 type Case = Pick<LoadModelOptions, 'quantize'> & Pick<SaveModelOptions, 'maxShardSize'>
 
 /**
- * On CPUs bitsandbytes 0.50.2 decodes a matrix wrongly whose rows are no whole blocks, what it quantised itself included; of the
- * tiny Falcon's rows of 32 that leaves one size of blocks.
+ * On CPUs bitsandbytes 0.50.2 decodes a matrix wrongly whose rows are no whole blocks, what it quantised itself
+ * included; of the tiny Falcon's rows of 32 that leaves one size of blocks.
  */
 const cases = (blockSize: number): Readonly<Record<string, Case>> => ({
   nf4: { quantize: { type: 'nf4', blockSize }, maxShardSize: '20KB' },

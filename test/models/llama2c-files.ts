@@ -2,7 +2,10 @@ import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writ
 import { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from '../../src/models/llama-config.ts'
 import { modelWeights } from '../../src/models/architectures.ts'
 
-/** A checkpoint of llama2.c (its export.py, version 0, a classifier shared with the embeddings) in Hugging Face's format. */
+/**
+ * A checkpoint of llama2.c (its export.py, version 0, a classifier shared with the embeddings) in Hugging Face's
+ * format.
+ */
 export function llama2cFiles(bin: Uint8Array): { readonly config: LlamaConfig; readonly files: File[] } {
   const view = new DataView(bin.buffer, bin.byteOffset)
   const header = Array.from({ length: 7 }, (_, i) => view.getInt32(4 * i, true))
@@ -54,7 +57,9 @@ export function llama2cFiles(bin: Uint8Array): { readonly config: LlamaConfig; r
   return { config, files }
 }
 
-/** llama2.c turns neighbouring channels, transformers a head's halves: rows 0, 2, 4, …, then 1, 3, 5, … of each head. */
+/**
+ * llama2.c turns neighbouring channels, transformers a head's halves: rows 0, 2, 4, …, then 1, 3, 5, … of each head.
+ */
 function halvesOfPairs(values: Float32Array, columns: number, headDim: number): Float32Array {
   const out = new Float32Array(values.length)
   for (let row = 0; row < values.length / columns; row++) {
@@ -66,7 +71,9 @@ function halvesOfPairs(values: Float32Array, columns: number, headDim: number): 
   return out
 }
 
-/** The pieces of a tokenizer of llama2.c, by id: the longest's length, then for each a score, a length and its bytes. */
+/**
+ * The pieces of a tokenizer of llama2.c, by id: the longest's length, then for each a score, a length and its bytes.
+ */
 export function llama2cPieces(bin: Uint8Array): readonly Uint8Array[] {
   const view = new DataView(bin.buffer, bin.byteOffset)
   const pieces: Uint8Array[] = []

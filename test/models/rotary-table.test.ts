@@ -62,7 +62,8 @@ describe('dynamic rotary positions', () => {
     const long = table.rows(0, context + 1)
     expect(long.subarray(dim, 2 * dim)).not.toEqual(plain.rows(1, 1))
     expect(table.rows(context, 1)).toEqual(long.subarray(-dim))
-    // A shorter text after a longer one is as it was; transformers keeps the longer one's angles until it is below the context.
+    // A shorter text after a longer one is as it was; transformers keeps the longer one's angles until it is below the
+    // context.
     expect(table.rows(0, 3)).toEqual(plain.rows(0, 3))
   })
 })

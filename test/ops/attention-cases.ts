@@ -97,8 +97,8 @@ const maskedCases: OpCase[] = kinds.flatMap(({ title, ...shape }) =>
     const [batch, tokens] = [2, 4]
     const { heads, kvHeads, dim } = shape
     const sizes = { ...shape, batch, tokens }
-    // Multiples of 1/8 below 2 times positions: bfloat16 holds the products. Row 1 is padded by two tokens: its first two
-    // queries see nothing at all.
+    // Multiples of 1/8 below 2 times positions: bfloat16 holds the products. Row 1 is padded by two tokens: its first
+    // two queries see nothing at all.
     const slopes = Float32Array.from({ length: heads }, (_, head) => (3 + 5 * head) / 8)
     const positions = Float32Array.of(0, 1, 2, 3, 0, 0, 0, 1)
     const mask = Uint8Array.of(1, 1, 1, 1, 0, 0, 1, 1)

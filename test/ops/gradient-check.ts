@@ -74,7 +74,9 @@ export function weightedSum(x: Tensor, weights: Float32Array): Tensor {
   )
 }
 
-/** Holds the op's output and its gradients, all together and each input alone, against the numbers; no byte may stay. */
+/**
+ * Holds the op's output and its gradients, all together and each input alone, against the numbers; no byte may stay.
+ */
 export async function checkGradients(device: Device, one: OpCase, expected: Expected): Promise<void> {
   const { memory } = device
   const names = Object.keys(one.inputs)

@@ -4,7 +4,10 @@ import { expect, it } from 'vitest'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
-/** Bytes of each room's code in a bundle for browsers of what `names` of the everyday entry need, kernels that load by need aside. */
+/**
+ * Bytes of each room's code in a bundle for browsers of what `names` of the everyday entry need, kernels that load by
+ * need aside.
+ */
 async function roomsIn(...names: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const { metafile } = await build({
     stdin: { contents: `export { ${names.join(', ')} } from './src/index.ts'`, resolveDir: root },

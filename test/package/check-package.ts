@@ -1,6 +1,7 @@
 /**
- * Packs the package and uses the tarball as a stranger would, in an empty folder: `npm run check:package`. Each check prints one
- * line; the exit status is 1 when any failed. Of a registry it asks for TypeScript's other major versions alone (`compilers/`).
+ * Packs the package and uses the tarball as a stranger would, in an empty folder: `npm run check:package`. Each check
+ * prints one line; the exit status is 1 when any failed. Of a registry it asks for TypeScript's other major versions
+ * alone (`compilers/`).
  */
 import {
   mkdirSync,
@@ -123,7 +124,9 @@ function checkImportsInNode(): string {
   return entries.map(([, entry]) => entry).join(', ')
 }
 
-/** Uses what the declarations say of the platform's types: a project has those of the DOM, of Node, of WebGPU, or none. */
+/**
+ * Uses what the declarations say of the platform's types: a project has those of the DOM, of Node, of WebGPU, or none.
+ */
 const consumer = `
 ${entries.map(([name, entry]) => `import * as ${name} from '${entry}'`).join('\n')}
 export const names = [${entries.map(([name]) => `Object.keys(${name})`).join(', ')}]

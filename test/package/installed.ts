@@ -9,7 +9,10 @@ import { pack, run } from './pack.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
-/** The package in the `node_modules` of a folder outside the repository: built (without declarations), packed and unpacked. */
+/**
+ * The package in the `node_modules` of a folder outside the repository: built (without declarations), packed and
+ * unpacked.
+ */
 export class InstalledPackage {
   private constructor(readonly folder: string) {}
 

@@ -10,7 +10,8 @@ export interface ReadmeExample {
 }
 
 /**
- * The first block of `markdown` fenced as "```js example" or "```ts example", with the next block, fenced as "```text output".
+ * The first block of `markdown` fenced as "```js example" or "```ts example", with the next block, fenced as
+ * "```text output".
  * @throws Error when either is missing.
  */
 export function readmeExample(markdown: string): ReadmeExample {

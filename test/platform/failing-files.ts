@@ -4,7 +4,9 @@ type Call = (...args: never[]) => unknown
 
 /** What happens to calls to the file system, counted from 0 since the last `start`. */
 export interface FailingFiles {
-  /** Counts anew. @param at Of the first call that fails. @param how A program that ends makes no call after it either. */
+  /**
+   * Counts anew. @param at Of the first call that fails. @param how A program that ends makes no call after it either.
+   */
   start(at: number, how: 'killed' | 'full'): void
   /** Lets every call through again, and says how many there were. */
   stop(): number

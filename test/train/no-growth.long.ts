@@ -10,7 +10,10 @@ afterAll(() => device.dispose())
 
 /** Steps after which every shape has been met. */
 const warm = 1000
-/** Most that a process may grow by in the steps after: a buffer of 4 KiB kept at each of its 50 kernels would be 137 MiB. */
+/**
+ * Most that a process may grow by in the steps after: a buffer of 4 KiB kept at each of its 50 kernels would be 137
+ * MiB.
+ */
 const mostGrowth = 24 * 2 ** 20
 
 setFlagsFromString('--expose-gc')

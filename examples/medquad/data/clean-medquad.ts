@@ -15,7 +15,9 @@ export function cleanText(text: string): string {
     .trim()
 }
 
-/** A question on one line, its mark close by: `What is (are) X ?` becomes `What is (are) X?`, and `X? ?` becomes `X?`. */
+/**
+ * A question on one line, its mark close by: `What is (are) X ?` becomes `What is (are) X?`, and `X? ?` becomes `X?`.
+ */
 export function cleanQuestion(text: string): string {
   return cleanText(text)
     .replace(/\n+/g, ' ')

@@ -3,8 +3,8 @@ import { DataError } from './data-error.ts'
 /**
  * The text of a file in UTF-8, with or without a byte order mark, or in UTF-16 with one.
  * @param name Of the file, which begins the sentence of an error; '' for none.
- * @throws DataError `format` for any other encoding, which it guesses, and for U+FFFD, which stands where another program
- * lost a character: each with the offset of the first bad byte and its line.
+ * @throws DataError `format` for any other encoding, which it guesses, and for U+FFFD, which stands where another
+ * program lost a character: each with the offset of the first bad byte and its line.
  */
 export function decodeText(bytes: Uint8Array, name = ''): string {
   const [first, second, third, fourth] = bytes

@@ -27,10 +27,11 @@ const largest = 200e6
 const longest = 15 * 60_000
 
 /**
- * Downloads a file, and returns its path at once where it is there. It is written beside its target and takes the target's
- * name only when `check` has passed it, so no half or foreign file is ever found there, and nothing that was there is lost.
- * @throws DataError `network` (no connection, no answer, or an HTTP status that is no success), `truncated`; what `check`
- * throws; and the signal's reason where it was aborted.
+ * Downloads a file, and returns its path at once where it is there. It is written beside its target and takes the
+ * target's name only when `check` has passed it, so no half or foreign file is ever found there, and nothing that was
+ * there is lost.
+ * @throws DataError `network` (no connection, no answer, or an HTTP status that is no success), `truncated`; what
+ * `check` throws; and the signal's reason where it was aborted.
  */
 export async function downloadOnce(
   url: string,

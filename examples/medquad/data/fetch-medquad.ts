@@ -18,7 +18,10 @@ export interface MedquadMirror {
   readonly answered: number
 }
 
-/** Copies with all but the 16 pairs that the paper's parser did not see: the first with every field, the second with few. */
+/**
+ * Copies with all but the 16 pairs that the paper's parser did not see: the first with every field, the second with
+ * few.
+ */
 export const medquadMirrors: readonly MedquadMirror[] = [
   {
     name: 'lavita/MedQuAD',
@@ -46,7 +49,8 @@ export interface FetchOptions extends DownloadOptions {
 }
 
 /**
- * Downloads MedQuAD's archive once and returns its path; later calls find it in the cache. Its content was checked by then.
+ * Downloads MedQuAD's archive once and returns its path; later calls find it in the cache. Its content was checked by
+ * then.
  * @throws DataError as `downloadOnce`, and `digest`.
  */
 export async function fetchMedquad(options: FetchOptions): Promise<string> {
@@ -63,7 +67,8 @@ export interface MirrorOptions extends DownloadOptions {
 
 /**
  * Downloads a copy on the Hugging Face Hub once and returns its path.
- * @throws DataError as `downloadOnce`, `digest` for another number of pairs, and `network` where `$HF_HUB_OFFLINE` forbids it.
+ * @throws DataError as `downloadOnce`, `digest` for another number of pairs, and `network` where `$HF_HUB_OFFLINE`
+ * forbids it.
  */
 export async function fetchMirror(mirror: MedquadMirror, options: MirrorOptions): Promise<string> {
   const { cacheDir, endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co' } = options

@@ -49,8 +49,8 @@ export interface LoadedMedquad extends MedquadSplit {
 
 /**
  * Reads, cleans and splits MedQuAD: the data given, else the download from GitHub, else from the Hugging Face Hub, else
- * (where there is no network) the sample; each attempt that failed is said through `warn`. Throws what reading and fetching
- * throw; a download that is not MedQuAD is an error, never a reason to fall back.
+ * (where there is no network) the sample; each attempt that failed is said through `warn`. Throws what reading and
+ * fetching throw; a download that is not MedQuAD is an error, never a reason to fall back.
  */
 export async function loadMedquad(options: LoadOptions): Promise<LoadedMedquad> {
   const { paper = false, seed = 0, onProgress } = options

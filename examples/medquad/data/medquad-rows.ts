@@ -16,9 +16,10 @@ const endings = ['.jsonl', '.ndjson', '.json', '.csv', '.tsv', '.parquet']
 export const isRowFile = (path: string): boolean => endings.includes(extname(path).toLowerCase())
 
 /**
- * The pairs of JSON Lines, CSV, TSV or Parquet: rows with `question` and `answer` and, where known, MedQuAD's other fields,
- * under their names here (`focus`, `cui`, `qtype`) or those of its copies on the Hub (`question_focus`, `umls_cui`).
- * Where no focus is named, what the question asks about stands in, so that a disease stays in one part of the split.
+ * The pairs of JSON Lines, CSV, TSV or Parquet: rows with `question` and `answer` and, where known, MedQuAD's other
+ * fields, under their names here (`focus`, `cui`, `qtype`) or those of its copies on the Hub (`question_focus`,
+ * `umls_cui`). Where no focus is named, what the question asks about stands in, so that a disease stays in one part of
+ * the split.
  * @throws DataError `not-found` for no file or no row, `format` for what cannot be read, naming the line or row.
  */
 export async function readMedquadRows(path: string): Promise<MedquadPair[]> {

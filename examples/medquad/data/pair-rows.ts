@@ -8,8 +8,8 @@ export interface PairRow {
 }
 
 /**
- * The rows of JSON Lines (an object a line) or of CSV, TSV or the like: a header names the columns, in any case and order,
- * and a column of row numbers without a name, as pandas and R write it, is passed over.
+ * The rows of JSON Lines (an object a line) or of CSV, TSV or the like: a header names the columns, in any case and
+ * order, and a column of row numbers without a name, as pandas and R write it, is passed over.
  * @throws DataError `format`, naming the line or row.
  */
 export function readRows(text: string): PairRow[] {

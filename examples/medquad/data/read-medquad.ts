@@ -14,8 +14,9 @@ export interface MedquadData {
 
 /**
  * Reads MedQuAD from a folder of XML files (any depth), a `.tar.gz`, `.tgz` or `.tar` of one (as it streams by), or a
- * file of rows (JSON Lines, CSV, TSV, Parquet). Pairs come in one order, by collection and file, whichever way they were
- * kept; texts are as they are in the files. Throws `DataError` `not-found` or `format`, naming the file or the line.
+ * file of rows (JSON Lines, CSV, TSV, Parquet). Pairs come in one order, by collection and file, whichever way they
+ * were kept; texts are as they are in the files. Throws `DataError` `not-found` or `format`, naming the file or the
+ * line.
  */
 export async function readMedquad(pathOrArchive: string, onProgress?: FileProgress): Promise<MedquadData> {
   if (isRowFile(pathOrArchive)) {

@@ -67,7 +67,10 @@ export interface BaseSplit {
   readonly unread: MedquadPair[]
 }
 
-/** Halves the diseases of a train part for a base to read one half of them; which, follows from the disease's name alone. */
+/**
+ * Halves the diseases of a train part for a base to read one half of them; which, follows from the disease's name
+ * alone.
+ */
 export function splitForBase(train: readonly MedquadPair[]): BaseSplit {
   const parts: BaseSplit = { read: [], unread: [] }
   const groups = groupByDisease(train)

@@ -18,13 +18,15 @@ export interface VisitedFiles {
   readonly tooLarge: readonly string[]
 }
 
-/** Bytes of one XML file (MedQuAD's largest has 0.1 MB), and of an unpacked archive with its entries (46 MB, 11,288). */
+/**
+ * Bytes of one XML file (MedQuAD's largest has 0.1 MB), and of an unpacked archive with its entries (46 MB, 11,288).
+ */
 const usualLimits = { file: 4e6, unpacked: 1e9, entries: 200_000 }
 
 /**
  * Hands every XML file of a folder (any depth, or one that holds nothing but its archive) or of a tar archive (`.tar`,
- * `.tar.gz`, `.tgz`), one at a time and without unpacking, to `visit`. Files above 4 MB are passed over as they stream by.
- * Throws `DataError` `not-found`, or `format`, also for an archive of more than 1 GB or 200,000 entries.
+ * `.tar.gz`, `.tgz`), one at a time and without unpacking, to `visit`. Files above 4 MB are passed over as they stream
+ * by. Throws `DataError` `not-found`, or `format`, also for an archive of more than 1 GB or 200,000 entries.
  */
 export async function visitXmlFiles(
   source: string,

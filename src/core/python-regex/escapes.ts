@@ -9,7 +9,9 @@ const octalDigits = '01234567'
 /** A code point, or a class such as `\d`. */
 type Item = number | CharacterTest
 
-/** What a token such as `\n`, `\x41` or `\w` stands for, where it is no place and no reference (re/_parser.py, _escape). */
+/**
+ * What a token such as `\n`, `\x41` or `\w` stands for, where it is no place and no reference (re/_parser.py, _escape).
+ */
 export function escapedItem(token: string, tokens: Tokens, mode: CharacterMode): Item {
   const letter = token.slice(1)
   if ('dDsSwW'.includes(letter)) return classOf(letter, mode)

@@ -1,6 +1,9 @@
 import type { Tokens } from './tokens.ts'
 
-/** `(?imsxa)`: in either case, `^` and `$` at lines, `.` for line ends too, spaces and comments passed over, ASCII classes. */
+/**
+ * `(?imsxa)`: in either case, `^` and `$` at lines, `.` for line ends too, spaces and comments passed over, ASCII
+ * classes.
+ */
 export interface Flags {
   readonly i: boolean
   readonly m: boolean

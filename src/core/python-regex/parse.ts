@@ -24,8 +24,8 @@ const NOTHING: Pattern = { kind: 'sequence', parts: [] }
 /**
  * Takes a regular expression of Python's `re` apart (Python 3.11, re/_parser.py).
  * @param who Begins an error's sentence, such as `attachLora: targetModules "(dense"`.
- * @throws MedAwareError `config` for what Python refuses too, `unsupported` for `\N{…}`, groups more than 100 deep and more than 100,000
- * characters.
+ * @throws MedAwareError `config` for what Python refuses too, `unsupported` for `\N{…}`, groups more than 100 deep and
+ * more than 100,000 characters.
  */
 export function parsePattern(source: string, who: string): ParsedPattern {
   check(source.length <= LONGEST, 'unsupported', () => {
@@ -165,7 +165,9 @@ class Parser {
     if (group >= this.#behindFrom) throw this.#bad(`a reference to group ${group} within the look behind that has it`)
   }
 
-  /** What stands in brackets, the opening one taken; `null` for what matches nothing: comments and the pattern's flags. */
+  /**
+   * What stands in brackets, the opening one taken; `null` for what matches nothing: comments and the pattern's flags.
+   */
   #group(flags: Flags, depth: number, isFirst: boolean): Pattern | null {
     const tokens = this.#tokens
     if (!tokens.takes('?')) return this.#captured(null, flags, depth)

@@ -14,7 +14,10 @@ export type Instruction =
   | { readonly op: 'note'; readonly slot: number }
   /** Leaves a loop whose turn, begun at the slot's place, matched nothing. */
   | { readonly op: 'progress'; readonly slot: number; out: number }
-  /** Matches what stands up to `end`, once: `behind` characters back, to no effect on the place (a look), or going on from it. */
+  /**
+   * Matches what stands up to `end`, once: `behind` characters back, to no effect on the place (a look), or going on
+   * from it.
+   */
   | {
       readonly op: 'inner'
       readonly kind: 'ahead' | 'behind' | 'atomic'

@@ -11,8 +11,9 @@ export interface StepBudget {
 export type NamedGroups = Readonly<Record<string, string | undefined>>
 
 /**
- * A regular expression of Python's `re`, as Python 3.11 reads it. It cannot hang: without references to groups matching takes time in
- * proportion to pattern times text, for what has failed once at a place is not tried there again; with them, a budget of steps ends it.
+ * A regular expression of Python's `re`, as Python 3.11 reads it. It cannot hang: without references to groups matching
+ * takes time in proportion to pattern times text, for what has failed once at a place is not tried there again; with
+ * them, a budget of steps ends it.
  */
 export class PythonRegex {
   readonly #program: Program
@@ -20,7 +21,8 @@ export class PythonRegex {
 
   /**
    * @param who Begins an error's sentence, such as `attachLora: targetModules "(dense"`.
-   * @throws MedAwareError `config` for what is no pattern, with Python's reason; `unsupported` for one too large or too deep.
+   * @throws MedAwareError `config` for what is no pattern, with Python's reason; `unsupported` for one too large or too
+   * deep.
    */
   constructor(
     source: string,
@@ -31,12 +33,18 @@ export class PythonRegex {
     this.#program = compilePattern(parsed, who)
   }
 
-  /** Whether the pattern matches the text from its first character to its last; re.fullmatch. @throws MedAwareError `config`. */
+  /**
+   * Whether the pattern matches the text from its first character to its last; re.fullmatch. @throws MedAwareError
+   * `config`.
+   */
   matchesAll(text: string, budget: StepBudget): boolean {
     return new Run(this.#program, text, budget, this.who).start(true)
   }
 
-  /** The groups of a match at the text's beginning, `null` where there is none; re.match. @throws MedAwareError `config`. */
+  /**
+   * The groups of a match at the text's beginning, `null` where there is none; re.match. @throws MedAwareError
+   * `config`.
+   */
   matchStart(text: string, budget: StepBudget): NamedGroups | null {
     const run = new Run(this.#program, text, budget, this.who)
     if (!run.start(false)) return null
@@ -48,7 +56,9 @@ export class PythonRegex {
 class Run {
   readonly #text: readonly number[]
   readonly #notes: Int32Array
-  /** By choice and place: the round in which it was tried. A round is one go at the program or at an inner part of it. */
+  /**
+   * By choice and place: the round in which it was tried. A round is one go at the program or at an inner part of it.
+   */
   readonly #tried: Uint32Array
   #round = 0
 

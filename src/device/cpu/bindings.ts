@@ -7,7 +7,8 @@ import { rowOf } from '../row-of.ts'
 
 /**
  * The address of a window of this heap's memory.
- * @throws MedAwareError `device` when its buffer is foreign or freed, `shape` when it is shorter than the window; as WebGPU's.
+ * @throws MedAwareError `device` when its buffer is foreign or freed, `shape` when it is shorter than the window; as
+ * WebGPU's.
  */
 export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: Memory): number {
   const { buffer, byteOffset, byteLength } = window
@@ -28,7 +29,8 @@ export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: M
 
 /**
  * The addresses of a kernel's bindings in the register's order, 0 for null.
- * @throws MedAwareError as `addressOf`; `shape` for a binding that is missing, or shares its buffer with one that is written.
+ * @throws MedAwareError as `addressOf`; `shape` for a binding that is missing, or shares its buffer with one that is
+ * written.
  */
 export function addressesOf(
   name: KernelName,

@@ -16,17 +16,21 @@ export { type CpuBuild, cpuBuilds, defaultCpuBuild }
 
 export interface CpuOptions {
   /**
-   * How the kernels are compiled; results differ in the last bits. Default: `relaxed` where the engine has relaxed SIMD, which
-   * Node 20 is told to switch on for the whole process, else `simd`. `wide` turns on V8's experimental revectoriser for the
-   * whole process: worth while in Node 24 and later on x64 with AVX2, where matrix products take about half the time.
+   * How the kernels are compiled; results differ in the last bits. Default: `relaxed` where the engine has relaxed
+   * SIMD, which Node 20 is told to switch on for the whole process, else `simd`. `wide` turns on V8's experimental
+   * revectoriser for the whole process: worth while in Node 24 and later on x64 with AVX2, where matrix products take
+   * about half the time.
    */
   readonly build?: CpuBuild
   /**
-   * Threads to compute on, the calling one included, from 1 to 64; results do not depend on it. Default: all cores. Where
-   * memory cannot be shared between threads there is one, and `CpuDevice.whyOneThread` says why.
+   * Threads to compute on, the calling one included, from 1 to 64; results do not depend on it. Default: all cores.
+   * Where memory cannot be shared between threads there is one, and `CpuDevice.whyOneThread` says why.
    */
   readonly threads?: number
-  /** Items of a kernel that a thread takes at a time; results do not depend on it. Default: a few shares for each thread, small kernels whole. */
+  /**
+   * Items of a kernel that a thread takes at a time; results do not depend on it. Default: a few shares for each
+   * thread, small kernels whole.
+   */
   readonly shareItems?: number
   /** Whether to add up calls, time and operations of each kernel in `Device.profile`. Default false. */
   readonly profile?: boolean
@@ -50,8 +54,8 @@ const forgotten = new FinalizationRegistry<CpuThreads>((threads) => threads.stop
 
 /**
  * Opens the CPU engine: the kernels in WebAssembly, over one memory of at most 4 GiB that all threads share.
- * @throws MedAwareError `device` when a build is asked for that needs relaxed SIMD and there is none, `unsupported` when there is no SIMD at all,
- *   `config` for an unknown option or a value out of its range.
+ * @throws MedAwareError `device` when a build is asked for that needs relaxed SIMD and there is none, `unsupported`
+ *   when there is no SIMD at all, `config` for an unknown option or a value out of its range.
  */
 export async function openCpuDevice(given: CpuOptions = {}): Promise<CpuDevice> {
   const options = readOptions('openCpuDevice', given, cpuOptionRules)

@@ -59,7 +59,10 @@ async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
   return { memory, heap, kernels: exported.kernels, threads, whyOneThread: null }
 }
 
-/** Grows to so many pages. Asks for an eighth more than there are first: untouched pages cost nothing, each growth a collection. */
+/**
+ * Grows to so many pages. Asks for an eighth more than there are first: untouched pages cost nothing, each growth a
+ * collection.
+ */
 function grow(memory: WebAssembly.Memory, pages: number): void {
   const now = memory.buffer.byteLength / pageBytes
   const ample = Math.min(mostPages, Math.max(pages, Math.ceil(now * 1.125)))

@@ -22,7 +22,9 @@ export interface GrowableMemory {
 }
 
 const alignment = 64
-/** What a 32-bit pointer reaches, less a page: kernels step up to a pointer behind their last byte, which must not be 0. */
+/**
+ * What a 32-bit pointer reaches, less a page: kernels step up to a pointer behind their last byte, which must not be 0.
+ */
 const mostBytes = 2 ** 32 - 65536
 
 interface Gap {
@@ -30,7 +32,9 @@ interface Gap {
   end: number
 }
 
-/** Cuts one growing memory into buffers: the smallest gap that is large enough is taken, neighbouring gaps are joined. */
+/**
+ * Cuts one growing memory into buffers: the smallest gap that is large enough is taken, neighbouring gaps are joined.
+ */
 export class CpuHeap implements MemoryDriver {
   /** What is free, by address; no two touch. */
   readonly #gaps: Gap[] = []

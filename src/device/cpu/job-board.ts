@@ -15,8 +15,8 @@ const mostOperands = 64
 const mostLetters = 120
 
 /**
- * Milliseconds for which a thread looks for what it waits for before it sleeps: waking one takes the system about as long,
- * and the next kernel of a step is posted within them.
+ * Milliseconds for which a thread looks for what it waits for before it sleeps: waking one takes the system about as
+ * long, and the next kernel of a step is posted within them.
  */
 const looksFor = 0.05
 
@@ -73,9 +73,9 @@ export class JobBoard {
   }
 
   /**
-   * Runs kernel number `kernel` over all `items`, with the help of the threads that serve the board, and returns when it is
-   * done. Throws what the kernel threw, on whichever thread, when no share of it runs any more, and `LostShare` when one
-   * never ends: a thread that was ended from outside gives no sign. The board cannot be used after that.
+   * Runs kernel number `kernel` over all `items`, with the help of the threads that serve the board, and returns when
+   * it is done. Throws what the kernel threw, on whichever thread, when no share of it runs any more, and `LostShare`
+   * when one never ends: a thread that was ended from outside gives no sign. The board cannot be used after that.
    * @param mayWait Whether this thread may sleep; the main thread of a page may not.
    */
   run(kernel: number, operands: readonly number[], items: number, { shares, size }: Cut, mayWait: boolean): void {
@@ -149,9 +149,9 @@ export class JobBoard {
 }
 
 /**
- * Where a share begins. Shares are taken from the last to the first: where they are of no fixed size each is smaller than the
- * one taken before it by the same number of items, so that threads end at about the same time (trapezoid self-scheduling,
- * Tzeng & Ni 1993).
+ * Where a share begins. Shares are taken from the last to the first: where they are of no fixed size each is smaller
+ * than the one taken before it by the same number of items, so that threads end at about the same time (trapezoid
+ * self-scheduling, Tzeng & Ni 1993).
  */
 function firstItem(share: number, items: number, shares: number, size: number): number {
   return size > 0 ? Math.min(share * size, items) : Math.floor((items * share * share) / (shares * shares))

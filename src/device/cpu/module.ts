@@ -11,9 +11,9 @@ const relaxedProbe = Uint8Array.of(
 const sharedMemoryImport = [3, ...bytesOf('env'), 6, ...bytesOf('memory'), 2, 3]
 
 /**
- * How the kernels are compiled. `simd`: plain SIMD. `relaxed`: with relaxed SIMD, whose multiply-adds round once. `wide`: relaxed,
- * with tiles of matrix products that V8's revectoriser turns into 256-bit instructions, and that are slow without it. Results
- * differ between the builds in the last bits; those of one build are the same on every run.
+ * How the kernels are compiled. `simd`: plain SIMD. `relaxed`: with relaxed SIMD, whose multiply-adds round once.
+ * `wide`: relaxed, with tiles of matrix products that V8's revectoriser turns into 256-bit instructions, and that are
+ * slow without it. Results differ between the builds in the last bits; those of one build are the same on every run.
  */
 export type CpuBuild = 'simd' | 'relaxed' | 'wide'
 

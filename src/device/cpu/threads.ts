@@ -23,9 +23,11 @@ export class CpuThreads {
   }
 
   /**
-   * Starts a worker for each scratch memory. Resolves when all are ready; rejects, and leaves none behind, when one is not.
+   * Starts a worker for each scratch memory. Resolves when all are ready; rejects, and leaves none behind, when one is
+   * not.
    * @param kernels Kernels of the calling thread's instance, by the names under which every instance exports them.
-   * @param patience Milliseconds without news after which a worker that took a share counts as ended. Default: a minute.
+   * @param patience Milliseconds without news after which a worker that took a share counts as ended. Default: a
+   * minute.
    */
   static async start(
     module: WebAssembly.Module,

@@ -13,8 +13,8 @@ export interface ModuleExports {
 }
 
 /**
- * The exports of an instance, each kernel held against its row: WebAssembly fills in zeros where a call has fewer numbers than
- * the function takes, without a word.
+ * The exports of an instance, each kernel held against its row: WebAssembly fills in zeros where a call has fewer
+ * numbers than the function takes, without a word.
  * @throws MedAwareError `device` for a twin that is missing, or takes another count of numbers than its row says.
  */
 export function twinsOf(exports: WebAssembly.Exports): ModuleExports {

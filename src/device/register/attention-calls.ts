@@ -45,7 +45,10 @@ const layouts = [
 type Sizes = (typeof apart)[number]
 type Layout = (typeof layouts)[number]
 
-/** Who sees whom: the first sample is padded by two keys, a query sees `window`, and where there are holes, every third key is one. */
+/**
+ * Who sees whom: the first sample is padded by two keys, a query sees `window`, and where there are holes, every third
+ * key is one.
+ */
 const tableOf = ({ batch, heads, queries, keys, hasAlibi, hasHoles, window }: Sizes, { normals }: Draws) => {
   const ranges = causalRanges(batch, queries, keys).map((place, i) => {
     const query = i >> 1

@@ -34,10 +34,10 @@ const placeSizes = { past: 'u32', capacity: 'u32', hasRotary: 'u32', rotaryStep:
 /** The register's rows for attention and the sorting of its projections by head. */
 export const attentionKernels = {
   /**
-   * Cuts a fused projection [batch,tokens,(kvHeads × (heads/kvHeads + 2)) × dim], whose rows go group by group (q…, k, v),
-   * into q [batch,heads,tokens,dim] and k, v [batch,kvHeads,capacity,dim], written from row `past` on. rotary [tokens,dim]:
-   * cosines, then sines, of the angles by which channels d and d + dim/2 of q and k are turned, samples rotaryStep numbers
-   * apart; null with hasRotary 0.
+   * Cuts a fused projection [batch,tokens,(kvHeads × (heads/kvHeads + 2)) × dim], whose rows go group by group (q…, k,
+   * v), into q [batch,heads,tokens,dim] and k, v [batch,kvHeads,capacity,dim], written from row `past` on. rotary
+   * [tokens,dim]: cosines, then sines, of the angles by which channels d and d + dim/2 of q and k are turned, samples
+   * rotaryStep numbers apart; null with hasRotary 0.
    */
   splitHeads: kernel({
     reads: ['qkv', 'rotary'],
@@ -58,7 +58,10 @@ export const attentionKernels = {
     ],
     calls: attentionCalls.splitHeads,
   }),
-  /** The reverse: dQkv from dQ [batch,heads,tokens,dim] and dKv [batch,2·kvHeads,capacity,dim], from row `past` on, dQ and dK turned back. */
+  /**
+   * The reverse: dQkv from dQ [batch,heads,tokens,dim] and dKv [batch,2·kvHeads,capacity,dim], from row `past` on, dQ
+   * and dK turned back.
+   */
   joinHeads: kernel({
     reads: ['dQ', 'dKv', 'rotary'],
     writes: ['dQkv'],
@@ -78,7 +81,10 @@ export const attentionKernels = {
     ],
     calls: attentionCalls.joinHeads,
   }),
-  /** A projection x [batch,tokens,heads × dim] by head: out [batch,heads,capacity,dim], from row `past` on, turned as in splitHeads. */
+  /**
+   * A projection x [batch,tokens,heads × dim] by head: out [batch,heads,capacity,dim], from row `past` on, turned as in
+   * splitHeads.
+   */
   rowsToHeads: kernel({
     reads: ['x', 'rotary'],
     writes: ['out'],
@@ -98,7 +104,10 @@ export const attentionKernels = {
     ],
     calls: attentionCalls.rowsToHeads,
   }),
-  /** The reverse: out [batch,tokens,heads × dim] from x [batch,held,capacity,dim], its heads from `first` and rows from `past` on, turned back. */
+  /**
+   * The reverse: out [batch,tokens,heads × dim] from x [batch,held,capacity,dim], its heads from `first` and rows from
+   * `past` on, turned back.
+   */
   headsToRows: kernel({
     reads: ['x', 'rotary'],
     writes: ['out'],
@@ -118,12 +127,12 @@ export const attentionKernels = {
     calls: attentionCalls.headsToRows,
   }),
   /**
-   * q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim]; with isFused 1 all three are the fused projection as
-   * splitHeads takes it, of queries = keys = capacity tokens. table: who sees whom, as attention-table.ts makes it, whose sample
-   * `first` is the call's first; hasHoles 1 where keys are hidden by its mask. With hasAlibi 1 it has ALiBi's numbers too, and
-   * alibiScale · bfloat16(slope · position) is added to the scaled scores. A query that sees no key gives 0. out
-   * [batch,queries,heads·dim]; stats [batch,heads,queries,2]: log-sum-exp of the row's scores, and room for what
-   * attentionBackwardQuery adds.
+   * q [batch,heads,queries,dim], k and v [batch,kvHeads,capacity,dim]; with isFused 1 all three are the fused
+   * projection as splitHeads takes it, of queries = keys = capacity tokens. table: who sees whom, as attention-table.ts
+   * makes it, whose sample `first` is the call's first; hasHoles 1 where keys are hidden by its mask. With hasAlibi 1
+   * it has ALiBi's numbers too, and alibiScale · bfloat16(slope · position) is added to the scaled scores. A query that
+   * sees no key gives 0. out [batch,queries,heads·dim]; stats [batch,heads,queries,2]: log-sum-exp of the row's scores,
+   * and room for what attentionBackwardQuery adds.
    */
   attention: kernel({
     reads: ['q', 'k', 'v', 'table'],
@@ -141,8 +150,8 @@ export const attentionKernels = {
     calls: attentionCalls.attention,
   }),
   /**
-   * dQ as q lies, in fused rows the queries' columns alone; stats[…,1] = Σ dOut · out over a head's row, which softmax's
-   * backward subtracts.
+   * dQ as q lies, in fused rows the queries' columns alone; stats[…,1] = Σ dOut · out over a head's row, which
+   * softmax's backward subtracts.
    */
   attentionBackwardQuery: kernel({
     reads: ['q', 'k', 'v', 'table', 'dOut', 'out'],
@@ -162,8 +171,8 @@ export const attentionKernels = {
     calls: attentionCalls.attentionBackwardQuery,
   }),
   /**
-   * With stats as attentionBackwardQuery leaves them: dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before its
-   * heads of dV, or the key and value columns of fused rows.
+   * With stats as attentionBackwardQuery leaves them: dKv [batch,2·kvHeads,capacity,dim], a sample's heads of dK before
+   * its heads of dV, or the key and value columns of fused rows.
    */
   attentionBackwardKey: kernel({
     reads: ['q', 'k', 'v', 'table', 'dOut', 'stats'],

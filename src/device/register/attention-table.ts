@@ -4,8 +4,8 @@ export interface AttentionTableParts {
   readonly queries: number
   readonly keys: number
   /**
-   * [samples, queries, 2]: the first key that a query sees and the key behind its last. Neither ever falls from a query to the
-   * next, so that the queries that see a key are a range as well.
+   * [samples, queries, 2]: the first key that a query sees and the key behind its last. Neither ever falls from a query
+   * to the next, so that the queries that see a key are a range as well.
    */
   readonly ranges: Int32Array
   /** [samples, keys]: 0 hides a key from all queries, also where it lies within their ranges; absent: none is. */
@@ -15,9 +15,9 @@ export interface AttentionTableParts {
 }
 
 /**
- * What the attention kernels read: i32 words, with ALiBi the slopes, then for each sample the queries' ranges of keys, the keys'
- * ranges of queries (the second number is its complement where a key is hidden from all) and, with ALiBi, the keys' positions.
- * Slopes and positions are f32 by their bits.
+ * What the attention kernels read: i32 words, with ALiBi the slopes, then for each sample the queries' ranges of keys,
+ * the keys' ranges of queries (the second number is its complement where a key is hidden from all) and, with ALiBi, the
+ * keys' positions. Slopes and positions are f32 by their bits.
  */
 export function attentionTable({
   samples,
@@ -53,7 +53,10 @@ export function causalRanges(samples: number, queries: number, keys: number): In
   )
 }
 
-/** The queries that see each key, by the keys that each query sees: those from the first that ends behind it to the first that begins behind it. */
+/**
+ * The queries that see each key, by the keys that each query sees: those from the first that ends behind it to the
+ * first that begins behind it.
+ */
 function turn(ranges: Int32Array, ofKeys: Int32Array): void {
   const queries = ranges.length / 2
   let [first, end] = [0, 0]

@@ -8,11 +8,16 @@ export interface CutWindow {
   readonly beyond?: number
 }
 
-/** An axis along which a call can be done in pieces, one after another, where an adapter binds less than all at once. */
+/**
+ * An axis along which a call can be done in pieces, one after another, where an adapter binds less than all at once.
+ */
 export interface Cut<N extends string = string, P extends object = Readonly<Record<string, number>>> {
   /** The parameter that counts the axis; a piece has fewer of it. */
   readonly along: keyof P & string
-  /** The bindings that are cut, a bare number being `bytes`; all others are bound whole. `null` where this call has no such cut. */
+  /**
+   * The bindings that are cut, a bare number being `bytes`; all others are bound whole. `null` where this call has no
+   * such cut.
+   */
   windows(params: P): { readonly [name in N]?: number | CutWindow } | null
   /** Pieces begin at multiples of so many units. Default 1. */
   step?(params: P): number

@@ -110,7 +110,9 @@ export const elementwiseKernels = {
     calls: ({ normals }) =>
       perCount((count) => ({ reads: {}, writes: { out: normals(count) }, params: { count, value: -2.5 } })),
   }),
-  /** Keeps x[i] · scale where mix32((first + i) ^ seed) >= threshold, else 0: a counter, so backward is the same call. */
+  /**
+   * Keeps x[i] · scale where mix32((first + i) ^ seed) >= threshold, else 0: a counter, so backward is the same call.
+   */
   dropout: kernel({
     reads: ['x'],
     writes: ['out'],

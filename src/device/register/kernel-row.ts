@@ -16,7 +16,10 @@ export interface KernelRow<
   /** Buffers that are written, and may be read as well. */
   readonly writes: readonly W[]
   readonly params: P
-  /** Whether parameters change from call to call, as a dropout's seed does: they are then sent anew with every batch. Default false. */
+  /**
+   * Whether parameters change from call to call, as a dropout's seed does: they are then sent anew with every batch.
+   * Default false.
+   */
   readonly varies?: boolean
   /** What programs read when they are timed (tuner.ts), where zeros would leave them nothing to do. Default zeros. */
   trial?(params: ParamValues<P>): { readonly [name in R]?: Int32Array<ArrayBuffer> }
@@ -27,8 +30,8 @@ export interface KernelRow<
   /** Workgroups of the WGSL twin. */
   groups(params: ParamValues<P>): readonly [number, number, number]
   /**
-   * How a call may be cut where a binding, or the number of workgroups, is beyond an adapter. Of several ways the first that
-   * helps is taken, and the pieces are cut again where they are still too large. Default: it cannot be cut.
+   * How a call may be cut where a binding, or the number of workgroups, is beyond an adapter. Of several ways the first
+   * that helps is taken, and the pieces are cut again where they are still too large. Default: it cannot be cut.
    */
   readonly cuts?: readonly Cut<NoInfer<R | W>, ParamValues<P>>[]
   /** The calls that the self-test and the tests of both twins make. */

@@ -12,8 +12,8 @@ import { sumKernels } from './sum-kernels.ts'
 import { tableKernels } from './table-kernels.ts'
 
 /**
- * The register of kernels: every verb a device knows, a file a family as in `kernels/`. A row says what a kernel reads, writes
- * and is told, how its work is cut, and what it is tested with; shapes and formulas stand in the twins' headers.
+ * The register of kernels: every verb a device knows, a file a family as in `kernels/`. A row says what a kernel reads,
+ * writes and is told, how its work is cut, and what it is tested with; shapes and formulas stand in the twins' headers.
  */
 export const kernels = {
   ...matmulKernels,

@@ -15,7 +15,10 @@ const tiled = {
 /** What changes along k: the bias is added once. */
 const addedWithoutBias = (begin: number) => (begin > 0 ? { ...added(begin), hasBias: 0 } : {})
 
-/** Columns of `rows` rows that lie `pitch` elements apart: a piece's window reaches from its first in the first row to its last in the last. */
+/**
+ * Columns of `rows` rows that lie `pitch` elements apart: a piece's window reaches from its first in the first row to
+ * its last in the last.
+ */
 const columns = (rows: number, pitch: number) => ({ bytes: 4, beyond: 4 * (rows - 1) * pitch })
 
 /** m, n and k: one row, few rows, whole and ragged tiles of every size there is. */
@@ -37,8 +40,8 @@ const ways = [
 /** The register's rows for matrix products. */
 export const matmulKernels = {
   /**
-   * out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias; transA: a is [k,m]; transB: b is [n,k].
-   * pitchA, pitchOut: elements from a row of a, of out, to the next; more than a row holds where it is a window of columns.
+   * out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias; transA: a is [k,m]; transB: b is [n,k]. pitchA,
+   * pitchOut: elements from a row of a, of out, to the next; more than a row holds where it is a window of columns.
    */
   matmul: kernel({
     reads: ['a', 'b', 'bias'],
@@ -86,10 +89,10 @@ export const matmulKernels = {
       ),
   }),
   /**
-   * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W).
-   * bits 4: tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256
-   * blocks, and the offset as its last element. bits 8: absmax f32 per block, which may be a row of b. bits 16: f16, or bf16 with
-   * isBf16, and all three null; blockSize is the length of a row of b.
+   * The same with b as it is stored, decoded on the way. transB: b is [n,k] (x · Wᵀ), else [k,n] (dY · W). bits 4:
+   * tables f32[16 + 256], the code and the dynamic map; absmax u8 codes if nested, else f32; nested f32 per 256 blocks,
+   * and the offset as its last element. bits 8: absmax f32 per block, which may be a row of b. bits 16: f16, or bf16
+   * with isBf16, and all three null; blockSize is the length of a row of b.
    */
   matmulStored: kernel({
     reads: ['a', 'codes', 'absmax', 'nested', 'tables', 'bias'],

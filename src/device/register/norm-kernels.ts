@@ -14,8 +14,8 @@ const perNorm = <T>(make: (rows: number, dim: number, isRms: number) => T) =>
 /** The register's rows for normalisation: layer norm and, with isRms, RMS norm. */
 export const normKernels = {
   /**
-   * stats: mean and 1/sqrt(variance + eps) of each row. With isRms nothing is taken off or added: the mean counts as 0, and bias
-   * is null.
+   * stats: mean and 1/sqrt(variance + eps) of each row. With isRms nothing is taken off or added: the mean counts as 0,
+   * and bias is null.
    */
   layerNorm: kernel({
     reads: ['x', 'weight', 'bias'],

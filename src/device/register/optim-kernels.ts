@@ -4,7 +4,10 @@ import { byFour, kernel, lanes } from './kernel-row.ts'
 
 /** The register's rows for optimizers. */
 export const optimKernels = {
-  /** clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a norm that is not finite gives 0. */
+  /**
+   * clip[0] = min(1, maxNorm / (norm + 1e-6)), clip[1] = norm, of `count` sums of squares; maxNorm 0 clips nothing, a
+   * norm that is not finite gives 0.
+   */
   clipFactor: kernel({
     reads: ['squares'],
     writes: ['clip'],
@@ -19,7 +22,10 @@ export const optimKernels = {
         params: { count: 7, maxNorm },
       })),
   }),
-  /** torch.optim.AdamW on g = clip[0] · grad, nothing where clip[0] is 0; the factors that depend on the step are the host's, in double precision. */
+  /**
+   * torch.optim.AdamW on g = clip[0] · grad, nothing where clip[0] is 0; the factors that depend on the step are the
+   * host's, in double precision.
+   */
   adamw: kernel({
     reads: ['grad', 'clip'],
     writes: ['param', 'm', 'v'],

@@ -11,8 +11,8 @@ const ignored = new Set([
 const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|dim$)/
 
 /**
- * Calls that one choice of a program serves: the kernel, its parameters that matter, and sizes rounded up to a power of two,
- * e.g. `matmul m=128 n=2048 k=2048 transA=0 transB=1`.
+ * Calls that one choice of a program serves: the kernel, its parameters that matter, and sizes rounded up to a power of
+ * two, e.g. `matmul m=128 n=2048 k=2048 transA=0 transB=1`.
  */
 export function shapeClass(kernel: KernelName, params: Params): string {
   const types: Readonly<Record<string, ParamType>> = kernels[kernel].params

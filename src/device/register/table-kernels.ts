@@ -5,7 +5,10 @@ import { fold, kernel, LANES, lanes } from './kernel-row.ts'
 
 /** The register's rows for rows of a table. */
 export const tableKernels = {
-  /** out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32), f16 or bf16 (16); other rows stay. */
+  /**
+   * out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32), f16 or bf16 (16); other rows
+   * stay.
+   */
   embedding: kernel({
     reads: ['ids', 'table'],
     writes: ['out'],

@@ -49,8 +49,8 @@ type Written = Readonly<Record<string, TestNumbers>>
 const usualTolerance = 1e-4
 
 /**
- * Runs every program that a device may choose on small inputs, and compares what it writes with the CPU engine's answers.
- * The device stays as it is: `openDevice` is what acts on the report.
+ * Runs every program that a device may choose on small inputs, and compares what it writes with the CPU engine's
+ * answers. The device stays as it is: `openDevice` is what acts on the report.
  * @throws MedAwareError `device` when the device is lost.
  */
 export async function selfTest(device: Device): Promise<SelfTestReport> {
@@ -83,7 +83,8 @@ export async function selfTest(device: Device): Promise<SelfTestReport> {
 }
 
 /**
- * The self-test of a device that is about to be used, once for an adapter and its driver: programs that fail are struck.
+ * The self-test of a device that is about to be used, once for an adapter and its driver: programs that fail are
+ * struck.
  * @throws MedAwareError `device` for a kernel whose own program fails; the device is disposed of.
  */
 export async function passSelfTest(device: WebGpuDevice, record: AdapterRecord | null): Promise<void> {

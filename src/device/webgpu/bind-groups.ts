@@ -47,7 +47,9 @@ export class BindGroups {
     return this.#known.size
   }
 
-  /** The bind group that was made for a call before. @throws MedAwareError `device` for a buffer that has been freed. */
+  /**
+   * The bind group that was made for a call before. @throws MedAwareError `device` for a buffer that has been freed.
+   */
   find({ id, pipeline: { name: who, bindings } }: Plan, windows: Windows): GPUBindGroup | undefined {
     const known = this.#known
     const { batch } = this.#queue

@@ -47,9 +47,9 @@ export interface PoolOwner {
 }
 
 /**
- * Makes buffers and keeps released ones for the next of their size: making one costs more than a small kernel. Of several it
- * hands out the one that was made first, whatever the order of their release: so a step gets the buffers of the step
- * before, one by one, and its bind groups are known.
+ * Makes buffers and keeps released ones for the next of their size: making one costs more than a small kernel. Of
+ * several it hands out the one that was made first, whatever the order of their release: so a step gets the buffers of
+ * the step before, one by one, and its bind groups are known.
  */
 export class BufferPool implements MemoryDriver {
   #liveBytes = 0
@@ -64,7 +64,10 @@ export class BufferPool implements MemoryDriver {
   readonly #idleLimit: number | null
   readonly #owner: PoolOwner
 
-  /** @param idleLimit Most bytes kept for reuse; null keeps them as long as no more is held than has been live at one time. */
+  /**
+   * @param idleLimit Most bytes kept for reuse; null keeps them as long as no more is held than has been live at one
+   * time.
+   */
   constructor(device: GPUDevice, idleLimit: number | null, owner: PoolOwner) {
     this.#device = device
     this.#idleLimit = idleLimit

@@ -4,8 +4,8 @@ import { MedAwareError } from '../../core/errors.ts'
 type Work<T> = () => T
 
 /**
- * What went wrong with a GPU device. It says so late and by other ways than a call's own, so the first fault is kept, and
- * every call after it throws that one error.
+ * What went wrong with a GPU device. It says so late and by other ways than a call's own, so the first fault is kept,
+ * and every call after it throws that one error.
  */
 export class Faults {
   readonly #device: GPUDevice

@@ -9,8 +9,8 @@ export interface Entry<V> {
 }
 
 /**
- * A map whose keys are short rows of numbers. A look-up makes nothing for the garbage collector, which strings would: start a
- * key, push the rest of it, and ask. What followed the last time is looked at first.
+ * A map whose keys are short rows of numbers. A look-up makes nothing for the garbage collector, which strings would:
+ * start a key, push the rest of it, and ask. What followed the last time is looked at first.
  */
 export class NumbersMap<V> {
   readonly #entries = new Map<number, Entry<V>[]>()

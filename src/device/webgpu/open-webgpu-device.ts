@@ -13,8 +13,9 @@ const inUse = new Map<WebGpuDevice, Gpu>()
 
 /**
  * Opens an adapter of `gpu` (`navigator.gpu` in browsers) as an engine.
- * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong; `config` for an
- *   unknown option or a value out of its range; `unsupported` where `profile` asks for timestamps that the adapter has not.
+ * @throws MedAwareError `device` when there is no adapter, it gives no device, or it computes a kernel wrong; `config`
+ *   for an unknown option or a value out of its range; `unsupported` where `profile` asks for timestamps that the
+ *   adapter has not.
  */
 export async function openWebGpuDevice(gpu: Gpu, given: WebGpuOptions = {}): Promise<WebGpuDevice> {
   const options = readOptions('openWebGpuDevice', given, webGpuOptionRules)

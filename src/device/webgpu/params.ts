@@ -30,7 +30,9 @@ export class ParamBytes {
     this.repack(packWhole(layout, params), layout, params, at)
   }
 
-  /** The same of a call whose whole numbers were packed before: looking them up by name takes longer than copying them. */
+  /**
+   * The same of a call whose whole numbers were packed before: looking them up by name takes longer than copying them.
+   */
   repack(whole: Uint32Array, { names, factors }: ParamLayout, params: Params, at: number): void {
     const first = at / 4
     for (let i = 0; i < whole.length; i++) this.#whole[first + i] = whole[i] ?? 0

@@ -26,8 +26,9 @@ interface Copy {
 }
 
 /**
- * Notes what is to be done and sends it out after so many dispatches, much work, or when asked. All of a batch is encoded in one
- * go: taking turns with the code that makes the calls would cost both their place in the processor's caches.
+ * Notes what is to be done and sends it out after so many dispatches, much work, or when asked. All of a batch is
+ * encoded in one go: taking turns with the code that makes the calls would cost both their place in the processor's
+ * caches.
  */
 export class CommandQueue {
   readonly faults: Faults

@@ -37,7 +37,8 @@ export function fitsBindings(bindings: Call['bindings'], limit: number): boolean
 
 /**
  * The calls that together, in this order, do what `call` does, and that an adapter takes: pieces along the axes of the
- * kernel's cuts. A call that fits, or that no cut helps, comes back as it is; the latter is refused by whoever binds it.
+ * kernel's cuts. A call that fits, or that no cut helps, comes back as it is; the latter is refused by whoever binds
+ * it.
  */
 export function* pieces(cuts: readonly Cut[], call: Call, limits: DispatchLimits): Generator<Call> {
   const isWhole = fitsBindings(call.bindings, limits.bindingBytes) && limits.fitsGroups(call.params)

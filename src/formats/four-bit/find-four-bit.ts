@@ -76,7 +76,10 @@ async function loadFourBit(
 /** Bytes that a state may take; those of bitsandbytes take about 200. */
 const mostStateBytes = 65536
 
-/** @throws MedAwareError `format` where a state is too long, or says another thing than the names beside the weight; as `parseQuantState`. */
+/**
+ * @throws MedAwareError `format` where a state is too long, or says another thing than the names beside the weight; as
+ * `parseQuantState`.
+ */
 async function readQuantState(checkpoint: Checkpoint, found: FoundState): Promise<QuantState> {
   const { begin, end } = checkpoint.info(found.key)
   check(end - begin <= mostStateBytes, 'format', () => {

@@ -14,7 +14,9 @@ export interface FourBitParts {
   readonly absmax: Tensor
   /** f32 [ceil(blocks/256) + 1]: maxima of the maxima and, last, the offset; `null` without double quantisation. */
   readonly nested: Tensor | null
-  /** The dtype that bitsandbytes noted of the weight, of one that came quantised; it says nothing of how it computes. */
+  /**
+   * The dtype that bitsandbytes noted of the weight, of one that came quantised; it says nothing of how it computes.
+   */
   readonly sourceDType?: 'float32' | 'float16' | 'bfloat16'
   /** f32 [272]: the 16 code values and the 256 of the dynamic map; shared by all tensors of a device and type. */
   readonly tables: Tensor

@@ -9,7 +9,9 @@ import { saveFourBit } from './save-four-bit.ts'
 const types = ['nf4', 'fp4'] as const
 const type = oneOf(types)
 
-/** NF4 and FP4 as bitsandbytes has them: two codes a byte, a scale for each block, and these in 8 bits again if wanted. */
+/**
+ * NF4 and FP4 as bitsandbytes has them: two codes a byte, a scale for each block, and these in 8 bits again if wanted.
+ */
 export const fourBit: StorageFormat<FourBitTensor, (typeof types)[number]> = {
   name: 'fourBit',
   words: '4-bit',

@@ -7,8 +7,8 @@ import type { FourBitTensor } from './four-bit-tensor.ts'
 
 /**
  * What bitsandbytes' Linear4bit._save_to_state_dict writes of a weight, in its order (nn/modules.py; functional.py,
- * QuantState.as_dict). The length of the state hangs on the offset's digits, so the scales of scales are looked at here; all
- * else is when it is written.
+ * QuantState.as_dict). The length of the state hangs on the offset's digits, so the scales of scales are looked at
+ * here; all else is when it is written.
  * @param like A matrix of the same shape and format as the one that is lent.
  * @param dtype The dtype that the weight is said to have had, where it came without one.
  */

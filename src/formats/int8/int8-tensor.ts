@@ -10,7 +10,10 @@ export interface Int8Parts {
   readonly scale: Tensor
 }
 
-/** A frozen matrix in LLM.int8's storage (arXiv 2208.07339), decoded by the kernels that use it and never expanded in full. */
+/**
+ * A frozen matrix in LLM.int8's storage (arXiv 2208.07339), decoded by the kernels that use it and never expanded in
+ * full.
+ */
 export class Int8Tensor extends StoredMatrix {
   constructor(
     shape: Shape,

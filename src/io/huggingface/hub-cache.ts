@@ -3,8 +3,8 @@ import type { Disk } from '../../platform/disk.ts'
 import type { HubModel } from './hub-client.ts'
 
 /**
- * A model's folder in huggingface_hub's cache, as its file_download.py lays it out: `blobs/<etag>`, `refs/<revision>` that
- * holds a commit, `snapshots/<commit>/<file>` that links to a blob, and empty files `.no_exist/<commit>/<file>`.
+ * A model's folder in huggingface_hub's cache, as its file_download.py lays it out: `blobs/<etag>`, `refs/<revision>`
+ * that holds a commit, `snapshots/<commit>/<file>` that links to a blob, and empty files `.no_exist/<commit>/<file>`.
  */
 export class HubCache {
   readonly folder: string

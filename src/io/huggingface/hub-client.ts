@@ -35,7 +35,10 @@ export interface HubAnswer {
   readonly file: HubFile | null
 }
 
-/** Requests to the Hub. @throws MedAwareError `network`, or `not-found` for a model or a revision; the signal's reason when it aborts. */
+/**
+ * Requests to the Hub. @throws MedAwareError `network`, or `not-found` for a model or a revision; the signal's reason
+ * when it aborts.
+ */
 export class HubClient {
   readonly http: HttpClient
 

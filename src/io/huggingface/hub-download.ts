@@ -19,11 +19,11 @@ export interface Download {
 }
 
 /**
- * Brings a file's bytes into a cache, whole and verified, or not at all. What an earlier attempt left, `<etag>.incomplete`,
- * is gone on from. Each program writes to a name of its own and renames in the end, so two of them cannot mix their bytes;
- * one that comes while another downloads waits for it.
- * @throws MedAwareError `network` when the connection fails again and again, `format` when the bytes are not those that the Hub
- * announced, `disk` when there is no room for them; the signal's reason when it aborts.
+ * Brings a file's bytes into a cache, whole and verified, or not at all. What an earlier attempt left,
+ * `<etag>.incomplete`, is gone on from. Each program writes to a name of its own and renames in the end, so two of them
+ * cannot mix their bytes; one that comes while another downloads waits for it.
+ * @throws MedAwareError `network` when the connection fails again and again, `format` when the bytes are not those that
+ * the Hub announced, `disk` when there is no room for them; the signal's reason when it aborts.
  */
 export async function downloadBlob(client: HubClient, disk: Disk, download: Download): Promise<void> {
   const { blob } = download

@@ -52,7 +52,8 @@ interface CommitFiles {
 /**
  * A model's files on the Hugging Face Hub, all of one commit. In Node they are downloaded when they are opened, into
  * huggingface_hub's cache, and what is there is not asked for again; in browsers they are read in parts from the Hub.
- * @throws MedAwareError `config` for a name that is none; its methods throw `network`, `not-found`, `format`, `disk`, or the signal's reason.
+ * @throws MedAwareError `config` for a name that is none; its methods throw `network`, `not-found`, `format`, `disk`,
+ * or the signal's reason.
  */
 export async function hubFolder(model: HubModel, options: HubFolderOptions = {}): Promise<Folder> {
   const { name, revision } = readArgument('hubFolder', 'model', model, table(modelRules))

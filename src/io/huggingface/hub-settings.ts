@@ -4,7 +4,10 @@ import { type Aliases, callback, flag, type OptionRules, orNull, text } from '..
 import { defaultWaits, type Fetch, type HttpSettings } from '../../safetensors/http-client.ts'
 import { parseAddress } from '../../safetensors/url-source.ts'
 
-/** How the Hugging Face Hub is reached. What is left out is as huggingface_hub has it: from the environment, else a default. */
+/**
+ * How the Hugging Face Hub is reached. What is left out is as huggingface_hub has it: from the environment, else a
+ * default.
+ */
 export interface HubOptions {
   /** The Hub's address. Default: `HF_ENDPOINT`, else https://huggingface.co. */
   readonly endpoint?: string
@@ -18,8 +21,9 @@ export interface HubOptions {
   /** Make no request, take what is in the cache. Default: whether `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is set. */
   readonly offline?: boolean
   /**
-   * Default: the platform's `fetch`; in Node by the proxies that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name.
-   * How long it is waited for is `HF_HUB_ETAG_TIMEOUT` (10 s for an answer) and `HF_HUB_DOWNLOAD_TIMEOUT` (30 s without a byte).
+   * Default: the platform's `fetch`; in Node by the proxies that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and
+   * `NO_PROXY` name. How long it is waited for is `HF_HUB_ETAG_TIMEOUT` (10 s for an answer) and
+   * `HF_HUB_DOWNLOAD_TIMEOUT` (30 s without a byte).
    */
   readonly fetch?: Fetch
 }

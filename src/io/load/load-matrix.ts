@@ -16,8 +16,8 @@ export interface MatrixLoading extends WeightStorage {
 }
 
 /**
- * Brings one weight of a checkpoint to the device, as it is stored there already or in the format that the options ask for. It
- * belongs to nobody.
+ * Brings one weight of a checkpoint to the device, as it is stored there already or in the format that the options ask
+ * for. It belongs to nobody.
  * @throws MedAwareError `format`, `config`, `numeric`, `unsupported` or `memory`; what was allocated by then is freed.
  */
 export async function loadMatrix(checkpoint: Checkpoint, spec: WeightSpec, how: MatrixLoading): Promise<Matrix> {

@@ -32,11 +32,12 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a model of a known architecture, the Falcon family, Llama's or Qwen2, in Hugging Face's format: config.json, model.safetensors or
- * its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as they come.
+ * Loads a model of a known architecture, the Falcon family, Llama's or Qwen2, in Hugging Face's format: config.json,
+ * model.safetensors or its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as
+ * they come.
  * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.
- * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the signal's reason; what
- * was loaded by then is freed.
+ * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the
+ * signal's reason; what was loaded by then is freed.
  */
 export async function loadModel(source: Source, given: LoadModelOptions): Promise<LoadedModel> {
   const options = readOptions('loadModel', given, rules, aliases)
@@ -99,7 +100,8 @@ async function openTokenizer(
 }
 
 /**
- * An added token that the model has no embedding for is no reason to refuse the model: a text in which it stands is refused.
+ * An added token that the model has no embedding for is no reason to refuse the model: a text in which it stands is
+ * refused.
  * @throws MedAwareError `format` where the learned vocabulary is larger than the model's.
  */
 function checkSameVocabulary(

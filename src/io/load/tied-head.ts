@@ -13,8 +13,9 @@ export interface SettledHead {
 }
 
 /**
- * What transformers makes of a config that ties the head to the embeddings, where the checkpoint has a head (modeling_utils.py,
- * `tie_weights`): tied if they are the same numbers, or if there is the head alone; else the head stays one of its own.
+ * What transformers makes of a config that ties the head to the embeddings, where the checkpoint has a head
+ * (modeling_utils.py, `tie_weights`): tied if they are the same numbers, or if there is the head alone; else the head
+ * stays one of its own.
  * @param most Elements that are compared; the rest is believed to be alike. Default: all.
  */
 export async function settledHead(

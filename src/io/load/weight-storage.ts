@@ -7,13 +7,14 @@ import type { HalfType } from '../../tensor/half.ts'
 /** How weights are stored on a device. */
 export interface WeightStorage {
   /**
-   * What matrices that are not quantised are stored in: half the bytes in 'f16' or 'bf16', rounded to nearest, or copied where
-   * the checkpoint has that format, and frozen; vectors stay f32. Products are computed in f32. Default 'f32'.
+   * What matrices that are not quantised are stored in: half the bytes in 'f16' or 'bf16', rounded to nearest, or
+   * copied where the checkpoint has that format, and frozen; vectors stay f32. Products are computed in f32. Default
+   * 'f32'.
    */
   readonly dtype?: 'f32' | HalfType
   /**
-   * Store projections in 4 or 8 bits as they come, as `quantize` does, `{}` in QLoRA's double-quantised NF4; `false` keeps them
-   * in `dtype`. Default false, as in transformers.
+   * Store projections in 4 or 8 bits as they come, as `quantize` does, `{}` in QLoRA's double-quantised NF4; `false`
+   * keeps them in `dtype`. Default false, as in transformers.
    */
   readonly quantize?: Quantization | false
 }

@@ -40,7 +40,9 @@ function* changesOf(
   }
 }
 
-/** Bytes of a weight that the checkpoint has quantised, with what stands beside it; undefined for one of plain numbers. */
+/**
+ * Bytes of a weight that the checkpoint has quantised, with what stands beside it; undefined for one of plain numbers.
+ */
 function storedBytes(reader: Checkpoint, name: string): number | undefined {
   if (storedWeight(reader, name) === null) return undefined
   return [name, ...reader.beside(name)].reduce((sum, key) => sum + reader.info(key).end - reader.info(key).begin, 0)

@@ -7,7 +7,8 @@ import { dtypeFor, quantizationFor, type WeightStorage } from '../load/weight-st
 
 /**
  * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
- * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result. Default: none is.
+ * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result.
+ * Default: none is.
  */
 export function dryWeights(
   device: DryDevice,

@@ -23,9 +23,13 @@ import { settledHead } from '../load/tied-head.ts'
 
 /** What is asked about a source. */
 export interface InspectOptions extends HubFolderOptions {
-  /** The adapter whose parameters and training are counted. Default LoRA, r 16 on the architecture's usual projections. */
+  /**
+   * The adapter whose parameters and training are counted. Default LoRA, r 16 on the architecture's usual projections.
+   */
   readonly adapter?: PlannedAdapter
-  /** Examples and tokens of the training step that memory is planned for. Default 1 of 512, or of what the model has. */
+  /**
+   * Examples and tokens of the training step that memory is planned for. Default 1 of 512, or of what the model has.
+   */
   readonly batchSize?: number
   readonly length?: number
 }
@@ -86,8 +90,8 @@ export interface AdapterReport extends AdapterSummary {
 }
 
 /**
- * What a model or an adapter is, from its configs and the headers of its files; of the weights only the beginning of a head is
- * read that may or may not be tied.
+ * What a model or an adapter is, from its configs and the headers of its files; of the weights only the beginning of a
+ * head is read that may or may not be tied.
  * @throws MedAwareError as `loadModel` for what is none; `config` and `not-found` for an adapter that does not fit.
  */
 export async function inspectModel(source: Source, given: InspectOptions = {}): Promise<ModelReport | AdapterReport> {

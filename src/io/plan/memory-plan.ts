@@ -19,7 +19,9 @@ type Place = Pick<Device, 'description' | 'kind' | 'limits'>
 export interface MemoryPlanOptions extends WeightStorage, TrainingPlanOptions {
   /** Where it is to fit; without one the plan says nothing of that. */
   readonly device?: Place
-  /** The adapter that is trained, LoRA where it has no peftType; `null` where the model is only loaded. Default null. */
+  /**
+   * The adapter that is trained, LoRA where it has no peftType; `null` where the model is only loaded. Default null.
+   */
   readonly adapter?: PlannedAdapter | null
 }
 
@@ -41,9 +43,10 @@ export interface MemoryPlan extends TrainingBytes {
 }
 
 /**
- * What a model takes on a device, before anything is loaded: the model, its adapter and one training step are gone through
- * with all their allocations but no memory and no arithmetic (`DryDevice`), so the figures are those of `Device.memory`.
- * The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads, beside them.
+ * What a model takes on a device, before anything is loaded: the model, its adapter and one training step are gone
+ * through with all their allocations but no memory and no arithmetic (`DryDevice`), so the figures are those of
+ * `Device.memory`. The WebGPU engine keeps released buffers of up to `WebGpuOptions.idleBytes`, and 16 MiB for uploads,
+ * beside them.
  * @throws MedAwareError `config` for a batch or length that is no whole number from 1 on, and as `attachAdapter`.
  */
 export function planMemory(config: ModelConfig, given: MemoryPlanOptions = {}): MemoryPlan {

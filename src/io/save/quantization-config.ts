@@ -5,8 +5,8 @@ import type { Module } from '../../nn/module.ts'
 import { StoredMatrix } from '../../tensor/stored-matrix.ts'
 
 /**
- * The `quantization_config` of a config.json, by which transformers builds layers of a format before it reads the weights;
- * `null` for a model without quantised layers.
+ * The `quantization_config` of a config.json, by which transformers builds layers of a format before it reads the
+ * weights; `null` for a model without quantised layers.
  * @param computeDType What a product is computed in there: 'float32', 'float16' or 'bfloat16'.
  * @throws MedAwareError `unsupported` for layers in different formats, of which transformers knows one a model.
  */

@@ -31,11 +31,13 @@ import { dtypeWords, saveWeightsRules, tensorsToSave, type SaveWeightsOptions } 
 /** How a model is saved. */
 export interface SaveModelOptions extends SaveWeightsOptions {
   /**
-   * Files of at most so many bytes of tensors, as a number or as transformers' words ('5GB', '500MB'); more than one have an
-   * index. Default '5GB'.
+   * Files of at most so many bytes of tensors, as a number or as transformers' words ('5GB', '500MB'); more than one
+   * have an index. Default '5GB'.
    */
   readonly maxShardSize?: number | string
-  /** Where the model came from: its tokenizer and generation config are saved along, as they are. Default: nothing is. */
+  /**
+   * Where the model came from: its tokenizer and generation config are saved along, as they are. Default: nothing is.
+   */
   readonly copyFrom?: Source
   /** Called after each tensor. */
   readonly onProgress?: (progress: SaveProgress) => void
@@ -75,12 +77,13 @@ const companions = [
 ]
 
 /**
- * Saves a model in Hugging Face's format (Node only): config.json and model.safetensors, or shards with their index. Quantised
- * projections are written as they are, under bitsandbytes' keys, for transformers to load; the tied head once. Tensors are
- * made and written one at a time, and the files get their names when the last is done: on failure the folder is as before.
- * Weights of an earlier save that are not replaced are removed.
- * @throws MedAwareError `unsupported` for an adapter that is not to be merged, or merged into a quantised weight; `numeric` for
- * what f16 has no number for; `disk` when it is full; `config` for a senseless shard size; and `signal`'s reason.
+ * Saves a model in Hugging Face's format (Node only): config.json and model.safetensors, or shards with their index.
+ * Quantised projections are written as they are, under bitsandbytes' keys, for transformers to load; the tied head
+ * once. Tensors are made and written one at a time, and the files get their names when the last is done: on failure the
+ * folder is as before. Weights of an earlier save that are not replaced are removed.
+ * @throws MedAwareError `unsupported` for an adapter that is not to be merged, or merged into a quantised weight;
+ * `numeric` for what f16 has no number for; `disk` when it is full; `config` for a senseless shard size; and `signal`'s
+ * reason.
  */
 export async function saveModel(
   model: PretrainedLm,

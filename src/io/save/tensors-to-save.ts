@@ -23,8 +23,8 @@ export interface SaveWeightsOptions {
   /** Write quantised projections as the numbers they stand for, in `dtype`, instead of as they are. Default false. */
   readonly dequantize?: boolean
   /**
-   * Write an adapter that is on the model as part of the weights; the model stays as it is. A quantised projection has to be
-   * dequantised for it: rounding it again loses small updates, and is only done by 'force'. Default false.
+   * Write an adapter that is on the model as part of the weights; the model stays as it is. A quantised projection has
+   * to be dequantised for it: rounding it again loses small updates, and is only done by 'force'. Default false.
    */
   readonly merge?: boolean | 'force'
 }
@@ -43,8 +43,8 @@ export const dtypeWords = {
 } as const
 
 /**
- * Every tensor that a checkpoint of the model has, by Hugging Face's names and in the order of transformers' state dict; a
- * weight that is used twice is there once. Only small parts are read for it.
+ * Every tensor that a checkpoint of the model has, by Hugging Face's names and in the order of transformers' state
+ * dict; a weight that is used twice is there once. Only small parts are read for it.
  * @throws MedAwareError `unsupported` for an adapter that is not to be merged, or merged into a quantised weight.
  */
 export async function tensorsToSave(who: string, model: Module, options: SaveWeightsOptions): Promise<TensorToSave[]> {

@@ -13,7 +13,10 @@ import type { ByteSource } from '../../safetensors/source.ts'
 /** Files under plain names: a directory on disk, or files a page was given. */
 export interface Folder {
   readonly name: string
-  /** Where others find the same: what an adapter writes down as its base. Only of folders that have a path or a name on the Hub. */
+  /**
+   * Where others find the same: what an adapter writes down as its base. Only of folders that have a path or a name on
+   * the Hub.
+   */
   readonly origin?: ModelOrigin
   has(fileName: string): Promise<boolean>
   /**
@@ -45,7 +48,10 @@ export function diskFolder(path: string): Folder {
   }
 }
 
-/** Files picked or dropped in a page. Of several with one name, as in a directory of directories, the outermost is meant. */
+/**
+ * Files picked or dropped in a page. Of several with one name, as in a directory of directories, the outermost is
+ * meant.
+ */
 export function fileFolder(files: Iterable<File>): Folder {
   const some = readArgument('fileFolder', 'files', files, manyFiles)
   const given = readArgument('fileFolder', 'files', [...some], listOf(chosenFile))
@@ -106,7 +112,10 @@ export async function isThere(opening: Promise<ByteSource>): Promise<boolean> {
   }
 }
 
-/** Opens a safetensors file; one that is none is closed again. @throws MedAwareError `not-found`, or as `openSafetensors`. */
+/**
+ * Opens a safetensors file; one that is none is closed again. @throws MedAwareError `not-found`, or as
+ * `openSafetensors`.
+ */
 export async function openTensors(folder: Folder, fileName: string): Promise<TensorReader> {
   const source = await folder.open(fileName)
   try {
@@ -172,7 +181,10 @@ const fileMap = that(
     ),
 )
 
-/** Writes files into a directory (Node only), all of them or, where one cannot be written, none. @throws as `writeFilesAtomic`, `config`. */
+/**
+ * Writes files into a directory (Node only), all of them or, where one cannot be written, none. @throws as
+ * `writeFilesAtomic`, `config`.
+ */
 export async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array | string>): Promise<void> {
   readArgument('writeFolder', 'path', path, text)
   readArgument('writeFolder', 'files', files, fileMap)

@@ -12,7 +12,8 @@ import { findHubSettings } from '../huggingface/hub-settings.ts'
 /**
  * Where a model, an adapter or a checkpoint comes from:
  * - a directory's path (Node); one that begins with `/`, `./`, `../` or `~/`, or that is there, is always a path
- * - `owner/name` or `owner/name@revision` on the Hugging Face Hub: a branch, a tag or a commit, `main` when it is left out
+ * - `owner/name` or `owner/name@revision` on the Hugging Face Hub: a branch, a tag or a commit, `main` when it is left
+ *   out
  * - the address of a folder, whose files are read in parts by Range requests, or of a model's page on the Hub
  * - files a page was given, or a directory the user opened to it
  */
@@ -20,7 +21,8 @@ export type Source = string | URL | Iterable<File> | FileSystemDirectoryHandle |
 
 /**
  * Opens a source; nothing is read yet.
- * @throws MedAwareError `not-found` for a text that is no directory and cannot be a model's name; `config` for what is no source.
+ * @throws MedAwareError `not-found` for a text that is no directory and cannot be a model's name; `config` for what is
+ * no source.
  */
 export async function openFolder(source: Source, options: HubFolderOptions = {}): Promise<Folder> {
   const read = readOptions('openFolder', options, hubFolderRules)

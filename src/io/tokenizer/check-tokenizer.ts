@@ -18,11 +18,11 @@ export interface TokenizerIds {
 }
 
 /**
- * Holds a tokenizer.json against what `@huggingface/tokenizers` takes on trust: it would hang, throw a `TypeError` on the first
- * text, or read that text as another.
+ * Holds a tokenizer.json against what `@huggingface/tokenizers` takes on trust: it would hang, throw a `TypeError` on
+ * the first text, or read that text as another.
  * @returns The ids of its tokens.
- * @throws MedAwareError `format` for what Hugging Face's Rust library refuses as well, `unsupported` for what could take time or
- * room without end.
+ * @throws MedAwareError `format` for what Hugging Face's Rust library refuses as well, `unsupported` for what could
+ * take time or room without end.
  */
 export function checkTokenizer(json: JsonObject): TokenizerIds {
   const learned = checkModel(json, checkId, checkSearched)

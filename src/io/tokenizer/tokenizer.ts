@@ -17,11 +17,13 @@ export interface FileTokenizer extends TextTokenizer {
 }
 
 /**
- * A tokenizer from a checkpoint's tokenizer.json, run by `@huggingface/tokenizers`. The end of text is tokenizer_config.json's
- * `eos_token`, else an added token with a common name, and never config.json's id: old Falcons hold another model's there.
+ * A tokenizer from a checkpoint's tokenizer.json, run by `@huggingface/tokenizers`. The end of text is
+ * tokenizer_config.json's `eos_token`, else an added token with a common name, and never config.json's id: old Falcons
+ * hold another model's there.
  * @param tokenizerJson The file's text, or what it parses to; likewise the config.
- * @throws MedAwareError `format` for what is not a tokenizer.json or names an algorithm that is not known, `unsupported` for a
- * regular expression that could take time without end, `not-found` when `eos_token` is not in the vocabulary.
+ * @throws MedAwareError `format` for what is not a tokenizer.json or names an algorithm that is not known,
+ * `unsupported` for a regular expression that could take time without end, `not-found` when `eos_token` is not in the
+ * vocabulary.
  */
 export function tokenizerFromJson(
   tokenizerJson: string | JsonObject,
@@ -113,7 +115,8 @@ const word = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d`
 
 /**
  * A part that means what it means in Hugging Face's Rust library: digits and words of all scripts, where
- * `@huggingface/tokenizers` takes those of ASCII, and a `$` in a replacement that is a `$`. Runs at the end are found in linear time.
+ * `@huggingface/tokenizers` takes those of ASCII, and a `$` in a replacement that is a `$`. Runs at the end are found
+ * in linear time.
  */
 function asInRust(part: unknown): unknown {
   if (!isJsonObject(part)) return part

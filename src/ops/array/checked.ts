@@ -4,7 +4,10 @@ import { showShape } from '../../core/shape.ts'
 import { show } from '../../core/show.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 
-/** Sees that a caller gave a tensor of one of some dtypes. @throws MedAwareError `config` for another thing, `unsupported` for another dtype. */
+/**
+ * Sees that a caller gave a tensor of one of some dtypes. @throws MedAwareError `config` for another thing,
+ * `unsupported` for another dtype.
+ */
 export function checkTensor(who: string, name: string, x: unknown, ...dtypes: readonly DType[]): asserts x is Tensor {
   check(x instanceof Tensor, 'config', () => `${who}: ${name} must be a tensor, got ${show(x)}`)
   check(dtypes.includes(x.dtype), 'unsupported', () => {

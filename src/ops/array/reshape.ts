@@ -5,8 +5,8 @@ import { reshaped, type Tensor } from '../../tensor/tensor.ts'
 import { checkTensor } from './checked.ts'
 
 /**
- * The same elements under another shape, on the same buffer: nothing is copied, and what is written to one is in the other.
- * `torch.Tensor.view`. Any dtype; one size may be -1, and is then what is left.
+ * The same elements under another shape, on the same buffer: nothing is copied, and what is written to one is in the
+ * other. `torch.Tensor.view`. Any dtype; one size may be -1, and is then what is left.
  * @throws MedAwareError `shape` where the counts differ.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {

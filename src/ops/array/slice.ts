@@ -11,8 +11,8 @@ import { moveElements, stridesOf } from './strides.ts'
  * @param axis From 0, or from -1 backwards.
  * @param begin The first one, from 0.
  * @param end Behind the last one. Default: all that are left.
- * @throws MedAwareError `shape` for an axis or a range that is not there, `unsupported` for other dtypes or where x falls into more
- * than four axes.
+ * @throws MedAwareError `shape` for an axis or a range that is not there, `unsupported` for other dtypes or where x
+ * falls into more than four axes.
  */
 export function slice(x: Tensor, axis: number, begin: number, end?: number): Tensor {
   checkTensor('slice', 'x', x, 'f32', 'i32')

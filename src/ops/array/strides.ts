@@ -21,7 +21,8 @@ export function spreadStrides(shape: Shape, to: Shape): number[] {
 }
 
 /**
- * The shape that two are spread over, as NumPy and torch broadcast: axes are matched from the last, and one of size 1 serves any.
+ * The shape that two are spread over, as NumPy and torch broadcast: axes are matched from the last, and one of size 1
+ * serves any.
  * @throws MedAwareError `shape` where they do not match.
  */
 export function broadcastShape(who: string, a: Shape, b: Shape): Shape {

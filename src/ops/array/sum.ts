@@ -19,7 +19,8 @@ const aliases = { dim: 'axis', keepdim: 'keepDim', keepDims: 'keepDim' } as cons
 
 /**
  * Σ x, over all elements (f32 [1], as a loss is) or along an axis; `torch.sum`. f32.
- * @throws MedAwareError `shape` for an axis that is not there, `unsupported` for other dtypes, `config` for bad options.
+ * @throws MedAwareError `shape` for an axis that is not there, `unsupported` for other dtypes, `config` for bad
+ * options.
  */
 export function sum(x: Tensor, options: SumOptions = {}): Tensor {
   checkTensor('sum', 'x', x, 'f32')

@@ -6,8 +6,8 @@ import { moveElements, stridesOf } from './strides.ts'
 /**
  * x with two of its axes exchanged, copied; `torch.transpose`. f32 or i32 (which has no gradient).
  * @param a An axis, from 0 or from -1 backwards; so is `b`.
- * @throws MedAwareError `shape` for an axis that is not there, `unsupported` for other dtypes or where x falls into more than four
- * axes.
+ * @throws MedAwareError `shape` for an axis that is not there, `unsupported` for other dtypes or where x falls into
+ * more than four axes.
  */
 export function transpose(x: Tensor, a: number, b: number): Tensor {
   checkTensor('transpose', 'x', x, 'f32', 'i32')

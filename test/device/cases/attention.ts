@@ -42,7 +42,9 @@ const apart: Sizes[] = [
   { batch: 2, heads: 2, kvHeads: 2, queries: 33, keys: 33, capacity: 40, dim: 19, hasAlibi: 0, sees: 'right' },
 ]
 
-/** Fused rows: a key head for each query head, for two, three and for all; odd tokens, and padding where there is ALiBi. */
+/**
+ * Fused rows: a key head for each query head, for two, three and for all; odd tokens, and padding where there is ALiBi.
+ */
 const fused: Sizes[] = [
   { batch: 1, heads: 1, kvHeads: 1, tokens: 1, dim: 8, hasAlibi: 0 },
   { batch: 2, heads: 3, kvHeads: 3, tokens: 11, dim: 20, hasAlibi: 1 },

@@ -171,7 +171,8 @@ function lionCase(count: number): KernelCase {
   })
 }
 
-// Far tails, where exp underflows and erf is 1, and where the two polynomials of erf meet; for SwiGLU, where exp overflows.
+// Far tails, where exp underflows and erf is 1, and where the two polynomials of erf meet; for SwiGLU, where exp
+// overflows.
 const tails = Float32Array.from({ length: 401 }, (_, i) => (i - 200) / 8)
 
 const tailCases = [

@@ -32,8 +32,8 @@ export function fourBit(count: number, type: FourBitType, blockSize: number, isN
   }
 }
 
-// Blocks that lie across rows, rows of odd length, more than 256 blocks, more columns than are packed at a time, rows of whole blocks;
-// then windows of columns, by what their rows of a and of out have beyond them.
+// Blocks that lie across rows, rows of odd length, more than 256 blocks, more columns than are packed at a time, rows
+// of whole blocks; then windows of columns, by what their rows of a and of out have beyond them.
 const sizes = [
   [1, 24, 40, 64],
   [1, 530, 24, 32],

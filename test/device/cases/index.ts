@@ -25,8 +25,8 @@ export const formulaCases: readonly KernelCase[] = [
 ]
 
 /**
- * The calls in the rows of all other kernels, which must give what the CPU engine gives. Those kernels answer to numbers from
- * outside in the cases of their ops: `test/ops` sees to it.
+ * The calls in the rows of all other kernels, which must give what the CPU engine gives. Those kernels answer to
+ * numbers from outside in the cases of their ops: `test/ops` sees to it.
  */
 export async function rowCallCases(): Promise<readonly KernelCase[]> {
   const known = new Set(formulaCases.map(({ kernel }) => kernel))

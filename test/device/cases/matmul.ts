@@ -21,8 +21,9 @@ export function windowed(rows: number, columns: number, pitch: number): number {
   return (rows - 1) * pitch + columns
 }
 
-// Rows around the 1 to 3 that have a way of their own, columns that end in part of a panel, depths across blocks of 512,
-// and multiples of 4 that end within a tile; then windows of columns, by what their rows of a and of out have beyond them.
+// Rows around the 1 to 3 that have a way of their own, columns that end in part of a panel, depths across blocks of
+// 512, and multiples of 4 that end within a tile; then windows of columns, by what their rows of a and of out have
+// beyond them.
 const sizes = [
   [1, 1, 1],
   [1, 13, 70],

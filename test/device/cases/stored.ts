@@ -40,8 +40,8 @@ export function wholeBytes(rows: number, columns: number, format: WholeByteForma
   }
 }
 
-// Rows of odd length, of two and of four elements' multiples, more columns than are packed at a time, depths across blocks of
-// 512; then windows of columns, by what their rows of a and of out have beyond them.
+// Rows of odd length, of two and of four elements' multiples, more columns than are packed at a time, depths across
+// blocks of 512; then windows of columns, by what their rows of a and of out have beyond them.
 const sizes = [
   [1, 1, 1],
   [1, 13, 70],
@@ -110,8 +110,8 @@ const dequantisers = [
 )
 
 /**
- * Numbers spread over f16's range, with what is half way between two of them, subnormal ones and a row of zeros. Codes are the
- * host's, which are bitsandbytes'.
+ * Numbers spread over f16's range, with what is half way between two of them, subnormal ones and a row of zeros. Codes
+ * are the host's, which are bitsandbytes'.
  */
 const quantisers = [
   [1, 1],

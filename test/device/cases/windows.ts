@@ -97,8 +97,8 @@ const products = [0, 1].map((transB) => {
 })
 
 /**
- * Matrices in 4 bits with more than 64 groups of 256 blocks, of which one window starts at a multiple; by the bytes that a
- * device for them binds at most.
+ * Matrices in 4 bits with more than 64 groups of 256 blocks, of which one window starts at a multiple; by the bytes
+ * that a device for them binds at most.
  */
 export const nestedWindowCases: readonly (readonly [bindingBytes: number, cases: readonly KernelCase[]])[] = [
   [2 ** 18, products],

@@ -28,7 +28,9 @@ const top = 2 ** 32 - 65536
 /** More than any case needs. */
 const room = 2 ** 21
 
-/** Where the buffers of a case begin: most of them across the sign bit of an address, right above it, and up to the end. */
+/**
+ * Where the buffers of a case begin: most of them across the sign bit of an address, right above it, and up to the end.
+ */
 const places = { 'across 2 GiB': 2 ** 31 - 1024, 'above 2 GiB': 2 ** 31 + room, 'below 4 GiB': top - room }
 
 interface HighDevice {
@@ -38,7 +40,9 @@ interface HighDevice {
 
 const devices: HighDevice[] = []
 
-/** A device whose next buffer begins at `address`. The memory below is never touched, so the system does not give it. */
+/**
+ * A device whose next buffer begins at `address`. The memory below is never touched, so the system does not give it.
+ */
 async function openHigh(address: number, build: CpuBuild, threads: number): Promise<CpuDevice> {
   const device = await openCpuDevice({ build, threads, ...(threads > 1 && cutSmall) })
   const first = addressOf(device.memory.allocate(64, 'first'))

@@ -182,7 +182,10 @@ describe('a worker that is ended from outside', () => {
   })
 })
 
-/** Three threads whose workers never finish a share of `spin`; the caller finishes one when a worker has taken one, and ends that. */
+/**
+ * Three threads whose workers never finish a share of `spin`; the caller finishes one when a worker has taken one, and
+ * ends that.
+ */
 async function startSpinning(): Promise<CpuThreads> {
   // (func (export "spin") (i32.store (i32.const 0) (i32.const 1)) (loop (br 0))) over a shared memory.
   const module = await WebAssembly.compile(

@@ -18,7 +18,9 @@ const config = {
   eos_token_id: 0,
 }
 
-/** Saves a model of Llama's architecture with random weights and a tokenizer into `folder`, as Hugging Face lays it out. */
+/**
+ * Saves a model of Llama's architecture with random weights and a tokenizer into `folder`, as Hugging Face lays it out.
+ */
 export async function saveTinyLlama(folder: string): Promise<void> {
   const { device } = await openDevice({ device: 'cpu' })
   const parsed = parseModelConfig(config)

@@ -11,7 +11,10 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, or send another signal, once; `flags` are Node's. */
+/**
+ * Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, or send another signal,
+ * once; `flags` are Node's.
+ */
 export function start(
   script: string,
   args: readonly string[],

@@ -13,7 +13,10 @@ import { filesOf, tinyFolder } from '../tiny-files.ts'
 
 const config = falconRwConfig({ vocabSize: 50304, hiddenSize: 2048, numHiddenLayers: 24, numAttentionHeads: 32 })
 
-/** falcon-rw-1b's files, of which no weight can be read: headers, configs and the words of a quantised layer are all there is. */
+/**
+ * falcon-rw-1b's files, of which no weight can be read: headers, configs and the words of a quantised layer are all
+ * there is.
+ */
 async function headersOf(dtype: SaveDType, quantize: QuantizeOptions | false): Promise<Folder> {
   const device = new DryDevice('cpu')
   const model = createModel(config, dryWeights(device, modelWeights(config), { quantize }))

@@ -17,8 +17,8 @@ export interface AdapterFindings {
 const nothingFound: AdapterFindings = { choices: {}, struck: [], isTested: false }
 
 /**
- * Findings about an adapter in the platform's cache. It is never needed: what cannot be read, or is damaged, is found out
- * again, and what cannot be written is found out next time.
+ * Findings about an adapter in the platform's cache. It is never needed: what cannot be read, or is damaged, is found
+ * out again, and what cannot be written is found out next time.
  */
 export class AdapterRecord {
   readonly #name: string

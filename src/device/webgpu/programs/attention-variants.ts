@@ -18,7 +18,9 @@ const fits = ({ dim = 0 }: Params, most: number) => dim % 4 === 0 && dim <= most
 /** Channels of a head that `parts` vectors of each of eight invocations or lanes make. */
 const channels = (parts: number) => 32 * parts
 
-/** Fewer queries than these leave most of a tile empty, and the twin, which spreads keys over a workgroup, does them. */
+/**
+ * Fewer queries than these leave most of a tile empty, and the twin, which spreads keys over a workgroup, does them.
+ */
 const fewestInTiles = 16
 
 /** Tiles in workgroup memory: for any adapter. */

@@ -3,7 +3,9 @@ import type { KernelRow } from '../../register/kernel-row.ts'
 import type { AdapterTraits, Variant } from './variant.ts'
 import { variantsFor } from './variants.ts'
 
-/** The programs that can do a call: good guesses, the best first, then the kernel's twin, then what is no good guess. */
+/**
+ * The programs that can do a call: good guesses, the best first, then the kernel's twin, then what is no good guess.
+ */
 export type Candidates = (kernel: KernelName, params: Readonly<Record<string, number>>) => readonly Variant[]
 
 /** A program's name: its text and the values of its constants, e.g. `matmulBroadcast ROWS=8 COLUMNS=1 LANES=8`. */

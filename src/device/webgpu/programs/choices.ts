@@ -14,8 +14,8 @@ export interface CallClass {
 }
 
 /**
- * Which program does which calls. A class that has been run, or was chosen for, keeps its program for as long as the device
- * lives: results do not change in the middle of a run, and the choices in force at its end give its bits again.
+ * Which program does which calls. A class that has been run, or was chosen for, keeps its program for as long as the
+ * device lives: results do not change in the middle of a run, and the choices in force at its end give its bits again.
  */
 export class Choices {
   readonly #inForce = new Map<string, Variant>()

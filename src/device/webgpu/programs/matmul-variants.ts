@@ -26,7 +26,9 @@ const sizesOf = ({ m = 0, n = 0, k = 0, pitchA = 0, pitchOut = 0, blockSize = 4 
   blockSize,
 })
 
-/** Whether a product is x · Wᵀ (transB 1) or dY · W (0), with a as it lies, or transposed as for a weight's gradient. */
+/**
+ * Whether a product is x · Wᵀ (transB 1) or dY · W (0), with a as it lies, or transposed as for a weight's gradient.
+ */
 const isWay = (transB: number, params: Params, transA = 0) =>
   params['transB'] === transB && (params['transA'] ?? 0) === transA
 
@@ -135,8 +137,8 @@ const matrices: readonly Variant[] = [
 const EIGHT = 8
 
 /**
- * Rows of tiles, and the fewest rows of a product that fill them well enough; the first that fits is taken. Sizes are what
- * llvmpipe is fastest with: beyond them, tiles no longer stay in registers.
+ * Rows of tiles, and the fewest rows of a product that fill them well enough; the first that fits is taken. Sizes are
+ * what llvmpipe is fastest with: beyond them, tiles no longer stay in registers.
  */
 const heights = [
   [16, 9],

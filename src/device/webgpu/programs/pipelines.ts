@@ -56,8 +56,8 @@ export class Pipelines {
   /** By a program's name. */
   readonly #made = new Map<string, Pipeline>()
   /**
-   * Plans of calls seen before, by kernel and parameters, of kernels that vary by whole numbers alone: to choose takes longer
-   * than to encode a small kernel.
+   * Plans of calls seen before, by kernel and parameters, of kernels that vary by whole numbers alone: to choose takes
+   * longer than to encode a small kernel.
    */
   readonly #plans = new NumbersMap<Plan>()
   readonly #modules = new Map<string, GPUShaderModule>()

@@ -8,8 +8,9 @@ const hopeless = 1.5
 const mostTurns = 4096
 
 /**
- * The fastest of `count` racers: each has a trial in which it gets so many turns as last `least()` nanoseconds, those near the
- * best then run in alternating rounds, and their medians decide. The first racer is kept unless another is faster by over 5 %.
+ * The fastest of `count` racers: each has a trial in which it gets so many turns as last `least()` nanoseconds, those
+ * near the best then run in alternating rounds, and their medians decide. The first racer is kept unless another is
+ * faster by over 5 %.
  */
 export async function race(count: number, least: () => number, measure: Measure): Promise<number> {
   const trials: { racer: number; turns: number; total: number }[] = []

@@ -4,8 +4,8 @@ import type { WgslText } from './texts.ts'
 import type { AdapterTraits, Variant } from './variant.ts'
 
 /**
- * Programs for kernels that take a workgroup for each row, with texts that load four elements at a time. On a CPU, a workgroup as wide as its vectors has no other part to
- * wait for.
+ * Programs for kernels that take a workgroup for each row, with texts that load four elements at a time. On a CPU, a
+ * workgroup as wide as its vectors has no other part to wait for.
  */
 export function rowVariants({ isSoftware }: AdapterTraits): readonly Variant[] {
   const variant = (kernel: KernelName, text: WgslText, length: 'dim' | 'vocab', lanes: number): Variant => ({

@@ -19,8 +19,8 @@ interface Stamps {
 }
 
 /**
- * Times programs: by the adapter's timestamps where they make sense, which leaves out the way to the adapter and back, else by
- * the clock on the wall. Timestamps come in steps of 65,536 ns (Dawn) or 100 µs (Chrome).
+ * Times programs: by the adapter's timestamps where they make sense, which leaves out the way to the adapter and back,
+ * else by the clock on the wall. Timestamps come in steps of 65,536 ns (Dawn) or 100 µs (Chrome).
  */
 export class Stopwatch {
   readonly #device: GPUDevice

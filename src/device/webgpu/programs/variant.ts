@@ -19,11 +19,17 @@ export interface Variant {
   readonly text: WgslText
   /** Values of its `override` constants. */
   readonly constants: Readonly<Record<string, number>>
-  /** Largest error that its arithmetic explains, as a share of the largest result; the self-test strikes what is worse. Default 1e-4. */
+  /**
+   * Largest error that its arithmetic explains, as a share of the largest result; the self-test strikes what is worse.
+   * Default 1e-4.
+   */
   readonly tolerance?: number
   /** Whether it can do a call. */
   takes(params: Params): boolean
-  /** Whether it is a good guess for a call that it takes; if not, it is chosen only where it was the fastest. Default: always. */
+  /**
+   * Whether it is a good guess for a call that it takes; if not, it is chosen only where it was the fastest. Default:
+   * always.
+   */
   suits?(params: Params): boolean
   groups(params: Params): readonly [number, number, number]
 }
