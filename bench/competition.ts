@@ -1,5 +1,5 @@
 import { type KernelCost, kernelTable } from '../src/device/kernel-profile.ts'
-import { shareOutside, sumOfCosts, timeOf } from './kernel-costs.ts'
+import { shareOutside, sumOfCosts, timeOf } from './kernels/kernel-costs.ts'
 import { type Bar, type Figure, figure, fullLayers, type RowOptions, type RowResult } from './row.ts'
 import { Runner } from './runner.ts'
 import type { Ready } from './serve.ts'

@@ -8,7 +8,7 @@ const torchNf4 = 'PyTorch + bitsandbytes NF4'
 
 const own = ({ build }: RowOptions, work: string, ...args: readonly (string | number)[]): Competitor => ({
   name: ours,
-  file: 'own.ts',
+  file: 'own/cpu.ts',
   args: ['--work', work, '--build', build, ...args],
 })
 

@@ -1,4 +1,4 @@
-import { matmulRows } from './cpu-matmul.ts'
+import { matmulRows } from './kernels/cpu-matmul.ts'
 import { modelRows } from './cpu-model.ts'
 import type { Row } from './row.ts'
 

@@ -12,13 +12,13 @@ const competitor = (name: string, file: string, work: string, sizes: readonly nu
   file,
   args: [work, ...sizes],
 })
-const own = (work: string, name = 'peft-medaware') => competitor(name, 'own-webgpu.ts', work)
+const own = (work: string, name = 'peft-medaware') => competitor(name, 'own/webgpu.ts', work)
 const jax = (work: string, sizes?: readonly number[]) => competitor('jax-js', 'peers/jax-js-webgpu.mjs', work, sizes)
 const tfjs = (work: string, sizes?: readonly number[]) => competitor('tfjs', 'peers/tfjs-webgpu.mjs', work, sizes)
 const ort = (name: string, work: string) => competitor(name, 'peers/onnxruntime.mjs', work)
 const registers = own('peak', 'multiply-adds in registers')
 const step = (name: string, file: string, ...args: readonly string[]): Competitor => ({ name, file, args })
-const ownStep = (name: string, ...args: readonly string[]) => step(name, 'own-webgpu-step.ts', ...args)
+const ownStep = (name: string, ...args: readonly string[]) => step(name, 'own/webgpu-step.ts', ...args)
 const over = (slower: string, faster: string, bar: Comparison['bar']) => ({ slower, faster, bar })
 
 const environment = ({ tuning }: RowOptions) => ({ ...gpuEnvironment(), BENCH_TUNING: tuning })
@@ -71,7 +71,7 @@ export const webgpuRows: readonly Row[] = [
   row(
     'lora',
     `LoRA linear ${lora.join(' x ')}, r = 8: forward, and the gradients of x, A and B`,
-    [competitor('peft-medaware', 'own-webgpu.ts', 'lora', lora), jax('lora', lora), tfjs('lora', lora)],
+    [competitor('peft-medaware', 'own/webgpu.ts', 'lora', lora), jax('lora', lora), tfjs('lora', lora)],
     peers,
     3,
   ),
@@ -122,7 +122,7 @@ export const webgpuRows: readonly Row[] = [
       compete(
         {
           competitors: [
-            { name: 'host time of a step', file: 'own-webgpu-host.ts', args: [options.layers], encoding: '<= 5' },
+            { name: 'host time of a step', file: 'own/webgpu-host.ts', args: [options.layers], encoding: '<= 5' },
           ],
           calls: 20,
           // A software adapter with a thread of its own leaves the other cores to the host.

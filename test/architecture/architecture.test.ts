@@ -166,7 +166,7 @@ describe('examples', () => {
 describe('size', () => {
   test('no folder holds more than 25 files', () => {
     const counts = new Map<string, number>()
-    const files = ['src', 'kernels', 'examples', 'test'].flatMap((folder) => pathsIn(folder, ['.ts', '.wgsl']))
+    const files = ['src', 'kernels', 'examples', 'test', 'bench'].flatMap((folder) => pathsIn(folder, ['.ts', '.wgsl']))
     for (const file of files.filter((name) => !name.includes('/node_modules/'))) {
       const folder = path.posix.dirname(file)
       counts.set(folder, (counts.get(folder) ?? 0) + 1)

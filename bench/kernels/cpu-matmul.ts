@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
-import { openCpuDevice } from '../src/device/cpu/cpu-device.ts'
-import { trainingSteps } from './falcon.ts'
-import { Peak } from './peak.ts'
-import { Product } from './product.ts'
-import { type Bar, type Figure, figure, type Row, type RowOptions, type RowResult } from './row.ts'
-import { clock, type Contender, race, ratios, type Samples } from './stats.ts'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
+import { trainingSteps } from '../falcon.ts'
+import { Peak } from '../peak.ts'
+import { Product } from '../product.ts'
+import { type Bar, type Figure, figure, type Row, type RowOptions, type RowResult } from '../row.ts'
+import { clock, type Contender, race, ratios, type Samples } from '../stats.ts'
 
 const [n, k] = [2048, 2048]
 const warmUps = 3

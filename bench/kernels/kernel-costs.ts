@@ -1,5 +1,5 @@
-import type { KernelCost } from '../src/device/kernel-profile.ts'
-import type { KernelName } from '../src/device/register/kernels.ts'
+import type { KernelCost } from '../../src/device/kernel-profile.ts'
+import type { KernelName } from '../../src/device/register/kernels.ts'
 
 /** Share of a time in which neither matrix products nor attention run: the kernels whose operations are counted. */
 export function shareOutside(costs: readonly KernelCost[], milliseconds: number): number {

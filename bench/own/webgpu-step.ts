@@ -1,14 +1,14 @@
 // A LoRA step of the small Falcon with the WebGPU engine, in a process of its own: its base in f32 or nf4, and with the
 // word profile each kernel timed.
-import { valueAndGrad } from '../src/autograd/value-and-grad.ts'
-import { FalconForCausalLM } from '../src/models/falcon.ts'
-import { quantize } from '../src/nn/quantize.ts'
-import { AdamW } from '../src/optim/adamw.ts'
-import { attachLora } from '../src/peft/attach.ts'
-import { fromArray, type Tensor } from '../src/tensor/tensor.ts'
-import { openAdapter } from './open-webgpu.ts'
-import { serveSteps } from './serve-steps.ts'
-import { small, smallFalcon } from './small-falcon.ts'
+import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
+import { FalconForCausalLM } from '../../src/models/falcon.ts'
+import { quantize } from '../../src/nn/quantize.ts'
+import { AdamW } from '../../src/optim/adamw.ts'
+import { attachLora } from '../../src/peft/attach.ts'
+import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
+import { openAdapter } from '../open-webgpu.ts'
+import { serveSteps } from '../serve-steps.ts'
+import { small, smallFalcon } from '../small-falcon.ts'
 
 const [storage, profile] = process.argv.slice(2)
 const device = await openAdapter({ profile: profile === 'profile' })

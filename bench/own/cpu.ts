@@ -1,10 +1,10 @@
 // What peft-medaware does, timed in a process of its own: a matrix product, a training step or a decoded token.
 import { parseArgs } from 'node:util'
-import { type CpuBuild, openCpuDevice } from '../src/device/cpu/cpu-device.ts'
-import { decodedTokens, trainingSteps } from './falcon.ts'
-import { Product } from './product.ts'
-import { serve } from './serve.ts'
-import { clock } from './stats.ts'
+import { type CpuBuild, openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
+import { decodedTokens, trainingSteps } from '../falcon.ts'
+import { Product } from '../product.ts'
+import { serve } from '../serve.ts'
+import { clock } from '../stats.ts'
 
 const { values: flags } = parseArgs({
   options: {

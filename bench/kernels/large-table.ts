@@ -1,11 +1,11 @@
 /**
  * A table of 50,304 × 2,048 floats (412 MB) on a WebGPU adapter, as embedding and as head, forwards and backwards:
- * results are held against sums in double precision. `tsx test/device/with-gpu.ts bench/large-table.ts`
+ * results are held against sums in double precision. `tsx test/device/with-gpu.ts bench/kernels/large-table.ts`
  */
 import { requestGpu } from '#platform'
-import { f16ToF32, f32ToF16 } from '../src/core/float16.ts'
-import type { Binding } from '../src/device/device.ts'
-import { openWebGpuDevice } from '../src/device/webgpu/open-webgpu-device.ts'
+import { f16ToF32, f32ToF16 } from '../../src/core/float16.ts'
+import type { Binding } from '../../src/device/device.ts'
+import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 
 const [vocab, dim, rows] = [50304, 2048, 8] as const
 const answer = await requestGpu()

@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { pathToFileURL } from 'node:url'
-import { Random } from '../src/core/random.ts'
-import type { Binding, Device } from '../src/device/device.ts'
-import { attentionTable, causalRanges } from '../src/device/register/attention-table.ts'
-import type * as cpuDevice from '../src/device/cpu/cpu-device.ts'
-import type * as openWebGpu from './open-webgpu.ts'
-import { ratios, type Samples, summarise } from './stats.ts'
+import { Random } from '../../src/core/random.ts'
+import type { Binding, Device } from '../../src/device/device.ts'
+import { attentionTable, causalRanges } from '../../src/device/register/attention-table.ts'
+import type * as cpuDevice from '../../src/device/cpu/cpu-device.ts'
+import type * as openWebGpu from '../open-webgpu.ts'
+import { ratios, type Samples, summarise } from '../stats.ts'
 
-// tsx bench/attention-pairs.ts OTHER [--engine cpu|webgpu] [--pairs 60] [--only NAME]: causal attention of this
+// tsx bench/kernels/attention-pairs.ts OTHER [--engine cpu|webgpu] [--pairs 60] [--only NAME]: causal attention of this
 // checkout beside that of another one, kernel by kernel, in pairs that alternate; prints ratios (below 1: this one is
 // faster) with their quartiles, and whether the bits are the same. A checkout from before `table` is given what its
 // kernels knew causality by. What is counted is the time that the process had of its processors, of which others on the
@@ -150,7 +150,7 @@ function lineOf(name: string, mine: Samples, other: Samples): string {
   )
 }
 
-const sides = [await open(resolve(import.meta.dirname, '..')), await open(resolve(positionals[0] ?? '.'))] as const
+const sides = [await open(resolve(import.meta.dirname, '../..')), await open(resolve(positionals[0] ?? '.'))] as const
 console.log(`${sides[0].device.description}\n  kernel                   ratio, its quartiles`)
 for (const shape of shapes.filter(({ title }) => title.includes(values.only))) {
   const both = sides.map((side) => worksOf(side, shape))

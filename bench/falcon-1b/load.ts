@@ -2,14 +2,14 @@
  * What it takes to load a checkpoint on the CPU engine, beside a program that reads the same files once and touches
  * every byte: seconds by the clock and of processor, and the most memory that was resident. Each run is a process of
  * its own.
- * `npx tsx bench/load.ts FOLDER [--quantize] [--runs 3]`; bench/make-falcon-1b.ts makes a folder.
+ * `npx tsx bench/falcon-1b/load.ts FOLDER [--quantize] [--runs 3]`; bench/falcon-1b/make-falcon-1b.ts makes a folder.
  */
 import { execFileSync } from 'node:child_process'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { openCpuDevice } from '../src/device/cpu/cpu-device.ts'
-import { loadModel } from '../src/io/load/load-model.ts'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
+import { loadModel } from '../../src/io/load/load-model.ts'
 
 type What = 'touch' | 'load'
 

@@ -1,14 +1,14 @@
 // What the WebGPU engine does, timed in a process of its own: a product, a LoRA linear or multiply-adds alone.
 import { readFileSync } from 'node:fs'
-import { Tape } from '../src/autograd/tape.ts'
-import { Linear } from '../src/nn/linear.ts'
-import { AdaptedLinear } from '../src/peft/adapted-linear.ts'
-import { LoraLinear } from '../src/peft/lora-linear.ts'
-import { fromArray } from '../src/tensor/tensor.ts'
-import { openAdapter } from './open-webgpu.ts'
-import { normals, Product } from './product.ts'
-import { serve } from './serve.ts'
-import { clock } from './stats.ts'
+import { Tape } from '../../src/autograd/tape.ts'
+import { Linear } from '../../src/nn/linear.ts'
+import { AdaptedLinear } from '../../src/peft/adapted-linear.ts'
+import { LoraLinear } from '../../src/peft/lora-linear.ts'
+import { fromArray } from '../../src/tensor/tensor.ts'
+import { openAdapter } from '../open-webgpu.ts'
+import { normals, Product } from '../product.ts'
+import { serve } from '../serve.ts'
+import { clock } from '../stats.ts'
 
 const [work = '', ...sizes] = process.argv.slice(2)
 const [m = 0, n = 0, k = 0] = sizes.map(Number)
@@ -57,7 +57,7 @@ function loraLinear(): () => void {
 /** As many multiply-adds as a product of these sizes has. */
 function multiplyAdds(): () => void {
   const { gpu } = device
-  const code = readFileSync(new URL('peak.wgsl', import.meta.url), 'utf8')
+  const code = readFileSync(new URL('../peak.wgsl', import.meta.url), 'utf8')
   const invocations = 4096
   const pipeline = gpu.createComputePipeline({
     layout: 'auto',

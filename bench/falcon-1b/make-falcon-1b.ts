@@ -2,18 +2,18 @@
  * Writes a random checkpoint of Falcon-RW-1B's shapes, in bf16 as the real one: config.json, two shards and their
  * index, 2.6 GB. Weights are N(0, 0.02²), biases 0, norms 1 and 0. The same seed gives the same bytes, and a folder
  * that is complete already is left as it is. It has no tokenizer: feed ids below 50,304.
- * `npx tsx bench/make-falcon-1b.ts OUT [--layers 24] [--seed 1]`
+ * `npx tsx bench/falcon-1b/make-falcon-1b.ts OUT [--layers 24] [--seed 1]`
  */
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { f32ToBf16 } from '../src/core/float16.ts'
-import { Random } from '../src/core/random.ts'
-import { countOf } from '../src/core/shape.ts'
-import type { WeightSpec } from '../src/models/causal-lm.ts'
-import { parseFalconConfig } from '../src/models/falcon-config.ts'
-import { modelWeights } from '../src/models/architectures.ts'
-import { type EncodedHeader, encodeSafetensorsHeader } from '../src/safetensors/writer.ts'
+import { f32ToBf16 } from '../../src/core/float16.ts'
+import { Random } from '../../src/core/random.ts'
+import { countOf } from '../../src/core/shape.ts'
+import type { WeightSpec } from '../../src/models/causal-lm.ts'
+import { parseFalconConfig } from '../../src/models/falcon-config.ts'
+import { modelWeights } from '../../src/models/architectures.ts'
+import { type EncodedHeader, encodeSafetensorsHeader } from '../../src/safetensors/writer.ts'
 
 /** The config.json of tiiuae/falcon-rw-1b, but for the layers. */
 const configJson = (layers: number) => ({
