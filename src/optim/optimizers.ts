@@ -3,20 +3,24 @@ import { nearestName } from '../core/nearest.ts'
 import { readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
 import { show, showNames } from '../core/show.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { adamwRow, type AdamWSettings } from './adamw.ts'
-import { lionRow, type LionSettings } from './lion.ts'
+import { adamwRow } from './adamw.ts'
+import { lionRow } from './lion.ts'
 import { type ErasedRow, eraseRow, type OptimizerRow } from './optimizer-row.ts'
 import type { Optimizer, OptimizerContext, OptimizerFactory } from './optimizer.ts'
 
-/** The optimizers that come with the library. */
-export type OptimizerName = 'adamw' | 'lion'
+/** The optimizers that come with the library, by their names. */
+const ownRows = { adamw: adamwRow, lion: lionRow } as const
+
+/** Names of the optimizers that come with the library. */
+export type OptimizerName = keyof typeof ownRows
+
+type SettingsOf<Row> = Row extends OptimizerRow<infer O> ? O : never
 
 /**
  * An optimizer of the table with settings: `{ type: 'adamw', betas: [0.9, 0.98] }`. A row of your own is named alike.
  */
 export type OptimizerSpec =
-  | ({ readonly type: 'adamw' } & AdamWSettings)
-  | ({ readonly type: 'lion' } & LionSettings)
+  | { [Name in OptimizerName]: { readonly type: Name } & SettingsOf<(typeof ownRows)[Name]> }[OptimizerName]
   | { readonly type: string; readonly [setting: string]: unknown }
 
 /** How a run is told its optimizer: a name, a name with settings, a function that makes one, or one that is made. */
@@ -29,8 +33,8 @@ export type ResolvedOptimizer = OptimizerSpec | OptimizerFactory | Optimizer
 export type Settings = Readonly<Record<string, unknown>>
 
 const rows = new Map<string, ErasedRow>([
-  ['adamw', eraseRow(adamwRow)],
-  ['lion', eraseRow(lionRow)],
+  ['adamw', eraseRow(ownRows.adamw)],
+  ['lion', eraseRow(ownRows.lion)],
 ])
 
 /**
