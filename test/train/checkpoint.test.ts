@@ -43,32 +43,35 @@ async function stepUntil(run: TrainingRun, last: number): Promise<number[]> {
 }
 
 describe.each(devices)('a run on $description', (device) => {
-  it('goes on from a checkpoint bit for bit as if it had not stopped', async () => {
-    const through = await tinyRun(device, examples, options)
-    const losses = await stepUntil(through.run, 6)
-    expect([through.run.steps, losses.length]).toEqual([6, 6])
-    const wanted = await trainedNumbers(through.model)
-    through.dispose()
+  it.each(['adamw', 'lion'])(
+    'goes on from a checkpoint bit for bit as if it had not stopped: %s',
+    async (optimizer) => {
+      const through = await tinyRun(device, examples, { ...options, optimizer })
+      const losses = await stepUntil(through.run, 6)
+      expect([through.run.steps, losses.length]).toEqual([6, 6])
+      const wanted = await trainedNumbers(through.model)
+      through.dispose()
 
-    const stopped = await tinyRun(device, examples, options)
-    await stepUntil(stopped.run, 4)
-    const files = await checkpointFiles(stopped.run)
-    stopped.dispose()
+      const stopped = await tinyRun(device, examples, { ...options, optimizer })
+      await stepUntil(stopped.run, 4)
+      const files = await checkpointFiles(stopped.run)
+      stopped.dispose()
 
-    const resumed = await tinyRun(device, examples, options)
-    await restoreCheckpoint(resumed.run, stateOf(files), await tensorsOf(files))
-    expect(resumed.run.step).toBe(4)
-    expect(await checkpointFiles(resumed.run)).toEqual(files)
-    expect(await stepUntil(resumed.run, 6)).toEqual(losses.slice(4))
-    expect(await trainedNumbers(resumed.model)).toEqual(wanted)
-    resumed.dispose()
+      const resumed = await tinyRun(device, examples, { ...options, optimizer })
+      await restoreCheckpoint(resumed.run, stateOf(files), await tensorsOf(files))
+      expect(resumed.run.step).toBe(4)
+      expect(await checkpointFiles(resumed.run)).toEqual(files)
+      expect(await stepUntil(resumed.run, 6)).toEqual(losses.slice(4))
+      expect(await trainedNumbers(resumed.model)).toEqual(wanted)
+      resumed.dispose()
 
-    const smaller = await tinyRun(device, examples, { ...options, gradientCheckpointing: true })
-    await restoreCheckpoint(smaller.run, stateOf(files), await tensorsOf(files))
-    expect(await stepUntil(smaller.run, 6)).toEqual(losses.slice(4))
-    expect(await trainedNumbers(smaller.model)).toEqual(wanted)
-    smaller.dispose()
-  })
+      const smaller = await tinyRun(device, examples, { ...options, optimizer, gradientCheckpointing: true })
+      await restoreCheckpoint(smaller.run, stateOf(files), await tensorsOf(files))
+      expect(await stepUntil(smaller.run, 6)).toEqual(losses.slice(4))
+      expect(await trainedNumbers(smaller.model)).toEqual(wanted)
+      smaller.dispose()
+    },
+  )
 })
 
 describe('restoreCheckpoint', () => {

@@ -6,6 +6,7 @@ import { attachLora } from '../../src/peft/attach.ts'
 import type { LoraConfig } from '../../src/peft/lora-config.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
+import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import {
   checkpointFileNames,
   restoreCheckpoint,
@@ -135,6 +136,49 @@ describe('a run that goes on from a checkpoint', () => {
     ])
     expect((await restored(saved, { device: more, weights: 'nf4' })).differences).toEqual([])
     for (const device of [simd, relaxed, more]) device.dispose()
+  })
+
+  it('is refused the state of another optimizer, whatever is accepted, and other settings of the same', async () => {
+    const made: Made = { options: { optimizer: 'lion' } }
+    const message =
+      'restoreCheckpoint: the saved run is trained by "adamw", this one by "lion", and the state of one is none of the ' +
+      'other\'s; give { optimizer: "adamw" }, or start afresh'
+    await expect(restored(files, made)).rejects.toMatchObject({ code: 'config', message })
+    await expect(restored(files, made, { acceptDifferences: ['weightDecay'] })).rejects.toThrow(message)
+    const lion = await savedBy(made)
+    expect((await restored(lion, { options: { optimizer: { type: 'lion_32bit', weightDecay: 0 } } })).step).toBe(1)
+    const decaying: Made = { options: { optimizer: 'lion', weightDecay: 0.1 } }
+    await expect(restored(lion, decaying)).rejects.toThrow('differs: weightDecay was 0, is 0.1; ')
+    const { differences } = await restored(lion, decaying, { acceptDifferences: ['weightDecay'] })
+    expect(differences).toEqual([{ name: 'weightDecay', was: '0', is: '0.1', changes: 'result' }])
+  })
+
+  it('knows a schedule that is a function by what it gives', async () => {
+    const saved = await savedBy({ options: { schedule: (step, steps) => 1 - step / steps } })
+    const same: Made = { options: { schedule: (at, of) => (of - at) / of } }
+    expect((await restored(saved, same)).differences).toEqual([])
+    const other: Made = { options: { schedule: () => 1 } }
+    await expect(restored(saved, other)).rejects.toThrow(/differs: schedule was "function [0-9a-f]{8}", is "function /)
+  })
+
+  it('takes the settings of AdamW from where earlier versions kept them', async () => {
+    const reader = await openSafetensors(bytesSource(files.get(checkpointFileNames.tensors) as Uint8Array, 'saved'))
+    const { options, ...rest } = JSON.parse(files.get(checkpointFileNames.state) as string) as Record<string, unknown>
+    const { optimizer, ...others } = options as Record<string, unknown> & { optimizer: Record<string, unknown> }
+    const { type: _, ...settings } = optimizer
+    const state = JSON.stringify({ ...rest, options: { ...others, ...settings } })
+    const tensors = await Promise.all(
+      reader.names.map(async (name) => {
+        return { name, dtype: 'F32' as const, shape: reader.info(name).shape, data: await reader.readF32(name) }
+      }),
+    )
+    const old = new Map<string, Uint8Array | string>([
+      [checkpointFileNames.tensors, writeSafetensors(tensors, { step: '1' })],
+      [checkpointFileNames.state, state],
+    ])
+    expect((await restored(old, {})).differences).toEqual([])
+    const decaying = restored(old, { options: { weightDecay: 0.1 } })
+    await expect(decaying).rejects.toThrow('differs: weightDecay was 0, is 0.1; ')
   })
 
   it('may report and use its memory otherwise', async () => {

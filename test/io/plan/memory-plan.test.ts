@@ -22,6 +22,7 @@ const lora = { r: 8, loraDropout: 0.1, targetModules: 'all-linear' }
 describe.each(devices)('planMemory against $description', (device) => {
   const ways: MemoryPlanOptions[] = [
     { batchSize: 2, length: 40 },
+    { batchSize: 2, length: 40, optimizer: 'lion' },
     { batchSize: 2, length: 40, quantize: { type: 'nf4' } },
     { batchSize: 2, length: 40, quantize: { type: 'nf4' }, gradientCheckpointing: true },
     { batchSize: 1, length: 300, quantize: { type: 'fp4', doubleQuant: false }, gradientCheckpointing: true },
@@ -33,6 +34,7 @@ describe.each(devices)('planMemory against $description', (device) => {
     const weights = initialWeights(device, modelWeights(config), 0.02, 1)
     const model = new FalconForCausalLM(config, weights)
     const { batchSize = 0, length = 0, gradientAccumulationSteps = 1, gradientCheckpointing = false } = options
+    const { optimizer = 'adamw' } = options
     // Tables of a format are made once a device, and kept.
     if (options.quantize) quantize(model, options.quantize)
     const before = memory.liveBytes - [...model.namedWeights()].reduce((sum, [, weight]) => sum + weight.byteLength, 0)
@@ -42,7 +44,7 @@ describe.each(devices)('planMemory against $description', (device) => {
     const run = new TrainingRun(
       model,
       Array.from({ length: batchSize * gradientAccumulationSteps }, () => example),
-      { batchSize, gradientAccumulationSteps, gradientCheckpointing, maxSteps: 1 },
+      { batchSize, gradientAccumulationSteps, gradientCheckpointing, maxSteps: 1, optimizer },
     )
     memory.resetPeak()
     for await (const report of run) expect(report.loss).toBeGreaterThan(0)
