@@ -13,7 +13,7 @@ const help = `Continues a text, as it comes, on stdout.
   peft-medaware generate SOURCE [options]
 
   --prompt TEXT         what to continue                        (all of stdin)
-  --adapter DIR         a LoRA adapter for the model, a folder or a name on the Hub
+  --adapter DIR         an adapter for the model, a folder or a name on the Hub
   --max-new-tokens N                                            (128)
   --temperature X       above 0 draws instead of taking the likeliest token, 1 from the model's own distribution; 0 takes it
   --top-k N             draw among the N likeliest, 0 for all   (50)
