@@ -82,7 +82,11 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
   if (newDecoderArchitecture) fields.only('parallel_attn', true)
   else if (parallelAttn) fields.only('num_ln_in_parallel_attn', 1)
   if (!newDecoderArchitecture && numKvHeads > 1) fields.only('num_kv_heads', numAttentionHeads)
-  fields.only('head_dim', hiddenSize / numAttentionHeads)
+  const headDim = hiddenSize / numAttentionHeads
+  check(headDim <= mostHeads, 'config', () => {
+    return `falcon: config.json needs heads of at most ${mostHeads} channels, got hidden_size ${hiddenSize} for ${numAttentionHeads} heads`
+  })
+  fields.only('head_dim', headDim)
   const bias = fields.flag('bias', false)
   for (const key of ['attention_bias', 'mlp_bias']) fields.only(key, bias)
   const alibi = fields.flag('alibi', false)
@@ -97,7 +101,7 @@ export function parseFalconConfig(json: ConfigJson): FalconConfig {
     numKvHeads,
     ffnHiddenSize: fields.whole(['ffn_hidden_size'], { fallback: 4 * hiddenSize }),
     layerNormEpsilon: fields.positive(['layer_norm_epsilon'], { fallback: 1e-5, most: 1 }),
-    rope: alibi ? null : parseRope(json, 'falcon', hiddenSize / numAttentionHeads, maxPositionEmbeddings),
+    rope: alibi ? null : parseRope(json, 'falcon', headDim, maxPositionEmbeddings),
     bias,
     parallelAttn,
     newDecoderArchitecture,

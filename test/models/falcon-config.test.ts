@@ -188,6 +188,11 @@ describe('parseFalconConfig', () => {
     ['config', { ...tiny, hidden_size: '32' }, 'falcon: config.json needs a positive hidden_size or n_embed, got "32"'],
     [
       'config',
+      { ...tiny, hidden_size: 1e9 },
+      'falcon: config.json needs heads of at most 65536 channels, got hidden_size 1000000000 for 4 heads',
+    ],
+    [
+      'config',
       { ...tiny, num_attention_heads: 0 },
       'falcon: config.json needs a positive num_attention_heads or n_head, got 0',
     ],
