@@ -63,16 +63,21 @@ export type { StorageReport } from './io/load/load-weights.ts'
 export { openAdapter, type OpenAdapterOptions, saveAdapter } from './io/adapter-folder.ts'
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
-export type { LoraConfig } from './peft/lora-config.ts'
+export type { LoraConfig } from './peft/lora/lora-config.ts'
 export { attachAdapter, attachLora, type AttachOptions, type GivenConfig, type PlannedAdapter } from './peft/attach.ts'
 export type { Adaptable } from './peft/adaptable.ts'
-export type { AdapterConfig } from './peft/config-fields.ts'
-export type { Ia3Config } from './peft/ia3.ts'
+export type { AdapterConfig } from './peft/config/config-fields.ts'
+export type { Ia3Config } from './peft/methods/ia3.ts'
 export { type ConfigOf, isConfigOf, type KnownType } from './peft/methods.ts'
 export type { Adapter } from './peft/adapter.ts'
-export type { AdaptedLayer, LayerAdapter } from './peft/adapted-layer.ts'
-export type { LoraLinear } from './peft/lora-linear.ts'
-export { adapterFiles, loadAdapter, type AdapterFilesOptions, type LoadAdapterOptions } from './peft/adapter-files.ts'
+export type { AdaptedLayer, LayerAdapter } from './peft/layers/adapted-layer.ts'
+export type { LoraLinear } from './peft/lora/lora-linear.ts'
+export {
+  adapterFiles,
+  loadAdapter,
+  type AdapterFilesOptions,
+  type LoadAdapterOptions,
+} from './peft/files/adapter-files.ts'
 export { countParameters, describeParameterCounts, type ParameterCounts } from './peft/parameter-counts.ts'
 export { type KbitTrainingOptions, prepareModelForKbitTraining } from './peft/prepare-model-for-kbit-training.ts'
 

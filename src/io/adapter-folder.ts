@@ -7,7 +7,7 @@ import {
   loadAdapter,
   type LoadAdapterOptions,
   loadAdapterRules,
-} from '../peft/adapter-files.ts'
+} from '../peft/files/adapter-files.ts'
 import type { Adapter } from '../peft/adapter.ts'
 import type { Adaptable } from '../peft/adaptable.ts'
 import { type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'

@@ -3,10 +3,10 @@ import type { Shape } from '../core/shape.ts'
 import type { Linear } from '../nn/linear.ts'
 import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { AdaptedLayer, Factors } from './adapted-layer.ts'
-import { AdaptedLinear, type LinearAdapter } from './adapted-linear.ts'
+import type { AdaptedLayer, Factors } from './layers/adapted-layer.ts'
+import { AdaptedLinear, type LinearAdapter } from './layers/adapted-linear.ts'
 import type { Adaptable } from './adaptable.ts'
-import type { AdapterConfig, ConfigFields } from './config-fields.ts'
+import type { AdapterConfig, ConfigFields } from './config/config-fields.ts'
 
 /** How an adapter finds its places. */
 export interface PlaceOptions {

@@ -3,9 +3,9 @@ import { flag, readArgument } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
 import type { Module, Weight } from '../nn/module.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import type { AdaptedLayer } from './adapted-layer.ts'
+import type { AdaptedLayer } from './layers/adapted-layer.ts'
 import type { AdapterMethod } from './adapter-method.ts'
-import type { AdapterConfig } from './config-fields.ts'
+import type { AdapterConfig } from './config/config-fields.ts'
 
 /** What PEFT puts before a path in the base model. */
 export const keyPrefix = 'base_model.model.'

@@ -6,8 +6,8 @@
 export { flag, number, type OptionRules, type Rule, whole } from '../core/options.ts'
 export type { Random } from '../core/random.ts'
 export { type Adaptable } from './adaptable.ts'
-export { AdaptedLayer, type Factors, LayerAdapter } from './adapted-layer.ts'
-export { AdaptedLinear, LinearAdapter, type Project } from './adapted-linear.ts'
+export { AdaptedLayer, type Factors, LayerAdapter } from './layers/adapted-layer.ts'
+export { AdaptedLinear, LinearAdapter, type Project } from './layers/adapted-linear.ts'
 export { type AdapterMethod, linearPlace, type LinearPlace, type Place, type PlaceOptions } from './adapter-method.ts'
 export { Adapter } from './adapter.ts'
 export { attachAdapter, type AttachOptions, type GivenConfig } from './attach.ts'
@@ -20,10 +20,10 @@ export {
   type ConfigTable,
   isType,
   targetRules,
-} from './config-fields.ts'
-export type { Feature, Features } from './features.ts'
-export type { Ia3Config } from './ia3.ts'
-export type { LoraConfig } from './lora-config.ts'
+} from './config/config-fields.ts'
+export type { Feature, Features } from './config/features.ts'
+export type { Ia3Config } from './methods/ia3.ts'
+export type { LoraConfig } from './lora/lora-config.ts'
 export { type ConfigOf, isConfigOf, type KnownType, registerMethod } from './methods.ts'
-export { NamePatterns } from './module-names.ts'
-export { type FindOptions, findTargets, type Target, type TargetNames } from './target-matching.ts'
+export { NamePatterns } from './targets/module-names.ts'
+export { type FindOptions, findTargets, type Target, type TargetNames } from './targets/target-matching.ts'

@@ -2,9 +2,9 @@ import { check } from '../core/errors.ts'
 import { readArgument, withMethods } from '../core/options.ts'
 import { show } from '../core/show.ts'
 import type { AdapterMethod } from './adapter-method.ts'
-import type { AdapterConfig } from './config-fields.ts'
-import { ia3 } from './ia3.ts'
-import { lora } from './lora.ts'
+import type { AdapterConfig } from './config/config-fields.ts'
+import { ia3 } from './methods/ia3.ts'
+import { lora } from './lora/lora.ts'
 
 /** The table of methods: a row for each of PEFT's `peft_type` that this library has. */
 const builtIn = { LORA: lora, IA3: ia3 } as const

@@ -6,7 +6,7 @@ import type { Device } from '../device/device.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
 import type { Weight } from '../nn/module.ts'
-import { isAdapted } from '../peft/adapted-layer.ts'
+import { isAdapted } from '../peft/layers/adapted-layer.ts'
 import { describeRecipe } from '../tensor/stored-matrix.ts'
 import { empty, Tensor } from '../tensor/tensor.ts'
 

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { seedDropout } from '../../src/nn/dropout.ts'
 import { attachLora } from '../../src/peft/attach.ts'
-import type { LoraConfig } from '../../src/peft/lora-config.ts'
+import type { LoraConfig } from '../../src/peft/lora/lora-config.ts'
 import { testEngines } from '../device/devices.ts'
 import { tinyBatch, tinyFalcon } from '../peft/tiny-falcon.ts'
 

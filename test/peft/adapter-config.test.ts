@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { checkKnown, formatAdapterConfig, parseAdapterConfig } from '../../src/peft/adapter-config.ts'
-import { type LoraConfig, loraFields } from '../../src/peft/lora-config.ts'
+import { checkKnown, formatAdapterConfig, parseAdapterConfig } from '../../src/peft/config/adapter-config.ts'
+import { type LoraConfig, loraFields } from '../../src/peft/lora/lora-config.ts'
 import { ModuleList } from '../../src/nn/module.ts'
 import { tinyText } from './tiny-falcon.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import type { FalconForCausalLM } from '../../src/models/falcon.ts'
-import { adapterFiles, loadAdapter } from '../../src/peft/adapter-files.ts'
+import { adapterFiles, loadAdapter } from '../../src/peft/files/adapter-files.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { testEngines } from '../device/devices.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type LoraConfig, loraFields } from '../../src/peft/lora-config.ts'
+import { type LoraConfig, loraFields } from '../../src/peft/lora/lora-config.ts'
 
 const loraConfig = (given?: Partial<LoraConfig>) => loraFields.read(given, 'loraConfig', null)
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type LoraConfig, loraFields } from '../../src/peft/lora-config.ts'
-import { NamePatterns } from '../../src/peft/module-names.ts'
-import * as matching from '../../src/peft/target-matching.ts'
+import { type LoraConfig, loraFields } from '../../src/peft/lora/lora-config.ts'
+import { NamePatterns } from '../../src/peft/targets/module-names.ts'
+import * as matching from '../../src/peft/targets/target-matching.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
 
 interface Golden {

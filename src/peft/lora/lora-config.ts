@@ -1,5 +1,5 @@
-import { check } from '../core/errors.ts'
-import { isJsonObject } from '../core/json.ts'
+import { check } from '../../core/errors.ts'
+import { isJsonObject } from '../../core/json.ts'
 import {
   either,
   flag,
@@ -11,8 +11,8 @@ import {
   recordOf,
   that,
   whole,
-} from '../core/options.ts'
-import { show } from '../core/show.ts'
+} from '../../core/options.ts'
+import { show } from '../../core/show.ts'
 import {
   type AdapterConfig,
   commonDefaults,
@@ -21,10 +21,10 @@ import {
   isType,
   maybeNamesRule,
   targetRules,
-} from './config-fields.ts'
-import { isEmpty } from './features.ts'
+} from '../config/config-fields.ts'
+import { isEmpty } from '../config/features.ts'
 import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
-import type { TargetNames } from './target-matching.ts'
+import type { TargetNames } from '../targets/target-matching.ts'
 
 /** How LoRA adapts a model, in PEFT's words (peft/tuners/lora/config.py). */
 export interface LoraConfig extends AdapterConfig, TargetNames {

@@ -1,5 +1,5 @@
-import type { AdapterMethod } from './adapter-method.ts'
-import { peftVersion } from './config-fields.ts'
+import type { AdapterMethod } from '../adapter-method.ts'
+import { peftVersion } from '../config/config-fields.ts'
 
 /**
  * The README.md of an adapter: the front matter that PEFT writes (peft_model.py, create_or_update_model_card), by which

@@ -1,12 +1,12 @@
-import type { Random } from '../core/random.ts'
-import type { Module } from '../nn/module.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { type AdapterMethod, linearPlace, type Place } from './adapter-method.ts'
-import { check } from '../core/errors.ts'
+import type { Random } from '../../core/random.ts'
+import type { Module } from '../../nn/module.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { type AdapterMethod, linearPlace, type Place } from '../adapter-method.ts'
+import { check } from '../../core/errors.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
 import { type LoraFactors, LoraLinear } from './lora-linear.ts'
-import { NamePatterns } from './module-names.ts'
-import { findTargets, patternReader, spellOutTargets } from './target-matching.ts'
+import { NamePatterns } from '../targets/module-names.ts'
+import { findTargets, patternReader, spellOutTargets } from '../targets/target-matching.ts'
 
 /** LoRA (arXiv 2106.09685; peft/tuners/lora). */
 export const lora: AdapterMethod<LoraConfig> = {

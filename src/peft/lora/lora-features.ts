@@ -1,7 +1,7 @@
-import { check } from '../core/errors.ts'
-import type { Rule } from '../core/options.ts'
-import { show } from '../core/show.ts'
-import { feature, type Features, isNull, keep, lackingAnywhere, merge } from './features.ts'
+import { check } from '../../core/errors.ts'
+import type { Rule } from '../../core/options.ts'
+import { show } from '../../core/show.ts'
+import { feature, type Features, isNull, keep, lackingAnywhere, merge } from '../config/features.ts'
 
 /** How A and B start; the last three leave the base as it is, so what PEFT began with them loads as any adapter. */
 export type Start = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'mica'

@@ -1,9 +1,9 @@
-import { check, MedAwareError } from '../core/errors.ts'
-import { show, showNames } from '../core/show.ts'
-import { Embedding } from '../nn/embedding.ts'
-import { Linear } from '../nn/linear.ts'
-import type { Module } from '../nn/module.ts'
-import { isEmpty } from './features.ts'
+import { check, MedAwareError } from '../../core/errors.ts'
+import { show, showNames } from '../../core/show.ts'
+import { Embedding } from '../../nn/embedding.ts'
+import { Linear } from '../../nn/linear.ts'
+import type { Module } from '../../nn/module.ts'
+import { isEmpty } from '../config/features.ts'
 import { endingsOf, NamePatterns } from './module-names.ts'
 
 /** Which projections an adapter adapts, in PEFT's words. */

@@ -1,5 +1,5 @@
-import { MedAwareError } from '../core/errors.ts'
-import { show } from '../core/show.ts'
+import { MedAwareError } from '../../core/errors.ts'
+import { show } from '../../core/show.ts'
 
 /** A feature of PEFT that changes what an adapter computes, and that this library lacks. */
 export interface Feature {

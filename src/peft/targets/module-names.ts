@@ -1,6 +1,6 @@
-import { check } from '../core/errors.ts'
-import { PythonRegex, type StepBudget } from '../core/python-regex/python-regex.ts'
-import { show } from '../core/show.ts'
+import { check } from '../../core/errors.ts'
+import { PythonRegex, type StepBudget } from '../../core/python-regex/python-regex.ts'
+import { show } from '../../core/show.ts'
 
 /** How modules may be named. */
 export type Names = readonly string[] | string

@@ -1,12 +1,12 @@
-import { check } from '../core/errors.ts'
-import { either, flag, listOf, orNull, text, that } from '../core/options.ts'
-import { show, showNames } from '../core/show.ts'
-import { reshape } from '../ops/array/reshape.ts'
-import { mul } from '../ops/mul.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { LinearAdapter, type Project } from './adapted-linear.ts'
-import type { Adaptable } from './adaptable.ts'
-import { type AdapterMethod, linearPlace } from './adapter-method.ts'
+import { check } from '../../core/errors.ts'
+import { either, flag, listOf, orNull, text, that } from '../../core/options.ts'
+import { show, showNames } from '../../core/show.ts'
+import { reshape } from '../../ops/array/reshape.ts'
+import { mul } from '../../ops/mul.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { LinearAdapter, type Project } from '../layers/adapted-linear.ts'
+import type { Adaptable } from '../adaptable.ts'
+import { type AdapterMethod, linearPlace } from '../adapter-method.ts'
 import {
   type AdapterConfig,
   commonDefaults,
@@ -15,10 +15,10 @@ import {
   isType,
   named,
   targetRules,
-} from './config-fields.ts'
-import { lackingAnywhere } from './features.ts'
-import { endingsOf, NamePatterns } from './module-names.ts'
-import { findTargets, spellOutTargets, type TargetNames } from './target-matching.ts'
+} from '../config/config-fields.ts'
+import { lackingAnywhere } from '../config/features.ts'
+import { endingsOf, NamePatterns } from '../targets/module-names.ts'
+import { findTargets, spellOutTargets, type TargetNames } from '../targets/target-matching.ts'
 
 /** How (IA)³ adapts a model, in PEFT's words (peft/tuners/ia3/config.py). */
 export interface Ia3Config extends AdapterConfig, Pick<TargetNames, 'targetModules' | 'excludeModules'> {

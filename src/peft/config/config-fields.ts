@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import {
   type Aliases,
   either,
@@ -10,11 +10,11 @@ import {
   type Rule,
   text,
   that,
-} from '../core/options.ts'
-import type { Adaptable } from './adaptable.ts'
+} from '../../core/options.ts'
+import type { Adaptable } from '../adaptable.ts'
 import { checkOff, type Features, isEmpty } from './features.ts'
 import { pythonJson } from './python-json.ts'
-import type { TargetNames } from './target-matching.ts'
+import type { TargetNames } from '../targets/target-matching.ts'
 
 /** The file that an adapter's config is saved in. */
 export const configFile = 'adapter_config.json'

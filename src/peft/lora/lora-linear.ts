@@ -1,8 +1,8 @@
-import { Dropout } from '../nn/dropout.ts'
-import { addLinear, linear } from '../ops/linear.ts'
-import { matmul, type MatmulOptions } from '../ops/matmul.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { LinearAdapter, type Project } from './adapted-linear.ts'
+import { Dropout } from '../../nn/dropout.ts'
+import { addLinear, linear } from '../../ops/linear.ts'
+import { matmul, type MatmulOptions } from '../../ops/matmul.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { LinearAdapter, type Project } from '../layers/adapted-linear.ts'
 
 /** The low-rank factors of an update: A f32 [r, in], B f32 [out, r]. */
 export type LoraFactors = Readonly<Record<'lora_A.weight' | 'lora_B.weight', Tensor>>

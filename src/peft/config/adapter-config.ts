@@ -1,11 +1,11 @@
-import { check } from '../core/errors.ts'
-import { isJsonObject, parseJson } from '../core/json.ts'
-import { nearestName } from '../core/nearest.ts'
-import { show } from '../core/show.ts'
-import type { Adaptable } from './adaptable.ts'
-import type { AdapterMethod } from './adapter-method.ts'
+import { check } from '../../core/errors.ts'
+import { isJsonObject, parseJson } from '../../core/json.ts'
+import { nearestName } from '../../core/nearest.ts'
+import { show } from '../../core/show.ts'
+import type { Adaptable } from '../adaptable.ts'
+import type { AdapterMethod } from '../adapter-method.ts'
 import { type AdapterConfig, configFile } from './config-fields.ts'
-import { methodOf } from './methods.ts'
+import { methodOf } from '../methods.ts'
 
 /** What an adapter_config.json says. */
 export interface ParsedAdapterConfig {

@@ -1,7 +1,7 @@
-import { check } from '../core/errors.ts'
-import { show, showNames } from '../core/show.ts'
-import { Module } from '../nn/module.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { check } from '../../core/errors.ts'
+import { show, showNames } from '../../core/show.ts'
+import { Module } from '../../nn/module.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 
 /** The name of an adapter that was given none, as in PEFT. */
 export const defaultName = 'default'

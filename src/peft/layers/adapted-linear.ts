@@ -1,9 +1,9 @@
-import { records } from '../autograd/record.ts'
-import { check, MedAwareError } from '../core/errors.ts'
-import { show } from '../core/show.ts'
-import { Linear, type Projection } from '../nn/linear.ts'
-import { dequantize } from '../ops/dequantize.ts'
-import { empty, Tensor } from '../tensor/tensor.ts'
+import { records } from '../../autograd/record.ts'
+import { check, MedAwareError } from '../../core/errors.ts'
+import { show } from '../../core/show.ts'
+import { Linear, type Projection } from '../../nn/linear.ts'
+import { dequantize } from '../../ops/dequantize.ts'
+import { empty, Tensor } from '../../tensor/tensor.ts'
 import { AdaptedLayer, defaultName, type Factors, LayerAdapter } from './adapted-layer.ts'
 
 /** What a projection computes: x f32 [..., in] to f32 [..., out]. */
