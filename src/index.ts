@@ -70,6 +70,14 @@ export type { AdapterConfig } from './peft/config/config-fields.ts'
 export type { Ia3Config } from './peft/methods/ia3.ts'
 export { type ConfigOf, isConfigOf, type KnownType } from './peft/methods.ts'
 export type { Adapter } from './peft/adapter.ts'
+export {
+  activeAdapters,
+  adaptersOf,
+  deleteAdapter,
+  disableAdapter,
+  setAdapter,
+  withAdapterNames,
+} from './peft/several/several-adapters.ts'
 export type { AdaptedLayer, LayerAdapter } from './peft/layers/adapted-layer.ts'
 export type { LoraLinear } from './peft/lora/lora-linear.ts'
 export {

@@ -44,8 +44,9 @@ export async function openAdapter(
   await checkNoPickle(folder)
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {
-    const { device, trainable = false, ignoreFields = [] } = given
-    return await loadAdapter(model, config, reader, { ...(device && { device }), trainable, ignoreFields })
+    const { device, name, trainable = false, ignoreFields = [] } = given
+    const own = { ...(device && { device }), ...(name !== undefined && { name }) }
+    return await loadAdapter(model, config, reader, { ...own, trainable, ignoreFields })
   } finally {
     await reader.close()
   }

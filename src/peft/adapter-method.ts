@@ -3,7 +3,7 @@ import type { Shape } from '../core/shape.ts'
 import type { Linear } from '../nn/linear.ts'
 import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { AdaptedLayer, Factors } from './layers/adapted-layer.ts'
+import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer.ts'
 import { AdaptedLinear, type LinearAdapter } from './layers/adapted-linear.ts'
 import type { Adaptable } from './adaptable.ts'
 import type { AdapterConfig, ConfigFields } from './config/config-fields.ts'
@@ -14,18 +14,40 @@ export interface PlaceOptions {
   readonly who: string
   /** Pass over names, layers and patterns that match no module, as PEFT does, while others match. */
   readonly isPartialOk: boolean
+  /** Whether the config is a file's, whose tensors the places are to have. Default false. */
+  readonly isSaved?: boolean
 }
 
 /** A place of a model that an adapter takes: nothing is allocated yet. */
 export interface Place {
-  /** Of the layer in the model, such as `transformer.h.0.mlp.dense_4h_to_h`. */
+  /** Of the layer in the model without adapters, such as `transformer.h.0.mlp.dense_4h_to_h`. */
   readonly path: string
   /** Its f32 tensors by what PEFT's key says behind the path, in the order of PEFT's file. */
   readonly shapes: Readonly<Record<string, Shape>>
+  /** A tensor's key in PEFT's file. Default `base_model.model.`, the path, a dot and the name. */
+  keyOf?(name: string): string
+  /**
+   * What PEFT calls the tensor in a model that has the adapter. Default: the key with the adapter's name behind the
+   * first part of the tensor's: `….lora_A.default.weight`.
+   */
+  parameterName?(name: string, adapter: string): string
   /** Fills tensors of zeros as PEFT starts them. */
   start(factors: Factors, random: Random): void
-  /** Makes the layer that stands there afterwards, with the adapter on it. */
-  adapted(name: string, factors: Factors): AdaptedLayer
+  /**
+   * Puts the adapter on what stands at the place, and gives the layer that stands there then.
+   * @param factors The tensors of `shapes`, and those that the method's places share.
+   * @param there The layer as it was, or with other adapters on it.
+   */
+  adapted(name: string, factors: Factors, there: Module): AdaptedLayer
+}
+
+/** Frozen f32 tensors that all places of an adapter share, by their whole keys in PEFT's file. */
+export interface SharedTensors {
+  readonly shapes: Readonly<Record<string, Shape>>
+  /** Whether the file has them; where it has not, `start` says what they are. */
+  readonly isSaved: boolean
+  /** Fills them. @param seed Of a new adapter; `null` where one is read, which has them by its config alone. */
+  start(tensors: Factors, seed: number | null): void
 }
 
 /** A row in the table of methods: all that the rest of the library asks of a way to adapt a model. */
@@ -42,10 +64,14 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   describe(config: C): string
   /** The places it takes, in the model's order. @throws MedAwareError as `attachAdapter`. */
   places(model: Adaptable, config: C, options: PlaceOptions): readonly Place[]
+  /** What its places share. Default nothing. */
+  shared?(config: C, places: readonly Place[]): SharedTensors
   /** The config as PEFT would save it, where it names places in short, such as 'all-linear'. Default: as it is. */
   spelt?(config: C, model: Adaptable, places: readonly Place[]): C
   /** Tensors of the model that are trained and saved beside the adapter, by path, such as biases. Default none. */
   trained?(model: Module, config: C, places: readonly Place[]): readonly (readonly [path: string, tensor: Tensor])[]
+  /** The config that is saved of an adapter, by what training made of its layers. Default: its config. */
+  savedConfig?(config: C, layers: ReadonlyMap<string, LayerAdapter>): C
   /**
    * Sees that a loaded adapter of this config can be trained on. @throws MedAwareError `unsupported`. Default: it can.
    */
@@ -57,8 +83,10 @@ export interface LinearPlace<K extends string> {
   readonly path: string
   readonly layer: Linear
   readonly shapes: Readonly<Record<K, Shape>>
+  /** As `Place.parameterName`. */
+  readonly parameterName?: Place['parameterName']
   start(factors: Readonly<Record<K, Tensor>>, random: Random): void
-  /** The adapter that has these tensors. */
+  /** The adapter that has these tensors, and those that places share. */
   adapter(factors: Readonly<Record<K, Tensor>>): LinearAdapter
 }
 
@@ -72,8 +100,12 @@ export function linearPlace<K extends string>(place: LinearPlace<K>): Place {
   return {
     path: place.path,
     shapes: place.shapes,
+    ...(place.parameterName && { parameterName: place.parameterName }),
     start: (factors, random) => place.start(own(factors), random),
-    adapted: (name, factors) => new AdaptedLinear(place.layer).add(name, place.adapter(own(factors))),
+    adapted: (name, factors, there) => {
+      const layer = there instanceof AdaptedLinear ? there : new AdaptedLinear(place.layer)
+      return layer.add(name, place.adapter(own(factors)))
+    },
   }
 }
 

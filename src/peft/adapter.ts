@@ -1,63 +1,84 @@
 import { check } from '../core/errors.ts'
 import { flag, readArgument } from '../core/options.ts'
+import { showNames } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
 import type { Module, Weight } from '../nn/module.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import type { AdaptedLayer } from './layers/adapted-layer.ts'
-import type { AdapterMethod } from './adapter-method.ts'
+import type { AdapterMethod, Place } from './adapter-method.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
+import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer.ts'
+import { AdapterSet } from './several/adapter-set.ts'
 
 /** What PEFT puts before a path in the base model. */
 export const keyPrefix = 'base_model.model.'
 
 /** What an adapter is made of. */
 export interface AdapterParts<C extends AdapterConfig> {
+  readonly name: string
   readonly device: Device
   readonly method: AdapterMethod<C>
   /** With 'all-linear' spelt out. */
   readonly config: C
-  /** The adapted layers by their path. */
-  readonly layers: ReadonlyMap<string, AdaptedLayer>
-  /** The model's tensors that are trained too, such as biases, and copies to put back. */
-  readonly trained: readonly { readonly tensor: Tensor; readonly before: Tensor }[]
+  /** Its places, each with the layer that has the adapter on it and is to stand there. */
+  readonly placed: readonly { readonly place: Place; readonly layer: AdaptedLayer }[]
+  /** What its places share, and whether a file has that too. */
+  readonly shared: { readonly tensors: Factors; readonly isSaved: boolean }
+  /** The model's tensors that are trained too, such as biases, by PEFT's keys, and copies to put back. */
+  readonly trained: readonly { readonly key: string; readonly tensor: Tensor; readonly before: Tensor }[]
+  /** PEFT's keys of all that is trained, in the model's order. */
+  readonly keys: readonly string[]
 }
 
-/** An adapter on a model, made by `attachAdapter`, `attachLora` or `openAdapter`. */
+const sets = new WeakMap<Module, AdapterSet<Adapter>>()
+
+/** The adapters on a model; `null` where there is none. */
+export function adapterSetOf(model: Module): AdapterSet<Adapter> | null {
+  return sets.get(model) ?? null
+}
+
+/** One adapter on a model, made by `attachAdapter`, `attachLora` or `openAdapter`. */
 export class Adapter<C extends AdapterConfig = AdapterConfig> {
+  /** Among the adapters of its model. */
+  readonly name: string
   readonly device: Device
   readonly method: AdapterMethod<C>
   /** With 'all-linear' spelt out. */
   readonly config: C
-  /** The adapted layers by their path. */
+  /** The adapted layers by their path. Other adapters of the model may be on them too. */
   readonly layers: ReadonlyMap<string, AdaptedLayer>
-  readonly #others: AdapterParts<C>['trained']
+  readonly #parts: AdapterParts<C>
   /** What is trained, by PEFT's keys. */
   readonly #trained: ReadonlyMap<string, Tensor>
-  readonly #wasTrainable: readonly Tensor[]
-  #isEnabled = true
+  #isTrainable = true
   /** What took it off its model, if anything has. */
   #left: 'detached' | 'merged' | null = null
 
   /** Puts the layers into the model and freezes all else; allocates nothing. */
   constructor(
     readonly model: Module,
-    { device, method, config, layers, trained: others }: AdapterParts<C>,
+    parts: AdapterParts<C>,
   ) {
+    const { name, device, method, config, placed, trained, keys } = parts
+    this.name = name
     this.device = device
     this.method = method
     this.config = config
-    this.layers = layers
-    this.#others = others
-    this.#wasTrainable = model.trainableParameters()
-    for (const [path, layer] of layers) model.replace(path, layer.train(layer.base.training))
-    const factors = [...layers.values()].flatMap(({ weights }) => Object.values(weights))
-    const trained = new Set<Weight>([...factors, ...others.map(({ tensor }) => tensor)])
+    this.#parts = parts
+    this.layers = new Map(placed.map(({ place, layer }) => [place.path, layer]))
+    const tensors = new Map<string, Tensor>(trained.map(({ key, tensor }) => [key, tensor]))
+    for (const { place } of placed) {
+      for (const [key, tensor] of Object.entries(this.#partAt(place).factors)) tensors.set(keyAt(place, key), tensor)
+    }
     this.#trained = new Map(
-      [...model.namedWeights()].flatMap(([path, weight]) =>
-        weight instanceof Tensor && trained.has(weight) ? [[keyPrefix + path, weight] as const] : [],
-      ),
+      keys.flatMap((key) => {
+        const tensor = tensors.get(key)
+        return tensor === undefined ? [] : [[key, tensor] as const]
+      }),
     )
-    this.setRequiresGrad(true)
+    const set = sets.get(model) ?? new AdapterSet<Adapter>(model)
+    sets.set(model, set)
+    for (const [path, layer] of this.layers) model.replace(path, layer.train(layer.base.training))
+    set.add(this)
   }
 
   /**
@@ -67,6 +88,55 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
    */
   namedTrainableParameters(): ReadonlyMap<string, Tensor> {
     return this.#trained
+  }
+
+  /**
+   * What its file holds, by PEFT's keys: what is trained, or what the method makes of that, and what it shares. What is
+   * made for it belongs to the scope it is made in.
+   */
+  namedSavedTensors(): ReadonlyMap<string, Tensor> {
+    const { placed, shared, trained } = this.#parts
+    const tensors = new Map<string, Tensor>(trained.map(({ key, tensor }) => [key, tensor]))
+    for (const { place } of placed) {
+      for (const [key, tensor] of Object.entries(this.#partAt(place).saved())) tensors.set(keyAt(place, key), tensor)
+    }
+    const own = [...this.#trained.keys()].filter((key) => tensors.has(key))
+    const others = [...tensors.keys()].filter((key) => !this.#trained.has(key))
+    const ofShared = shared.isSaved ? Object.entries(shared.tensors) : []
+    return new Map([
+      ...[...own, ...others].flatMap((key) => {
+        const tensor = tensors.get(key)
+        return tensor === undefined ? [] : [[key, tensor] as const]
+      }),
+      ...ofShared,
+    ])
+  }
+
+  /** The config that is saved of it. */
+  get savedConfig(): C {
+    const parts = this.#parts.placed.map(({ place }) => [place.path, this.#partAt(place)] as const)
+    return this.method.savedConfig?.(this.config, new Map(parts)) ?? this.config
+  }
+
+  /** Its own tensors that a file may hold: what is trained, and what its places share where that is saved. */
+  namedTensors(): ReadonlyMap<string, Tensor> {
+    const { isSaved, tensors } = this.#parts.shared
+    return new Map([...this.#trained, ...(isSaved ? Object.entries(tensors) : [])])
+  }
+
+  /** Whether it trains tensors of the base itself, such as biases. */
+  get trainsBase(): boolean {
+    return this.#parts.trained.length > 0
+  }
+
+  /** Whether its model computes with it. */
+  get isActive(): boolean {
+    return this.#left === null && (sets.get(this.model)?.active.includes(this.name) ?? false)
+  }
+
+  /** Whether training may change it while it is active. */
+  get isTrainable(): boolean {
+    return this.#isTrainable
   }
 
   /**
@@ -82,50 +152,55 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
   }
 
   /**
-   * Whether training may change the adapter; the rest of the model is frozen either way.
+   * Whether training may change the adapter while it is active; the base is frozen either way.
    * @throws MedAwareError `config` after `detach` or `merge`, or for anything but true and false.
    */
   setRequiresGrad(isTrainable: boolean): void {
     this.checkAttached('setRequiresGrad')
-    readArgument('setRequiresGrad', '', isTrainable, flag)
-    this.model.setRequiresGrad(false)
-    for (const tensor of this.#trained.values()) tensor.requiresGrad = isTrainable
+    this.#isTrainable = readArgument('setRequiresGrad', '', isTrainable, flag)
+    this.#set.refresh()
   }
 
   /**
-   * Whether the model computes with the adapter or, for a while, as its base does; PEFT's `disable_adapter`. As there,
-   * biases that were trained stay as they are.
+   * Whether the model computes with the adapter, beside those that are active, or without it. As in PEFT, biases that
+   * were trained stay as they are.
    * @throws MedAwareError `config` after `detach` or `merge`, or for anything but true and false.
    */
   setEnabled(isEnabled: boolean): void {
     this.checkAttached('setEnabled')
     readArgument('setEnabled', '', isEnabled, flag)
-    this.#isEnabled = isEnabled
-    for (const layer of this.layers.values()) layer.isEnabled = isEnabled
+    const others = this.#set.active.filter((name) => name !== this.name)
+    this.#set.activate('setEnabled', isEnabled ? [...others, this.name] : others)
   }
 
   /**
-   * Takes the adapter off and frees it; the model, biases included, is as before. @throws MedAwareError `config` the
-   * second time.
+   * Takes the adapter off and frees it: PEFT's delete_adapter. Without the last one the model, biases included, is as
+   * before.
+   * @throws MedAwareError `config` the second time, and while it is merged into the layers it is on.
    */
   detach(): void {
     this.checkAttached('detach')
     this.#left = 'detached'
-    for (const { tensor, before } of this.#others) tensor.device.copy(before, tensor)
-    for (const [path, layer] of this.layers) this.model.replace(path, layer.base)
-    this.#free()
+    for (const { tensor, before } of this.#parts.trained) tensor.device.copy(before, tensor)
+    this.#leave((path, layer) => {
+      if (layer.adapters.size === 0) this.model.replace(path, layer.base.train(layer.training))
+    })
   }
 
   /**
-   * Replaces each adapted projection by a plain one in f32 with the update in its weight, and frees the adapter and the
+   * Replaces each adapted layer by a plain one in f32 with the update in its weight, and frees the adapter and the
    * weights replaced. Until all are made, the old weights stay: a failure leaves the model as it was.
-   * @throws MedAwareError `config` after `detach` or `merge` and while it is switched off, `memory` where f32 weights
-   * do not fit.
+   * @throws MedAwareError `config` after `detach` or `merge`, while it is switched off and where other adapters are on
+   * the model, `memory` where f32 weights do not fit.
    */
   merge(): void {
     this.checkAttached('merge')
-    check(this.#isEnabled, 'config', () => {
+    check(this.isActive, 'config', () => {
       return 'merge: the adapter is switched off, so the model would compute otherwise; call setEnabled(true), or detach it'
+    })
+    const others = [...this.#set.members.keys()].filter((name) => name !== this.name)
+    check(others.length === 0, 'config', () => {
+      return `merge: there are other adapters on the model, ${showNames(others)}; detach them first`
     })
     const { memory } = this.device
     const merged = memory.rooted(() =>
@@ -140,15 +215,36 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
       this.model.replace(path, module.train(layer.training))
       for (const [, before] of changes(layer.base, module)) before.dispose()
     }
-    this.#free()
+    this.#leave(() => undefined)
   }
 
-  #free(): void {
-    for (const { weights } of this.layers.values()) for (const factor of Object.values(weights)) factor.dispose()
-    for (const { before } of this.#others) before.dispose()
-    this.model.setRequiresGrad(false)
-    for (const tensor of this.#wasTrainable) tensor.requiresGrad = true
+  get #set(): AdapterSet<Adapter> {
+    return sets.get(this.model) ?? new AdapterSet<Adapter>(this.model)
   }
+
+  #partAt({ path }: Place): LayerAdapter {
+    const layer = this.layers.get(path)
+    if (layer === undefined) throw new Error(`${this.name}: no layer ${path}`)
+    return layer.adapter(this.name)
+  }
+
+  /** Takes its parts off their layers, and frees what it holds. */
+  #leave(after: (path: string, layer: AdaptedLayer) => void): void {
+    const set = this.#set
+    for (const [path, layer] of this.layers) {
+      layer.remove(this.name).dispose()
+      after(path, layer)
+    }
+    for (const { before } of this.#parts.trained) before.dispose()
+    for (const tensor of Object.values(this.#parts.shared.tensors)) tensor.dispose()
+    set.remove(this.name)
+    if (set.members.size === 0) sets.delete(this.model)
+  }
+}
+
+/** A tensor's key in PEFT's file. */
+export function keyAt(place: Place, name: string): string {
+  return place.keyOf?.(name) ?? `${keyPrefix}${place.path}.${name}`
 }
 
 /** The parameters of a merged layer that are not the base's own, each with the one that it replaces. */

@@ -1,15 +1,15 @@
-import { check } from '../core/errors.ts'
 import { flag, type OptionRules, readArgument, readOptions, whole, withMethods } from '../core/options.ts'
 import { Random } from '../core/random.ts'
 import type { Shape } from '../core/shape.ts'
 import { type Device, deviceRule } from '../device/device.ts'
 import { packedZeros } from '../tensor/packed.ts'
 import { copyOf, type Tensor } from '../tensor/tensor.ts'
-import { defaultName, type Factors, isAdapted, nameInKey } from './layers/adapted-layer.ts'
 import { type Adaptable, adaptableRule, checkDevice, deviceOf } from './adaptable.ts'
-import type { AdapterMethod, Place, PlaceOptions } from './adapter-method.ts'
-import { Adapter, keyPrefix } from './adapter.ts'
+import { type AdapterPlan, nameRule, planAdapter } from './adapter-plan.ts'
+import type { AdapterMethod, Place } from './adapter-method.ts'
+import { Adapter } from './adapter.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
+import type { AdaptedLayer, Factors } from './layers/adapted-layer.ts'
 import type { LoraConfig } from './lora/lora-config.ts'
 import { lora } from './lora/lora.ts'
 import { type ConfigOf, type KnownType, methodOf } from './methods.ts'
@@ -20,13 +20,15 @@ export type { Adapter }
 export interface AttachOptions {
   /** The model's device, which it knows by itself. */
   readonly device?: Device
+  /** What the adapter is called among those of its model. Default 'default', as in PEFT. */
+  readonly name?: string
   /** Seed of the weights that start at random. Default 0. */
   readonly seed?: number
   /** Pass over names, layers and patterns that match no module, as PEFT does, while others match. Default false. */
   readonly isPartialOk?: boolean
 }
 
-const rules: OptionRules<AttachOptions> = { device: deviceRule, seed: whole(), isPartialOk: flag }
+const rules: OptionRules<AttachOptions> = { device: deviceRule, name: nameRule, seed: whole(), isPartialOk: flag }
 
 /**
  * A config for a method of this library, or for one that was registered. Fields that are not given have PEFT's
@@ -36,11 +38,12 @@ export type GivenConfig<T extends KnownType> = { readonly peftType: T } & Partia
 
 /**
  * Puts an adapter on a model, by the method that `config.peftType` names, and freezes the rest of the model; then only
- * the adapter is trained. It is PEFT's get_peft_model. The adapter belongs to no scope: `detach` or `merge` frees it.
- * On failure the model is as before.
+ * the adapter is trained. It is PEFT's get_peft_model, and add_adapter where the model has adapters of other names
+ * already: those that were active stay so, and `setAdapter` chooses. The adapter belongs to no scope: `detach` or
+ * `merge` frees it. On failure the model is as before.
  * @throws MedAwareError `unsupported` for another method; `config` and `unsupported` for a bad config, or bad options;
  * `not-found` where not all that is named matches, with the names that would; `unsupported` where a match is no linear
- * layer, with what it is; `config` where the model is adapted already, or on another device; `memory`.
+ * layer, with what it is; `config` where the model has an adapter of this name, or is on another device; `memory`.
  */
 export function attachAdapter<T extends KnownType>(
   model: Adaptable,
@@ -78,10 +81,10 @@ function attachBy<C extends AdapterConfig>(
   options: AttachOptions,
 ): Adapter<C> {
   readArgument(who, 'model', model, adaptableRule)
-  const { device, seed = 0, isPartialOk = false } = readOptions(who, options, rules)
+  const { device, name, seed = 0, isPartialOk = false } = readOptions(who, options, rules)
   checkDevice(who, model, device)
   const full = method.fields.read(config, who, model)
-  return attach(planAdapter(method, model, full, { who, isPartialOk }), seed)
+  return attach(planAdapter(method, model, full, { who, isPartialOk, ...(name !== undefined && { name }) }), seed)
 }
 
 /** A config for planning: of any method, of LoRA where it has no peftType. */
@@ -98,105 +101,63 @@ export function attachUnstarted(model: Adaptable, config: PlannedAdapter, who: s
   return attach(planAdapter(method, model, full, { who, isPartialOk: false }), null)
 }
 
-/** An adapter that is about to be attached: nothing is allocated yet. */
-export interface AdapterPlan<C extends AdapterConfig = AdapterConfig> {
-  readonly method: AdapterMethod<C>
-  readonly model: Adaptable
-  /** With 'all-linear' spelt out and the base named. */
-  readonly config: C
-  readonly places: readonly Place[]
-  /** Tensors of the model that are trained too, by path. */
-  readonly trained: readonly (readonly [path: string, tensor: Tensor])[]
-  /** What its file holds, by PEFT's keys, in the model's order. */
-  readonly shapes: ReadonlyMap<string, Shape>
-  /**
-   * The keys that have an adapter's name in them in a model's state_dict, where PEFT did not save it itself, with that.
-   */
-  readonly stateKeys: ReadonlyMap<string, string>
-}
-
-/** Finds what a config adapts. @throws MedAwareError as `attachAdapter`. */
-export function planAdapter<C extends AdapterConfig>(
-  method: AdapterMethod<C>,
-  model: Adaptable,
-  config: C,
-  options: PlaceOptions,
-): AdapterPlan<C> {
-  const hasAdapter = [...model.namedModules()].some(([, module]) => isAdapted(module))
-  check(!hasAdapter, 'config', () => `${options.who}: the model has an adapter already; detach or merge it first`)
-  const places = method.places(model, config, options)
-  const trained = method.trained?.(model, config, places) ?? []
-  const spelt = method.spelt?.(config, model, places) ?? config
-  const isNamed = spelt.baseModelNameOrPath !== null
-  const base = isNamed ? {} : { baseModelNameOrPath: model.nameOrPath ?? null, revision: model.revision ?? null }
-  const shapes = shapesOf(model, places, trained)
-  const stateKeys = places.flatMap(({ path, shapes }) =>
-    Object.keys(shapes).map((name) => {
-      const key = `${keyPrefix}${path}.`
-      return [key + name, key + nameInKey(name, defaultName)] as const
-    }),
-  )
-  return { method, model, config: { ...spelt, ...base }, places, trained, shapes, stateKeys: new Map(stateKeys) }
-}
-
 /**
  * Puts an adapter into its model. On failure the model is as before.
  * @param seed Of what starts at random; `null` leaves all at 0, for values that are read.
  * @throws MedAwareError `memory`.
  */
-export function attach<C extends AdapterConfig>(
-  { method, model, config, places, trained }: AdapterPlan<C>,
-  seed: number | null,
-): Adapter<C> {
+export function attach<C extends AdapterConfig>(plan: AdapterPlan<C>, seed: number | null): Adapter<C> {
+  const { method, model, config, name, places, shared, trained } = plan
   const device = deviceOf(model)
   return device.memory.rooted(() =>
     device.memory.scoped((scope) => {
-      const all = places.flatMap(({ shapes }) => Object.values(shapes))
-      const packed = packedZeros(device, all, `${method.name} factors`)
-      let used = 0
-      const layers = new Map(
-        places.map((place, index) => {
-          const factors = named(Object.keys(place.shapes), packed.slice(used))
-          used += Object.keys(place.shapes).length
-          if (seed !== null) place.start(factors, Random.of(seed, index))
-          return [place.path, place.adapted(defaultName, factors)]
-        }),
-      )
-      const also = trained.map(([path, tensor]) => ({ path, tensor, before: copyOf(tensor, `${path} before`) }))
-      for (const { weights } of layers.values()) for (const factor of Object.values(weights)) scope.keep(factor)
+      const factors = packed(device, places, `${method.name} factors`)
+      const [common = {}] = packed(device, shared === null ? [] : [shared], `${method.name}, shared`)
+      const also = trained.map(([key, tensor]) => ({ key, tensor, before: copyOf(tensor, `${key} before`) }))
+      if (seed !== null) for (const [i, place] of places.entries()) place.start(factors[i] ?? {}, Random.of(seed, i))
+      shared?.start(common, seed)
+      const placed = placedAll(model, name, places, (i) => ({ ...factors[i], ...common }))
+      for (const tensors of [...factors, common]) for (const tensor of Object.values(tensors)) scope.keep(tensor)
       for (const { before } of also) scope.keep(before)
-      return new Adapter(model, { device, method, config, layers, trained: also })
+      const isSaved = shared?.isSaved ?? false
+      const parts = { name, device, method, config, placed, trained: also, keys: [...plan.shapes.keys()] }
+      return new Adapter(model, { ...parts, shared: { tensors: common, isSaved } })
     }),
   )
 }
 
-/** The first tensors, by the names of a place. */
-function named(names: readonly string[], tensors: readonly Tensor[]): Factors {
-  return Object.fromEntries(
-    names.flatMap((name, i) => {
-      const tensor = tensors[i]
-      return tensor === undefined ? [] : [[name, tensor]]
-    }),
-  )
-}
-
-/** What an adapter's file holds, as `Adapter.namedTrainableParameters` will give it. */
-function shapesOf(
-  model: Adaptable,
-  places: readonly Place[],
-  trained: AdapterPlan['trained'],
-): ReadonlyMap<string, Shape> {
-  const byPath = new Map(places.map((place) => [place.path, place]))
-  const tensors = new Map(trained)
-  const shapes = new Map<string, Shape>()
-  for (const [path, { weights }] of model.namedModules()) {
-    const place = byPath.get(path)
-    const key = path === '' ? keyPrefix : `${keyPrefix}${path}.`
-    for (const [name, shape] of Object.entries(place?.shapes ?? {})) shapes.set(key + name, shape)
-    for (const name of Object.keys(weights)) {
-      const own = tensors.get(path === '' ? name : `${path}.${name}`)
-      if (own !== undefined) shapes.set(`${key}${place === undefined ? '' : 'base_layer.'}${name}`, own.shape)
+/** Puts an adapter on the layers at its places, or on none. */
+function placedAll(model: Adaptable, name: string, places: readonly Place[], factorsOf: (i: number) => Factors) {
+  const standing = new Map(model.namedModules())
+  const placed: { place: Place; layer: AdaptedLayer }[] = []
+  try {
+    for (const [i, place] of places.entries()) {
+      const there = standing.get(place.path)
+      if (there === undefined) throw new Error(`${place.path}: no module`)
+      placed.push({ place, layer: place.adapted(name, factorsOf(i), there) })
     }
+    return placed
+  } catch (error) {
+    for (const { layer } of placed) layer.remove(name)
+    throw error
   }
-  return shapes
+}
+
+/** Zeros of all shapes, side by side, by the names of each. */
+function packed(
+  device: Device,
+  all: readonly { readonly shapes: Readonly<Record<string, Shape>> }[],
+  label: string,
+): readonly Record<string, Tensor>[] {
+  const tensors = packedZeros(
+    device,
+    all.flatMap(({ shapes }) => Object.values(shapes)),
+    label,
+  )
+  let at = 0
+  return all.map(({ shapes }) => {
+    const names = Object.keys(shapes)
+    const own = tensors.slice(at, (at += names.length))
+    return Object.fromEntries(own.map((tensor, i) => [names[i] ?? '', tensor]))
+  })
 }

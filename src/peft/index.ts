@@ -6,9 +6,16 @@
 export { flag, number, type OptionRules, type Rule, whole } from '../core/options.ts'
 export type { Random } from '../core/random.ts'
 export { type Adaptable } from './adaptable.ts'
-export { AdaptedLayer, type Factors, LayerAdapter } from './layers/adapted-layer.ts'
+export { AdaptedLayer, bareModules, type Factors, LayerAdapter } from './layers/adapted-layer.ts'
 export { AdaptedLinear, LinearAdapter, type Project } from './layers/adapted-linear.ts'
-export { type AdapterMethod, linearPlace, type LinearPlace, type Place, type PlaceOptions } from './adapter-method.ts'
+export {
+  type AdapterMethod,
+  linearPlace,
+  type LinearPlace,
+  type Place,
+  type PlaceOptions,
+  type SharedTensors,
+} from './adapter-method.ts'
 export { Adapter } from './adapter.ts'
 export { attachAdapter, type AttachOptions, type GivenConfig } from './attach.ts'
 export {

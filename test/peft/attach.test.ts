@@ -294,10 +294,13 @@ describe.each(await testEngines())('attachLora on $description', (device) => {
     await logits()
   })
 
-  it('refuses a second adapter', () => {
+  it('takes a second adapter under another name only', () => {
     attachLora(model, {}, { device })
     const again = () => attachLora(model, { targetModules: ['dense'] }, { device })
-    expect(again).toThrow('attachLora: the model has an adapter already; detach or merge it first')
+    expect(again).toThrow('attachLora: the model has an adapter "default" already; give this one another name')
+    const named = (name: string) => () => attachLora(model, {}, { device, name })
+    expect(named('a.b')).toThrow('attachLora: name must be a name without a dot, and not "__base__", got "a.b"')
+    expect(named('__base__')).toThrow('attachLora: name must be a name without a dot')
   })
 
   it("spells 'all-linear' out, for PEFT saves it so", () => {

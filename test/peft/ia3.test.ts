@@ -91,7 +91,7 @@ describe.each(await testEngines())('IA3 on $description', (device) => {
   it('is a row beside LoRA, which nobody else can take', () => {
     const adapter = attachAdapter(model, { peftType: 'LORA', r: 2 })
     expect(adapter.config.r).toBe(2)
-    expect(() => attachLora(model, {})).toThrow('attachLora: the model has an adapter already')
+    expect(() => attachLora(model, {})).toThrow('attachLora: the model has an adapter "default" already')
     expect(() => registerMethod({ ...lora })).toThrow('registerMethod: there is a method "LORA" already')
     adapter.detach()
     expect(() => attachLora(model, {}, { device: new DryDevice('cpu') })).toThrow(

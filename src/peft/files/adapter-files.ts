@@ -5,11 +5,14 @@ import { shorten } from '../../core/show.ts'
 import { deviceRule } from '../../device/device.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 import { writeSafetensors } from '../../safetensors/writer.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
 import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
 import type { Adapter } from '../adapter.ts'
 import { configFile } from '../config/config-fields.ts'
-import { type AdapterPlan, attach, type AttachOptions, planAdapter } from '../attach.ts'
+import { type AdapterPlan, nameRule, parameterNames, planAdapter } from '../adapter-plan.ts'
+import { attach, type AttachOptions } from '../attach.ts'
+import { defaultName } from '../layers/adapted-layer.ts'
 import { formatModelCard } from './model-card.ts'
 
 /** What an adapter's files say besides its weights. */
@@ -21,7 +24,7 @@ export interface AdapterFilesOptions {
 }
 
 /** How an adapter is loaded. */
-export interface LoadAdapterOptions extends Pick<AttachOptions, 'device'> {
+export interface LoadAdapterOptions extends Pick<AttachOptions, 'device' | 'name'> {
   /** Whether to train it further. Default false. */
   readonly trainable?: boolean
   /** Fields of its config to pass over, though this library does not know what they change. Default none. */
@@ -39,6 +42,7 @@ export const adapterFilesRules: OptionRules<AdapterFilesOptions> = { baseModel: 
 /** The rules of `LoadAdapterOptions`. */
 export const loadAdapterRules: OptionRules<LoadAdapterOptions> = {
   device: deviceRule,
+  name: nameRule,
   trainable: flag,
   ignoreFields: listOf(text),
 }
@@ -58,15 +62,34 @@ export async function adapterFiles(
   const { method } = adapter
   const baseModel = given.baseModel ?? adapter.config.baseModelNameOrPath
   const tensors = []
-  for (const [name, tensor] of adapter.namedTrainableParameters()) {
-    tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() } as const)
+  const { all, made } = savedTensors(adapter)
+  try {
+    for (const [name, tensor] of all) {
+      tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() } as const)
+    }
+  } finally {
+    for (const tensor of made) tensor.dispose()
   }
   const utf8 = new TextEncoder()
   return new Map([
-    [configFile, utf8.encode(method.fields.format({ ...adapter.config, baseModelNameOrPath: baseModel }))],
+    [configFile, utf8.encode(method.fields.format({ ...adapter.savedConfig, baseModelNameOrPath: baseModel }))],
     ['adapter_model.safetensors', writeSafetensors(tensors, { format: 'pt' })],
     ['README.md', utf8.encode(formatModelCard(method, baseModel, given.card))],
   ])
+}
+
+/** What a file holds of an adapter, and what of that was made for it. */
+function savedTensors(adapter: Adapter): { readonly all: ReadonlyMap<string, Tensor>; readonly made: Tensor[] } {
+  const { memory } = adapter.device
+  const own = new Set(adapter.namedTensors().values())
+  return memory.rooted(() =>
+    memory.scoped((scope) => {
+      const all = adapter.namedSavedTensors()
+      const made = [...all.values()].filter((tensor) => !own.has(tensor))
+      for (const tensor of made) scope.keep(tensor)
+      return { all, made }
+    }),
+  )
 }
 
 /**
@@ -84,19 +107,24 @@ export async function loadAdapter(
 ): Promise<Adapter> {
   const who = 'loadAdapter'
   readArgument(who, 'model', model, adaptableRule)
-  const { device, trainable = false, ignoreFields = [] } = readOptions(who, options, loadAdapterRules)
+  const {
+    device,
+    name = defaultName,
+    trainable = false,
+    ignoreFields = [],
+  } = readOptions(who, options, loadAdapterRules)
   checkDevice(who, model, device)
   const parsed = parseAdapterConfig(configJson, model)
   const { method, config } = parsed
   checkKnown(parsed, ignoreFields)
   if (trainable) method.checkTrainable?.(config, who)
-  const plan = planAdapter(method, model, config, { who, isPartialOk: true })
+  const plan = planAdapter(method, model, config, { who, name, isPartialOk: true, isSaved: true })
   const keys = keysIn(reader, plan)
   const adapter = attach(plan, null)
   try {
     const values = new Map<string, Float32Array>()
     for (const [key, there] of keys) values.set(key, await reader.readF32(there))
-    for (const [key, tensor] of adapter.namedTrainableParameters()) tensor.write(values.get(key) ?? new Float32Array(0))
+    for (const [key, tensor] of adapter.namedTensors()) tensor.write(values.get(key) ?? new Float32Array(0))
   } catch (error) {
     adapter.detach()
     throw error
@@ -110,10 +138,12 @@ export async function loadAdapter(
  * itself.
  * @throws MedAwareError `format` where keys are missing or unexpected or shapes differ.
  */
-function keysIn(reader: TensorReader, { shapes: wanted, stateKeys }: AdapterPlan): ReadonlyMap<string, string> {
+function keysIn(reader: TensorReader, plan: AdapterPlan): ReadonlyMap<string, string> {
+  const { savedShapes: wanted, places } = plan
+  const live = [plan.parameterNames, parameterNames(places, defaultName)]
   const placeOf = (key: string): string => {
-    const named = stateKeys.get(key) ?? key
-    return !reader.has(key) && reader.has(named) ? named : key
+    if (reader.has(key)) return key
+    return live.flatMap((names) => names.get(key) ?? []).find((named) => reader.has(named)) ?? key
   }
   const keys = new Map([...wanted.keys()].map((key) => [key, placeOf(key)]))
   const used = new Set(keys.values())

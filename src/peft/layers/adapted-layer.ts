@@ -1,10 +1,12 @@
 import { check } from '../../core/errors.ts'
 import { show, showNames } from '../../core/show.ts'
-import { Module } from '../../nn/module.ts'
+import { Module, type Weight } from '../../nn/module.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
 /** The name of an adapter that was given none, as in PEFT. */
 export const defaultName = 'default'
+/** What stands for no adapter in a list of one a row, as in PEFT. */
+export const baseName = '__base__'
 
 /** The tensors of an adapter at one layer, f32, by what PEFT's key says behind the layer's path: `lora_A.weight`. */
 export type Factors = Readonly<Record<string, Tensor>>
@@ -20,6 +22,19 @@ export abstract class LayerAdapter<F extends Factors = Factors> {
     readonly modules: Readonly<Record<string, Module>> = {},
   ) {}
 
+  /**
+   * What a file holds of it, by PEFT's keys behind the path, where that is not its tensors. What is made for it belongs
+   * to the scope it is made in. Default: its tensors.
+   */
+  saved(): Factors {
+    return this.factors
+  }
+
+  /** Frees its tensors, and whatever else it holds on the device. */
+  dispose(): void {
+    for (const factor of Object.values(this.factors)) factor.dispose()
+  }
+
   /** In words, what its numbers come from beside its tensors: rank, scaling and the like. Checkpoints compare it. */
   abstract describe(): string
 }
@@ -32,10 +47,10 @@ export abstract class AdaptedLayer<
   Base extends Module = Module,
   Part extends LayerAdapter = LayerAdapter,
 > extends Module<{ readonly base_layer: Base } & Record<string, Module>, Record<string, Tensor>> {
-  /** Whether `forward` asks the adapters at all; `Adapter.setEnabled` says so. */
+  /** Whether `forward` asks the adapters at all; `disableAdapter` says so. */
   isEnabled = true
   /**
-   * One adapter a row of the batch, `__base__` for none, instead of the active ones; PEFT's adapter_names. Without
+   * One adapter a row of the batch, `__base__` for none, instead of the active ones; `withAdapterNames` says so. Without
    * gradients.
    */
   rows: readonly string[] | null = null
@@ -126,6 +141,29 @@ export abstract class AdaptedLayer<
 /** Whether a module is a layer with adapters on it. */
 export function isAdapted(module: Module): module is AdaptedLayer {
   return module instanceof AdaptedLayer
+}
+
+/**
+ * Every module of a model with its path, as if no adapter were on it: where an adapted layer stands, the layer as it
+ * was.
+ */
+export function* bareModules(model: Module): Generator<[path: string, module: Module]> {
+  let adapted: string | null = null
+  for (const [path, module] of model.namedModules()) {
+    if (adapted !== null && path.startsWith(adapted)) continue
+    adapted = isAdapted(module) ? `${path}.` : null
+    if (isAdapted(module)) yield* module.base.namedModules(path)
+    else yield [path, module]
+  }
+}
+
+/** Every parameter of a model with its path, as if no adapter were on it. */
+export function* bareWeights(model: Module): Generator<[path: string, weight: Weight]> {
+  for (const [path, { weights }] of bareModules(model)) {
+    for (const [name, weight] of Object.entries(weights)) {
+      if (weight !== null) yield [path === '' ? name : `${path}.${name}`, weight]
+    }
+  }
 }
 
 /** PEFT's key of a tensor with its adapter's name in it: `lora_A.weight` of x is `lora_A.x.weight`. */

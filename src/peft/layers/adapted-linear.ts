@@ -1,10 +1,10 @@
-import { records } from '../../autograd/record.ts'
-import { check, MedAwareError } from '../../core/errors.ts'
+import { MedAwareError } from '../../core/errors.ts'
 import { show } from '../../core/show.ts'
 import { Linear, type Projection } from '../../nn/linear.ts'
 import { dequantize } from '../../ops/dequantize.ts'
-import { empty, Tensor } from '../../tensor/tensor.ts'
+import { empty, type Tensor } from '../../tensor/tensor.ts'
 import { AdaptedLayer, defaultName, type Factors, LayerAdapter } from './adapted-layer.ts'
+import { rowByRow } from './row-by-row.ts'
 
 /** What a projection computes: x f32 [..., in] to f32 [..., out]. */
 export type Project = (x: Tensor) => Tensor
@@ -38,9 +38,6 @@ export abstract class LinearAdapter<F extends Factors = Factors> extends LayerAd
   }
 }
 
-/** What stands for no adapter in a list of one a row, as in PEFT. */
-export const baseName = '__base__'
-
 /** A frozen projection and the adapters on it. */
 export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implements Projection {
   constructor(base: Linear) {
@@ -61,7 +58,10 @@ export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implement
    */
   forward(x: Tensor): Tensor {
     if (!this.isEnabled) return this.base.forward(x)
-    return this.rows === null ? this.#through(this.active, x) : this.#rowByRow(x, this.rows)
+    if (this.rows === null) return this.#through(this.active, x)
+    return rowByRow(this, x, this.rows, this.outFeatures, (part, name) =>
+      this.#through(name === null ? [] : [name], part),
+    )
   }
 
   mergedWeight(key: string): Tensor {
@@ -90,35 +90,4 @@ export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implement
     }
     return project(x)
   }
-
-  /** Each row of x by its own adapter: rows of one adapter go together, as if they were the batch. */
-  #rowByRow(x: Tensor, names: readonly string[]): Tensor {
-    const { device, shape } = x
-    check(shape[0] === names.length, 'config', () => {
-      return `adapter names: ${names.length} for a batch of ${shape[0] ?? 0} rows; there must be one a row`
-    })
-    check(!records([x, ...Object.values(this.weights)]), 'unsupported', () => {
-      return 'adapter names: a row of its own adapter has no gradient; train one adapter at a time'
-    })
-    const distinct = new Set(names)
-    for (const name of distinct) if (name !== baseName) this.adapter(name)
-    if (distinct.size === 1) return this.#through([...distinct], x)
-    const out = empty(device, [...shape.slice(0, -1), this.outFeatures], 'rows')
-    for (const name of distinct) {
-      const rows = [...names.keys()].filter((row) => names[row] === name)
-      const part = empty(device, [rows.length, ...shape.slice(1)], 'rows')
-      for (const [at, row] of rows.entries()) device.copy(rowOf(x, row), rowOf(part, at))
-      const y = this.#through([name], part)
-      for (const [at, row] of rows.entries()) device.copy(rowOf(y, at), rowOf(out, row))
-      part.dispose()
-      y.dispose()
-    }
-    return out
-  }
-}
-
-/** A row of a batch, as a window of its buffer. */
-function rowOf({ device, shape, dtype, buffer, byteOffset, byteLength }: Tensor, row: number): Tensor {
-  const [rows = 1, ...rest] = shape
-  return new Tensor(device, rest, dtype, buffer, byteOffset + row * (byteLength / rows))
 }

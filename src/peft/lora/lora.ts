@@ -3,6 +3,7 @@ import type { Module } from '../../nn/module.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { type AdapterMethod, linearPlace, type Place } from '../adapter-method.ts'
 import { check } from '../../core/errors.ts'
+import { bareWeights } from '../layers/adapted-layer.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
 import { type LoraFactors, LoraLinear } from './lora-linear.ts'
 import { NamePatterns } from '../targets/module-names.ts'
@@ -59,7 +60,7 @@ function biasesOf(
   places: readonly Place[],
 ): readonly (readonly [path: string, bias: Tensor])[] {
   const adapted = new Set(places.map(({ path }) => `${path}.bias`))
-  return [...model.namedWeights()].flatMap(([path, weight]) => {
+  return [...bareWeights(model)].flatMap(([path, weight]) => {
     const isWanted = which === 'all' ? /(^|\.)bias$/.test(path) : which === 'lora_only' && adapted.has(path)
     return isWanted && weight instanceof Tensor ? [[path, weight] as const] : []
   })

@@ -3,6 +3,7 @@ import { show, showNames } from '../../core/show.ts'
 import { Embedding } from '../../nn/embedding.ts'
 import { Linear } from '../../nn/linear.ts'
 import type { Module } from '../../nn/module.ts'
+import { bareModules } from '../layers/adapted-layer.ts'
 import { isEmpty } from '../config/features.ts'
 import { endingsOf, NamePatterns } from './module-names.ts'
 
@@ -53,7 +54,7 @@ const onlyBlocks =
 const embeddings: readonly string[] = ['embed_tokens', 'word_embeddings']
 
 /**
- * The projections that names mean, in the model's order, by PEFT's rules (tuners/tuners_utils.py,
+ * The projections that names mean, in the model's order and as if no adapter were on it, by PEFT's rules (tuners/tuners_utils.py,
  * check_target_module_exists; utils/other.py, get_pattern_key).
  * @throws MedAwareError `not-found` where nothing, or not all that is named, matches; `unsupported` where a match is no
  * linear layer, with what it is; `config` for a bad regular expression or one that takes too long.
@@ -62,7 +63,7 @@ export function findTargets(model: Module, names: TargetNames, options: FindOpti
   const { patterns, isPartialOk, byPattern = {} } = options
   const { who } = patterns
   const { targetModules } = names
-  const modules = [...model.namedModules()].filter(([path]) => path !== '')
+  const modules = [...bareModules(model)].filter(([path]) => path !== '')
   const linears = modules.filter((entry): entry is [string, Linear] => entry[1] instanceof Linear)
   const isTarget = targetMatcher(names, patterns)
   const matched = (isAllLinear(names) ? linears : modules).filter(([path]) => isTarget(path))
@@ -95,7 +96,7 @@ export function spellOutTargets<C extends TargetNames>(model: Module, config: C,
   if (!isAllLinear(config)) return config
   const short = { ...config, targetModules: lastNames(paths) }
   const isTarget = targetMatcher(short, new NamePatterns(''))
-  const named = [...model.namedModules()].filter(([path]) => isTarget(path))
+  const named = [...bareModules(model)].filter(([path]) => isTarget(path))
   return named.length === paths.length ? short : { ...config, targetModules: paths }
 }
 

@@ -1,0 +1,126 @@
+import { check } from '../core/errors.ts'
+import { type Rule, that } from '../core/options.ts'
+import type { Shape } from '../core/shape.ts'
+import { show, showNames } from '../core/show.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Adaptable } from './adaptable.ts'
+import type { AdapterMethod, Place, PlaceOptions, SharedTensors } from './adapter-method.ts'
+import { adapterSetOf, keyAt, keyPrefix } from './adapter.ts'
+import type { AdapterConfig } from './config/config-fields.ts'
+import { baseName, bareModules, defaultName, nameInKey } from './layers/adapted-layer.ts'
+
+/** What an adapter may be called: PEFT puts the name between the dots of keys. */
+export const nameRule: Rule<string> = that(
+  `a name without a dot, and not "${baseName}"`,
+  (value): value is string => typeof value === 'string' && value !== '' && !value.includes('.') && value !== baseName,
+)
+
+/** An adapter that is about to be attached: nothing is allocated yet. */
+export interface AdapterPlan<C extends AdapterConfig = AdapterConfig> {
+  readonly method: AdapterMethod<C>
+  readonly model: Adaptable
+  /** With 'all-linear' spelt out and the base named. */
+  readonly config: C
+  readonly name: string
+  /** In the model's order. */
+  readonly places: readonly Place[]
+  readonly shared: SharedTensors | null
+  /** Tensors of the model that are trained too, by PEFT's keys. */
+  readonly trained: readonly (readonly [key: string, tensor: Tensor])[]
+  /** What is trained, by PEFT's keys, in the model's order. */
+  readonly shapes: ReadonlyMap<string, Shape>
+  /** What its file holds: that, and what its places share. */
+  readonly savedShapes: ReadonlyMap<string, Shape>
+  /** What PEFT calls them in a model's own state_dict, by their keys in its files, where that is another name. */
+  readonly parameterNames: ReadonlyMap<string, string>
+}
+
+/** How an adapter is planned. */
+export interface PlanOptions extends PlaceOptions {
+  /** Default 'default'. */
+  readonly name?: string
+}
+
+/** Finds what a config adapts. @throws MedAwareError as `attachAdapter`. */
+export function planAdapter<C extends AdapterConfig>(
+  method: AdapterMethod<C>,
+  model: Adaptable,
+  config: C,
+  { name = defaultName, ...options }: PlanOptions,
+): AdapterPlan<C> {
+  const { who } = options
+  const names = [...(adapterSetOf(model)?.members.keys() ?? [])]
+  check(!names.includes(name), 'config', () => {
+    const remedy = 'give this one another name, or detach or merge that one first'
+    return `${who}: the model has an adapter ${show(name)} already; ${remedy}`
+  })
+  const places = inModelOrder(model, method.places(model, config, options))
+  const shared = method.shared?.(config, places) ?? null
+  const also = method.trained?.(model, config, places) ?? []
+  checkOneTrainsBase(who, model, also.length > 0)
+  const spelt = method.spelt?.(config, model, places) ?? config
+  const isNamed = spelt.baseModelNameOrPath !== null
+  const base = isNamed ? {} : { baseModelNameOrPath: model.nameOrPath ?? null, revision: model.revision ?? null }
+  const adapted = new Set(places.map(({ path }) => path))
+  const trained = also.map(([path, tensor]) => [keyOfOwn(path, adapted), tensor] as const)
+  const shapes = shapesOf(model, places, new Map(trained))
+  const ofShared = shared?.isSaved === true ? Object.entries(shared.shapes) : []
+  const plan = { method, model, name, config: { ...spelt, ...base }, places, shared, trained, shapes }
+  return { ...plan, savedShapes: new Map([...shapes, ...ofShared]), parameterNames: parameterNames(places, name) }
+}
+
+/** The key of a tensor of the model itself: PEFT's layers have the adapted one as their `base_layer`. */
+function keyOfOwn(path: string, adapted: ReadonlySet<string>): string {
+  const dot = path.lastIndexOf('.')
+  const [layer, name] = dot < 0 ? ['', path] : [path.slice(0, dot), path.slice(dot + 1)]
+  return adapted.has(layer) ? `${keyPrefix}${layer}.base_layer.${name}` : keyPrefix + path
+}
+
+/** What PEFT calls each tensor in a model that has the adapter. */
+export function parameterNames(places: readonly Place[], adapter: string): ReadonlyMap<string, string> {
+  return new Map(
+    places.flatMap((place) =>
+      Object.keys(place.shapes).map((name) => {
+        const own = place.parameterName?.(name, adapter) ?? nameInKey(name, adapter)
+        return [keyAt(place, name), `${keyPrefix}${place.path}.${own}`] as const
+      }),
+    ),
+  )
+}
+
+/** Two adapters cannot both have trained the base's own tensors, such as biases. PEFT refuses that as well. */
+function checkOneTrainsBase(who: string, model: Adaptable, trainsBase: boolean): void {
+  const others = [...(adapterSetOf(model)?.members.values() ?? [])].filter((other) => other.trainsBase)
+  check(!trainsBase || others.length === 0, 'config', () => {
+    const those = showNames(others.map(({ name }) => name))
+    return `${who}: only one adapter of a model may train its biases, and ${those} does; set bias to "none"`
+  })
+}
+
+function inModelOrder(model: Adaptable, places: readonly Place[]): readonly Place[] {
+  const order = new Map([...bareModules(model)].map(([path], i) => [path, i]))
+  const at = ({ path }: Place) => order.get(path) ?? Infinity
+  return [...places].sort((a, b) => at(a) - at(b))
+}
+
+/** What is trained, as `Adapter.namedTrainableParameters` will give it. */
+function shapesOf(
+  model: Adaptable,
+  places: readonly Place[],
+  trained: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Shape> {
+  const byPath = new Map(places.map((place) => [place.path, place]))
+  const shapes = new Map<string, Shape>()
+  for (const [path, { weights }] of bareModules(model)) {
+    const place = byPath.get(path)
+    if (place !== undefined) {
+      for (const [name, shape] of Object.entries(place.shapes)) shapes.set(keyAt(place, name), shape)
+    }
+    for (const name of Object.keys(weights)) {
+      const key = keyOfOwn(path === '' ? name : `${path}.${name}`, new Set(place && [path]))
+      const own = trained.get(key)
+      if (own !== undefined) shapes.set(key, own.shape)
+    }
+  }
+  return shapes
+}
