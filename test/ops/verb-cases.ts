@@ -4,6 +4,7 @@ import { reshape } from '../../src/ops/array/reshape.ts'
 import { slice } from '../../src/ops/array/slice.ts'
 import { mean, sum } from '../../src/ops/array/sum.ts'
 import { transpose } from '../../src/ops/array/transpose.ts'
+import { frobeniusNorm } from '../../src/ops/frobenius-norm.ts'
 import { gather } from '../../src/ops/gather.ts'
 import { logSoftmax } from '../../src/ops/log-softmax.ts'
 import { mul } from '../../src/ops/mul.ts'
@@ -139,6 +140,15 @@ export const verbCases: readonly OpCase[] = [
     reference: (v) => values(v).map((x) => x - 2.5),
   },
   ...sumCases,
+  ...[6, 105].map((size): OpCase => {
+    return {
+      op: 'frobeniusNorm',
+      title: `[3,${size}]`,
+      inputs: { x: input([3, size]) },
+      apply: (t) => frobeniusNorm(xOf(t)),
+      reference: (v) => Float64Array.of(Math.hypot(...values(v))),
+    }
+  }),
   {
     op: 'reshape',
     title: 'what an op made, and what one reads again',

@@ -68,4 +68,18 @@ export const optimKernels = {
         params: { count, keep: 0.999, beta1: 0.9, gain1: 0.1, beta2: 0.99, gain2: 0.01, step: 0.037 },
       })),
   }),
+  /** AdaLoRA's importance |param · clip[0] · grad| and its uncertainty, smoothed; nothing where clip[0] is 0. */
+  sensitivity: kernel({
+    reads: ['param', 'grad', 'clip'],
+    writes: ['average', 'uncertainty'],
+    params: { count: 'u32', beta1: 'f32', gain1: 'f32', beta2: 'f32', gain2: 'f32' },
+    ...byFour,
+    cuts: [perElement('param', 'grad', 'average', 'uncertainty')],
+    calls: ({ normals, positives }) =>
+      perCount((count) => ({
+        reads: { param: normals(count), grad: normals(count), clip: Float32Array.of(0.5, 2) },
+        writes: { average: positives(count), uncertainty: positives(count) },
+        params: { count, beta1: 0.85, gain1: 0.15, beta2: 0.7, gain2: 0.3 },
+      })),
+  }),
 } as const

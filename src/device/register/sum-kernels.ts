@@ -1,6 +1,6 @@
-import { added } from './cut.ts'
+import { added, perElement } from './cut.ts'
 import { perCount, perTable } from './kernel-call.ts'
-import { fold, kernel, LANES, lanes, wide } from './kernel-row.ts'
+import { byFour, fold, kernel, LANES, lanes, wide } from './kernel-row.ts'
 
 /** The register's rows for sums. */
 export const sumKernels = {
@@ -58,6 +58,31 @@ export const sumKernels = {
         reads: { x: normals(count) },
         writes: { out: normals(3 + Math.ceil(count / 64)) },
         params: { count, share: 64, slot: 2 },
+      })),
+  }),
+  /** out[0] = sqrt(Σ x²). */
+  frobeniusNorm: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { count: 'u32' },
+    items: () => 1,
+    constants: wide,
+    groups: () => [1, 1, 1],
+    calls: ({ normals }) =>
+      perCount((count) => ({ reads: { x: normals(count) }, writes: { out: normals(1) }, params: { count } })),
+  }),
+  /** out = dOut[0] · x / norm[0]; 0 where norm is 0. */
+  frobeniusNormBackward: kernel({
+    reads: ['dOut', 'x', 'norm'],
+    writes: ['out'],
+    params: { count: 'u32' },
+    ...byFour,
+    cuts: [perElement('x', 'out')],
+    calls: ({ normals, positives }) =>
+      perCount((count) => ({
+        reads: { dOut: normals(1), x: normals(count), norm: positives(1) },
+        writes: { out: normals(count) },
+        params: { count },
       })),
   }),
   /** out[o,i] = Σ over the axis of x[o,axis,i]. */

@@ -116,6 +116,7 @@ const perCount = counts.flatMap((count) => {
     ),
     adamwCase(count),
     lionCase(count),
+    sensitivityCase(count),
   ]
 })
 
@@ -215,3 +216,23 @@ const gateCases = [
 ]
 
 export const elementwiseCases: KernelCase[] = [...perCount, ...tailCases, ...gateCases]
+
+function sensitivityCase(count: number): KernelCase {
+  const [param, grad] = [normals(count), normals(count)]
+  const [average, uncertainty] = [normals(count).map(Math.abs), normals(count).map(Math.abs)]
+  const [beta1, beta2] = [0.85, 0.7] as const
+  const importance = doubles(count, (i) => Math.abs(at(param, i) * 0.5 * at(grad, i)))
+  const smooth = doubles(count, (i) => beta1 * at(average, i) + (1 - beta1) * at(importance, i))
+  return kernelCase('sensitivity', `${count}`, {
+    reads: { param, grad, clip: Float32Array.of(0.5, 2) },
+    writes: { average, uncertainty },
+    params: { count, beta1, gain1: 1 - beta1, beta2, gain2: 1 - beta2 },
+    expected: {
+      average: smooth,
+      uncertainty: doubles(count, (i) => {
+        return beta2 * at(uncertainty, i) + (1 - beta2) * Math.abs(at(importance, i) - at(smooth, i))
+      }),
+    },
+    tolerance: 2e-6,
+  })
+}
