@@ -42,6 +42,10 @@ export const lackingAnywhere = {
   taskType: feature('is for another kind of model; here are causal language models', keep, (value) => {
     return value === 'CAUSAL_LM' || !isTask(value)
   }),
+} satisfies Features
+
+/** What methods that adapt weights in place may have besides. */
+export const lackingTransposed = {
   fanInFanOut: feature('is for weights stored [in, out], which the models here are not', merge, (value) => {
     return value !== true
   }),

@@ -1,33 +1,27 @@
-import { check } from '../../core/errors.ts'
 import { isJsonObject } from '../../core/json.ts'
-import {
-  either,
-  flag,
-  listOf,
-  number,
-  oneOf,
-  type OptionRules,
-  orNull,
-  recordOf,
-  that,
-  whole,
-} from '../../core/options.ts'
-import { show } from '../../core/show.ts'
+import { flag, number, oneOf, type OptionRules, orNull, recordOf, that } from '../../core/options.ts'
 import {
   type AdapterConfig,
   commonDefaults,
   commonRules,
   configFields,
   isType,
-  maybeNamesRule,
   targetRules,
 } from '../config/config-fields.ts'
-import { isEmpty } from '../config/features.ts'
+import {
+  alphaRule,
+  checkLayers,
+  layerRules,
+  patternRules,
+  type RankPatterns,
+  rankRule,
+  savedAlphaRule,
+} from '../config/layer-fields.ts'
 import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
 import type { TargetNames } from '../targets/target-matching.ts'
 
 /** How LoRA adapts a model, in PEFT's words (peft/tuners/lora/config.py). */
-export interface LoraConfig extends AdapterConfig, TargetNames {
+export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns {
   readonly peftType: 'LORA'
   /** Rank of the update. Default 8. */
   readonly r: number
@@ -44,10 +38,6 @@ export interface LoraConfig extends AdapterConfig, TargetNames {
    * only of an adapter that PEFT began. Default true.
    */
   readonly initLoraWeights: Start
-  /** Ranks of their own for the paths that a regular expression matches from a dot to the end; the first match wins. */
-  readonly rankPattern: Readonly<Record<string, number>>
-  /** The same for loraAlpha. */
-  readonly alphaPattern: Readonly<Record<string, number>>
   /** Whether weights are stored [in, out]; only false. */
   readonly fanInFanOut: false
   /** What EVA was told, of an adapter that it began; kept for saving. Default null. */
@@ -74,40 +64,29 @@ const defaults: LoraConfig = {
   evaConfig: null,
 }
 
-const rank = whole({ from: 1 })
-const fitsF32 = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(Math.fround(value))
-const alpha = that('a number other than 0 that f32 holds', (value): value is number => {
-  return fitsF32(value) && Math.fround(value) !== 0
-})
-const layer = whole({ from: 0 })
-
 /** A rule for each field, for a caller who attaches a new adapter. */
 const rules: OptionRules<LoraConfig> = {
-  r: rank,
-  loraAlpha: alpha,
+  r: rankRule,
+  loraAlpha: alphaRule,
   loraDropout: number({ from: 0, below: 1 }),
   ...targetRules,
   bias: oneOf(['none', 'all', 'lora_only']),
   useRslora: flag,
   initLoraWeights: newStart,
-  layersToTransform: orNull(either(layer, listOf(layer))),
-  layersPattern: maybeNamesRule,
-  rankPattern: recordOf(rank),
-  alphaPattern: recordOf(alpha),
+  ...layerRules,
+  ...patternRules,
   fanInFanOut: that('false', (value) => value === false),
   ...commonRules,
   evaConfig: orNull(that('an object', isJsonObject)),
   peftType: isType('LORA'),
 }
 
-const savedAlpha = that('a number that f32 holds', fitsF32)
-
 /** What a file may say besides: PEFT loads it, and it computes what it says. */
 const savedRules: OptionRules<LoraConfig> = {
   ...rules,
-  loraAlpha: savedAlpha,
+  loraAlpha: savedAlphaRule,
   initLoraWeights: savedStart,
-  alphaPattern: recordOf(savedAlpha),
+  alphaPattern: recordOf(savedAlphaRule),
 }
 
 /** LoRA's config in options and files. */
@@ -130,16 +109,3 @@ export const loraFields = configFields<LoraConfig>({
   forModel: ({ loraTargets }) => (loraTargets === undefined ? {} : { targetModules: loraTargets }),
   check: checkLayers,
 })
-
-/** Sees that what narrows a list of names comes with one. */
-function checkLayers(config: LoraConfig, who: string, nameOf: (field: string) => string): void {
-  const { targetModules, layersToTransform, layersPattern } = config
-  for (const field of ['layersToTransform', 'layersPattern'] as const) {
-    check(typeof targetModules !== 'string' || isEmpty(config[field]), 'config', () => {
-      return `${who}: ${nameOf(field)} needs a list in ${nameOf('targetModules')}, got ${show(targetModules)}`
-    })
-  }
-  check(isEmpty(layersPattern) || layersToTransform !== null, 'config', () => {
-    return `${who}: ${nameOf('layersPattern')} needs ${nameOf('layersToTransform')} as well`
-  })
-}

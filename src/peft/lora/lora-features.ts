@@ -1,7 +1,7 @@
 import { check } from '../../core/errors.ts'
 import type { Rule } from '../../core/options.ts'
 import { show } from '../../core/show.ts'
-import { feature, type Features, isNull, keep, lackingAnywhere, merge } from '../config/features.ts'
+import { feature, type Features, isNull, keep, lackingAnywhere, lackingTransposed, merge } from '../config/features.ts'
 
 /** How A and B start; the last three leave the base as it is, so what PEFT began with them loads as any adapter. */
 export type Start = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'mica'
@@ -9,6 +9,7 @@ export type Start = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'mica'
 /** PEFT 0.21.2's fields of LoraConfig that this library lacks (tuners/lora/config.py), by our names. */
 export const lacking: Features = {
   ...lackingAnywhere,
+  ...lackingTransposed,
   aloraInvocationTokens: feature('adapts only what follows certain tokens', `${keep}; it cannot be merged`),
   arrowConfig: feature('chooses among several adapters for each token', keep, isNull),
   kasaConfig: feature("truncates the base's weights and scales between A and B", merge, isNull),

@@ -1,13 +1,12 @@
-import type { Random } from '../../core/random.ts'
-import type { Module } from '../../nn/module.ts'
-import { Tensor } from '../../tensor/tensor.ts'
-import { type AdapterMethod, linearPlace, type Place } from '../adapter-method.ts'
 import { check } from '../../core/errors.ts'
-import { bareWeights } from '../layers/adapted-layer.ts'
-import { type LoraConfig, loraFields } from './lora-config.ts'
-import { type LoraFactors, LoraLinear } from './lora-linear.ts'
+import type { Random } from '../../core/random.ts'
+import { type AdapterMethod, linearPlace } from '../adapter-method.ts'
+import { draw, drawUniform } from '../draws.ts'
+import { modelBiases } from '../targets/model-biases.ts'
 import { NamePatterns } from '../targets/module-names.ts'
 import { findTargets, patternReader, spellOutTargets } from '../targets/target-matching.ts'
+import { type LoraConfig, loraFields } from './lora-config.ts'
+import { type LoraFactors, LoraLinear } from './lora-linear.ts'
 
 /** LoRA (arXiv 2106.09685; peft/tuners/lora). */
 export const lora: AdapterMethod<LoraConfig> = {
@@ -45,25 +44,12 @@ export const lora: AdapterMethod<LoraConfig> = {
       config,
       places.map(({ path }) => path),
     ),
-  trained: (model, { bias }, places) => biasesOf(model, bias, places),
+  trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
   checkTrainable: ({ initLoraWeights }, who) => {
     check(initLoraWeights !== 'mica', 'unsupported', () => {
       return `${who}: the adapter was begun with MiCA, which trains A alone; that is not supported, so leave trainable out`
     })
   },
-}
-
-/** The model's biases that a setting of `bias` trains, by path, before the layers are put in. */
-function biasesOf(
-  model: Module,
-  which: LoraConfig['bias'],
-  places: readonly Place[],
-): readonly (readonly [path: string, bias: Tensor])[] {
-  const adapted = new Set(places.map(({ path }) => `${path}.bias`))
-  return [...bareWeights(model)].flatMap(([path, weight]) => {
-    const isWanted = which === 'all' ? /(^|\.)bias$/.test(path) : which === 'lora_only' && adapted.has(path)
-    return isWanted && weight instanceof Tensor ? [[path, weight] as const] : []
-  })
 }
 
 /** Fills factors of zeros as PEFT starts A and B (tuners/lora/layer.py, reset_lora_parameters). */
@@ -72,8 +58,7 @@ function start(
   init: LoraConfig['initLoraWeights'],
   random: Random,
 ): void {
-  const draw = (factor: Tensor, next: () => number) => factor.write(Float32Array.from({ length: factor.count }, next))
-  const uniform = (fanIn: number) => () => (2 * random.uniform() - 1) / Math.sqrt(fanIn)
-  draw(a, init === 'gaussian' ? () => random.normal() / a.rows : uniform(a.columns))
-  if (init === false) draw(b, uniform(b.columns))
+  if (init === 'gaussian') draw(a, () => random.normal() / a.rows)
+  else drawUniform(a, random)
+  if (init === false) drawUniform(b, random)
 }

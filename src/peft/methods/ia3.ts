@@ -16,7 +16,7 @@ import {
   named,
   targetRules,
 } from '../config/config-fields.ts'
-import { lackingAnywhere } from '../config/features.ts'
+import { lackingAnywhere, lackingTransposed } from '../config/features.ts'
 import { endingsOf, NamePatterns } from '../targets/module-names.ts'
 import { findTargets, spellOutTargets, type TargetNames } from '../targets/target-matching.ts'
 
@@ -64,7 +64,7 @@ const fields = configFields<Ia3Config>({
     ...commonRules,
     peftType: isType('IA3'),
   },
-  lacking: lackingAnywhere,
+  lacking: { ...lackingAnywhere, ...lackingTransposed },
   maybeNull: ['targetModules', 'fanInFanOut'],
   forModel: (model) => ({ targetModules: usualOf(model) }),
   check: (config, who, nameOf) => {
