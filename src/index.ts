@@ -68,6 +68,8 @@ export { attachAdapter, attachLora, type AttachOptions, type GivenConfig, type P
 export type { Adaptable } from './peft/adaptable.ts'
 export type { AdapterConfig } from './peft/config/config-fields.ts'
 export type { Ia3Config } from './peft/methods/ia3.ts'
+export type { LohaConfig } from './peft/methods/loha.ts'
+export type { LokrConfig } from './peft/methods/lokr.ts'
 export { type ConfigOf, isConfigOf, type KnownType } from './peft/methods.ts'
 export type { Adapter } from './peft/adapter.ts'
 export {

@@ -30,6 +30,8 @@ export {
 } from './config/config-fields.ts'
 export type { Feature, Features } from './config/features.ts'
 export type { Ia3Config } from './methods/ia3.ts'
+export type { LohaConfig } from './methods/loha.ts'
+export type { LokrConfig } from './methods/lokr.ts'
 export type { LoraConfig } from './lora/lora-config.ts'
 export { type ConfigOf, isConfigOf, type KnownType, registerMethod } from './methods.ts'
 export { NamePatterns } from './targets/module-names.ts'

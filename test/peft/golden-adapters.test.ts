@@ -7,7 +7,18 @@ import { testEngines } from '../device/devices.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
 import { maxDifference, maxMagnitude, tinyBatch, tinyFalcon, tinyFile, tinyText } from './tiny-falcon.ts'
 
-const kinds = ['lora', 'lora-all-linear', 'rslora', 'lora-patterns', 'lora-bias', 'lora-bias-all', 'ia3']
+const kinds = [
+  'lora',
+  'lora-all-linear',
+  'rslora',
+  'lora-patterns',
+  'lora-bias',
+  'lora-bias-all',
+  'ia3',
+  'loha',
+  'lokr',
+  'lokr-decompose-both',
+]
 
 describe.each(await testEngines())('adapters that PEFT saved, on $description', (device) => {
   let model: FalconForCausalLM
