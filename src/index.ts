@@ -60,7 +60,13 @@ export { tokenizerFromJson } from './io/tokenizer/tokenizer.ts'
 export type { EncodeOptions, TextTokenizer } from './generate/text-tokenizer.ts'
 export type { StorageReport } from './io/load/load-weights.ts'
 
-export { openAdapter, type OpenAdapterOptions, saveAdapter } from './io/adapter-folder.ts'
+export {
+  hotswapAdapter,
+  type HotswapAdapterOptions,
+  openAdapter,
+  type OpenAdapterOptions,
+  saveAdapter,
+} from './io/adapter-folder.ts'
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
 export type { LoraConfig } from './peft/lora/lora-config.ts'
@@ -72,6 +78,15 @@ export type { LohaConfig } from './peft/methods/loha.ts'
 export type { LokrConfig } from './peft/methods/lokr.ts'
 export { type ConfigOf, isConfigOf, type KnownType } from './peft/methods.ts'
 export type { Adapter } from './peft/adapter.ts'
+export {
+  mergeAdapter,
+  mergeAndUnload,
+  type MergeOptions,
+  type MergeReport,
+  unmergeAdapter,
+} from './peft/merge/merge-adapter.ts'
+export type { RoundingLoss } from './peft/merge/rounding-loss.ts'
+export type { MergedType } from './peft/merge/store-merged.ts'
 export {
   activeAdapters,
   adaptersOf,

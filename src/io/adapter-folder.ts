@@ -8,6 +8,8 @@ import {
   type LoadAdapterOptions,
   loadAdapterRules,
 } from '../peft/files/adapter-files.ts'
+import { hotswap, type HotswapOptions, hotswapRules } from '../peft/files/hotswap.ts'
+import type { TensorReader } from '../safetensors/reader.ts'
 import type { Adapter } from '../peft/adapter.ts'
 import type { Adaptable } from '../peft/adaptable.ts'
 import { type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'
@@ -17,6 +19,10 @@ import { openFolder, type Source } from './sources/open-folder.ts'
 /** How an adapter is opened. */
 export interface OpenAdapterOptions extends LoadAdapterOptions, HubFolderOptions {}
 
+/** How another adapter's weights are put into one. */
+export interface HotswapAdapterOptions extends HotswapOptions, HubFolderOptions {}
+
+const hotswapAdapterRules: OptionRules<HotswapAdapterOptions> = { ...hotswapRules, ...hubFolderRules }
 const rules: OptionRules<OpenAdapterOptions> = { ...loadAdapterRules, ...hubFolderRules }
 
 /**
@@ -39,14 +45,39 @@ export async function openAdapter(
   options: OpenAdapterOptions = {},
 ): Promise<Adapter> {
   const given = readOptions('openAdapter', options, rules)
-  const folder = await openFolder(source, folderOptions(given))
+  const { device, name, trainable = false, ignoreFields = [] } = given
+  const own = { ...(device && { device }), ...(name !== undefined && { name }) }
+  return withAdapterFolder(source, given, (config, reader) =>
+    loadAdapter(model, config, reader, { ...own, trainable, ignoreFields }),
+  )
+}
+
+/**
+ * Puts the weights of another adapter into a live one, from a folder or the Hugging Face Hub, without a new allocation:
+ * PEFT's hotswap_adapter. @throws MedAwareError as `hotswap`, `not-found` for a folder without the two files, `network`.
+ */
+export async function hotswapAdapter(
+  adapter: Adapter,
+  source: Source,
+  options: HotswapAdapterOptions = {},
+): Promise<void> {
+  const given = readOptions('hotswapAdapter', options, hotswapAdapterRules)
+  const { ignoreFields = [] } = given
+  await withAdapterFolder(source, given, (config, reader) => hotswap(adapter, config, reader, { ignoreFields }))
+}
+
+/** Opens an adapter's two files for some work. */
+async function withAdapterFolder<T>(
+  source: Source,
+  options: HubFolderOptions,
+  use: (config: unknown, reader: TensorReader) => Promise<T>,
+): Promise<T> {
+  const folder = await openFolder(source, folderOptions(options))
   const config = await readJson(folder, 'adapter_config.json')
   await checkNoPickle(folder)
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {
-    const { device, name, trainable = false, ignoreFields = [] } = given
-    const own = { ...(device && { device }), ...(name !== undefined && { name }) }
-    return await loadAdapter(model, config, reader, { ...own, trainable, ignoreFields })
+    return await use(config, reader)
   } finally {
     await reader.close()
   }

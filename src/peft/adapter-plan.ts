@@ -39,6 +39,8 @@ export interface AdapterPlan<C extends AdapterConfig = AdapterConfig> {
 export interface PlanOptions extends PlaceOptions {
   /** Default 'default'. */
   readonly name?: string
+  /** Whether it takes the place of the adapter that has its name. Default false. */
+  readonly inPlace?: boolean
 }
 
 /** Finds what a config adapts. @throws MedAwareError as `attachAdapter`. */
@@ -46,18 +48,18 @@ export function planAdapter<C extends AdapterConfig>(
   method: AdapterMethod<C>,
   model: Adaptable,
   config: C,
-  { name = defaultName, ...options }: PlanOptions,
+  { name = defaultName, inPlace = false, ...options }: PlanOptions,
 ): AdapterPlan<C> {
   const { who } = options
   const names = [...(adapterSetOf(model)?.members.keys() ?? [])]
-  check(!names.includes(name), 'config', () => {
+  check(inPlace || !names.includes(name), 'config', () => {
     const remedy = 'give this one another name, or detach or merge that one first'
     return `${who}: the model has an adapter ${show(name)} already; ${remedy}`
   })
   const places = inModelOrder(model, method.places(model, config, options))
   const shared = method.shared?.(config, places) ?? null
   const also = method.trained?.(model, config, places) ?? []
-  checkOneTrainsBase(who, model, also.length > 0)
+  if (!inPlace) checkOneTrainsBase(who, model, also.length > 0)
   const spelt = method.spelt?.(config, model, places) ?? config
   const isNamed = spelt.baseModelNameOrPath !== null
   const base = isNamed ? {} : { baseModelNameOrPath: model.nameOrPath ?? null, revision: model.revision ?? null }

@@ -3,7 +3,7 @@ import { flag, readArgument } from '../core/options.ts'
 import { showNames } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
 import type { Module, Weight } from '../nn/module.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { AdapterMethod, Place } from './adapter-method.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer.ts'
@@ -42,11 +42,9 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
   readonly name: string
   readonly device: Device
   readonly method: AdapterMethod<C>
-  /** With 'all-linear' spelt out. */
-  readonly config: C
   /** The adapted layers by their path. Other adapters of the model may be on them too. */
   readonly layers: ReadonlyMap<string, AdaptedLayer>
-  readonly #parts: AdapterParts<C>
+  #parts: AdapterParts<C>
   /** What is trained, by PEFT's keys. */
   readonly #trained: ReadonlyMap<string, Tensor>
   #isTrainable = true
@@ -58,11 +56,10 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
     readonly model: Module,
     parts: AdapterParts<C>,
   ) {
-    const { name, device, method, config, placed, trained, keys } = parts
+    const { name, device, method, placed, trained, keys } = parts
     this.name = name
     this.device = device
     this.method = method
-    this.config = config
     this.#parts = parts
     this.layers = new Map(placed.map(({ place, layer }) => [place.path, layer]))
     const tensors = new Map<string, Tensor>(trained.map(({ key, tensor }) => [key, tensor]))
@@ -79,6 +76,11 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
     sets.set(model, set)
     for (const [path, layer] of this.layers) model.replace(path, layer.train(layer.base.training))
     set.add(this)
+  }
+
+  /** With 'all-linear' spelt out. */
+  get config(): C {
+    return this.#parts.config
   }
 
   /**
@@ -115,7 +117,8 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
   /** The config that is saved of it. */
   get savedConfig(): C {
     const parts = this.#parts.placed.map(({ place }) => [place.path, this.#partAt(place)] as const)
-    return this.method.savedConfig?.(this.config, new Map(parts)) ?? this.config
+    const { config } = this.#parts
+    return this.method.savedConfig?.(config, new Map(parts)) ?? config
   }
 
   /** Its own tensors that a file may hold: what is trained, and what its places share where that is saved. */
@@ -151,6 +154,12 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
     })
   }
 
+  /** The same, and that no adapter is merged into the model. @throws MedAwareError `config`. */
+  checkUnmerged(who: string): void {
+    this.checkAttached(who)
+    this.#set.checkUnmerged(who)
+  }
+
   /**
    * Whether training may change the adapter while it is active; the base is frozen either way.
    * @throws MedAwareError `config` after `detach` or `merge`, or for anything but true and false.
@@ -179,12 +188,12 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
    * @throws MedAwareError `config` the second time, and while it is merged into the layers it is on.
    */
   detach(): void {
-    this.checkAttached('detach')
-    this.#left = 'detached'
+    this.checkUnmerged('detach')
     for (const { tensor, before } of this.#parts.trained) tensor.device.copy(before, tensor)
-    this.#leave((path, layer) => {
+    this.release('detached')
+    for (const [path, layer] of this.layers) {
       if (layer.adapters.size === 0) this.model.replace(path, layer.base.train(layer.training))
-    })
+    }
   }
 
   /**
@@ -194,28 +203,53 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
    * the model, `memory` where f32 weights do not fit.
    */
   merge(): void {
-    this.checkAttached('merge')
+    this.checkUnmerged('merge')
     check(this.isActive, 'config', () => {
       return 'merge: the adapter is switched off, so the model would compute otherwise; call setEnabled(true), or detach it'
     })
     const others = [...this.#set.members.keys()].filter((name) => name !== this.name)
     check(others.length === 0, 'config', () => {
-      return `merge: there are other adapters on the model, ${showNames(others)}; detach them first`
+      return `merge: there are other adapters on the model, ${showNames(others)}; detach them first, or call mergeAndUnload`
     })
     const { memory } = this.device
     const merged = memory.rooted(() =>
       memory.scoped((scope) => {
         const made = [...this.layers].map(([path, layer]) => ({ path, layer, module: layer.merged() }))
-        for (const { layer, module } of made) for (const [now] of changes(layer.base, module)) scope.keep(now)
+        const changed = made.flatMap(({ layer, module }) => changedWeights(layer.base, module))
+        for (const [{ tensors }] of changed) for (const tensor of tensors) scope.keep(tensor)
         return made
       }),
     )
-    this.#left = 'merged'
-    for (const { path, layer, module } of merged) {
-      this.model.replace(path, module.train(layer.training))
-      for (const [, before] of changes(layer.base, module)) before.dispose()
-    }
-    this.#leave(() => undefined)
+    for (const { layer, module } of merged) layer.standIn = module
+    unload(this.model)
+  }
+
+  /**
+   * Computes by another config from now on, at the same places and with the same tensors: nothing is allocated for it.
+   * `hotswapAdapter` sees that they fit.
+   */
+  swap(config: C, places: readonly Place[]): void {
+    const { placed, shared } = this.#parts
+    const byPath = new Map(places.map((place) => [place.path, place]))
+    const swapped = placed.map(({ place: before, layer }) => {
+      const place = byPath.get(before.path) ?? before
+      const part = layer.remove(this.name)
+      part.free()
+      return { place, layer: place.adapted(this.name, { ...part.factors, ...shared.tensors }, layer) }
+    })
+    this.#parts = { ...this.#parts, config, placed: swapped }
+    this.#set.refresh()
+  }
+
+  /** Frees what it holds, its parts on their layers as well; it is over. @param why What took it off. */
+  release(why: 'detached' | 'merged'): void {
+    this.#left = why
+    for (const layer of new Set(this.layers.values())) layer.remove(this.name).dispose()
+    for (const { before } of this.#parts.trained) before.dispose()
+    for (const tensor of Object.values(this.#parts.shared.tensors)) tensor.dispose()
+    const set = this.#set
+    set.remove(this.name)
+    if (set.members.size === 0) sets.delete(this.model)
   }
 
   get #set(): AdapterSet<Adapter> {
@@ -227,19 +261,6 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
     if (layer === undefined) throw new Error(`${this.name}: no layer ${path}`)
     return layer.adapter(this.name)
   }
-
-  /** Takes its parts off their layers, and frees what it holds. */
-  #leave(after: (path: string, layer: AdaptedLayer) => void): void {
-    const set = this.#set
-    for (const [path, layer] of this.layers) {
-      layer.remove(this.name).dispose()
-      after(path, layer)
-    }
-    for (const { before } of this.#parts.trained) before.dispose()
-    for (const tensor of Object.values(this.#parts.shared.tensors)) tensor.dispose()
-    set.remove(this.name)
-    if (set.members.size === 0) sets.delete(this.model)
-  }
 }
 
 /** A tensor's key in PEFT's file. */
@@ -247,10 +268,25 @@ export function keyAt(place: Place, name: string): string {
   return place.keyOf?.(name) ?? `${keyPrefix}${place.path}.${name}`
 }
 
+/**
+ * Leaves a model with what stands in for its adapted layers, or with the layers as they were; frees all adapters, and
+ * the weights that were replaced.
+ */
+export function unload(model: Module): void {
+  const set = sets.get(model)
+  if (set === undefined) return
+  const layers = new Map([...set.members.values()].flatMap((adapter) => [...adapter.layers]))
+  for (const [path, { base, standIn, training }] of layers) {
+    model.replace(path, (standIn ?? base).train(training))
+    if (standIn !== null) for (const [, before] of changedWeights(base, standIn)) before.dispose()
+  }
+  for (const adapter of [...set.members.values()]) adapter.release('merged')
+}
+
 /** The parameters of a merged layer that are not the base's own, each with the one that it replaces. */
-function changes(base: Module, merged: Module): readonly (readonly [now: Tensor, before: Weight])[] {
+export function changedWeights(base: Module, merged: Module): readonly (readonly [now: Weight, before: Weight])[] {
   return Object.entries(merged.weights).flatMap(([key, now]) => {
     const before = base.weights[key]
-    return now instanceof Tensor && before && before !== now ? [[now, before] as const] : []
+    return now && before && before !== now ? [[now, before] as const] : []
   })
 }

@@ -31,7 +31,8 @@ export interface LoadAdapterOptions extends Pick<AttachOptions, 'device' | 'name
   readonly ignoreFields?: readonly string[]
 }
 
-const adapterRule = withMethods<Adapter>('an adapter, as attachLora, attachAdapter and openAdapter give', [
+/** An adapter that a caller gives. */
+export const adapterRule = withMethods<Adapter>('an adapter, as attachLora, attachAdapter and openAdapter give', [
   'namedTrainableParameters',
   'checkAttached',
 ])
@@ -119,7 +120,7 @@ export async function loadAdapter(
   checkKnown(parsed, ignoreFields)
   if (trainable) method.checkTrainable?.(config, who)
   const plan = planAdapter(method, model, config, { who, name, isPartialOk: true, isSaved: true })
-  const keys = keysIn(reader, plan)
+  const keys = keysIn(who, reader, plan)
   const adapter = attach(plan, null)
   try {
     const values = new Map<string, Float32Array>()
@@ -138,7 +139,7 @@ export async function loadAdapter(
  * itself.
  * @throws MedAwareError `format` where keys are missing or unexpected or shapes differ.
  */
-function keysIn(reader: TensorReader, plan: AdapterPlan): ReadonlyMap<string, string> {
+export function keysIn(who: string, reader: TensorReader, plan: AdapterPlan): ReadonlyMap<string, string> {
   const { savedShapes: wanted, places } = plan
   const live = [plan.parameterNames, parameterNames(places, defaultName)]
   const placeOf = (key: string): string => {
@@ -164,7 +165,7 @@ function keysIn(reader: TensorReader, plan: AdapterPlan): ReadonlyMap<string, st
     listed('of another shape', shapes),
   ].filter((problem) => problem !== '')
   check(problems.length === 0, 'format', () => {
-    return `loadAdapter: the file does not fit the adapter, whose tensors are ${wanted.size}: ${problems.join('; ')}`
+    return `${who}: the file does not fit the adapter, whose tensors are ${wanted.size}: ${problems.join('; ')}`
   })
   return keys
 }

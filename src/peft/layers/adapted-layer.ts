@@ -30,8 +30,14 @@ export abstract class LayerAdapter<F extends Factors = Factors> {
     return this.factors
   }
 
+  /** Frees what it holds on the device beside its tensors. Default: nothing. */
+  free(): void {
+    return
+  }
+
   /** Frees its tensors, and whatever else it holds on the device. */
   dispose(): void {
+    this.free()
     for (const factor of Object.values(this.factors)) factor.dispose()
   }
 
@@ -54,6 +60,8 @@ export abstract class AdaptedLayer<
    * gradients.
    */
   rows: readonly string[] | null = null
+  /** The layer of merged weights that computes in the place of base and adapters; `mergeAdapter` puts it here. */
+  standIn: Base | null = null
   readonly #adapters = new Map<string, Part>()
   #active: readonly string[] = []
 
@@ -73,6 +81,11 @@ export abstract class AdaptedLayer<
   /** The layer as it was. */
   get base(): Base {
     return this.modules.base_layer
+  }
+
+  /** The layer that computes by itself, without asking the adapters: the base, or its stand-in; `null`: they are asked. */
+  protected get alone(): Base | null {
+    return this.isEnabled ? this.standIn : this.base
   }
 
   /** Puts an adapter on the layer. @throws MedAwareError `config` where there is one of its name. */

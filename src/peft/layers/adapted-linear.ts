@@ -57,7 +57,8 @@ export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implement
    * it.
    */
   forward(x: Tensor): Tensor {
-    if (!this.isEnabled) return this.base.forward(x)
+    const { alone } = this
+    if (alone !== null) return alone.forward(x)
     if (this.rows === null) return this.#through(this.active, x)
     return rowByRow(this, x, this.rows, this.outFeatures, (part, name) =>
       this.#through(name === null ? [] : [name], part),

@@ -23,6 +23,7 @@ export class AdapterSet<A extends SetMember> {
   readonly #members = new Map<string, A>()
   readonly #wasTrainable: readonly Tensor[]
   #active: readonly string[] = []
+  #isMerged = false
 
   constructor(readonly model: Module) {
     this.#wasTrainable = model.trainableParameters()
@@ -36,6 +37,23 @@ export class AdapterSet<A extends SetMember> {
   /** Names of those that compute, in the order in which they do. */
   get active(): readonly string[] {
     return this.#active
+  }
+
+  /** Whether the active ones are merged for a while: then nothing of them is trained, and the choice stands. */
+  get isMerged(): boolean {
+    return this.#isMerged
+  }
+
+  set isMerged(isMerged: boolean) {
+    this.#isMerged = isMerged
+    this.refresh()
+  }
+
+  /** Sees that no adapter is merged. @throws MedAwareError `config`. */
+  checkUnmerged(who: string): void {
+    check(!this.#isMerged, 'config', () => {
+      return `${who}: ${showNames(this.#active)} is merged into the model; call unmergeAdapter first`
+    })
   }
 
   /** Takes in an adapter whose layers are in the model. The first is active; no other is by itself, as in PEFT. */
@@ -56,6 +74,7 @@ export class AdapterSet<A extends SetMember> {
   /** Says which adapters compute. @throws MedAwareError `not-found`, `config` for a name that comes twice. */
   activate(who: string, names: readonly string[]): void {
     this.check(who, names)
+    this.checkUnmerged(who)
     check(new Set(names).size === names.length, 'config', () => `${who}: a name comes twice in ${showNames(names)}`)
     this.#active = [...names]
     this.refresh()
@@ -76,7 +95,7 @@ export class AdapterSet<A extends SetMember> {
     for (const layer of this.layers()) layer.activate(this.#active.filter((name) => layer.adapters.has(name)))
     for (const name of this.#active) {
       const member = this.#members.get(name)
-      if (member === undefined || !member.isTrainable) continue
+      if (member === undefined || !member.isTrainable || this.#isMerged) continue
       for (const tensor of member.namedTrainableParameters().values()) tensor.requiresGrad = true
     }
   }

@@ -69,6 +69,7 @@ export function withAdapterNames<T>(model: Module, names: readonly string[], doW
   const given = readArgument(who, 'names', names, listOf(text, 1))
   readArgument(who, 'work', doWork, work)
   const set = setOf(who, model)
+  set.checkUnmerged(who)
   set.check(
     who,
     given.filter((name) => name !== baseName),
@@ -101,7 +102,8 @@ export function adapterOf(who: string, model: Module, name: string): Adapter {
   return adapter
 }
 
-function setOf(who: string, model: Module): AdapterSet<Adapter> {
+/** The adapters of a model that must have one. @throws MedAwareError `not-found`. */
+export function setOf(who: string, model: Module): AdapterSet<Adapter> {
   const set = adapterSetOf(model)
   check(
     set !== null,
