@@ -195,7 +195,7 @@ class Scan {
     return {
       ways: costs.reduce((sum, cost) => sum + cost.ways, 0),
       // One that takes no character takes time when it is repeated.
-      length: Math.max(1, ...costs.map((cost) => cost.length)),
+      length: costs.reduce((most, { length }) => Math.max(most, length), 1),
       isUnbounded,
       isOptional: !isAssertion && costs.some((cost) => cost.isOptional),
       reason: isAssertion && isUnbounded ? 'it looks ahead or behind without a limit' : inside,

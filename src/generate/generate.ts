@@ -32,7 +32,7 @@ export async function* continueTokens(
 ): AsyncGenerator<readonly (number | null)[], void, undefined> {
   checkPrompts(prompts, model.vocabSize)
   const rows = prompts.map((prompt, row) => ({ seen: new Set(prompt), random: Random.of(seed, row), stopped: false }))
-  const longest = Math.max(...prompts.map((prompt) => prompt.length))
+  const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0)
   const limit = longest + maxNewTokens - 1
   signal?.throwIfAborted()
   const caches = new KeyValueCaches(model, prompts.length, Math.min(limit, longest + HEADROOM))

@@ -27,7 +27,7 @@ export function labelCount(example: Example): number {
 export function collate(examples: readonly Example[]): { batch: TokenBatch; labels: Int32Array } {
   const rows = readExamples('collate', examples)
   check(rows.length > 0, 'config', () => 'collate: there is no example')
-  const tokens = Math.max(...rows.map(({ inputIds }) => inputIds.length))
+  const tokens = rows.reduce((most, { inputIds }) => Math.max(most, inputIds.length), 0)
   const inputIds = new Int32Array(rows.length * tokens)
   const labels = new Int32Array(rows.length * tokens).fill(ignoredLabel)
   rows.forEach((row, i) => {

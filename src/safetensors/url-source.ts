@@ -253,7 +253,7 @@ function withoutCredentials(url: URL): { address: string; credentials: Readonly<
   bare.username = bare.password = ''
   if (url.username === '' && url.password === '') return { address: bare.href, credentials: {} }
   const bytes = new TextEncoder().encode([url.username, url.password].map(decoded).join(':'))
-  const basic = btoa(String.fromCharCode(...bytes))
+  const basic = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
   return { address: bare.href, credentials: { authorization: `Basic ${basic}` } }
 }
 

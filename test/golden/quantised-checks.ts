@@ -6,7 +6,7 @@ import * as plain from '../../src/quant/four-bit.ts'
 import { quantizeAbsmax } from '../../src/quant/double-quant.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { fromArray } from '../../src/tensor/tensor.ts'
-import { equal, within, type Check } from './check.ts'
+import { equal, largestMagnitude, within, type Check } from './check.ts'
 
 const formats = [
   { type: 'nf4', doubleQuant: false },
@@ -75,7 +75,7 @@ async function* kernelChecks(
     }
     const decoded = await dequantize(fourBitFromStored(device, shape, stored)).read()
     const expected = await reader.readF32(`${key}.dequantised`)
-    const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    const largest = largestMagnitude(expected)
     yield within(`${key} dequantised`, decoded, expected, format.doubleQuant ? 1e-6 * largest : 0)
   } finally {
     scope.close()
@@ -88,6 +88,6 @@ async function* int8Checks(reader: TensorReader): AsyncGenerator<Check> {
   yield equal('int8 rows', quantised.codes, (await reader.read('int8.CB')) as Int8Array)
   yield equal('int8 scales', quantised.scale, await reader.readF32('int8.SCB'))
   const decoded = dequantizeInt8(quantised)
-  const bound = Math.max(...quantised.scale) / 127
+  const bound = largestMagnitude(quantised.scale) / 127
   yield within('int8 dequantised', decoded, await reader.readF32('int8.input'), bound)
 }

@@ -138,6 +138,11 @@ describe('collate', () => {
     )
   })
 
+  it('takes more rows than a call takes arguments', () => {
+    const row = { inputIds: Int32Array.of(1, 2), labels: Int32Array.of(1, 2) }
+    expect(collate(Array<Example>(200_000).fill(row)).batch.shape).toEqual([200_000, 2])
+  })
+
   it('pads on the right with ids that have no label', () => {
     const [long, short] = [example('ab', 'c'), example('a', '')]
     if (!long || !short) throw new Error('both have labels')

@@ -80,7 +80,8 @@ class Run {
 
   group(index: number): string | undefined {
     const [from = -1, to = -1] = this.#notes.subarray(2 * index, 2 * index + 2)
-    return from < 0 || to < 0 ? undefined : String.fromCodePoint(...this.#text.slice(from, to))
+    if (from < 0 || to < 0) return undefined
+    return this.#text.slice(from, to).reduce((text, character) => text + String.fromCodePoint(character), '')
   }
 
   /** Where a match from a place ends, -1 where there is none. */

@@ -49,8 +49,8 @@ export class CpuHeap implements MemoryDriver {
 
   /** Bytes of the largest buffer there is room for, past the end as well. */
   get largestGap(): number {
-    const gaps = this.#gaps.map(({ start, end }) => (end === this.#end ? mostBytes : end) - start)
-    return Math.max(mostBytes - this.#end, ...gaps)
+    const sizeOf = ({ start, end }: Gap): number => (end === this.#end ? mostBytes : end) - start
+    return this.#gaps.reduce((most, gap) => Math.max(most, sizeOf(gap)), mostBytes - this.#end)
   }
 
   /** Bytes there is room for in all, past the end as well. */
