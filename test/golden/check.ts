@@ -1,6 +1,3 @@
-import type { Device } from '../../src/device/device.ts'
-import type { TensorReader } from '../../src/safetensors/reader.ts'
-
 /** One line of the parity report. */
 export type Check =
   | { readonly name: string; readonly error: number; readonly bound: number; readonly ok: boolean }
@@ -10,13 +7,6 @@ export type Check =
 export interface LeftOut {
   readonly name: string
   readonly leftOut: string
-}
-
-/** What every group of checks is given: a folder of golden numbers and a device. */
-export interface Golden {
-  readonly device: Device
-  readonly folder: string
-  readonly reference: TensorReader
 }
 
 /** Largest absolute difference, compared with `bound`. */

@@ -1,12 +1,13 @@
 import { MedAwareError } from '../../src/core/errors.ts'
 import type { Device } from '../../src/device/device.ts'
-import { type Folder, readJson } from '../../src/io/sources/folder.ts'
+import type { Folder } from '../../src/io/sources/folder.ts'
 import { loadModel } from '../../src/io/load/load-model.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
-import type { Adapter } from '../../src/peft/adapter.ts'
-import { loadAdapter } from '../../src/peft/files/adapter-files.ts'
 import type { HalfType } from '../../src/tensor/half.ts'
-import { adapterChecks, tenStepChecks } from './adapter-checks.ts'
+import type { TensorReader } from '../../src/safetensors/reader.ts'
+import { adapterChecks } from './adapter-checks.ts'
+import { readGoldenAdapter } from './golden-adapter.ts'
+import { tenStepChecks } from './ten-step-checks.ts'
 import type { Check, LeftOut } from './check.ts'
 import { modelChecks } from './model-checks.ts'
 import { packedChecks } from './packed-checks.ts'
@@ -88,50 +89,52 @@ async function* withModel<C extends Check | LeftOut>(
   }
 }
 
-async function adapterOf(golden: GoldenFolder, at: string, model: PretrainedLm): Promise<Adapter> {
-  const config = await readJson(golden.at(at), 'adapter_config.json')
-  const weights = await golden.tensors(at, 'adapter_model.safetensors')
-  return loadAdapter(model, config, weights, { device: model.device, trainable: true })
-}
-
+/** A model: its own numbers, packed documents, adapters, and ten steps of training. */
 async function* checkFamily(golden: GoldenFolder, name: string, device: Device): AsyncGenerator<GoldenCheck> {
-  yield* group(name, device, () =>
-    withModel(golden.at(name), device, async function* (model) {
-      const reference = await golden.tensors(name, 'reference.safetensors')
-      yield* modelChecks(model, { device, folder: name, reference })
-    }),
-  )
-  if (golden.has(`${name}/packed.safetensors`)) {
-    yield* group(`${name}/packed`, device, () =>
+  const checks = (file: string, use: (model: PretrainedLm, numbers: TensorReader) => AsyncGenerator<Check | LeftOut>) =>
+    withFiles(golden, name, [file], () =>
       withModel(golden.at(name), device, async function* (model) {
-        yield* packedChecks(model, await golden.tensors(name, 'packed.safetensors'))
+        yield* use(model, await golden.tensors(name, file))
       }),
     )
+  const reference = 'reference.safetensors'
+  yield* group(name, device, () => checks(reference, modelChecks))
+  yield* group(`${name}/packed`, device, () => checks('packed.safetensors', packedChecks))
+  if (golden.names(`${name}/adapters`).length === 0) {
+    yield { group: name, device: device.description, check: { name: 'adapters', leftOut: 'the folder has none' } }
   }
   for (const kind of golden.names(`${name}/adapters`)) {
-    const at = `${name}/adapters/${kind}`
+    const files = [reference, `adapters/${kind}/${reference}`]
     yield* group(`${name}/${kind}`, device, () =>
-      withModel(golden.at(name), device, async function* (model) {
-        const adapter = await adapterOf(golden, at, model)
-        const base = await golden.tensors(name, 'reference.safetensors')
-        yield* adapterChecks(model, adapter, base, await golden.tensors(at, 'reference.safetensors'))
-      }),
+      withFiles(golden, name, files, () =>
+        withModel(golden.at(name), device, async function* (model) {
+          const adapter = await readGoldenAdapter(golden.at(`${name}/adapters/${kind}`))
+          yield* adapterChecks(model, adapter, await golden.tensors(name, reference))
+        }),
+      ),
     )
   }
   yield* group(`${name}/adamw`, device, () =>
-    withModel(golden.at(name), device, async function* (model) {
-      const reference = await golden.tensors(name, 'adamw-10-steps.safetensors')
+    checks('adamw-10-steps.safetensors', (model, numbers) => {
       const inputs = (step: number) => ({ ids: `ids.${step % 3}` })
-      yield* tenStepChecks(model, {
-        reference,
-        inputs,
-        weightDecay: 0.01,
-        warmup: 3,
-        schedule: 'cosine',
-        maxGradNorm: 0.3,
-      })
+      const course = { weightDecay: 0.01, warmup: 3, schedule: 'cosine', maxGradNorm: 0.3 } as const
+      return tenStepChecks(model, { reference: numbers, inputs, ...course })
     }),
   )
+}
+
+/** Runs checks if the files are there that they need, and lists those that are absent. */
+async function* withFiles(
+  golden: GoldenFolder,
+  folder: string,
+  files: readonly string[],
+  checks: () => AsyncGenerator<Check | LeftOut>,
+): AsyncGenerator<Check | LeftOut> {
+  const absent = files.filter(
+    (file) => !golden.has(`${folder}/${file}`) && golden.names(`${folder}/${file}`).length === 0,
+  )
+  for (const file of absent) yield { name: file, leftOut: 'the folder has none' }
+  if (absent.length === 0) yield* checks()
 }
 
 /** A family with its matrices in 16 bits, beside the same in f32 with rounded matrices. */
@@ -155,17 +158,14 @@ async function* checkHalfFamily(
   const baseChecks = withPair(async function* (models) {
     yield* halfChecks(models, dtype, await base())
   })
-  yield* group(`${name} in ${dtype}`, device, baseChecks)
+  yield* group(`${name} in ${dtype}`, device, () => withFiles(golden, name, ['reference.safetensors'], baseChecks))
   for (const kind of golden.names(`${name}/adapters`)) {
     const at = `${name}/adapters/${kind}`
     const checks = withPair(async function* (models) {
-      const adapters = {
-        half: await adapterOf(golden, at, models.half),
-        rounded: await adapterOf(golden, at, models.rounded),
-      }
-      yield* halfAdapterChecks(models, adapters, dtype, await base(), await golden.tensors(at, 'reference.safetensors'))
+      yield* halfAdapterChecks(models, await readGoldenAdapter(golden.at(at)), dtype, await base())
     })
-    yield* group(`${name}/${kind} in ${dtype}`, device, checks)
+    const files = ['reference.safetensors', `adapters/${kind}/reference.safetensors`]
+    yield* group(`${name}/${kind} in ${dtype}`, device, () => withFiles(golden, name, files, checks))
   }
   const check = {
     name: 'ten steps',
@@ -182,14 +182,8 @@ async function* checkQlora(golden: GoldenFolder, name: string, device: Device): 
       yield await baseLogitsCheck(model, reference)
       yield await savedAgainCheck(model, await golden.tensors(name, 'model-bnb-4bit.safetensors'))
       const inputs = () => ({ ids: 'input_ids', labels: 'labels' })
-      yield* tenStepChecks(model, {
-        reference,
-        inputs,
-        weightDecay: 0,
-        warmup: 0,
-        schedule: 'constant',
-        maxGradNorm: 0,
-      })
+      const course = { weightDecay: 0, warmup: 0, schedule: 'constant', maxGradNorm: 0 } as const
+      yield* tenStepChecks(model, { reference, inputs, ...course })
     }),
   )
 }

@@ -25,7 +25,7 @@ describe.each(devices)('the family on $description', (device) => {
     const before = memory.liveBytes
     const { model } = await tinyModel(device, name)
     const checks = []
-    for await (const check of modelChecks(model, { device, folder: name, reference: await referenceOf(name) })) {
+    for await (const check of modelChecks(model, await referenceOf(name))) {
       checks.push(check)
     }
     expect(checks.filter((check) => !('ok' in check) || !check.ok)).toEqual([])

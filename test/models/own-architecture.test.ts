@@ -74,7 +74,7 @@ describe.each(devices)('an architecture of one’s own on $description', (device
     const before = device.memory.liveBytes
     const model = await load()
     const checks = []
-    for await (const check of modelChecks(model, { device, folder: 'gpt-neox', reference })) checks.push(check)
+    for await (const check of modelChecks(model, reference)) checks.push(check)
     expect(checks.filter((check) => !('ok' in check) || !check.ok)).toEqual([])
     expect(checks).toHaveLength(7)
     model.dispose()
