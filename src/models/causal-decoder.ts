@@ -2,37 +2,27 @@ import { tidy } from '../autograd/record.ts'
 import { check } from '../core/errors.ts'
 import { show } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
-import type { Embedding } from '../nn/embedding.ts'
+import type { Lookup } from '../nn/embedding.ts'
+import { type Head, headLoss } from '../nn/language-head.ts'
 import { Module } from '../nn/module.ts'
+import type { NormLayer } from '../nn/norm-layer.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import { gatherRows } from '../ops/embedding.ts'
-import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
-import { linear } from '../ops/linear.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { ModelConfig, ModelInputs, PretrainedLm } from './causal-lm.ts'
-import { attentionContext, type DecoderBlock, type Norm, normalised, throughBlocks } from './decoder-blocks.ts'
+import { attentionContext, type DecoderBlock, normalised, throughBlocks } from './decoder-blocks.ts'
 import type { GenerationConfig } from './generation-config.ts'
 import { checkInputs, checkPackedLabels, pastOf } from './model-inputs.ts'
 import type { RotaryTable } from './rotary-table.ts'
 
-/**
- * A head that is not tied to the embeddings: f32, f16 or bf16 [vocab, c]. It is no `Linear`, for it is never quantised
- * or adapted.
- */
-export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> {
-  constructor(weight: Tensor) {
-    super({}, { weight })
-  }
-}
-
 /** What a decoder is made of. */
 export interface DecoderParts {
-  readonly embeddings: Embedding
+  readonly embeddings: Lookup
   readonly blocks: Iterable<DecoderBlock>
   /** After the last block. */
-  readonly norm: Norm
-  /** `null` where the embeddings are the head. */
-  readonly head: LanguageHead | null
+  readonly norm: NormLayer
+  /** A `LanguageHead` of its own, or a `TiedHead` where the embeddings are the head. */
+  readonly head: Head
 }
 
 /**
@@ -55,22 +45,16 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   /** Keys up to its own that a query sees at most; `null`: all. */
   protected readonly slidingWindow: number | null = null
 
-  getInputEmbeddings(): Embedding {
+  getInputEmbeddings(): Lookup {
     return this.parts.embeddings
   }
 
-  getOutputEmbeddings(): LanguageHead | Embedding {
-    const { head, embeddings } = this.parts
-    return head ?? embeddings
+  getOutputEmbeddings(): Head {
+    return this.parts.head
   }
 
   get device(): Device {
-    return this.#head.device
-  }
-
-  /** The table [vocab, c] whose products with hidden states are the logits. */
-  get #head(): Tensor {
-    return this.getOutputEmbeddings().weights.weight
+    return this.parts.head.table.device
   }
 
   get generationConfig(): GenerationConfig {
@@ -91,7 +75,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
 
   forward(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
     this.#checked(batch, caches)
-    return tidy(this.device, () => linear(this.#hidden(batch, caches), this.#head))
+    return tidy(this.device, () => this.parts.head.forward(this.#hidden(batch, caches)))
   }
 
   lastLogits(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
@@ -104,7 +88,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
         [rows],
         'last rows',
       )
-      return linear(gatherRows(ends, hidden, [rows, hidden.columns]), this.#head)
+      return this.parts.head.forward(gatherRows(ends, hidden, [rows, hidden.columns]))
     })
   }
 
@@ -118,7 +102,7 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
     )
     checkPackedLabels(batch, labels)
     const next = labels.map((_, i) => (i % tokens === tokens - 1 ? -100 : (labels[i + 1] ?? -100)))
-    return tidy(this.device, () => linearCrossEntropy(this.#hidden(batch), this.#head, next, normalizer))
+    return tidy(this.device, () => headLoss(this.parts.head, this.#hidden(batch), next, normalizer))
   }
 
   #checked(batch: ModelInputs, caches?: readonly KeyValueCache[]): ModelInputs {

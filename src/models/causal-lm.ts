@@ -1,6 +1,8 @@
 import { type Rule, withMethods } from '../core/options.ts'
 import type { Shape } from '../core/shape.ts'
 import type { Device } from '../device/device.ts'
+import type { Lookup } from '../nn/embedding.ts'
+import type { Head } from '../nn/language-head.ts'
 import type { Module } from '../nn/module.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import type { KeyValuePrefix } from '../ops/key-value-prefix.ts'
@@ -63,9 +65,6 @@ export interface EmbeddedBatch extends BatchLayout {
 /** What a model reads: token ids, or what stands for their embeddings. */
 export type ModelInputs = TokenBatch | EmbeddedBatch
 
-/** A module whose weight is a table of vectors, one a token: f32, f16 or bf16 [vocab, c]. */
-export type VectorTable = Module<object, { readonly weight: Tensor }>
-
 /** A decoder that predicts the next token: what training, generation and evaluation need of any architecture. */
 export interface CausalLm extends Module {
   readonly device: Device
@@ -106,9 +105,9 @@ export interface PretrainedLm extends CausalLm, ModelOrigin {
   /** What LoRA adapts where it is not told otherwise, as PEFT chooses by architecture. */
   readonly loraTargets: readonly string[]
   /** What makes vectors f32 [..., c] of ids i32 [...]: what `inputsEmbeds` stands for. */
-  getInputEmbeddings(): VectorTable & { forward(ids: Tensor): Tensor }
-  /** The head, whose products with hidden states are the logits; the embeddings where it is tied to them. */
-  getOutputEmbeddings(): VectorTable
+  getInputEmbeddings(): Lookup
+  /** The head, which makes logits of hidden states; its table is the embeddings' where it is tied to them. */
+  getOutputEmbeddings(): Head
 }
 
 /** A model that a caller gives. */

@@ -2,6 +2,7 @@ import { checkpointed } from '../autograd/checkpointed.ts'
 import { tidyKeeping } from '../autograd/record.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
+import type { NormLayer } from '../nn/norm-layer.ts'
 import { add } from '../ops/add.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import type { KeyValuePrefix } from '../ops/key-value-prefix.ts'
@@ -32,21 +33,15 @@ export interface ResidualStream {
   readonly branch: Tensor | null
 }
 
-/** Layer norm or RMS norm. */
-export interface Norm {
-  forward(x: Tensor): Tensor
-  afterSum(x: Tensor, r: Tensor): NormalSum
-}
-
 /** A stream's sum, and what a norm makes of it. */
-export function normalised({ x, branch }: ResidualStream, norm: Norm): NormalSum {
+export function normalised({ x, branch }: ResidualStream, norm: NormLayer): NormalSum {
   return branch === null ? { y: x, out: norm.forward(x) } : norm.afterSum(x, branch)
 }
 
 /** What a block of attention, then the MLP, gives: each reads the normalised sum of all before it. */
 export function inSequence(
   stream: ResidualStream,
-  [first, second]: readonly [Norm, Norm],
+  [first, second]: readonly [NormLayer, NormLayer],
   attend: (x: Tensor) => Tensor,
   mlp: (x: Tensor) => Tensor,
 ): ResidualStream {

@@ -1,14 +1,15 @@
-import type { Embedding } from '../nn/embedding.ts'
-import type { LayerNorm } from '../nn/layer-norm.ts'
+import type { Lookup } from '../nn/embedding.ts'
+import type { Head } from '../nn/language-head.ts'
 import type { Projection } from '../nn/linear.ts'
 import { Module, ModuleList } from '../nn/module.ts'
+import type { NormLayer } from '../nn/norm-layer.ts'
 import { add } from '../ops/add.ts'
 import { attention, type KeyValueCache } from '../ops/attention.ts'
 import { gelu } from '../ops/gelu.ts'
 import type { HeadLayout } from '../ops/head-layout.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Architecture } from './architecture.ts'
-import { CausalDecoder, type DecoderParts, LanguageHead } from './causal-decoder.ts'
+import { CausalDecoder, type DecoderParts } from './causal-decoder.ts'
 import { type AttentionContext, type DecoderBlock } from './decoder-blocks.ts'
 import { inSequence, normalised, type ResidualStream } from './decoder-blocks.ts'
 import { falconAliases, type FalconConfig, formatFalconConfig, parseFalconConfig } from './falcon-config.ts'
@@ -20,7 +21,7 @@ import { WeightPicker, type WeightSource } from './weight-picker.ts'
  * for each query head, each group or all; attention and MLP in sequence or side by side; exact GELU. Module names are
  * the checkpoint's.
  */
-export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel; lm_head?: LanguageHead }> {
+export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel; lm_head: Head }> {
   readonly loraTargets = ['query_key_value']
   protected readonly rotary: RotaryTable | null
 
@@ -34,9 +35,8 @@ export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel;
   ) {
     const get = new WeightPicker('falcon', weights)
     const transformer = new FalconModel(config, get.under('transformer'))
-    const { vocabSize, hiddenSize, tieWordEmbeddings, rope } = config
-    const head = () => new LanguageHead(get.table('lm_head.weight', vocabSize, hiddenSize))
-    super(tieWordEmbeddings ? { transformer } : { transformer, lm_head: head() }, {})
+    const { rope } = config
+    super({ transformer, lm_head: get.head('lm_head', config, () => transformer.modules.word_embeddings) }, {})
     this.rotary = rope && new RotaryTable(rope, headDim(config), config.maxPositionEmbeddings)
   }
 
@@ -45,14 +45,14 @@ export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel;
   }
 
   protected get parts(): DecoderParts {
-    const { transformer, lm_head: head = null } = this.modules
+    const { transformer, lm_head: head } = this.modules
     const { word_embeddings: embeddings, h: blocks, ln_f: norm } = transformer.modules
     return { embeddings, blocks, norm, head }
   }
 }
 
 /** The decoder without its head. */
-class FalconModel extends Module<{ word_embeddings: Embedding; h: ModuleList<FalconLayer>; ln_f: LayerNorm }> {
+class FalconModel extends Module<{ word_embeddings: Lookup; h: ModuleList<FalconLayer>; ln_f: NormLayer }> {
   constructor(config: FalconConfig, get: WeightPicker) {
     const { vocabSize, hiddenSize, numHiddenLayers, layerNormEpsilon } = config
     super(
@@ -69,9 +69,9 @@ class FalconModel extends Module<{ word_embeddings: Embedding; h: ModuleList<Fal
 /** Attention, then the MLP. */
 class FalconSequentialLayer
   extends Module<{
-    input_layernorm: LayerNorm
+    input_layernorm: NormLayer
     self_attention: FalconAttention
-    post_attention_layernorm: LayerNorm
+    post_attention_layernorm: NormLayer
     mlp: FalconMlp
   }>
   implements DecoderBlock
@@ -97,7 +97,7 @@ class FalconSequentialLayer
 
 /** Attention and the MLP side by side, behind one norm (Falcon-7B, Falcon 2). */
 class FalconParallelLayer
-  extends Module<{ input_layernorm: LayerNorm; self_attention: FalconAttention; mlp: FalconMlp }>
+  extends Module<{ input_layernorm: NormLayer; self_attention: FalconAttention; mlp: FalconMlp }>
   implements DecoderBlock
 {
   constructor(config: FalconConfig, get: WeightPicker) {
@@ -114,7 +114,7 @@ class FalconParallelLayer
 
 /** Attention and the MLP side by side, each behind a norm of its own (Falcon-40B). */
 class FalconTwoNormLayer
-  extends Module<{ ln_attn: LayerNorm; ln_mlp: LayerNorm; self_attention: FalconAttention; mlp: FalconMlp }>
+  extends Module<{ ln_attn: NormLayer; ln_mlp: NormLayer; self_attention: FalconAttention; mlp: FalconMlp }>
   implements DecoderBlock
 {
   constructor(config: FalconConfig, get: WeightPicker) {
@@ -130,7 +130,7 @@ class FalconTwoNormLayer
   }
 }
 
-function normOf({ hiddenSize, layerNormEpsilon }: FalconConfig, get: WeightPicker, name: string): LayerNorm {
+function normOf({ hiddenSize, layerNormEpsilon }: FalconConfig, get: WeightPicker, name: string): NormLayer {
   return get.layerNorm(name, hiddenSize, layerNormEpsilon)
 }
 

@@ -10,7 +10,7 @@ export {
   parseModelConfig,
   registerArchitecture,
 } from './architectures.ts'
-export { CausalDecoder, type DecoderParts, LanguageHead } from './causal-decoder.ts'
+export { CausalDecoder, type DecoderParts } from './causal-decoder.ts'
 export type {
   BatchLayout,
   CausalLm,
@@ -20,11 +20,10 @@ export type {
   ModelOrigin,
   PretrainedLm,
   TokenBatch,
-  VectorTable,
   WeightSpec,
 } from './causal-lm.ts'
 export { ConfigFields, type ConfigJson } from './config-fields.ts'
-export type { AttentionContext, DecoderBlock, Norm, ResidualStream } from './decoder-blocks.ts'
+export type { AttentionContext, DecoderBlock, ResidualStream } from './decoder-blocks.ts'
 export { inSequence, normalised } from './decoder-blocks.ts'
 export { collate, collatePacked, type Example, labelCount } from './example.ts'
 export { FalconForCausalLM } from './falcon.ts'

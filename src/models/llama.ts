@@ -1,13 +1,14 @@
-import type { Embedding } from '../nn/embedding.ts'
+import type { Lookup } from '../nn/embedding.ts'
+import type { Head } from '../nn/language-head.ts'
 import type { Projection } from '../nn/linear.ts'
 import { Module, ModuleList } from '../nn/module.ts'
-import type { RmsNorm } from '../nn/rms-norm.ts'
+import type { NormLayer } from '../nn/norm-layer.ts'
 import { attention, type KeyValueCache } from '../ops/attention.ts'
 import type { HeadLayout } from '../ops/head-layout.ts'
 import { swiGlu } from '../ops/swi-glu.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Architecture } from './architecture.ts'
-import { CausalDecoder, type DecoderParts, LanguageHead } from './causal-decoder.ts'
+import { CausalDecoder, type DecoderParts } from './causal-decoder.ts'
 import { type AttentionContext, type DecoderBlock, inSequence, type ResidualStream } from './decoder-blocks.ts'
 import { formatLlamaConfig, type LlamaConfig, type LlamaFields, parseLlamaConfig } from './llama-config.ts'
 import { RotaryTable } from './rotary-table.ts'
@@ -26,7 +27,7 @@ export interface LlamaBiases {
  */
 export abstract class LlamaDecoder<C extends LlamaFields> extends CausalDecoder<{
   model: LlamaModel
-  lm_head?: LanguageHead
+  lm_head: Head
 }> {
   readonly loraTargets = ['q_proj', 'v_proj']
   protected readonly rotary: RotaryTable
@@ -42,9 +43,7 @@ export abstract class LlamaDecoder<C extends LlamaFields> extends CausalDecoder<
   ) {
     const get = new WeightPicker(config.modelType, weights)
     const model = new LlamaModel(config, get.under('model'), biases)
-    const { vocabSize, hiddenSize, tieWordEmbeddings } = config
-    const head = () => new LanguageHead(get.table('lm_head.weight', vocabSize, hiddenSize))
-    super(tieWordEmbeddings ? { model } : { model, lm_head: head() }, {})
+    super({ model, lm_head: get.head('lm_head', config, () => model.modules.embed_tokens) }, {})
     this.rotary = new RotaryTable(config.rope, config.headDim, config.maxPositionEmbeddings)
   }
 
@@ -53,7 +52,7 @@ export abstract class LlamaDecoder<C extends LlamaFields> extends CausalDecoder<
   }
 
   protected get parts(): DecoderParts {
-    const { model, lm_head: head = null } = this.modules
+    const { model, lm_head: head } = this.modules
     const { embed_tokens: embeddings, layers: blocks, norm } = model.modules
     return { embeddings, blocks, norm, head }
   }
@@ -72,7 +71,7 @@ export class LlamaForCausalLM extends LlamaDecoder<LlamaConfig> {
 }
 
 /** The decoder without its head. */
-class LlamaModel extends Module<{ embed_tokens: Embedding; layers: ModuleList<LlamaDecoderLayer>; norm: RmsNorm }> {
+class LlamaModel extends Module<{ embed_tokens: Lookup; layers: ModuleList<LlamaDecoderLayer>; norm: NormLayer }> {
   constructor(config: LlamaFields, get: WeightPicker, biases: LlamaBiases) {
     const { vocabSize, hiddenSize, numHiddenLayers, rmsNormEps } = config
     super(
@@ -88,9 +87,9 @@ class LlamaModel extends Module<{ embed_tokens: Embedding; layers: ModuleList<Ll
 
 class LlamaDecoderLayer
   extends Module<{
-    input_layernorm: RmsNorm
+    input_layernorm: NormLayer
     self_attn: LlamaAttention
-    post_attention_layernorm: RmsNorm
+    post_attention_layernorm: NormLayer
     mlp: LlamaMlp
   }>
   implements DecoderBlock

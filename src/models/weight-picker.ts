@@ -1,12 +1,13 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import { sameShape, type Shape, showShape } from '../core/shape.ts'
-import { Embedding } from '../nn/embedding.ts'
+import { Embedding, type Lookup } from '../nn/embedding.ts'
+import { type Head, LanguageHead, TiedHead } from '../nn/language-head.ts'
 import { LayerNorm } from '../nn/layer-norm.ts'
 import { Linear, type Projection } from '../nn/linear.ts'
 import type { Weight } from '../nn/module.ts'
 import { RmsNorm } from '../nn/rms-norm.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import type { WeightSpec } from './causal-lm.ts'
+import type { ModelConfig, WeightSpec } from './causal-lm.ts'
 
 /**
  * Where a constructor has a model's weights from: a Map of them by their keys, or what only notes which it asks for.
@@ -39,6 +40,15 @@ export class WeightPicker {
   /** A table of vectors [rows, columns], which is never quantised. @throws MedAwareError as `tensor`. */
   embedding(name: string, rows: number, columns: number): Embedding {
     return new Embedding(this.table(`${name}.weight`, rows, columns))
+  }
+
+  /**
+   * The head: a table of its own, or the embeddings where the config ties it to them. @param embeddings What stands
+   * where the model looks vectors up. @throws MedAwareError as `tensor`.
+   */
+  head(name: string, { tieWordEmbeddings, vocabSize, hiddenSize }: ModelConfig, embeddings: () => Lookup): Head {
+    if (tieWordEmbeddings) return new TiedHead(embeddings)
+    return new LanguageHead(this.table(`${name}.weight`, vocabSize, hiddenSize))
   }
 
   /** The tensor of a table of vectors, or of a head: [rows, columns]. @throws MedAwareError as `tensor`. */

@@ -2,9 +2,10 @@ import type { NormalSum } from '../ops/norm.ts'
 import { addRmsNorm, rmsNorm } from '../ops/rms-norm.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Module } from './module.ts'
+import type { NormLayer } from './norm-layer.ts'
 
 /** Normalisation by the root mean square of the last dimension: weight f32 [c]. */
-export class RmsNorm extends Module<Record<never, never>, { weight: Tensor }> {
+export class RmsNorm extends Module<Record<never, never>, { weight: Tensor }> implements NormLayer {
   constructor(
     weight: Tensor,
     readonly eps: number,
@@ -20,5 +21,9 @@ export class RmsNorm extends Module<Record<never, never>, { weight: Tensor }> {
   /** The sum of x and r, f32 [..., c], and what `forward` gives of it. */
   afterSum(x: Tensor, r: Tensor): NormalSum {
     return addRmsNorm(x, r, this.weights.weight, this.eps)
+  }
+
+  with({ weight = this.weights.weight }: Readonly<Record<string, Tensor>>): RmsNorm {
+    return new RmsNorm(weight, this.eps)
   }
 }

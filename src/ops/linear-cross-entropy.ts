@@ -4,6 +4,7 @@ import { showShape } from '../core/shape.ts'
 import { empty, fromArray, rowsOf, type Tensor, zeros } from '../tensor/tensor.ts'
 import { gatherRows, scatterRows } from './embedding.ts'
 import { matmul } from './matmul.ts'
+import type { Product } from './products.ts'
 
 /** Most rows whose logits exist at one time. */
 export const logitRows = 256
@@ -14,21 +15,23 @@ export const logitRows = 256
  * reach the head, and only 256 rows of logits exist at once; their gradient is taken on the way (Liger Kernel, arXiv
  * 2410.10989; TRL's chunked_nll).
  * @param normalizer Default: the number of labels that are not negative, so that the loss is their mean.
+ * @param others Products that are added to the logits, such as an adapter's of low rank. Default none.
  * @throws MedAwareError `shape` where sizes do not fit, `config` when every label is negative.
  */
-export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array, normalizer?: number): Tensor {
-  const { device, columns: dim } = x
+export function linearCrossEntropy(
+  x: Tensor,
+  weight: Tensor,
+  labels: Int32Array,
+  normalizer?: number,
+  others: readonly Product[] = [],
+): Tensor {
+  const { device } = x
   check(
     labels.length === x.rows,
     'shape',
     () => `linearCrossEntropy: ${labels.length} labels for x ${showShape(x.shape)}`,
   )
-  const rows = Int32Array.from(labels.keys()).filter((row) => (labels[row] ?? -1) >= 0)
-  check(
-    rows.length > 0,
-    'config',
-    () => 'linearCrossEntropy: every label is masked; a prompt that fills the whole length leaves nothing to learn',
-  )
+  const rows = labelledRows(labels)
   const vocab = weight.shape[0] ?? 0
   const beyond = labels.find((label) => label >= vocab)
   check(
@@ -38,11 +41,11 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
   )
   const scale = 1 / (normalizer ?? rows.length)
   const ids = fromArray(device, rows, [rows.length], 'labelled rows')
-  const hidden = gatherRows(ids, x, [rows.length, dim])
   const losses = empty(device, [rows.length, 1], 'row losses')
-  const wanted = records([x, weight])
-  const dHidden = wanted && x.requiresGrad ? empty(device, hidden.shape, 'head dX') : null
-  const dWeight = wanted && weight.requiresGrad ? zeros(device, weight.shape, 'head dWeight') : null
+  const products = [{ x, weight }, ...others]
+  const inputs = products.flatMap((each) => [each.x, each.weight])
+  const wanted = records(inputs)
+  const terms = products.map((product) => termOf(product, ids, wanted))
   const labelled = fromArray(
     device,
     rows.map((row) => labels[row] ?? -1),
@@ -52,27 +55,57 @@ export function linearCrossEntropy(x: Tensor, weight: Tensor, labels: Int32Array
   for (let begin = 0; begin < rows.length; begin += logitRows) {
     const end = Math.min(rows.length, begin + logitRows)
     device.memory.scoped(() => {
-      const part = rowsOf(hidden, begin, end)
-      const logits = matmul(part, weight, { transB: true })
+      const logits = empty(device, [end - begin, vocab], 'logits')
+      for (const [i, { hidden, weight: table }] of terms.entries()) {
+        matmul(rowsOf(hidden, begin, end), table, { transB: true, out: logits, accumulate: i > 0 })
+      }
       const bindings = {
         labels: rowsOf(labelled, begin, end),
         logits,
         losses: rowsOf(losses, begin, end),
       }
       device.run('crossEntropy', bindings, { rows: end - begin, vocab, writeGrad: +wanted, gradScale: scale })
-      if (dHidden) matmul(logits, weight, { out: rowsOf(dHidden, begin, end) })
-      if (dWeight) matmul(logits, part, { transA: true, out: dWeight, accumulate: true })
+      for (const { hidden, weight: table, dHidden, dWeight } of terms) {
+        if (dHidden) matmul(logits, table, { out: rowsOf(dHidden, begin, end) })
+        const part = rowsOf(hidden, begin, end)
+        if (dWeight) matmul(logits, part, { transA: true, out: dWeight, accumulate: true })
+      }
     })
   }
   const loss = empty(device, [1], 'loss')
   device.run('sum', { x: losses, out: loss }, { count: rows.length, accumulate: 0, alpha: scale })
-  for (const value of [hidden, losses, labelled]) value.dispose()
-  const rule = (dLoss: Tensor) => [
-    dHidden && scaleBy(scatterRows(ids, dHidden, x.shape), dLoss),
-    dWeight && scaleBy(dWeight, dLoss),
-  ]
-  const saved = [ids, ...(dHidden ? [dHidden] : []), ...(dWeight ? [dWeight] : [])]
-  return record(loss, [x, weight], rule, { saved })
+  for (const value of [...terms.map(({ hidden }) => hidden), losses, labelled]) value.dispose()
+  const rule = (dLoss: Tensor) =>
+    terms.flatMap(({ x, dHidden, dWeight }) => [
+      dHidden && scaleBy(scatterRows(ids, dHidden, x.shape), dLoss),
+      dWeight && scaleBy(dWeight, dLoss),
+    ])
+  const gradients = terms.flatMap(({ dHidden, dWeight }) => [dHidden, dWeight])
+  return record(loss, inputs, rule, { saved: [ids, ...gradients.filter((each) => each !== null)] })
+}
+
+/**
+ * Rows whose label is not negative. @throws MedAwareError `config` where there is none.
+ */
+export function labelledRows(labels: Int32Array): Int32Array<ArrayBuffer> {
+  const rows = Int32Array.from(labels.keys()).filter((row) => (labels[row] ?? -1) >= 0)
+  check(
+    rows.length > 0,
+    'config',
+    () => 'linearCrossEntropy: every label is masked; a prompt that fills the whole length leaves nothing to learn',
+  )
+  return rows
+}
+
+/** A product of the labelled rows, and what its gradients are added up in. */
+function termOf({ x, weight }: Product, ids: Tensor, wanted: boolean) {
+  const { device, columns: dim } = x
+  const hidden = gatherRows(ids, x, [ids.count, dim])
+  return {
+    ...{ x, weight, hidden },
+    dHidden: wanted && x.requiresGrad ? empty(device, hidden.shape, 'head dX') : null,
+    dWeight: wanted && weight.requiresGrad ? zeros(device, weight.shape, 'head dWeight') : null,
+  }
 }
 
 function scaleBy(x: Tensor, factor: Tensor): Tensor {

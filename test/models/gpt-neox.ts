@@ -7,7 +7,6 @@ import {
   type DecoderBlock,
   type DecoderParts,
   formatRope,
-  LanguageHead,
   type ModelConfig,
   normalised,
   parseRope,
@@ -17,7 +16,14 @@ import {
   WeightPicker,
   type WeightSource,
 } from '../../src/models/index.ts'
-import { type Embedding, type LayerNorm, Module, ModuleList, type Projection } from '../../src/nn/index.ts'
+import {
+  type Embedding,
+  LanguageHead,
+  type LayerNorm,
+  Module,
+  ModuleList,
+  type Projection,
+} from '../../src/nn/index.ts'
 import { add, attention, gelu, type HeadLayout, type KeyValueCache } from '../../src/ops/index.ts'
 
 /** An architecture that the package does not have, GPT-NeoX as in Pythia, by its public doors alone. */

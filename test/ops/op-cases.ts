@@ -125,6 +125,36 @@ function crossEntropyCase(
   }
 }
 
+/** Logits that are a sum of two products, as a head has with a low-rank adapter on it. */
+function addedProductCase(): OpCase {
+  const [rows, dim, rank, vocab] = [5, 3, 2, 7]
+  const labels = Int32Array.of(3, -100, 0, 6, 3)
+  return {
+    op: 'linearCrossEntropy',
+    title: 'a second product',
+    inputs: {
+      x: input([rows, dim]),
+      weight: input([vocab, dim]),
+      low: input([rows, rank]),
+      up: input([vocab, rank]),
+    },
+    apply: (t) => {
+      const others = [{ x: part(t, 'low'), weight: part(t, 'up') }]
+      return linearCrossEntropy(part(t, 'x'), part(t, 'weight'), labels, undefined, others)
+    },
+    reference: (v) => {
+      const low = product(part(v, 'low'), part(v, 'up'), rank)
+      const logits = product(part(v, 'x'), part(v, 'weight'), dim).map((value, i) => value + at(low, i))
+      const nats = sumOf(rows, (row) => {
+        const label = at(labels, row)
+        if (label < 0) return 0
+        return Math.log(sumOf(vocab, (i) => Math.exp(at(logits, row * vocab + i)))) - at(logits, row * vocab + label)
+      })
+      return Float64Array.of(nats / 4)
+    },
+  }
+}
+
 /** Abramowitz & Stegun 7.1.5, the series of erf, which converges for the arguments here. */
 function erf(x: number): number {
   let [term, sum] = [x, x]
@@ -290,6 +320,7 @@ export const opCases: readonly OpCase[] = [
     const head = { values: normals(21), dtype }
     return crossEntropyCase(`a frozen head in ${dtype}`, 9, (row) => row === 4, undefined, head)
   }),
+  addedProductCase(),
   crossEntropyCase('a normalizer of its own', 5, (row) => row === 4, 11),
   crossEntropyCase('more rows than a chunk holds', 270, (row) => row % 50 === 7),
 ]

@@ -1,0 +1,99 @@
+import { embedding } from '../ops/embedding.ts'
+import { gather } from '../ops/gather.ts'
+import { labelledRows, linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
+import { linear } from '../ops/linear.ts'
+import { logSoftmax } from '../ops/log-softmax.ts'
+import { mul } from '../ops/mul.ts'
+import type { Products } from '../ops/products.ts'
+import { reshape } from '../ops/array/reshape.ts'
+import { sum } from '../ops/array/sum.ts'
+import { fromArray, type Tensor } from '../tensor/tensor.ts'
+import type { Lookup } from './embedding.ts'
+import type { Projection } from './linear.ts'
+import { Module } from './module.ts'
+
+/** What stands where a model makes logits: a head of its own, one tied to the embeddings, or an adapted one. */
+export interface Head extends Projection {
+  /** f32, f16 or bf16 [v, c]: the table that it multiplies by, or that adapters are on. */
+  readonly table: Tensor
+  /** Logits of x f32 [..., c] as products whose sum they are, `null` where they are not to be had so. */
+  products(x: Tensor): Products | null
+}
+
+/**
+ * A head that is not tied to the embeddings: f32, f16 or bf16 [v, c]. It is no `Linear`, for it is never quantised, but
+ * adapters of linear layers take it by its name.
+ */
+export class LanguageHead extends Module<Record<never, never>, { weight: Tensor; bias: null }> implements Head {
+  constructor(weight: Tensor) {
+    super({}, { weight, bias: null })
+  }
+
+  get table(): Tensor {
+    return this.weights.weight
+  }
+
+  get outFeatures(): number {
+    return this.table.rows
+  }
+
+  get inFeatures(): number {
+    return this.table.columns
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.table)
+  }
+
+  products(x: Tensor): Products {
+    return [{ x, weight: this.table }]
+  }
+}
+
+/** A head that is the table of embeddings, whatever stands there; it has no weights of its own. */
+export class TiedHead extends Module implements Head {
+  /** @param embeddings What stands now where the model looks vectors up. */
+  constructor(readonly embeddings: () => Lookup) {
+    super({}, {})
+  }
+
+  get table(): Tensor {
+    return this.embeddings().table
+  }
+
+  get outFeatures(): number {
+    return this.table.rows
+  }
+
+  get inFeatures(): number {
+    return this.table.columns
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.embeddings().logits(x)
+  }
+
+  products(x: Tensor): Products | null {
+    return this.embeddings().products(x)
+  }
+}
+
+/**
+ * Σ cross-entropy(head(x), labels) / normalizer over rows whose label is not negative: f32 [1]; in pieces, without all
+ * logits at one time, where the head is a sum of products. x f32 [..., c].
+ * @throws MedAwareError as `linearCrossEntropy`.
+ */
+export function headLoss(head: Head, x: Tensor, labels: Int32Array, normalizer?: number): Tensor {
+  const products = head.products(x)
+  if (products !== null) {
+    const [{ x: input, weight }, ...others] = products
+    return linearCrossEntropy(input, weight, labels, normalizer, others)
+  }
+  const { device } = x
+  const rows = labelledRows(labels)
+  const ids = fromArray(device, rows, [rows.length], 'labelled rows')
+  const wanted = rows.map((row) => labels[row] ?? -1)
+  const logits = head.forward(embedding(ids, reshape(x, [x.rows, x.columns])))
+  const logs = gather(logSoftmax(logits), fromArray(device, wanted, [rows.length, 1], 'labels'))
+  return mul(sum(logs), -1 / (normalizer ?? rows.length))
+}
