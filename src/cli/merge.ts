@@ -3,6 +3,7 @@ import { openAdapter } from '../io/adapter-folder.ts'
 import { loadModel } from '../io/load/load-model.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
 import { saveModel } from '../io/save/save-model.ts'
+import { mergeAndUnload } from '../peft/merge/merge-adapter.ts'
 import { type Command, oneOf, parseWords, UsageError } from './command.ts'
 import { checkApart, factsOf } from './source-facts.ts'
 
@@ -13,7 +14,7 @@ const help = `Adds an adapter to its base model's weights and saves the result a
   --dtype NAME          f32, f16 or bf16                        (as the base has it)
   --quantized           write a quantised base's layers in its 4 or 8 bits; refused without --force, for rounding
                         them again loses most of a small update
-  --force               insist
+  --force               insist, and be told how much of the update is left
   --max-shard-size SIZE                                         (5GB)
   --device NAME         auto, cpu or webgpu                     (auto)
   --help`
@@ -48,11 +49,18 @@ export const mergeCommand: Command = {
         onWarning: progress.warn,
       })
       const { layers } = await openAdapter(model, adapter, { device, signal, onDownload: progress.load })
+      // Writing alone would round as well, but would not say what that costs.
+      const loss = force ? (await mergeAndUnload(model, { dtype: 'base', force, signal })).loss : null
       const saved = await saveModel(model, out, {
         ...{ dtype: asked || facts.dtype, maxShardSize: values['max-shard-size'], copyFrom: base },
-        ...{ dequantize: !quantized, merge: force ? 'force' : true, signal, onProgress: progress.save },
+        ...{ dequantize: !quantized, merge: true, signal, onProgress: progress.save },
       })
       progress.clear()
+      if (loss !== null) {
+        const { codes, codesChanged, projection } = loss
+        const [changed, left] = [(100 * codesChanged) / codes, 100 * projection].map((share) => share.toFixed(1))
+        print(`rounding changed ${changed} % of the codes, and left ${left} % of the update\n`)
+      }
       print(`${out}: ${layers.size} layers merged, ${showBytes(saved.bytes)} in ${saved.files.length} files\n`)
     } finally {
       device.dispose()

@@ -232,7 +232,9 @@ describe('merge', () => {
       /^error: saveModel: .* is nf4, and rounding it to nf4 again would lose most of a small update/,
     )
     const words = ['merge', base, adapter, join(work, 'merged-nf4')]
-    expect(await runPlainly([...words, '--quantized', '--force', ...onCpu])).toMatchObject({ code: 0 })
+    const forced = await runPlainly([...words, '--quantized', '--force', ...onCpu])
+    expect(forced).toMatchObject({ code: 0 })
+    expect(forced.stdout).toMatch(/^rounding changed \d+\.\d % of the codes, and left \d+\.\d % of the update$/m)
     expect((await runPlainly(['inspect', join(work, 'merged-nf4')])).stdout).toContain('8 layers in nf4')
     expect(await runPlainly([...words.slice(0, 3), join(work, 'merged-full'), ...onCpu])).toMatchObject({ code: 0 })
     expect((await runPlainly(['inspect', join(work, 'merged-full')])).stdout).toMatch(/^quantised +no$/m)

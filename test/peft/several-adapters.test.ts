@@ -114,6 +114,10 @@ describe.each(await testEngines())('several adapters on $description', (device) 
     }
     expect(() => disableAdapter(model, failing)).toThrow('no')
     await expect(disableAdapter(model, () => Promise.reject(new Error('later')))).rejects.toThrow('later')
+    async function* later() {
+      yield await logits()
+    }
+    expect(() => disableAdapter(model, later)).toThrow('disableAdapter: the work gives an iterator, which would run')
     const nested = disableAdapter(model, () => disableAdapter(model, () => activeAdapters(model)))
     expect(nested).toEqual(['default'])
     expect(await logits()).toEqual(adapted)

@@ -41,7 +41,7 @@ export function setAdapter(model: Module, names: string | readonly string[]): vo
  * Does some work with the model as its base is: PEFT's disable_adapter. Afterwards, also of a promise and of work that
  * throws, the adapters compute again. As in PEFT, biases that were trained stay as they are.
  * @returns What the work gives. While a promise is under way, whoever else uses the model gets the base, too.
- * @throws MedAwareError `config` for no model or no function; whatever the work throws.
+ * @throws MedAwareError `config` for no model or no function, and for work that gives an iterator; whatever it throws.
  */
 export function disableAdapter<T>(model: Module, doWork: () => T): T {
   const who = 'disableAdapter'
@@ -49,7 +49,7 @@ export function disableAdapter<T>(model: Module, doWork: () => T): T {
   readArgument(who, 'work', doWork, work)
   const layers = [...(adapterSetOf(model)?.layers() ?? [])].filter(({ isEnabled }) => isEnabled)
   for (const layer of layers) layer.isEnabled = false
-  return afterwards(doWork, () => {
+  return afterwards(who, doWork, () => {
     for (const layer of layers) layer.isEnabled = true
   })
 }
@@ -59,8 +59,8 @@ export function disableAdapter<T>(model: Module, doWork: () => T): T {
  * looking, not for training: a gradient is refused.
  * @param names One a row: an adapter of the model, active or not, or `__base__` for none.
  * @returns What the work gives. While a promise is under way, whoever else uses the model gets these rows, too.
- * @throws MedAwareError `not-found` for a name that no adapter has; `config` for no function, and in the work for a
- * batch of other than so many rows; `unsupported` in the work for a gradient, and for layers that cannot tell rows
+ * @throws MedAwareError `not-found` for a name that no adapter has; `config` for no function, for work that gives an iterator, and
+ * in the work for a batch of other than so many rows; `unsupported` in the work for a gradient, and for layers that cannot tell rows
  * apart.
  */
 export function withAdapterNames<T>(model: Module, names: readonly string[], doWork: () => T): T {
@@ -77,7 +77,7 @@ export function withAdapterNames<T>(model: Module, names: readonly string[], doW
   const before = [...set.layers()].map((layer) => [layer, layer.rows] as const)
   // A layer that an adapter does not adapt is the base's to it.
   for (const [layer] of before) layer.rows = given.map((name) => (layer.adapters.has(name) ? name : baseName))
-  return afterwards(doWork, () => {
+  return afterwards(who, doWork, () => {
     for (const [layer, rows] of before) layer.rows = rows
   })
 }
@@ -113,11 +113,17 @@ export function setOf(who: string, model: Module): AdapterSet<Adapter> {
   return set
 }
 
-/** Does some work, and something else when it has ended. */
-function afterwards<T>(doWork: () => T, restore: () => void): T {
+/**
+ * Does some work, and something else when it has ended. @throws MedAwareError `config` for work that goes on when asked,
+ * such as a generator's: nobody hears when that ends.
+ */
+function afterwards<T>(who: string, doWork: () => T, restore: () => void): T {
   let result: T
   try {
     result = doWork()
+    check(!isIterator(result), 'config', () => {
+      return `${who}: the work gives an iterator, which would run when it is over; go through it inside, in an async function`
+    })
   } catch (error) {
     restore()
     throw error
@@ -128,4 +134,8 @@ function afterwards<T>(doWork: () => T, restore: () => void): T {
   }
   // `T` is the promise's own type, of which `finally` gives another of the same.
   return result.finally(restore) as T
+}
+
+function isIterator(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'next' in value && typeof value.next === 'function'
 }
