@@ -65,7 +65,7 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   /** The places it takes, in the model's order. @throws MedAwareError as `attachAdapter`. */
   places(model: Adaptable, config: C, options: PlaceOptions): readonly Place[]
   /** What its places share. Default nothing. */
-  shared?(config: C, places: readonly Place[]): SharedTensors
+  shared?(model: Module, config: C, places: readonly Place[]): SharedTensors
   /** The config as PEFT would save it, where it names places in short, such as 'all-linear'. Default: as it is. */
   spelt?(config: C, model: Adaptable, places: readonly Place[]): C
   /** Tensors of the model that are trained and saved beside the adapter, by path, such as biases. Default none. */
@@ -78,35 +78,44 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   checkTrainable?(config: C, who: string): void
 }
 
-/** A place at a projection. `K` are the names of the adapter's tensors there. */
-export interface LinearPlace<K extends string> {
+/**
+ * A place at a projection. `K` are the names of the adapter's tensors there, `S` of those that all its places share.
+ */
+export interface LinearPlace<K extends string, S extends string = never> {
   readonly path: string
   readonly layer: Linear
   readonly shapes: Readonly<Record<K, Shape>>
+  /** Default none. */
+  readonly shared?: readonly S[]
   /** As `Place.parameterName`. */
   readonly parameterName?: Place['parameterName']
   start(factors: Readonly<Record<K, Tensor>>, random: Random): void
-  /** The adapter that has these tensors, and those that places share. */
-  adapter(factors: Readonly<Record<K, Tensor>>): LinearAdapter
+  /** The adapter that has these tensors. */
+  adapter(factors: Readonly<Record<K | S, Tensor>>): LinearAdapter
 }
 
 /** A place at a projection, where an `AdaptedLinear` is to stand. */
-export function linearPlace<K extends string>(place: LinearPlace<K>): Place {
-  const own = (factors: Factors): Readonly<Record<K, Tensor>> => {
-    const names = Object.keys(place.shapes)
-    if (!isComplete<K>(factors, names)) throw new Error(`${place.path}: not all of ${names.join(', ')}`)
-    return factors
-  }
+export function linearPlace<K extends string, S extends string = never>(place: LinearPlace<K, S>): Place {
+  const { path, shapes, shared = [] } = place
   return {
-    path: place.path,
-    shapes: place.shapes,
+    ...{ path, shapes },
     ...(place.parameterName && { parameterName: place.parameterName }),
-    start: (factors, random) => place.start(own(factors), random),
+    start: (factors, random) => place.start(complete<K>(path, factors, Object.keys(shapes)), random),
     adapted: (name, factors, there) => {
       const layer = there instanceof AdaptedLinear ? there : new AdaptedLinear(place.layer)
-      return layer.add(name, place.adapter(own(factors)))
+      const all = complete<K | S>(path, factors, [...Object.keys(shapes), ...shared])
+      return layer.add(name, place.adapter(all))
     },
   }
+}
+
+function complete<K extends string>(
+  path: string,
+  factors: Factors,
+  names: readonly string[],
+): Readonly<Record<K, Tensor>> {
+  if (!isComplete<K>(factors, names)) throw new Error(`${path}: not all of ${names.join(', ')}`)
+  return factors
 }
 
 function isComplete<K extends string>(

@@ -57,7 +57,7 @@ export function planAdapter<C extends AdapterConfig>(
     return `${who}: the model has an adapter ${show(name)} already; ${remedy}`
   })
   const places = inModelOrder(model, method.places(model, config, options))
-  const shared = method.shared?.(config, places) ?? null
+  const shared = method.shared?.(model, config, places) ?? null
   const also = method.trained?.(model, config, places) ?? []
   if (!inPlace) checkOneTrainsBase(who, model, also.length > 0)
   const spelt = method.spelt?.(config, model, places) ?? config

@@ -31,6 +31,7 @@ export {
 export type { Feature, Features } from './config/features.ts'
 export type { Ia3Config } from './methods/ia3.ts'
 export type { LohaConfig } from './methods/loha.ts'
+export type { VeraConfig } from './methods/vera.ts'
 export type { LokrConfig } from './methods/lokr.ts'
 export type { LoraConfig } from './lora/lora-config.ts'
 export { type ConfigOf, isConfigOf, type KnownType, registerMethod } from './methods.ts'

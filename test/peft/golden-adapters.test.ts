@@ -19,6 +19,8 @@ const kinds = [
   'loha',
   'lokr',
   'lokr-decompose-both',
+  'vera',
+  'vera-seeded',
 ]
 
 describe.each(await testEngines())('adapters that PEFT saved, on $description', (device) => {
