@@ -3,8 +3,9 @@
  * MedQuAD. `npm run medquad -- --help` lists what can be changed.
  */
 import {
-  attachLora,
+  attachAdapter,
   countParameters,
+  disableAdapter,
   loadModel,
   MedAwareError,
   openAdapter,
@@ -68,22 +69,21 @@ const { model, tokenizer, storage } = await loadModel(options.model, {
 if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: no tokenizer.json`)
 story.model(options.model, model, storage)
 
-// 4. LoRA
-const lora = { r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: options.targetModules } as const
-const adapter = attachLora(model, { ...lora, baseModelNameOrPath: options.model }, { device, seed })
+// 4. The adapter, which is LoRA where nothing else is asked for
+const adapter = attachAdapter(model, { ...options.adapter, baseModelNameOrPath: options.model }, { device, seed })
 const parameters = countParameters(model)
-story.adapter(adapter.config.targetModules, parameters)
+story.adapter(`${adapter.method.name} ${adapter.method.describe(adapter.config)}`, parameters)
 const shape = { batchSize, length: maxLength, gradientCheckpointing }
-story.memory(planMemory(model.config, { quantize, adapter: lora, ...shape }))
+story.memory(planMemory(model.config, { quantize, adapter: options.adapter, ...shape }))
 
-// 5. Before: B is zero, so the model answers as its base does
+// 5. Before: as the base does
 const some = (from: MedquadPair[], number: number) =>
   examplesOf(tokenizer, new Random(seed).shuffle([...from]), maxLength).slice(0, number)
 const heldOut = some(data.test, options.eval)
 const pairs = pickQuestions(data.test)
 const questions = pairs.map(({ question }) => question)
-const before = await measure(model, heldOut, line)
-const answersBefore = await answer(model, tokenizer, questions, line)
+const before = await disableAdapter(model, () => measure(model, heldOut, line))
+const answersBefore = await disableAdapter(model, () => answer(model, tokenizer, questions, line))
 story.measured('before', before)
 
 // 6. Training, which keeps the adapter of the lowest validation loss and stops when it falls no more

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { CpuBuild, CpuOptions } from 'peft-medaware'
+import { adapterChoice } from './adapter-choice.ts'
 import { buildFlag, deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
 
 /** The small Falcon-RW that comes with the recipe. */
@@ -18,7 +19,9 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --threads N           of the CPU engine                   (all cores)
   --build NAME          of the CPU engine: simd, relaxed or wide
                         (relaxed where there is any; wide is faster in Node 24 and later with AVX2)
-  --targets NAMES       modules to adapt, with commas between, or all-linear   (query_key_value, as the paper does)
+  --adapter JSON|FILE   another adapter than the paper's LoRA, such as '{"peft_type": "IA3"}' or an adapter_config.json
+  --targets NAMES       modules to adapt, with commas between, or all-linear   (query_key_value, as the paper does,
+                        or what --adapter says)
   --epochs X            passes over the training pairs      (as many as 600 steps are, 10 at most)
   --steps N             optimiser steps, instead of epochs
   --patience N          validations without a fall of the loss before it stops; 0 for never   (4)
@@ -44,7 +47,8 @@ const flags = {
   device: deviceFlag,
   threads: whole(undefined),
   build: buildFlag,
-  targets: text('query_key_value'),
+  adapter: text(undefined),
+  targets: text(undefined),
   epochs: number(undefined),
   steps: whole(undefined),
   patience: whole(4, 0),
@@ -68,8 +72,9 @@ export type Options = ReturnType<typeof parseOptions>
 export function parseOptions(args: readonly string[]) {
   const values = readFlags(args, flags, help)
   const { profile, targets } = values
-  const targetModules = targets === 'all-linear' ? targets : targets.split(',').map((name) => name.trim())
-  return { ...values, targetModules, cpu: { profile, ...cpuOptions(values) }, webgpu: { profile } }
+  const names = targets?.split(',').map((name) => name.trim())
+  const adapter = adapterChoice(values.adapter, targets === 'all-linear' ? targets : names)
+  return { ...values, adapter, cpu: { profile, ...cpuOptions(values) }, webgpu: { profile } }
 }
 
 /** What --threads and --build ask of the CPU engine. */

@@ -1,5 +1,5 @@
 import { describeMemoryPlan, type MemoryPlan } from 'peft-medaware'
-import type { Device, LoraConfig, LossReport, ParameterCounts, PretrainedLm, StorageReport } from 'peft-medaware'
+import type { Device, LossReport, ParameterCounts, PretrainedLm, StorageReport } from 'peft-medaware'
 import { formatCounts } from './data/count-medquad.ts'
 import type { LoadedMedquad } from './data/load-medquad.ts'
 import type { Answered } from './held-out.ts'
@@ -43,11 +43,11 @@ export class Story {
     )
   }
 
-  adapter(targets: LoraConfig['targetModules'], { trainable, share, sharePacked }: ParameterCounts): void {
+  adapter(words: string, { trainable, share, sharePacked }: ParameterCounts): void {
     const percent = (value: number) => `${(100 * value).toFixed(4)}%`
     this.say(
       'adapter',
-      `LoRA r=16 alpha=32 dropout=0.05 on ${typeof targets === 'string' ? targets : targets.join(', ')}: ${count(trainable)} trainable parameters,`,
+      `${words}: ${count(trainable)} trainable parameters,`,
       `${percent(share)} of all weights; ${percent(sharePacked)} with two 4-bit weights counted as one, as the paper does`,
     )
   }

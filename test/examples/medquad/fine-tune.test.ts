@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
@@ -143,9 +144,27 @@ describe('what the recipe says and does by itself', () => {
   })
 
   it('adapts what it is told to', () => {
-    expect(parseOptions([]).targetModules).toEqual(['query_key_value'])
-    expect(parseOptions(['--targets', 'all-linear']).targetModules).toBe('all-linear')
-    expect(parseOptions(['--targets', 'query_key_value, dense']).targetModules).toEqual(['query_key_value', 'dense'])
+    const paper = { peftType: 'LORA', r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: ['query_key_value'] }
+    expect(parseOptions([]).adapter).toEqual(paper)
+    expect(parseOptions(['--targets', 'all-linear']).adapter['targetModules']).toBe('all-linear')
+    const two = parseOptions(['--targets', 'query_key_value, dense']).adapter
+    expect(two['targetModules']).toEqual(['query_key_value', 'dense'])
+  })
+
+  it('takes another method, in the words of the library or of PEFT, from JSON or from its file', () => {
+    const choice = (given: string, ...more: string[]) => parseOptions(['--adapter', given, ...more]).adapter
+    expect(choice('{"peftType": "IA3"}')).toEqual({ peftType: 'IA3' })
+    expect(choice('{"peft_type": "LORA", "use_rslora": true}', '--targets', 'dense')).toEqual({
+      ...{ peftType: 'LORA', useRslora: true, targetModules: ['dense'] },
+    })
+    const file = fileURLToPath(
+      new URL('../../fixtures/tiny-falcon-rw/adapters/ia3/adapter_config.json', import.meta.url),
+    )
+    expect(choice(file)).toMatchObject({ peftType: 'IA3', feedforwardModules: ['dense_4h_to_h'] })
+    expect(choice(file)).not.toHaveProperty('peftVersion')
+    for (const bad of ['nowhere.json', '[]', '{"peft_type": 3}']) {
+      expect(() => choice(bad), bad).toThrow('--adapter')
+    }
   })
 
   it('makes at most ten passes over small data, and what it was told to', () => {
