@@ -25,19 +25,20 @@ export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): T
 }
 
 /**
- * y = base + alpha · x Wᵀ, written over base, which must not be used afterwards: the shape of LoRA's second product.
- * base f32 [..., out], x f32 [..., r], weight f32 [out, r].
+ * y = base + alpha · x Wᵀ + bias, written over base, which must not be used afterwards: the shape of LoRA's second
+ * product. base f32 [..., out], x f32 [..., r], weight f32 [out, r], bias f32 [out].
  * @throws MedAwareError `shape` where sizes do not fit.
  */
-export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number): Tensor {
-  const out = matmul(x, weight, { transB: true, alpha, out: reshaped(base, base.shape), accumulate: true })
+export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number, bias: Tensor | null = null): Tensor {
+  const out = matmul(x, weight, { transB: true, alpha, bias, out: reshaped(base, base.shape), accumulate: true })
   return record(
     out,
-    [base, x, weight],
-    (dOut, [needsBase, needsX, needsWeight], [, , total = null]) => [
+    [base, x, weight, bias],
+    (dOut, [needsBase, needsX, needsWeight, needsBias], [, , total = null]) => [
       needsBase ? dOut : null,
       needsX ? matmul(dOut, weight, { alpha }) : null,
       needsWeight ? matmul(dOut, x, { transA: true, alpha, ...addedTo(total) }) : null,
+      needsBias ? sumRows(dOut) : null,
     ],
     { reads: [weight, weight.requiresGrad ? x : null], addsTo: [weight] },
   )

@@ -19,6 +19,7 @@ import { dequantizeInt8, quantizeInt8 as quantizeInt8OnHost } from '../../src/qu
 import { halfFromArray, type HalfType, roundToHalf } from '../../src/tensor/half.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { adapterCases } from './adapter-cases.ts'
 import { attentionCases } from './attention-cases.ts'
 import type { OpCase } from './gradient-check.ts'
 import { verbCases } from './verb-cases.ts'
@@ -313,6 +314,7 @@ export const opCases: readonly OpCase[] = [
       embedding(fromArray(device, Int32Array.of(4, 0, 4, 4, 2, 0), [2, 3], 'ids'), part(t, 'table')),
     reference: (v) => doubles(30, (e) => at(part(v, 'table'), at([4, 0, 4, 4, 2, 0], Math.floor(e / 5)) * 5 + (e % 5))),
   },
+  ...adapterCases,
   ...attentionCases,
   ...verbCases,
   crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),

@@ -120,11 +120,6 @@ describe('parseAdapterConfig', () => {
     'in PEFT, merge it into its base (model.merge_and_unload().save_pretrained(folder)) and load that folder as a model'
   it.each<[object, string]>([
     [
-      { use_dora: true },
-      `use_dora true scales the columns of the adapted weights (DoRA), which is not supported; ${merge}`,
-    ],
-    [{ lora_bias: true }, `lora_bias true adds a bias to B, which is not supported; ${merge}`],
-    [
       { modules_to_save: ['lm_head'] },
       `modules_to_save ["lm_head"] trains whole modules beside the adapter, which is not supported; ${merge}`,
     ],

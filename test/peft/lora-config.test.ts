@@ -14,6 +14,8 @@ describe('the config of LoRA', () => {
       excludeModules: null,
       bias: 'none',
       useRslora: false,
+      useDora: false,
+      loraBias: false,
       initLoraWeights: true,
       layersToTransform: null,
       layersPattern: null,
@@ -63,6 +65,15 @@ describe('the config of LoRA', () => {
     [{ alpha: 8 }, 'loraConfig: there is no option "alpha"; did you mean loraAlpha?'],
     [{ target_modules: ['dense'] }, 'loraConfig: there is no option "target_modules"; did you mean targetModules?'],
     [{ loftqConfig: { loftq_bits: 4 } }, 'loraConfig: there is no option "loftqConfig"'],
+    [{ useDora: 1 }, 'loraConfig: useDora must be true or false, got 1'],
+    [
+      { loraBias: true, useDora: true },
+      'loraConfig: loraBias true goes without useDora, as in PEFT; leave one of them out',
+    ],
+    [
+      { loraBias: true, initLoraWeights: 'gaussian' },
+      'loraConfig: loraBias true needs initLoraWeights true or false, as in PEFT, got "gaussian"',
+    ],
     ['dense', 'loraConfig: options must be an object such as { r: … }, got "dense"'],
     [null, 'loraConfig: options must be an object such as { r: … }, got null'],
   ])('refuses %j', (given, message) => {
@@ -74,7 +85,6 @@ describe('the config of LoRA', () => {
 
   const peft = 'which is not supported; leave it out'
   it.each<[object, string]>([
-    [{ useDora: true }, `loraConfig: useDora true scales the columns of the adapted weights (DoRA), ${peft}`],
     [
       { modulesToSave: ['lm_head'] },
       `loraConfig: modulesToSave ["lm_head"] trains whole modules beside the adapter, ${peft}`,
@@ -104,7 +114,7 @@ describe('the config of LoRA', () => {
 
   it("takes features it lacks at PEFT's defaults, and drops them", () => {
     const config = loraConfig({
-      useDora: false,
+      useQalora: false,
       modulesToSave: null,
       loftqConfig: {},
       megatronCore: 'megatron.core',

@@ -2,6 +2,7 @@ import { attentionKernels } from './attention-kernels.ts'
 import { elementwiseKernels } from './elementwise-kernels.ts'
 import type { KernelRow } from './kernel-row.ts'
 import { lossKernels } from './loss-kernels.ts'
+import { magnitudeKernels } from './magnitude-kernels.ts'
 import { matmulKernels } from './matmul-kernels.ts'
 import { normKernels } from './norm-kernels.ts'
 import { optimKernels } from './optim-kernels.ts'
@@ -18,6 +19,7 @@ import { tableKernels } from './table-kernels.ts'
 export const kernels = {
   ...matmulKernels,
   ...storedKernels,
+  ...magnitudeKernels,
   ...tableKernels,
   ...normKernels,
   ...elementwiseKernels,

@@ -30,6 +30,9 @@ export abstract class LayerAdapter<F extends Factors = Factors> {
     return this.factors
   }
 
+  /** Sees that it can serve some rows of a batch alone. @throws MedAwareError `unsupported`. Default: it can. */
+  checkRows(): void {}
+
   /** Frees what it holds on the device beside its tensors. Default: nothing. */
   free(): void {
     return

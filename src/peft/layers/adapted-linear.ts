@@ -19,19 +19,21 @@ export abstract class LinearAdapter<F extends Factors = Factors> extends LayerAd
   abstract forward(x: Tensor, project: Project, base: Linear): Tensor
 
   /**
-   * The base's weight with this adapter in it, without history. @param weight f32 [out, in], a copy that may be written
-   * over.
+   * The base's weight with this adapter in it, without history.
+   * @param weight f32 [out, in], a copy that may be written over, with the active adapters before this one in it.
+   * @param base As it is without them.
    */
-  abstract mergeWeight(weight: Tensor): Tensor
+  abstract mergeWeight(weight: Tensor, base: Linear): Tensor
 
   /** The same of the bias, f32 [out], which may not be written over. Default: it stays as it is. */
-  mergeBias(bias: Tensor): Tensor {
+  mergeBias(bias: Tensor, _base: Linear): Tensor {
     return bias
   }
 
   /** What it adds to the base's weight: f32 [out, in]. Default: the difference that merging makes. */
-  deltaWeight({ weights: { weight } }: Linear): Tensor {
-    const [a, b] = [this.mergeWeight(dequantize(weight)), dequantize(weight)]
+  deltaWeight(base: Linear): Tensor {
+    const { weight } = base.weights
+    const [a, b] = [this.mergeWeight(dequantize(weight), base), dequantize(weight)]
     const out = empty(a.device, a.shape, 'delta weight')
     a.device.run('add', { a, b, out }, { count: a.count, alpha: -1 })
     return out
@@ -68,8 +70,8 @@ export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implement
   mergedWeight(key: string): Tensor {
     const { weight, bias } = this.base.weights
     const parts = this.active.map((name) => this.adapter(name))
-    if (key === 'weight') return parts.reduce((full, part) => part.mergeWeight(full), dequantize(weight))
-    if (key === 'bias' && bias !== null) return parts.reduce((made, part) => part.mergeBias(made), bias)
+    if (key === 'weight') return parts.reduce((full, part) => part.mergeWeight(full, this.base), dequantize(weight))
+    if (key === 'bias' && bias !== null) return parts.reduce((made, part) => part.mergeBias(made, this.base), bias)
     throw new MedAwareError('not-found', `mergedWeight: the projection has no ${show(key)}`)
   }
 

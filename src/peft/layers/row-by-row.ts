@@ -9,7 +9,7 @@ import { type AdaptedLayer, baseName } from './adapted-layer.ts'
  * @param columns The last dimension of what comes out, whose others are x's.
  * @param through What the layer gives of rows of x by one adapter; by none where it is null.
  * @throws MedAwareError `config` where there is not one name a row, `not-found` for a name the layer does not know,
- * `unsupported` where a gradient is wanted.
+ * `unsupported` where a gradient is wanted, or an adapter cannot tell rows apart.
  */
 export function rowByRow(
   layer: AdaptedLayer,
@@ -26,7 +26,7 @@ export function rowByRow(
     return 'adapter names: a row of its own adapter has no gradient; train one adapter at a time'
   })
   const distinct = new Set(names)
-  for (const name of distinct) if (name !== baseName) layer.adapter(name)
+  for (const name of distinct) if (name !== baseName) layer.adapter(name).checkRows()
   const by = (rows: Tensor, name: string) => through(rows, name === baseName ? null : name)
   const [first = baseName] = distinct
   if (distinct.size === 1) return by(x, first)

@@ -1,5 +1,7 @@
+import { check } from '../../core/errors.ts'
 import { isJsonObject } from '../../core/json.ts'
 import { flag, number, oneOf, type OptionRules, orNull, recordOf, that } from '../../core/options.ts'
+import { show } from '../../core/show.ts'
 import {
   type AdapterConfig,
   commonDefaults,
@@ -33,6 +35,10 @@ export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns {
   readonly bias: 'none' | 'all' | 'lora_only'
   /** Scale by loraAlpha / √r instead (arXiv 2312.03732). Default false. */
   readonly useRslora: boolean
+  /** Train lengths of the adapted weight's rows beside their directions (DoRA, arXiv 2402.09353). Default false. */
+  readonly useDora: boolean
+  /** Give B a bias; with initLoraWeights true or false, and not with useDora. Default false. */
+  readonly loraBias: boolean
   /**
    * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0. 'eva', 'orthogonal' and 'mica'
    * only of an adapter that PEFT began. Default true.
@@ -54,6 +60,8 @@ const defaults: LoraConfig = {
   excludeModules: null,
   bias: 'none',
   useRslora: false,
+  useDora: false,
+  loraBias: false,
   initLoraWeights: true,
   layersToTransform: null,
   layersPattern: null,
@@ -72,6 +80,8 @@ const rules: OptionRules<LoraConfig> = {
   ...targetRules,
   bias: oneOf(['none', 'all', 'lora_only']),
   useRslora: flag,
+  useDora: flag,
+  loraBias: flag,
   initLoraWeights: newStart,
   ...layerRules,
   ...patternRules,
@@ -103,9 +113,22 @@ export const loraFields = configFields<LoraConfig>({
     rslora: 'useRslora',
     base_model: 'baseModelNameOrPath',
   },
-  written: { loraBias: false, useDora: false, useQalora: false },
-  maybeNull: ['targetModules', 'rankPattern', 'alphaPattern', 'useRslora', 'fanInFanOut'],
+  written: { useQalora: false },
+  maybeNull: ['targetModules', 'rankPattern', 'alphaPattern', 'useRslora', 'useDora', 'loraBias', 'fanInFanOut'],
   floats: ['lora_dropout', 'rho', 'tau'],
   forModel: ({ loraTargets }) => (loraTargets === undefined ? {} : { targetModules: loraTargets }),
-  check: checkLayers,
+  check: checkConfig,
 })
+
+/** Sees that fields fit one another (peft/tuners/lora/config.py, __post_init__). */
+function checkConfig(config: LoraConfig, who: string, nameOf: (field: string) => string): void {
+  checkLayers(config, who, nameOf)
+  const { loraBias, useDora, initLoraWeights } = config
+  check(!loraBias || !useDora, 'config', () => {
+    return `${who}: ${nameOf('loraBias')} true goes without ${nameOf('useDora')}, as in PEFT; leave one of them out`
+  })
+  check(!loraBias || typeof initLoraWeights === 'boolean', 'config', () => {
+    const given = show(initLoraWeights)
+    return `${who}: ${nameOf('loraBias')} true needs ${nameOf('initLoraWeights')} true or false, as in PEFT, got ${given}`
+  })
+}

@@ -14,13 +14,11 @@ export const lacking: Features = {
   arrowConfig: feature('chooses among several adapters for each token', keep, isNull),
   kasaConfig: feature("truncates the base's weights and scales between A and B", merge, isNull),
   layerReplication: feature("stacks the base's layers anew"),
-  loraBias: feature('adds a bias to B'),
   megatronConfig: feature("is for Megatron's parallel layers", keep),
   montecloraConfig: feature('samples the adapter, and saves the sampler with it', merge, isNull),
   targetParameters: feature('adapts parameters that are no linear layer'),
   trainableTokenIndices: feature('trains rows of the embedding beside the adapter'),
   useBdlora: feature('makes A or B block-diagonal', merge, isNull),
-  useDora: feature('scales the columns of the adapted weights (DoRA)'),
   useQalora: feature('pools the inputs of A over a GPTQ base', `${keep}; it cannot be merged`),
   veloraConfig: feature("approximates A's gradient, and saves a projection with it", merge, isNull),
 }

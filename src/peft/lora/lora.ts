@@ -3,6 +3,8 @@ import type { Random } from '../../core/random.ts'
 import { type AdapterMethod, linearPlace } from '../adapter-method.ts'
 import { draw, drawUniform } from '../draws.ts'
 import { modelBiases } from '../targets/model-biases.ts'
+import { nameInKey } from '../layers/adapted-layer.ts'
+import { DoraLinear } from './dora-linear.ts'
 import { NamePatterns } from '../targets/module-names.ts'
 import { findTargets, patternReader, spellOutTargets } from '../targets/target-matching.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
@@ -14,11 +16,13 @@ export const lora: AdapterMethod<LoraConfig> = {
   name: 'LoRA',
   card: { about: 'A low-rank adapter (LoRA)', tags: ['lora'] },
   fields: loraFields,
-  describe: ({ r, loraAlpha, loraDropout, bias, useRslora, targetModules }) =>
+  describe: ({ r, loraAlpha, loraDropout, bias, useRslora, useDora, loraBias, targetModules }) =>
     [
       ...[`r=${r}`, `alpha=${loraAlpha}`, `dropout=${loraDropout}`],
       ...(bias === 'none' ? [] : [`bias ${bias}`]),
       ...(useRslora ? ['rsLoRA'] : []),
+      ...(useDora ? ['DoRA'] : []),
+      ...(loraBias ? ['with a bias of B'] : []),
       `on ${[targetModules].flat().join(', ')}`,
     ].join(' '),
   places: (model, config, { who, isPartialOk }) => {
@@ -30,12 +34,28 @@ export const lora: AdapterMethod<LoraConfig> = {
     return targets.map(({ path, layer }) => {
       const rank = rankOf(path)
       const scaling = alphaOf(path) / (useRslora ? Math.sqrt(rank) : rank)
-      return linearPlace({
+      const { inFeatures, outFeatures } = layer
+      const shapes = { 'lora_A.weight': [rank, inFeatures], 'lora_B.weight': [outFeatures, rank] } as const
+      if (config.useDora) {
+        return linearPlace({
+          ...{ path, layer },
+          shapes: { ...shapes, lora_magnitude_vector: [outFeatures] },
+          // Of a module of its own, whose one weight goes without its name in files.
+          parameterName: (name, adapter) => nameInKey(name, adapter) + (name in shapes ? '' : '.weight'),
+          start: (factors, random) => {
+            start(factors, initLoraWeights, random)
+            DoraLinear.startMagnitude(factors, scaling, layer)
+          },
+          adapter: (factors) => new DoraLinear(factors, scaling, loraDropout),
+        })
+      }
+      const place = {
         ...{ path, layer },
-        shapes: { 'lora_A.weight': [rank, layer.inFeatures], 'lora_B.weight': [layer.outFeatures, rank] },
-        start: (factors, random) => start(factors, initLoraWeights, random),
-        adapter: (factors) => new LoraLinear(factors, scaling, loraDropout),
-      })
+        start: (factors: LoraFactors, random: Random) => start(factors, initLoraWeights, random),
+        adapter: (factors: LoraFactors) => new LoraLinear(factors, scaling, loraDropout),
+      }
+      if (!config.loraBias) return linearPlace<keyof typeof shapes>({ ...place, shapes })
+      return linearPlace({ ...place, shapes: { ...shapes, 'lora_B.bias': [outFeatures] } })
     })
   },
   spelt: (config, model, places) =>
@@ -54,11 +74,13 @@ export const lora: AdapterMethod<LoraConfig> = {
 
 /** Fills factors of zeros as PEFT starts A and B (tuners/lora/layer.py, reset_lora_parameters). */
 function start(
-  { 'lora_A.weight': a, 'lora_B.weight': b }: LoraFactors,
+  { 'lora_A.weight': a, 'lora_B.weight': b, 'lora_B.bias': bias }: LoraFactors,
   init: LoraConfig['initLoraWeights'],
   random: Random,
 ): void {
   if (init === 'gaussian') draw(a, () => random.normal() / a.rows)
   else drawUniform(a, random)
-  if (init === false) drawUniform(b, random)
+  if (init !== false) return
+  drawUniform(b, random)
+  if (bias !== undefined) draw(bias, () => (2 * random.uniform() - 1) / Math.sqrt(b.columns))
 }

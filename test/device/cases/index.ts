@@ -5,6 +5,7 @@ import { attentionCases } from './attention.ts'
 import { elementwiseCases } from './elementwise.ts'
 import { fourBitCases } from './four-bit.ts'
 import { headCases } from './heads.ts'
+import { magnitudeCases } from './magnitude.ts'
 import { matmulCases } from './matmul.ts'
 import { normCases } from './norms.ts'
 import { rowCases } from './rows.ts'
@@ -16,6 +17,7 @@ export const formulaCases: readonly KernelCase[] = [
   ...matmulCases,
   ...fourBitCases,
   ...storedCases,
+  ...magnitudeCases,
   ...attentionCases,
   ...headCases,
   ...normCases,
