@@ -222,7 +222,7 @@ describe.each(await testEngines())('adapter files on $description', (device) => 
     expect(new TextDecoder().decode(files.get('README.md'))).toBe(
       '---\nbase_model: tiiuae/falcon-rw-1b\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n' +
         '- base_model:adapter:tiiuae/falcon-rw-1b\n- lora\n- transformers\n---\n\n# Mine\n\n### Framework versions\n\n' +
-        '- peft-medaware, in the format of PEFT 0.21.0\n',
+        '- peft-medaware, in the format of PEFT 0.21.2\n',
     )
     const saved = JSON.parse(new TextDecoder().decode(files.get('adapter_config.json'))) as Record<string, unknown>
     expect(saved['base_model_name_or_path']).toBe('tiiuae/falcon-rw-1b')

@@ -5,13 +5,14 @@ import { show } from '../../core/show.ts'
 import type { Adaptable } from '../adaptable.ts'
 import type { AdapterMethod } from '../adapter-method.ts'
 import { type AdapterConfig, configFile } from './config-fields.ts'
+import { isEmpty } from './features.ts'
 import { methodOf } from '../methods.ts'
 
 /** What an adapter_config.json says. */
 export interface ParsedAdapterConfig {
   readonly method: AdapterMethod
   readonly config: AdapterConfig
-  /** Fields with a value that this library does not know; an adapter may mean something by them. */
+  /** Fields that this library does not know; by those with a value an adapter may mean something. */
   readonly unknown: ReadonlyMap<string, unknown>
 }
 
@@ -30,22 +31,28 @@ export function parseAdapterConfig(json: unknown, model: Adaptable | null = null
 }
 
 /**
- * Sees that no field is unknown but those a caller knows of: PEFT warns of such fields and drops them, which may change
- * what the adapter computes.
+ * Sees that no field with a value is unknown but those a caller knows of: PEFT warns of such fields and drops them,
+ * which may change what the adapter computes. Those that pass are saved again as they are, of which `warn` is told.
  * @throws MedAwareError `unsupported`.
  */
-export function checkKnown({ method, unknown }: ParsedAdapterConfig, ignoreFields: readonly string[]): void {
+export function checkKnown(
+  { method, unknown }: ParsedAdapterConfig,
+  ignoreFields: readonly string[],
+  warn: (message: string) => void = () => {},
+): void {
   for (const [key, value] of unknown) {
     const near = nearestName(key, method.fields.keys)
-    check(ignoreFields.includes(key), 'unsupported', () => {
-      const meant = near === null ? '' : ` (did you mean ${near}?)`
+    const meant = near === null ? '' : ` (did you mean ${near}?)`
+    const what = `${configFile}: the field ${show(key)} is not known${meant}`
+    check(isEmpty(value) || ignoreFields.includes(key), 'unsupported', () => {
       const remedy = `if it does not, pass ignoreFields: [${show(key)}]`
-      return `${configFile}: the field ${show(key)} is not known${meant}, and ${show(value)} may change what the adapter computes; ${remedy}`
+      return `${what}, and ${show(value)} may change what the adapter computes; ${remedy}`
     })
+    warn(`${what}; ${show(value)} does nothing here, and is saved again with the adapter`)
   }
 }
 
-/** The adapter_config.json that PEFT 0.21.0 would save, byte for byte: sorted fields, no newline at the end. */
+/** The adapter_config.json that PEFT 0.21.2 would save, byte for byte: sorted fields, no newline at the end. */
 export function formatAdapterConfig(config: AdapterConfig): string {
   return methodOf('formatAdapterConfig', config.peftType).fields.format(config)
 }

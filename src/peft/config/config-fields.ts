@@ -1,3 +1,4 @@
+import { check } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import {
   type Aliases,
@@ -11,6 +12,7 @@ import {
   text,
   that,
 } from '../../core/options.ts'
+import { show } from '../../core/show.ts'
 import type { Adaptable } from '../adaptable.ts'
 import { checkOff, type Features, isEmpty } from './features.ts'
 import { pythonJson } from './python-json.ts'
@@ -19,7 +21,7 @@ import type { TargetNames } from '../targets/target-matching.ts'
 /** The file that an adapter's config is saved in. */
 export const configFile = 'adapter_config.json'
 /** The version of PEFT whose files `format` writes. */
-export const peftVersion = '0.21.0'
+export const peftVersion = '0.21.2'
 
 /** What every adapter's config has, in PEFT's words (peft/config.py, PeftConfig). */
 export interface AdapterConfig {
@@ -31,6 +33,11 @@ export interface AdapterConfig {
   readonly baseModelNameOrPath: string | null
   /** The base model's revision. Default null. */
   readonly revision: string | null
+  /**
+   * What its file has beside the fields of its method, by the file's names: PEFT's version, fields without effect, and
+   * those that are not known. It is saved again as it is. Default: PEFT's defaults of the fields without effect.
+   */
+  readonly otherFields?: JsonObject
 }
 
 /** The config of a method: how it is read and written. `configFields` makes it from a table. */
@@ -46,7 +53,7 @@ export interface ConfigFields<C extends AdapterConfig> {
    * this library lacks; both name the field.
    */
   read(given: object | undefined, who: string, model: Adaptable | null, isSaved?: boolean): C
-  /** Reads what a file says, and what in it is not known. @throws MedAwareError as `read`. */
+  /** Reads what a file says, and which of its fields are not known. @throws MedAwareError as `read`. */
   parse(
     content: JsonObject,
     model: Adaptable | null,
@@ -90,6 +97,7 @@ export const commonRules: OptionRules<Omit<AdapterConfig, 'peftType'>> = {
   taskType: that('"CAUSAL_LM" or null', (value) => value === 'CAUSAL_LM' || value === null),
   baseModelNameOrPath: orNull(text),
   revision: orNull(text),
+  otherFields: plainObject,
 }
 
 /** PEFT's defaults of the fields that every config has. */
@@ -121,12 +129,26 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
   } = table
   const defaultsFor = (model: Adaptable | null): C => ({ ...table.defaults, ...(model && table.forModel?.(model)) })
   const isField = (field: string): field is keyof C & string => Object.hasOwn(rules, field)
+  const inFiles = Object.keys(rules).filter((field) => field !== 'otherFields')
+  const keys = [...inFiles, ...Object.keys(lacking)].map(snakeCase)
+  /** What a file says where nothing was told of it, and no other field speaks of it. */
+  const usual: JsonObject = {
+    ...bySnakeCase({ ...allNull(Object.keys(lacking)), ...withoutEffect, ...table.written }),
+    ...{ auto_mapping: null, peft_version: peftVersion },
+  }
+  const isUsual = (key: string, value: unknown) => Object.hasOwn(usual, key) && sameJson(usual[key], value)
   const checked = (config: C, who: string, nameOf: (field: string) => string): C => {
+    for (const [key, value] of Object.entries(config.otherFields ?? {})) {
+      check(!fixed.has(key) && !inFiles.some((field) => snakeCase(field) === key), 'config', () => {
+        return `${who}: ${nameOf('otherFields')} has ${show(key)}, which has an option of its own`
+      })
+      checkOff(who, lacking, camelCase(key), value, key)
+    }
     table.check?.(config, who, nameOf)
     return config
   }
   return {
-    keys: [...Object.keys(rules), ...Object.keys(lacking)].map(snakeCase),
+    keys,
     read: (given = {}, who, model, isSaved = false) => {
       const fields = plainObject.read(given, who)
       // What is no object is refused in the words of options.
@@ -136,24 +158,23 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
     },
     parse: (content, model) => {
       const read: Partial<C> = {}
-      const unknown = new Map<string, unknown>()
+      const others = new Map<string, unknown>()
       for (const [key, value] of Object.entries(content)) {
         const field = snakeCase(camelCase(key)) === key ? camelCase(key) : ''
-        if (remarks.has(key) || Object.hasOwn(withoutEffect, field)) continue
+        if (fixed.has(key)) continue
         checkOff(configFile, lacking, field, value, key)
-        if (isField(field)) {
-          if (value === null && maybeNull.includes(field)) continue
+        if (!inFiles.includes(field) || !isField(field)) others.set(key, value)
+        else if (value !== null || !maybeNull.includes(field)) {
           read[field] = readArgument(configFile, key, value, savedRules[field])
-        } else if (!Object.hasOwn(lacking, field) && !isEmpty(value)) unknown.set(key, value)
+        }
       }
-      const defaults = { ...defaultsFor(model), taskType: null }
-      return { config: checked({ ...defaults, ...read }, configFile, snakeCase), unknown }
+      const kept = [...others].filter(([key, value]) => !isUsual(key, value))
+      const otherFields = kept.length > 0 && { otherFields: Object.fromEntries(kept) }
+      const config = checked({ ...defaultsFor(model), taskType: null, ...read, ...otherFields }, configFile, snakeCase)
+      return { config, unknown: new Map(kept.filter(([key]) => !Object.hasOwn(usual, key))) }
     },
-    format: (config) => {
-      const off = Object.fromEntries(Object.keys(lacking).map((field) => [field, null]))
-      const fields = { autoMapping: null, ...off, ...withoutEffect, ...table.written, ...config }
-      const saved = Object.entries(fields).map(([field, value]) => [snakeCase(field), value] as const)
-      const all = { ...Object.fromEntries(saved), peft_version: peftVersion, inference_mode: true }
+    format: ({ otherFields, ...config }) => {
+      const all = { ...usual, ...otherFields, ...bySnakeCase(config), inference_mode: true }
       return pythonJson(all, new Set(table.floats))
     },
   }
@@ -170,15 +191,20 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
   }
 }
 
-/** Fields beside a method's own that say nothing about how an adapter computes. */
-const remarks: ReadonlySet<string> = new Set([
-  'peft_type',
-  'peft_version',
-  'inference_mode',
-  'runtime_config',
-  'merge_weights',
-  'auto_mapping',
-])
+/** What a file says that is never kept: PEFT writes it anew, passes it over, or has done without it since 0.3. */
+const fixed: ReadonlySet<string> = new Set(['peft_type', 'inference_mode', 'runtime_config', 'merge_weights'])
+
+function allNull(fields: readonly string[]): JsonObject {
+  return Object.fromEntries(fields.map((field) => [field, null]))
+}
+
+function bySnakeCase(fields: object): JsonObject {
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [snakeCase(field), value]))
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return pythonJson(a, new Set()) === pythonJson(b, new Set())
+}
 
 /** A rule with words of its own. */
 export function named<T>(expects: string, rule: Rule<T>): Rule<T> {
