@@ -71,6 +71,7 @@ export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
 export type { LoraConfig } from './peft/lora/lora-config.ts'
 export { attachAdapter, attachLora, type AttachOptions, type GivenConfig, type PlannedAdapter } from './peft/attach.ts'
+export { startLora } from './peft/lora/starts/start-lora.ts'
 export type { Adaptable } from './peft/adaptable.ts'
 export type { AdapterConfig } from './peft/config/config-fields.ts'
 export type { Ia3Config } from './peft/methods/ia3.ts'

@@ -50,6 +50,18 @@ export interface SharedTensors {
   start(tensors: Factors, seed: number | null): void
 }
 
+/** A tensor of an adapter's file, in f32. */
+export interface SavedTensor {
+  readonly shape: Shape
+  readonly data: Float32Array
+}
+
+/** What is saved of an adapter: its config and its tensors, by PEFT's keys. */
+export interface SavedAdapter<C extends AdapterConfig = AdapterConfig> {
+  readonly config: C
+  readonly tensors: ReadonlyMap<string, SavedTensor>
+}
+
 /** A row in the table of methods: all that the rest of the library asks of a way to adapt a model. */
 export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   /** PEFT's name of it, as adapter_config.json has it. */
@@ -72,6 +84,23 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   trained?(model: Module, config: C, places: readonly Place[]): readonly (readonly [path: string, tensor: Tensor])[]
   /** The config that is saved of an adapter, by what training made of its layers. Default: its config. */
   savedConfig?(config: C, layers: ReadonlyMap<string, LayerAdapter>): C
+  /**
+   * Starts the layers of an adapter from the base's weights, where its config says so.
+   * @param seed Of what is random in it; `null` under an adapter that is read: what such a start took out of the base is
+   * found again. Default: no start is of that kind.
+   */
+  startFromBase?(config: C, name: string, layers: ReadonlyMap<string, AdaptedLayer>, seed: number | null): Promise<void>
+  /**
+   * What goes into the file, of config and tensors. Default: they are.
+   * @param isPlain Whether it is to fit the base as it is, also where the start took something out of it.
+   * @throws MedAwareError `unsupported` for what a file alone does not say.
+   */
+  toFile?(
+    saved: SavedAdapter<C>,
+    name: string,
+    layers: ReadonlyMap<string, AdaptedLayer>,
+    isPlain: boolean,
+  ): Promise<SavedAdapter<C>>
   /**
    * Sees that a loaded adapter of this config can be trained on. @throws MedAwareError `unsupported`. Default: it can.
    */

@@ -28,7 +28,13 @@ export interface AttachOptions {
   readonly isPartialOk?: boolean
 }
 
-const rules: OptionRules<AttachOptions> = { device: deviceRule, name: nameRule, seed: whole(), isPartialOk: flag }
+/** The rules of `AttachOptions`. */
+export const attachRules: OptionRules<AttachOptions> = {
+  device: deviceRule,
+  name: nameRule,
+  seed: whole(),
+  isPartialOk: flag,
+}
 
 /**
  * A config for a method of this library, or for one that was registered. Fields that are not given have PEFT's
@@ -81,7 +87,7 @@ function attachBy<C extends AdapterConfig>(
   options: AttachOptions,
 ): Adapter<C> {
   readArgument(who, 'model', model, adaptableRule)
-  const { device, name, seed = 0, isPartialOk = false } = readOptions(who, options, rules)
+  const { device, name, seed = 0, isPartialOk = false } = readOptions(who, options, attachRules)
   checkDevice(who, model, device)
   const full = method.fields.read(config, who, model)
   return attach(planAdapter(method, model, full, { who, isPartialOk, ...(name !== undefined && { name }) }), seed)

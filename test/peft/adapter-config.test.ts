@@ -184,18 +184,9 @@ describe('parseAdapterConfig', () => {
     [{ fan_in_fan_out: true }, 'fan_in_fan_out true is for weights stored [in, out]'],
     [{ task_type: 'SEQ_CLS' }, 'task_type "SEQ_CLS" is for another kind of model'],
     [
-      { init_lora_weights: 'pissa' },
-      `init_lora_weights "pissa" also changes the base's weights, which PEFT does again whenever it loads the adapter; ${merge}, or save it there as plain LoRA`,
-    ],
-    [
-      { init_lora_weights: 'OLoRA' },
-      `init_lora_weights "OLoRA" also changes the base's weights, which PEFT does again`,
-    ],
-    [
-      { init_lora_weights: 'pissa_niter_16' },
+      { init_lora_weights: 'corda' },
       'and not in a way that can be repeated; in PEFT, save it as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion',
     ],
-    [{ init_lora_weights: 'corda' }, 'and not in a way that can be repeated'],
     [{ init_lora_weights: 'lora_ga' }, 'and not in a way that can be repeated'],
     [
       { init_lora_weights: 'loftq', loftq_config: { loftq_bits: 4 } },
@@ -255,7 +246,7 @@ describe('parseAdapterConfig', () => {
     [
       'config',
       { peft_type: 'LORA', init_lora_weights: 'best' },
-      'init_lora_weights must be true, false, "gaussian", "eva", "orthogonal" or "mica", got "best"',
+      'init_lora_weights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "eva" or "mica", got "best"',
     ],
     ['config', { peft_type: 'LORA', use_rslora: 'yes' }, 'use_rslora must be true or false, got "yes"'],
   ])('refuses with %s: %j', (code, json, message) => {

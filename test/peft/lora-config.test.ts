@@ -57,7 +57,10 @@ describe('the config of LoRA', () => {
       'loraConfig: layersToTransform needs a list in targetModules, got ".*"',
     ],
     [{ layersPattern: 'h' }, 'loraConfig: layersPattern needs layersToTransform as well'],
-    [{ initLoraWeights: 'best' }, 'loraConfig: initLoraWeights must be true, false or "gaussian", got "best"'],
+    [
+      { initLoraWeights: 'best' },
+      'loraConfig: initLoraWeights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N" or "olora", got "best"',
+    ],
     [{ taskType: 'NONE' }, 'loraConfig: taskType must be "CAUSAL_LM" or null, got "NONE"'],
     [{ rank: 8 }, 'loraConfig: there is no option "rank"; did you mean r?'],
     [{ lora_r: 8 }, 'loraConfig: there is no option "lora_r"; did you mean r?'],
@@ -90,8 +93,8 @@ describe('the config of LoRA', () => {
       `loraConfig: modulesToSave ["lm_head"] trains whole modules beside the adapter, ${peft}`,
     ],
     [
-      { initLoraWeights: 'pissa' },
-      'loraConfig: initLoraWeights "pissa" is begun in PEFT; start with true or "gaussian" here, or save it there and open it with openAdapter',
+      { initLoraWeights: 'lora_ga' },
+      'loraConfig: initLoraWeights "lora_ga" is begun in PEFT; start with another here, or save it there and open it with openAdapter',
     ],
     [
       { fanInFanOut: true },

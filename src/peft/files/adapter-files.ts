@@ -8,6 +8,7 @@ import { writeSafetensors } from '../../safetensors/writer.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
 import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
+import type { SavedAdapter, SavedTensor } from '../adapter-method.ts'
 import type { Adapter } from '../adapter.ts'
 import { configFile } from '../config/config-fields.ts'
 import { type AdapterPlan, nameRule, parameterNames, planAdapter } from '../adapter-plan.ts'
@@ -21,6 +22,11 @@ export interface AdapterFilesOptions {
   readonly baseModel?: string
   /** Markdown of the model card. Default: how to load the adapter with PEFT. */
   readonly card?: string
+  /**
+   * Save an adapter that started from the base's weights (PiSSA, OLoRA) as a plain one of twice the rank, which fits the
+   * base as it is: PEFT's path_initial_model_for_weight_conversion. Others are saved as they are. Default false.
+   */
+  readonly convertToPlainLora?: boolean
 }
 
 /** How an adapter is loaded. */
@@ -38,7 +44,11 @@ export const adapterRule = withMethods<Adapter>('an adapter, as attachLora, atta
 ])
 
 /** The rules of `AdapterFilesOptions`. */
-export const adapterFilesRules: OptionRules<AdapterFilesOptions> = { baseModel: text, card: text }
+export const adapterFilesRules: OptionRules<AdapterFilesOptions> = {
+  baseModel: text,
+  card: text,
+  convertToPlainLora: flag,
+}
 
 /** The rules of `LoadAdapterOptions`. */
 export const loadAdapterRules: OptionRules<LoadAdapterOptions> = {
@@ -51,7 +61,8 @@ export const loadAdapterRules: OptionRules<LoadAdapterOptions> = {
 /**
  * The folder that PEFT saves of an adapter: adapter_config.json, adapter_model.safetensors (f32) and README.md, by
  * name.
- * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `device`.
+ * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `unsupported` for one that
+ * only `convertToPlainLora` saves; `device`.
  */
 export async function adapterFiles(
   adapter: Adapter,
@@ -62,19 +73,23 @@ export async function adapterFiles(
   adapter.checkAttached('adapterFiles')
   const { method } = adapter
   const baseModel = given.baseModel ?? adapter.config.baseModelNameOrPath
-  const tensors = []
+  const tensors = new Map<string, SavedTensor>()
   const { all, made } = savedTensors(adapter)
   try {
     for (const [name, tensor] of all) {
-      tensors.push({ name, dtype: 'F32', shape: tensor.shape, data: await tensor.read() } as const)
+      tensors.set(name, { shape: tensor.shape, data: await tensor.read() })
     }
   } finally {
     for (const tensor of made) tensor.dispose()
   }
+  const own: SavedAdapter = { config: { ...adapter.savedConfig, baseModelNameOrPath: baseModel }, tensors }
+  const { convertToPlainLora: isPlain = false } = given
+  const saved = (await method.toFile?.(own, adapter.name, adapter.layers, isPlain)) ?? own
+  const data = [...saved.tensors].map(([name, tensor]) => ({ name, dtype: 'F32', ...tensor }) as const)
   const utf8 = new TextEncoder()
   return new Map([
-    [configFile, utf8.encode(method.fields.format({ ...adapter.savedConfig, baseModelNameOrPath: baseModel }))],
-    ['adapter_model.safetensors', writeSafetensors(tensors, { format: 'pt' })],
+    [configFile, utf8.encode(method.fields.format(saved.config))],
+    ['adapter_model.safetensors', writeSafetensors(data, { format: 'pt' })],
     ['README.md', utf8.encode(formatModelCard(method, baseModel, given.card))],
   ])
 }
@@ -126,6 +141,7 @@ export async function loadAdapter(
     const values = new Map<string, Float32Array>()
     for (const [key, there] of keys) values.set(key, await reader.readF32(there))
     for (const [key, tensor] of adapter.namedTensors()) tensor.write(values.get(key) ?? new Float32Array(0))
+    await method.startFromBase?.(config, name, adapter.layers, null)
   } catch (error) {
     adapter.detach()
     throw error

@@ -40,7 +40,8 @@ export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns {
   /** Give B a bias; with initLoraWeights true or false, and not with useDora. Default false. */
   readonly loraBias: boolean
   /**
-   * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0. 'eva', 'orthogonal' and 'mica'
+   * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0; 'orthogonal': neither is, but
+   * B A is (r even). 'pissa', 'pissa_niter_N' and 'olora' follow from the base's weights: `startLora`. 'eva' and 'mica'
    * only of an adapter that PEFT began. Default true.
    */
   readonly initLoraWeights: Start

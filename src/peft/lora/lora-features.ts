@@ -3,8 +3,10 @@ import type { Rule } from '../../core/options.ts'
 import { show } from '../../core/show.ts'
 import { feature, type Features, isNull, keep, lackingAnywhere, lackingTransposed, merge } from '../config/features.ts'
 
-/** How A and B start; the last three leave the base as it is, so what PEFT began with them loads as any adapter. */
-export type Start = boolean | 'gaussian' | 'eva' | 'orthogonal' | 'mica'
+/** How a new adapter's A and B may start. */
+export type NewStart = boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora'
+/** How A and B started; those that leave the base as it is load as any adapter, also where PEFT alone begins them. */
+export type Start = NewStart | 'eva' | 'mica'
 
 /** PEFT 0.21.2's fields of LoraConfig that this library lacks (tuners/lora/config.py), by our names. */
 export const lacking: Features = {
@@ -35,53 +37,57 @@ export const withoutEffect: Readonly<Record<string, unknown>> = {
 }
 
 /** Starts of PEFT's that leave the base as it is, by data, at random, or from its smallest singular vectors. */
-const keptStarts = ['eva', 'orthogonal', 'mica'] as const
+const keptStarts = ['eva', 'mica'] as const
 
 /** Starts of PEFT's that take something out of the base's weights, so that the adapter fits no base as it was. */
 const changingStarts: readonly (readonly [RegExp, string])[] = [
   [
-    /^(pissa|olora)$/i,
-    `which PEFT does again whenever it loads the adapter; ${merge}, or save it there as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion)`,
-  ],
-  [
-    /^(pissa_niter_\d+|corda\w*|lora_ga)$/i,
+    /^(corda\w*|lora_ga)$/i,
     'and not in a way that can be repeated; in PEFT, save it as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion, the adapter as it began)',
   ],
   [/^loftq$/i, `which PEFT quantises in a way of its own whenever it loads the adapter; ${merge}`],
 ]
 
-/** How a new adapter may start; 'Gaussian' is 'gaussian', as in PEFT. */
-export const newStart: Rule<boolean | 'gaussian'> = {
-  expects: 'true, false or "gaussian"',
+/** How a new adapter may start; 'Gaussian' is 'gaussian' and 'OLoRA' 'olora', as in PEFT. */
+export const newStart: Rule<NewStart> = {
+  expects: 'true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N" or "olora"',
   read: (value, at) => {
-    if (typeof value === 'boolean') return value
-    const word = typeof value === 'string' ? value.toLowerCase() : ''
-    if (word === 'gaussian') return word
-    const isOfPeft = keptStarts.some((each) => each === word) || changeOf(word) !== undefined
-    const remedy = 'is begun in PEFT; start with true or "gaussian" here'
-    check(
-      !isOfPeft,
-      'unsupported',
-      () => `${at} ${show(value)} ${remedy}, or save it there and open it with openAdapter`,
-    )
+    const known = knownStart(value)
+    if (known !== undefined) return known
+    const isOfPeft = typeof value === 'string' && (isKept(value) || changeOf(value) !== undefined)
+    check(!isOfPeft, 'unsupported', () => {
+      const remedy = 'is begun in PEFT; start with another here, or save it there and open it with openAdapter'
+      return `${at} ${show(value)} ${remedy}`
+    })
     return undefined
   },
 }
 
 /** How an adapter that is read may have started. */
 export const savedStart: Rule<Start> = {
-  expects: ['true, false, "gaussian"', ...keptStarts.map((word) => `"${word}"`)]
-    .join(', ')
-    .replace(/, (?=[^,]*$)/, ' or '),
+  expects: newStart.expects.replace(' or "olora"', ', "olora", "eva" or "mica"'),
   read: (value, at) => {
     // PEFT starts nothing where it is told null, as where it is told false.
     if (value === null) return false
-    const kept = keptStarts.find((word) => word === value)
-    if (kept !== undefined) return kept
+    if (typeof value === 'string' && isKept(value)) return value
     const change = typeof value === 'string' ? changeOf(value) : undefined
     check(change === undefined, 'unsupported', () => `${at} ${show(value)} also changes the base's weights, ${change}`)
-    return newStart.read(value, at)
+    return knownStart(value)
   },
+}
+
+function knownStart(value: unknown): NewStart | undefined {
+  if (typeof value === 'boolean') return value
+  if (typeof value !== 'string') return undefined
+  const word = value.toLowerCase()
+  if (word === 'gaussian' || word === 'olora') return word
+  const [, iterations] = /^pissa_niter_(\d{1,4})$/.exec(value) ?? []
+  if (iterations !== undefined) return `pissa_niter_${Number(iterations)}`
+  return value === 'orthogonal' || value === 'pissa' ? value : undefined
+}
+
+function isKept(value: string): value is (typeof keptStarts)[number] {
+  return keptStarts.some((word) => word === value)
 }
 
 /** What a start does to the base's weights, if anything. */

@@ -1,5 +1,6 @@
-import { check } from '../../core/errors.ts'
+import { check, MedAwareError } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
+import { show } from '../../core/show.ts'
 import { type AdapterMethod, linearPlace } from '../adapter-method.ts'
 import { draw, drawUniform } from '../draws.ts'
 import { modelBiases } from '../targets/model-biases.ts'
@@ -9,6 +10,11 @@ import { NamePatterns } from '../targets/module-names.ts'
 import { findTargets, patternReader, spellOutTargets } from '../targets/target-matching.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
 import { type LoraFactors, LoraLinear } from './lora-linear.ts'
+import { baseStartOf } from './starts/base-starts.ts'
+import { LoraOverRest } from './starts/lora-over-rest.ts'
+import { loraFile } from './starts/lora-file.ts'
+import { drawOrthogonal } from './starts/orthogonal.ts'
+import { startFromBase } from './starts/start-from-base.ts'
 
 /** LoRA (arXiv 2106.09685; peft/tuners/lora). */
 export const lora: AdapterMethod<LoraConfig> = {
@@ -37,6 +43,9 @@ export const lora: AdapterMethod<LoraConfig> = {
       const { inFeatures, outFeatures } = layer
       const shapes = { 'lora_A.weight': [rank, inFeatures], 'lora_B.weight': [outFeatures, rank] } as const
       if (config.useDora) {
+        check(baseStartOf(initLoraWeights) === null, 'unsupported', () => {
+          return `${who}: initLoraWeights ${show(initLoraWeights)} with useDora is not supported; leave one of them out`
+        })
         return linearPlace({
           ...{ path, layer },
           shapes: { ...shapes, lora_magnitude_vector: [outFeatures] },
@@ -52,7 +61,10 @@ export const lora: AdapterMethod<LoraConfig> = {
       const place = {
         ...{ path, layer },
         start: (factors: LoraFactors, random: Random) => start(factors, initLoraWeights, random),
-        adapter: (factors: LoraFactors) => new LoraLinear(factors, scaling, loraDropout),
+        adapter: (factors: LoraFactors) => {
+          const Part = baseStartOf(initLoraWeights) === null ? LoraLinear : LoraOverRest
+          return new Part(factors, scaling, loraDropout)
+        },
       }
       if (!config.loraBias) return linearPlace<keyof typeof shapes>({ ...place, shapes })
       return linearPlace({ ...place, shapes: { ...shapes, 'lora_B.bias': [outFeatures] } })
@@ -65,6 +77,8 @@ export const lora: AdapterMethod<LoraConfig> = {
       places.map(({ path }) => path),
     ),
   trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
+  startFromBase,
+  toFile: loraFile,
   checkTrainable: ({ initLoraWeights }, who) => {
     check(initLoraWeights !== 'mica', 'unsupported', () => {
       return `${who}: the adapter was begun with MiCA, which trains A alone; that is not supported, so leave trainable out`
@@ -78,7 +92,12 @@ function start(
   init: LoraConfig['initLoraWeights'],
   random: Random,
 ): void {
-  if (init === 'gaussian') draw(a, () => random.normal() / a.rows)
+  if (baseStartOf(init) !== null) {
+    const what = `initLoraWeights ${show(init)} reads the base's weights, which takes its time`
+    throw new MedAwareError('config', `attachLora: ${what}; await startLora(model, config) instead`)
+  }
+  if (init === 'orthogonal') drawOrthogonal(a, b, random)
+  else if (init === 'gaussian') draw(a, () => random.normal() / a.rows)
   else drawUniform(a, random)
   if (init !== false) return
   drawUniform(b, random)

@@ -1,0 +1,13 @@
+import type { BaseStart } from './base-start.ts'
+import { olora } from './olora.ts'
+import { pissa, quickPissa } from './pissa.ts'
+
+const table: Readonly<Record<string, BaseStart>> = { pissa, olora }
+
+/** The start that a value of `initLoraWeights` names, where it follows from the base's weights; `null` of others. */
+export function baseStartOf(initLoraWeights: unknown): BaseStart | null {
+  if (typeof initLoraWeights !== 'string') return null
+  const [, iterations] = /^pissa_niter_(\d+)$/.exec(initLoraWeights) ?? []
+  if (iterations !== undefined) return quickPissa(Number(iterations))
+  return Object.hasOwn(table, initLoraWeights) ? (table[initLoraWeights] ?? null) : null
+}

@@ -1,0 +1,68 @@
+import { check } from '../../../core/errors.ts'
+import { Random } from '../../../core/random.ts'
+import { show } from '../../../core/show.ts'
+import { dequantize } from '../../../ops/dequantize.ts'
+import type { Weight } from '../../../nn/module.ts'
+import { Tensor } from '../../../tensor/tensor.ts'
+import type { AdaptedLayer } from '../../layers/adapted-layer.ts'
+import { AdaptedLinear } from '../../layers/adapted-linear.ts'
+import type { LoraConfig } from '../lora-config.ts'
+import { type BaseStart, type HostMatrix } from './base-start.ts'
+import { baseStartOf } from './base-starts.ts'
+import { LoraOverRest } from './lora-over-rest.ts'
+
+/**
+ * Starts the layers of an adapter from the base's weights, one after another, where `initLoraWeights` says so.
+ * @param seed Of what is random in it; `null` under an adapter that is read: its tensors stay as they are, and only
+ * what its start took out of the base is found again.
+ * @throws MedAwareError `config` for a rank above a layer's sizes or a scaling below 0, `unsupported` where a start
+ * cannot be found again, `numeric` for weights that are not finite.
+ */
+export async function startFromBase(
+  config: LoraConfig,
+  name: string,
+  layers: ReadonlyMap<string, AdaptedLayer>,
+  seed: number | null,
+): Promise<void> {
+  const start = baseStartOf(config.initLoraWeights)
+  if (start === null) return
+  check(seed !== null || start.isRepeatable, 'unsupported', () => {
+    const remedy = 'save such an adapter as plain LoRA (adapterFiles with convertToPlainLora)'
+    return `initLoraWeights ${show(config.initLoraWeights)} changes the base's weights at random, so that the base of a saved adapter is not known; ${remedy}`
+  })
+  for (const [index, [path, layer]] of [...layers].entries()) {
+    const part = layer.adapter(name)
+    if (!(part instanceof LoraOverRest) || !(layer instanceof AdaptedLinear)) continue
+    const { weight } = layer.base.weights
+    const factors = startOf(path, start, await hostMatrix(weight), part, Random.of(seed ?? 0, index))
+    if (seed !== null) {
+      part.factors['lora_A.weight'].write(factors.a)
+      part.factors['lora_B.weight'].write(factors.b)
+    }
+    part.takeOut(factors)
+  }
+}
+
+function startOf(path: string, start: BaseStart, weight: HostMatrix, part: LoraOverRest, random: Random) {
+  const { rows: rank } = part.factors['lora_A.weight']
+  const most = Math.min(weight.rows, weight.columns)
+  check(rank <= most, 'config', () => {
+    return `initLoraWeights: ${path} [${weight.rows},${weight.columns}] has ${most} singular values, which r ${rank} exceeds`
+  })
+  check(part.scaling > 0, 'config', () => {
+    return `initLoraWeights: a start from the base needs a loraAlpha above 0, the scaling of ${path} is ${part.scaling}`
+  })
+  return start.factors(weight, rank, part.scaling, random)
+}
+
+/** The values that a weight stands for. */
+export async function hostMatrix(weight: Weight): Promise<HostMatrix> {
+  const [rows = 0, columns = 0] = weight.shape
+  if (weight instanceof Tensor) return { rows, columns, values: await weight.read() }
+  const full = weight.device.memory.rooted(() => dequantize(weight))
+  try {
+    return { rows, columns, values: await full.read() }
+  } finally {
+    full.dispose()
+  }
+}
