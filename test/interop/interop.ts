@@ -5,63 +5,36 @@
  * its requirements.txt.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MedAwareError } from '../../src/core/errors.ts'
 import type { Device } from '../../src/device/device.ts'
-import { openAdapter, saveAdapter } from '../../src/io/adapter-folder.ts'
+import { openAdapter } from '../../src/io/adapter-folder.ts'
 import { writeFolder } from '../../src/io/sources/folder.ts'
 import { loadModel } from '../../src/io/load/load-model.ts'
 import { saveModel } from '../../src/io/save/save-model.ts'
-import { attachAdapter, type PlannedAdapter } from '../../src/peft/attach.ts'
 import { fileSource } from '../../src/platform/node.ts'
 import { openSafetensors, type TensorReader } from '../../src/safetensors/reader.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
-import { TrainingRun } from '../../src/train/training-run.ts'
 import { openBrowser } from '../device/browser.ts'
-import { testDevices } from '../device/devices.ts'
+import { testEngines } from '../device/devices.ts'
 import { download, fourLines, trainTenSteps, visit } from '../examples/browser/drive-page.ts'
 import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
-import { batchOf, gradientChecks, logitsOf } from '../golden/model-checks.ts'
+import { batchOf, logitsOf } from '../golden/model-checks.ts'
 import { quantisedChecks } from './quantised.ts'
 import { hubCacheProblems } from './hub-cache.ts'
+import { matrixChecks } from './matrix.ts'
+import { families } from './methods.ts'
 
-const BOUND = 1e-3
+const BOUND = 1e-4
 const base = fileURLToPath(new URL('../fixtures/tiny-falcon-rw', import.meta.url))
 const script = fileURLToPath(new URL('peft_side.py', import.meta.url))
 const cached = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'peft-medaware-interop/venv/bin/python')
 const python = process.env['MEDAWARE_PYTHON'] ?? (existsSync(cached) ? cached : 'python3')
 const work = mkdtempSync(join(tmpdir(), 'peft-medaware-interop-'))
-const counts = { passed: 0, failed: 0, unsupported: 0 }
-
-/** LoRA where they have no peftType. */
-const ours: Readonly<Record<string, PlannedAdapter>> = {
-  ia3: { peftType: 'IA3' },
-  'ia3-random': {
-    ...{
-      peftType: 'IA3',
-      targetModules: 'all-linear',
-      feedforwardModules: '.*\\.dense_4h_to_h',
-      initIa3Weights: false,
-    },
-  },
-  lora: { r: 4, loraAlpha: 8, loraDropout: 0.1, targetModules: ['query_key_value'] },
-  'lora-all-linear': { r: 4, loraAlpha: 16, targetModules: 'all-linear' },
-  'lora-bias': { r: 4, loraAlpha: 8, bias: 'lora_only', targetModules: ['query_key_value', 'dense'] },
-  'lora-all-biases': { r: 2, loraAlpha: 8, bias: 'all', targetModules: ['dense_h_to_4h'] },
-  'lora-exclude': { r: 4, targetModules: '(?i).*\\.H\\.\\d++\\..*', excludeModules: '.*(?<!query_key_value)' },
-  rslora: { r: 4, loraAlpha: 8, useRslora: true, initLoraWeights: 'gaussian', targetModules: ['query_key_value'] },
-  'lora-patterns': {
-    r: 4,
-    loraAlpha: 8,
-    layersToTransform: [1],
-    rankPattern: { query_key_value: 6 },
-    targetModules: ['query_key_value'],
-  },
-}
+const counts = { passed: 0, failed: 0, unsupported: 0, leftOut: 0 }
 
 function askPython(...args: string[]): string {
   // AutoPeftModel would look on the Hub for a tokenizer.
@@ -89,103 +62,64 @@ async function open(path: string): Promise<TensorReader> {
   return reader
 }
 
-const inputs = join(work, 'inputs.safetensors')
-const fixture = await open(`${base}/reference.safetensors`)
-const batch = await batchOf(fixture, 'input_ids')
-const labels = Int32Array.from((await fixture.read('labels')) as Int32Array)
-const tokens = { dtype: 'I32', shape: [...batch.shape] } as const
-writeFileSync(
-  inputs,
-  writeSafetensors([
-    { name: 'input_ids', ...tokens, data: batch.inputIds },
-    { name: 'labels', ...tokens, data: labels },
-  ]),
-)
+/** The tokens of a reference, and a file of them for Python. */
+async function inputsOf(reference: string, file: string) {
+  const reader = await open(reference)
+  const batch = await batchOf(reader, 'input_ids')
+  const labels = Int32Array.from((await reader.read('labels')) as Int32Array)
+  const tokens = { dtype: 'I32', shape: [...batch.shape] } as const
+  const named = { input_ids: batch.inputIds, labels }
+  const tensors = Object.entries(named).map(([name, data]) => ({ name, ...tokens, data }))
+  writeFileSync(file, writeSafetensors(tensors))
+  return { batch, labels }
+}
 
-/** Adapters PEFT trained, read here. */
-async function readTheirs(device: Device): Promise<void> {
-  const reference = await open(join(work, 'theirs.safetensors'))
-  for (const kind of readdirSync(join(work, 'theirs')).sort()) {
-    const name = `${device.description}: PEFT's ${kind} here`
-    const { model } = await loadModel(base, { device })
-    try {
-      const adapter = await openAdapter(model, join(work, 'theirs', kind), { device })
-      print(name, within('logits', await logitsOf(model, batch), await reference.readF32(`${kind}.logits`), BOUND))
-      adapter.merge()
-      print(
-        name,
-        within('merged logits', await logitsOf(model, batch), await reference.readF32(`${kind}.merged_logits`), BOUND),
-      )
-    } catch (error) {
-      const isUnsupported = error instanceof MedAwareError && error.code === 'unsupported'
-      print(
-        name,
-        isUnsupported
-          ? { name: 'load', unsupported: error.message }
-          : { name: String(error), error: NaN, bound: 0, ok: false },
-      )
-    } finally {
-      model.dispose()
+const inputs = join(work, 'inputs.safetensors')
+const matrixInputs = join(work, 'matrix-inputs.safetensors')
+const { batch } = await inputsOf(`${base}/reference.safetensors`, inputs)
+
+/** The matrix: a line for each method and direction with the worst of each family, then whatever is to be said. */
+async function compareMatrix(devices: readonly Device[]): Promise<void> {
+  // All families have these tokens.
+  const few = fileURLToPath(new URL('../fixtures/tiny-family/qwen2/reference.safetensors', import.meta.url))
+  const tools = { work, inputsFile: matrixInputs, inputs: await inputsOf(few, matrixInputs), ask: askPython, open }
+  const shares = new Map<string, Map<string, number>>()
+  const apart = new Map<string, Set<string>>()
+  for await (const { row, family, direction, device, check } of matrixChecks(devices, tools)) {
+    const line = `${row}, trained ${direction}`
+    if ('error' in check) {
+      const worst = shares.get(line) ?? new Map<string, number>()
+      shares.set(line, worst.set(family, Math.max(worst.get(family) ?? 0, check.error / (check.bound || 1))))
+      if (check.ok) counts.passed++
+      else print(`${device}: ${row} on ${family}, trained ${direction}`, check)
+    } else {
+      counts['leftOut' in check ? 'leftOut' : 'unsupported']++
+      const reason = 'leftOut' in check ? `left out: ${check.leftOut}` : `not supported yet: ${check.unsupported}`
+      const what = `${line}: ${check.name}: ${reason}`
+      apart.set(what, (apart.get(what) ?? new Set()).add(family))
     }
+  }
+  for (const [what, names] of apart) console.log(`${[...names].join(', ')}: ${what}`)
+  console.log(`\nthe worst error as a share of its bound: ${families.map(({ name }) => name).join(' · ')}`)
+  for (const [line, worst] of shares) {
+    const cells = families.map(({ name }) => worst.get(name)?.toFixed(3) ?? '-')
+    console.log(`${line.padEnd(56)} ${cells.map((cell) => cell.padStart(7)).join('')}`)
   }
 }
 
-/** Adapters trained here, read by PEFT: logits, merged logits, and the gradients it would train on with. */
-async function writeOurs(device: Device): Promise<void> {
-  const folder = join(work, `ours-${device.kind}`)
-  const results: { kind: string; check: (reference: TensorReader) => Promise<Check[]>; free: () => void }[] = []
-  for (const [kind, config] of Object.entries(ours)) {
-    const { model } = await loadModel(base, { device })
-    const adapter = attachAdapter(model, { peftType: 'LORA', ...config }, { seed: 7 })
-    const [rows, width] = batch.shape
-    const examples = Array.from({ length: rows }, (_, row) => {
-      const part = (values: Int32Array) => values.slice(row * width, (row + 1) * width)
-      return { inputIds: part(batch.inputIds), labels: part(labels) }
-    })
-    const run = new TrainingRun(model, examples, { maxSteps: 3, batchSize: rows, learningRate: 1e-2 })
-    for await (const report of run) if (!Number.isFinite(report.loss)) throw new Error(`${kind}: loss ${report.loss}`)
-    run.dispose()
-    await saveAdapter(adapter, join(folder, kind))
-    results.push({
-      kind,
-      check: async (reference) => {
-        const logits = within('logits', await logitsOf(model, batch), await reference.readF32(`${kind}.logits`), BOUND)
-        const gradients = await gradientChecks(model, adapter.namedTrainableParameters(), reference, `${kind}.grad.`, {
-          batch,
-          labels,
-        })
-        adapter.merge()
-        return [
-          logits,
-          ...gradients,
-          within(
-            'merged logits',
-            await logitsOf(model, batch),
-            await reference.readF32(`${kind}.merged_logits`),
-            BOUND,
-          ),
-        ]
-      },
-      free: () => model.dispose(),
-    })
-  }
-  const out = join(work, `ours-${device.kind}.safetensors`)
-  askPython('check', folder, base, inputs, out)
-  const reference = await open(out)
-  const opened = join(work, `auto-${device.kind}.safetensors`)
-  askPython('auto', join(folder, 'lora'), inputs, opened)
-  const [alone, told] = [await (await open(opened)).readF32('logits'), await reference.readF32('lora.logits')]
-  print(`${device.description}: our lora in AutoPeftModelForCausalLM`, within('logits', alone, told, 1e-6))
-  for (const { kind, check, free } of results) {
-    for (const each of await check(reference)) print(`${device.description}: our ${kind} in PEFT`, each)
-    free()
-  }
+/** An adapter trained here, found by its folder alone. */
+async function openAlone(): Promise<void> {
+  const [adapter, out] = [join(work, 'ours-cpu/0/adapter'), join(work, 'alone.safetensors')]
+  askPython('auto', adapter, matrixInputs, out)
+  const [alone, told] = [await open(out), await open(join(work, 'ours-cpu/0.safetensors'))]
+  const check = within('logits', await alone.readF32('logits'), await told.readF32('logits'), 1e-6)
+  print('our lora in AutoPeftModelForCausalLM', check)
 }
 
 /** A model merged here, read by transformers in three precisions. */
 async function writeMerged(device: Device): Promise<void> {
   const { model } = await loadModel(base, { device })
-  await openAdapter(model, join(work, 'theirs', 'lora'), { device }).then((adapter) => adapter.merge())
+  await openAdapter(model, join(work, 'theirs/0/adapter'), { device }).then((adapter) => adapter.merge())
   const logits = await logitsOf(model, batch)
   for (const dtype of ['f32', 'bf16', 'f16'] as const) {
     const folder = join(work, `merged-${dtype}`)
@@ -231,7 +165,9 @@ async function readPages(device: Device): Promise<void> {
   const [asked, out] = [join(work, 'page-inputs.safetensors'), join(work, 'page.safetensors')]
   const tensor = { name: 'input_ids', dtype: 'I32', shape: [1, ids.length], data: ids } as const
   writeFileSync(asked, writeSafetensors([tensor]))
-  askPython('check', adapterFolder, folder, asked, out)
+  const jobs = join(work, 'page.json')
+  writeFileSync(jobs, JSON.stringify([{ name: 'page', base: folder, inputs: asked, adapter: adapterFolder, out }]))
+  console.log(askPython('check', jobs))
   const logits = await logitsOf(model, { inputIds: ids, shape: [1, ids.length] })
   const theirs = await (await open(out)).readF32('logits')
   print(`${device.description}: the page's adapter in PEFT`, within('logits', logits, theirs, BOUND))
@@ -242,12 +178,9 @@ try {
   const problems = await hubCacheProblems(python)
   counts[problems.length === 0 ? 'passed' : 'failed']++
   console.log(`the Hub's cache and huggingface_hub: ${problems.map((each) => `FAILED: ${each}`).join('; ') || 'ok'}`)
-  askPython('make', base, join(work, 'theirs'), inputs, join(work, 'theirs.safetensors'))
-  const devices = await testDevices()
-  for (const device of devices) {
-    await readTheirs(device)
-    await writeOurs(device)
-  }
+  const devices = await testEngines()
+  await compareMatrix(devices)
+  await openAlone()
   const [first] = devices
   if (first) await writeMerged(first)
   if (first) await writeQuantised(first)
@@ -257,5 +190,7 @@ try {
   for (const reader of opened) await reader.close()
   rmSync(work, { recursive: true, force: true })
 }
-console.log(`\n${counts.passed} passed, ${counts.failed} failed; ${counts.unsupported} not supported yet`)
+console.log(
+  `\n${counts.passed} passed, ${counts.failed} failed; ${counts.unsupported} not supported yet, ${counts.leftOut} left out`,
+)
 process.exit(counts.failed > 0 ? 1 : 0)

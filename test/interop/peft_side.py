@@ -1,7 +1,7 @@
 """The Python side of the interop check: real PEFT reads what peft-medaware wrote, and writes what it must read.
 
-    python peft_side.py make  BASE_DIR OUT_ADAPTERS INPUTS.safetensors OUT.safetensors [--steps 3]
-    python peft_side.py check ADAPTERS BASE_DIR INPUTS.safetensors OUT.safetensors
+    python peft_side.py make  JOBS.json
+    python peft_side.py check JOBS.json
     python peft_side.py auto  ADAPTER_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py model MODEL_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py quantized MODEL_DIR INPUTS.safetensors OUT.safetensors
@@ -10,17 +10,18 @@
 Protocol. One process per subcommand; it prints one line of JSON on stdout and exits 0, or prints a traceback on stderr and
 exits 1. Every warning is an error, so an adapter that PEFT only half understands does not pass.
 
+JOBS      a list of {"name", "base", "inputs", "adapter", "out"}: paths of a BASE_DIR, INPUTS, an adapter's folder and a file for
+          what comes out. For `make` also "config", as adapter_config.json has it, "steps", and "convert" where a start that changed
+          the base, such as PiSSA's, is to be saved as plain LoRA.
+
 INPUTS    `input_ids` i32 or i64 [b,t]; optional `labels` [b,t] (-100 masked, not yet shifted) and `attention_mask` [b,t].
-          Without labels, `make` trains on input_ids; `check` and `model` then give no loss.
+          Without labels, `make` trains on input_ids; `check` then gives no gradients, and `model` no loss.
 BASE_DIR  a folder of config.json and model.safetensors (or shards with their index), loaded in f32 with sdpa attention.
-ADAPTERS  a folder with adapter_config.json and adapter_model.safetensors, or a folder of such folders.
-make      for each kind of `kinds`: fresh adapter, `--steps` steps of AdamW (lr 1e-2, no decay), saved to OUT_ADAPTERS/<kind>/.
-          OUT holds `<kind>.logits` [b,t,vocab], `<kind>.merged_logits`, `<kind>.loss` [1] after training, and
-          `<kind>.losses` f64 [steps], before each step. stdout: {"made": [kinds]}.
-check     for each adapter: loads it as trainable, compares the keys of the file with the keys PEFT would save, and refuses any
-          difference. OUT holds `<name>.logits`, `<name>.merged_logits`, with labels also `<name>.loss` [1] and
-          `<name>.grad.<key>`, keyed as in the adapter's file; no merged logits and gradients for learnt prompts. <name> is
-          the folder's name; a lone adapter's entries have no prefix. stdout: {"checked": {name: {"type", "tensors", "parameters"}}}.
+make      for each job: a fresh adapter of its config, its steps of AdamW (lr 1e-2, no decay), saved to its folder. OUT
+          holds `logits` [b,t,vocab], without those of virtual tokens, and where PEFT merges `merged_logits`. stdout: {name: {"error", "unmerged"}}, with what PEFT said where it could not.
+check     for each job: loads the adapter as trainable, compares the keys of the file with the keys PEFT would save, and refuses
+          any difference. OUT holds `logits`, where PEFT merges `merged_logits`, and `grad.<key>`, keyed as in the adapter's
+          file; no merged logits and gradients for learnt prompts. stdout: as of `make`.
 auto      opens an adapter by its folder alone: AutoPeftModelForCausalLM finds its base by the name in its config. OUT holds `logits`.
           stdout: {"base", "revision"}.
 model     loads a whole model (merged or plain) that peft-medaware saved. OUT holds `logits`, and `loss` with labels.
@@ -36,6 +37,8 @@ python3.
 """
 
 import argparse
+import copy
+import functools
 import json
 import logging as stdlib_logging
 import pathlib
@@ -44,7 +47,9 @@ import warnings
 
 import bitsandbytes
 import torch
-from peft import AutoPeftModelForCausalLM, IA3Config, LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import (
+    PEFT_TYPE_TO_CONFIG_MAPPING, AutoPeftModelForCausalLM, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict,
+)
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
@@ -58,34 +63,22 @@ warnings.simplefilter("error")
 # What the Python libraries deprecate in one another says nothing about our files.
 for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
     warnings.simplefilter("ignore", category)
-# PEFT says this of every LayerNorm that it tunes, its own adapters included.
-warnings.filterwarnings("ignore", message="Unsupported layer type")
-torch.set_num_threads(2)
+# What PEFT says of its own adapters of these kinds as well.
+for said in (
+    "Unsupported layer type",
+    "Adapter 'default': .* LoRA tensor",  # the bias of lora_bias has one axis
+    "`lora_bias=True` was passed",
+    "Specified to not (save|load) vera_A",
+    "Model (has|with) `tie_word_embeddings=True`",
+    "Setting `save_embedding_layers`",
+    "(PiSSA|OLoRA) changes the base weights",
+):
+    warnings.filterwarnings("ignore", message=said)
+torch.set_num_threads(1)
 logging.disable_progress_bar()
 stdlib_logging.getLogger("bitsandbytes").setLevel(stdlib_logging.ERROR)
 
 SEED = 20240607
-
-
-def kinds(model_type):
-    attention = ["q_proj", "v_proj"] if model_type == "llama" else ["query_key_value"]
-    common = {"r": 4, "lora_alpha": 8, "target_modules": attention, "task_type": "CAUSAL_LM"}
-    return {
-        "lora": LoraConfig(**common),
-        "lora-all-linear": LoraConfig(**common | {"target_modules": "all-linear"}),
-        "lora-bias": LoraConfig(**common, bias="lora_only"),
-        "lora-exclude": LoraConfig(**common | {"target_modules": "all-linear"}, exclude_modules=r"(?i).*\.1\.(?P<part>\w+)\..*"),
-        "lora-empty": LoraConfig(**common, exclude_modules=[], layers_to_transform=[], layers_pattern=[], modules_to_save=[]),
-        "orthogonal": LoraConfig(**common, init_lora_weights="orthogonal"),
-        "mica": LoraConfig(**common, init_lora_weights="mica"),
-        "pissa": LoraConfig(**common, init_lora_weights="pissa"),
-        "lora-patterns": LoraConfig(
-            **common, layers_to_transform=[1], rank_pattern={attention[0]: 6}, alpha_pattern={attention[0]: 3}
-        ),
-        "rslora": LoraConfig(**common, use_rslora=True),
-        "dora": LoraConfig(**common, use_dora=True),
-        "ia3": IA3Config(task_type="CAUSAL_LM"),
-    }
 
 
 def load_base(folder):
@@ -114,41 +107,57 @@ def logits_of(model, inputs):
         return model(**inputs).logits
 
 
-def adapters_in(folder):
-    folder = pathlib.Path(folder)
-    if (folder / "adapter_config.json").exists():
-        return {"": folder}
-    found = {path.parent.name: path.parent for path in sorted(folder.glob("*/adapter_config.json"))}
-    if not found:
-        raise FileNotFoundError(f"{folder}: no adapter_config.json in it, nor in a folder of it")
-    return found
+@functools.cache
+def cached_base(folder):
+    return load_base(folder)
 
 
-def make(base_dir, out_adapters, inputs_file, out_file, steps):
-    inputs = load_inputs(inputs_file)
+def each(jobs_file, do):
+    """Does the jobs. One that fails says why, and leaves the others alone."""
+    answers = {}
+    for job in json.loads(pathlib.Path(jobs_file).read_text()):
+        answer = answers[job["name"]] = {}
+        out = {}
+        try:
+            model = do(job, copy.deepcopy(cached_base(job["base"])), load_inputs(job["inputs"]), out)
+        except Exception as error:
+            answer["error"] = f"{type(error).__name__}: {error}"
+            continue
+        try:
+            if not model.active_peft_config.is_prompt_learning:
+                out["merged_logits"] = logits_of(model.merge_and_unload(), load_inputs(job["inputs"]))
+        except Exception as error:
+            answer["unmerged"] = f"{type(error).__name__}: {error}"
+        save(out, job["out"])
+    return answers
+
+
+def text_logits(model, inputs):
+    """Without those of virtual tokens."""
+    return logits_of(model, inputs)[:, -inputs["input_ids"].shape[1] :]
+
+
+def make(job, base, inputs, out):
     inputs.setdefault("labels", inputs["input_ids"].clone())
-    out, made = {}, []
-    for kind, config in kinds(load_base(base_dir).config.model_type).items():
-        torch.manual_seed(SEED)
-        model = get_peft_model(load_base(base_dir), config).train()
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=1e-2, weight_decay=0.0)
-        losses = []
-        for _ in range(steps):
-            loss = model(**inputs).loss
-            loss.backward()
-            losses.append(loss.item())
-            optimizer.step()
-            optimizer.zero_grad()
-        model.eval().save_pretrained(str(pathlib.Path(out_adapters) / kind))
-        with torch.no_grad():
-            result = model(**inputs)
-        out[f"{kind}.logits"], out[f"{kind}.loss"] = result.logits, result.loss.reshape(1)
-        out[f"{kind}.losses"] = torch.tensor(losses, dtype=torch.float64)
-        out[f"{kind}.merged_logits"] = logits_of(model.merge_and_unload(), inputs)
-        made.append(kind)
-    save(out, out_file)
-    return {"made": made}
+    config = PEFT_TYPE_TO_CONFIG_MAPPING[job["config"].pop("peft_type")](task_type="CAUSAL_LM", **job["config"])
+    torch.manual_seed(SEED)
+    model = get_peft_model(base, config).train()
+    converted = {}
+    if job.get("convert"):
+        start, config.init_lora_weights = config.init_lora_weights, True
+        converted["path_initial_model_for_weight_conversion"] = job["adapter"] + "-start"
+        model.save_pretrained(job["adapter"] + "-start")
+        config.init_lora_weights = start
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2, weight_decay=0.0)
+    for step in range(job["steps"]):
+        model(**inputs).loss.backward()
+        optimizer.step()
+        if config.peft_type == "ADALORA":
+            model.base_model.update_and_allocate(step)
+        optimizer.zero_grad()
+    model.eval().save_pretrained(job["adapter"], **converted)
+    out["logits"] = text_logits(model, inputs)
+    return model
 
 
 def check_keys(model, folder):
@@ -177,32 +186,20 @@ def gradients(model):
     return found
 
 
-def check(adapters, base_dir, inputs_file, out_file):
-    inputs = load_inputs(inputs_file)
-    out, checked = {}, {}
-    for name, folder in adapters_in(adapters).items():
-        # PEFT loads prompts for inference only.
-        trainable = not PeftConfig.from_pretrained(str(folder)).is_prompt_learning
-        model = PeftModel.from_pretrained(load_base(base_dir), str(folder), is_trainable=trainable).eval()
-        keys = check_keys(model, folder)
-        prefix = f"{name}." if name else ""
-        result = model(**inputs)
-        out[f"{prefix}logits"] = result.logits
-        if result.loss is not None:
-            out[f"{prefix}loss"] = result.loss.reshape(1)
-        if result.loss is not None and trainable:
-            result.loss.backward()
-            out |= {f"{prefix}grad.{key}": gradient for key, gradient in gradients(model).items()}
-        config = model.peft_config["default"]
-        checked[name or folder.name] = {
-            "type": config.peft_type.value,
-            "tensors": len(keys),
-            "parameters": sum(tensor.numel() for tensor in get_peft_model_state_dict(model).values()),
-        }
-        if trainable:
-            out[f"{prefix}merged_logits"] = logits_of(model.merge_and_unload(), inputs)
-    save(out, out_file)
-    return {"checked": checked}
+def check(job, base, inputs, out):
+    folder = pathlib.Path(job["adapter"])
+    # PEFT loads prompts for inference only.
+    trainable = not PeftConfig.from_pretrained(str(folder)).is_prompt_learning
+    model = PeftModel.from_pretrained(base, str(folder), is_trainable=trainable).eval()
+    check_keys(model, folder)
+    out["logits"] = text_logits(model, inputs)
+    if "labels" in inputs and trainable:
+        # In evaluation OFT's rotation is kept, and has no gradient.
+        if model.active_peft_config.peft_type == "OFT":
+            model.train()
+        model(**inputs).loss.backward()
+        out |= {f"grad.{key}": gradient for key, gradient in gradients(model).items()}
+    return model.eval()
 
 
 def auto(adapter_dir, inputs_file, out_file):
@@ -282,13 +279,8 @@ def read(file_name):
 def main():
     parser = argparse.ArgumentParser(description="The Python side of the interop check.")
     commands = parser.add_subparsers(dest="command", required=True)
-    making = commands.add_parser("make")
-    for word in ("base_dir", "out_adapters", "inputs", "out"):
-        making.add_argument(word)
-    making.add_argument("--steps", type=int, default=3)
-    checking = commands.add_parser("check")
-    for word in ("adapters", "base_dir", "inputs", "out"):
-        checking.add_argument(word)
+    commands.add_parser("make").add_argument("jobs")
+    commands.add_parser("check").add_argument("jobs")
     opening = commands.add_parser("auto")
     for word in ("adapter_dir", "inputs", "out"):
         opening.add_argument(word)
@@ -301,9 +293,9 @@ def main():
     commands.add_parser("read").add_argument("file")
     words = parser.parse_args()
     if words.command == "make":
-        answer = make(words.base_dir, words.out_adapters, words.inputs, words.out, words.steps)
+        answer = each(words.jobs, make)
     elif words.command == "check":
-        answer = check(words.adapters, words.base_dir, words.inputs, words.out)
+        answer = each(words.jobs, check)
     elif words.command == "auto":
         answer = auto(words.adapter_dir, words.inputs, words.out)
     elif words.command == "model":
