@@ -21,6 +21,7 @@ import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
 import { adapterCases } from './adapter-cases.ts'
 import { attentionCases } from './attention-cases.ts'
+import { blockCases } from './block-cases.ts'
 import type { OpCase } from './gradient-check.ts'
 import { verbCases } from './verb-cases.ts'
 
@@ -317,6 +318,7 @@ export const opCases: readonly OpCase[] = [
   ...adapterCases,
   ...attentionCases,
   ...verbCases,
+  ...blockCases,
   crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),
   ...halfTypes.map((dtype) => {
     const head = { values: normals(21), dtype }

@@ -1,4 +1,5 @@
 import { attentionKernels } from './attention-kernels.ts'
+import { blockKernels } from './block-kernels.ts'
 import { elementwiseKernels } from './elementwise-kernels.ts'
 import type { KernelRow } from './kernel-row.ts'
 import { lossKernels } from './loss-kernels.ts'
@@ -18,6 +19,7 @@ import { tableKernels } from './table-kernels.ts'
  */
 export const kernels = {
   ...matmulKernels,
+  ...blockKernels,
   ...storedKernels,
   ...magnitudeKernels,
   ...tableKernels,

@@ -140,4 +140,17 @@ const clipCases = [7, 131].flatMap((count) =>
   }),
 )
 
-export const rowCases: KernelCase[] = [...tableCases, ...sumCases, ...lossCases, ...clipCases]
+const shrinkCases = shapes.map(([rows, dim]) => {
+  const x = normals(rows * dim)
+  const norm = (row: number) => Math.hypot(...x.subarray(row * dim, (row + 1) * dim))
+  // About half of the rows are above it.
+  const most = Math.fround(Math.sqrt(dim))
+  return kernelCase('shrinkRows', `${rows}x${dim}`, {
+    reads: {},
+    writes: { x },
+    params: { rows, dim, most },
+    expected: { x: doubles(rows * dim, (e) => at(x, e) * Math.min(1, most / norm(Math.floor(e / dim)))) },
+  })
+})
+
+export const rowCases: KernelCase[] = [...tableCases, ...sumCases, ...lossCases, ...clipCases, ...shrinkCases]
