@@ -78,6 +78,7 @@ export type { Ia3Config } from './peft/methods/ia3.ts'
 export type { LohaConfig } from './peft/methods/loha.ts'
 export type { VeraConfig } from './peft/methods/vera.ts'
 export type { LokrConfig } from './peft/methods/lokr.ts'
+export type { OftConfig } from './peft/methods/oft.ts'
 export { type ConfigOf, isConfigOf, type KnownType } from './peft/methods.ts'
 export type { Adapter } from './peft/adapter.ts'
 export {

@@ -6,11 +6,19 @@ import type { AdapterConfig } from './config/config-fields.ts'
 import { ia3 } from './methods/ia3.ts'
 import { loha } from './methods/loha.ts'
 import { lokr } from './methods/lokr.ts'
+import { oft } from './methods/oft.ts'
 import { vera } from './methods/vera.ts'
 import { lora } from './lora/lora.ts'
 
 /** The table of methods: a row for each of PEFT's `peft_type` that this library has. */
-const builtIn = { LORA: lora, IA3: ia3, LOHA: loha, LOKR: lokr, VERA: vera } as const
+const builtIn = {
+  LORA: lora,
+  IA3: ia3,
+  LOHA: loha,
+  LOKR: lokr,
+  OFT: oft,
+  VERA: vera,
+} as const
 
 /** Names of the methods that this library has. */
 export type KnownType = keyof typeof builtIn

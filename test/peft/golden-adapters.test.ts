@@ -23,6 +23,7 @@ const kinds = [
   'loha',
   'lokr',
   'lokr-decompose-both',
+  'oft',
   'vera',
   'vera-seeded',
 ]
