@@ -1,8 +1,8 @@
-import { record } from '../autograd/record.ts'
-import { check } from '../core/errors.ts'
-import { showShape } from '../core/shape.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
-import { checkTensor } from './array/checked.ts'
+import { record } from '../../autograd/record.ts'
+import { check } from '../../core/errors.ts'
+import { showShape } from '../../core/shape.ts'
+import { empty, type Tensor } from '../../tensor/tensor.ts'
+import { checkTensor } from '../array/checked.ts'
 
 /**
  * Products of matrices, one by one: out[i] = a[i] · b[i]; `torch.bmm`. a f32 [count, m, k], b f32 [count, k, n]; out

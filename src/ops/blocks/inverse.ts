@@ -1,8 +1,8 @@
-import { record } from '../autograd/record.ts'
-import { check } from '../core/errors.ts'
-import { showShape } from '../core/shape.ts'
-import { copyOf, type Tensor } from '../tensor/tensor.ts'
-import { checkTensor } from './array/checked.ts'
+import { record } from '../../autograd/record.ts'
+import { check } from '../../core/errors.ts'
+import { showShape } from '../../core/shape.ts'
+import { copyOf, type Tensor } from '../../tensor/tensor.ts'
+import { checkTensor } from '../array/checked.ts'
 import { batchedMatmul } from './bmm.ts'
 
 /** Elements that one call of the kernel may go over: on a GPU a matrix is one workgroup's, and must not keep it long. */

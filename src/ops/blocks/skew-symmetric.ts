@@ -1,8 +1,8 @@
-import { record } from '../autograd/record.ts'
-import { check } from '../core/errors.ts'
-import { showShape } from '../core/shape.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
-import { checkTensor } from './array/checked.ts'
+import { record } from '../../autograd/record.ts'
+import { check } from '../../core/errors.ts'
+import { showShape } from '../../core/shape.ts'
+import { empty, type Tensor } from '../../tensor/tensor.ts'
+import { checkTensor } from '../array/checked.ts'
 
 /** What `skewSymmetric` makes of its numbers. */
 export interface SkewOptions {
