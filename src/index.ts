@@ -98,6 +98,8 @@ export {
   setAdapter,
   withAdapterNames,
 } from './peft/several/several-adapters.ts'
+export { addWeightedAdapter, type WeightedAdapterOptions } from './peft/several/combine/add-weighted-adapter.ts'
+export type { CombinationType } from './peft/several/combine/combinations.ts'
 export type { AdaptedLayer, LayerAdapter } from './peft/layers/adapted-layer.ts'
 export type { LoraLinear } from './peft/lora/lora-linear.ts'
 export {
