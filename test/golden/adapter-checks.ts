@@ -18,11 +18,12 @@ export async function* adapterChecks(
   base: TensorReader,
 ): AsyncGenerator<Check | LeftOut> {
   const { reference } = golden
-  const { adapter, parameters } = await openGoldenAdapter(model, golden)
+  const { adapter, parameters, untrainable } = await openGoldenAdapter(model, golden)
   const batch = await batchOf(base, 'input_ids')
   const labels = Int32Array.from((await base.read('labels')) as Int32Array)
   yield within('logits', await logitsOf(model, batch), await reference.readF32('logits'), 1e-4)
-  if (reference.names.some((name) => name.startsWith('grad.'))) {
+  if (untrainable !== null) yield { name: 'loss and gradients', leftOut: untrainable }
+  else if (reference.names.some((name) => name.startsWith('grad.'))) {
     const loss = (await reference.readF32('loss'))[0] ?? NaN
     yield* await gradientChecks(model, parameters, reference, 'grad.', { batch, labels, loss })
   } else yield { name: 'gradients', leftOut: 'reference.safetensors has none' }

@@ -1,3 +1,4 @@
+import { MedAwareError } from '../../src/core/errors.ts'
 import { type Folder, readText } from '../../src/io/sources/folder.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { planAdapter } from '../../src/peft/adapter-plan.ts'
@@ -23,6 +24,8 @@ export interface GoldenAdapter {
 export interface OpenAdapter {
   readonly adapter: Adapter
   readonly parameters: ReadonlyMap<string, Tensor>
+  /** Why it cannot be trained further by its file, where that is so. */
+  readonly untrainable: string | null
 }
 
 /** Reads a folder of adapter_config.json, adapter_model.safetensors and reference.safetensors. */
@@ -51,11 +54,24 @@ export async function openGoldenAdapter(model: PretrainedLm, golden: GoldenAdapt
   const { method, config } = parseAdapterConfig(json, model)
   const isSaved = !isEncoded(golden)
   const plan = planAdapter(method, model, config, { who: 'openGoldenAdapter', isPartialOk: true, isSaved })
+  const untrainable = isSaved ? refusal(() => method.checkTrainable?.(config, 'training')) : null
+  const trainable = untrainable === null
   const adapter = isSaved
-    ? await loadAdapter(model, json, await openSafetensors(bytesSource(golden.weights)), { trainable: true })
+    ? await loadAdapter(model, json, await openSafetensors(bytesSource(golden.weights)), { trainable })
     : attach(plan, null)
   const nameOf = (key: string) => (plan.parameterNames.get(key) ?? key).replace(`.${defaultName}`, '')
   const named = [...adapter.namedTrainableParameters()].map(([key, tensor]) => [nameOf(key), tensor] as const)
   if (!isSaved) for (const [name, tensor] of named) tensor.write(await golden.reference.readF32(`weights.${name}`))
-  return { adapter, parameters: new Map(named) }
+  return { adapter, parameters: new Map(named), untrainable }
+}
+
+/** What an error of ours says; `null` where there is none. */
+function refusal(work: () => void): string | null {
+  try {
+    work()
+    return null
+  } catch (error) {
+    if (error instanceof MedAwareError) return error.message
+    throw error
+  }
 }

@@ -37,9 +37,13 @@ describe('golden folders', () => {
       'tiny-falcon-rw: reference.safetensors',
       'tiny-falcon-rw/packed: packed.safetensors',
       'tiny-falcon-rw: adapters',
+      'tiny-falcon-rw/starts/pissa: reference.safetensors',
+      'tiny-falcon-rw/starts/pissa: starts/pissa.safetensors',
+      'tiny-falcon-rw/starts/olora: reference.safetensors',
+      'tiny-falcon-rw/starts/olora: starts/olora.safetensors',
       'tiny-falcon-rw/adamw: adamw-10-steps.safetensors',
     ])
-    expect(lines).toHaveLength(4)
+    expect(lines).toHaveLength(8)
     expect(leftOut(await checksOf([...model, ...adapter]))).toEqual(
       expect.arrayContaining([
         'tiny-falcon-rw/prompt: reference.safetensors',

@@ -7,6 +7,7 @@ import type { HalfType } from '../../src/tensor/half.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { adapterChecks } from './adapter-checks.ts'
 import { readGoldenAdapter } from './golden-adapter.ts'
+import { goldenStarts, startChecks } from './start-checks.ts'
 import { tenStepChecks } from './ten-step-checks.ts'
 import type { Check, LeftOut } from './check.ts'
 import { modelChecks } from './model-checks.ts'
@@ -110,6 +111,17 @@ async function* checkFamily(golden: GoldenFolder, name: string, device: Device):
         withModel(golden.at(name), device, async function* (model) {
           const adapter = await readGoldenAdapter(golden.at(`${name}/adapters/${kind}`))
           yield* adapterChecks(model, adapter, await golden.tensors(name, reference))
+        }),
+      ),
+    )
+  }
+  for (const kind of goldenStarts) {
+    const file = `starts/${kind}.safetensors`
+    yield* group(`${name}/starts/${kind}`, device, () =>
+      withFiles(golden, name, [reference, file], () =>
+        withModel(golden.at(name), device, async function* (model) {
+          const wanted = await golden.tensors(`${name}/starts`, `${kind}.safetensors`)
+          yield* startChecks(model, kind, wanted, await golden.tensors(name, reference))
         }),
       ),
     )

@@ -127,6 +127,25 @@ export async function* halfAdapterChecks(
   const batch = await batchOf(base, 'input_ids')
   const labels = Int32Array.from((await base.read('labels')) as Int32Array)
   yield* logitChecks('logits', models, dtype, batch, await reference.readF32('logits'))
+  if (half.untrainable !== null) yield { name: 'loss and gradients', leftOut: half.untrainable }
+  else yield* halfGradientChecks(models, { half, rounded }, dtype, { batch, labels, reference })
+  if (reference.has('merged_logits')) {
+    half.adapter.merge()
+    rounded.adapter.merge()
+    yield* logitChecks('merged logits', models, dtype, batch, await reference.readF32('merged_logits'))
+  } else yield { name: 'merged logits', leftOut: 'reference.safetensors has no merged_logits: PEFT does not merge it' }
+}
+
+async function* halfGradientChecks(
+  models: HalfPair<PretrainedLm>,
+  { half, rounded }: { readonly half: OpenAdapter; readonly rounded: OpenAdapter },
+  dtype: HalfType,
+  {
+    batch,
+    labels,
+    reference,
+  }: { readonly batch: TokenBatch; readonly labels: Int32Array; readonly reference: TensorReader },
+): AsyncGenerator<Check | LeftOut> {
   const actual = await lossAndGradients(models.half, half, batch, labels)
   const expected = await lossAndGradients(models.rounded, rounded, batch, labels)
   const share = 5 * shareOf(models.half, dtype)
@@ -144,11 +163,6 @@ export async function* halfAdapterChecks(
   yield worst('gradients as of rounded weights in f32', asRounded)
   if (asGolden.length > 0) yield worst('gradients against the golden numbers', asGolden)
   else yield { name: 'gradients against the golden numbers', leftOut: 'reference.safetensors has none' }
-  if (reference.has('merged_logits')) {
-    half.adapter.merge()
-    rounded.adapter.merge()
-    yield* logitChecks('merged logits', models, dtype, batch, await reference.readF32('merged_logits'))
-  } else yield { name: 'merged logits', leftOut: 'reference.safetensors has no merged_logits: PEFT does not merge it' }
 }
 
 async function lossAndGradients(model: CausalLm, { parameters }: OpenAdapter, batch: TokenBatch, labels: Int32Array) {

@@ -6,6 +6,7 @@ import { loadModel } from '../../src/io/load/load-model.ts'
 import type { PretrainedLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import { attachAdapter } from '../../src/peft/attach.ts'
+import { startLora } from '../../src/peft/lora/starts/start-lora.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import { logitsOf } from '../golden/model-checks.ts'
 import { type PeftConfig, type Row, steps } from './methods.ts'
@@ -46,11 +47,16 @@ export async function trainOurs(
   inputs: Inputs,
 ): Promise<OurNumbers> {
   return withModel(device, base, async (model) => {
-    const adapter = attachAdapter(model, camelCase(config), { seed: 7 })
+    const { peftType, ...fields } = camelCase(config)
+    const options = { seed: 7 }
+    const adapter =
+      peftType === 'LORA'
+        ? await startLora(model, fields, options)
+        : attachAdapter(model, { peftType, ...fields }, options)
     const run = new TrainingRun(model, examplesOf(inputs), { maxSteps: steps, batchSize: 2, learningRate: 1e-2 })
     for await (const { loss } of run) if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`)
     run.dispose()
-    await saveAdapter(adapter, folder)
+    await saveAdapter(adapter, folder, { convertToPlainLora: convert })
     const logits = await logitsOf(model, inputs.batch)
     const gradients = convert ? new Map<string, Float32Array>() : await gradientsOf(model, adapter, inputs)
     return { logits, gradients, merged: await mergedLogits(model, adapter, inputs.batch) }
