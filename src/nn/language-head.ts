@@ -24,9 +24,9 @@ export interface Head extends Projection {
  * A head that is not tied to the embeddings: f32, f16 or bf16 [v, c]. It is no `Linear`, for it is never quantised, but
  * adapters of linear layers take it by its name.
  */
-export class LanguageHead extends Module<Record<never, never>, { weight: Tensor; bias: null }> implements Head {
+export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> implements Head {
   constructor(weight: Tensor) {
-    super({}, { weight, bias: null })
+    super({}, { weight })
   }
 
   get table(): Tensor {

@@ -11,3 +11,8 @@ export interface NormLayer extends Module {
   /** The same norm of other numbers, under the names of its own. */
   with(weights: Readonly<Record<string, Tensor>>): NormLayer
 }
+
+/** Whether a module normalises. */
+export function isNorm(module: Module): module is NormLayer {
+  return 'afterSum' in module && 'with' in module
+}

@@ -4,7 +4,8 @@ import type { Linear } from '../nn/linear.ts'
 import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer.ts'
-import { AdaptedLinear, type LinearAdapter } from './layers/adapted-linear.ts'
+import { projectionHost } from './layers/adapted-head.ts'
+import type { LinearAdapter } from './layers/adapted-linear.ts'
 import type { Adaptable } from './adaptable.ts'
 import type { AdapterConfig, ConfigFields } from './config/config-fields.ts'
 
@@ -16,6 +17,8 @@ export interface PlaceOptions {
   readonly isPartialOk: boolean
   /** Whether the config is a file's, whose tensors the places are to have. Default false. */
   readonly isSaved?: boolean
+  /** Told of what is odd about a config, but no reason to refuse it. */
+  readonly onWarning?: ((message: string) => void) | undefined
 }
 
 /** A place of a model that an adapter takes: nothing is allocated yet. */
@@ -131,7 +134,8 @@ export function linearPlace<K extends string, S extends string = never>(place: L
     ...(place.parameterName && { parameterName: place.parameterName }),
     start: (factors, random) => place.start(complete<K>(path, factors, Object.keys(shapes)), random),
     adapted: (name, factors, there) => {
-      const layer = there instanceof AdaptedLinear ? there : new AdaptedLinear(place.layer)
+      const layer = projectionHost(there)
+      if (layer === null) throw new Error(`${path}: no linear layer`)
       const all = complete<K | S>(path, factors, [...Object.keys(shapes), ...shared])
       return layer.add(name, place.adapter(all))
     },

@@ -7,6 +7,7 @@ import type { Adaptable } from './adaptable.ts'
 import type { AdapterMethod, Place, PlaceOptions, SharedTensors } from './adapter-method.ts'
 import { adapterSetOf, keyAt, keyPrefix } from './adapter.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
+import { savedModulePlaces } from './targets/saved-modules.ts'
 import { baseName, bareModules, defaultName, nameInKey } from './layers/adapted-layer.ts'
 
 /** What an adapter may be called: PEFT puts the name between the dots of keys. */
@@ -56,19 +57,44 @@ export function planAdapter<C extends AdapterConfig>(
     const remedy = 'give this one another name, or detach or merge that one first'
     return `${who}: the model has an adapter ${show(name)} already; ${remedy}`
   })
-  const places = inModelOrder(model, method.places(model, config, options))
-  const shared = method.shared?.(model, config, places) ?? null
-  const also = method.trained?.(model, config, places) ?? []
+  const own = inModelOrder(model, method.places(model, config, options))
+  const shared = method.shared?.(model, config, own) ?? null
+  const beside = modulesBeside(model, config, own, options)
+  const also = trainedOf(method, model, config, { own, beside })
   if (!inPlace) checkOneTrainsBase(who, model, also.length > 0)
-  const spelt = method.spelt?.(config, model, places) ?? config
+  const spelt = method.spelt?.(config, model, own) ?? config
   const isNamed = spelt.baseModelNameOrPath !== null
   const base = isNamed ? {} : { baseModelNameOrPath: model.nameOrPath ?? null, revision: model.revision ?? null }
+  const places = inModelOrder(model, [...own, ...beside])
   const adapted = new Set(places.map(({ path }) => path))
   const trained = also.map(([path, tensor]) => [keyOfOwn(path, adapted), tensor] as const)
   const shapes = shapesOf(model, places, new Map(trained))
   const ofShared = shared?.isSaved === true ? Object.entries(shared.shapes) : []
   const plan = { method, model, name, config: { ...spelt, ...base }, places, shared, trained, shapes }
   return { ...plan, savedShapes: new Map([...shapes, ...ofShared]), parameterNames: parameterNames(places, name) }
+}
+
+/** Places for the modules that are trained whole beside the method's own. */
+function modulesBeside(
+  model: Adaptable,
+  { modulesToSave }: AdapterConfig,
+  own: readonly Place[],
+  options: PlaceOptions,
+): readonly Place[] {
+  if (modulesToSave === null) return []
+  const adapted = own.map(({ path }) => path)
+  return savedModulePlaces(model, { names: modulesToSave, adapted, isTied: false }, options)
+}
+
+/** Tensors of the model that a method trains, less those that a copy stands for. */
+function trainedOf<C extends AdapterConfig>(
+  method: AdapterMethod<C>,
+  model: Adaptable,
+  config: C,
+  { own, beside }: { readonly own: readonly Place[]; readonly beside: readonly Place[] },
+): readonly (readonly [path: string, tensor: Tensor])[] {
+  const copied = new Set(beside.flatMap(({ path, shapes }) => Object.keys(shapes).map((name) => `${path}.${name}`)))
+  return (method.trained?.(model, config, own) ?? []).filter(([path]) => !copied.has(path))
 }
 
 /** The key of a tensor of the model itself: PEFT's layers have the adapted one as their `base_layer`. */

@@ -278,15 +278,21 @@ export function unload(model: Module): void {
   const layers = new Map([...set.members.values()].flatMap((adapter) => [...adapter.layers]))
   for (const [path, { base, standIn, training }] of layers) {
     model.replace(path, (standIn ?? base).train(training))
-    if (standIn !== null) for (const [, before] of changedWeights(base, standIn)) before.dispose()
+    if (standIn !== null) for (const [, before] of changedWeights(base, standIn)) before?.dispose()
   }
   for (const adapter of [...set.members.values()]) adapter.release('merged')
 }
 
-/** The parameters of a merged layer that are not the base's own, each with the one that it replaces. */
-export function changedWeights(base: Module, merged: Module): readonly (readonly [now: Weight, before: Weight])[] {
+/**
+ * The parameters of a merged layer that are not the base's own, each with the one that it replaces; `null` where the
+ * base has none, as a tied head.
+ */
+export function changedWeights(
+  base: Module,
+  merged: Module,
+): readonly (readonly [now: Weight, before: Weight | null])[] {
   return Object.entries(merged.weights).flatMap(([key, now]) => {
-    const before = base.weights[key]
-    return now && before && before !== now ? [[now, before] as const] : []
+    const before = base.weights[key] ?? null
+    return now && before !== now ? [[now, before] as const] : []
   })
 }

@@ -1,4 +1,4 @@
-import { flag, type OptionRules, readArgument, readOptions, whole, withMethods } from '../core/options.ts'
+import { callback, flag, type OptionRules, readArgument, readOptions, whole, withMethods } from '../core/options.ts'
 import { Random } from '../core/random.ts'
 import type { Shape } from '../core/shape.ts'
 import { type Device, deviceRule } from '../device/device.ts'
@@ -26,6 +26,8 @@ export interface AttachOptions {
   readonly seed?: number
   /** Pass over names, layers and patterns that match no module, as PEFT does, while others match. Default false. */
   readonly isPartialOk?: boolean
+  /** Told of what is odd about the config, but no reason to refuse it, such as tied tables that drift apart. */
+  readonly onWarning?: (message: string) => void
 }
 
 /** The rules of `AttachOptions`. */
@@ -34,6 +36,7 @@ export const attachRules: OptionRules<AttachOptions> = {
   name: nameRule,
   seed: whole(),
   isPartialOk: flag,
+  onWarning: callback(),
 }
 
 /**
@@ -87,10 +90,11 @@ function attachBy<C extends AdapterConfig>(
   options: AttachOptions,
 ): Adapter<C> {
   readArgument(who, 'model', model, adaptableRule)
-  const { device, name, seed = 0, isPartialOk = false } = readOptions(who, options, attachRules)
+  const { device, name, seed = 0, isPartialOk = false, onWarning } = readOptions(who, options, attachRules)
   checkDevice(who, model, device)
   const full = method.fields.read(config, who, model)
-  return attach(planAdapter(method, model, full, { who, isPartialOk, ...(name !== undefined && { name }) }), seed)
+  const told = { who, isPartialOk, onWarning, ...(name !== undefined && { name }) }
+  return attach(planAdapter(method, model, full, told), seed)
 }
 
 /** A config for planning: of any method, of LoRA where it has no peftType. */

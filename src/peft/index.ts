@@ -30,6 +30,7 @@ export {
 } from './config/config-fields.ts'
 export type { Feature, Features } from './config/features.ts'
 export type { Ia3Config } from './methods/ia3.ts'
+export type { LnTuningConfig } from './methods/ln-tuning.ts'
 export type { LohaConfig } from './methods/loha.ts'
 export type { VeraConfig } from './methods/vera.ts'
 export type { LokrConfig } from './methods/lokr.ts'

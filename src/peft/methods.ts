@@ -4,6 +4,7 @@ import { show } from '../core/show.ts'
 import type { AdapterMethod } from './adapter-method.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import { ia3 } from './methods/ia3.ts'
+import { lnTuning } from './methods/ln-tuning.ts'
 import { loha } from './methods/loha.ts'
 import { lokr } from './methods/lokr.ts'
 import { oft } from './methods/oft.ts'
@@ -16,6 +17,7 @@ const builtIn = {
   IA3: ia3,
   LOHA: loha,
   LOKR: lokr,
+  LN_TUNING: lnTuning,
   OFT: oft,
   VERA: vera,
 } as const

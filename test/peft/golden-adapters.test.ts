@@ -20,6 +20,8 @@ const kinds = [
   'dora-all-linear',
   'dora-rslora',
   'ia3',
+  'ln-tuning',
+  'lora-modules-to-save',
   'loha',
   'lokr',
   'lokr-decompose-both',

@@ -13,6 +13,7 @@ import {
 import type { TensorToSave } from '../../formats/format.ts'
 import { formatModelConfig } from '../../models/architectures.ts'
 import { modelRule, type PretrainedLm } from '../../models/causal-lm.ts'
+import { TiedHead } from '../../nn/language-head.ts'
 import type { FileToWrite } from '../../platform/platform.ts'
 import {
   checkpointFileName,
@@ -153,7 +154,7 @@ async function filesToWrite(who: string, model: PretrainedLm, given: SaveModelOp
     for (const [name, bytes] of await copies(folder)) small.set(name, bytes)
   }
   const config = {
-    ...formatModelConfig(model.config),
+    ...formatModelConfig({ ...model.config, tieWordEmbeddings: model.getOutputEmbeddings() instanceof TiedHead }),
     dtype: word,
     ...(quantization && { quantization_config: quantization }),
   }

@@ -56,9 +56,9 @@ export async function tensorsToSave(who: string, model: Module, options: SaveWei
     const layer = isAdapted(module) ? module : null
     adapted = layer && path
     const behind: TensorToSave[] = []
-    const { weights }: Module = layer?.base ?? module
-    for (const [key, weight] of Object.entries(weights)) {
-      if (weight === null || seen.has(weight)) continue
+    for (const [key, weight] of Object.entries<Weight | null>(layer?.baseWeights ?? module.weights)) {
+      // A tied head with an adapter on it is saved by itself.
+      if (weight === null || (layer === null && seen.has(weight))) continue
       seen.add(weight)
       const name = path === '' ? key : `${path}.${key}`
       if (layer) checkMerge(who, name, weight, options)

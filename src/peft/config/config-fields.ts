@@ -38,6 +38,12 @@ export interface AdapterConfig {
    * those that are not known. It is saved again as it is. Default: PEFT's defaults of the fields without effect.
    */
   readonly otherFields?: JsonObject
+  /**
+   * Modules that are trained whole beside the adapter, each as a copy in f32 that the file has too: what a path ends
+   * with, as letters, so that 'norm' is also an input_layernorm. What is adapted is not to be among them. A module of
+   * modules, such as 'mlp', stands for all layers in it. Default null: none.
+   */
+  readonly modulesToSave: readonly string[] | null
 }
 
 /** The config of a method: how it is read and written. `configFields` makes it from a table. */
@@ -98,10 +104,16 @@ export const commonRules: OptionRules<Omit<AdapterConfig, 'peftType'>> = {
   baseModelNameOrPath: orNull(text),
   revision: orNull(text),
   otherFields: plainObject,
+  modulesToSave: orNull(listOf(text)),
 }
 
 /** PEFT's defaults of the fields that every config has. */
-export const commonDefaults = { taskType: 'CAUSAL_LM', baseModelNameOrPath: null, revision: null } as const
+export const commonDefaults = {
+  taskType: 'CAUSAL_LM',
+  baseModelNameOrPath: null,
+  revision: null,
+  modulesToSave: null,
+} as const
 
 /** Rules of the fields that say which projections are adapted. */
 export const targetRules: OptionRules<Pick<TargetNames, 'targetModules' | 'excludeModules'>> = {

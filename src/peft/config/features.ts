@@ -38,7 +38,6 @@ export function isEmpty(value: unknown): boolean {
 
 /** What every method of PEFT may have, and none has here. */
 export const lackingAnywhere = {
-  modulesToSave: feature('trains whole modules beside the adapter'),
   taskType: feature('is for another kind of model; here are causal language models', keep, (value) => {
     return value === 'CAUSAL_LM' || !isTask(value)
   }),

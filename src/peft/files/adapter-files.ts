@@ -1,5 +1,14 @@
 import { check } from '../../core/errors.ts'
-import { flag, listOf, type OptionRules, readArgument, readOptions, text, withMethods } from '../../core/options.ts'
+import {
+  callback,
+  flag,
+  listOf,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  text,
+  withMethods,
+} from '../../core/options.ts'
 import { sameShape, showShape } from '../../core/shape.ts'
 import { shorten } from '../../core/show.ts'
 import { deviceRule } from '../../device/device.ts'
@@ -30,7 +39,7 @@ export interface AdapterFilesOptions {
 }
 
 /** How an adapter is loaded. */
-export interface LoadAdapterOptions extends Pick<AttachOptions, 'device' | 'name'> {
+export interface LoadAdapterOptions extends Pick<AttachOptions, 'device' | 'name' | 'onWarning'> {
   /** Whether to train it further. Default false. */
   readonly trainable?: boolean
   /** Fields of its config to pass over, though this library does not know what they change. Default none. */
@@ -54,6 +63,7 @@ export const adapterFilesRules: OptionRules<AdapterFilesOptions> = {
 export const loadAdapterRules: OptionRules<LoadAdapterOptions> = {
   device: deviceRule,
   name: nameRule,
+  onWarning: callback(),
   trainable: flag,
   ignoreFields: listOf(text),
 }
@@ -128,13 +138,14 @@ export async function loadAdapter(
     name = defaultName,
     trainable = false,
     ignoreFields = [],
+    onWarning,
   } = readOptions(who, options, loadAdapterRules)
   checkDevice(who, model, device)
   const parsed = parseAdapterConfig(configJson, model)
   const { method, config } = parsed
   checkKnown(parsed, ignoreFields)
   if (trainable) method.checkTrainable?.(config, who)
-  const plan = planAdapter(method, model, config, { who, name, isPartialOk: true, isSaved: true })
+  const plan = planAdapter(method, model, config, { who, name, isPartialOk: true, isSaved: true, onWarning })
   const keys = keysIn(who, reader, plan)
   const adapter = attach(plan, null)
   try {

@@ -1,6 +1,6 @@
 import { check } from '../../core/errors.ts'
 import { show, showNames } from '../../core/show.ts'
-import { Module, type Weight } from '../../nn/module.ts'
+import { Module, type Weight, type Weights } from '../../nn/module.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
 /** The name of an adapter that was given none, as in PEFT. */
@@ -84,6 +84,11 @@ export abstract class AdaptedLayer<
   /** The layer as it was. */
   get base(): Base {
     return this.modules.base_layer
+  }
+
+  /** What adapters change of it: its weights, or those that it computes with. */
+  get baseWeights(): Weights {
+    return this.base.weights
   }
 
   /** The layer that computes by itself, without asking the adapters: the base, or its stand-in; `null`: they are asked. */

@@ -2,8 +2,10 @@ import { MedAwareError } from '../../core/errors.ts'
 import { show } from '../../core/show.ts'
 import { Linear, type Projection } from '../../nn/linear.ts'
 import { dequantize } from '../../ops/dequantize.ts'
-import { empty, type Tensor } from '../../tensor/tensor.ts'
+import type { Products } from '../../ops/products.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { AdaptedLayer, defaultName, type Factors, LayerAdapter } from './adapted-layer.ts'
+import { differenceOf } from './difference.ts'
 import { rowByRow } from './row-by-row.ts'
 
 /** What a projection computes: x f32 [..., in] to f32 [..., out]. */
@@ -33,18 +35,29 @@ export abstract class LinearAdapter<F extends Factors = Factors> extends LayerAd
   /** What it adds to the base's weight: f32 [out, in]. Default: the difference that merging makes. */
   deltaWeight(base: Linear): Tensor {
     const { weight } = base.weights
-    const [a, b] = [this.mergeWeight(dequantize(weight), base), dequantize(weight)]
-    const out = empty(a.device, a.shape, 'delta weight')
-    a.device.run('add', { a, b, out }, { count: a.count, alpha: -1 })
-    return out
+    return differenceOf(this.mergeWeight(dequantize(weight), base), dequantize(weight))
+  }
+
+  /**
+   * y as a sum of products, of that without this adapter: then a head's loss is taken in pieces. Default `null`: it is
+   * no such sum, and the head makes all logits at once.
+   */
+  products(_x: Tensor, _products: Products, _base: Linear): Products | null {
+    return null
   }
 }
 
-/** A frozen projection and the adapters on it. */
-export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implements Projection {
-  constructor(base: Linear) {
+/** A frozen layer that projects, a linear one or a head, and the adapters of linear layers on it. */
+export abstract class AdaptedProjection<Base extends Projection = Projection>
+  extends AdaptedLayer<Base, LinearAdapter>
+  implements Projection
+{
+  constructor(base: Base) {
     super({ base_layer: base }, {})
   }
+
+  /** The base as the linear layer that it is to adapters. */
+  protected abstract get plain(): Linear
 
   get inFeatures(): number {
     return this.base.inFeatures
@@ -68,29 +81,42 @@ export class AdaptedLinear extends AdaptedLayer<Linear, LinearAdapter> implement
   }
 
   mergedWeight(key: string): Tensor {
-    const { weight, bias } = this.base.weights
+    const { plain } = this
+    const { bias } = plain.weights
     const parts = this.active.map((name) => this.adapter(name))
-    if (key === 'weight') return parts.reduce((full, part) => part.mergeWeight(full, this.base), dequantize(weight))
-    if (key === 'bias' && bias !== null) return parts.reduce((made, part) => part.mergeBias(made, this.base), bias)
+    if (key === 'weight') return parts.reduce((full, part) => part.mergeWeight(full, plain), this.startOf(plain))
+    if (key === 'bias' && bias !== null) return parts.reduce((made, part) => part.mergeBias(made, plain), bias)
     throw new MedAwareError('not-found', `mergedWeight: the projection has no ${show(key)}`)
   }
 
-  merged(): Linear {
-    return new Linear(this.mergedWeight('weight'), this.base.weights.bias && this.mergedWeight('bias'))
+  /** What merging begins with: the weight in f32, a copy. */
+  protected startOf({ weights: { weight } }: Linear): Tensor {
+    return dequantize(weight)
   }
 
   deltaWeight(name = defaultName): Tensor {
-    return this.adapter(name).deltaWeight(this.base)
+    return this.adapter(name).deltaWeight(this.plain)
   }
 
   #through(names: readonly string[], x: Tensor): Tensor {
-    const { base } = this
+    const { base, plain } = this
     let project: Project = (input) => base.forward(input)
     for (const name of names) {
       const part = this.adapters.get(name)
       const inner = project
-      if (part !== undefined) project = (input) => part.forward(input, inner, base)
+      if (part !== undefined) project = (input) => part.forward(input, inner, plain)
     }
     return project(x)
+  }
+}
+
+/** A frozen linear layer and the adapters on it. */
+export class AdaptedLinear extends AdaptedProjection<Linear> {
+  merged(): Linear {
+    return new Linear(this.mergedWeight('weight'), this.base.weights.bias && this.mergedWeight('bias'))
+  }
+
+  protected get plain(): Linear {
+    return this.base
   }
 }

@@ -12,7 +12,7 @@ import {
   text,
 } from '../../core/options.ts'
 import type { Device } from '../../device/device.ts'
-import type { Module, Weight } from '../../nn/module.ts'
+import type { Module, Weight, Weights } from '../../nn/module.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { adaptableRule } from '../adaptable.ts'
 import { type Adapter, changedWeights, unload } from '../adapter.ts'
@@ -130,7 +130,7 @@ async function mergeBy(who: string, model: Module, options: MergeOptions): Promi
       signal?.throwIfAborted()
       const module = mergedOf(layer, device)
       made.push({ layer, module })
-      losses.push(...(await storeAll(who, path, layer.base, module, { dtype, safeMerge })))
+      losses.push(...(await storeAll(who, path, layer.baseWeights, module, { dtype, safeMerge })))
       onProgress?.(made.length, layers.size)
     }
     check(set.active === names && !set.isMerged, 'config', () => `${who}: the model's adapters changed meanwhile`)
@@ -164,13 +164,13 @@ function mergedOf(layer: AdaptedLayer, { memory }: Device): Module {
 async function storeAll(
   who: string,
   path: string,
-  base: Module,
+  base: Weights,
   module: Module,
   { dtype, safeMerge }: { readonly dtype: MergedType; readonly safeMerge: boolean },
 ): Promise<RoundingLoss[]> {
   const losses: RoundingLoss[] = []
   for (const [key, now] of Object.entries(module.weights)) {
-    const before = base.weights[key]
+    const before = base[key]
     if (!(now instanceof Tensor) || !before || now === before) continue
     const name = `${who}: ${path}.${key}`
     // Vectors stay f32, as they are everywhere.

@@ -27,6 +27,15 @@ export class NamePatterns {
   }
 
   /**
+   * Patterns that are a module's name, or that of a module it is in, from its beginning or a dot on: no adapter is put
+   * on what is trained whole (tuners_utils.py, check_target_module_exists).
+   */
+  within(patterns: readonly string[], field: string): (path: string) => boolean {
+    const rules = patterns.map((pattern) => this.#compile(`(^|.*\\.)${pattern}($|\\..*)`, pattern, field))
+    return (path) => rules.some((rule) => rule.matchStart(path, this.#budget) !== null)
+  }
+
+  /**
    * The index of a path's layer, NaN where it has none; `patterns` say what stands before it, else the first number
    * counts.
    */

@@ -1,8 +1,11 @@
 import { check, MedAwareError } from '../../core/errors.ts'
 import { show, showNames } from '../../core/show.ts'
 import { Embedding } from '../../nn/embedding.ts'
+import { LanguageHead, TiedHead } from '../../nn/language-head.ts'
 import { Linear } from '../../nn/linear.ts'
 import type { Module } from '../../nn/module.ts'
+import { isNorm } from '../../nn/norm-layer.ts'
+import { plainHead } from '../layers/adapted-head.ts'
 import { bareModules } from '../layers/adapted-layer.ts'
 import { isEmpty } from '../config/features.ts'
 import { endingsOf, NamePatterns } from './module-names.ts'
@@ -28,10 +31,25 @@ export interface TargetNames {
   readonly layersPattern?: readonly string[] | string | null
 }
 
-/** A projection to adapt. */
-export interface Target {
+/** The same, and what is trained whole and so not adapted. */
+export interface ConfiguredNames extends TargetNames {
+  /** Default null. */
+  readonly modulesToSave?: readonly string[] | null
+}
+
+/** A layer to adapt. */
+export interface Target<L extends Module = Linear> {
   readonly path: string
-  readonly layer: Linear
+  /** A head is the linear layer that it is to adapters. */
+  readonly layer: L
+}
+
+/** Kinds of layers that a method can be put on. */
+export interface LayerKinds<L extends Module> {
+  /** In words: 'linear layers'. */
+  readonly words: string
+  /** The layer that a module is to adapters, `null` for one of another kind. */
+  of(module: Module): L | null
 }
 
 /** Values of their own for the paths that a pattern matches, by the name of the config's field. */
@@ -48,39 +66,50 @@ export interface FindOptions {
 }
 
 const heads: readonly string[] = ['lm_head']
-/** Why a head or an embedding is refused; what was trained must not be lost. */
-const onlyBlocks =
-  'adapters are here for linear layers of decoder blocks: leave it out of a new adapter, merge a trained one in PEFT'
-const embeddings: readonly string[] = ['embed_tokens', 'word_embeddings']
+
+const linears: LayerKinds<Linear> = { words: 'linear layers', of: linearOf }
+
+/** The linear layers, heads among them, that names mean. @throws MedAwareError as `findLayers`. */
+export function findTargets(model: Module, names: ConfiguredNames, options: FindOptions): readonly Target[] {
+  return findLayers(model, names, linears, options)
+}
 
 /**
- * The projections that names mean, in the model's order and as if no adapter were on it, by PEFT's rules (tuners/tuners_utils.py,
- * check_target_module_exists; utils/other.py, get_pattern_key).
- * @throws MedAwareError `not-found` where nothing, or not all that is named, matches; `unsupported` where a match is no
- * linear layer, with what it is; `config` for a bad regular expression or one that takes too long.
+ * The layers that names mean, in the model's order and as if no adapter were on it, by PEFT's rules
+ * (tuners/tuners_utils.py, check_target_module_exists; utils/other.py, get_pattern_key).
+ * @throws MedAwareError `not-found` where nothing, or not all that is named, matches; `unsupported` where a match is of
+ * no kind that the method takes, with what it is; `config` for a bad regular expression or one that takes too long.
  */
-export function findTargets(model: Module, names: TargetNames, options: FindOptions): readonly Target[] {
+export function findLayers<L extends Module>(
+  model: Module,
+  names: ConfiguredNames,
+  kinds: LayerKinds<L>,
+  options: FindOptions,
+): readonly Target<L>[] {
   const { patterns, isPartialOk, byPattern = {} } = options
   const { who } = patterns
   const { targetModules } = names
   const modules = [...bareModules(model)].filter(([path]) => path !== '')
-  const linears = modules.filter((entry): entry is [string, Linear] => entry[1] instanceof Linear)
   const isTarget = targetMatcher(names, patterns)
-  const matched = (isAllLinear(names) ? linears : modules).filter(([path]) => isTarget(path))
-  const there = `this model has ${showNames(lastNames(linears.map(([path]) => path))) || 'no linear layer'}`
-  const hasHead = modules.some(([path]) => heads.includes(path))
-  check(hasHead || isAllLinear(names) || !heads.some(isTarget), 'unsupported', () => {
-    return `${who}: targetModules ${show(targetModules)} names the output head, which in this model is its embeddings; ${onlyBlocks}`
-  })
+  const candidates = isAllLinear(names) ? modules.filter(([, module]) => module instanceof Linear) : modules
+  const matched = candidates.filter(([path]) => isTarget(path))
+  const fitting = modules.filter(([, module]) => kinds.of(module) !== null)
+  const there = `this model has ${showNames(lastNames(fitting.map(([path]) => path))) || 'none'}`
   check(matched.length > 0, 'not-found', () => {
-    const narrowed = (['excludeModules', 'layersToTransform', 'layersPattern'] as const).filter(
+    const narrowed = (['excludeModules', 'layersToTransform', 'layersPattern', 'modulesToSave'] as const).filter(
       (field) => !isEmpty(names[field]),
     )
     const under = narrowed.map((field) => ` under ${field} ${show(names[field])}`).join('')
     return `${who}: no module matches targetModules ${show(targetModules)}${under}; ${there}`
   })
-  const targets = matched.map(([path, layer]): Target => {
-    if (!(layer instanceof Linear)) throw noLinear(who, path, layer, there)
+  const targets = matched.map(([path, module]): Target<L> => {
+    const layer = kinds.of(module)
+    if (layer === null) {
+      throw new MedAwareError(
+        'unsupported',
+        `${who}: "${path}" is ${whatIs(module)}, but must be one of the ${kinds.words}; ${there}`,
+      )
+    }
     return { path, layer }
   })
   if (!isPartialOk) {
@@ -101,10 +130,12 @@ export function spellOutTargets<C extends TargetNames>(model: Module, config: C,
 }
 
 /** Says of a module's path whether `names` mean it. 'all-linear' names every path but an output head's. */
-export function targetMatcher(names: TargetNames, patterns: NamePatterns): (path: string) => boolean {
+export function targetMatcher(names: ConfiguredNames, patterns: NamePatterns): (path: string) => boolean {
   const { targetModules, excludeModules, layersToTransform = null, layersPattern = null } = names
-  const isExcluded =
+  const isNamedOut =
     excludeModules === null || isEmpty(excludeModules) ? () => false : patterns.names(excludeModules, 'excludeModules')
+  const isSaved = patterns.within(names.modulesToSave ?? [], 'modulesToSave')
+  const isExcluded = (path: string): boolean => isNamedOut(path) || isSaved(path)
   if (isAllLinear(names)) return (path) => !isExcluded(path) && !heads.some((head) => endingsOf(path).includes(head))
   const isNamed = patterns.names(targetModules, 'targetModules')
   const layers = new Set([layersToTransform ?? []].flat())
@@ -130,13 +161,16 @@ function isAllLinear({ targetModules }: TargetNames): boolean {
   return typeof targetModules === 'string' && targetModules.toLowerCase() === 'all-linear'
 }
 
-function noLinear(who: string, path: string, module: Module, there: string): MedAwareError {
-  const [last = ''] = endingsOf(path).slice(-1)
-  const isHead = heads.includes(last)
-  const isEmbedding = module instanceof Embedding || embeddings.includes(last)
-  const what = isHead ? 'the output head' : isEmbedding ? 'an embedding' : 'no linear layer'
-  const remedy = isHead || isEmbedding ? onlyBlocks : there
-  return new MedAwareError('unsupported', `${who}: "${path}" is ${what}; ${remedy}`)
+/** The linear layer that a module is to adapters, `null` for another kind. */
+export function linearOf(module: Module): Linear | null {
+  if (module instanceof LanguageHead || module instanceof TiedHead) return plainHead(module)
+  return module instanceof Linear ? module : null
+}
+
+function whatIs(module: Module): string {
+  if (linearOf(module) !== null) return 'a linear layer'
+  if (module instanceof Embedding) return 'an embedding'
+  return isNorm(module) ? 'a norm' : 'a module of others'
 }
 
 /** What is asked for and the adapted `paths` do not show, in words. */

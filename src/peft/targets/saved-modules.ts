@@ -1,0 +1,89 @@
+import { check, MedAwareError } from '../../core/errors.ts'
+import { show, showNames } from '../../core/show.ts'
+import { TiedHead } from '../../nn/language-head.ts'
+import { type Module, ModuleList } from '../../nn/module.ts'
+import type { Place, PlaceOptions } from '../adapter-method.ts'
+import { bareModules, isAdapted } from '../layers/adapted-layer.ts'
+import { canCopy, type CopyKeys, copyPlace, untiedPlace } from '../layers/full-copy.ts'
+
+/** PEFT's keys of a module that is trained whole beside an adapter: plain in a file. */
+const keys: CopyKeys = {
+  name: (own) => own,
+  parameterName: (own, adapter) => `modules_to_save.${adapter}.${own}`,
+}
+
+/** What is trained whole, and where adapters are already. */
+export interface SavedModules {
+  readonly names: readonly string[]
+  /** Paths of the layers that the adapter's method takes. */
+  readonly adapted: readonly string[]
+  /** Whether a head that is tied to saved embeddings stays so. */
+  readonly isTied: boolean
+}
+
+/**
+ * Places for copies of the modules that `modulesToSave` names, as PEFT finds them (utils/other.py, _set_trainable): a
+ * path matches that ends with the letters of a name.
+ * @throws MedAwareError `not-found` where a name matches nothing and partial matches will not do; `config` where it
+ * names a list of modules or what is adapted; `unsupported` for a layer that cannot be copied.
+ */
+export function savedModulePlaces(
+  model: Module,
+  { names, adapted, isTied }: SavedModules,
+  options: PlaceOptions,
+): readonly Place[] {
+  const { who, isPartialOk } = options
+  const modules = [...bareModules(model)].filter(([path]) => path !== '')
+  const isNamed = (path: string): boolean => names.some((name) => path.endsWith(name))
+  const left = names.filter((name) => !modules.some(([path]) => path.endsWith(name)))
+  check(left.length === 0 || isPartialOk, 'not-found', () => {
+    return `${who}: no module matches ${showNames(left.map((name) => `modulesToSave ${show(name)}`))}`
+  })
+  const tops = modules.filter(([path]) => isNamed(path))
+  const layers = new Map(
+    tops.flatMap(([top, module]) => {
+      check(!(module instanceof ModuleList), 'config', () => {
+        return `${who}: modulesToSave names "${top}", a list of modules; name what is in them`
+      })
+      return modules.filter(([path, each]) => {
+        const isLayer = canCopy(each) || Object.keys(each.weights).length > 0
+        return isLayer && (path === top || path.startsWith(`${top}.`))
+      })
+    }),
+  )
+  const taken = adapted.filter((path) => layers.has(path))
+  check(taken.length === 0, 'config', () => {
+    return `${who}: modulesToSave names ${showNames(taken.map((path) => show(path)))}, which the adapter is on; a layer is adapted or trained whole`
+  })
+  const places = [...layers].map(([path, layer]) => {
+    if (!canCopy(layer))
+      throw new MedAwareError('unsupported', `${who}: "${path}" is no layer that can be trained whole`)
+    return copyPlace(path, layer, keys, { tiesHead: isTied })
+  })
+  return isTied ? places : [...places, ...untiedHeads(model, [...layers.keys()], options)]
+}
+
+/**
+ * Places at heads that are tied to embeddings which are trained without them; it is told. Where both are, they are two
+ * tables from the start.
+ */
+export function untiedHeads(
+  model: Module,
+  trained: readonly string[],
+  { who, onWarning }: PlaceOptions,
+): readonly Place[] {
+  const modules = [...bareModules(model)]
+  return modules.flatMap(([path, head]) => {
+    if (!(head instanceof TiedHead)) return []
+    const stands = head.embeddings()
+    const table = isAdapted(stands) ? stands.base : stands
+    const [embeddings = ''] = modules.find(([, module]) => module === table) ?? []
+    const both = [embeddings, path].filter((each) => trained.includes(each))
+    if (both.length === 0) return []
+    onWarning?.(
+      `${who}: "${both.join('" and "')}" ${both.length === 2 ? 'are' : 'is'} trained whole, though "${path}" and ` +
+        `"${embeddings}" are one table in this model: from now on they drift apart, and a merged model has two`,
+    )
+    return trained.includes(path) ? [] : [untiedPlace(path)]
+  })
+}
