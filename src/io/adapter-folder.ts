@@ -45,8 +45,9 @@ export async function openAdapter(
   options: OpenAdapterOptions = {},
 ): Promise<Adapter> {
   const given = readOptions('openAdapter', options, rules)
-  const { device, name, trainable = false, ignoreFields = [] } = given
-  const own = { ...(device && { device }), ...(name !== undefined && { name }) }
+  const { device, name, trainable = false, ignoreFields = [], onWarning } = given
+  const told = { ...(onWarning && { onWarning }), ...(name !== undefined && { name }) }
+  const own = { ...(device && { device }), ...told }
   return withAdapterFolder(source, given, (config, reader) =>
     loadAdapter(model, config, reader, { ...own, trainable, ignoreFields }),
   )

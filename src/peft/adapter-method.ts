@@ -132,17 +132,18 @@ export function linearPlace<K extends string, S extends string = never>(place: L
   return {
     ...{ path, shapes },
     ...(place.parameterName && { parameterName: place.parameterName }),
-    start: (factors, random) => place.start(complete<K>(path, factors, Object.keys(shapes)), random),
+    start: (factors, random) => place.start(completeFactors<K>(path, factors, Object.keys(shapes)), random),
     adapted: (name, factors, there) => {
       const layer = projectionHost(there)
       if (layer === null) throw new Error(`${path}: no linear layer`)
-      const all = complete<K | S>(path, factors, [...Object.keys(shapes), ...shared])
+      const all = completeFactors<K | S>(path, factors, [...Object.keys(shapes), ...shared])
       return layer.add(name, place.adapter(all))
     },
   }
 }
 
-function complete<K extends string>(
+/** Tensors by names that must all be there. */
+export function completeFactors<K extends string>(
   path: string,
   factors: Factors,
   names: readonly string[],

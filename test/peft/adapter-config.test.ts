@@ -156,10 +156,6 @@ describe('parseAdapterConfig', () => {
     'in PEFT, merge it into its base (model.merge_and_unload().save_pretrained(folder)) and load that folder as a model'
   it.each<[object, string]>([
     [
-      { modules_to_save: ['lm_head'] },
-      `modules_to_save ["lm_head"] trains whole modules beside the adapter, which is not supported; ${merge}`,
-    ],
-    [
       {
         layer_replication: [
           [0, 2],

@@ -128,19 +128,16 @@ describe.each(await testEngines())('attachLora on $description', (device) => {
     expect(await logits()).toEqual(before)
   })
 
-  const blocks =
-    'adapters are here for linear layers of decoder blocks: leave it out of a new adapter, merge a trained one in PEFT'
   it.each<[Partial<LoraConfig>, string]>([
     [
-      { targetModules: ['query_key_value', 'lm_head'] },
-      `attachLora: targetModules ["query_key_value", "lm_head"] names the output head, which in this model is its embeddings; ${blocks}`,
-    ],
-    [{ targetModules: ['word_embeddings'] }, `attachLora: "transformer.word_embeddings" is an embedding; ${blocks}`],
-    [
       { targetModules: ['ln_f'] },
-      'attachLora: "transformer.ln_f" is no linear layer; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+      'attachLora: "transformer.ln_f" is a norm, but must be one of the linear layers and embeddings; this model has word_embeddings, query_key_value, dense, dense_h_to_4h, dense_4h_to_h, lm_head',
     ],
-  ])('says what a target is that is no projection: %j', (config, message) => {
+    [
+      { targetModules: ['mlp'] },
+      'attachLora: "transformer.h.0.mlp" is a module of others, but must be one of the linear layers and embeddings; this model has word_embeddings, query_key_value, dense, dense_h_to_4h, dense_4h_to_h, lm_head',
+    ],
+  ])('says what a target is that LoRA does not take: %j', (config, message) => {
     expect(() => attachLora(model, config, { device })).toThrow(
       expect.objectContaining({ code: 'unsupported', message }) as Error,
     )
@@ -240,29 +237,29 @@ describe.each(await testEngines())('attachLora on $description', (device) => {
   it.each<[Partial<LoraConfig>, string]>([
     [
       { targetModules: ['q_proj'] },
-      'attachLora: no module matches targetModules ["q_proj"]; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+      'attachLora: no module matches targetModules ["q_proj"]; this model has word_embeddings, query_key_value, dense, dense_h_to_4h, dense_4h_to_h, lm_head',
     ],
     [
       { targetModules: ['query_key_value', 'q_proj', 'v_proj'] },
       'attachLora: no module matches targetModules "q_proj", targetModules "v_proj"; ' +
-        'this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+        'this model has word_embeddings, query_key_value, dense, dense_h_to_4h, dense_4h_to_h, lm_head',
     ],
     [
       { layersToTransform: [1, 7] },
-      'attachLora: no module matches layersToTransform 7; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+      'attachLora: no module matches layersToTransform 7; this model has word_embeddings, query_key_value, dense, dense_h_to_4h, dense_4h_to_h, lm_head',
     ],
     [
       { layersToTransform: 7 },
       'attachLora: no module matches targetModules ["query_key_value"] under layersToTransform 7; ' +
-        'this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+        'this model has word_embeddings, query_key_value, dense, dense_h_to_4h, dense_4h_to_h, lm_head',
     ],
     [
       { rankPattern: { dense: 4 } },
-      'attachLora: no module matches rankPattern "dense"; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+      'attachLora: no module matches rankPattern "dense"; this model has word_embeddings, query_key_value, dense, dense_h_to_4h, dense_4h_to_h, lm_head',
     ],
     [
       { targetModules: ['query_key_value', 'ln_f'] },
-      'attachLora: "transformer.ln_f" is no linear layer; this model has query_key_value, dense, dense_h_to_4h, dense_4h_to_h',
+      'attachLora: "transformer.ln_f" is a norm, but must be one of the linear layers and embeddings',
     ],
   ])('refuses %j and leaves the model alone', async (config, message) => {
     const { liveBytes } = device.memory

@@ -22,6 +22,7 @@ const kinds = [
   'ia3',
   'ln-tuning',
   'lora-modules-to-save',
+  'lora-embedding',
   'loha',
   'lokr',
   'lokr-decompose-both',

@@ -1,6 +1,7 @@
 import { MedAwareError } from '../../core/errors.ts'
 import { show } from '../../core/show.ts'
 import { Embedding, type Lookup } from '../../nn/embedding.ts'
+import type { Module } from '../../nn/module.ts'
 import { dequantize } from '../../ops/dequantize.ts'
 import { type Products, sumOfProducts } from '../../ops/products.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -101,4 +102,11 @@ export class AdaptedEmbedding extends AdaptedLayer<Embedding, EmbeddingAdapter> 
     const base: Products = this.base.products(x)
     return names.reduce((products, name) => this.adapters.get(name)?.tied(x, products) ?? products, base)
   }
+}
+
+/** What adapters of embeddings are put on: the layer with adapters that stands there already, or a new one. */
+export function embeddingHost(there: Module): AdaptedEmbedding {
+  if (there instanceof AdaptedEmbedding) return there
+  if (!(there instanceof Embedding)) throw new Error('no table of embeddings')
+  return new AdaptedEmbedding(there)
 }

@@ -11,7 +11,7 @@ import type { Products } from '../../ops/products.ts'
 import { isFull } from '../../tensor/matrix.ts'
 import { copyOf, type Tensor } from '../../tensor/tensor.ts'
 import type { Place } from '../adapter-method.ts'
-import { AdaptedEmbedding, EmbeddingAdapter } from './adapted-embedding.ts'
+import { EmbeddingAdapter, embeddingHost } from './adapted-embedding.ts'
 import { plainHead, projectionHost } from './adapted-head.ts'
 import { type AdaptedLayer, type Factors, isAdapted } from './adapted-layer.ts'
 import { LinearAdapter } from './adapted-linear.ts'
@@ -74,8 +74,7 @@ interface Copy {
 function copied(path: string, there: Module, name: string, { factors, own, tiesHead }: Copy): AdaptedLayer {
   const bare = isAdapted(there) ? there.base : there
   if (bare instanceof Embedding) {
-    const host = there instanceof AdaptedEmbedding ? there : new AdaptedEmbedding(bare)
-    return host.add(name, new EmbeddingCopy(factors, own, tiesHead))
+    return embeddingHost(there).add(name, new EmbeddingCopy(factors, own, tiesHead))
   }
   if (isNorm(bare)) {
     const host = there instanceof AdaptedNorm ? there : new AdaptedNorm(bare)

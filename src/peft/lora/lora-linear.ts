@@ -5,6 +5,7 @@ import { add } from '../../ops/add.ts'
 import { addLinear, linear } from '../../ops/linear.ts'
 import { matmul, type MatmulOptions } from '../../ops/matmul.ts'
 import { mul } from '../../ops/mul.ts'
+import type { Products } from '../../ops/products.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { LinearAdapter, type Project } from '../layers/adapted-linear.ts'
 
@@ -36,6 +37,12 @@ export class LoraLinear extends LinearAdapter<LoraFactors> {
     const bias = this.factors['lora_B.bias']
     const scaled = bias === undefined ? null : mul(bias, this.scaling)
     return addLinear(project(x), low, this.factors['lora_B.weight'], this.scaling, scaled)
+  }
+
+  override products(x: Tensor, products: Products): Products | null {
+    if (this.factors['lora_B.bias'] !== undefined) return null
+    const low = linear(this.#dropout.forward(x), this.factors['lora_A.weight'])
+    return [...products, { x: mul(low, this.scaling), weight: this.factors['lora_B.weight'] }]
   }
 
   /** @throws MedAwareError `unsupported` where B's bias has no bias of the base to go into. */

@@ -1,5 +1,7 @@
 import { check, MedAwareError } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
+import { Embedding } from '../../nn/embedding.ts'
+import type { Linear } from '../../nn/linear.ts'
 import { show } from '../../core/show.ts'
 import { type AdapterMethod, linearPlace } from '../adapter-method.ts'
 import { draw, drawUniform } from '../draws.ts'
@@ -7,8 +9,9 @@ import { modelBiases } from '../targets/model-biases.ts'
 import { nameInKey } from '../layers/adapted-layer.ts'
 import { DoraLinear } from './dora-linear.ts'
 import { NamePatterns } from '../targets/module-names.ts'
-import { findTargets, patternReader, spellOutTargets } from '../targets/target-matching.ts'
+import { findLayers, type LayerKinds, linearOf, patternReader, spellOutTargets } from '../targets/target-matching.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
+import { loraEmbeddingPlace } from './lora-embedding.ts'
 import { type LoraFactors, LoraLinear } from './lora-linear.ts'
 import { baseStartOf } from './starts/base-starts.ts'
 import { LoraOverRest } from './starts/lora-over-rest.ts'
@@ -34,12 +37,21 @@ export const lora: AdapterMethod<LoraConfig> = {
   places: (model, config, { who, isPartialOk }) => {
     const { r, loraAlpha, rankPattern, alphaPattern, useRslora, loraDropout, initLoraWeights } = config
     const patterns = new NamePatterns(who)
-    const targets = findTargets(model, config, { patterns, isPartialOk, byPattern: { rankPattern, alphaPattern } })
+    const targets = findLayers(model, config, kinds, {
+      patterns,
+      isPartialOk,
+      byPattern: { rankPattern, alphaPattern },
+    })
     const rankOf = patternReader(rankPattern, r, 'rankPattern', patterns)
     const alphaOf = patternReader(alphaPattern, loraAlpha, 'alphaPattern', patterns)
     return targets.map(({ path, layer }) => {
       const rank = rankOf(path)
       const scaling = alphaOf(path) / (useRslora ? Math.sqrt(rank) : rank)
+      if (layer instanceof Embedding) {
+        checkEmbedding(who, path, config)
+        const told = { rank, scaling, dropout: loraDropout, init: initLoraWeights, tiesHead: false }
+        return loraEmbeddingPlace({ path, layer, ...told })
+      }
       const { inFeatures, outFeatures } = layer
       const shapes = { 'lora_A.weight': [rank, inFeatures], 'lora_B.weight': [outFeatures, rank] } as const
       if (config.useDora) {
@@ -84,6 +96,19 @@ export const lora: AdapterMethod<LoraConfig> = {
       return `${who}: the adapter was begun with MiCA, which trains A alone; that is not supported, so leave trainable out`
     })
   },
+}
+
+const kinds: LayerKinds<Linear | Embedding> = {
+  words: 'linear layers and embeddings',
+  of: (module) => (module instanceof Embedding ? module : linearOf(module)),
+}
+
+/** Sees that nothing is asked for that tables do not have. */
+function checkEmbedding(who: string, path: string, { useDora, loraBias }: LoraConfig): void {
+  check(!loraBias, 'config', () => `${who}: "${path}" is an embedding, whose B has no bias; leave loraBias out, or it`)
+  check(!useDora, 'unsupported', () => {
+    return `${who}: "${path}" is an embedding, and useDora is for linear layers here; leave useDora out, or the embedding`
+  })
 }
 
 /** Fills factors of zeros as PEFT starts A and B (tuners/lora/layer.py, reset_lora_parameters). */

@@ -5,6 +5,7 @@ import type { SavedAdapter, SavedTensor } from '../../adapter-method.ts'
 import { keyPrefix } from '../../adapter.ts'
 import type { AdaptedLayer } from '../../layers/adapted-layer.ts'
 import type { LoraConfig } from '../lora-config.ts'
+import { LoraEmbedding } from '../lora-embedding.ts'
 import { baseStartOf } from './base-starts.ts'
 import { LoraOverRest } from './lora-over-rest.ts'
 
@@ -36,6 +37,10 @@ async function plainLora(
   name: string,
   layers: ReadonlyMap<string, AdaptedLayer>,
 ): Promise<SavedAdapter<LoraConfig>> {
+  const [table] = [...layers].find(([, layer]) => layer.adapter(name) instanceof LoraEmbedding) ?? []
+  check(table === undefined, 'unsupported', () => {
+    return `convertToPlainLora: "${table}" is an embedding, whose rank would not double; leave it out of such an adapter`
+  })
   const doubled = new Map(tensors)
   for (const [path, layer] of layers) {
     const part = layer.adapter(name)

@@ -3,6 +3,8 @@ import type { Device } from '../../../device/device.ts'
 import type { Linear } from '../../../nn/linear.ts'
 import { addLinear, linear } from '../../../ops/linear.ts'
 import { matmul } from '../../../ops/matmul.ts'
+import { mul } from '../../../ops/mul.ts'
+import type { Products } from '../../../ops/products.ts'
 import { fromArray, type Tensor } from '../../../tensor/tensor.ts'
 import type { Factors } from '../../layers/adapted-layer.ts'
 import type { Project } from '../../layers/adapted-linear.ts'
@@ -44,6 +46,14 @@ export class LoraOverRest extends LoraLinear {
       const low = linear(input, start['lora_A.weight'])
       return addLinear(project(input), low, start['lora_B.weight'], -this.scaling)
     })
+  }
+
+  override products(x: Tensor, products: Products): Products | null {
+    const start = this.#start
+    const whole = super.products(x, products)
+    if (start === null || whole === null) return whole
+    const low = mul(linear(x, start['lora_A.weight']), -this.scaling)
+    return [...whole, { x: low, weight: start['lora_B.weight'] }]
   }
 
   override mergeWeight(weight: Tensor, base: Linear): Tensor {
