@@ -2,23 +2,27 @@ import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { cpuBuilds, defaultCpuBuild } from '../src/device/cpu/cpu-device.ts'
+import { adapterRows } from './adapters.ts'
 import { cpuRows } from './cpu.ts'
 import { type Figure, fullLayers, type Row, type RowResult, tunings } from './row.ts'
+import { clocks } from './stats.ts'
 import { webgpuRows } from './webgpu.ts'
 
 const builds = cpuBuilds()
 const defaultBuild = defaultCpuBuild()
-const rowsOf: Readonly<Record<string, readonly Row[]>> = { cpu: cpuRows, webgpu: webgpuRows }
+const rowsOf: Readonly<Record<string, readonly Row[]>> = { cpu: cpuRows, webgpu: webgpuRows, adapters: adapterRows }
 const help = `Measures peft-medaware in alternating rounds of one run, each figure beside its bar.
 
   npm run bench -- cpu [options]
   npm run bench -- webgpu [options]
+  npm run bench -- adapters [options]
 
   --only NAME    the row of this name; repeatable         (all)
   --rounds N     rounds that count                        (as below)
   --layers N     decoder layers of the models; bars on models hold at ${fullLayers}  (${fullLayers})
   --build NAME   of the CPU kernels: ${builds.join(', ')}    (${defaultBuild})
   --tuning HOW   of the WebGPU engine: ${tunings.join(', ')}      (auto)
+  --clock HOW    of the rows of adapters: ${clocks.join(', ')}  (wall)
   --profile      kernels of a step: calls, time, speed, share
   --json         figures as JSON, and nothing else on standard output
 
@@ -35,6 +39,7 @@ const { values: flags, positionals } = parseArgs({
     layers: { type: 'string', default: String(fullLayers) },
     build: { type: 'string', default: defaultBuild },
     tuning: { type: 'string', default: 'auto' },
+    clock: { type: 'string', default: 'wall' },
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -43,10 +48,19 @@ const { values: flags, positionals } = parseArgs({
 const layers = Number(flags.layers)
 const build = builds.find((name) => name === flags.build)
 const tuning = tunings.find((name) => name === flags.tuning)
+const clock = clocks.find((name) => name === flags.clock)
 const areRight = [layers, Number(flags.rounds ?? 1)].every((count) => Number.isInteger(count) && count >= 1)
 const rows = positionals.length === 1 ? rowsOf[positionals[0] ?? ''] : undefined
 const areKnown = flags.only.every((name) => rows?.some((row) => row.name === name))
-if (flags.help || rows === undefined || build === undefined || tuning === undefined || !areRight || !areKnown) {
+if (
+  flags.help ||
+  rows === undefined ||
+  build === undefined ||
+  tuning === undefined ||
+  clock === undefined ||
+  !areRight ||
+  !areKnown
+) {
   console.log(help)
   process.exit(flags.help ? 0 : 2)
 }
@@ -75,14 +89,14 @@ for (const row of rows) {
   if (flags.only.length > 0 && !flags.only.includes(row.name)) continue
   const rounds = Number(flags.rounds ?? row.rounds)
   say(`\n${row.name}: ${row.about}; ${rounds} rounds`)
-  const result = await row.run({ rounds, layers, build, tuning, profile: flags.profile, say })
+  const result = await row.run({ rounds, layers, build, tuning, clock, profile: flags.profile, say })
   results[row.name] = { about: row.about, rounds, ...result }
   const { figures, versions = {}, absent = {} } = result
   if (Object.keys(versions).length > 0) say(`  ${list(versions)}`)
   for (const figure of figures) say(line(figure))
   for (const [name, reason] of Object.entries(absent)) say(`  ${name}: absent (${reason})`)
 }
-if (flags.json) console.log(JSON.stringify({ machine, layers, tuning, rows: results }, null, 2))
+if (flags.json) console.log(JSON.stringify({ machine, layers, tuning, clock, rows: results }, null, 2))
 
 function aboutRow({ name, about, rounds }: Row): string {
   return `  ${name.padEnd(16)} ${String(rounds)}  ${about}`

@@ -27,7 +27,8 @@ export interface Competitor {
 export interface Comparison {
   readonly slower: string
   readonly faster: string
-  readonly bar: Bar
+  /** Default: none, where the figure is for comparison. */
+  readonly bar?: Bar
 }
 
 /** How a competition goes. */

@@ -1,5 +1,5 @@
 import type { CpuBuild } from '../src/device/cpu/cpu-device.ts'
-import { type Samples, summarise, type Summary } from './stats.ts'
+import { type Clock, type Samples, summarise, type Summary } from './stats.ts'
 
 /** What the median of a figure should be. */
 export type Bar = `${'>=' | '<=' | '>'} ${number}`
@@ -34,6 +34,8 @@ export interface RowOptions {
   readonly rounds: number
   readonly build: CpuBuild
   readonly tuning: Tuning
+  /** What rows of adapters are timed by. */
+  readonly clock: Clock
   /** Decoder layers of the models that are made. */
   readonly layers: number
   /** Whether to print the kernels of a row that runs a model. */

@@ -1,6 +1,6 @@
 import { gpuEnvironment } from '../test/device/gpu-environment.ts'
 import { type Comparison, compete, type Competitor } from './competition.ts'
-import type { Row, RowOptions } from './row.ts'
+import type { Bar, Row, RowOptions } from './row.ts'
 import { small } from './small-falcon.ts'
 
 const [m, n, k] = [128, 2048, 2048]
@@ -19,7 +19,7 @@ const ort = (name: string, work: string) => competitor(name, 'peers/onnxruntime.
 const registers = own('peak', 'multiply-adds in registers')
 const step = (name: string, file: string, ...args: readonly string[]): Competitor => ({ name, file, args })
 const ownStep = (name: string, ...args: readonly string[]) => step(name, 'own/webgpu-step.ts', ...args)
-const over = (slower: string, faster: string, bar: Comparison['bar']) => ({ slower, faster, bar })
+const over = (slower: string, faster: string, bar: Bar) => ({ slower, faster, bar })
 
 const environment = ({ tuning }: RowOptions) => ({ ...gpuEnvironment(), BENCH_TUNING: tuning })
 

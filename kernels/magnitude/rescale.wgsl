@@ -1,6 +1,8 @@
 // out[row,c] = (x[row,c] - bias[c]) · magnitude[c] / norms[c] + bias[c]; x [rows,dim]; bias may be null. Where a norm is
-// 0 so is the quotient. One invocation an element.
+// 0 so is the quotient. One invocation a column of
+// ROWS rows.
 override LANES: u32 = 64;
+override ROWS: u32 = 16;
 
 struct Params {
   rows: u32,
@@ -16,16 +18,11 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let i = (group.x + group.y * groups.x) * LANES + lane;
-  if (i >= params.rows * params.dim) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let c = id.x;
+  if (c >= params.dim) {
     return;
   }
-  let c = i % params.dim;
   var factor = 0.0;
   if (norms[c] != 0.0) {
     factor = magnitude[c] / norms[c];
@@ -34,5 +31,9 @@ fn main(
   if (params.hasBias != 0u) {
     shift = bias[c];
   }
-  out[i] = (x[i] - shift) * factor + shift;
+  let last = min((id.y + 1u) * ROWS, params.rows);
+  for (var row = id.y * ROWS; row < last; row++) {
+    let i = row * params.dim + c;
+    out[i] = (x[i] - shift) * factor + shift;
+  }
 }

@@ -4,8 +4,9 @@ import { fold, kernel, LANES, lanes } from './kernel-row.ts'
 import { nestedFrom, storedWindows } from './stored-cuts.ts'
 import { storedFormats, storedMatrix } from './stored-matrix.ts'
 
-/** Rows of a workgroup of updatedNorms. */
+/** Rows of a workgroup of updatedNorms, and of rescale. */
 const ROWS = 4
+const rescaledRows = 16
 
 /** The register's rows for DoRA, which gives each row of a weight a length of its own. */
 export const magnitudeKernels = {
@@ -65,8 +66,8 @@ export const magnitudeKernels = {
     writes: ['out'],
     params: { rows: 'u32', dim: 'u32', hasBias: 'u32' },
     items: (p) => Math.ceil(p.dim / 4),
-    constants: lanes,
-    groups: (p) => fold((p.rows * p.dim) / LANES),
+    constants: { ...lanes, ROWS: rescaledRows },
+    groups: (p) => [Math.ceil(p.dim / LANES), Math.ceil(p.rows / rescaledRows), 1],
     cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim }) }],
     calls: ({ normals, positives }) =>
       perTable((rows, dim) => ({

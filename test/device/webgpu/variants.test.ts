@@ -71,6 +71,16 @@ describe('which program does a product', () => {
     expect(choice('matmul', { ...size, n: 16, k: 128 }, laptop)).toMatch(/^matmulTile /)
   })
 
+  it('measures rows for DoRA by broadcasts on llvmpipe, where steps of r fit its registers', () => {
+    const norms = { rows: 2048, dim: 2048, r: 16, bits: 4, isBf16: 0, blockSize: 64 }
+    expect(choice('updatedNorms', norms)).toBe('updatedNormsBroadcast 8 16 4 0')
+    expect(choice('updatedNorms', { ...norms, r: 17, bits: 32 })).toBe('updatedNormsBroadcast 8 32 32 0')
+    for (const odd of [{ r: 65 }, { dim: 2080 }, { dim: 2044, bits: 32 }]) {
+      expect(choice('updatedNorms', { ...norms, ...odd })).toBe('none')
+    }
+    expect(choice('updatedNorms', norms, laptop)).toBe('none')
+  })
+
   it('prefers subgroup matrices where there are any', () => {
     const apple = { ...laptop, hasMatrices: true }
     expect(choice('matmul', size, apple)).toBe('matmulSubgroupMatrix ')
