@@ -74,6 +74,7 @@ export { attachAdapter, attachLora, type AttachOptions, type GivenConfig, type P
 export { startLora } from './peft/lora/starts/start-lora.ts'
 export type { Adaptable } from './peft/adaptable.ts'
 export type { AdapterConfig } from './peft/config/config-fields.ts'
+export type { AdaLoraConfig } from './peft/adalora/adalora-config.ts'
 export type { Ia3Config } from './peft/methods/ia3.ts'
 export type { LnTuningConfig } from './peft/methods/ln-tuning.ts'
 export type { LohaConfig } from './peft/methods/loha.ts'

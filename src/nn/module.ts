@@ -39,7 +39,7 @@ export abstract class Module<Children extends object = object, Own extends Weigh
     }
   }
 
-  /** Tensors that want a gradient, in the tree's order. */
+  /** Tensors that want a gradient, in the tree's order; those without elements are none. */
   trainableParameters(): readonly Tensor[] {
     const found: Tensor[] = []
     collectTrainable(this, found)
@@ -98,7 +98,7 @@ function childrenOf(module: Module): Record<string, Module> {
 /** Without paths, which every step would make in vain. */
 function collectTrainable(module: Module, found: Tensor[]): void {
   for (const weight of Object.values(module.weights)) {
-    if (weight !== null && isFull(weight) && weight.requiresGrad) found.push(weight)
+    if (weight !== null && isFull(weight) && weight.requiresGrad && weight.count > 0) found.push(weight)
   }
   for (const child of Object.values(childrenOf(module))) collectTrainable(child, found)
 }

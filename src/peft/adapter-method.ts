@@ -7,6 +7,7 @@ import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer
 import { projectionHost } from './layers/adapted-head.ts'
 import type { LinearAdapter } from './layers/adapted-linear.ts'
 import type { Adaptable } from './adaptable.ts'
+import type { AdapterTraining, TrainingPlan } from './adapter-training.ts'
 import type { AdapterConfig, ConfigFields } from './config/config-fields.ts'
 
 /** How an adapter finds its places. */
@@ -87,6 +88,8 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   trained?(model: Module, config: C, places: readonly Place[]): readonly (readonly [path: string, tensor: Tensor])[]
   /** The config that is saved of an adapter, by what training made of its layers. Default: its config. */
   savedConfig?(config: C, layers: ReadonlyMap<string, LayerAdapter>): C
+  /** What it does beside following gradients, by its layers' paths. Default nothing. @throws MedAwareError `config`. */
+  training?(config: C, layers: ReadonlyMap<string, LayerAdapter>, plan: TrainingPlan): AdapterTraining
   /**
    * Starts the layers of an adapter from the base's weights, where its config says so.
    * @param seed Of what is random in it; `null` under an adapter that is read: what such a start took out of the base is

@@ -5,6 +5,7 @@ import type { Device } from '../device/device.ts'
 import type { Module, Weight } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { AdapterMethod, Place } from './adapter-method.ts'
+import type { AdapterTraining, TrainingPlan } from './adapter-training.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer.ts'
 import { AdapterSet } from './several/adapter-set.ts'
@@ -116,9 +117,18 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
 
   /** The config that is saved of it. */
   get savedConfig(): C {
-    const parts = this.#parts.placed.map(({ place }) => [place.path, this.#partAt(place)] as const)
     const { config } = this.#parts
-    return this.method.savedConfig?.(config, new Map(parts)) ?? config
+    return this.method.savedConfig?.(config, this.#layerAdapters()) ?? config
+  }
+
+  /**
+   * What the method does in a training beside following gradients, such as AdaLoRA's choice of ranks; `null` for
+   * nothing. A run calls it; who trains in a loop of their own does so too, and disposes of it.
+   * @throws MedAwareError `config` after `detach` or `merge`, or for steps that the config does not fit; `memory`.
+   */
+  training(plan: TrainingPlan): AdapterTraining | null {
+    this.checkAttached(plan.who)
+    return this.method.training?.(this.#parts.config, this.#layerAdapters(), plan) ?? null
   }
 
   /** Its own tensors that a file may hold: what is trained, and what its places share where that is saved. */
@@ -254,6 +264,10 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
 
   get #set(): AdapterSet<Adapter> {
     return sets.get(this.model) ?? new AdapterSet<Adapter>(this.model)
+  }
+
+  #layerAdapters(): ReadonlyMap<string, LayerAdapter> {
+    return new Map(this.#parts.placed.map(({ place }) => [place.path, this.#partAt(place)]))
   }
 
   #partAt({ path }: Place): LayerAdapter {

@@ -17,6 +17,7 @@ export {
   type SharedTensors,
 } from './adapter-method.ts'
 export { Adapter } from './adapter.ts'
+export type { AdapterTraining, TrainedStep, TrainingPlan } from './adapter-training.ts'
 export { attachAdapter, type AttachOptions, type GivenConfig } from './attach.ts'
 export {
   type AdapterConfig,
@@ -29,6 +30,7 @@ export {
   targetRules,
 } from './config/config-fields.ts'
 export type { Feature, Features } from './config/features.ts'
+export type { AdaLoraConfig } from './adalora/adalora-config.ts'
 export type { Ia3Config } from './methods/ia3.ts'
 export type { LnTuningConfig } from './methods/ln-tuning.ts'
 export type { LohaConfig } from './methods/loha.ts'

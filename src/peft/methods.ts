@@ -3,6 +3,7 @@ import { readArgument, withMethods } from '../core/options.ts'
 import { show } from '../core/show.ts'
 import type { AdapterMethod } from './adapter-method.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
+import { adaLora } from './adalora/adalora.ts'
 import { ia3 } from './methods/ia3.ts'
 import { lnTuning } from './methods/ln-tuning.ts'
 import { loha } from './methods/loha.ts'
@@ -14,6 +15,7 @@ import { lora } from './lora/lora.ts'
 /** The table of methods: a row for each of PEFT's `peft_type` that this library has. */
 const builtIn = {
   LORA: lora,
+  ADALORA: adaLora,
   IA3: ia3,
   LOHA: loha,
   LOKR: lokr,

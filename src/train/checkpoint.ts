@@ -131,7 +131,7 @@ export async function restoreCheckpoint(
   })
   const loaded = await readState(run, state, reader)
   for (const [tensor, bytes] of loaded) tensor.device.upload(tensor, bytes)
-  run.goTo(state.step, acceptDifferences.includes('examples') ? null : (state.data ?? null))
+  await run.goTo(state.step, acceptDifferences.includes('examples') ? null : (state.data ?? null))
   return { step: state.step, differences }
 }
 
@@ -191,7 +191,8 @@ async function readState(
  * Every tensor that a step changes, by its name in the file. @throws MedAwareError `config` for a name that comes
  * twice.
  */
-function stateTensors({ model, optimizer }: TrainingRun): ReadonlyMap<string, Tensor> {
+function stateTensors(run: TrainingRun): ReadonlyMap<string, Tensor> {
+  const { model, optimizer } = run
   const tensors = new Map<string, Tensor>()
   const add = (name: string, tensor: Tensor) => {
     check(
@@ -201,7 +202,7 @@ function stateTensors({ model, optimizer }: TrainingRun): ReadonlyMap<string, Te
     )
     tensors.set(name, tensor)
   }
-  const [trained, state] = [new Set(optimizer.parameters), optimizer.state()]
+  const [trained, state] = [new Set(optimizer.parameters), run.state()]
   for (const [path, weight] of model.namedWeights()) {
     if (!('dtype' in weight) || !trained.has(weight)) continue
     add(`parameter.${path}`, weight)

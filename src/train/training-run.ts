@@ -3,9 +3,10 @@ import { check } from '../core/errors.ts'
 import { abortSignal, type OptionRules, readArgument, readOptions, type Rule, withMethods } from '../core/options.ts'
 import { type CausalLm, modelRule } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
-import type { Optimizer } from '../optim/optimizer.ts'
+import type { Optimizer, StateTensor } from '../optim/optimizer.ts'
 import { createOptimizer } from '../optim/optimizers.ts'
 import { schedule, type Schedule } from '../optim/schedules.ts'
+import { AdapterTrainings } from './adapter-trainings.ts'
 import type { Batches } from './batch-pass.ts'
 import type { BatchSource, DataPosition } from './batch-source.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
@@ -54,6 +55,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   /** Whether its loss is the user's own, which a checkpoint cannot look into. */
   readonly hasOwnLoss: boolean
   readonly #source: BatchSource
+  readonly #trainings: AdapterTrainings
   readonly #taker: StepTaker
   readonly #signal: AbortSignal | undefined
   readonly #schedule: Schedule
@@ -94,8 +96,19 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
     this.#schedule = schedule(shape, this.steps, warmup)
     this.#warnings = new TrainingWarnings(this, this.#schedule, hooks.onWarning)
-    this.optimizer = createOptimizer('TrainingRun', options.optimizer, parameters)
-    this.#taker = new StepTaker({ model, optimizer: this.optimizer, loss: hooks.loss, maxGradNorm, seed })
+    this.#trainings = new AdapterTrainings(model, {
+      who: 'TrainingRun',
+      steps: this.steps,
+      onWarning: (message) => hooks.onWarning?.(`TrainingRun: ${message}`, 'adapter-schedule'),
+    })
+    try {
+      this.optimizer = createOptimizer('TrainingRun', options.optimizer, parameters)
+    } catch (error) {
+      this.#trainings.dispose()
+      throw error
+    }
+    const [optimizer, trainings] = [this.optimizer, this.#trainings]
+    this.#taker = new StepTaker({ ...{ model, optimizer, trainings, maxGradNorm, seed }, loss: hooks.loss })
     this.hasOwnLoss = hooks.loss !== undefined
     this.#signal = hooks.signal
     Object.freeze(this)
@@ -113,10 +126,19 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     return this.#source.positionAt(this.step)
   }
 
-  /** For checkpoints: goes on from another step, whose batches begin at `position`, or at the first one of all. */
-  goTo(step: number, position: DataPosition | null): void {
+  /** For checkpoints: all that is kept from step to step beside parameters. */
+  state(): readonly StateTensor[] {
+    return [...this.optimizer.state(), ...this.#trainings.state()]
+  }
+
+  /**
+   * For checkpoints: goes on from another step, whose state has been written, and whose batches begin at `position`, or
+   * at the first one of all.
+   */
+  async goTo(step: number, position: DataPosition | null): Promise<void> {
     this.optimizer.steps = step
     this.#source.seek(step, position)
+    await this.#trainings.restored()
   }
 
   /** As `train` with the run's own signal. */
@@ -164,6 +186,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   dispose(): void {
     releaseModel(this.model, this)
     this.#source.close()
+    this.#trainings.dispose()
     this.optimizer.dispose()
   }
 

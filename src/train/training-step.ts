@@ -2,7 +2,9 @@ import { nextTurn } from '#platform'
 import { valueAndGrad } from '../autograd/value-and-grad.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import { seedDropout } from '../nn/dropout.ts'
+import { add } from '../ops/add.ts'
 import type { Optimizer } from '../optim/optimizer.ts'
+import type { AdapterTraining } from '../peft/adapter-training.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { StepBatches } from './batch-source.ts'
 import { GradientAccumulator } from './gradient-accumulator.ts'
@@ -17,6 +19,8 @@ export interface StepParts {
   readonly optimizer: Optimizer
   /** Default: the model's own. */
   readonly loss: TrainingLoss<unknown> | undefined
+  /** Of the adapters' methods. */
+  readonly trainings: AdapterTraining
   readonly maxGradNorm: number
   /** Of dropout. */
   readonly seed: number
@@ -55,7 +59,12 @@ export class StepTaker {
         if (signal?.aborted === true) return false
         this.#add(gradients, step, micro)
       }
-      this.#update(gradients, step, note)
+      const finish = this.#update(gradients, step, (loss, clip) => {
+        note(loss, clip)
+        const { optimizer, trainings } = this.#parts
+        return trainings.afterStep({ step: optimizer.steps, grads: gradients.total.grads, clip })
+      })
+      await finish?.()
       return true
     } finally {
       gradients.dispose()
@@ -75,7 +84,7 @@ export class StepTaker {
     const gradients = new GradientAccumulator(model.device.memory)
     try {
       for (const micro of step.batches.keys()) this.#add(gradients, step, micro)
-      this.#update(gradients, step)
+      this.#update(gradients, step, () => null)
     } finally {
       gradients.dispose()
       optimizer.steps = steps
@@ -83,22 +92,28 @@ export class StepTaker {
   }
 
   #add(gradients: GradientAccumulator, { batches, labelTokens, index }: Step, micro: number): void {
-    const { model, loss = modelLoss, seed } = this.#parts
+    const { model, loss = modelLoss, trainings, seed } = this.#parts
     const microBatches = batches.length
     const context: LossContext = { normalizer: labelTokens || microBatches, microBatches, step: index + 1 }
     seedDropout(model, seed, index, micro)
-    const gradOf = valueAndGrad(model, (batch: unknown) => checkLoss(model, loss(model, batch, context)))
+    const gradOf = valueAndGrad(model, (batch: unknown) => {
+      const own = checkLoss(model, loss(model, batch, context))
+      // As in PEFT, whose models add it to their own loss alone; once a step, not once a micro-batch.
+      const penalty = loss === modelLoss && micro === 0 ? trainings.penalty() : null
+      return penalty === null ? own : add(own, penalty)
+    })
     gradients.add(() => gradOf(batches[micro]))
   }
 
-  #update(gradients: GradientAccumulator, { learningRate }: Step, note?: (loss: Tensor, clip: Tensor) => void): void {
+  /** @param after Told the step's loss and clipping, and gives what is left to do. */
+  #update<T>(gradients: GradientAccumulator, { learningRate }: Step, after: (loss: Tensor, clip: Tensor) => T): T {
     const { model, optimizer, maxGradNorm } = this.#parts
     const { memory } = model.device
     const { loss, grads } = gradients.total
-    memory.rooted(() =>
+    return memory.rooted(() =>
       memory.scoped(() => {
         const clip = optimizer.step(grads, learningRate, maxGradNorm)
-        note?.(loss, clip)
+        return after(loss, clip)
       }),
     )
   }

@@ -25,7 +25,10 @@ export async function* adapterChecks(
   if (untrainable !== null) yield { name: 'loss and gradients', leftOut: untrainable }
   else if (reference.names.some((name) => name.startsWith('grad.'))) {
     const loss = (await reference.readF32('loss'))[0] ?? NaN
-    yield* await gradientChecks(model, parameters, reference, 'grad.', { batch, labels, loss })
+    const training = adapter.training({ who: 'adapterChecks', steps: 1000, onWarning: () => undefined })
+    const penalty = () => training?.penalty() ?? null
+    yield* await gradientChecks(model, parameters, reference, 'grad.', { batch, labels, loss, penalty })
+    training?.dispose()
   } else yield { name: 'gradients', leftOut: 'reference.safetensors has none' }
   yield* fileChecks(adapter, golden)
   if (reference.has('merged_logits')) {

@@ -3,6 +3,7 @@ import { generateTokens } from '../../src/generate/generate.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import type { CausalLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
+import { add } from '../../src/ops/add.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { equal, within, withinShare, worst, type Check, type LeftOut } from './check.ts'
 
@@ -34,11 +35,20 @@ export async function gradientChecks(
   named: Iterable<readonly [string, Tensor]>,
   reader: TensorReader,
   prefix: string,
-  input: { readonly batch: TokenBatch; readonly labels: Int32Array; readonly loss?: number },
+  input: {
+    readonly batch: TokenBatch
+    readonly labels: Int32Array
+    readonly loss?: number
+    /** What is added to the model's loss. */
+    readonly penalty?: () => Tensor | null
+  },
 ): Promise<Check[]> {
   const scope = model.device.memory.open()
   try {
-    const { loss, grads } = valueAndGrad(model, () => model.loss(input.batch, input.labels))(null)
+    const { loss, grads } = valueAndGrad(model, () => {
+      const [own, penalty] = [model.loss(input.batch, input.labels), input.penalty?.() ?? null]
+      return penalty === null ? own : add(own, penalty)
+    })(null)
     const checks: Check[] = []
     for (const [name, parameter] of named) {
       const expected = await reader.readF32(`${prefix}${name}`)

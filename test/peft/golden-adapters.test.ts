@@ -29,6 +29,7 @@ const kinds = [
   'oft',
   'vera',
   'vera-seeded',
+  'adalora',
 ]
 
 describe.each(await testEngines())('adapters that PEFT saved, on $description', (device) => {

@@ -227,8 +227,9 @@ function camelCase(key: string): string {
   return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
+/** AdaLoRA's deltaT is the one field that PEFT does not spell so. */
 function snakeCase(field: string): string {
-  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return field === 'deltaT' ? field : field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function isString(value: unknown): value is string {
