@@ -2,12 +2,12 @@ import { check } from '../core/errors.ts'
 import { flag, readArgument } from '../core/options.ts'
 import { showNames } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
-import type { Module, Weight } from '../nn/module.ts'
+import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { AdapterMethod, Place } from './adapter-method.ts'
 import type { AdapterTraining, TrainingPlan } from './adapter-training.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
-import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer.ts'
+import { type AdaptedLayer, changedWeights, type Factors, type LayerAdapter } from './layers/adapted-layer.ts'
 import { AdapterSet } from './several/adapter-set.ts'
 
 /** What PEFT puts before a path in the base model. */
@@ -295,18 +295,4 @@ export function unload(model: Module): void {
     if (standIn !== null) for (const [, before] of changedWeights(base, standIn)) before?.dispose()
   }
   for (const adapter of [...set.members.values()]) adapter.release('merged')
-}
-
-/**
- * The parameters of a merged layer that are not the base's own, each with the one that it replaces; `null` where the
- * base has none, as a tied head.
- */
-export function changedWeights(
-  base: Module,
-  merged: Module,
-): readonly (readonly [now: Weight, before: Weight | null])[] {
-  return Object.entries(merged.weights).flatMap(([key, now]) => {
-    const before = base.weights[key] ?? null
-    return now && before !== now ? [[now, before] as const] : []
-  })
 }

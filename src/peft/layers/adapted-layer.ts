@@ -201,3 +201,17 @@ function withName(key: string, name: string): string {
 function namedModules(part: LayerAdapter, name: string): readonly (readonly [string, Module])[] {
   return Object.entries(part.modules).map(([key, module]) => [withName(key, name), module] as const)
 }
+
+/**
+ * The parameters of a merged layer that are not the base's own, each with the one that it replaces; `null` where the
+ * base has none, as a tied head.
+ */
+export function changedWeights(
+  base: Module,
+  merged: Module,
+): readonly (readonly [now: Weight, before: Weight | null])[] {
+  return Object.entries(merged.weights).flatMap(([key, now]) => {
+    const before = base.weights[key] ?? null
+    return now && before !== now ? [[now, before] as const] : []
+  })
+}
