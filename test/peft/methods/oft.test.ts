@@ -1,0 +1,4 @@
+import { testEngines } from '../../device/devices.ts'
+import { describeGolden } from './one-linear.ts'
+
+describeGolden('oft', await testEngines())
