@@ -80,7 +80,7 @@ export type { LnTuningConfig } from './peft/methods/ln-tuning.ts'
 export type { LohaConfig } from './peft/methods/loha.ts'
 export type { VeraConfig } from './peft/methods/vera.ts'
 export type { LokrConfig } from './peft/methods/lokr.ts'
-export type { OftConfig } from './peft/methods/oft.ts'
+export type { OftConfig } from './peft/oft/oft-config.ts'
 export { type ConfigOf, isConfigOf, type KnownType } from './peft/methods.ts'
 export type { Adapter } from './peft/adapter.ts'
 export {

@@ -90,6 +90,8 @@ export interface ConfigTable<C extends AdapterConfig> {
   readonly floats?: readonly string[]
   /** Defaults that a model has for itself. */
   forModel?(model: Adaptable): Partial<C>
+  /** Sees that a file is of a PEFT whose method is today's. @throws MedAwareError `unsupported`. */
+  checkFile?(content: JsonObject): void
   /** Sees that fields fit one another. @param nameOf A field as the caller wrote it. */
   check?(config: C, who: string, nameOf: (field: string) => string): void
 }
@@ -169,6 +171,7 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
       return checked({ ...defaultsFor(model), ...read }, who, (field) => field)
     },
     parse: (content, model) => {
+      table.checkFile?.(content)
       const read: Partial<C> = {}
       const others = new Map<string, unknown>()
       for (const [key, value] of Object.entries(content)) {
