@@ -66,6 +66,7 @@ export {
   openAdapter,
   type OpenAdapterOptions,
   saveAdapter,
+  saveAsLora,
 } from './io/adapter-folder.ts'
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
@@ -101,6 +102,12 @@ export {
   withAdapterNames,
 } from './peft/several/several-adapters.ts'
 export { addWeightedAdapter, type WeightedAdapterOptions } from './peft/several/combine/add-weighted-adapter.ts'
+export {
+  type ConvertedLayer,
+  convertToLora,
+  type LoraConversion,
+  type LoraConversionOptions,
+} from './peft/several/convert/convert-to-lora.ts'
 export type { CombinationType } from './peft/several/combine/combinations.ts'
 export type { AdaptedLayer, LayerAdapter } from './peft/layers/adapted-layer.ts'
 export type { LoraLinear } from './peft/lora/lora-linear.ts'

@@ -9,6 +9,12 @@ import {
   loadAdapterRules,
 } from '../peft/files/adapter-files.ts'
 import { hotswap, type HotswapOptions, hotswapRules } from '../peft/files/hotswap.ts'
+import {
+  conversionRules,
+  convertToLora,
+  type LoraConversion,
+  type LoraConversionOptions,
+} from '../peft/several/convert/convert-to-lora.ts'
 import type { TensorReader } from '../safetensors/reader.ts'
 import type { Adapter } from '../peft/adapter.ts'
 import type { Adaptable } from '../peft/adaptable.ts'
@@ -33,6 +39,21 @@ const rules: OptionRules<OpenAdapterOptions> = { ...loadAdapterRules, ...hubFold
 export async function saveAdapter(adapter: Adapter, path: string, options: AdapterFilesOptions = {}): Promise<void> {
   readArgument('saveAdapter', 'path', path, text)
   await writeFolder(path, await adapterFiles(adapter, readOptions('saveAdapter', options, adapterFilesRules)))
+}
+
+/**
+ * Writes a LoRA adapter that does nearly what one of another method does: `convertToLora`, and `saveAdapter` of what it
+ * makes. PEFT's save_as_lora. @returns What survived, layer by layer. @throws MedAwareError as both.
+ */
+export async function saveAsLora(
+  adapter: Adapter,
+  path: string,
+  options: LoraConversionOptions,
+): Promise<LoraConversion> {
+  readArgument('saveAsLora', 'path', path, text)
+  const made = await convertToLora(adapter, readOptions('saveAsLora', options, conversionRules))
+  await writeFolder(path, made.files)
+  return made
 }
 
 /**

@@ -1,11 +1,11 @@
 import { readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { openAdapter, type OpenAdapterOptions, saveAdapter } from '../../src/io/adapter-folder.ts'
+import { openAdapter, type OpenAdapterOptions, saveAdapter, saveAsLora } from '../../src/io/adapter-folder.ts'
 import { writeFolder } from '../../src/io/sources/folder.ts'
 import { loadModel } from '../../src/io/load/load-model.ts'
 import type { Source } from '../../src/io/sources/open-folder.ts'
-import { attachLora } from '../../src/peft/attach.ts'
+import { attachAdapter, attachLora } from '../../src/peft/attach.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { tinyFalcon } from '../peft/tiny-falcon.ts'
 import { fakeHub } from './huggingface/temporary-hub.ts'
@@ -53,6 +53,20 @@ describe('an adapter names its base', () => {
       'model.safetensors': await tinyBytes('model.safetensors'),
     })
     expect(await savedBase(files)).toEqual([null, null])
+  })
+})
+
+describe('saveAsLora', () => {
+  it('writes a LoRA adapter of one of another method, and says what survives', async () => {
+    const folder = await temporaryFolder()
+    const model = await tinyFalcon(device)
+    const adapter = attachAdapter(model, { peftType: 'IA3' })
+    expect((await saveAsLora(adapter, folder, { rank: 2 })).layers.map(({ path }) => path)).toEqual([
+      ...adapter.layers.keys(),
+    ])
+    adapter.detach()
+    expect((await openAdapter(model, folder)).config).toMatchObject({ peftType: 'LORA', r: 2, loraAlpha: 2 })
+    model.dispose()
   })
 })
 

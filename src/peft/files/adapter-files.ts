@@ -17,9 +17,9 @@ import { writeSafetensors } from '../../safetensors/writer.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
 import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
-import type { SavedAdapter, SavedTensor } from '../adapter-method.ts'
+import type { AdapterMethod, SavedAdapter, SavedTensor } from '../adapter-method.ts'
 import type { Adapter } from '../adapter.ts'
-import { configFile } from '../config/config-fields.ts'
+import { type AdapterConfig, configFile } from '../config/config-fields.ts'
 import { type AdapterPlan, nameRule, parameterNames, planAdapter } from '../adapter-plan.ts'
 import { attach, type AttachOptions } from '../attach.ts'
 import { defaultName } from '../layers/adapted-layer.ts'
@@ -95,12 +95,21 @@ export async function adapterFiles(
   const own: SavedAdapter = { config: { ...adapter.savedConfig, baseModelNameOrPath: baseModel }, tensors }
   const { convertToPlainLora: isPlain = false } = given
   const saved = (await method.toFile?.(own, adapter.name, adapter.layers, isPlain)) ?? own
-  const data = [...saved.tensors].map(([name, tensor]) => ({ name, dtype: 'F32', ...tensor }) as const)
+  return filesOf(method, saved, given.card)
+}
+
+/** The files of what is saved of an adapter, by name. @param card As in `AdapterFilesOptions`. */
+export function filesOf<C extends AdapterConfig>(
+  method: AdapterMethod<C>,
+  { config, tensors }: SavedAdapter<C>,
+  card?: string,
+): Map<string, Uint8Array> {
+  const data = [...tensors].map(([name, tensor]) => ({ name, dtype: 'F32', ...tensor }) as const)
   const utf8 = new TextEncoder()
   return new Map([
-    [configFile, utf8.encode(method.fields.format(saved.config))],
+    [configFile, utf8.encode(method.fields.format(config))],
     ['adapter_model.safetensors', writeSafetensors(data, { format: 'pt' })],
-    ['README.md', utf8.encode(formatModelCard(method, baseModel, given.card))],
+    ['README.md', utf8.encode(formatModelCard(method, config.baseModelNameOrPath, card))],
   ])
 }
 
