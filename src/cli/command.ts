@@ -70,6 +70,11 @@ export function oneOf<const W extends string>(flag: string, value: string, words
   return found
 }
 
+/** Names with commas between them; none where nothing was given. */
+export function namesOf(value: string | undefined): readonly string[] {
+  return value === undefined ? [] : value.split(',')
+}
+
 /** A whole number from `least` on. @throws UsageError. */
 export function whole(flag: string, value: string, least = 1): number {
   const number = Number(value)

@@ -6,7 +6,7 @@ import { generateText } from '../generate/generate-text.ts'
 import { openAdapter } from '../io/adapter-folder.ts'
 import { storageTypes } from '../formats/formats.ts'
 import { loadModel } from '../io/load/load-model.ts'
-import { amount, type Command, oneOf, parseWords, whole } from './command.ts'
+import { amount, type Command, namesOf, oneOf, parseWords, whole } from './command.ts'
 
 const help = `Continues a text, as it comes, on stdout.
 
@@ -14,6 +14,7 @@ const help = `Continues a text, as it comes, on stdout.
 
   --prompt TEXT         what to continue                        (all of stdin)
   --adapter DIR         an adapter for the model, a folder or a name on the Hub
+  --ignore-fields A,B   fields of the adapter's config to pass over, though they are not known here
   --max-new-tokens N                                            (128)
   --temperature X       above 0 draws instead of taking the likeliest token, 1 from the model's own distribution; 0 takes it
   --top-k N             draw among the N likeliest, 0 for all   (50)
@@ -36,6 +37,7 @@ export const generateCommand: Command = {
     const { values, words } = parseWords(args, ['SOURCE'], {
       prompt: { type: 'string' },
       adapter: { type: 'string' },
+      'ignore-fields': { type: 'string' },
       'max-new-tokens': { type: 'string' },
       temperature: { type: 'string' },
       'top-k': { type: 'string' },
@@ -63,7 +65,9 @@ export const generateCommand: Command = {
       })
       check(tokenizer !== null, 'not-found', () => `generate: ${name} has no tokenizer.json`)
       if (values.adapter !== undefined) {
-        await openAdapter(model, values.adapter, { device, signal, onDownload: progress.load })
+        const ignoreFields = namesOf(values['ignore-fields'])
+        const told = { onDownload: progress.load, onWarning: progress.warn }
+        await openAdapter(model, values.adapter, { device, signal, ignoreFields, ...told })
       }
       progress.clear()
       const prompt = values.prompt ?? (await textOf(addAbortSignal(signal, process.stdin))).replace(/\r?\n$/, '')

@@ -4,7 +4,7 @@ import { loadModel } from '../io/load/load-model.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
 import { saveModel } from '../io/save/save-model.ts'
 import { mergeAndUnload } from '../peft/merge/merge-adapter.ts'
-import { type Command, oneOf, parseWords, UsageError } from './command.ts'
+import { type Command, namesOf, oneOf, parseWords, UsageError } from './command.ts'
 import { checkApart, factsOf } from './source-facts.ts'
 
 const help = `Adds an adapter to its base model's weights and saves the result as a model of its own.
@@ -15,6 +15,7 @@ const help = `Adds an adapter to its base model's weights and saves the result a
   --quantized           write a quantised base's layers in its 4 or 8 bits; refused without --force, for rounding
                         them again loses most of a small update
   --force               insist, and be told how much of the update is left
+  --ignore-fields A,B   fields of the adapter's config to pass over, though they are not known here
   --max-shard-size SIZE                                         (5GB)
   --device NAME         auto, cpu or webgpu                     (auto)
   --help`
@@ -28,6 +29,7 @@ export const mergeCommand: Command = {
       dtype: { type: 'string' },
       quantized: { type: 'boolean', default: false },
       force: { type: 'boolean', default: false },
+      'ignore-fields': { type: 'string' },
       'max-shard-size': { type: 'string', default: '5GB' },
       device: { type: 'string', default: 'auto' },
     })
@@ -48,7 +50,10 @@ export const mergeCommand: Command = {
         onProgress: progress.load,
         onWarning: progress.warn,
       })
-      const { layers } = await openAdapter(model, adapter, { device, signal, onDownload: progress.load })
+      const { layers } = await openAdapter(model, adapter, {
+        ...{ device, signal, ignoreFields: namesOf(values['ignore-fields']) },
+        ...{ onDownload: progress.load, onWarning: progress.warn },
+      })
       // Writing alone would round as well, but would not say what that costs.
       const loss = force ? (await mergeAndUnload(model, { dtype: 'base', force, signal })).loss : null
       const saved = await saveModel(model, out, {

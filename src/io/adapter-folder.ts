@@ -84,8 +84,10 @@ export async function hotswapAdapter(
   options: HotswapAdapterOptions = {},
 ): Promise<void> {
   const given = readOptions('hotswapAdapter', options, hotswapAdapterRules)
-  const { ignoreFields = [] } = given
-  await withAdapterFolder(source, given, (config, reader) => hotswap(adapter, config, reader, { ignoreFields }))
+  const { ignoreFields = [], onWarning } = given
+  await withAdapterFolder(source, given, (config, reader) =>
+    hotswap(adapter, config, reader, { ignoreFields, ...(onWarning && { onWarning }) }),
+  )
 }
 
 /** Opens an adapter's two files for some work. */

@@ -8,6 +8,7 @@ import type { AdapterMethod, Place, PlaceOptions, SharedTensors } from './adapte
 import { adapterSetOf, keyAt, keyPrefix } from './adapter.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import { savedModulePlaces } from './targets/saved-modules.ts'
+import { tellUnmatched } from './targets/tell-unmatched.ts'
 import { baseName, bareModules, defaultName, nameInKey } from './layers/adapted-layer.ts'
 
 /** What an adapter may be called: PEFT puts the name between the dots of keys. */
@@ -58,6 +59,7 @@ export function planAdapter<C extends AdapterConfig>(
     return `${who}: the model has an adapter ${show(name)} already; ${remedy}`
   })
   const own = inModelOrder(model, method.places(model, config, options))
+  tellUnmatched(config, own, options)
   const shared = method.shared?.(model, config, own) ?? null
   const beside = modulesBeside(model, config, own, options)
   const also = trainedOf(method, model, config, { own, beside })

@@ -26,7 +26,7 @@ export interface AttachOptions {
   readonly seed?: number
   /** Pass over names, layers and patterns that match no module, as PEFT does, while others match. Default false. */
   readonly isPartialOk?: boolean
-  /** Told of what is odd about the config, but no reason to refuse it, such as tied tables that drift apart. */
+  /** Told of what is odd about the config, but no reason to refuse it: tied tables that drift apart, names passed over. */
   readonly onWarning?: (message: string) => void
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -238,6 +238,24 @@ describe('merge', () => {
     expect((await runPlainly(['inspect', join(work, 'merged-nf4')])).stdout).toContain('8 layers in nf4')
     expect(await runPlainly([...words.slice(0, 3), join(work, 'merged-full'), ...onCpu])).toMatchObject({ code: 0 })
     expect((await runPlainly(['inspect', join(work, 'merged-full')])).stdout).toMatch(/^quantised +no$/m)
+  })
+})
+
+describe('an adapter’s config', () => {
+  it('may have fields that are not known only where they are passed over, and it is told', async () => {
+    const odd = join(work, 'odd')
+    await cp(`${tiny}/adapters/lora`, odd, { recursive: true })
+    const config = await readFile(join(odd, 'adapter_config.json'), 'utf8')
+    await writeFile(join(odd, 'adapter_config.json'), config.replace('{', '{\n  "strength": 2,'))
+    const words = ['merge', tiny, odd, join(work, 'merged-odd'), ...onCpu]
+    const refused = await runPlainly(words)
+    expect(refused).toMatchObject({ code: 1, stdout: '' })
+    expect(refused.stderr).toContain('error: adapter_config.json: the field "strength" is not known')
+    expect(await runPlainly([...words, '--ignore-fields', 'strength'])).toMatchObject({
+      ...{ code: 0, stdout: expect.stringContaining('2 layers merged') as string },
+      stderr:
+        'warning: adapter_config.json: the field "strength" is not known; 2 does nothing here, and is saved again with the adapter\n',
+    })
   })
 })
 

@@ -54,7 +54,8 @@ describe.each(await testEngines())('adapter files on $description', (device) => 
       ['lora_A.weight', 'lora_B.weight', 'base_layer.bias'].map((name) => key(layer, name)),
     )
     const short = (names: readonly string[]) => `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`
-    await refuse(file, `${fits}missing 6: ${short(wanted)}; unexpected 6: ${short(file.names)}`)
+    const why = `its keys begin with "" where PEFT's begin with "base_model.model."; save it with PEFT's save_pretrained`
+    await refuse(file, `${fits}missing 6: ${short(wanted)}; unexpected 6: ${short(file.names)}; ${why}`)
   })
 
   it('refuses other shapes', async () => {

@@ -1,4 +1,3 @@
-import { check } from '../../core/errors.ts'
 import {
   callback,
   flag,
@@ -9,8 +8,6 @@ import {
   text,
   withMethods,
 } from '../../core/options.ts'
-import { sameShape, showShape } from '../../core/shape.ts'
-import { shorten } from '../../core/show.ts'
 import { deviceRule } from '../../device/device.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 import { writeSafetensors } from '../../safetensors/writer.ts'
@@ -20,10 +17,12 @@ import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
 import type { AdapterMethod, SavedAdapter, SavedTensor } from '../adapter-method.ts'
 import type { Adapter } from '../adapter.ts'
 import { type AdapterConfig, configFile } from '../config/config-fields.ts'
-import { type AdapterPlan, nameRule, parameterNames, planAdapter } from '../adapter-plan.ts'
+import { nameRule, planAdapter } from '../adapter-plan.ts'
 import { attach, type AttachOptions } from '../attach.ts'
 import { defaultName } from '../layers/adapted-layer.ts'
+import { keysIn } from './file-keys.ts'
 import { formatModelCard } from './model-card.ts'
+import { otherBase } from './other-base.ts'
 
 /** What an adapter's files say besides its weights. */
 export interface AdapterFilesOptions {
@@ -42,7 +41,10 @@ export interface AdapterFilesOptions {
 export interface LoadAdapterOptions extends Pick<AttachOptions, 'device' | 'name' | 'onWarning'> {
   /** Whether to train it further. Default false. */
   readonly trainable?: boolean
-  /** Fields of its config to pass over, though this library does not know what they change. Default none. */
+  /**
+   * Fields of its config to pass over, though this library does not know what they change; they are saved again with
+   * the adapter. Default none.
+   */
   readonly ignoreFields?: readonly string[]
 }
 
@@ -63,9 +65,9 @@ export const adapterFilesRules: OptionRules<AdapterFilesOptions> = {
 export const loadAdapterRules: OptionRules<LoadAdapterOptions> = {
   device: deviceRule,
   name: nameRule,
-  onWarning: callback(),
   trainable: flag,
   ignoreFields: listOf(text),
+  onWarning: callback(),
 }
 
 /**
@@ -152,10 +154,12 @@ export async function loadAdapter(
   checkDevice(who, model, device)
   const parsed = parseAdapterConfig(configJson, model)
   const { method, config } = parsed
-  checkKnown(parsed, ignoreFields)
+  checkKnown(parsed, ignoreFields, onWarning)
+  const odd = otherBase(config, model)
+  if (odd !== '') onWarning?.(`${who}: ${odd}`)
   if (trainable) method.checkTrainable?.(config, who)
   const plan = planAdapter(method, model, config, { who, name, isPartialOk: true, isSaved: true, onWarning })
-  const keys = keysIn(who, reader, plan)
+  const keys = keysIn(who, reader, plan, odd)
   const adapter = attach(plan, null)
   try {
     const values = new Map<string, Float32Array>()
@@ -168,48 +172,4 @@ export async function loadAdapter(
   }
   adapter.setRequiresGrad(trainable)
   return adapter
-}
-
-/**
- * An adapter's keys in a file, which may have the name `default` in them as in a state_dict that PEFT did not save
- * itself.
- * @throws MedAwareError `format` where keys are missing or unexpected or shapes differ.
- */
-export function keysIn(who: string, reader: TensorReader, plan: AdapterPlan): ReadonlyMap<string, string> {
-  const { savedShapes: wanted, places } = plan
-  const live = [plan.parameterNames, parameterNames(places, defaultName)]
-  const placeOf = (key: string): string => {
-    if (reader.has(key)) return key
-    return live.flatMap((names) => names.get(key) ?? []).find((named) => reader.has(named)) ?? key
-  }
-  const keys = new Map([...wanted.keys()].map((key) => [key, placeOf(key)]))
-  const used = new Set(keys.values())
-  const shapes = [...wanted].flatMap(([key, shape]) => {
-    const at = placeOf(key)
-    const there = reader.has(at) ? reader.info(at).shape : shape
-    return sameShape(there, shape) ? [] : [`${key} ${showShape(there)} where the model needs ${showShape(shape)}`]
-  })
-  const problems = [
-    listed(
-      'missing',
-      [...keys].filter(([, at]) => !reader.has(at)).map(([key]) => key),
-    ),
-    listed(
-      'unexpected',
-      reader.names.filter((name) => !used.has(name)),
-    ),
-    listed('of another shape', shapes),
-  ].filter((problem) => problem !== '')
-  check(problems.length === 0, 'format', () => {
-    return `${who}: the file does not fit the adapter, whose tensors are ${wanted.size}: ${problems.join('; ')}`
-  })
-  return keys
-}
-
-/** `missing 7: a, b, c, d, e and 2 more` */
-function listed(what: string, items: readonly string[]): string {
-  if (items.length === 0) return ''
-  const shown = items.slice(0, 5).map((item) => shorten(item, 240))
-  const rest = items.length - shown.length
-  return `${what} ${items.length}: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }

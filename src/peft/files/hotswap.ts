@@ -1,18 +1,20 @@
 import { check } from '../../core/errors.ts'
-import { listOf, type OptionRules, readArgument, readOptions, text } from '../../core/options.ts'
+import { callback, listOf, type OptionRules, readArgument, readOptions, text } from '../../core/options.ts'
 import { sameShape, showShape } from '../../core/shape.ts'
 import { show } from '../../core/show.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 import type { Adapter } from '../adapter.ts'
 import { planAdapter } from '../adapter-plan.ts'
 import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
-import { adapterRule, keysIn, type LoadAdapterOptions } from './adapter-files.ts'
+import { adapterRule, type LoadAdapterOptions } from './adapter-files.ts'
+import { keysIn } from './file-keys.ts'
+import { otherBase } from './other-base.ts'
 
 /** How weights are swapped. */
-export type HotswapOptions = Pick<LoadAdapterOptions, 'ignoreFields'>
+export type HotswapOptions = Pick<LoadAdapterOptions, 'ignoreFields' | 'onWarning'>
 
 /** The rules of `HotswapOptions`. */
-export const hotswapRules: OptionRules<HotswapOptions> = { ignoreFields: listOf(text) }
+export const hotswapRules: OptionRules<HotswapOptions> = { ignoreFields: listOf(text), onWarning: callback() }
 
 /**
  * Puts the weights of another adapter's files into a live one, without a new allocation on its device: PEFT's
@@ -30,20 +32,23 @@ export async function hotswap(
 ): Promise<void> {
   const who = 'hotswapAdapter'
   readArgument(who, 'adapter', adapter, adapterRule)
-  const { ignoreFields = [] } = readOptions(who, options, hotswapRules)
+  const { ignoreFields = [], onWarning } = readOptions(who, options, hotswapRules)
   adapter.checkUnmerged(who)
   const { model, name } = adapter
   const parsed = parseAdapterConfig(configJson, model)
-  checkKnown(parsed, ignoreFields)
+  checkKnown(parsed, ignoreFields, onWarning)
   check(parsed.method === adapter.method, 'config', () => {
     return `${who}: the file is ${parsed.method.name}, the adapter ${show(name)} ${adapter.method.name}; open it as another adapter`
   })
+  const odd = otherBase(parsed.config, model)
+  if (odd !== '') onWarning?.(`${who}: ${odd}`)
   const plan = planAdapter(parsed.method, model, parsed.config, {
     who,
     name,
     isPartialOk: true,
     isSaved: true,
     inPlace: true,
+    onWarning,
   })
   const own = adapter.namedTensors()
   const keys = new Set([...own.keys(), ...plan.savedShapes.keys()])
@@ -55,7 +60,7 @@ export async function hotswap(
     })
   }
   const values = new Map<string, Float32Array>()
-  for (const [key, at] of keysIn(who, reader, plan)) values.set(key, await reader.readF32(at))
+  for (const [key, at] of keysIn(who, reader, plan, odd)) values.set(key, await reader.readF32(at))
   adapter.checkUnmerged(who)
   for (const [key, tensor] of own) tensor.write(values.get(key) ?? new Float32Array(0))
   adapter.swap(plan.config, plan.places)

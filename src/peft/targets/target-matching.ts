@@ -174,7 +174,7 @@ function whatIs(module: Module): string {
 }
 
 /** What is asked for and the adapted `paths` do not show, in words. */
-function unmatched(
+export function unmatched(
   { targetModules, layersToTransform = null, layersPattern = null }: TargetNames,
   byPattern: ByPattern,
   paths: readonly string[],
