@@ -39,7 +39,9 @@ describe('configs as PEFT saves them', () => {
     const saved = JSON.parse(configs[peftType] ?? '{}') as Record<string, unknown>
     const needed = ['peft_type', 'task_type', 'base_model_name_or_path', 'target_modules', 'feedforward_modules']
     const asked = ['num_virtual_tokens', 'token_dim', 'num_transformer_submodules', 'num_attention_heads', 'num_layers']
-    const names = [...needed, ...asked, 'encoder_hidden_size', 'total_step'].filter((name) => name in saved)
+    const names = [...needed, ...asked, 'encoder_hidden_size', 'total_step', 'oft_block_size'].filter(
+      (name) => name in saved,
+    )
     const few = Object.fromEntries(names.map((name) => [name, saved[name]]))
     expect(JSON.parse(formatAdapterConfig(parseAdapterConfig(few).config))).toEqual(saved)
   })
