@@ -20,12 +20,20 @@ export const oft: AdapterMethod<OftConfig> = {
       ...(bias === 'none' ? [] : [`bias ${bias}`]),
       `on ${[targetModules].flat().join(', ')}`,
     ].join(' '),
-  places: (model, config, { who, isPartialOk }) => {
+  places: (model, config, { who, isPartialOk, onWarning }) => {
     const targets = findTargets(model, config, { patterns: new NamePatterns(who), isPartialOk })
+    const given = config.r === 0 ? `oftBlockSize ${config.oftBlockSize}` : `r ${config.r}`
+    for (const inputs of new Set(targets.map(({ layer }) => layer.inFeatures))) {
+      const size = blockSizeOf(inputs, config)
+      const taken = config.r === 0 ? size : inputs / size
+      if (taken === (config.r || config.oftBlockSize)) continue
+      onWarning?.(
+        `${who}: ${given} does not divide ${inputs} inputs, which fall into ${inputs / size} blocks of ${size}`,
+      )
+    }
     return targets.map(({ path, layer }) => {
       const size = blockSizeOf(layer.inFeatures, config)
       check(size > 1, 'config', () => {
-        const given = config.r === 0 ? `oftBlockSize ${config.oftBlockSize}` : `r ${config.r}`
         return `${who}: ${given} leaves the ${layer.inFeatures} inputs of ${show(path)} in blocks of 1, which cannot be rotated; choose larger blocks`
       })
       const rows = config.blockShare ? 1 : layer.inFeatures / size

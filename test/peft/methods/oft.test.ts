@@ -54,6 +54,21 @@ describe.each(await testEngines())('OFT on $description', (device) => {
     expect(Math.sqrt(square)).toBeCloseTo(0.1, 2)
   })
 
+  it.each([
+    [
+      { oftBlockSize: 24 },
+      ['attachAdapter: oftBlockSize 24 does not divide 64 inputs, which fall into 4 blocks of 16'],
+    ],
+    [{ r: 5, oftBlockSize: 0 }, ['attachAdapter: r 5 does not divide 64 inputs, which fall into 4 blocks of 16']],
+    [{ oftBlockSize: 16 }, []],
+  ])('tells what it adjusts: %j', (config, told) => {
+    const warnings: string[] = []
+    const model = plainLinear(device, 10, 64)
+    const given = { peftType: 'OFT', targetModules: ['lin'], ...config } as const
+    attachAdapter(model, given, { onWarning: (message) => warnings.push(message) })
+    expect(warnings).toEqual(told)
+  })
+
   it('turns rows of the weight without changing their length, by the exact transform', async () => {
     const values = Float32Array.from({ length: 8 * 64 }, (_, i) => Math.sin(i))
     const model = new OneLinear(fromArray(device, values, [8, 64]), null)
