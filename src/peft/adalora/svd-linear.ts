@@ -1,11 +1,12 @@
 import { Dropout } from '../../nn/dropout.ts'
+import type { Linear } from '../../nn/linear.ts'
 import { reshape } from '../../ops/array/reshape.ts'
 import { transpose } from '../../ops/array/transpose.ts'
 import { embedding } from '../../ops/embedding.ts'
 import { addLinear, linear } from '../../ops/linear.ts'
 import { matmul, type MatmulOptions } from '../../ops/matmul.ts'
 import { mul } from '../../ops/mul.ts'
-import { empty, fromArray, type Tensor } from '../../tensor/tensor.ts'
+import { empty, fromArray, type Tensor, zeros } from '../../tensor/tensor.ts'
 import type { Factors } from '../layers/adapted-layer.ts'
 import { LinearAdapter, type Project } from '../layers/adapted-linear.ts'
 
@@ -57,6 +58,12 @@ export class SvdLinear extends LinearAdapter<Triplets> {
 
   mergeWeight(weight: Tensor): Tensor {
     return this.rank === 0 ? weight : this.#update({ out: weight, accumulate: true })
+  }
+
+  /** alpha / (rankNumber + 1e-5) · B (E ∘ A). */
+  override deltaWeight({ inFeatures, outFeatures }: Linear): Tensor {
+    if (this.rank === 0) return zeros(this.factors.lora_E.device, [outFeatures, inFeatures], 'no triplets')
+    return this.#update({})
   }
 
   override saved(): Factors {

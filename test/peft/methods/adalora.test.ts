@@ -197,7 +197,19 @@ describe.each(await testEngines())('AdaLoRA on $description', (device) => {
     expect([steps, lowered(adapter)]).toEqual([2, (JSON.parse(savedConfig) as { rank_pattern: object }).rank_pattern])
     run.dispose()
     adapter.detach()
-    ;(await loadAdapter(model, savedConfig, saved)).merge()
+    const again = await loadAdapter(model, savedConfig, saved)
+    for (const [path, layer] of again.layers) {
+      const [delta, weight] = [await layer.deltaWeight().read(), await layer.base.weights['weight']?.tensors[0]?.read()]
+      const merged = await layer.mergedWeight('weight').read()
+      expect(
+        maxDifference(
+          delta.map((value, i) => value + (weight?.[i] ?? NaN)),
+          merged,
+        ),
+        path,
+      ).toBeLessThan(1e-6)
+    }
+    again.merge()
     expect(maxDifference(await logitsOf(model), await reference.readF32('merged_logits'))).toBeLessThan(1e-4)
     model.dispose()
   })
