@@ -66,6 +66,18 @@ export interface SavedAdapter<C extends AdapterConfig = AdapterConfig> {
   readonly tensors: ReadonlyMap<string, SavedTensor>
 }
 
+/** Starts that follow from the base's weights, which must be read for that. */
+export interface BaseStarts<C extends AdapterConfig> {
+  /** Whether a config says so. */
+  isWanted(config: C): boolean
+  /**
+   * Starts an adapter's layers.
+   * @param seed Of what is random in it; `null` under an adapter that is read: what its start took out of the base is
+   * found again, and its tensors stay as they are.
+   */
+  start(config: C, name: string, layers: ReadonlyMap<string, AdaptedLayer>, seed: number | null): Promise<void>
+}
+
 /** A row in the table of methods: all that the rest of the library asks of a way to adapt a model. */
 export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   /** PEFT's name of it, as adapter_config.json has it. */
@@ -90,12 +102,8 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   savedConfig?(config: C, layers: ReadonlyMap<string, LayerAdapter>): C
   /** What it does beside following gradients, by its layers' paths. Default nothing. @throws MedAwareError `config`. */
   training?(config: C, layers: ReadonlyMap<string, LayerAdapter>, plan: TrainingPlan): AdapterTraining
-  /**
-   * Starts the layers of an adapter from the base's weights, where its config says so.
-   * @param seed Of what is random in it; `null` under an adapter that is read: what such a start took out of the base is
-   * found again. Default: no start is of that kind.
-   */
-  startFromBase?(config: C, name: string, layers: ReadonlyMap<string, AdaptedLayer>, seed: number | null): Promise<void>
+  /** How its layers start from the base's weights, where a config says so. Default: none does. */
+  readonly fromBase?: BaseStarts<C>
   /**
    * What goes into the file, of config and tensors. Default: they are.
    * @param isPlain Whether it is to fit the base as it is, also where the start took something out of it.

@@ -1,3 +1,4 @@
+import { check } from '../core/errors.ts'
 import { callback, flag, type OptionRules, readArgument, readOptions, whole, withMethods } from '../core/options.ts'
 import { Random } from '../core/random.ts'
 import type { Shape } from '../core/shape.ts'
@@ -93,6 +94,9 @@ function attachBy<C extends AdapterConfig>(
   const { device, name, seed = 0, isPartialOk = false, onWarning } = readOptions(who, options, attachRules)
   checkDevice(who, model, device)
   const full = method.fields.read(config, who, model)
+  check(method.fromBase?.isWanted(full) !== true, 'config', () => {
+    return `${who}: this start reads the base's weights, which takes its time; await startLora(model, config) instead`
+  })
   const told = { who, isPartialOk, onWarning, ...(name !== undefined && { name }) }
   return attach(planAdapter(method, model, full, told), seed)
 }

@@ -165,7 +165,7 @@ export async function loadAdapter(
     const values = new Map<string, Float32Array>()
     for (const [key, there] of keys) values.set(key, await reader.readF32(there))
     for (const [key, tensor] of adapter.namedTensors()) tensor.write(values.get(key) ?? new Float32Array(0))
-    await method.startFromBase?.(config, name, adapter.layers, null)
+    await method.fromBase?.start(config, name, adapter.layers, null)
   } catch (error) {
     adapter.detach()
     throw error

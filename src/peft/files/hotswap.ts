@@ -64,5 +64,5 @@ export async function hotswap(
   adapter.checkUnmerged(who)
   for (const [key, tensor] of own) tensor.write(values.get(key) ?? new Float32Array(0))
   adapter.swap(plan.config, plan.places)
-  await plan.method.startFromBase?.(plan.config, name, adapter.layers, null)
+  await plan.method.fromBase?.start(plan.config, name, adapter.layers, null)
 }

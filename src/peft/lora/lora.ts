@@ -1,4 +1,4 @@
-import { check, MedAwareError } from '../../core/errors.ts'
+import { check } from '../../core/errors.ts'
 import type { Random } from '../../core/random.ts'
 import { Embedding } from '../../nn/embedding.ts'
 import type { Linear } from '../../nn/linear.ts'
@@ -89,7 +89,10 @@ export const lora: AdapterMethod<LoraConfig> = {
       places.map(({ path }) => path),
     ),
   trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
-  startFromBase,
+  fromBase: {
+    isWanted: ({ initLoraWeights }) => baseStartOf(initLoraWeights) !== null,
+    start: startFromBase,
+  },
   toFile: loraFile,
   checkTrainable: ({ initLoraWeights }, who) => {
     check(initLoraWeights !== 'mica', 'unsupported', () => {
@@ -104,7 +107,11 @@ const kinds: LayerKinds<Linear | Embedding> = {
 }
 
 /** Sees that nothing is asked for that tables do not have. */
-function checkEmbedding(who: string, path: string, { useDora, loraBias }: LoraConfig): void {
+function checkEmbedding(who: string, path: string, config: LoraConfig): void {
+  const { useDora, loraBias, initLoraWeights } = config
+  check(baseStartOf(initLoraWeights) === null, 'config', () => {
+    return `${who}: "${path}" is an embedding, which initLoraWeights ${show(initLoraWeights)} does not start; leave it out`
+  })
   check(!loraBias, 'config', () => `${who}: "${path}" is an embedding, whose B has no bias; leave loraBias out, or it`)
   check(!useDora, 'unsupported', () => {
     return `${who}: "${path}" is an embedding, and useDora is for linear layers here; leave useDora out, or the embedding`
@@ -117,10 +124,8 @@ function start(
   init: LoraConfig['initLoraWeights'],
   random: Random,
 ): void {
-  if (baseStartOf(init) !== null) {
-    const what = `initLoraWeights ${show(init)} reads the base's weights, which takes its time`
-    throw new MedAwareError('config', `attachLora: ${what}; await startLora(model, config) instead`)
-  }
+  // Until `startFromBase` knows better they are 0.
+  if (baseStartOf(init) !== null) return
   if (init === 'orthogonal') drawOrthogonal(a, b, random)
   else if (init === 'gaussian') draw(a, () => random.normal() / a.rows)
   else drawUniform(a, random)

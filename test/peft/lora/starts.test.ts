@@ -198,6 +198,30 @@ describe.each(await testEngines())('starts of LoRA from the base, on $descriptio
     expect(maxDifference(await logits(), changed)).toBeLessThan(1e-4)
   })
 
+  it('starts heads as well, whose loss is taken in pieces, beside layers that are trained whole', async () => {
+    const before = await logits()
+    const lossOf = () => model.loss(batch, labels).item()
+    const wanted = await lossOf()
+    const targets = { targetModules: ['query_key_value', 'lm_head'], modulesToSave: ['ln_f'] }
+    const adapter = await startLora(model, { ...config, ...targets, initLoraWeights: 'pissa' })
+    expect(maxDifference(await logits(), before)).toBeLessThan(1e-4)
+    expect(Math.abs((await lossOf()) - wanted)).toBeLessThan(1e-5)
+    const head = adapter.namedTrainableParameters().get('base_model.model.lm_head.lora_A.weight')
+    head?.write((await head.read()).map((value, i) => value + 0.1 * Math.sin(i)))
+    const [changed, changedLoss] = [await logits(), await lossOf()]
+    expect(maxDifference(changed, before)).toBeGreaterThan(1e-2)
+    const plain = await saved(await adapterFiles(adapter, { convertToPlainLora: true }))
+    adapter.detach()
+    expect(await logits()).toEqual(before)
+    await loadAdapter(model, plain.config, plain.reader)
+    expect(maxDifference(await logits(), changed)).toBeLessThan(1e-4)
+    expect(Math.abs((await lossOf()) - changedLoss)).toBeLessThan(1e-5)
+    const onTable = { targetModules: ['word_embeddings'], initLoraWeights: 'olora' } as const
+    await expect(startLora(model, onTable, { name: 'x' })).rejects.toThrow(
+      '"transformer.word_embeddings" is an embedding, which initLoraWeights "olora" does not start; leave it out',
+    )
+  })
+
   it('draws the same from a seed, and A orthogonal to B where that is wanted', async () => {
     const valuesOf = async (seed: number) => {
       const adapter = await startLora(model, { ...config, initLoraWeights: 'pissa_niter_0' }, { seed })
@@ -221,7 +245,7 @@ describe.each(await testEngines())('starts of LoRA from the base, on $descriptio
     expect(() => attachLora(model, { ...config, initLoraWeights: 'pissa' })).toThrow(
       refused(
         'config',
-        `attachLora: initLoraWeights "pissa" reads the base's weights, which takes its time; await startLora(model, config) instead`,
+        `attachLora: this start reads the base's weights, which takes its time; await startLora(model, config) instead`,
       ),
     )
     expect(() => attachLora(model, { r: 3, initLoraWeights: 'orthogonal' })).toThrow(

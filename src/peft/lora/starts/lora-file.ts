@@ -23,7 +23,9 @@ export async function loraFile(
   const start = baseStartOf(saved.config.initLoraWeights)
   if (start === null) return saved
   if (isPlain) return plainLora(saved, name, layers)
-  const quantized = [...layers].find(([, { base }]) => !(base.weights['weight'] instanceof Tensor))?.[0]
+  const quantized = [...layers].find(([, layer]) => {
+    return layer.adapter(name) instanceof LoraOverRest && !(layer.baseWeights['weight'] instanceof Tensor)
+  })?.[0]
   check(start.isRepeatable && quantized === undefined, 'unsupported', () => {
     const why = start.isRepeatable ? `of a quantised weight such as ${quantized}` : 'that draws at random'
     return `initLoraWeights ${show(saved.config.initLoraWeights)}: whoever loads a start ${why} gets another base; save it with convertToPlainLora: true`

@@ -5,7 +5,6 @@ import { dequantize } from '../../../ops/dequantize.ts'
 import type { Weight } from '../../../nn/module.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import type { AdaptedLayer } from '../../layers/adapted-layer.ts'
-import { AdaptedProjection } from '../../layers/adapted-linear.ts'
 import type { LoraConfig } from '../lora-config.ts'
 import { type BaseStart, type HostMatrix } from './base-start.ts'
 import { baseStartOf } from './base-starts.ts'
@@ -32,9 +31,9 @@ export async function startFromBase(
   })
   for (const [index, [path, layer]] of [...layers].entries()) {
     const part = layer.adapter(name)
-    if (!(part instanceof LoraOverRest) || !(layer instanceof AdaptedProjection)) continue
     const { weight } = layer.baseWeights
-    if (weight == null) continue
+    // Beside its linear layers and heads an adapter may have layers that are trained whole.
+    if (!(part instanceof LoraOverRest) || weight == null) continue
     const factors = startOf(path, start, await hostMatrix(weight), part, Random.of(seed ?? 0, index))
     if (seed !== null) {
       part.factors['lora_A.weight'].write(factors.a)

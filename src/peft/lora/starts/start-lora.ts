@@ -5,7 +5,6 @@ import type { Adapter } from '../../adapter.ts'
 import { attach, type AttachOptions, attachRules } from '../../attach.ts'
 import type { LoraConfig } from '../lora-config.ts'
 import { lora } from '../lora.ts'
-import { baseStartOf } from './base-starts.ts'
 import { startFromBase } from './start-from-base.ts'
 
 /**
@@ -32,8 +31,7 @@ export async function startLora(
   checkDevice(who, model, device)
   const full = lora.fields.read(config, who, model)
   const plan = planAdapter(lora, model, full, { who, isPartialOk, ...(name !== undefined && { name }) })
-  if (baseStartOf(full.initLoraWeights) === null) return attach(plan, seed)
-  const adapter = attach(plan, null)
+  const adapter = attach(plan, seed)
   try {
     await startFromBase(full, plan.name, adapter.layers, seed)
   } catch (error) {
