@@ -7,7 +7,7 @@ import { Linear } from '../../src/nn/linear.ts'
 import { AdaptedLinear } from '../../src/peft/layers/adapted-linear.ts'
 import { DoraLinear } from '../../src/peft/lora/dora-linear.ts'
 import { LoraLinear } from '../../src/peft/lora/lora-linear.ts'
-import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
+import { copyOf, fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { falconLinears } from '../adapters.ts'
 import { openAdapter } from '../open-webgpu.ts'
 import { normals } from '../product.ts'
@@ -34,7 +34,9 @@ const layers = sizes.map(([inner, outer], place) => {
     bias,
   )
   const factors = { 'lora_A.weight': tensor(rank, inner, 0.02), 'lora_B.weight': tensor(outer, rank, 0.02) }
-  return { ...adapted(base, factors), x: tensor(tokens, inner, 1), dY: tensor(tokens, outer, 1) }
+  const { layer, trained } = adapted(base, factors)
+  const updates = device.memory.rooted(() => trained.map((factor) => [factor, copyOf(factor, 'update')] as const))
+  return { layer, trained, updates, x: tensor(tokens, inner, 1), dY: tensor(tokens, outer, 1) }
 })
 
 /** What is stored of a weight, which is freed where it is stored otherwise. */
@@ -61,7 +63,9 @@ function adapted(base: Linear, factors: { 'lora_A.weight': Tensor; 'lora_B.weigh
 
 /** y of each linear, and the gradients of x and of what is trained from one of y. */
 function call(): void {
-  for (const { layer, x, dY, trained } of layers) {
+  for (const { layer, x, dY, trained, updates } of layers) {
+    // Written as by an optimizer, so that nothing is kept of what was made of them.
+    for (const [factor, update] of updates) device.copy(update, factor)
     const wanted = new Set([x, ...trained])
     for (const tensor of wanted) tensor.requiresGrad = true
     const tape = new Tape()

@@ -8,7 +8,7 @@ let memory: Memory
 beforeEach(() => {
   destroyed = []
   memory = new Memory({
-    create: (byteLength, label) => ({ byteLength, label }),
+    create: (byteLength, label) => ({ byteLength, label, writes: 0 }),
     destroy: ({ label }) => destroyed.push(label),
   })
 })
@@ -35,7 +35,7 @@ describe('accounting', () => {
     const a = make('a', 8)
     memory.release(a.buffer)
     memory.release(a.buffer)
-    memory.release({ byteLength: 99, label: 'of another device' })
+    memory.release({ byteLength: 99, label: 'of another device', writes: 0 })
     expect(destroyed).toEqual(['a'])
     expect([memory.liveBytes, memory.liveBuffers]).toEqual([0, 0])
   })

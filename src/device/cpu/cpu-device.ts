@@ -1,6 +1,7 @@
 import { availableThreads, nextTurn } from '#platform'
 import { check, MedAwareError } from '../../core/errors.ts'
 import { flag, oneOf, type OptionRules, readOptions, whole } from '../../core/options.ts'
+import { countWrites } from '../buffer.ts'
 import { addressesOf, addressOf } from './bindings.ts'
 import { type CpuEngine, openEngine, runKernel } from './engine.ts'
 import type { CpuHeap } from './heap.ts'
@@ -107,6 +108,7 @@ export class CpuDevice implements Device {
   upload(target: Binding, bytes: ArrayBufferView): void {
     const to = this.#window('upload', target)
     checkUpload(target, bytes)
+    target.buffer.writes++
     to.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   }
 
@@ -124,6 +126,7 @@ export class CpuDevice implements Device {
         `copy: windows must have one length, a multiple of 4 bytes, ${source.buffer.label} has ${source.byteLength}, ` +
         `${target.buffer.label} ${target.byteLength}`,
     )
+    target.buffer.writes++
     to.set(from)
   }
 
@@ -137,6 +140,7 @@ export class CpuDevice implements Device {
       check(value !== undefined, 'device', () => `${name}: parameter ${param} is missing`)
       operands.push(value)
     }
+    countWrites(row.writes, bindings)
     const start = this.profile === null ? 0 : performance.now()
     try {
       runKernel(engine, name, operands, row.items(values), bytesIn(bindings), this.#shareItems)

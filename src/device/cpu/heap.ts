@@ -4,6 +4,8 @@ import type { MemoryDriver } from '../memory.ts'
 
 /** A stretch of the CPU engine's memory. */
 export class CpuBuffer implements DeviceBuffer {
+  writes = 0
+
   constructor(
     readonly byteLength: number,
     readonly label: string,

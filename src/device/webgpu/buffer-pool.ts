@@ -16,6 +16,7 @@ export const usage = {
 export class WebGpuBuffer implements DeviceBuffer {
   /** Set when it is released. */
   isFreed = false
+  writes = 0
 
   constructor(
     readonly byteLength: number,

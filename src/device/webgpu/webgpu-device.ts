@@ -14,6 +14,7 @@ import { Memory } from '../memory.ts'
 import { rowOf } from '../row-of.ts'
 import { describeAdapter } from './adapter.ts'
 import { BindGroups, checkWindow } from './bind-groups.ts'
+import { countWrites } from '../buffer.ts'
 import { asWebGpu, BufferPool } from './buffer-pool.ts'
 import type { WebGpuOptions } from './options.ts'
 import type { Plan } from './programs/pipelines.ts'
@@ -102,6 +103,7 @@ export class WebGpuDevice implements Device {
     checkWindow(this.memory, target, 'upload')
     checkUpload(target, bytes)
     if (this.programs.isRehearsing) return
+    target.buffer.writes++
     const { gpu, batch } = asWebGpu(target.buffer).block
     // What is queued may read the window's old content.
     if (batch === this.#queue.batch) this.#queue.flush()
@@ -147,6 +149,7 @@ export class WebGpuDevice implements Device {
         `${target.buffer.label} ${target.byteLength}`,
     )
     if (byteLength === 0 || this.programs.isRehearsing) return
+    target.buffer.writes++
     const from = asWebGpu(source.buffer).block
     const to = asWebGpu(target.buffer).block
     from.batch = to.batch = this.#queue.batch
@@ -170,6 +173,7 @@ export class WebGpuDevice implements Device {
       for (const piece of this.#pieces(name, call)) this.programs.note(name, piece.bindings, piece.params)
       return
     }
+    countWrites(rowOf(name).writes, bindings)
     const plan = this.programs.pipelines.plan(name, values)
     const known = plan.fits ? this.#bindGroups.find(plan, bindings) : undefined
     if (known !== undefined) this.#queue.dispatch(plan, known, values)

@@ -9,6 +9,7 @@ import { rescale } from '../../ops/magnitude/rescale.ts'
 import { updatedNorms } from '../../ops/magnitude/updated-norms.ts'
 import { MedAwareError } from '../../core/errors.ts'
 import { fromArray, type Tensor } from '../../tensor/tensor.ts'
+import { Kept } from '../../tensor/kept.ts'
 import { LinearAdapter, type Project } from '../layers/adapted-linear.ts'
 import type { LoraFactors } from './lora-linear.ts'
 
@@ -22,6 +23,8 @@ export type DoraFactors = LoraFactors & Readonly<Record<'lora_magnitude_vector',
  */
 export class DoraLinear extends LinearAdapter<DoraFactors> {
   readonly #dropout: Dropout
+  /** n, which a generated token or a part of a step shares with the next. */
+  readonly #kept = new Kept()
 
   /** @param scaling loraAlpha / r, or loraAlpha / √r for rsLoRA. */
   constructor(
@@ -71,12 +74,18 @@ export class DoraLinear extends LinearAdapter<DoraFactors> {
     norms.dispose()
   }
 
+  override free(): void {
+    this.#kept.free()
+  }
+
   describe(): string {
     return `DoRA, r ${this.factors['lora_A.weight'].rows}, scaling ${this.scaling}, dropout ${this.#dropout.p}`
   }
 
   #norms(base: Linear): Tensor {
-    return updatedNorms(base.weights.weight, this.factors['lora_A.weight'], this.factors['lora_B.weight'], this.scaling)
+    const { weight } = base.weights
+    const { 'lora_A.weight': a, 'lora_B.weight': b } = this.factors
+    return this.#kept.get([a, b, ...weight.tensors], () => updatedNorms(weight, a, b, this.scaling))
   }
 
   /** m / n: f32 [out]. */

@@ -171,6 +171,34 @@ describe.each(await testEngines())('DoRA on $description', (device) => {
     close(await layer.merged().forward(x).read(), await layer.forward(x).read())
   })
 
+  it('keeps its norms until a factor is written, and frees them with the adapter', async () => {
+    const model = await tinyFalcon(device)
+    const before = device.memory.liveBytes
+    const adapter = attachLora(model, { r: 2, useDora: true })
+    const { batch } = await tinyBatch()
+    const forward = async () => {
+      const scope = device.memory.open()
+      try {
+        return await model.forward(batch).read()
+      } finally {
+        scope.close()
+      }
+    }
+    const first = await forward()
+    const held = device.memory.liveBytes
+    expect(await forward()).toEqual(first)
+    expect(device.memory.liveBytes).toBe(held)
+    const [, b] = adapter.namedTrainableParameters().values()
+    b!.write(normals(b!.count))
+    const changed = await forward()
+    expect(maxDifference(changed, first)).toBeGreaterThan(0.01)
+    for (const layer of adapter.layers.values()) layer.adapter('default').free()
+    expect(await forward()).toEqual(changed)
+    adapter.detach()
+    expect(device.memory.liveBytes).toBe(before)
+    model.dispose()
+  })
+
   it('is refused for rows of a batch, and a bias of B for a merge into a layer without one', async () => {
     const model = await tinyFalcon(device)
     attachLora(model, { r: 2, useDora: true })
