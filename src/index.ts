@@ -126,6 +126,7 @@ export {
   type PromptCompletion,
   type PromptCompletionOptions,
 } from './train/examples.ts'
+export { runFigures } from './train/run-figures.ts'
 export { TrainingRun, type StepReport, type TrainOptions } from './train/training-run.ts'
 export type { Batches } from './train/batch-pass.ts'
 export type { LabelledBatch } from './train/labelled-batch.ts'

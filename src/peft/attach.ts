@@ -9,6 +9,7 @@ import { type Adaptable, adaptableRule, checkDevice, deviceOf } from './adaptabl
 import { type AdapterPlan, nameRule, planAdapter } from './adapter-plan.ts'
 import type { AdapterMethod, Place } from './adapter-method.ts'
 import { Adapter } from './adapter.ts'
+import { noteBeginning } from './as-started.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import type { AdaptedLayer, Factors } from './layers/adapted-layer.ts'
 import type { LoraConfig } from './lora/lora-config.ts'
@@ -135,7 +136,9 @@ export function attach<C extends AdapterConfig>(plan: AdapterPlan<C>, seed: numb
       for (const { before } of also) scope.keep(before)
       const isSaved = shared?.isSaved ?? false
       const parts = { name, device, method, config, placed, trained: also, keys: [...plan.shapes.keys()] }
-      return new Adapter(model, { ...parts, shared: { tensors: common, isSaved } })
+      const adapter = new Adapter(model, { ...parts, shared: { tensors: common, isSaved } })
+      if (seed !== null) noteBeginning(adapter, { plan, seed, trained: also })
+      return adapter
     }),
   )
 }

@@ -1,10 +1,13 @@
 import {
   callback,
   flag,
+  either,
   listOf,
+  number,
   type OptionRules,
   readArgument,
   readOptions,
+  recordOf,
   text,
   withMethods,
 } from '../../core/options.ts'
@@ -16,25 +19,26 @@ import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
 import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
 import type { AdapterMethod, SavedAdapter, SavedTensor } from '../adapter-method.ts'
 import type { Adapter } from '../adapter.ts'
+import { isAsStarted } from '../as-started.ts'
 import { type AdapterConfig, configFile } from '../config/config-fields.ts'
 import { nameRule, planAdapter } from '../adapter-plan.ts'
 import { attach, type AttachOptions } from '../attach.ts'
 import { defaultName } from '../layers/adapted-layer.ts'
 import { keysIn } from './file-keys.ts'
-import { formatModelCard } from './model-card.ts'
+import { type CardContent, formatModelCard } from './model-card.ts'
 import { otherBase } from './other-base.ts'
 
 /** What an adapter's files say besides its weights. */
-export interface AdapterFilesOptions {
+export interface AdapterFilesOptions extends CardContent {
   /** Name or path of the model it belongs to. Default: its config's baseModelNameOrPath. */
   readonly baseModel?: string
-  /** Markdown of the model card. Default: how to load the adapter with PEFT. */
-  readonly card?: string
   /**
    * Save an adapter that started from the base's weights (PiSSA, OLoRA) as a plain one of twice the rank, which fits the
    * base as it is: PEFT's path_initial_model_for_weight_conversion. Others are saved as they are. Default false.
    */
   readonly convertToPlainLora?: boolean
+  /** Told where nothing has trained the adapter since it was attached. Default: nobody. */
+  readonly onWarning?: (message: string) => void
 }
 
 /** How an adapter is loaded. */
@@ -58,6 +62,10 @@ export const adapterRule = withMethods<Adapter>('an adapter, as attachLora, atta
 export const adapterFilesRules: OptionRules<AdapterFilesOptions> = {
   baseModel: text,
   card: text,
+  figures: recordOf(either(text, number())),
+  license: text,
+  datasets: listOf(text),
+  onWarning: callback(),
   convertToPlainLora: flag,
 }
 
@@ -97,21 +105,24 @@ export async function adapterFiles(
   const own: SavedAdapter = { config: { ...adapter.savedConfig, baseModelNameOrPath: baseModel }, tensors }
   const { convertToPlainLora: isPlain = false } = given
   const saved = (await method.toFile?.(own, adapter.name, adapter.layers, isPlain)) ?? own
-  return filesOf(method, saved, given.card)
+  if (given.onWarning !== undefined && (await isAsStarted(adapter))) {
+    given.onWarning('adapterFiles: nothing has trained the adapter since it was attached; what is saved is its start')
+  }
+  return filesOf(method, saved, given)
 }
 
-/** The files of what is saved of an adapter, by name. @param card As in `AdapterFilesOptions`. */
+/** The files of what is saved of an adapter, by name. @param card What its card says. */
 export function filesOf<C extends AdapterConfig>(
   method: AdapterMethod<C>,
   { config, tensors }: SavedAdapter<C>,
-  card?: string,
+  card: CardContent = {},
 ): Map<string, Uint8Array> {
   const data = [...tensors].map(([name, tensor]) => ({ name, dtype: 'F32', ...tensor }) as const)
   const utf8 = new TextEncoder()
   return new Map([
     [configFile, utf8.encode(method.fields.format(config))],
     ['adapter_model.safetensors', writeSafetensors(data, { format: 'pt' })],
-    ['README.md', utf8.encode(formatModelCard(method, config.baseModelNameOrPath, card))],
+    ['README.md', utf8.encode(formatModelCard(method, config, card))],
   ])
 }
 

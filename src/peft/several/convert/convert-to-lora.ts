@@ -98,7 +98,12 @@ export async function convertToLora(adapter: Adapter, options: LoraConversionOpt
   }
   const whole = energyOf(() => 1)
   const survived = whole === 0 ? 1 : energyOf((layer) => layer.survived) / whole
-  return { config: named, files: filesOf(lora, { config: named, tensors }, card), layers, survived }
+  return {
+    config: named,
+    files: filesOf(lora, { config: named, tensors }, card === undefined ? {} : { card }),
+    layers,
+    survived,
+  }
 }
 
 /** The layers of an adapter, all of which must be linear, and all that it is. */
