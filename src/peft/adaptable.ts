@@ -1,6 +1,8 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import { withMethods } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
+import type { Lookup } from '../nn/embedding.ts'
+import type { Head } from '../nn/language-head.ts'
 import type { Module } from '../nn/module.ts'
 
 /** A model that adapters can be put on. */
@@ -12,6 +14,9 @@ export interface Adaptable extends Module {
   readonly loraTargets?: readonly string[]
   /** Says which architecture it is, by which methods choose what they adapt. */
   readonly config?: { readonly modelType: string }
+  /** Its table of embeddings, and its head, which PEFT saves in a way of its own. */
+  getInputEmbeddings?(): Lookup
+  getOutputEmbeddings?(): Head
   /** Where it computes. Default: where its first weight lies. */
   readonly device?: Device
   /** Where it came from, which its adapters name as their base: a repository's name or a path. */

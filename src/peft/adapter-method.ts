@@ -28,6 +28,11 @@ export interface Place {
   readonly path: string
   /** Its f32 tensors by what PEFT's key says behind the path, in the order of PEFT's file. */
   readonly shapes: Readonly<Record<string, Shape>>
+  /**
+   * Other f32 tensors that PEFT's file has of the place and that say nothing new, such as a frozen table. They are passed
+   * over when a file is read. Default none.
+   */
+  readonly repeats?: Readonly<Record<string, Shape>>
   /** A tensor's key in PEFT's file. Default `base_model.model.`, the path, a dot and the name. */
   keyOf?(name: string): string
   /**

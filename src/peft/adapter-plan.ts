@@ -7,6 +7,8 @@ import type { Adaptable } from './adaptable.ts'
 import type { AdapterMethod, Place, PlaceOptions, SharedTensors } from './adapter-method.ts'
 import { adapterSetOf, keyAt, keyPrefix } from './adapter.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
+import { withSavedTables } from './targets/saved-tables.ts'
+import { type TableFields, trainedTokenPlaces } from './targets/trained-tokens.ts'
 import { savedModulePlaces } from './targets/saved-modules.ts'
 import { tellUnmatched } from './targets/tell-unmatched.ts'
 import { baseName, bareModules, defaultName, nameInKey } from './layers/adapted-layer.ts'
@@ -33,6 +35,8 @@ export interface AdapterPlan<C extends AdapterConfig = AdapterConfig> {
   readonly shapes: ReadonlyMap<string, Shape>
   /** What its file holds: that, and what its places share. */
   readonly savedShapes: ReadonlyMap<string, Shape>
+  /** What its file may have besides, which says nothing new. */
+  readonly repeats: ReadonlyMap<string, Shape>
   /** What PEFT calls them in a model's own state_dict, by their keys in its files, where that is another name. */
   readonly parameterNames: ReadonlyMap<string, string>
 }
@@ -67,25 +71,39 @@ export function planAdapter<C extends AdapterConfig>(
   const spelt = method.spelt?.(config, model, own) ?? config
   const isNamed = spelt.baseModelNameOrPath !== null
   const base = isNamed ? {} : { baseModelNameOrPath: model.nameOrPath ?? null, revision: model.revision ?? null }
-  const places = inModelOrder(model, [...own, ...beside])
+  const places = inModelOrder(model, [...withSavedTables(model, spelt, own), ...beside])
   const adapted = new Set(places.map(({ path }) => path))
   const trained = also.map(([path, tensor]) => [keyOfOwn(path, adapted), tensor] as const)
   const shapes = shapesOf(model, places, new Map(trained))
   const ofShared = shared?.isSaved === true ? Object.entries(shared.shapes) : []
   const plan = { method, model, name, config: { ...spelt, ...base }, places, shared, trained, shapes }
-  return { ...plan, savedShapes: new Map([...shapes, ...ofShared]), parameterNames: parameterNames(places, name) }
+  const savedShapes = new Map([...shapes, ...ofShared])
+  return { ...plan, savedShapes, repeats: repeatsOf(places), parameterNames: parameterNames(places, name) }
+}
+
+function repeatsOf(places: readonly Place[]): ReadonlyMap<string, Shape> {
+  return new Map(
+    places.flatMap((place) =>
+      Object.entries(place.repeats ?? {}).map(([name, shape]) => [keyAt(place, name), shape] as const),
+    ),
+  )
 }
 
 /** Places for the modules that are trained whole beside the method's own. */
 function modulesBeside(
   model: Adaptable,
-  { modulesToSave }: AdapterConfig,
+  config: AdapterConfig & Partial<TableFields>,
   own: readonly Place[],
   options: PlaceOptions,
 ): readonly Place[] {
-  if (modulesToSave === null) return []
   const adapted = own.map(({ path }) => path)
-  return savedModulePlaces(model, { names: modulesToSave, adapted, isTied: false }, options)
+  const names = config.modulesToSave ?? []
+  const whole = names.length === 0 ? [] : savedModulePlaces(model, { names, adapted, isTied: false }, options)
+  const indices = config.trainableTokenIndices ?? null
+  if (indices === null) return whole
+  const taken = [...adapted, ...whole.map(({ path }) => path)]
+  const { ensureWeightTying = false } = config
+  return [...whole, ...trainedTokenPlaces(model, { indices, ensureWeightTying, adapted: taken }, options)]
 }
 
 /** Tensors of the model that a method trains, less those that a copy stands for. */

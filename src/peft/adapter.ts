@@ -3,11 +3,13 @@ import { flag, readArgument } from '../core/options.ts'
 import { showNames } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
+import { dequantize } from '../ops/dequantize.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { AdapterMethod, Place } from './adapter-method.ts'
 import type { AdapterTraining, TrainingPlan } from './adapter-training.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import { type AdaptedLayer, changedWeights, type Factors, type LayerAdapter } from './layers/adapted-layer.ts'
+import { baseTable } from './targets/saved-tables.ts'
 import { AdapterSet } from './several/adapter-set.ts'
 
 /** What PEFT puts before a path in the base model. */
@@ -100,19 +102,17 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
   namedSavedTensors(): ReadonlyMap<string, Tensor> {
     const { placed, shared, trained } = this.#parts
     const tensors = new Map<string, Tensor>(trained.map(({ key, tensor }) => [key, tensor]))
-    for (const { place } of placed) {
+    for (const { place, layer } of placed) {
       for (const [key, tensor] of Object.entries(this.#partAt(place).saved())) tensors.set(keyAt(place, key), tensor)
+      const table = place.repeats?.[baseTable] && layer.baseWeights['weight']
+      if (table) tensors.set(keyAt(place, baseTable), dequantize(table))
     }
-    const own = [...this.#trained.keys()].filter((key) => tensors.has(key))
-    const others = [...tensors.keys()].filter((key) => !this.#trained.has(key))
-    const ofShared = shared.isSaved ? Object.entries(shared.tensors) : []
-    return new Map([
-      ...[...own, ...others].flatMap((key) => {
-        const tensor = tensors.get(key)
-        return tensor === undefined ? [] : [[key, tensor] as const]
-      }),
-      ...ofShared,
-    ])
+    const keys = new Set([...this.#trained.keys(), ...tensors.keys()])
+    const inOrder = [...keys].flatMap((key) => {
+      const tensor = tensors.get(key)
+      return tensor === undefined ? [] : [[key, tensor] as const]
+    })
+    return new Map([...inOrder, ...(shared.isSaved ? Object.entries(shared.tensors) : [])])
   }
 
   /** The config that is saved of it. */

@@ -155,7 +155,7 @@ function placedAll(model: Adaptable, name: string, places: readonly Place[], fac
     }
     return placed
   } catch (error) {
-    for (const { layer } of placed) layer.remove(name)
+    for (const { layer } of placed) layer.remove(name).free()
     throw error
   }
 }

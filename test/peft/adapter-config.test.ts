@@ -175,7 +175,6 @@ describe('parseAdapterConfig', () => {
     [{ use_bdlora: { nblocks: 2 } }, 'use_bdlora { nblocks: 2 } makes A or B block-diagonal'],
     [{ use_qalora: true }, 'use_qalora true pools the inputs of A'],
     [{ target_parameters: ['experts.w'] }, 'target_parameters ["experts.w"] adapts parameters'],
-    [{ trainable_token_indices: [1] }, 'trainable_token_indices [1] trains rows of the embedding'],
     [{ megatron_config: { a: 1 } }, "megatron_config { a: 1 } is for Megatron's parallel layers"],
     [{ fan_in_fan_out: true }, 'fan_in_fan_out true is for weights stored [in, out]'],
     [{ task_type: 'SEQ_CLS' }, 'task_type "SEQ_CLS" is for another kind of model'],

@@ -23,6 +23,7 @@ const kinds = [
   'ln-tuning',
   'lora-modules-to-save',
   'lora-embedding',
+  'lora-trainable-tokens',
   'loha',
   'lokr',
   'lokr-decompose-both',

@@ -27,6 +27,8 @@ describe('the config of LoRA', () => {
       revision: null,
       modulesToSave: null,
       evaConfig: null,
+      trainableTokenIndices: null,
+      ensureWeightTying: false,
     })
   })
 

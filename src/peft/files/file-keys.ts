@@ -23,8 +23,8 @@ export function keysIn(who: string, reader: TensorReader, plan: AdapterPlan, odd
   const keys = new Map([...wanted.keys()].map((key) => [key, placeOf(key)]))
   const used = new Set(keys.values())
   const missing = [...keys].filter(([, at]) => !reader.has(at)).map(([key]) => key)
-  const unexpected = reader.names.filter((name) => !used.has(name))
-  const shapes = [...wanted].flatMap(([key, shape]) => {
+  const unexpected = reader.names.filter((name) => !used.has(name) && !plan.repeats.has(name))
+  const shapes = [...wanted, ...plan.repeats].flatMap(([key, shape]) => {
     const at = placeOf(key)
     const there = reader.has(at) ? reader.info(at).shape : shape
     return sameShape(there, shape) ? [] : [`${key} ${showShape(there)} where the model needs ${showShape(shape)}`]

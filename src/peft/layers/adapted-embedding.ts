@@ -52,14 +52,14 @@ export class AdaptedEmbedding extends AdaptedLayer<Embedding, EmbeddingAdapter> 
     const { alone } = this
     if (alone !== null) return alone.forward(ids)
     if (this.rows === null) return this.#through(this.active, ids)
-    return rowByRow(this, ids, this.rows, this.table.columns, (part, name) => {
+    return rowByRow(this, ids, this.rows, [...ids.shape, this.table.columns], (part, name) => {
       return this.#through(name === null ? [] : [name], part)
     })
   }
 
   logits(x: Tensor): Tensor {
     if (this.rows === null || this.alone !== null) return sumOfProducts(this.#tied(x))
-    return rowByRow(this, x, this.rows, this.table.rows, (part, name) => {
+    return rowByRow(this, x, this.rows, [...x.shape.slice(0, -1), this.table.rows], (part, name) => {
       return sumOfProducts(this.#tied(part, name === null ? [] : [name]))
     })
   }

@@ -75,7 +75,7 @@ export abstract class AdaptedProjection<Base extends Projection = Projection>
     const { alone } = this
     if (alone !== null) return alone.forward(x)
     if (this.rows === null) return this.#through(this.active, x)
-    return rowByRow(this, x, this.rows, this.outFeatures, (part, name) =>
+    return rowByRow(this, x, this.rows, [...x.shape.slice(0, -1), this.outFeatures], (part, name) =>
       this.#through(name === null ? [] : [name], part),
     )
   }

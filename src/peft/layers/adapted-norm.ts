@@ -25,7 +25,7 @@ export class AdaptedNorm extends AdaptedLayer<NormLayer, NormAdapter> implements
   /** @throws MedAwareError as `rowByRow`, where `rows` says one adapter a row. */
   forward(x: Tensor): Tensor {
     if (this.rows === null || this.alone !== null) return this.#through().forward(x)
-    return rowByRow(this, x, this.rows, x.columns, (part, name) => {
+    return rowByRow(this, x, this.rows, x.shape, (part, name) => {
       return this.#through(name === null ? [] : [name]).forward(part)
     })
   }

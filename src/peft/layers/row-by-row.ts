@@ -1,12 +1,13 @@
 import { records } from '../../autograd/record.ts'
 import { check } from '../../core/errors.ts'
+import type { Shape } from '../../core/shape.ts'
 import { empty, Tensor } from '../../tensor/tensor.ts'
 import { type AdaptedLayer, baseName } from './adapted-layer.ts'
 
 /**
  * Computes each row of a batch by its own adapter: rows of one adapter go together, as if they were the batch.
  * @param x [b, …]. @param names One a row; `__base__` for none.
- * @param columns The last dimension of what comes out, whose others are x's.
+ * @param shapeOut Of what comes out, with x's first dimension.
  * @param through What the layer gives of rows of x by one adapter; by none where it is null.
  * @throws MedAwareError `config` where there is not one name a row, `not-found` for a name the layer does not know,
  * `unsupported` where a gradient is wanted, or an adapter cannot tell rows apart.
@@ -15,7 +16,7 @@ export function rowByRow(
   layer: AdaptedLayer,
   x: Tensor,
   names: readonly string[],
-  columns: number,
+  shapeOut: Shape,
   through: (rows: Tensor, name: string | null) => Tensor,
 ): Tensor {
   const { device, shape } = x
@@ -30,7 +31,7 @@ export function rowByRow(
   const by = (rows: Tensor, name: string) => through(rows, name === baseName ? null : name)
   const [first = baseName] = distinct
   if (distinct.size === 1) return by(x, first)
-  const out = empty(device, [...shape.slice(0, -1), columns], 'rows')
+  const out = empty(device, shapeOut, 'rows')
   for (const name of distinct) {
     const rows = [...names.keys()].filter((row) => names[row] === name)
     const part = empty(device, [rows.length, ...shape.slice(1)], 'rows', x.dtype)

@@ -1,6 +1,17 @@
 import { check } from '../../core/errors.ts'
 import { isJsonObject } from '../../core/json.ts'
-import { flag, number, oneOf, type OptionRules, orNull, recordOf, that } from '../../core/options.ts'
+import {
+  either,
+  flag,
+  listOf,
+  number,
+  oneOf,
+  type OptionRules,
+  orNull,
+  recordOf,
+  that,
+  whole,
+} from '../../core/options.ts'
 import { show } from '../../core/show.ts'
 import {
   type AdapterConfig,
@@ -8,6 +19,7 @@ import {
   commonRules,
   configFields,
   isType,
+  named,
   targetRules,
 } from '../config/config-fields.ts'
 import {
@@ -21,9 +33,10 @@ import {
 } from '../config/layer-fields.ts'
 import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
 import type { TargetNames } from '../targets/target-matching.ts'
+import type { TableFields } from '../targets/trained-tokens.ts'
 
 /** How LoRA adapts a model, in PEFT's words (peft/tuners/lora/config.py). */
-export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns {
+export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns, TableFields {
   readonly peftType: 'LORA'
   /** Rank of the update. Default 8. */
   readonly r: number
@@ -71,7 +84,11 @@ const defaults: LoraConfig = {
   fanInFanOut: false,
   ...commonDefaults,
   evaConfig: null,
+  trainableTokenIndices: null,
+  ensureWeightTying: false,
 }
+
+const tokens = listOf(whole({ from: 0 }))
 
 /** A rule for each field, for a caller who attaches a new adapter. */
 const rules: OptionRules<LoraConfig> = {
@@ -89,6 +106,8 @@ const rules: OptionRules<LoraConfig> = {
   fanInFanOut: that('false', (value) => value === false),
   ...commonRules,
   evaConfig: orNull(that('an object', isJsonObject)),
+  trainableTokenIndices: named('tokens, tokens by names of modules, or null', orNull(either(tokens, recordOf(tokens)))),
+  ensureWeightTying: flag,
   peftType: isType('LORA'),
 }
 

@@ -19,7 +19,6 @@ export const lacking: Features = {
   megatronConfig: feature("is for Megatron's parallel layers", keep),
   montecloraConfig: feature('samples the adapter, and saves the sampler with it', merge, isNull),
   targetParameters: feature('adapts parameters that are no linear layer'),
-  trainableTokenIndices: feature('trains rows of the embedding beside the adapter'),
   useBdlora: feature('makes A or B block-diagonal', merge, isNull),
   useQalora: feature('pools the inputs of A over a GPTQ base', `${keep}; it cannot be merged`),
   veloraConfig: feature("approximates A's gradient, and saves a projection with it", merge, isNull),
@@ -29,7 +28,6 @@ export const lacking: Features = {
 export const withoutEffect: Readonly<Record<string, unknown>> = {
   autoMapping: null,
   cordaConfig: null,
-  ensureWeightTying: false,
   loftqConfig: {},
   loraGaConfig: null,
   megatronCore: 'megatron.core',

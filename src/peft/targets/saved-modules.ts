@@ -1,10 +1,10 @@
 import { check, MedAwareError } from '../../core/errors.ts'
 import { show, showNames } from '../../core/show.ts'
-import { TiedHead } from '../../nn/language-head.ts'
 import { type Module, ModuleList } from '../../nn/module.ts'
 import type { Place, PlaceOptions } from '../adapter-method.ts'
-import { bareModules, isAdapted } from '../layers/adapted-layer.ts'
+import { bareModules } from '../layers/adapted-layer.ts'
 import { canCopy, type CopyKeys, copyPlace, untiedPlace } from '../layers/full-copy.ts'
+import { tiedPair } from './trained-tokens.ts'
 
 /** PEFT's keys of a module that is trained whole beside an adapter: plain in a file. */
 const keys: CopyKeys = {
@@ -72,18 +72,14 @@ export function untiedHeads(
   trained: readonly string[],
   { who, onWarning }: PlaceOptions,
 ): readonly Place[] {
-  const modules = [...bareModules(model)]
-  return modules.flatMap(([path, head]) => {
-    if (!(head instanceof TiedHead)) return []
-    const stands = head.embeddings()
-    const table = isAdapted(stands) ? stands.base : stands
-    const [embeddings = ''] = modules.find(([, module]) => module === table) ?? []
-    const both = [embeddings, path].filter((each) => trained.includes(each))
-    if (both.length === 0) return []
-    onWarning?.(
-      `${who}: "${both.join('" and "')}" ${both.length === 2 ? 'are' : 'is'} trained whole, though "${path}" and ` +
-        `"${embeddings}" are one table in this model: from now on they drift apart, and a merged model has two`,
-    )
-    return trained.includes(path) ? [] : [untiedPlace(path)]
-  })
+  const tied = tiedPair([...bareModules(model)])
+  if (tied === null) return []
+  const { head, embeddings } = tied
+  const both = [embeddings, head].filter((each) => trained.includes(each))
+  if (both.length === 0) return []
+  onWarning?.(
+    `${who}: "${both.join('" and "')}" ${both.length === 2 ? 'are' : 'is'} trained whole, though "${head}" and ` +
+      `"${embeddings}" are one table in this model: from now on they drift apart, and a merged model has two`,
+  )
+  return trained.includes(head) ? [] : [untiedPlace(head)]
 }
