@@ -187,8 +187,8 @@ describe('parseAdapterConfig', () => {
       { init_lora_weights: 'loftq', loftq_config: { loftq_bits: 4 } },
       `which PEFT quantises in a way of its own whenever it loads the adapter; ${merge}`,
     ],
-    [{ peft_type: 'BOFT' }, 'peft_type "BOFT"; supported are "LORA", "IA3"'],
-    [{ peft_type: undefined }, 'peft_type is missing; supported are "LORA", "IA3"'],
+    [{ peft_type: 'BOFT' }, 'peft_type "BOFT"; supported are "LORA"'],
+    [{ peft_type: undefined }, 'peft_type is missing; supported are "LORA"'],
   ])('refuses %j with a remedy that loses nothing', (fields, message) => {
     const refused = expect(() => parse(fields))
     refused.toThrow(
