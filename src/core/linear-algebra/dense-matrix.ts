@@ -13,7 +13,7 @@ export function zeros(rows: number, columns: number): DenseMatrix {
 
 /** A matrix of given elements, row by row; they are copied. */
 export function matrixOf(values: ArrayLike<number>, rows: number, columns: number): DenseMatrix {
-  return { rows, columns, values: Float64Array.from(values) }
+  return { rows, columns, values: new Float64Array(values) }
 }
 
 /** A row, as a window of the matrix. @param from The first column. */

@@ -7,7 +7,6 @@ import {
   rowOf,
   scale,
   transposed,
-  zeros,
 } from '../../../core/linear-algebra/dense-matrix.ts'
 import { linearMap } from '../../../core/linear-algebra/linear-map.ts'
 import { thinQr } from '../../../core/linear-algebra/thin-qr.ts'
@@ -72,12 +71,11 @@ export function svdOf(values: Float32Array, rows: number, columns: number, count
 export function lowRankOf({ u, s, vt }: Svd): LowRank {
   const ut: DenseMatrix = transposed(u)
   for (const [i, value] of s.entries()) scale(rowOf(ut, i), value)
-  const b = Float32Array.from(transposed(ut).values)
-  return { rank: s.length, rows: u.rows, columns: vt.columns, a: Float32Array.from(vt.values), b }
+  const b = new Float32Array(transposed(ut).values)
+  return { rank: s.length, rows: u.rows, columns: vt.columns, a: new Float32Array(vt.values), b }
 }
 
 /** B A in full. */
 export function denseOf({ rank, rows, columns, a, b }: LowRank): Float32Array {
-  if (rank === 0) return Float32Array.from(zeros(rows, columns).values)
-  return Float32Array.from(product(matrixOf(b, rows, rank), matrixOf(a, rank, columns)).values)
+  return new Float32Array(product(matrixOf(b, rows, rank), matrixOf(a, rank, columns)).values)
 }

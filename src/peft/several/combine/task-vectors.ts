@@ -26,10 +26,14 @@ export function combine(
     return kind.startsWith('dare') ? keptByChance(vector, density, random) : largestKept(vector, density)
   })
   if (kind === 'ties' || kind === 'dare_ties') return meanOfMajority(pruned, weights, majoritySignMethod)
-  const [first] = pruned
-  return Float32Array.from({ length: first?.length ?? 0 }, (_, i) => {
-    return pruned.reduce((sum, vector, at) => sum + (weights[at] as number) * (vector[i] as number), 0)
-  })
+  const made = new Float32Array(pruned[0]?.length ?? 0)
+  for (let i = 0; i < made.length; i++) {
+    let sum = 0
+    for (let at = 0; at < pruned.length; at++)
+      sum += (weights[at] as number) * ((pruned[at] as Float32Array)[i] as number)
+    made[i] = sum
+  }
+  return made
 }
 
 /** The elements of the largest magnitudes, the first ones of equal ones; 0 in the place of others. */
@@ -55,8 +59,8 @@ function meanOfMajority(
   weights: readonly number[],
   method: TaskArithmetic['majoritySignMethod'],
 ): Float32Array {
-  const [first] = vectors
-  return Float32Array.from({ length: first?.length ?? 0 }, (_, i) => {
+  const made = new Float32Array(vectors[0]?.length ?? 0)
+  for (let i = 0; i < made.length; i++) {
     let [elected, sum, count] = [0, 0, 0]
     for (const vector of vectors) elected += method === 'total' ? (vector[i] as number) : Math.sign(vector[i] as number)
     const sign = elected >= 0 ? 1 : -1
@@ -65,6 +69,7 @@ function meanOfMajority(
       sum += (weights[at] as number) * (vector[i] as number)
       count++
     }
-    return sum / Math.max(count, 1)
-  })
+    made[i] = sum / Math.max(count, 1)
+  }
+  return made
 }
