@@ -10,7 +10,7 @@ import { MedAwareError } from '../../src/core/errors.ts'
 import { parseJsonObject } from '../../src/core/json.ts'
 import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
 import { modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
-import { parseAdapterConfig } from '../../src/peft/config/adapter-config.ts'
+import { formatAdapterConfig, parseAdapterConfig } from '../../src/peft/config/adapter-config.ts'
 import { isConfigOf } from '../../src/peft/methods.ts'
 import { NamePatterns } from '../../src/peft/targets/module-names.ts'
 import { patternReader, targetMatcher } from '../../src/peft/targets/target-matching.ts'
@@ -77,6 +77,7 @@ export const config: FuzzTarget = {
 const adapterFolder = 'tiny-falcon-rw/adapters'
 const adapters = [
   ...readdirSync(join(fixtures, adapterFolder)).map((name) => textOf(`${adapterFolder}/${name}/adapter_config.json`)),
+  ...Object.values((JSON.parse(textOf('peft-configs.json')) as { configs: Record<string, string> }).configs),
   JSON.stringify({
     peft_type: 'LORA',
     r: 4,
@@ -102,6 +103,8 @@ export const adapterConfig: FuzzTarget = {
   make: (random) => mutateJsonFile(random, adapters),
   read: (input) => {
     const { config } = parseAdapterConfig(decoder.decode(input))
+    const saved = formatAdapterConfig(config)
+    if (formatAdapterConfig(parseAdapterConfig(saved).config) !== saved) throw new Error('saved otherwise again')
     if (!isConfigOf('LORA', config)) return config
     const patterns = () => new NamePatterns('fuzz')
     const isTarget = targetMatcher(config, patterns())
