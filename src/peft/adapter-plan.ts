@@ -99,6 +99,11 @@ function modulesBeside(
   const adapted = own.map(({ path }) => path)
   const names = config.modulesToSave ?? []
   const whole = names.length === 0 ? [] : savedModulePlaces(model, { names, adapted, isTied: false }, options)
+  const tables = [...whole, ...own].filter(({ path }) => /(^|\.)(embed_tokens|word_embeddings|lm_head)$/.test(path))
+  check(config.ensureWeightTying !== true || tables.length === 0, 'unsupported', () => {
+    const those = showNames(tables.map(({ path }) => show(path)))
+    return `${options.who}: ensureWeightTying is for trainableTokenIndices here, and ${those} would not stay tied; leave it out, or merge the adapter in PEFT`
+  })
   const indices = config.trainableTokenIndices ?? null
   if (indices === null) return whole
   const taken = [...adapted, ...whole.map(({ path }) => path)]

@@ -83,7 +83,7 @@ describe.each(await testEngines())('IA3 on $description', (device) => {
     [{ initIa3Weights: 1 }, 'attachAdapter: initIa3Weights must be true or false, got 1'],
     [{ r: 8 }, 'attachAdapter: there is no option "r"'],
     [{ modulesToSave: ['x'] }, 'attachAdapter: no module matches modulesToSave "x"'],
-    [{ peftType: 'BOFT' }, 'attachAdapter: peftType "BOFT"; supported are "LORA", "IA3"'],
+    [{ peftType: 'BOFT' }, 'attachAdapter: peftType "BOFT"; supported are "LORA"'],
   ])('refuses %j', (config, message) => {
     expect(() => attachAdapter(model, { peftType: 'IA3', ...config })).toThrow(message)
   })

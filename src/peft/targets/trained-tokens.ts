@@ -19,8 +19,8 @@ export interface TableFields {
    */
   readonly trainableTokenIndices: TokenIndices | null
   /**
-   * Keep embeddings and head one table while they are trained: with modulesToSave, targetModules or
-   * trainableTokenIndices that name one of them. Default false.
+   * Keep embeddings and head one table while they are trained: refuses other trainableTokenIndices of tied tables, and
+   * tables in modulesToSave and targetModules, which PEFT would tie. Default false.
    */
   readonly ensureWeightTying: boolean
 }
