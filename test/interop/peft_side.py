@@ -72,6 +72,7 @@ for said in (
     "Model (has|with) `tie_word_embeddings=True`",
     "Setting `save_embedding_layers`",
     "(PiSSA|OLoRA) changes the base weights",
+    "The following rank_pattern keys did not match .*lora_E",  # of AdaLoRA
 ):
     warnings.filterwarnings("ignore", message=said)
 torch.set_num_threads(1)
