@@ -31,7 +31,7 @@ export interface AttentionOptions {
   readonly rotary?: Tensor | null | undefined
   /** Where keys and values of earlier tokens are, and those of the new ones go. Default none. */
   readonly cache?: KeyValueCache | undefined
-  /** Keys and values that stand before the new ones; not beside a cache, which holds them itself. Default none. */
+  /** Keys and values that stand before the new ones; they go into a cache while it is empty. Default none. */
   readonly prefix?: KeyValuePrefix | undefined
 }
 
@@ -39,9 +39,9 @@ export interface AttentionOptions {
  * softmax(scale · q kᵀ + alibiScale · bfloat16(slope · position)) v over the keys that a query sees, 0 where it sees
  * none; out f32 [b, t, heads · dim]. Rotary angles turn channels i and i + dim/2 of queries and keys before
  * (rotate_half of transformers). With a cache, the new keys and values are written behind those it holds, and keys =
- * cache.length + t; with a prefix of p tokens keys = p + t. Fused rows without any of these are read as they lie, all
- * else is sorted by head first. Backward recomputes the probabilities from the rows' log-sum-exp (FlashAttention-2,
- * arXiv 2307.08691).
+ * cache.length + t; with a prefix of p tokens keys = p + t, and a cache, which must be empty, then holds all of them.
+ * Fused rows without any of these are read as they lie, all else is sorted by head first. Backward recomputes the
+ * probabilities from the rows' log-sum-exp (FlashAttention-2, arXiv 2307.08691).
  * @throws MedAwareError `shape` where sizes do not fit.
  */
 export function attention(rows: HeadRows, layout: HeadLayout, options: AttentionOptions = {}): Tensor {
@@ -51,11 +51,13 @@ export function attention(rows: HeadRows, layout: HeadLayout, options: Attention
   const [front] = parts
   const { device, shape } = front
   const [batch = 0, tokens = 0] = shape
-  const past = cache?.length ?? prefixLength(prefix)
+  const past = (cache?.length ?? 0) + prefixLength(prefix)
   const keys = past + tokens
   const capacity = cache?.k.shape[2] ?? keys
   if (options.visible) checkVisible(options.visible, { batch, tokens, keys, heads })
-  check(!cache || !prefix, 'config', () => 'attention: a prefix goes into the cache before it is used, not beside it')
+  check(!prefix || !cache || cache.length === 0, 'config', () => {
+    return `attention: a prefix stands before all tokens, and the cache holds ${cache?.length} already`
+  })
   if (cache) checkCache(cache, [batch, kvHeads, dim], parts)
   if (prefix) checkPrefix(prefix, layout, batch)
   check(

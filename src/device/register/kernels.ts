@@ -1,3 +1,4 @@
+import { activationKernels } from './activation-kernels.ts'
 import { attentionKernels } from './attention-kernels.ts'
 import { blockKernels } from './block-kernels.ts'
 import { elementwiseKernels } from './elementwise-kernels.ts'
@@ -24,6 +25,7 @@ export const kernels = {
   ...magnitudeKernels,
   ...tableKernels,
   ...normKernels,
+  ...activationKernels,
   ...elementwiseKernels,
   ...stridedKernels,
   ...sumKernels,

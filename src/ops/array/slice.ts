@@ -1,4 +1,5 @@
 import { record } from '../../autograd/record.ts'
+import type { Rule } from '../../autograd/tape.ts'
 import { check } from '../../core/errors.ts'
 import { showShape } from '../../core/shape.ts'
 import { show } from '../../core/show.ts'
@@ -26,10 +27,12 @@ export function slice(x: Tensor, axis: number, begin: number, end?: number): Ten
   const first = begin * (strides[along] ?? 0)
   const out = empty(x.device, shape, 'slice', x.dtype)
   moveElements('slice', x, out, { shape, from: strides, fromFirst: first })
-  const rule = (dOut: Tensor) => {
-    const dX = zeros(x.device, x.shape, 'slice dX')
-    moveElements('slice', dOut, dX, { shape, from: stridesOf(shape), to: strides, toFirst: first })
+  const rule: Rule = (dOut, _, [total]) => {
+    const dX = total ?? zeros(x.device, x.shape, 'slice dX')
+    const move = { shape, from: stridesOf(shape), to: strides, toFirst: first, accumulate: dX === total }
+    moveElements('slice', dOut, dX, move)
     return [dX]
   }
-  return record(out, [x], rule)
+  // Many slices of one tensor have one gradient, in which each adds to its own place alone.
+  return record(out, [x], rule, { addsTo: [x] })
 }

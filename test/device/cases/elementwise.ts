@@ -30,6 +30,13 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 const silu = (x: number) => x * sigmoid(x)
 const siluSlope = (x: number) => sigmoid(x) * (1 + x * (1 - sigmoid(x)))
 
+/** By the number of their kind; slopes by what they give. */
+const activations = [
+  { name: 'relu', of: (x: number) => Math.max(x, 0), slopeAt: (y: number) => +(y > 0) },
+  { name: 'sigmoid', of: sigmoid, slopeAt: (y: number) => y * (1 - y) },
+  { name: 'tanh', of: Math.tanh, slopeAt: (y: number) => 1 - y * y },
+] as const
+
 const perCount = counts.flatMap((count) => {
   const [a, b] = [normals(count), normals(count)]
   const wide = normals(count, 3)
@@ -71,6 +78,22 @@ const perCount = counts.flatMap((count) => {
       },
       tolerance: 1e-6,
     }),
+    ...activations.flatMap(({ name, of, slopeAt }, kind) => [
+      kernelCase('activate', `${title}, ${name}`, {
+        reads: { x: wide },
+        writes: { out: junk(count) },
+        params: { count, kind },
+        expected: { out: doubles(count, (i) => of(at(wide, i))) },
+        tolerance: 1e-6,
+      }),
+      kernelCase('activateBackward', `${title}, ${name}`, {
+        reads: { dOut: b, out: a },
+        writes: { dX: junk(count) },
+        params: { count, kind },
+        expected: { dX: doubles(count, (i) => at(b, i) * slopeAt(at(a, i))) },
+        tolerance: 1e-6,
+      }),
+    ]),
     kernelCase('add', title, {
       reads: { a, b },
       writes: { out: junk(count) },
@@ -196,6 +219,15 @@ const tailCases = [
 const gates = tails.map((x) => 8 * x)
 
 const gateCases = [
+  ...activations.map(({ name, of }, kind) =>
+    kernelCase('activate', `${name} from -200 to 200`, {
+      reads: { x: gates },
+      writes: { out: junk(gates.length) },
+      params: { count: gates.length, kind },
+      expected: { out: doubles(gates.length, (i) => of(at(gates, i))) },
+      tolerance: 1e-6,
+    }),
+  ),
   kernelCase('swiGlu', 'from -200 to 200', {
     reads: { gate: gates, up: gates.map(() => 1) },
     writes: { out: junk(gates.length) },

@@ -1,7 +1,7 @@
-import { record } from '../autograd/record.ts'
-import { check } from '../core/errors.ts'
-import { sameShape, showShape } from '../core/shape.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { record } from '../../autograd/record.ts'
+import { check } from '../../core/errors.ts'
+import { sameShape, showShape } from '../../core/shape.ts'
+import { empty, type Tensor } from '../../tensor/tensor.ts'
 
 /**
  * silu(gate) · up, silu(x) = x / (1 + e^-x) (arXiv 2002.05202). f32, of equal shapes.

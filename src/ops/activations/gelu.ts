@@ -1,5 +1,5 @@
-import { record } from '../autograd/record.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { record } from '../../autograd/record.ts'
+import { empty, type Tensor } from '../../tensor/tensor.ts'
 
 /** x · Φ(x) with the exact normal distribution (erf), as torch's `gelu` without approximation. f32, any shape. */
 export function gelu(x: Tensor): Tensor {
