@@ -42,7 +42,7 @@ export async function* continueTokens(
       signal?.throwIfAborted()
       const width = next[0]?.length ?? 0
       caches.reserve(width, limit)
-      const batch = batchOf(next, prompts, longest, caches.length + width)
+      const batch = batchOf(model, next, prompts, { longest, past: caches.length })
       // The prompts are one kind of work, the tokens behind them another.
       if (step < 2) await prepare(model, batch, caches.perLayer)
       const logits = await lastLogits(model, batch, caches.perLayer)
@@ -70,17 +70,25 @@ export async function* continueTokens(
   }
 }
 
+/** The next tokens of each row, behind `past` others, padding included. */
 function batchOf(
+  { virtualTokens = 0 }: CausalLm,
   ids: readonly (readonly number[])[],
   prompts: readonly (readonly number[])[],
-  longest: number,
-  keys: number,
+  { longest, past }: { readonly longest: number; readonly past: number },
 ): TokenBatch {
-  const batch = { inputIds: Int32Array.from(ids.flat()), shape: [ids.length, ids[0]?.length ?? 0] as const }
+  const width = ids[0]?.length ?? 0
+  const keys = past + width
+  const batch = { inputIds: Int32Array.from(ids.flat()), shape: [ids.length, width] as const }
   if (prompts.every((prompt) => prompt.length === longest)) return batch
   const attentionMask = new Uint8Array(prompts.length * keys).fill(1)
-  for (const [row, prompt] of prompts.entries()) attentionMask.fill(0, row * keys, row * keys + longest - prompt.length)
-  return { ...batch, attentionMask }
+  const padding = prompts.map((prompt) => longest - prompt.length)
+  for (const [row, count] of padding.entries()) attentionMask.fill(0, row * keys, row * keys + count)
+  // Behind virtual tokens it matters how far a text is from them, so padding is not counted.
+  const positionIds = Int32Array.from(ids.flat(), (_, i) => {
+    return Math.max(0, past + (i % width) - (padding[Math.floor(i / width)] ?? 0))
+  })
+  return { ...batch, attentionMask, ...(virtualTokens > 0 && { positionIds }) }
 }
 
 /** Lets the device choose its programs for batches like this one. */

@@ -4,8 +4,8 @@ import type { KeyValueCache } from '../ops/attention.ts'
 import { empty, rowsOf, type Tensor } from '../tensor/tensor.ts'
 
 /**
- * Keys and values of every layer of a model, f32 [b, heads, capacity, dim] each. They belong to no scope: whoever makes
- * them disposes them.
+ * Keys and values of every layer of a model, f32 [b, heads, virtual tokens + capacity, dim] each: lengths and room are
+ * counted without the virtual tokens of the model's prompt. They belong to no scope: whoever makes them disposes them.
  */
 export class KeyValueCaches {
   #length = 0
@@ -14,6 +14,8 @@ export class KeyValueCaches {
   readonly #tensors: Tensor[] = []
   readonly #model: CausalLm
   readonly #rows: number
+  /** Virtual tokens that stand before the text. */
+  readonly #before: number
 
   /**
    * @param rows Sequences in the batch.
@@ -23,6 +25,7 @@ export class KeyValueCaches {
   constructor(model: CausalLm, rows: number, capacity: number) {
     this.#model = model
     this.#rows = rows
+    this.#before = model.virtualTokens ?? 0
     this.#capacity = capacity
     try {
       for (let layer = 0; layer < model.numHiddenLayers; layer++) {
@@ -44,9 +47,15 @@ export class KeyValueCaches {
     return this.#capacity
   }
 
-  /** What the model is given, one a layer; good until the next `reserve` or `advance`. */
+  /**
+   * What the model is given, one a layer; good until the next `reserve` or `advance`. @throws MedAwareError `config`
+   * where the model has another prompt than when they were made.
+   */
   get perLayer(): readonly KeyValueCache[] {
-    const [tensors, length] = [this.#tensors, this.#length]
+    const [tensors, length, before] = [this.#tensors, this.#length, this.#model.virtualTokens ?? 0]
+    check(before === this.#before, 'config', () => {
+      return `caches: they are behind ${this.#before} virtual tokens, and the model has ${before} now; make new ones`
+    })
     return tensors.flatMap((k, i) => (i % 2 === 0 ? [{ k, v: tensors[i + 1] ?? k, length }] : []))
   }
 
@@ -80,15 +89,17 @@ export class KeyValueCaches {
 
   #allocate(capacity: number, label: string): Tensor {
     const { device, cacheShape } = this.#model
-    return device.memory.rooted(() => empty(device, [this.#rows, cacheShape[0], capacity, cacheShape[1]], label))
+    const shape = [this.#rows, cacheShape[0], this.#before + capacity, cacheShape[1]]
+    return device.memory.rooted(() => empty(device, shape, label))
   }
 
   #grow(held: Tensor, capacity: number): Tensor {
     const grown = this.#allocate(capacity, held.buffer.label)
-    const before = held.shape[2] ?? 0
-    for (let head = 0; this.#length > 0 && head < held.rows / before; head++) {
-      const source = rowsOf(held, head * before, head * before + this.#length)
-      this.#model.device.copy(source, rowsOf(grown, head * capacity, head * capacity + this.#length))
+    const [from = 0, to = 0] = [held.shape[2], grown.shape[2]]
+    const tokens = this.#before + this.#length
+    for (let head = 0; this.#length > 0 && head < held.rows / from; head++) {
+      const source = rowsOf(held, head * from, head * from + tokens)
+      this.#model.device.copy(source, rowsOf(grown, head * to, head * to + tokens))
     }
     held.dispose()
     return grown

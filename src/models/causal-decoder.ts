@@ -6,13 +6,17 @@ import type { Lookup } from '../nn/embedding.ts'
 import { type Head, headLoss } from '../nn/language-head.ts'
 import { Module } from '../nn/module.ts'
 import type { NormLayer } from '../nn/norm-layer.ts'
+import { NoPrompt, type PromptEncoder } from '../nn/prompt.ts'
+import { prepend } from '../ops/array/prepend.ts'
+import { slice } from '../ops/array/slice.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import { gatherRows } from '../ops/embedding.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { ModelConfig, ModelInputs, PretrainedLm } from './causal-lm.ts'
+import { behindPrompt } from './behind-prompt.ts'
 import { attentionContext, type DecoderBlock, normalised, throughBlocks } from './decoder-blocks.ts'
 import type { GenerationConfig } from './generation-config.ts'
-import { checkInputs, checkPackedLabels, pastOf } from './model-inputs.ts'
+import { checkInputs, checkPackedLabels } from './model-inputs.ts'
 import type { RotaryTable } from './rotary-table.ts'
 
 /** What a decoder is made of. */
@@ -29,7 +33,10 @@ export interface DecoderParts {
  * What decoders have in common: checks of a batch, embeddings, the way through the blocks, the head and the loss. An
  * architecture says what it is made of.
  */
-export abstract class CausalDecoder<Children extends object> extends Module<Children> implements PretrainedLm {
+export abstract class CausalDecoder<Children extends object>
+  extends Module<Children & { readonly prompt_encoder: PromptEncoder }>
+  implements PretrainedLm
+{
   abstract readonly config: ModelConfig
   abstract readonly loraTargets: readonly string[]
   abstract readonly cacheShape: readonly [heads: number, dim: number]
@@ -44,6 +51,15 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   protected abstract readonly rotary: RotaryTable | null
   /** Keys up to its own that a query sees at most; `null`: all. */
   protected readonly slidingWindow: number | null = null
+
+  /** @param children An architecture's own. Beside them is the place of a prompt, which an adapter may take. */
+  constructor(children: Children, weights: Record<never, never> = {}) {
+    super({ ...children, prompt_encoder: new NoPrompt() }, weights)
+  }
+
+  get virtualTokens(): number {
+    return this.modules.prompt_encoder.virtualTokens
+  }
 
   getInputEmbeddings(): Lookup {
     return this.parts.embeddings
@@ -74,17 +90,22 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
   }
 
   forward(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
-    this.#checked(batch, caches)
-    return tidy(this.device, () => this.parts.head.forward(this.#hidden(batch, caches)))
+    const [, tokens] = this.#checked(batch, caches).shape
+    return tidy(this.device, () => {
+      const hidden = this.#hidden(batch, caches)
+      const before = rowsOfSample(hidden) - tokens
+      return this.parts.head.forward(before === 0 ? hidden : slice(hidden, 1, before))
+    })
   }
 
   lastLogits(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
-    const [rows, tokens] = this.#checked(batch, caches).shape
+    const [rows] = this.#checked(batch, caches).shape
     return tidy(this.device, () => {
       const hidden = this.#hidden(batch, caches)
+      const width = rowsOfSample(hidden)
       const ends = fromArray(
         this.device,
-        Int32Array.from({ length: rows }, (_, row) => (row + 1) * tokens - 1),
+        Int32Array.from({ length: rows }, (_, row) => (row + 1) * width - 1),
         [rows],
         'last rows',
       )
@@ -101,22 +122,44 @@ export abstract class CausalDecoder<Children extends object> extends Module<Chil
       () => `loss: ${labels.length} labels for ${rows} × ${tokens} tokens`,
     )
     checkPackedLabels(batch, labels)
-    const next = labels.map((_, i) => (i % tokens === tokens - 1 ? -100 : (labels[i + 1] ?? -100)))
-    return tidy(this.device, () => headLoss(this.parts.head, this.#hidden(batch), next, normalizer))
+    return tidy(this.device, () => {
+      const hidden = this.#hidden(batch)
+      const next = nextLabels(labels, [rows, tokens], rowsOfSample(hidden) - tokens)
+      return headLoss(this.parts.head, hidden, next, normalizer)
+    })
   }
 
   #checked(batch: ModelInputs, caches?: readonly KeyValueCache[]): ModelInputs {
     return checkInputs(batch, caches, this.config)
   }
 
-  /** Hidden states f32 [b, t, c] of a batch that was checked, after the last normalisation. */
-  #hidden(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor {
+  /**
+   * Hidden states after the last normalisation, of a batch that was checked: f32 [b, t, c], or [b, n + t, c] where
+   * vectors of the model's prompt stood before the tokens.
+   */
+  #hidden(batch: ModelInputs, given?: readonly KeyValueCache[]): Tensor {
     const { device, rotary, slidingWindow, gradientCheckpointing: isCheckpointing } = this
     const { embeddings, blocks, norm } = this.parts
-    const { inputIds, inputsEmbeds, shape, prefixes } = batch
-    const { numAttentionHeads: heads } = this.config
-    const told = attentionContext(device, batch, pastOf(batch, caches), { heads, rotary, slidingWindow })
-    const x = inputsEmbeds ?? embeddings.forward(fromArray(device, inputIds, shape, 'input ids'))
+    const { inputIds, inputsEmbeds, shape } = batch
+    const { numAttentionHeads: heads, modelType } = this.config
+    const { layout, past, caches, vectors } = behindPrompt(modelType, this.modules.prompt_encoder, batch, given)
+    const told = attentionContext(device, layout, past, { heads, rotary, slidingWindow })
+    const own = inputsEmbeds ?? embeddings.forward(fromArray(device, inputIds, shape, 'input ids'))
+    const x = vectors === null ? own : prepend(vectors, own)
+    const { prefixes } = layout
     return normalised(throughBlocks(blocks, x, told, { isCheckpointing, caches, prefixes }), norm).out
   }
+}
+
+function rowsOfSample({ shape }: Tensor): number {
+  return shape[1] ?? 0
+}
+
+/** What each row of hidden states is to predict, with `before` of them before a text's own: a prompt's last says its first. */
+function nextLabels(labels: Int32Array, [rows, tokens]: readonly [number, number], before: number): Int32Array {
+  const width = before + tokens
+  return Int32Array.from({ length: rows * width }, (_, i) => {
+    const token = (i % width) + 1 - before
+    return token < 0 || token >= tokens ? -100 : (labels[Math.floor(i / width) * tokens + token] ?? -100)
+  })
 }

@@ -44,7 +44,10 @@ export interface BatchLayout {
    * a prefix.
    */
   readonly positionIds?: Int32Array
-  /** Keys and values that stand before the tokens' own, one for each decoder block; not beside caches. Default none. */
+  /**
+   * Keys and values that stand before the tokens' own, one for each decoder block; beside caches only while these are
+   * empty, and not in a model that has a prompt of its own. Default none.
+   */
   readonly prefixes?: readonly KeyValuePrefix[]
 }
 
@@ -73,6 +76,11 @@ export interface CausalLm extends Module {
   readonly vocabSize: number
   /** Key and value heads, and channels of each. */
   readonly cacheShape: readonly [heads: number, dim: number]
+  /**
+   * Virtual tokens that stand before every text. They have room in its caches, and are counted nowhere else: not in
+   * batches, masks and positions, nor in what comes of them. Default 0.
+   */
+  readonly virtualTokens?: number
   /**
    * Whether training keeps only the input of each decoder block and computes the rest again on the way back: less
    * memory for about a third more work, and the same bits. transformers' gradient_checkpointing_enable. Default false.

@@ -8,7 +8,15 @@ import type { BatchLayout, ModelConfig, ModelInputs } from './causal-lm.ts'
 
 /** Tokens that stand before a batch's own: those of caches, or of a prefix. */
 export function pastOf({ prefixes }: BatchLayout, caches?: readonly KeyValueCache[]): number {
-  return caches?.[0]?.length ?? prefixLength(prefixes?.[0])
+  return (caches?.[0]?.length ?? 0) + prefixLength(prefixes?.[0])
+}
+
+/**
+ * Whether a document begins at token i of a batch, behind another one in its row: where its position does not follow
+ * the one before.
+ */
+function beginsDocument(i: number, positionIds: Int32Array, tokens: number): boolean {
+  return i % tokens > 0 && positionIds[i] !== (positionIds[i - 1] ?? 0) + 1
 }
 
 /**
@@ -77,9 +85,8 @@ function checkPlaces(
   const before = positionIds?.find((position) => position < 0)
   check(before === undefined, 'config', () => `${who}: positionIds count from 0, got ${before}`)
   if (prefixes === undefined) return
-  check(caches === undefined, 'config', () => {
-    return `${who}: prefixes go into the caches before these are used, not beside them`
-  })
+  const held = caches?.[0]?.length ?? 0
+  check(held === 0, 'config', () => `${who}: prefixes stand before all tokens, and the caches hold ${held} already`)
   check(prefixes.length === numHiddenLayers, 'shape', () => {
     return `${who}: ${prefixes.length} prefixes for ${numHiddenLayers} decoder blocks`
   })
@@ -94,6 +101,24 @@ function checkPlaces(
 }
 
 /**
+ * Checks that a model's own prompt can stand before a batch.
+ * @throws MedAwareError `config` for prefixes of the batch's own, `unsupported` for several documents in a row.
+ */
+export function checkPromptable(
+  who: string,
+  { shape: [, tokens], positionIds, attentionMask, prefixes }: BatchLayout,
+  virtualTokens: number,
+): void {
+  const has = `${who}: the model has a prompt of ${virtualTokens} virtual tokens`
+  check(prefixes === undefined, 'config', () => `${has}, so a batch may bring no prefixes; switch its adapter off`)
+  if (positionIds === undefined || attentionMask !== undefined) return
+  const second = positionIds.findIndex((_, i) => beginsDocument(i, positionIds, tokens))
+  check(second < 0, 'unsupported', () => {
+    return `${has}, which documents of a packed row cannot share; give each a row of its own, as collate does`
+  })
+}
+
+/**
  * Checks that no document's first token is to be predicted from the document before it.
  * @throws MedAwareError `config`.
  */
@@ -103,7 +128,7 @@ export function checkPackedLabels(
 ): void {
   if (positionIds === undefined || attentionMask !== undefined) return
   const first = labels.findIndex((label, i) => {
-    return label >= 0 && i % tokens > 0 && positionIds[i] !== (positionIds[i - 1] ?? 0) + 1
+    return label >= 0 && beginsDocument(i, positionIds, tokens)
   })
   check(first < 0, 'config', () => {
     const place = `token ${first % tokens} of row ${Math.floor(first / tokens)}`
