@@ -10,6 +10,8 @@ import { loha } from './methods/loha.ts'
 import { lokr } from './methods/lokr.ts'
 import { oft } from './methods/oft.ts'
 import { vera } from './methods/vera.ts'
+import { prefixTuning } from './methods/prefix-tuning.ts'
+import { promptTuning } from './methods/prompt-tuning.ts'
 import { lora } from './lora/lora.ts'
 
 /** The table of methods: a row for each of PEFT's `peft_type` that this library has. */
@@ -22,6 +24,8 @@ const builtIn = {
   LN_TUNING: lnTuning,
   OFT: oft,
   VERA: vera,
+  PREFIX_TUNING: prefixTuning,
+  PROMPT_TUNING: promptTuning,
 } as const
 
 /** Names of the methods that this library has. */
