@@ -7,7 +7,8 @@ import { type Head, headLoss } from '../nn/language-head.ts'
 import { Module } from '../nn/module.ts'
 import type { NormLayer } from '../nn/norm-layer.ts'
 import { NoPrompt, type PromptEncoder } from '../nn/prompt.ts'
-import { prepend } from '../ops/array/prepend.ts'
+import { concat } from '../ops/array/concat.ts'
+import { expand } from '../ops/array/expand.ts'
 import { slice } from '../ops/array/slice.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import { gatherRows } from '../ops/embedding.ts'
@@ -145,7 +146,7 @@ export abstract class CausalDecoder<Children extends object>
     const { layout, past, caches, vectors } = behindPrompt(modelType, this.modules.prompt_encoder, batch, given)
     const told = attentionContext(device, layout, past, { heads, rotary, slidingWindow })
     const own = inputsEmbeds ?? embeddings.forward(fromArray(device, inputIds, shape, 'input ids'))
-    const x = vectors === null ? own : prepend(vectors, own)
+    const x = vectors === null ? own : concat(expand(vectors, [shape[0], ...vectors.shape]), own, 1)
     const { prefixes } = layout
     return normalised(throughBlocks(blocks, x, told, { isCheckpointing, caches, prefixes }), norm).out
   }

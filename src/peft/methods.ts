@@ -12,6 +12,7 @@ import { oft } from './methods/oft.ts'
 import { vera } from './methods/vera.ts'
 import { prefixTuning } from './methods/prefix-tuning.ts'
 import { promptTuning } from './methods/prompt-tuning.ts'
+import { pTuning } from './methods/p-tuning.ts'
 import { lora } from './lora/lora.ts'
 
 /** The table of methods: a row for each of PEFT's `peft_type` that this library has. */
@@ -26,6 +27,7 @@ const builtIn = {
   VERA: vera,
   PREFIX_TUNING: prefixTuning,
   PROMPT_TUNING: promptTuning,
+  P_TUNING: pTuning,
 } as const
 
 /** Names of the methods that this library has. */

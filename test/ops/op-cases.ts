@@ -23,6 +23,7 @@ import { adapterCases } from './adapter-cases.ts'
 import { attentionCases } from './attention-cases.ts'
 import { blockCases } from './block-cases.ts'
 import type { OpCase } from './gradient-check.ts'
+import { networkCases } from './network-cases.ts'
 import { verbCases } from './verb-cases.ts'
 
 type Values = Readonly<Record<string, Float64Array>>
@@ -317,6 +318,7 @@ export const opCases: readonly OpCase[] = [
   },
   ...adapterCases,
   ...attentionCases,
+  ...networkCases,
   ...verbCases,
   ...blockCases,
   crossEntropyCase('masked rows', 9, (row) => row % 3 === 1),

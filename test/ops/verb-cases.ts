@@ -1,7 +1,7 @@
 import type { Shape } from '../../src/core/shape.ts'
-import { relu, sigmoid, tanh } from '../../src/ops/activations/activations.ts'
 import { add } from '../../src/ops/add.ts'
-import { prepend } from '../../src/ops/array/prepend.ts'
+import { concat } from '../../src/ops/array/concat.ts'
+import { expand } from '../../src/ops/array/expand.ts'
 import { reshape } from '../../src/ops/array/reshape.ts'
 import { slice } from '../../src/ops/array/slice.ts'
 import { mean, sum } from '../../src/ops/array/sum.ts'
@@ -151,31 +151,29 @@ export const verbCases: readonly OpCase[] = [
       reference: (v) => Float64Array.of(Math.hypot(...values(v))),
     }
   }),
-  ...(
-    [
-      [relu, (x) => Math.max(x, 0)],
-      [sigmoid, (x) => 1 / (1 + Math.exp(-x))],
-      [tanh, Math.tanh],
-    ] as const satisfies readonly (readonly [(x: Tensor) => Tensor, (x: number) => number])[]
-  ).map(([apply, of]): OpCase => {
-    // No differences across the corner of max(x, 0).
-    const x = { shape: [3, 9], values: Float32Array.from({ length: 27 }, (_, i) => (i - 13) * 0.31 + 0.15) }
+  ...[0, 1, -1].map((axis): OpCase => {
+    const sizes = [2, 3, 4]
+    const along = (axis + 3) % 3
+    const [ofA, ofB, out] = [2, 3, 5].map((size) => sizes.map((other, i) => (i === along ? size : other)))
     return {
-      ...{ op: apply.name, title: 'both tails', inputs: { x } },
-      apply: (t) => apply(xOf(t)),
-      reference: (v) => values(v).map(of),
+      ...{ op: 'concat', title: `along axis ${axis}`, inputs: { a: input(ofA ?? []), b: input(ofB ?? []) } },
+      apply: (t) => concat(part(t, 'a'), part(t, 'b'), axis),
+      reference: (v) =>
+        doubles(countOf(out ?? []), (e) => {
+          const index = indices(e, out ?? [])
+          const behind = index.map((i, k) => (k === along ? i - 2 : i))
+          return at(index, along) < 2
+            ? element(part(v, 'a'), ofA ?? [], index)
+            : element(part(v, 'b'), ofB ?? [], behind)
+        }),
     }
   }),
   {
-    op: 'prepend',
-    title: '[3,4] to [2,5,4]',
-    inputs: { first: input([3, 4]), x: input([2, 5, 4]) },
-    apply: (t) => prepend(part(t, 'first'), xOf(t)),
-    reference: (v) =>
-      doubles(64, (e) => {
-        const [sample = 0, row = 0, channel = 0] = indices(e, [2, 8, 4])
-        return row < 3 ? at(part(v, 'first'), row * 4 + channel) : at(values(v), (sample * 5 + row - 3) * 4 + channel)
-      }),
+    op: 'expand',
+    title: '[3,1,4] to [2,3,5,4]',
+    inputs: { x: input([3, 1, 4]) },
+    apply: (t) => expand(xOf(t), [2, 3, 5, 4]),
+    reference: (v) => doubles(120, (e) => element(values(v), [3, 1, 4], indices(e, [2, 3, 5, 4]))),
   },
   {
     op: 'reshape',

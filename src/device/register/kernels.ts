@@ -9,6 +9,7 @@ import { matmulKernels } from './matmul-kernels.ts'
 import { normKernels } from './norm-kernels.ts'
 import { optimKernels } from './optim-kernels.ts'
 import type { ParamValues } from './param-type.ts'
+import { recurrentKernels } from './recurrent-kernels.ts'
 import { stridedKernels } from './strided-kernels.ts'
 import { storedKernels } from './stored-kernels.ts'
 import { sumKernels } from './sum-kernels.ts'
@@ -27,6 +28,7 @@ export const kernels = {
   ...normKernels,
   ...activationKernels,
   ...elementwiseKernels,
+  ...recurrentKernels,
   ...stridedKernels,
   ...sumKernels,
   ...attentionKernels,

@@ -12,6 +12,8 @@ const kinds = [
   { kind: 'prompt-tuning', isWhole: true },
   { kind: 'prefix-tuning', isWhole: true },
   { kind: 'prefix-tuning-projected', isWhole: false },
+  { kind: 'p-tuning', isWhole: false },
+  { kind: 'p-tuning-lstm', isWhole: false },
 ]
 const { batch, labels } = await tinyBatch()
 
