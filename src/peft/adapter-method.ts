@@ -33,6 +33,8 @@ export interface Place {
    * over when a file is read. Default none.
    */
   readonly repeats?: Readonly<Record<string, Shape>>
+  /** What PEFT has the tensors under. Default `base_model.model.` and the path. */
+  readonly peftPath?: string
   /** A tensor's key in PEFT's file. Default `base_model.model.`, the path, a dot and the name. */
   keyOf?(name: string): string
   /**

@@ -31,6 +31,11 @@ const kinds = [
   'vera',
   'vera-seeded',
   'adalora',
+  'prompt-tuning',
+  'prefix-tuning',
+  'prefix-tuning-projected',
+  'p-tuning',
+  'p-tuning-lstm',
 ]
 
 describe.each(await testEngines())('adapters that PEFT saved, on $description', (device) => {

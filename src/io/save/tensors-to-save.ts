@@ -56,7 +56,10 @@ export async function tensorsToSave(who: string, model: Module, options: SaveWei
     const layer = isAdapted(module) ? module : null
     adapted = layer && path
     const behind: TensorToSave[] = []
-    for (const [key, weight] of Object.entries<Weight | null>(layer?.baseWeights ?? module.weights)) {
+    const weights: Readonly<Record<string, Weight | null>> = layer?.baseWeights ?? module.weights
+    // Adapters on a layer that has none, such as a prompt, would be lost: it says whether it can be merged.
+    if (layer !== null && Object.keys(weights).length === 0) layer.merged()
+    for (const [key, weight] of Object.entries(weights)) {
       // A tied head with an adapter on it is saved by itself.
       if (weight === null || (layer === null && seen.has(weight))) continue
       seen.add(weight)

@@ -23,6 +23,8 @@ interface EncoderPlace {
 export function encoderPlace(model: Promptable, { shapes, start, part }: EncoderPlace): Place {
   return {
     ...{ path, shapes, start },
+    peftPath: path,
+    parameterName: (name, adapter) => `${adapter}.${name}`,
     keyOf: (name) => (name === savedKey ? name : `${path}.${name}`),
     adapted: (name, factors) => {
       const { prompt_encoder: there } = model.modules
