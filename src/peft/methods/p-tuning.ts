@@ -130,7 +130,7 @@ function mlpShapes(widths: readonly number[]): Record<string, Shape> {
       [`${name}.bias`, [out]],
     ] as const
   })
-  return Object.fromEntries(layers)
+  return Object.fromEntries<Shape>(layers)
 }
 
 /** Fills an encoder's tensors as torch does. */
