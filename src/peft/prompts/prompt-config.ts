@@ -44,7 +44,7 @@ export const promptRules: OptionRules<Common> = {
 }
 
 /** What of PEFT's prompts is not here. */
-export const promptLacking = { modulesToSave: lackingAnywhere.modulesToSave, taskType: lackingAnywhere.taskType }
+export const promptLacking = { taskType: lackingAnywhere.taskType }
 
 /** @throws MedAwareError `config`. */
 export function checkPromptConfig(
