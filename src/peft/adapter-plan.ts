@@ -5,7 +5,7 @@ import { show, showNames } from '../core/show.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Adaptable } from './adaptable.ts'
 import type { AdapterMethod, Place, PlaceOptions, SharedTensors } from './adapter-method.ts'
-import { adapterSetOf, keyAt, keyPrefix, peftPathOf } from './adapter.ts'
+import { adapterSetOf, keyAt, keyPrefix } from './adapter.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import { withSavedTables } from './targets/saved-tables.ts'
 import { type TableFields, trainedTokenPlaces } from './targets/trained-tokens.ts'
@@ -135,7 +135,7 @@ export function parameterNames(places: readonly Place[], adapter: string): Reado
     places.flatMap((place) =>
       Object.keys(place.shapes).map((name) => {
         const own = place.parameterName?.(name, adapter) ?? nameInKey(name, adapter)
-        return [keyAt(place, name), `${peftPathOf(place)}.${own}`] as const
+        return [keyAt(place, name), `${place.peftPath ?? keyPrefix + place.path}.${own}`] as const
       }),
     ),
   )

@@ -279,12 +279,7 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
 
 /** A tensor's key in PEFT's file. */
 export function keyAt(place: Place, name: string): string {
-  return place.keyOf?.(name) ?? `${peftPathOf(place)}.${name}`
-}
-
-/** What PEFT has a place's tensors under. */
-export function peftPathOf({ peftPath, path }: Place): string {
-  return peftPath ?? keyPrefix + path
+  return place.keyOf?.(name) ?? `${place.peftPath ?? keyPrefix + place.path}.${name}`
 }
 
 /**
