@@ -1,6 +1,6 @@
 import { check } from '../../core/errors.ts'
+import type { Lookup } from '../../nn/embedding.ts'
 import type { PromptEncoder } from '../../nn/prompt.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
 import type { Adaptable } from '../adaptable.ts'
 
 /** A decoder with a place for a prompt, as every `CausalDecoder` is. */
@@ -14,7 +14,7 @@ export interface Promptable extends Adaptable {
     readonly numAttentionHeads: number
   }
   readonly cacheShape: readonly [heads: number, dim: number]
-  getInputEmbeddings(): { forward(ids: Tensor): Tensor }
+  getInputEmbeddings(): Lookup
 }
 
 /** Whether a model has a place for a prompt. */
