@@ -98,7 +98,7 @@ async function* checksOfOurs(device: Device, tools: MatrixTools): AsyncGenerator
   const trained: { readonly job: Job; readonly ours: OurNumbers }[] = []
   for (const job of jobsIn(join(tools.work, `ours-${device.kind}`))) {
     const { row, family, base, adapter } = job
-    const spec = { config: row.config(family), convert: row.convert }
+    const spec = { ...row, config: row.config(family) }
     const ours =
       row.notHere === undefined
         ? await attempt(() => trainOurs(device, base, adapter, spec, tools.inputs))

@@ -20,6 +20,8 @@ export interface Row {
   readonly config: (family: Family) => PeftConfig
   /** Whether a start that changes the base is saved as plain LoRA. */
   readonly convert?: boolean
+  /** Whether other weights are saved than were trained: ranks that are left, a plain LoRA. */
+  readonly savesOthers?: boolean
   /** Why it cannot be trained here, though adapters of it are read. */
   readonly notHere?: string
   /** What PEFT says where it fails itself, by family. */
@@ -106,9 +108,9 @@ export const rows: readonly Row[] = [
   { name: 'orthogonal', config: lora({ init_lora_weights: 'orthogonal' }) },
   { name: 'mica', config: lora({ init_lora_weights: 'mica' }), notHere: 'a start that this library does not have' },
   { name: 'pissa', config: lora({ init_lora_weights: 'pissa' }) },
-  { name: 'pissa, converted', config: lora({ init_lora_weights: 'pissa' }), convert: true },
+  { name: 'pissa, converted', config: lora({ init_lora_weights: 'pissa' }), convert: true, savesOthers: true },
   { name: 'olora', config: lora({ init_lora_weights: 'olora' }) },
-  { name: 'olora, converted', config: lora({ init_lora_weights: 'olora' }), convert: true },
+  { name: 'olora, converted', config: lora({ init_lora_weights: 'olora' }), convert: true, savesOthers: true },
   { name: 'dora', config: lora({ use_dora: true }) },
   { name: 'dora, all-linear', config: lora({ use_dora: true, use_rslora: true, target_modules: 'all-linear' }) },
   { name: 'ia3', config: () => ({ peft_type: 'IA3' }) },
@@ -128,6 +130,7 @@ export const rows: readonly Row[] = [
   {
     name: 'adalora',
     config: on('ADALORA', { init_r: 4, target_r: 2, lora_alpha: 8, total_step: steps, tinit: 1, tfinal: 1 }),
+    savesOthers: true,
   },
   { name: 'loha', config: on('LOHA', { r: 3, alpha: 6 }) },
   { name: 'lokr', config: on('LOKR', { r: 2, alpha: 4 }) },

@@ -43,7 +43,11 @@ export async function trainOurs(
   device: Device,
   base: string,
   folder: string,
-  { config, convert = false }: { readonly config: PeftConfig; readonly convert?: Row['convert'] },
+  {
+    config,
+    convert = false,
+    savesOthers = false,
+  }: Pick<Row, 'convert' | 'savesOthers'> & { readonly config: PeftConfig },
   inputs: Inputs,
 ): Promise<OurNumbers> {
   return withModel(device, base, async (model) => {
@@ -58,7 +62,7 @@ export async function trainOurs(
     run.dispose()
     await saveAdapter(adapter, folder, { convertToPlainLora: convert })
     const logits = await logitsOf(model, inputs.batch)
-    const gradients = convert ? new Map<string, Float32Array>() : await gradientsOf(model, adapter, inputs)
+    const gradients = savesOthers ? new Map<string, Float32Array>() : await gradientsOf(model, adapter, inputs)
     return { logits, gradients, merged: await mergedLogits(model, adapter, inputs.batch) }
   })
 }
