@@ -111,8 +111,8 @@ async function* checksOfOurs(device: Device, tools: MatrixTools): AsyncGenerator
   for (const { job, ours } of trained) {
     const checks = async (): Promise<readonly Told[]> => {
       const { error, unmerged } = read[nameOf(job)] ?? { error: 'no answer' }
-      const [inPeft, merged] = [job.row.notInPeft?.[job.family.name], job.row.notMerged?.[job.family.name]]
-      if (error !== undefined || inPeft !== undefined) return [cannot('PEFT cannot read it', error, inPeft)]
+      const merged = job.row.notMerged?.[job.family.name]
+      if (error !== undefined) return [cannot('PEFT cannot read it', error, undefined)]
       const theirs = await tools.open(job.out)
       return [...(await logitChecks(ours, theirs, unmerged, merged)), ...(await gradientChecks(ours, theirs))]
     }

@@ -24,7 +24,7 @@ export interface Row {
   readonly savesOthers?: boolean
   /** Why it cannot be trained here, though adapters of it are read. */
   readonly notHere?: string
-  /** What PEFT says where it fails itself, by family. */
+  /** What PEFT says where it cannot train it itself, by family. */
   readonly notInPeft?: Readonly<Record<string, RegExp>>
   /** What PEFT says where it cannot merge, by family. */
   readonly notMerged?: Readonly<Record<string, RegExp>>
