@@ -10,6 +10,15 @@ const products = [
   [32, 32, 40],
   [33, 36, 17],
   [1, 9, 12],
+  [16, 16, 16],
+] as const
+
+/** How many matrices, and their side: few, and enough for a call to be cut between them. */
+const skewSizes = [
+  [3, 2],
+  [3, 5],
+  [3, 12],
+  [200, 2],
 ] as const
 
 /** Elements above the diagonal of a matrix [n,n]. */
@@ -53,7 +62,7 @@ export const blockKernels = {
     groups: (p) => fold(p.count),
     cuts: [{ along: 'count', windows: ({ n }) => ({ x: 4 * n * n }) }],
     calls: ({ normals }) =>
-      [1, 6, 19].map((n) => ({
+      [1, 6, 16, 19].map((n) => ({
         reads: {},
         // The diagonal outweighs the rest.
         writes: { x: normals(3 * n * n).map((value, e) => value / n + (Math.floor(e / n) % n === e % n ? 2 : 0)) },
@@ -70,10 +79,10 @@ export const blockKernels = {
     groups: (p) => fold((p.count * p.n * p.n) / lanes.LANES),
     cuts: [{ along: 'count', windows: ({ n }) => ({ v: 4 * above(n), out: 4 * n * n }) }],
     calls: ({ normals }) =>
-      [2, 5, 12].map((n) => ({
-        reads: { v: normals(3 * above(n)) },
-        writes: { out: normals(3 * n * n) },
-        params: { count: 3, n, scale: -0.5, diagonal: 1.5 },
+      skewSizes.map(([count, n]) => ({
+        reads: { v: normals(count * above(n)) },
+        writes: { out: normals(count * n * n) },
+        params: { count, n, scale: -0.5, diagonal: 1.5 },
       })),
   }),
   skewSymmetricBackward: kernel({
@@ -85,10 +94,10 @@ export const blockKernels = {
     groups: (p) => fold((p.count * p.n * p.n) / lanes.LANES),
     cuts: [{ along: 'count', windows: ({ n }) => ({ dOut: 4 * n * n, dV: 4 * above(n) }) }],
     calls: ({ normals }) =>
-      [2, 5, 12].map((n) => ({
-        reads: { dOut: normals(3 * n * n) },
-        writes: { dV: normals(3 * above(n)) },
-        params: { count: 3, n, scale: -0.5 },
+      skewSizes.map(([count, n]) => ({
+        reads: { dOut: normals(count * n * n) },
+        writes: { dV: normals(count * above(n)) },
+        params: { count, n, scale: -0.5 },
       })),
   }),
   /** Each row of x whose norm is above `most` is scaled to that. */

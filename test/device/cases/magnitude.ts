@@ -10,6 +10,8 @@ const sizes = [
   [9, 128, 5],
   [66, 192, 16],
   [3, 64, 520],
+  // Enough rows for a call to be cut between them.
+  [130, 32, 1],
 ] as const
 
 const formats = ['f32', 'nf4', 'fp4', ...wholeByteFormats] as const
