@@ -1,4 +1,3 @@
-import type { Shape } from '../../src/core/shape.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import { adapterFiles } from '../../src/peft/files/adapter-files.ts'
@@ -7,7 +6,7 @@ import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { equal, same, within, worst, type Check, type LeftOut } from './check.ts'
 import { type GoldenAdapter, isEncoded, openGoldenAdapter } from './golden-adapter.ts'
-import { batchOf, gradientChecks, logitsOf } from './model-checks.ts'
+import { batchOf, gradientChecks, logitsOf, ownLogits } from './model-checks.ts'
 
 /**
  * All that is golden of an adapter: logits, loss, gradients, its files, and the merged model's logits where PEFT
@@ -22,8 +21,7 @@ export async function* adapterChecks(
   const { adapter, parameters, untrainable } = await openGoldenAdapter(model, golden)
   const batch = await batchOf(base, 'input_ids')
   const labels = Int32Array.from((await base.read('labels')) as Int32Array)
-  const wanted = ofOwnTokens(await reference.readF32('logits'), reference.info('logits').shape, batch.shape)
-  yield within('logits', await logitsOf(model, batch), wanted, 1e-4)
+  yield within('logits', await logitsOf(model, batch), await ownLogits(reference, batch), 1e-4)
   if (untrainable !== null) yield { name: 'loss and gradients', leftOut: untrainable }
   else if (reference.names.some((name) => name.startsWith('grad.'))) {
     const loss = (await reference.readF32('loss'))[0] ?? NaN
@@ -37,15 +35,6 @@ export async function* adapterChecks(
     adapter.merge()
     yield within('merged logits', await logitsOf(model, batch), await reference.readF32('merged_logits'), 1e-4)
   } else yield { name: 'merged logits', leftOut: 'reference.safetensors has no merged_logits: PEFT does not merge it' }
-}
-
-/** Logits [b, n + t, vocab] without those of n virtual tokens before the text, where a reference has them. */
-function ofOwnTokens(logits: Float32Array, [, all = 0, vocab = 0]: Shape, [rows, tokens]: readonly [number, number]) {
-  if (all === tokens) return logits
-  const parts = Array.from({ length: rows }, (_, row) => {
-    return logits.subarray((row * all + all - tokens) * vocab, (row + 1) * all * vocab)
-  })
-  return Float32Array.from(parts.flatMap((part) => Array.from(part)))
 }
 
 /** The adapter's files, saved again: the config but for PEFT's version, and the bytes of its tensors. */

@@ -4,13 +4,14 @@ import { generateTokens } from '../../src/generate/generate.ts'
 import type { Folder } from '../../src/io/sources/folder.ts'
 import type { CausalLm, PretrainedLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import { Linear } from '../../src/nn/linear.ts'
+import { add } from '../../src/ops/add.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
 import { type HalfType, roundToHalf } from '../../src/tensor/half.ts'
 import { equal, within, withinShare, worst, type Check, type LeftOut } from './check.ts'
 import { type GoldenAdapter, type OpenAdapter, openGoldenAdapter } from './golden-adapter.ts'
-import { batchOf, logitsOf } from './model-checks.ts'
+import { batchOf, logitsOf, ownLogits } from './model-checks.ts'
 
 // A model whose matrices are stored in 16 bits is held against two things. The same engine in f32 with matrices rounded
 // so beforehand must give the same numbers, as near as any two orders of summing. Golden numbers are of unrounded
@@ -126,7 +127,7 @@ export async function* halfAdapterChecks(
   const rounded = await openGoldenAdapter(models.rounded, golden)
   const batch = await batchOf(base, 'input_ids')
   const labels = Int32Array.from((await base.read('labels')) as Int32Array)
-  yield* logitChecks('logits', models, dtype, batch, await reference.readF32('logits'))
+  yield* logitChecks('logits', models, dtype, batch, await ownLogits(reference, batch))
   if (half.untrainable !== null) yield { name: 'loss and gradients', leftOut: half.untrainable }
   else yield* halfGradientChecks(models, { half, rounded }, dtype, { batch, labels, reference })
   if (reference.has('merged_logits')) {
@@ -165,15 +166,25 @@ async function* halfGradientChecks(
   else yield { name: 'gradients against the golden numbers', leftOut: 'reference.safetensors has none' }
 }
 
-async function lossAndGradients(model: CausalLm, { parameters }: OpenAdapter, batch: TokenBatch, labels: Int32Array) {
+async function lossAndGradients(
+  model: CausalLm,
+  { adapter, parameters }: OpenAdapter,
+  batch: TokenBatch,
+  labels: Int32Array,
+) {
+  const training = adapter.training({ who: 'halfAdapterChecks', steps: 1000, onWarning: () => undefined })
   const scope = model.device.memory.open()
   try {
-    const { loss, grads } = valueAndGrad(model, () => model.loss(batch, labels))(null)
+    const { loss, grads } = valueAndGrad(model, () => {
+      const [own, penalty] = [model.loss(batch, labels), training?.penalty() ?? null]
+      return penalty === null ? own : add(own, penalty)
+    })(null)
     const gradients = new Map<string, Float32Array>()
     for (const [name, tensor] of parameters)
       gradients.set(name, (await grads.get(tensor)?.read()) ?? new Float32Array())
     return { loss: await loss.item(), gradients }
   } finally {
     scope.close()
+    training?.dispose()
   }
 }

@@ -29,6 +29,19 @@ export async function logitsOf(model: CausalLm, batch: TokenBatch): Promise<Floa
   }
 }
 
+/** A reference's logits of a batch, without those of virtual tokens before the text, where it has them. */
+export async function ownLogits(reference: TensorReader, { shape: [rows, tokens] }: TokenBatch): Promise<Float32Array> {
+  const logits = await reference.readF32('logits')
+  const [, all = 0, vocab = 0] = reference.info('logits').shape
+  if (all === tokens) return logits
+  const own = new Float32Array(rows * tokens * vocab)
+  for (let row = 0; row < rows; row++) {
+    const end = (row + 1) * all * vocab
+    own.set(logits.subarray(end - tokens * vocab, end), row * tokens * vocab)
+  }
+  return own
+}
+
 /** Loss, and every gradient by the name `nameOf` gives its parameter. */
 export async function gradientChecks(
   model: CausalLm,
