@@ -14,11 +14,11 @@ import {
 import type { Device } from '../../device/device.ts'
 import type { Module, Weight, Weights } from '../../nn/module.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { adaptableRule } from '../adaptable.ts'
+import { adaptableRule, deviceOf } from '../adaptable.ts'
 import { type Adapter, unload } from '../adapter.ts'
 import { type AdaptedLayer, changedWeights } from '../layers/adapted-layer.ts'
 import type { AdapterSet } from '../several/adapter-set.ts'
-import { adapterOf, setOf } from '../several/several-adapters.ts'
+import { setOf } from '../several/several-adapters.ts'
 import { type RoundingLoss, roundingLoss, totalLoss, valuesOf } from './rounding-loss.ts'
 import { type MergedType, storeMerged } from './store-merged.ts'
 
@@ -120,7 +120,7 @@ async function mergeBy(who: string, model: Module, options: MergeOptions): Promi
   if (adapterNames !== undefined) set.activate(who, adapterNames)
   const names = set.active
   check(names.length > 0, 'config', () => `${who}: no adapter is active; name some in adapterNames`)
-  const { device } = adapterOf(who, model, names[0] ?? '')
+  const device = deviceOf(model)
   const layers = layersOf(set)
   if (dtype === 'base' && !force) checkPlain(who, layers)
   const made: { readonly layer: AdaptedLayer; readonly module: Module }[] = []

@@ -82,11 +82,16 @@ export class AdapterSet<A extends SetMember> {
 
   /** Sees that all names are of adapters of the model. @throws MedAwareError `not-found`, with the names there are. */
   check(who: string, names: readonly string[]): void {
-    for (const name of names) {
-      check(this.#members.has(name), 'not-found', () => {
-        return `${who}: the model has no adapter ${show(name)}, but ${showNames([...this.#members.keys()]) || 'none'}`
-      })
-    }
+    for (const name of names) this.member(who, name)
+  }
+
+  /** The adapter of a name. @throws MedAwareError `not-found`, with the names there are. */
+  member(who: string, name: string): A {
+    const member = this.#members.get(name)
+    check(member !== undefined, 'not-found', () => {
+      return `${who}: the model has no adapter ${show(name)}, but ${showNames([...this.#members.keys()]) || 'none'}`
+    })
+    return member
   }
 
   /** Brings layers and gradients in line with what is active and trainable. */

@@ -1,11 +1,10 @@
 import { check } from '../../core/errors.ts'
 import { either, listOf, readArgument, type Rule, text, that } from '../../core/options.ts'
-import { show, showNames } from '../../core/show.ts'
 import type { Module } from '../../nn/module.ts'
 import { adaptableRule } from '../adaptable.ts'
 import { type Adapter, adapterSetOf } from '../adapter.ts'
 import { baseName } from '../layers/adapted-layer.ts'
-import type { AdapterSet } from './adapter-set.ts'
+import { AdapterSet } from './adapter-set.ts'
 
 const oneOrMore = either(text, listOf(text))
 const work: Rule<() => unknown> = that('a function', (value): value is () => unknown => typeof value === 'function')
@@ -94,12 +93,7 @@ export function deleteAdapter(model: Module, name: string): void {
 export function adapterOf(who: string, model: Module, name: string): Adapter {
   readArgument(who, 'model', model, adaptableRule)
   readArgument(who, 'name', name, text)
-  const members = adapterSetOf(model)?.members ?? new Map<string, Adapter>()
-  const adapter = members.get(name)
-  check(adapter !== undefined, 'not-found', () => {
-    return `${who}: the model has no adapter ${show(name)}, but ${showNames([...members.keys()]) || 'none'}`
-  })
-  return adapter
+  return (adapterSetOf(model) ?? new AdapterSet<Adapter>(model)).member(who, name)
 }
 
 /** The adapters of a model that must have one. @throws MedAwareError `not-found`. */
