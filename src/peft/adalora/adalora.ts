@@ -48,12 +48,7 @@ export const adaLora: AdapterMethod<AdaLoraConfig> = {
       })
     })
   },
-  spelt: (config, model, places) =>
-    spellOutTargets(
-      model,
-      config,
-      places.map(({ path }) => path),
-    ),
+  spelt: spellOutTargets,
   trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
   training: (config, layers, plan) =>
     new AdaLoraTraining(

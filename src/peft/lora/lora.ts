@@ -82,12 +82,7 @@ export const lora: AdapterMethod<LoraConfig> = {
       return linearPlace({ ...place, shapes: { ...shapes, 'lora_B.bias': [outFeatures] } })
     })
   },
-  spelt: (config, model, places) =>
-    spellOutTargets(
-      model,
-      config,
-      places.map(({ path }) => path),
-    ),
+  spelt: spellOutTargets,
   trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
   fromBase: {
     isWanted: ({ initLoraWeights }) => baseStartOf(initLoraWeights) !== null,

@@ -103,11 +103,10 @@ export const ia3: AdapterMethod<Ia3Config> = {
     })
   },
   spelt: (config, model, places) => {
-    const paths = places.map(({ path }) => path)
-    const spelt = spellOutTargets(model, config, paths)
+    const spelt = spellOutTargets(config, model, places)
     if (config.feedforwardModules !== null) return spelt
     // PEFT takes a list of targets only with a list of some of them.
-    const scaled = paths.filter(feedforwardMatcher(config, model, new NamePatterns('')))
+    const scaled = places.map(({ path }) => path).filter(feedforwardMatcher(config, model, new NamePatterns('')))
     const targets = [spelt.targetModules].flat()
     const ofTargets = targets.filter((name) => scaled.some((path) => endingsOf(path).includes(name)))
     return {

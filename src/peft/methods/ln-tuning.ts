@@ -101,9 +101,9 @@ export const lnTuning: AdapterMethod<LnTuningConfig> = {
   },
   spelt: (config, model, places) =>
     spellOutTargets(
-      model,
       config,
-      places.flatMap(({ path, shapes }) => (Object.keys(shapes).length > 0 ? [path] : [])),
+      model,
+      places.filter(({ shapes }) => Object.keys(shapes).length > 0),
     ),
 }
 

@@ -59,12 +59,7 @@ export const loha: AdapterMethod<LohaConfig> = {
           }),
       }),
     ),
-  spelt: (config, model, places) =>
-    spellOutTargets(
-      model,
-      config,
-      places.map(({ path }) => path),
-    ),
+  spelt: spellOutTargets,
 }
 
 type LohaFactors = Readonly<Record<'hada_w1_a' | 'hada_w1_b' | 'hada_w2_a' | 'hada_w2_b', Tensor>>

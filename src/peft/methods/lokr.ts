@@ -80,12 +80,7 @@ export const lokr: AdapterMethod<LokrConfig> = {
           }),
       }),
     ),
-  spelt: (config, model, places) =>
-    spellOutTargets(
-      model,
-      config,
-      places.map(({ path }) => path),
-    ),
+  spelt: spellOutTargets,
 }
 
 /**

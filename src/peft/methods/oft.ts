@@ -47,12 +47,7 @@ export const oft: AdapterMethod<OftConfig> = {
       })
     })
   },
-  spelt: (config, model, places) =>
-    spellOutTargets(
-      model,
-      config,
-      places.map(({ path }) => path),
-    ),
+  spelt: spellOutTargets,
   trained: (model, { bias }, places) => modelBiases(model, bias === 'oft_only' ? 'adapted' : bias, places),
 }
 

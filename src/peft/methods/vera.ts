@@ -112,8 +112,7 @@ export const vera: AdapterMethod<VeraConfig> = {
     ),
   shared: projections,
   spelt: (config, model, places) => {
-    const paths = places.map(({ path }) => path)
-    return { ...config, targetModules: spellOutTargets(model, namesOf(config), paths).targetModules }
+    return { ...config, targetModules: spellOutTargets(namesOf(config), model, places).targetModules }
   },
   trained: (model, { bias }, places) => modelBiases(model, bias === 'vera_only' ? 'adapted' : bias, places),
 }

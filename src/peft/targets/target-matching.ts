@@ -120,9 +120,17 @@ export function findLayers<L extends Module>(
   return targets
 }
 
-/** The config with 'all-linear' spelt out, by last names where they name just the `paths`, as PEFT would save it. */
-export function spellOutTargets<C extends TargetNames>(model: Module, config: C, paths: readonly string[]): C {
+/**
+ * The config with 'all-linear' spelt out, by last names where they name just the `places`, as PEFT would save it: what
+ * most methods give as `AdapterMethod.spelt`.
+ */
+export function spellOutTargets<C extends TargetNames>(
+  config: C,
+  model: Module,
+  places: readonly { readonly path: string }[],
+): C {
   if (!isAllLinear(config)) return config
+  const paths = places.map(({ path }) => path)
   const short = { ...config, targetModules: lastNames(paths) }
   const isTarget = targetMatcher(short, new NamePatterns(''))
   const named = [...bareModules(model)].filter(([path]) => isTarget(path))
