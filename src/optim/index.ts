@@ -1,6 +1,6 @@
 /**
- * What makes steps of gradients: optimizers with clipping on the device, a table of them by name, and learning rate
- * schedules.
+ * What makes steps of gradients: optimizers with clipping on the device, and learning rate schedules, each with a table
+ * by name.
  * @packageDocumentation
  */
 export { AdamW, type AdamWOptions, type AdamWSettings } from './adamw.ts'
@@ -16,4 +16,12 @@ export {
   type ResolvedOptimizer,
 } from './optimizers.ts'
 export { PackedOptimizer, type PackedStep, type Packing, type State } from './packed-optimizer.ts'
-export { schedule, type Schedule, type ScheduleFunction, type ScheduleName } from './schedules.ts'
+export type { MetricFollower, Schedule, ScheduleContext, ScheduleRow } from './schedules/schedule.ts'
+export {
+  registerSchedule,
+  schedule,
+  type ScheduleChoice,
+  type ScheduleFunction,
+  type ScheduleName,
+  type ScheduleSpec,
+} from './schedules/schedules.ts'

@@ -1,11 +1,11 @@
-import { check, MedAwareError } from '../core/errors.ts'
-import { nearestName } from '../core/nearest.ts'
-import { readArgument, type Rule, text, that, withMethods } from '../core/options.ts'
+import { check } from '../core/errors.ts'
+import { namedRow, NamedRows } from '../core/named-rows.ts'
+import { readArgument, type Rule, that, withMethods } from '../core/options.ts'
 import { show, showNames } from '../core/show.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { adamwRow } from './adamw.ts'
 import { lionRow } from './lion.ts'
-import { type ErasedRow, eraseRow, type OptimizerRow } from './optimizer-row.ts'
+import type { OptimizerRow } from './optimizer-row.ts'
 import type { Optimizer, OptimizerContext, OptimizerFactory } from './optimizer.ts'
 
 /** The optimizers that come with the library, by their names. */
@@ -32,9 +32,14 @@ export type ResolvedOptimizer = OptimizerSpec | OptimizerFactory | Optimizer
 /** Settings by name, `undefined` like one that was not given. */
 export type Settings = Readonly<Record<string, unknown>>
 
-const rows = new Map<string, ErasedRow>([
-  ['adamw', eraseRow(ownRows.adamw)],
-  ['lion', eraseRow(ownRows.lion)],
+const rowOf = <O extends object>(row: OptimizerRow<O>) =>
+  namedRow<O, OptimizerFactory>(row, (settings) => (parameters, context) => {
+    return row.create(parameters, { ...settings, ...context })
+  })
+
+const rows = new NamedRows('optimizer', [
+  ['adamw', rowOf(ownRows.adamw)],
+  ['lion', rowOf(ownRows.lion)],
 ])
 
 /**
@@ -43,11 +48,7 @@ const rows = new Map<string, ErasedRow>([
  * @throws MedAwareError `config` for a name or another word that the table has already.
  */
 export function registerOptimizer<O extends object>(name: string, row: OptimizerRow<O>): void {
-  readArgument('registerOptimizer', 'name', name, text)
-  const erased = eraseRow(readArgument('registerOptimizer', 'row', row, rowRule<O>()))
-  const taken = [name, ...erased.aliases].find((word) => findRow(word) !== null)
-  check(taken === undefined, 'config', () => `registerOptimizer: there is an optimizer ${show(taken)} already`)
-  rows.set(name, erased)
+  rows.add('registerOptimizer', name, rowOf(readArgument('registerOptimizer', 'row', row, rowRule<O>())))
 }
 
 /**
@@ -67,16 +68,7 @@ export function resolveOptimizer(who: string, given: OptimizerChoice, beside: Se
     return given
   }
   const { type, ...settings } = typeof given === 'string' ? { type: given } : given
-  const found = findRow(type)
-  check(found !== null, 'config', () => {
-    const near = nearestName(
-      type,
-      [...rows].flatMap(([name, { aliases }]) => [name, ...aliases]),
-    )
-    const remedy = near === null ? `known are ${showNames([...rows.keys()], 24)}` : `did you mean '${near}'?`
-    return `${at}: there is no optimizer ${show(type)}; ${remedy}`
-  })
-  const [name, row] = found
+  const [name, row] = rows.get(at, type)
   for (const each of names) {
     check(row.settings.includes(each), 'config', () => {
       return `${who}: ${each} is no setting of ${name}, which has ${showNames(row.settings, 24)}`
@@ -106,9 +98,9 @@ export function createOptimizer(who: string, choice: ResolvedOptimizer, paramete
     }
   }
   const { type, ...settings } = choice
-  const [, row] = findRow(type) ?? []
-  if (row === undefined) throw new MedAwareError('config', `${who}: there is no optimizer ${show(type)}`)
-  return row.resolve(`${who}: optimizer`, settings).create(parameters, context)
+  const at = `${who}: optimizer`
+  const [, row] = rows.get(at, type)
+  return row.resolve(at, settings).make(parameters, context)
 }
 
 const optimizerRule = withMethods<Optimizer>('an optimizer with step, state and dispose', ['step', 'state', 'dispose'])
@@ -129,10 +121,6 @@ function rowRule<O extends object>() {
 
 function isOptimizer(value: unknown): value is Optimizer {
   return optimizerRule.read(value, '') !== undefined
-}
-
-function findRow(word: string): readonly [string, ErasedRow] | null {
-  return [...rows].find(([name, { aliases }]) => name === word || aliases.includes(word)) ?? null
 }
 
 function checkTrains(who: string, optimizer: Optimizer, parameters: readonly Tensor[]): Optimizer {

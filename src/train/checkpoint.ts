@@ -17,7 +17,7 @@ import type { TensorReader } from '../safetensors/reader.ts'
 import type { SafetensorsDType } from '../safetensors/dtype.ts'
 import { type TensorToWrite, writeSafetensors } from '../safetensors/writer.ts'
 import type { DType } from '../core/dtype.ts'
-import { describeSchedule } from '../optim/schedules.ts'
+import { describeSchedule } from '../optim/schedules/schedules.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import {
   describeDifferences,
@@ -130,6 +130,7 @@ export async function restoreCheckpoint(
     return `restoreCheckpoint: the saved run is at step ${state.step}, this one has ${run.steps}; give it more steps`
   })
   const loaded = await readState(run, state, reader)
+  if (state.schedule !== undefined) run.follower?.restore(state.schedule)
   for (const [tensor, bytes] of loaded) tensor.device.upload(tensor, bytes)
   await run.goTo(state.step, acceptDifferences.includes('examples') ? null : (state.data ?? null))
   return { step: state.step, differences }
@@ -154,7 +155,8 @@ async function describeRun(run: TrainingRun): Promise<SavedRun> {
     ...(hasOwnLoss && { loss: 'own' }),
   }
   const data = position ?? undefined
-  return { step, steps, examples: examples.length, data, options, identity: await run.identify() }
+  const schedule = run.follower?.state()
+  return { step, steps, examples: examples.length, data, options, schedule, identity: await run.identify() }
 }
 
 /** What is to be written, read and checked whole before anything changes. */

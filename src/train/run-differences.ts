@@ -12,6 +12,8 @@ export interface SavedRun {
   /** Where the next step's batches begin; absent where they are made of examples. */
   readonly data?: DataPosition | undefined
   readonly options: Readonly<Record<string, unknown>>
+  /** What a schedule that heeds evaluations goes by. */
+  readonly schedule?: JsonObject | undefined
   /** Absent from checkpoints of earlier versions. */
   readonly identity?: RunIdentity
 }

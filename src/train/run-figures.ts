@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import { listOf, readArgument, withMethods } from '../core/options.ts'
+import type { ResolvedSchedule } from '../optim/schedules/schedules.ts'
 import { countParameters } from '../peft/parameter-counts.ts'
 import type { StepReport } from './step-report.ts'
 import { runRule, type TrainingRun } from './training-run.ts'
@@ -28,7 +29,7 @@ export function runFigures<B>(run: TrainingRun<B>, reports: readonly StepReport[
     'Training loss': `${first.loss.toFixed(4)} at step ${first.step}, ${last.loss.toFixed(4)} at step ${last.step}`,
     Tokens: `${count(sum('tokens'))}, ${count(sum('labelTokens'))} of them labels`,
     'Batch size': run.examples.length > 0 ? `${batchSize} x ${gradientAccumulationSteps}` : 'as the batches came',
-    'Learning rate': `${learningRate}, ${typeof schedule === 'string' ? schedule : 'a schedule of its own'}, warm-up ${warmup}`,
+    'Learning rate': `${learningRate}, ${nameOf(schedule)}, warm-up ${warmup}`,
     Optimizer: [optimizer.name, ...settings].join(', '),
     'Gradient norm': maxGradNorm === 0 ? 'not clipped' : `clipped to ${maxGradNorm}`,
     'Trained parameters': `${count(trainable)} of ${count(all)}, ${(100 * share).toFixed(4)} %`,
@@ -36,6 +37,13 @@ export function runFigures<B>(run: TrainingRun<B>, reports: readonly StepReport[
     Device: model.device.description,
     Time: `${sum('seconds').toFixed(1)} s, ${count(Math.round(sum('tokens') / sum('seconds')))} tokens a second`,
   }
+}
+
+function nameOf(schedule: ResolvedSchedule): string {
+  if (typeof schedule === 'function') return 'a schedule of its own'
+  if (typeof schedule === 'string') return schedule
+  const { type, ...settings } = schedule
+  return [type, ...Object.entries(settings).map(([name, value]) => `${name} ${JSON.stringify(value)}`)].join(' ')
 }
 
 /** 1,234,567. */

@@ -17,7 +17,13 @@ import {
   type ResolvedOptimizer,
   resolveOptimizer,
 } from '../optim/optimizers.ts'
-import { type ScheduleFunction, type ScheduleName, scheduleRule, warmupRule } from '../optim/schedules.ts'
+import {
+  type ResolvedSchedule,
+  resolveSchedule,
+  type ScheduleChoice,
+  scheduleRule,
+  warmupRule,
+} from '../optim/schedules/schedules.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
 import type { TrainingLoss } from './training-loss.ts'
 
@@ -46,10 +52,10 @@ export interface TrainingOptions<B = LabelledBatch> {
   /** Peak learning rate. Default 2e-5 (TRL; QLoRA's paper takes 2e-4). */
   readonly learningRate?: number
   /**
-   * A name, or a function of the step, from 0, and their number, which gives a factor on `learningRate`. Default
-   * 'linear'.
+   * A name, `{ type: name, …settings }`, or a function of the step, from 0, and their number, which gives a factor on
+   * `learningRate`. Default 'linear'.
    */
-  readonly schedule?: ScheduleName | ScheduleFunction
+  readonly schedule?: ScheduleChoice
   /**
    * Warm-up in steps, or as a share of all steps if below 1. Default 0, which a schedule that is a function must leave.
    */
@@ -104,9 +110,10 @@ type OptimizerSettings = 'betas' | 'eps' | 'weightDecay'
  * it.
  */
 export type ResolvedOptions = Readonly<
-  Required<Omit<TrainingOptions, keyof RunHooks | 'optimizer' | OptimizerSettings>>
+  Required<Omit<TrainingOptions, keyof RunHooks | 'optimizer' | 'schedule' | OptimizerSettings>>
 > & {
   readonly optimizer: ResolvedOptimizer
+  readonly schedule: ResolvedSchedule
 }
 
 /** What is not written down of a run. */
@@ -185,13 +192,15 @@ export function trainingOptions(given: TrainingOptions<unknown>): {
     loss,
     signal,
     optimizer: choice = 'adamw',
+    schedule: course = 'linear',
     betas,
     eps,
     weightDecay,
     ...read
   } = readOptions('TrainingRun', given, rules, aliases)
   const optimizer = resolveOptimizer('TrainingRun', choice, { betas, eps, weightDecay })
-  return { options: Object.freeze({ ...defaults, ...read, optimizer }), hooks: { onWarning, loss, signal } }
+  const schedule = resolveSchedule('TrainingRun: schedule', course)
+  return { options: Object.freeze({ ...defaults, ...read, schedule, optimizer }), hooks: { onWarning, loss, signal } }
 }
 
 /** @throws MedAwareError `config` where batches come without `maxSteps`, or with an option that only examples heed. */
@@ -205,13 +214,12 @@ export function checkBatchOptions(options: ResolvedOptions): void {
   })
 }
 
-const defaults: Omit<ResolvedOptions, 'optimizer'> = {
+const defaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
   maxSteps: null,
   epochs: 3,
   batchSize: 8,
   gradientAccumulationSteps: 1,
   learningRate: 2e-5,
-  schedule: 'linear',
   warmup: 0,
   maxGradNorm: 1,
   seed: 42,

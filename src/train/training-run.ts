@@ -1,11 +1,20 @@
 import { nextTurn } from '#platform'
 import { check } from '../core/errors.ts'
-import { abortSignal, type OptionRules, readArgument, readOptions, type Rule, withMethods } from '../core/options.ts'
+import {
+  abortSignal,
+  number,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  type Rule,
+  withMethods,
+} from '../core/options.ts'
 import { type CausalLm, modelRule } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
 import type { Optimizer, StateTensor } from '../optim/optimizer.ts'
 import { createOptimizer } from '../optim/optimizers.ts'
-import { schedule, type Schedule } from '../optim/schedules.ts'
+import type { MetricFollower, Schedule } from '../optim/schedules/schedule.ts'
+import { schedule } from '../optim/schedules/schedules.ts'
 import { AdapterTrainings } from './adapter-trainings.ts'
 import type { Batches } from './batch-pass.ts'
 import type { BatchSource, DataPosition } from './batch-source.ts'
@@ -91,10 +100,10 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
       'config',
       () => 'TrainingRun: the model has no trainable parameter; attach an adapter first',
     )
-    const { maxSteps, epochs, schedule: shape, warmup, maxGradNorm, seed } = options
+    const { maxSteps, epochs, schedule: shape, warmup, learningRate, maxGradNorm, seed } = options
     this.steps = maxSteps ?? Math.ceil(this.stepsPerEpoch * epochs)
     check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
-    this.#schedule = schedule(shape, this.steps, warmup)
+    this.#schedule = schedule(shape, this.steps, warmup, learningRate)
     this.#warnings = new TrainingWarnings(this, this.#schedule, hooks.onWarning)
     this.#trainings = new AdapterTrainings(model, {
       who: 'TrainingRun',
@@ -129,6 +138,20 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   /** For checkpoints: all that is kept from step to step beside parameters. */
   state(): readonly StateTensor[] {
     return [...this.optimizer.state(), ...this.#trainings.state()]
+  }
+
+  /** For checkpoints: what of the schedule heeds evaluations; null for one that follows the step alone. */
+  get follower(): MetricFollower | null {
+    return this.#schedule.follower ?? null
+  }
+
+  /**
+   * Tells the schedule an evaluation's metric, such as its loss: reduce_lr_on_plateau changes the rate of the steps that
+   * are not queued yet by it, others do not heed it.
+   * @throws MedAwareError `config` unless it is a finite number.
+   */
+  observe(metric: number): void {
+    this.follower?.observe(readArgument('TrainingRun', 'metric', metric, number()))
   }
 
   /**

@@ -1,5 +1,5 @@
-import type { Schedule } from '../optim/schedules.ts'
-import { warmupSteps } from '../optim/schedules.ts'
+import type { Schedule } from '../optim/schedules/schedule.ts'
+import { warmupSteps } from '../optim/schedules/schedules.ts'
 import { LossWatch } from './loss-watch.ts'
 import type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './training-options.ts'
 

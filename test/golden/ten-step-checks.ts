@@ -1,7 +1,7 @@
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import { AdamW } from '../../src/optim/adamw.ts'
-import { schedule } from '../../src/optim/schedules.ts'
+import { schedule } from '../../src/optim/schedules/schedules.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { within, withinShare, worst, type Check } from './check.ts'

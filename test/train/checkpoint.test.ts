@@ -75,6 +75,38 @@ describe.each(devices)('a run on $description', (device) => {
 })
 
 describe('restoreCheckpoint', () => {
+  it('goes on at the rate that evaluations have led to', async () => {
+    const plateau = { type: 'reduce_lr_on_plateau', patience: 0, factor: 0.5 }
+    const open = () => tinyRun(cpu, examples, { ...options, warmup: 0, schedule: plateau })
+    const ratesOf = async (run: TrainingRun, until: number, metrics: readonly number[]) => {
+      const rates: number[] = []
+      for await (const { step, learningRate } of run) {
+        rates.push(learningRate)
+        run.observe(metrics[step - 1] ?? NaN)
+        if (step === until) break
+      }
+      return rates
+    }
+    const metrics = [3, 2, 2, 2.5, 1, 1]
+    const through = await open()
+    expect(await ratesOf(through.run, 6, metrics)).toEqual([0.01, 0.01, 0.01, 0.005, 0.0025, 0.0025])
+    const wanted = await trainedNumbers(through.model)
+    through.dispose()
+    const stopped = await open()
+    await ratesOf(stopped.run, 4, metrics)
+    const files = await checkpointFiles(stopped.run)
+    stopped.dispose()
+    const resumed = await open()
+    await restoreCheckpoint(resumed.run, stateOf(files), await tensorsOf(files))
+    expect(await checkpointFiles(resumed.run)).toEqual(files)
+    expect(await ratesOf(resumed.run, 6, metrics)).toEqual([0.0025, 0.0025])
+    expect(await trainedNumbers(resumed.model)).toEqual(wanted)
+    expect(() => {
+      resumed.run.observe(NaN)
+    }).toThrow('TrainingRun: metric must be a number, got NaN')
+    resumed.dispose()
+  })
+
   it('goes by the tensors where the state beside is of another step or lost, as after a kill between two renames', async () => {
     const { run, dispose } = await tinyRun(cpu, examples, options)
     await stepUntil(run, 1)

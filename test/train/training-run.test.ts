@@ -288,9 +288,11 @@ describe('TrainingRun', async () => {
       'TrainingRun: betas must be two numbers from 0 and below 1, got [0.9, 0.999999999]',
     ],
     [
-      { schedule: 'step' },
-      `TrainingRun: schedule must be 'cosine', 'linear', 'constant' or a function of the step, got "step"`,
+      { schedule: 3 },
+      "TrainingRun: schedule must be a name such as 'cosine', { type: 'cosine', … } or a function of the step, got 3",
     ],
+    [{ schedule: 'cosin' }, `TrainingRun: schedule: there is no schedule "cosin"; did you mean 'cosine'?`],
+    [{ schedule: { type: 'cosine', numCycles: 0 } }, 'TrainingRun: schedule.numCycles must be a number above 0, got 0'],
     [{ seed: 1.5 }, 'TrainingRun: seed must be a whole number, got 1.5'],
     [{ groupByLength: 'false' }, 'TrainingRun: groupByLength must be true or false, got "false"'],
     [{ onWarning: 'console.warn' }, 'TrainingRun: onWarning must be a function, got "console.warn"'],
