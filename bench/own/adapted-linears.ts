@@ -57,8 +57,9 @@ function adapted(base: Linear, factors: { 'lora_A.weight': Tensor; 'lora_B.weigh
     return fromArray(device, new Float32Array(base.outFeatures), [base.outFeatures], 'magnitude')
   })
   const all = { ...factors, lora_magnitude_vector }
-  DoraLinear.startMagnitude(all, scaling, base)
-  return { layer: layer.add('default', new DoraLinear(all, scaling, 0)), trained: Object.values(all) }
+  const dora = new DoraLinear(all, scaling, 0)
+  dora.startMagnitude(base)
+  return { layer: layer.add('default', dora), trained: Object.values(all) }
 }
 
 /** y of each linear, and the gradients of x and of what is trained from one of y. */

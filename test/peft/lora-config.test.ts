@@ -27,6 +27,7 @@ describe('the config of LoRA', () => {
       revision: null,
       modulesToSave: null,
       evaConfig: null,
+      loftqConfig: {},
       trainableTokenIndices: null,
       ensureWeightTying: false,
     })
@@ -62,7 +63,7 @@ describe('the config of LoRA', () => {
     [{ layersPattern: 'h' }, 'loraConfig: layersPattern needs layersToTransform as well'],
     [
       { initLoraWeights: 'best' },
-      'loraConfig: initLoraWeights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N" or "olora", got "best"',
+      'loraConfig: initLoraWeights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora" or "loftq", got "best"',
     ],
     [{ taskType: 'NONE' }, 'loraConfig: taskType must be "CAUSAL_LM" or null, got "NONE"'],
     [{ rank: 8 }, 'loraConfig: there is no option "rank"; did you mean r?'],
@@ -70,7 +71,14 @@ describe('the config of LoRA', () => {
     [{ lora_alpha: 8 }, 'loraConfig: there is no option "lora_alpha"; did you mean loraAlpha?'],
     [{ alpha: 8 }, 'loraConfig: there is no option "alpha"; did you mean loraAlpha?'],
     [{ target_modules: ['dense'] }, 'loraConfig: there is no option "target_modules"; did you mean targetModules?'],
-    [{ loftqConfig: { loftq_bits: 4 } }, 'loraConfig: there is no option "loftqConfig"'],
+    [
+      { loftqConfig: { loftqBits: 4 } },
+      'loraConfig: loftqConfig is for initLoraWeights "loftq", and that is true; leave it out',
+    ],
+    [
+      { initLoraWeights: 'loftq', loftqConfig: { loftqBits: 2 } },
+      'loraConfig: loftqConfig.loftqBits must be 4 or 8, got 2',
+    ],
     [{ useDora: 1 }, 'loraConfig: useDora must be true or false, got 1'],
     [
       { loraBias: true, useDora: true },

@@ -86,6 +86,8 @@ export interface ConfigTable<C extends AdapterConfig> {
   readonly written?: Readonly<Record<string, unknown>>
   /** Fields that old files have as null, and PEFT reads as their default. Default targetModules. */
   readonly maybeNull?: readonly string[]
+  /** Fields that are objects of options, which a file spells in its own way as well. Default none. */
+  readonly nested?: readonly string[]
   /** Keys whose numbers are floats to Python also where they are whole. Default none. */
   readonly floats?: readonly string[]
   /** Defaults that a model has for itself. */
@@ -180,7 +182,12 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
         checkOff(configFile, lacking, field, value, key)
         if (!inFiles.includes(field) || !isField(field)) others.set(key, value)
         else if (value !== null || !maybeNull.includes(field)) {
-          read[field] = readArgument(configFile, key, value, savedRules[field])
+          read[field] = readArgument(
+            configFile,
+            key,
+            table.nested?.includes(field) ? inOurs(value) : value,
+            savedRules[field],
+          )
         }
       }
       const kept = [...others].filter(([key, value]) => !isUsual(key, value))
@@ -189,7 +196,11 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
       return { config, unknown: new Map(kept.filter(([key]) => !Object.hasOwn(usual, key))) }
     },
     format: ({ otherFields, ...config }) => {
-      const all = { ...usual, ...otherFields, ...bySnakeCase(config), inference_mode: true }
+      const inner = Object.entries<unknown>(config).flatMap(([field, value]) =>
+        table.nested?.includes(field) && isJsonObject(value) ? [[field, bySnakeCase(value)] as const] : [],
+      )
+      const own = bySnakeCase({ ...config, ...Object.fromEntries(inner) })
+      const all = { ...usual, ...otherFields, ...own, inference_mode: true }
       return pythonJson(all, new Set(table.floats))
     },
   }
@@ -215,6 +226,12 @@ function allNull(fields: readonly string[]): JsonObject {
 
 function bySnakeCase(fields: object): JsonObject {
   return Object.fromEntries(Object.entries(fields).map(([field, value]) => [snakeCase(field), value]))
+}
+
+/** An object of a file with its keys in our words. */
+function inOurs(value: unknown): unknown {
+  if (!isJsonObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [camelCase(key), each]))
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

@@ -20,13 +20,15 @@ export class AdaptedHead extends AdaptedProjection<LanguageHead | TiedHead> impl
   }
 
   products(x: Tensor): Products | null {
-    const { alone, plain } = this
+    const { alone } = this
     if (alone !== null) return alone.products(x)
     if (this.rows !== null) return null
+    const ground = this.groundOf(this.active)
+    const plain = ground ?? this.plain
     const parts = this.active.map((name) => this.adapter(name))
     return parts.reduce<Products | null>(
       (products, part) => products && part.products(x, products, plain),
-      this.base.products(x),
+      ground === null ? this.base.products(x) : null,
     )
   }
 

@@ -127,6 +127,12 @@ export abstract class AdaptedLayer<
     this.#active = [...names]
   }
 
+  /**
+   * Sees that adapters can compute together; those that are not on the layer do not matter. @throws MedAwareError
+   * `unsupported`. Default: they can.
+   */
+  checkTogether(_names: readonly string[]): void {}
+
   /** The adapter of a name. @throws MedAwareError `not-found`, with the names there are. */
   adapter(name: string): Part {
     const part = this.#adapters.get(name)

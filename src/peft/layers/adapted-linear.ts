@@ -1,5 +1,5 @@
-import { MedAwareError } from '../../core/errors.ts'
-import { show } from '../../core/show.ts'
+import { check, MedAwareError } from '../../core/errors.ts'
+import { show, showNames } from '../../core/show.ts'
 import { Linear, type Projection } from '../../nn/linear.ts'
 import { dequantize } from '../../ops/dequantize.ts'
 import type { Products } from '../../ops/products.ts'
@@ -34,8 +34,19 @@ export abstract class LinearAdapter<F extends Factors = Factors> extends LayerAd
 
   /** What it adds to the base's weight: f32 [out, in]. Default: the difference that merging makes. */
   deltaWeight(base: Linear): Tensor {
-    const { weight } = base.weights
-    return differenceOf(this.mergeWeight(dequantize(weight), base), dequantize(weight))
+    return this.mergedDelta(base)
+  }
+
+  /** The difference that merging makes. */
+  protected mergedDelta(base: Linear): Tensor {
+    const ground = this.ground ?? base
+    const merged = this.mergeWeight(dequantize(ground.weights.weight), ground)
+    return differenceOf(merged, dequantize(base.weights.weight))
+  }
+
+  /** The layer that computes in the base's place while this adapter is active; `null`: the base does. Default `null`. */
+  get ground(): Linear | null {
+    return null
   }
 
   /**
@@ -81,11 +92,15 @@ export abstract class AdaptedProjection<Base extends Projection = Projection>
   }
 
   mergedWeight(key: string): Tensor {
-    const { plain } = this
-    const { bias } = plain.weights
+    const ground = this.groundOf(this.active)
+    const base = ground ?? this.plain
+    const { bias, weight } = base.weights
     const parts = this.active.map((name) => this.adapter(name))
-    if (key === 'weight') return parts.reduce((full, part) => part.mergeWeight(full, plain), this.startOf(plain))
-    if (key === 'bias' && bias !== null) return parts.reduce((made, part) => part.mergeBias(made, plain), bias)
+    if (key === 'weight') {
+      const start = ground === null ? this.startOf(base) : dequantize(weight)
+      return parts.reduce((full, part) => part.mergeWeight(full, base), start)
+    }
+    if (key === 'bias' && bias !== null) return parts.reduce((made, part) => part.mergeBias(made, base), bias)
     throw new MedAwareError('not-found', `mergedWeight: the projection has no ${show(key)}`)
   }
 
@@ -98,8 +113,30 @@ export abstract class AdaptedProjection<Base extends Projection = Projection>
     return this.adapter(name).deltaWeight(this.plain)
   }
 
+  override checkTogether(names: readonly string[]): void {
+    this.groundOf(names)
+  }
+
+  /**
+   * What the base is to active adapters: the layer that one of them computes on; `null`: itself.
+   * @throws MedAwareError `unsupported` where two compute on layers of their own.
+   */
+  protected groundOf(names: readonly string[]): Linear | null {
+    let found: Linear | null = null
+    for (const name of names) {
+      const ground = this.adapters.get(name)?.ground ?? null
+      check(found === null || ground === null, 'unsupported', () => {
+        return `the adapters ${showNames(names)} are active, and two of them began by LoftQ, each over a base that it quantised for itself; activate one of them`
+      })
+      found ??= ground
+    }
+    return found
+  }
+
   #through(names: readonly string[], x: Tensor): Tensor {
-    const { base, plain } = this
+    const ground = this.groundOf(names)
+    const base = ground ?? this.base
+    const plain = ground ?? this.plain
     let project: Project = (input) => base.forward(input)
     for (const name of names) {
       const part = this.adapters.get(name)

@@ -1,3 +1,4 @@
+import { noGrad } from '../../autograd/no-grad.ts'
 import { Dropout } from '../../nn/dropout.ts'
 import type { Linear } from '../../nn/linear.ts'
 import { reshape } from '../../ops/array/reshape.ts'
@@ -46,7 +47,7 @@ export class DoraLinear extends LinearAdapter<DoraFactors> {
     }
     // As PEFT: y = W x + b + (m / n - 1) ∘ W d + m / n ∘ scaling · B A d, where d is x with elements dropped.
     const dropped = this.#dropout.forward(x)
-    const through = linear(dropped, base.weights.weight)
+    const through = this.through(dropped, base)
     const rest = add(project(x), mul(through, -1))
     return add(rest, rescale(addLinear(through, linear(dropped, a), b, this.scaling), m, norms))
   }
@@ -67,13 +68,6 @@ export class DoraLinear extends LinearAdapter<DoraFactors> {
     throw new MedAwareError('unsupported', 'adapter names: not with DoRA, as in PEFT; set the adapter active instead')
   }
 
-  /** Fills m, once A and B have started: the lengths of rows as they are then. */
-  static startMagnitude({ lora_magnitude_vector, ...lora }: DoraFactors, scaling: number, base: Linear): void {
-    const norms = updatedNorms(base.weights.weight, lora['lora_A.weight'], lora['lora_B.weight'], scaling)
-    norms.device.copy(norms, lora_magnitude_vector)
-    norms.dispose()
-  }
-
   override free(): void {
     this.#kept.free()
   }
@@ -82,10 +76,31 @@ export class DoraLinear extends LinearAdapter<DoraFactors> {
     return `DoRA, r ${this.factors['lora_A.weight'].rows}, scaling ${this.scaling}, dropout ${this.#dropout.p}`
   }
 
-  #norms(base: Linear): Tensor {
-    const { weight } = base.weights
+  /** Makes m the lengths of rows as they are. */
+  startMagnitude(base: Linear): void {
+    const { lora_magnitude_vector: m } = this.factors
+    m.device.copy(this.#norms(base), m)
+  }
+
+  /** W x. */
+  protected through(x: Tensor, base: Linear): Tensor {
+    return linear(x, base.weights.weight)
+  }
+
+  /** What the lengths of rows are made of. */
+  protected madeOf(base: Linear): readonly Tensor[] {
     const { 'lora_A.weight': a, 'lora_B.weight': b } = this.factors
-    return this.#kept.get([a, b, ...weight.tensors], () => updatedNorms(weight, a, b, this.scaling))
+    return [a, b, ...base.weights.weight.tensors]
+  }
+
+  /** The lengths of rows, anew and without history. */
+  protected lengths(base: Linear): Tensor {
+    const { 'lora_A.weight': a, 'lora_B.weight': b } = this.factors
+    return updatedNorms(base.weights.weight, a, b, this.scaling)
+  }
+
+  #norms(base: Linear): Tensor {
+    return this.#kept.get(this.madeOf(base), () => noGrad(() => this.lengths(base)))
   }
 
   /** m / n: f32 [out]. */

@@ -17,6 +17,7 @@ import {
   type AdapterConfig,
   commonDefaults,
   commonRules,
+  configFile,
   configFields,
   isType,
   named,
@@ -32,6 +33,7 @@ import {
   savedAlphaRule,
 } from '../config/layer-fields.ts'
 import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
+import { type LoftQConfig, loftqRule } from './loftq-config.ts'
 import type { TargetNames } from '../targets/target-matching.ts'
 import type { TableFields } from '../targets/trained-tokens.ts'
 
@@ -54,14 +56,16 @@ export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns, Ta
   readonly loraBias: boolean
   /**
    * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0; 'orthogonal': neither is, but
-   * B A is (r even). 'pissa', 'pissa_niter_N' and 'olora' follow from the base's weights: `startLora`. 'eva' and 'mica'
-   * only of an adapter that PEFT began. Default true.
+   * B A is (r even). 'pissa', 'pissa_niter_N', 'olora' and 'loftq' follow from the base's weights: `startLora`. 'eva'
+   * and 'mica' only of an adapter that PEFT began. Default true.
    */
   readonly initLoraWeights: Start
   /** Whether weights are stored [in, out]; only false. */
   readonly fanInFanOut: false
   /** What EVA was told, of an adapter that it began; kept for saving. Default null. */
   readonly evaConfig: Readonly<Record<string, unknown>> | null
+  /** How initLoraWeights 'loftq' quantises; {} with others. Default { loftqBits: 4, loftqIter: 1 } where it is 'loftq'. */
+  readonly loftqConfig: Partial<LoftQConfig>
 }
 
 /** PEFT's defaults. */
@@ -84,6 +88,7 @@ const defaults: LoraConfig = {
   fanInFanOut: false,
   ...commonDefaults,
   evaConfig: null,
+  loftqConfig: {},
   trainableTokenIndices: null,
   ensureWeightTying: false,
 }
@@ -106,6 +111,7 @@ const rules: OptionRules<LoraConfig> = {
   fanInFanOut: that('false', (value) => value === false),
   ...commonRules,
   evaConfig: orNull(that('an object', isJsonObject)),
+  loftqConfig: loftqRule,
   trainableTokenIndices: named('tokens, tokens by names of modules, or null', orNull(either(tokens, recordOf(tokens)))),
   ensureWeightTying: flag,
   peftType: isType('LORA'),
@@ -135,6 +141,7 @@ export const loraFields = configFields<LoraConfig>({
   },
   written: { useQalora: false },
   maybeNull: ['targetModules', 'rankPattern', 'alphaPattern', 'useRslora', 'useDora', 'loraBias', 'fanInFanOut'],
+  nested: ['loftqConfig'],
   floats: ['lora_dropout', 'rho', 'tau'],
   forModel: ({ loraTargets }) => (loraTargets === undefined ? {} : { targetModules: loraTargets }),
   check: checkConfig,
@@ -143,7 +150,11 @@ export const loraFields = configFields<LoraConfig>({
 /** Sees that fields fit one another (peft/tuners/lora/config.py, __post_init__). */
 function checkConfig(config: LoraConfig, who: string, nameOf: (field: string) => string): void {
   checkLayers(config, who, nameOf)
-  const { loraBias, useDora, initLoraWeights } = config
+  const { loraBias, useDora, initLoraWeights, loftqConfig } = config
+  // PEFT passes over it in files.
+  check(who === configFile || initLoraWeights === 'loftq' || Object.keys(loftqConfig).length === 0, 'config', () => {
+    return `${who}: ${nameOf('loftqConfig')} is for ${nameOf('initLoraWeights')} "loftq", and that is ${show(initLoraWeights)}; leave it out`
+  })
   check(!loraBias || !useDora, 'config', () => {
     return `${who}: ${nameOf('loraBias')} true goes without ${nameOf('useDora')}, as in PEFT; leave one of them out`
   })

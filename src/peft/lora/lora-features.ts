@@ -4,7 +4,7 @@ import { show } from '../../core/show.ts'
 import { feature, type Features, isNull, keep, lackingAnywhere, lackingTransposed, merge } from '../config/features.ts'
 
 /** How a new adapter's A and B may start. */
-export type NewStart = boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora'
+export type NewStart = boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora' | 'loftq'
 /** How A and B started; those that leave the base as it is load as any adapter, also where PEFT alone begins them. */
 export type Start = NewStart | 'eva' | 'mica'
 
@@ -28,7 +28,6 @@ export const lacking: Features = {
 export const withoutEffect: Readonly<Record<string, unknown>> = {
   autoMapping: null,
   cordaConfig: null,
-  loftqConfig: {},
   loraGaConfig: null,
   megatronCore: 'megatron.core',
   qaloraGroupSize: 16,
@@ -43,12 +42,11 @@ const changingStarts: readonly (readonly [RegExp, string])[] = [
     /^(corda\w*|lora_ga)$/i,
     'and not in a way that can be repeated; in PEFT, save it as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion, the adapter as it began)',
   ],
-  [/^loftq$/i, `which PEFT quantises in a way of its own whenever it loads the adapter; ${merge}`],
 ]
 
 /** How a new adapter may start; 'Gaussian' is 'gaussian' and 'OLoRA' 'olora', as in PEFT. */
 export const newStart: Rule<NewStart> = {
-  expects: 'true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N" or "olora"',
+  expects: 'true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora" or "loftq"',
   read: (value, at) => {
     const known = knownStart(value)
     if (known !== undefined) return known
@@ -63,7 +61,7 @@ export const newStart: Rule<NewStart> = {
 
 /** How an adapter that is read may have started. */
 export const savedStart: Rule<Start> = {
-  expects: newStart.expects.replace(' or "olora"', ', "olora", "eva" or "mica"'),
+  expects: newStart.expects.replace(' or "loftq"', ', "loftq", "eva" or "mica"'),
   read: (value, at) => {
     // PEFT starts nothing where it is told null, as where it is told false.
     if (value === null) return false
@@ -81,7 +79,7 @@ function knownStart(value: unknown): NewStart | undefined {
   if (word === 'gaussian' || word === 'olora') return word
   const [, iterations] = /^pissa_niter_(\d{1,4})$/.exec(value) ?? []
   if (iterations !== undefined) return `pissa_niter_${Number(iterations)}`
-  return value === 'orthogonal' || value === 'pissa' ? value : undefined
+  return value === 'orthogonal' || value === 'pissa' || value === 'loftq' ? value : undefined
 }
 
 function isKept(value: string): value is (typeof keptStarts)[number] {

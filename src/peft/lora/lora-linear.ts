@@ -59,7 +59,7 @@ export class LoraLinear extends LinearAdapter<LoraFactors> {
   }
 
   /** scaling · B A. */
-  override deltaWeight(): Tensor {
+  override deltaWeight(_base: Linear): Tensor {
     return this.#update({})
   }
 

@@ -10,10 +10,12 @@ import { nameInKey } from '../layers/adapted-layer.ts'
 import { DoraLinear } from './dora-linear.ts'
 import { NamePatterns } from '../targets/module-names.ts'
 import { findLayers, type LayerKinds, linearOf, patternReader, spellOutTargets } from '../targets/target-matching.ts'
+import { loftqDefaults } from './loftq-config.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
 import { loraEmbeddingPlace } from './lora-embedding.ts'
 import { type LoraFactors, LoraLinear } from './lora-linear.ts'
 import { baseStartOf } from './starts/base-starts.ts'
+import { DoraOverRest } from './starts/dora-over-rest.ts'
 import { LoraOverRest } from './starts/lora-over-rest.ts'
 import { loraFile } from './starts/lora-file.ts'
 import { drawOrthogonal } from './starts/orthogonal.ts'
@@ -55,9 +57,7 @@ export const lora: AdapterMethod<LoraConfig> = {
       const { inFeatures, outFeatures } = layer
       const shapes = { 'lora_A.weight': [rank, inFeatures], 'lora_B.weight': [outFeatures, rank] } as const
       if (config.useDora) {
-        check(baseStartOf(initLoraWeights) === null, 'unsupported', () => {
-          return `${who}: initLoraWeights ${show(initLoraWeights)} with useDora is not supported; leave one of them out`
-        })
+        const Part = baseStartOf(initLoraWeights) === null ? DoraLinear : DoraOverRest
         return linearPlace({
           ...{ path, layer },
           shapes: { ...shapes, lora_magnitude_vector: [outFeatures] },
@@ -65,9 +65,11 @@ export const lora: AdapterMethod<LoraConfig> = {
           parameterName: (name, adapter) => nameInKey(name, adapter) + (name in shapes ? '' : '.weight'),
           start: (factors, random) => {
             start(factors, initLoraWeights, random)
-            DoraLinear.startMagnitude(factors, scaling, layer)
+            const part = new DoraLinear(factors, scaling, 0)
+            part.startMagnitude(layer)
+            part.free()
           },
-          adapter: (factors) => new DoraLinear(factors, scaling, loraDropout),
+          adapter: (factors) => new Part(factors, scaling, loraDropout),
         })
       }
       const place = {
@@ -82,7 +84,12 @@ export const lora: AdapterMethod<LoraConfig> = {
       return linearPlace({ ...place, shapes: { ...shapes, 'lora_B.bias': [outFeatures] } })
     })
   },
-  spelt: spellOutTargets,
+  spelt: (config, model, places) => {
+    const isLoftq = config.initLoraWeights === 'loftq'
+    // PEFT needs both fields of it.
+    const loftqConfig = isLoftq ? { ...loftqDefaults, ...config.loftqConfig } : config.loftqConfig
+    return { ...spellOutTargets(config, model, places), loftqConfig }
+  },
   trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
   fromBase: {
     isWanted: ({ initLoraWeights }) => baseStartOf(initLoraWeights) !== null,

@@ -71,11 +71,12 @@ export class AdapterSet<A extends SetMember> {
     if (this.#members.size === 0) for (const tensor of this.#wasTrainable) tensor.requiresGrad = true
   }
 
-  /** Says which adapters compute. @throws MedAwareError `not-found`, `config` for a name that comes twice. */
+  /** Says which adapters compute. @throws MedAwareError `not-found`, `config` for a name that comes twice, `unsupported` for adapters that cannot be. */
   activate(who: string, names: readonly string[]): void {
     this.check(who, names)
     this.checkUnmerged(who)
     check(new Set(names).size === names.length, 'config', () => `${who}: a name comes twice in ${showNames(names)}`)
+    for (const layer of this.layers()) layer.checkTogether(names)
     this.#active = [...names]
     this.refresh()
   }

@@ -148,8 +148,9 @@ describe.each(await testEngines())('DoRA on $description', (device) => {
       'lora_B.weight': zeros(device, [outer, rank]),
       lora_magnitude_vector: zeros(device, [outer]),
     }
-    DoraLinear.startMagnitude(factors, scaling, layer)
-    const adapted = new AdaptedLinear(layer).add('default', new DoraLinear(factors, scaling, 0))
+    const part = new DoraLinear(factors, scaling, 0)
+    part.startMagnitude(layer)
+    const adapted = new AdaptedLinear(layer).add('default', part)
     const x = tensor(values.x, tokens, inner)
     close(await adapted.forward(x).read(), await layer.forward(x).read())
     expect((await factors.lora_magnitude_vector.read())[0]).toBe(0)

@@ -1,4 +1,7 @@
 import type { Random } from '../../../core/random.ts'
+import type { Weight } from '../../../nn/module.ts'
+import type { StoredMatrix } from '../../../tensor/stored-matrix.ts'
+import type { LoraConfig } from '../lora-config.ts'
 
 /** A matrix on the host, row by row, as a base's weight [out, in] is read. */
 export interface HostMatrix {
@@ -11,12 +14,30 @@ export interface HostMatrix {
 export interface StartingFactors {
   readonly a: Float32Array
   readonly b: Float32Array
+  /** What computes in the base's place from then on. Default: the base without scaling · B A. */
+  readonly ground?: StoredMatrix
+}
+
+/** Where a start is made. */
+export interface StartPlace {
+  readonly path: string
+  /** The base's weight as it is stored. */
+  readonly base: Weight
+  readonly config: LoraConfig
 }
 
 /** A start of LoRA that follows from the base's weight, of which scaling · B A is then taken out. */
 export interface BaseStart {
   /** Whether the weight alone says what A and B are, so that whoever has the weight has them too. */
   readonly isRepeatable: boolean
+  /** Whether plain LoRA of some rank over the base as it is computes the same. Default true. */
+  readonly isPlain?: boolean
   /** @param rank At most the smaller side of `weight`. @param scaling Above 0. */
-  factors(weight: HostMatrix, rank: number, scaling: number, random: Random): StartingFactors
+  factors(
+    weight: HostMatrix,
+    rank: number,
+    scaling: number,
+    random: Random,
+    place: StartPlace,
+  ): StartingFactors | Promise<StartingFactors>
 }

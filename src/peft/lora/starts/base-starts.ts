@@ -1,8 +1,9 @@
 import type { BaseStart } from './base-start.ts'
+import { loftq } from './loftq.ts'
 import { olora } from './olora.ts'
 import { pissa, quickPissa } from './pissa.ts'
 
-const table: Readonly<Record<string, BaseStart>> = { pissa, olora }
+const table: Readonly<Record<string, BaseStart>> = { pissa, olora, loftq }
 
 /** The start that a value of `initLoraWeights` names, where it follows from the base's weights; `null` of others. */
 export function baseStartOf(initLoraWeights: unknown): BaseStart | null {

@@ -7,7 +7,7 @@ import type { AdaptedLayer } from '../../layers/adapted-layer.ts'
 import type { LoraConfig } from '../lora-config.ts'
 import { LoraEmbedding } from '../lora-embedding.ts'
 import { baseStartOf } from './base-starts.ts'
-import { LoraOverRest } from './lora-over-rest.ts'
+import { isOverRest } from './rest.ts'
 
 /**
  * The file of an adapter. One that started from the base's weights fits a base without what it started as, which PEFT
@@ -22,9 +22,13 @@ export async function loraFile(
 ): Promise<SavedAdapter<LoraConfig>> {
   const start = baseStartOf(saved.config.initLoraWeights)
   if (start === null) return saved
+  check(!isPlain || start.isPlain !== false, 'unsupported', () => {
+    const init = show(saved.config.initLoraWeights)
+    return `convertToPlainLora: initLoraWeights ${init} quantised the base, and no LoRA of a low rank makes up for that; save the adapter without convertToPlainLora, or merge it`
+  })
   if (isPlain) return plainLora(saved, name, layers)
   const quantized = [...layers].find(([, layer]) => {
-    return layer.adapter(name) instanceof LoraOverRest && !(layer.baseWeights['weight'] instanceof Tensor)
+    return isOverRest(layer.adapter(name)) && !(layer.baseWeights['weight'] instanceof Tensor)
   })?.[0]
   check(start.isRepeatable && quantized === undefined, 'unsupported', () => {
     const why = start.isRepeatable ? `of a quantised weight such as ${quantized}` : 'that draws at random'
@@ -46,7 +50,7 @@ async function plainLora(
   const doubled = new Map(tensors)
   for (const [path, layer] of layers) {
     const part = layer.adapter(name)
-    const start = part instanceof LoraOverRest ? part.startedAs : null
+    const start = isOverRest(part) ? part.rest.startedAs : null
     if (start === null) continue
     const put = async (factor: 'lora_A.weight' | 'lora_B.weight', join: typeof below) => {
       const key = `${keyPrefix}${path}.${factor}`

@@ -1,84 +1,43 @@
-import { checksumOf } from '../../../core/checksum.ts'
-import type { Device } from '../../../device/device.ts'
 import type { Linear } from '../../../nn/linear.ts'
-import { addLinear, linear } from '../../../ops/linear.ts'
-import { matmul } from '../../../ops/matmul.ts'
-import { mul } from '../../../ops/mul.ts'
 import type { Products } from '../../../ops/products.ts'
-import { fromArray, type Tensor } from '../../../tensor/tensor.ts'
-import type { Factors } from '../../layers/adapted-layer.ts'
+import type { Tensor } from '../../../tensor/tensor.ts'
 import type { Project } from '../../layers/adapted-linear.ts'
-import { type LoraFactors, LoraLinear } from '../lora-linear.ts'
-import type { StartingFactors } from './base-start.ts'
+import { LoraLinear } from '../lora-linear.ts'
+import { type OverRest, Rest } from './rest.ts'
 
 /**
- * LoRA over what its start left of the base: y = (W − scaling · B₀ A₀) x + b + scaling · B A dropout(x). PEFT writes
- * W − scaling · B₀ A₀ over W; here W stays as it is, in any storage format, and A₀ and B₀ are kept, in f32. So the base
- * is whole under other adapters, while this one is switched off, and when it is gone.
+ * LoRA over what its start left of the base: y = (W − scaling · B₀ A₀) x + b + scaling · B A dropout(x), or the same
+ * with a quantised Q in the place of the bracket.
  */
-export class LoraOverRest extends LoraLinear {
-  #start: LoraFactors | null = null
-  #checksum = ''
+export class LoraOverRest extends LoraLinear implements OverRest {
+  readonly rest = new Rest(this.scaling)
 
-  /** What A and B started as; `null` before they have. */
-  get startedAs(): LoraFactors | null {
-    return this.#start
-  }
-
-  /** Says what A and B started as, which is taken out of the base. */
-  takeOut({ a, b }: StartingFactors): void {
-    const { 'lora_A.weight': A, 'lora_B.weight': B } = this.factors
-    const { device }: { readonly device: Device } = A
-    this.free()
-    this.#start = device.memory.rooted(() =>
-      device.memory.allOrNothing(() => ({
-        'lora_A.weight': fromArray(device, a, A.shape, 'A at the start'),
-        'lora_B.weight': fromArray(device, b, B.shape, 'B at the start'),
-      })),
-    )
-    this.#checksum = checksumOf(a)
+  override get ground(): Linear | null {
+    return this.rest.ground
   }
 
   override forward(x: Tensor, project: Project): Tensor {
-    const start = this.#start
-    if (start === null) return super.forward(x, project)
-    return super.forward(x, (input) => {
-      const low = linear(input, start['lora_A.weight'])
-      return addLinear(project(input), low, start['lora_B.weight'], -this.scaling)
-    })
+    return super.forward(x, this.rest.under(project))
   }
 
   override products(x: Tensor, products: Products): Products | null {
-    const start = this.#start
-    const whole = super.products(x, products)
-    if (start === null || whole === null) return whole
-    const low = mul(linear(x, start['lora_A.weight']), -this.scaling)
-    return [...whole, { x: low, weight: start['lora_B.weight'] }]
+    return super.products(x, this.rest.products(x, products))
   }
 
   override mergeWeight(weight: Tensor, base: Linear): Tensor {
-    return this.#withoutStart(super.mergeWeight(weight, base))
+    return this.rest.of(super.mergeWeight(weight, base))
   }
 
-  /** scaling · (B A − B₀ A₀). */
-  override deltaWeight(): Tensor {
-    return this.#withoutStart(super.deltaWeight())
+  /** scaling · (B A − B₀ A₀), or Q + scaling · B A − W. */
+  override deltaWeight(base: Linear): Tensor {
+    return this.ground === null ? this.rest.of(super.deltaWeight(base)) : this.mergedDelta(base)
   }
 
   override describe(): string {
-    return `${super.describe()}, over a base without ${this.#checksum}`
+    return super.describe() + this.rest.describe()
   }
 
   override free(): void {
-    const start: Factors = this.#start ?? {}
-    for (const tensor of Object.values(start)) tensor.dispose()
-    this.#start = null
-  }
-
-  #withoutStart(weight: Tensor): Tensor {
-    const start = this.#start
-    if (start === null) return weight
-    const options = { out: weight, accumulate: true, alpha: -this.scaling }
-    return matmul(start['lora_B.weight'], start['lora_A.weight'], options)
+    this.rest.free()
   }
 }

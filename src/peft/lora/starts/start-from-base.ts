@@ -2,13 +2,15 @@ import { check } from '../../../core/errors.ts'
 import { Random } from '../../../core/random.ts'
 import { show } from '../../../core/show.ts'
 import { dequantize } from '../../../ops/dequantize.ts'
+import { Linear } from '../../../nn/linear.ts'
 import type { Weight } from '../../../nn/module.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import type { AdaptedLayer } from '../../layers/adapted-layer.ts'
 import type { LoraConfig } from '../lora-config.ts'
-import { type BaseStart, type HostMatrix } from './base-start.ts'
+import type { BaseStart, HostMatrix, StartPlace } from './base-start.ts'
 import { baseStartOf } from './base-starts.ts'
-import { LoraOverRest } from './lora-over-rest.ts'
+import { DoraOverRest } from './dora-over-rest.ts'
+import { isOverRest, type OverRest } from './rest.ts'
 
 /**
  * Starts the layers of an adapter from the base's weights, one after another, where `initLoraWeights` says so.
@@ -31,19 +33,23 @@ export async function startFromBase(
   })
   for (const [index, [path, layer]] of [...layers].entries()) {
     const part = layer.adapter(name)
-    const { weight } = layer.baseWeights
+    const { weight, bias = null } = layer.baseWeights
     // Beside its linear layers and heads an adapter may have layers that are trained whole.
-    if (!(part instanceof LoraOverRest) || weight == null) continue
-    const factors = startOf(path, start, await hostMatrix(weight), part, Random.of(seed ?? 0, index))
+    if (!isOverRest(part) || weight == null) continue
+    const place = { path, base: weight, config }
+    const factors = await startOf(start, await hostMatrix(weight), part, Random.of(seed ?? 0, index), place)
     if (seed !== null) {
       part.factors['lora_A.weight'].write(factors.a)
       part.factors['lora_B.weight'].write(factors.b)
     }
-    part.takeOut(factors)
+    const base = new Linear(weight, bias instanceof Tensor ? bias : null)
+    part.rest.settle(part.factors, factors, base)
+    if (seed !== null && part instanceof DoraOverRest) part.startMagnitude(part.ground ?? base)
   }
 }
 
-function startOf(path: string, start: BaseStart, weight: HostMatrix, part: LoraOverRest, random: Random) {
+function startOf(start: BaseStart, weight: HostMatrix, part: OverRest, random: Random, place: StartPlace) {
+  const { path } = place
   const { rows: rank } = part.factors['lora_A.weight']
   const most = Math.min(weight.rows, weight.columns)
   check(rank <= most, 'config', () => {
@@ -52,7 +58,7 @@ function startOf(path: string, start: BaseStart, weight: HostMatrix, part: LoraO
   check(part.scaling > 0, 'config', () => {
     return `initLoraWeights: a start from the base needs a loraAlpha above 0, the scaling of ${path} is ${part.scaling}`
   })
-  return start.factors(weight, rank, part.scaling, random)
+  return start.factors(weight, rank, part.scaling, random, place)
 }
 
 /** The values that a weight stands for. */

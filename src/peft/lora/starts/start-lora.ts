@@ -14,9 +14,10 @@ import { startFromBase } from './start-from-base.ts'
  * - 'pissa' (arXiv 2404.02948): A and B are the largest singular vectors of the weight.
  * - 'pissa_niter_N': the same by N rounds of torch's svd_lowrank, which is quicker and nearly as good.
  * - 'olora' (arXiv 2406.01775): A and B are the first rows and columns of its QR decomposition.
+ * - 'loftq' (arXiv 2310.08659): A and B make up for what the weight loses when it is quantised (`loftqConfig`).
  *
- * The base computes without what A and B started as, as PEFT's does, but stays as it is, bit for bit: beside A and B,
- * the adapter keeps what they started as, in f32.
+ * The base computes without what A and B started as, or with the quantised weight, as PEFT's does, but stays as it is,
+ * bit for bit: beside A and B, the adapter keeps what they started as, in f32, or that weight.
  * @throws MedAwareError as `attachLora`; `config` for a rank above a layer's sizes or a loraAlpha below 0; `numeric`
  * for weights that are not finite; `device`.
  */

@@ -18,7 +18,7 @@ import { attach } from '../../attach.ts'
 import type { Factors, LayerAdapter } from '../../layers/adapted-layer.ts'
 import type { LoraConfig } from '../../lora/lora-config.ts'
 import { lora } from '../../lora/lora.ts'
-import { LoraOverRest } from '../../lora/starts/lora-over-rest.ts'
+import { isOverRest } from '../../lora/starts/rest.ts'
 import { isConfigOf } from '../../methods.ts'
 import { adapterOf } from '../several-adapters.ts'
 import { type CombinationPlan, combinations, type CombinationType, combined, type Weighted } from './combinations.ts'
@@ -120,8 +120,9 @@ function loraOf(who: string, model: Adaptable, name: string): Adapter<LoraConfig
     return `${who}: the adapter ${show(name)} is ${adapter.method.name}; only LoRA adapters are combined`
   })
   adapter.checkUnmerged(who)
-  const { useDora, loraBias, bias } = adapter.config
-  const more = [useDora ? 'useDora' : '', loraBias ? 'loraBias' : '', bias === 'none' ? '' : `bias ${show(bias)}`]
+  const { useDora, loraBias, bias, initLoraWeights } = adapter.config
+  const over = initLoraWeights === 'loftq' ? 'a base that it quantised for itself' : ''
+  const more = [over, useDora ? 'useDora' : '', loraBias ? 'loraBias' : '', bias === 'none' ? '' : `bias ${show(bias)}`]
   const trained = adapter.namedTrainableParameters().size
   const own = [...adapter.layers.values()].reduce(
     (sum, layer) => sum + factorsOf(layer.adapter(name).factors).length,
@@ -148,7 +149,8 @@ async function updateOf(who: string, path: string, part: LayerAdapter) {
   const scaling = 'scaling' in part ? part.scaling : undefined
   const update = await lowRankOfFactors(part.factors)
   check(typeof scaling === 'number' && update !== null, 'unsupported', () => `${who}: ${path} has no A and B`)
-  const start = part instanceof LoraOverRest && part.startedAs ? await lowRankOfFactors(part.startedAs) : null
+  const startedAs = isOverRest(part) ? part.rest.startedAs : null
+  const start = startedAs === null ? null : await lowRankOfFactors(startedAs)
   return { update: start === null ? update : stacked([update, start], [1, -1]), scaling }
 }
 
@@ -183,7 +185,7 @@ function rankOf({ layers, name }: Adapter<LoraConfig>): number {
   const ranks = [...layers.values()].map((layer) => {
     const part = layer.adapter(name)
     const [a] = factorsOf(part.factors)
-    return (a?.rows ?? 0) * (part instanceof LoraOverRest && part.startedAs !== null ? 2 : 1)
+    return (a?.rows ?? 0) * (isOverRest(part) && part.rest.startedAs !== null ? 2 : 1)
   })
   return Math.max(...ranks)
 }
