@@ -3,12 +3,13 @@ import type { Shape } from '../core/shape.ts'
 import type { Linear } from '../nn/linear.ts'
 import type { Module } from '../nn/module.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { AdaptedLayer, Factors, LayerAdapter } from './layers/adapted-layer.ts'
+import { type AdaptedLayer, type Factors, keyPrefix, type LayerAdapter } from './layers/adapted-layer.ts'
 import { projectionHost } from './layers/adapted-head.ts'
 import type { LinearAdapter } from './layers/adapted-linear.ts'
 import type { Adaptable } from './adaptable.ts'
 import type { AdapterTraining, TrainingPlan } from './adapter-training.ts'
 import type { AdapterConfig, ConfigFields } from './config/config-fields.ts'
+import type { TiedPair } from './targets/tied-pair.ts'
 
 /** How an adapter finds its places. */
 export interface PlaceOptions {
@@ -16,8 +17,10 @@ export interface PlaceOptions {
   readonly who: string
   /** Pass over names, layers and patterns that match no module, as PEFT does, while others match. */
   readonly isPartialOk: boolean
-  /** Whether the config is a file's, whose tensors the places are to have. Default false. */
-  readonly isSaved?: boolean
+  /** The keys of a file, where the config is a file's, whose tensors the places are to have. Default: of none. */
+  readonly savedKeys?: readonly string[]
+  /** Two tables of which the first is trained and the second follows. Default null. */
+  readonly tied?: TiedPair | null
   /** Told of what is odd about a config, but no reason to refuse it. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
@@ -29,13 +32,16 @@ export interface Place {
   /** Its f32 tensors by what PEFT's key says behind the path, in the order of PEFT's file. */
   readonly shapes: Readonly<Record<string, Shape>>
   /**
-   * Other f32 tensors that PEFT's file has of the place and that say nothing new, such as a frozen table. They are passed
-   * over when a file is read. Default none.
+   * Other f32 tensors that PEFT's file has of the place and that say nothing new, such as a frozen table, or what a tied
+   * head has of it. They are compared when a file is read, and no more. Default none.
    */
   readonly repeats?: Readonly<Record<string, Shape>>
   /** What PEFT has the tensors under. Default `base_model.model.` and the path. */
   readonly peftPath?: string
-  /** A tensor's key in PEFT's file. Default `base_model.model.`, the path, a dot and the name. */
+  /**
+   * A tensor's key in PEFT's file. Default `base_model.model.`, the path, a dot and the name; a name that begins as such
+   * a key is one.
+   */
   keyOf?(name: string): string
   /**
    * What PEFT calls the tensor in a model that has the adapter. Default: the key with the adapter's name behind the
@@ -50,6 +56,12 @@ export interface Place {
    * @param there The layer as it was, or with other adapters on it.
    */
   adapted(name: string, factors: Factors, there: Module): AdaptedLayer
+}
+
+/** A tensor's key in PEFT's file. */
+export function keyAt(place: Place, name: string): string {
+  if (name.startsWith(keyPrefix)) return name
+  return place.keyOf?.(name) ?? `${place.peftPath ?? keyPrefix + place.path}.${name}`
 }
 
 /** Frozen f32 tensors that all places of an adapter share, by their whole keys in PEFT's file. */

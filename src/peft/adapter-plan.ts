@@ -4,14 +4,15 @@ import type { Shape } from '../core/shape.ts'
 import { show, showNames } from '../core/show.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Adaptable } from './adaptable.ts'
-import type { AdapterMethod, Place, PlaceOptions, SharedTensors } from './adapter-method.ts'
-import { adapterSetOf, keyAt, keyPrefix } from './adapter.ts'
+import { type AdapterMethod, keyAt, type Place, type PlaceOptions, type SharedTensors } from './adapter-method.ts'
+import { adapterSetOf } from './adapter.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import { withSavedTables } from './targets/saved-tables.ts'
+import { checkTying, tellDrift, type Tying, withTying } from './targets/tied-tables.ts'
 import { type TableFields, trainedTokenPlaces } from './targets/trained-tokens.ts'
 import { savedModulePlaces } from './targets/saved-modules.ts'
 import { tellUnmatched } from './targets/tell-unmatched.ts'
-import { baseName, bareModules, defaultName, nameInKey } from './layers/adapted-layer.ts'
+import { baseName, bareModules, defaultName, keyPrefix, nameInKey } from './layers/adapted-layer.ts'
 
 /** What an adapter may be called: PEFT puts the name between the dots of keys. */
 export const nameRule: Rule<string> = that(
@@ -53,25 +54,29 @@ export interface PlanOptions extends PlaceOptions {
 export function planAdapter<C extends AdapterConfig>(
   method: AdapterMethod<C>,
   model: Adaptable,
-  config: C,
-  { name = defaultName, inPlace = false, ...options }: PlanOptions,
+  given: C,
+  { name = defaultName, inPlace = false, ...told }: PlanOptions,
 ): AdapterPlan<C> {
-  const { who } = options
+  const { who } = told
   const names = [...(adapterSetOf(model)?.members.keys() ?? [])]
   check(inPlace || !names.includes(name), 'config', () => {
     const remedy = 'give this one another name, or detach or merge that one first'
     return `${who}: the model has an adapter ${show(name)} already; ${remedy}`
   })
+  const tying = withTying(model, given, told)
+  const { config, tied } = tying
+  const options = { ...told, tied }
   const own = inModelOrder(model, method.places(model, config, options))
+  checkTying(tying, own, who)
   tellUnmatched(config, own, options)
   const shared = method.shared?.(model, config, own) ?? null
-  const beside = modulesBeside(model, config, own, options)
+  const beside = modulesBeside(model, tying, own, options)
   const also = trainedOf(method, model, config, { own, beside })
   if (!inPlace) checkOneTrainsBase(who, model, also.length > 0)
   const spelt = method.spelt?.(config, model, own) ?? config
   const isNamed = spelt.baseModelNameOrPath !== null
   const base = isNamed ? {} : { baseModelNameOrPath: model.nameOrPath ?? null, revision: model.revision ?? null }
-  const places = inModelOrder(model, [...withSavedTables(model, spelt, own), ...beside])
+  const places = inModelOrder(model, [...withSavedTables(model, spelt, own, tied), ...beside])
   const adapted = new Set(places.map(({ path }) => path))
   const trained = also.map(([path, tensor]) => [keyOfOwn(path, adapted), tensor] as const)
   const shapes = shapesOf(model, places, new Map(trained))
@@ -92,18 +97,14 @@ function repeatsOf(places: readonly Place[]): ReadonlyMap<string, Shape> {
 /** Places for the modules that are trained whole beside the method's own. */
 function modulesBeside(
   model: Adaptable,
-  config: AdapterConfig & Partial<TableFields>,
+  { config }: Tying<AdapterConfig & Partial<TableFields>>,
   own: readonly Place[],
   options: PlaceOptions,
 ): readonly Place[] {
   const adapted = own.map(({ path }) => path)
   const names = config.modulesToSave ?? []
-  const whole = names.length === 0 ? [] : savedModulePlaces(model, { names, adapted, isTied: false }, options)
-  const tables = [...whole, ...own].filter(({ path }) => /(^|\.)(embed_tokens|word_embeddings|lm_head)$/.test(path))
-  check(config.ensureWeightTying !== true || tables.length === 0, 'unsupported', () => {
-    const those = showNames(tables.map(({ path }) => show(path)))
-    return `${options.who}: ensureWeightTying is for trainableTokenIndices here, and ${those} would not stay tied; leave it out, or merge the adapter in PEFT`
-  })
+  const whole = names.length === 0 ? [] : savedModulePlaces(model, { names, adapted }, options)
+  tellDrift(model, config, { own, whole }, options)
   const indices = config.trainableTokenIndices ?? null
   if (indices === null) return whole
   const taken = [...adapted, ...whole.map(({ path }) => path)]

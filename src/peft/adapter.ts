@@ -5,15 +5,12 @@ import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import { dequantize } from '../ops/dequantize.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { AdapterMethod, Place } from './adapter-method.ts'
+import { type AdapterMethod, keyAt, type Place } from './adapter-method.ts'
 import type { AdapterTraining, TrainingPlan } from './adapter-training.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 import { type AdaptedLayer, changedWeights, type Factors, type LayerAdapter } from './layers/adapted-layer.ts'
 import { baseTable } from './targets/saved-tables.ts'
 import { AdapterSet } from './several/adapter-set.ts'
-
-/** What PEFT puts before a path in the base model. */
-export const keyPrefix = 'base_model.model.'
 
 /** What an adapter is made of. */
 export interface AdapterParts<C extends AdapterConfig> {
@@ -104,8 +101,10 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
     const tensors = new Map<string, Tensor>(trained.map(({ key, tensor }) => [key, tensor]))
     for (const { place, layer } of placed) {
       for (const [key, tensor] of Object.entries(this.#partAt(place).saved())) tensors.set(keyAt(place, key), tensor)
-      const table = place.repeats?.[baseTable] && layer.baseWeights['weight']
-      if (table) tensors.set(keyAt(place, baseTable), dequantize(table))
+      const table = layer.baseWeights['weight'] ?? null
+      for (const name of Object.keys(place.repeats ?? {})) {
+        if (name.endsWith(baseTable) && table !== null) tensors.set(keyAt(place, name), dequantize(table))
+      }
     }
     const keys = new Set([...this.#trained.keys(), ...tensors.keys()])
     const inOrder = [...keys].flatMap((key) => {
@@ -275,11 +274,6 @@ export class Adapter<C extends AdapterConfig = AdapterConfig> {
     if (layer === undefined) throw new Error(`${this.name}: no layer ${path}`)
     return layer.adapter(this.name)
   }
-}
-
-/** A tensor's key in PEFT's file. */
-export function keyAt(place: Place, name: string): string {
-  return place.keyOf?.(name) ?? `${place.peftPath ?? keyPrefix + place.path}.${name}`
 }
 
 /**

@@ -1,7 +1,8 @@
 import { Random } from '../core/random.ts'
 import { packedZeros } from '../tensor/packed.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Adapter, keyAt } from './adapter.ts'
+import { keyAt } from './adapter-method.ts'
+import type { Adapter } from './adapter.ts'
 import type { AdapterPlan } from './adapter-plan.ts'
 import type { AdapterConfig } from './config/config-fields.ts'
 

@@ -9,6 +9,7 @@ import { lnTuning } from './methods/ln-tuning.ts'
 import { loha } from './methods/loha.ts'
 import { lokr } from './methods/lokr.ts'
 import { oft } from './methods/oft.ts'
+import { trainableTokens } from './methods/trainable-tokens.ts'
 import { vera } from './methods/vera.ts'
 import { prefixTuning } from './methods/prefix-tuning.ts'
 import { promptTuning } from './methods/prompt-tuning.ts'
@@ -24,6 +25,7 @@ const builtIn = {
   LOKR: lokr,
   LN_TUNING: lnTuning,
   OFT: oft,
+  TRAINABLE_TOKENS: trainableTokens,
   VERA: vera,
   PREFIX_TUNING: prefixTuning,
   PROMPT_TUNING: promptTuning,

@@ -53,12 +53,12 @@ export async function openGoldenAdapter(model: PretrainedLm, golden: GoldenAdapt
   const json: unknown = JSON.parse(golden.config)
   const { method, config } = parseAdapterConfig(json, model)
   const isSaved = !isEncoded(golden)
-  const plan = planAdapter(method, model, config, { who: 'openGoldenAdapter', isPartialOk: true, isSaved })
+  const reader = await openSafetensors(bytesSource(golden.weights))
+  const found = { who: 'openGoldenAdapter', isPartialOk: true, ...(isSaved && { savedKeys: reader.names }) }
+  const plan = planAdapter(method, model, config, found)
   const untrainable = isSaved ? refusal(() => method.checkTrainable?.(config, 'training')) : null
   const trainable = untrainable === null
-  const adapter = isSaved
-    ? await loadAdapter(model, json, await openSafetensors(bytesSource(golden.weights)), { trainable })
-    : attach(plan, null)
+  const adapter = isSaved ? await loadAdapter(model, json, reader, { trainable }) : attach(plan, null)
   const nameOf = (key: string) => (plan.parameterNames.get(key) ?? key).replace(`.${defaultName}`, '')
   const named = [...adapter.namedTrainableParameters()].map(([key, tensor]) => [nameOf(key), tensor] as const)
   if (!isSaved) for (const [name, tensor] of named) tensor.write(await golden.reference.readF32(`weights.${name}`))

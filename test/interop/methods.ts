@@ -137,6 +137,10 @@ export const rows: readonly Row[] = [
   { name: 'lokr, both', config: on('LOKR', { r: 1, alpha: 2, decompose_both: true, decompose_factor: 4 }) },
   { name: 'oft', config: on('OFT', { r: 0, oft_block_size: 8 }) },
   { name: 'ln tuning', config: ({ norm }) => ({ peft_type: 'LN_TUNING', target_modules: [norm] }) },
+  {
+    name: 'trainable tokens',
+    config: () => ({ peft_type: 'TRAINABLE_TOKENS', token_indices: [5, 9, 30] }),
+  },
   { name: 'prompt tuning', config: prompt('PROMPT_TUNING') },
   { name: 'prefix tuning', config: prompt('PREFIX_TUNING'), notInPeft: oneKey },
   {

@@ -28,6 +28,7 @@ const configs: Readonly<Record<string, PlannedAdapter>> = {
   LoHa: { peftType: 'LOHA', targetModules },
   LoKr: { peftType: 'LOKR', targetModules },
   OFT: { peftType: 'OFT', targetModules },
+  tokens: { peftType: 'TRAINABLE_TOKENS', tokenIndices: [5] },
   'LN tuning': { peftType: 'LN_TUNING', targetModules: ['input_layernorm', 'post_attention_layernorm', 'ln_f'] },
 }
 

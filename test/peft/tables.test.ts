@@ -138,11 +138,6 @@ describe.each(await testEngines())('adapters of tables, on $description', (devic
       '"model.embed_tokens" is an embedding, whose B has no bias',
     ],
     [{ targetModules: ['embed_tokens'], useDora: true }, 'unsupported', 'useDora is for linear layers here'],
-    [
-      { modulesToSave: ['lm_head'], ensureWeightTying: true },
-      'unsupported',
-      'ensureWeightTying is for trainableTokenIndices here, and "lm_head" would not stay tied',
-    ],
     [{ trainableTokenIndices: [24] }, 'config', 'trainableTokenIndices has 24, and "model.embed_tokens" has 24 tokens'],
     [{ trainableTokenIndices: [2, 2] }, 'config', 'trainableTokenIndices must be some tokens, each once, got [2, 2]'],
     [{ trainableTokenIndices: { wte: [2] } }, 'not-found', 'no module matches trainableTokenIndices "wte"'],

@@ -18,12 +18,12 @@ export const adaLora: AdapterMethod<AdaLoraConfig> = {
   fields: adaLoraFields,
   describe: ({ initR, targetR, loraAlpha, loraDropout, targetModules }) =>
     `r=${initR} to ${targetR} alpha=${loraAlpha} dropout=${loraDropout} on ${[targetModules].flat().join(', ')}`,
-  places: (model, config, { who, isPartialOk, isSaved = false }) => {
+  places: (model, config, { who, isPartialOk, savedKeys }) => {
     const { initR, targetR, loraAlpha, loraDropout, initLoraWeights, targetModules } = config
     check(targetModules.length > 0, 'config', () => {
       return `${who}: targetModules must be given, for PEFT has no choice for ${show(model.config?.modelType)}`
     })
-    check(isSaved || config.rankPattern !== null || targetR < initR, 'config', () => {
+    check(savedKeys !== undefined || config.rankPattern !== null || targetR < initR, 'config', () => {
       return `${who}: targetR ${targetR} must be below initR ${initR}, for ranks are lowered only; or take LoRA`
     })
     const targets = findTargets(model, config, { patterns: new NamePatterns(who), isPartialOk })

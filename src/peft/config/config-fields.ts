@@ -88,6 +88,8 @@ export interface ConfigTable<C extends AdapterConfig> {
   readonly maybeNull?: readonly string[]
   /** Fields that are objects of options, which a file spells in its own way as well. Default none. */
   readonly nested?: readonly string[]
+  /** Fields that PEFT's config of the method lacks, so that a file does not have them. Default none. */
+  readonly absent?: readonly (keyof C & string)[]
   /** Keys whose numbers are floats to Python also where they are whole. Default none. */
   readonly floats?: readonly string[]
   /** Defaults that a model has for itself. */
@@ -199,9 +201,10 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
       const inner = Object.entries<unknown>(config).flatMap(([field, value]) =>
         table.nested?.includes(field) && isJsonObject(value) ? [[field, bySnakeCase(value)] as const] : [],
       )
-      const own = bySnakeCase({ ...config, ...Object.fromEntries(inner) })
-      const all = { ...usual, ...otherFields, ...own, inference_mode: true }
-      return pythonJson(all, new Set(table.floats))
+      const all = { ...config, ...Object.fromEntries(inner) }
+      const own = Object.entries(all).filter(([field]) => table.absent?.some((each) => each === field) !== true)
+      const file = { ...usual, ...otherFields, ...bySnakeCase(Object.fromEntries(own)), inference_mode: true }
+      return pythonJson(file, new Set(table.floats))
     },
   }
 

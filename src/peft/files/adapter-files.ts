@@ -27,6 +27,7 @@ import { defaultName } from '../layers/adapted-layer.ts'
 import { keysIn } from './file-keys.ts'
 import { type CardContent, formatModelCard } from './model-card.ts'
 import { otherBase } from './other-base.ts'
+import { differingRepeats, tellRepeats } from './repeated-tensors.ts'
 
 /** What an adapter's files say besides its weights. */
 export interface AdapterFilesOptions extends CardContent {
@@ -169,13 +170,17 @@ export async function loadAdapter(
   const odd = otherBase(config, model)
   if (odd !== '') onWarning?.(`${who}: ${odd}`)
   if (trainable) method.checkTrainable?.(config, who)
-  const plan = planAdapter(method, model, config, { who, name, isPartialOk: true, isSaved: true, onWarning })
+  const plan = planAdapter(method, model, config, { who, name, isPartialOk: true, savedKeys: reader.names, onWarning })
   const keys = keysIn(who, reader, plan, odd)
   const adapter = attach(plan, null)
   try {
     const values = new Map<string, Float32Array>()
     for (const [key, there] of keys) values.set(key, await reader.readF32(there))
     for (const [key, tensor] of adapter.namedTensors()) tensor.write(values.get(key) ?? new Float32Array(0))
+    if (onWarning !== undefined) {
+      const repeated = tellRepeats(await differingRepeats(adapter, plan, reader))
+      if (repeated !== '') onWarning(`${who}: ${repeated}`)
+    }
     await method.fromBase?.start(config, name, adapter.layers, null)
   } catch (error) {
     adapter.detach()

@@ -2,9 +2,8 @@ import { check } from '../../core/errors.ts'
 import { sameShape, showShape } from '../../core/shape.ts'
 import { shorten, show } from '../../core/show.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
-import { keyPrefix } from '../adapter.ts'
 import { type AdapterPlan, parameterNames } from '../adapter-plan.ts'
-import { defaultName } from '../layers/adapted-layer.ts'
+import { defaultName, keyPrefix } from '../layers/adapted-layer.ts'
 
 /**
  * An adapter's keys in a file. They may have the adapter's name or `default` in them, as in a state_dict that PEFT did

@@ -46,7 +46,7 @@ export async function hotswap(
     who,
     name,
     isPartialOk: true,
-    isSaved: true,
+    savedKeys: reader.names,
     inPlace: true,
     onWarning,
   })

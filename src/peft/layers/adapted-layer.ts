@@ -5,6 +5,8 @@ import type { Tensor } from '../../tensor/tensor.ts'
 
 /** The name of an adapter that was given none, as in PEFT. */
 export const defaultName = 'default'
+/** What PEFT puts before a path in the base model. */
+export const keyPrefix = 'base_model.model.'
 /** What stands for no adapter in a list of one a row, as in PEFT. */
 export const baseName = '__base__'
 

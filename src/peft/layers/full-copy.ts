@@ -13,7 +13,7 @@ import { copyOf, type Tensor } from '../../tensor/tensor.ts'
 import type { Place } from '../adapter-method.ts'
 import { EmbeddingAdapter, embeddingHost } from './adapted-embedding.ts'
 import { plainHead, projectionHost } from './adapted-head.ts'
-import { type AdaptedLayer, type Factors, isAdapted } from './adapted-layer.ts'
+import { type AdaptedLayer, type Factors, isAdapted, keyPrefix } from './adapted-layer.ts'
 import { LinearAdapter } from './adapted-linear.ts'
 import { AdaptedNorm, NormAdapter } from './adapted-norm.ts'
 
@@ -27,8 +27,8 @@ export interface CopyKeys {
 
 /** How a copy of an embedding is made. */
 export interface CopyOptions {
-  /** Whether a head that is tied to the embedding is the copy too, while it is trained and when it is merged. */
-  readonly tiesHead: boolean
+  /** Path of a head that is the copy too, while it is trained and when it is merged; a file has it twice. */
+  readonly tiesHead: string | null
 }
 
 /** Whether a layer can be trained whole: linear layers of any format, heads, embeddings, norms. */
@@ -46,6 +46,9 @@ export function copyPlace(path: string, layer: Module, keys: CopyKeys, { tiesHea
   return {
     path,
     shapes,
+    ...(tiesHead !== null && {
+      repeats: Object.fromEntries(weights.map(({ name, weight }) => [headKey(tiesHead, name), weight.shape])),
+    }),
     parameterName: (name, adapter) => keys.parameterName(ownOf.get(name) ?? name, adapter),
     start: (factors) => {
       for (const { name, weight } of weights) {
@@ -68,7 +71,11 @@ interface Copy {
   readonly factors: Factors
   /** The same by the layer's own. */
   readonly own: Factors
-  readonly tiesHead: boolean
+  readonly tiesHead: string | null
+}
+
+function headKey(head: string, name: string): string {
+  return `${keyPrefix}${head}.${name}`
 }
 
 function copied(path: string, there: Module, name: string, { factors, own, tiesHead }: Copy): AdaptedLayer {
@@ -138,16 +145,26 @@ class LinearCopy extends LinearAdapter {
 
 /** Another table in the place of the base. */
 class EmbeddingCopy extends EmbeddingAdapter {
+  override readonly tiesHead: boolean
   readonly #weight: Tensor
 
+  /** @param head Path of the head that is the copy too. */
   constructor(
     factors: Factors,
     { weight }: Factors,
-    override readonly tiesHead: boolean,
+    private readonly head: string | null,
   ) {
     super(factors)
     if (weight === undefined) throw new Error('a copy without a weight')
     this.#weight = weight
+    this.tiesHead = head !== null
+  }
+
+  override saved(): Factors {
+    const { head, factors } = this
+    if (head === null) return factors
+    const twice = Object.entries(factors).map(([name, factor]) => [headKey(head, name), factor] as const)
+    return { ...factors, ...Object.fromEntries(twice) }
   }
 
   forward(ids: Tensor): Tensor {

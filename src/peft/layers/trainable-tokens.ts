@@ -11,6 +11,7 @@ import { fromArray, rowsOf, type Tensor } from '../../tensor/tensor.ts'
 import type { Place } from '../adapter-method.ts'
 import { embeddingHost, EmbeddingAdapter, type LookUp } from './adapted-embedding.ts'
 import { projectionHost } from './adapted-head.ts'
+import { type Factors, keyPrefix } from './adapted-layer.ts'
 import { LinearAdapter, type Project } from './adapted-linear.ts'
 
 /** Rows of a table that are trained, and where. */
@@ -25,15 +26,25 @@ export interface TokenPlace {
   readonly startsAsTable: boolean
 }
 
-/** A place where rows of an embedding, or of a head, are trained and all else is frozen; `false` for a head. */
+/** Where rows of an embedding are trained. */
+export interface EmbeddingKind {
+  /** Whether a tied head has them too. */
+  readonly tiesHead: boolean
+  /** Path of that head, where a file has the rows for it as well. */
+  readonly savedHead?: string
+}
+
+/** A place where rows of an embedding, or of a head, are trained and all else is frozen. */
 export function tokenPlace(
   { path, table, tokens, name, startsAsTable }: TokenPlace,
-  kind: { readonly tiesHead: boolean } | 'head',
+  kind: EmbeddingKind | 'head',
 ): Place {
   const shape: Shape = [tokens.length, table.columns]
+  const second = kind !== 'head' && kind.savedHead !== undefined ? `${keyPrefix}${kind.savedHead}.${name}` : null
   return {
     path,
     shapes: { [name]: shape },
+    ...(second !== null && { repeats: { [second]: shape } }),
     parameterName: (own, adapter) => `${own}.${adapter}`,
     start: (factors, random) => {
       const rows = factors[name]
@@ -45,7 +56,8 @@ export function tokenPlace(
       const rows = factors[name]
       if (rows === undefined) throw new Error(`${path}: no ${name}`)
       const own = new TokenRows(rows, tokens, table)
-      if (kind !== 'head') return embeddingHost(there).add(adapter, new EmbeddingTokens(factors, own, kind.tiesHead))
+      if (kind !== 'head')
+        return embeddingHost(there).add(adapter, new EmbeddingTokens(factors, own, kind.tiesHead, second))
       const host = projectionHost(there)
       if (host === null) throw new Error(`${path}: no head`)
       return host.add(adapter, new HeadTokens(factors, own))
@@ -131,9 +143,14 @@ class EmbeddingTokens extends EmbeddingAdapter {
     factors: Readonly<Record<string, Tensor>>,
     private readonly own: TokenRows,
     tiesHead: boolean,
+    private readonly second: string | null,
   ) {
     super(factors)
     this.tiesHead = tiesHead
+  }
+
+  override saved(): Factors {
+    return this.second === null ? this.factors : { ...this.factors, [this.second]: this.own.rows }
   }
 
   forward(ids: Tensor, lookUp: LookUp): Tensor {

@@ -10,6 +10,7 @@ import type { Products } from '../../ops/products.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { completeFactors, type Place } from '../adapter-method.ts'
 import { draw } from '../draws.ts'
+import { type Factors, keyPrefix } from '../layers/adapted-layer.ts'
 import { embeddingHost, EmbeddingAdapter, type LookUp } from '../layers/adapted-embedding.ts'
 import type { LoraConfig } from './lora-config.ts'
 
@@ -25,21 +26,29 @@ export interface EmbeddingPlace {
   /** Of a tied head's input; vectors of tokens are never dropped. */
   readonly dropout: number
   readonly init: LoraConfig['initLoraWeights']
-  /** Whether a tied head computes with the update. */
-  readonly tiesHead: boolean
+  /** Path of a tied head that computes with the update, whose file has it twice; `null` for none. */
+  readonly tiesHead: string | null
 }
 
 /** A place at a table of embeddings. */
 export function loraEmbeddingPlace({ path, layer, rank, init, ...told }: EmbeddingPlace): Place {
   const { rows, columns } = layer.table
+  const { tiesHead: head } = told
   const shapes = { lora_embedding_A: [rank, rows], lora_embedding_B: [columns, rank] } as const
   const own = (factors: Readonly<Record<string, Tensor>>) =>
     completeFactors<keyof EmbeddingFactors>(path, factors, Object.keys(shapes))
   return {
     ...{ path, shapes },
-    start: (factors, random) => start(own(factors), init, random),
+    ...(head !== null && {
+      repeats: { [headKey(head, 'lora_A')]: [rank, columns], [headKey(head, 'lora_B')]: [rows, rank] },
+    }),
+    start: (factors, random) => (head === null ? start : startTied)(own(factors), init, random),
     adapted: (name, factors, there) => embeddingHost(there).add(name, new LoraEmbedding(own(factors), told)),
   }
+}
+
+function headKey(head: string, name: 'lora_A' | 'lora_B'): string {
+  return `${keyPrefix}${head}.${name}.weight`
 }
 
 /** Where tables start, A is 0 and B drawn (tuners/lora/layer.py, Embedding.update_layer, reset_lora_parameters). */
@@ -52,6 +61,17 @@ function start(
   draw(b, () => random.normal())
 }
 
+/** The same where a tied head has B and A, transposed, as its A and B: PEFT starts these last, as a linear layer's. */
+function startTied(
+  { lora_embedding_A: a, lora_embedding_B: b }: EmbeddingFactors,
+  init: LoraConfig['initLoraWeights'],
+  random: Random,
+): void {
+  if (init === false) start({ lora_embedding_A: a, lora_embedding_B: b }, init, random)
+  else if (init === 'gaussian') draw(b, () => random.normal() / b.columns)
+  else draw(b, () => (2 * random.uniform() - 1) / Math.sqrt(b.rows))
+}
+
 /**
  * A low-rank update of a table: row i is W_i + scaling · B a_i with a_i the i-th column of A. LoRA, arXiv 2106.09685;
  * peft/tuners/lora/layer.py, Embedding.
@@ -59,6 +79,7 @@ function start(
 export class LoraEmbedding extends EmbeddingAdapter<EmbeddingFactors> {
   readonly scaling: number
   override readonly tiesHead: boolean
+  readonly #head: string | null
   readonly #dropout: Dropout
 
   constructor(
@@ -68,8 +89,22 @@ export class LoraEmbedding extends EmbeddingAdapter<EmbeddingFactors> {
     const lora_dropout = new Dropout(dropout)
     super(factors, { lora_dropout })
     this.scaling = scaling
-    this.tiesHead = tiesHead
+    this.tiesHead = tiesHead !== null
+    this.#head = tiesHead
     this.#dropout = lora_dropout
+  }
+
+  /** A head's A is B transposed, and its B is A transposed. */
+  override saved(): Factors {
+    const { factors } = this
+    if (this.#head === null) return factors
+    const { lora_embedding_A: a, lora_embedding_B: b } = factors
+    const ofHead = { lora_A: transpose(b, 0, 1), lora_B: transpose(a, 0, 1) }
+    return {
+      ...factors,
+      [headKey(this.#head, 'lora_A')]: ofHead.lora_A,
+      [headKey(this.#head, 'lora_B')]: ofHead.lora_B,
+    }
   }
 
   forward(ids: Tensor, lookUp: LookUp): Tensor {

@@ -3,7 +3,7 @@ import type { Random } from '../../core/random.ts'
 import { Embedding } from '../../nn/embedding.ts'
 import type { Linear } from '../../nn/linear.ts'
 import { show } from '../../core/show.ts'
-import { type AdapterMethod, linearPlace } from '../adapter-method.ts'
+import { type AdapterMethod, linearPlace, type Place } from '../adapter-method.ts'
 import { draw, drawUniform } from '../draws.ts'
 import { modelBiases } from '../targets/model-biases.ts'
 import { nameInKey } from '../layers/adapted-layer.ts'
@@ -36,7 +36,7 @@ export const lora: AdapterMethod<LoraConfig> = {
       ...(loraBias ? ['with a bias of B'] : []),
       `on ${[targetModules].flat().join(', ')}`,
     ].join(' '),
-  places: (model, config, { who, isPartialOk }) => {
+  places: (model, config, { who, isPartialOk, tied = null }) => {
     const { r, loraAlpha, rankPattern, alphaPattern, useRslora, loraDropout, initLoraWeights } = config
     const patterns = new NamePatterns(who)
     const targets = findLayers(model, config, kinds, {
@@ -46,12 +46,24 @@ export const lora: AdapterMethod<LoraConfig> = {
     })
     const rankOf = patternReader(rankPattern, r, 'rankPattern', patterns)
     const alphaOf = patternReader(alphaPattern, loraAlpha, 'alphaPattern', patterns)
-    return targets.map(({ path, layer }) => {
+    const follows = tied !== null && targets.some(({ path }) => path === tied.embeddings)
+    return targets.flatMap(({ path, layer }): Place | readonly Place[] => {
+      // A head that follows the embeddings has nothing of its own.
+      if (follows && path === tied.head) return []
       const rank = rankOf(path)
       const scaling = alphaOf(path) / (useRslora ? Math.sqrt(rank) : rank)
       if (layer instanceof Embedding) {
         checkEmbedding(who, path, config)
-        const told = { rank, scaling, dropout: loraDropout, init: initLoraWeights, tiesHead: false }
+        const tiesHead = follows && path === tied.embeddings ? tied.head : null
+        if (tiesHead !== null) {
+          check(rankOf(tiesHead) === rank && alphaOf(tiesHead) === alphaOf(path), 'config', () => {
+            return `${who}: rankPattern or alphaPattern sets "${tiesHead}" apart from "${path}", which ensureWeightTying makes one; give both the same`
+          })
+          check(initLoraWeights !== 'orthogonal', 'unsupported', () => {
+            return `${who}: initLoraWeights "orthogonal" does not start a table that ensureWeightTying ties; leave one of them out`
+          })
+        }
+        const told = { rank, scaling, dropout: loraDropout, init: initLoraWeights, tiesHead }
         return loraEmbeddingPlace({ path, layer, ...told })
       }
       const { inFeatures, outFeatures } = layer

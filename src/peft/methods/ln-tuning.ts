@@ -95,8 +95,8 @@ export const lnTuning: AdapterMethod<LnTuningConfig> = {
     const targets = findLayers(model, config, anyLayer, { patterns, isPartialOk })
     const paths = targets.map(({ path }) => path)
     return [
-      ...targets.map(({ path, layer }) => copyPlace(path, layer, keys, { tiesHead: false })),
-      ...untiedHeads(model, paths, options),
+      ...targets.map(({ path, layer }) => copyPlace(path, layer, keys, { tiesHead: null })),
+      ...untiedHeads(model, paths),
     ]
   },
   spelt: (config, model, places) =>

@@ -75,14 +75,14 @@ export const pTuning: AdapterMethod<PTuningConfig> = {
   fields,
   describe: ({ numVirtualTokens, encoderReparameterizationType: type, encoderHiddenSize }) =>
     `${numVirtualTokens} virtual tokens by an ${type}${encoderHiddenSize === null ? '' : ` of ${encoderHiddenSize}`}`,
-  places: (given, config, { who, isSaved = false }) => {
+  places: (given, config, { who, savedKeys }) => {
     const model = asPromptable(who, given)
     const sizes = vectorSizes(model)
     checkPromptSizes(who, config, sizes)
     const { numVirtualTokens: tokens, encoderReparameterizationType: type } = config
     const { tokenDim: dim } = sizes
     const promptOf = (vectors: Tensor): Prompt => ({ vectors })
-    if (isSaved) return [tablePlace(model, { shape: [tokens, dim], start: () => undefined, promptOf })]
+    if (savedKeys !== undefined) return [tablePlace(model, { shape: [tokens, dim], start: () => undefined, promptOf })]
     const hidden = config.encoderHiddenSize ?? dim
     const layers = type === 'LSTM' ? config.encoderNumLayers : 0
     const widths = type === 'LSTM' ? [2 * hidden, 2 * hidden, dim] : [dim, hidden, hidden, dim]

@@ -66,7 +66,7 @@ export const prefixTuning: AdapterMethod<PrefixTuningConfig> = {
   fields,
   describe: ({ numVirtualTokens, prefixProjection, encoderHiddenSize }) =>
     `${numVirtualTokens} virtual tokens${prefixProjection ? `, projected through ${encoderHiddenSize}` : ''}`,
-  places: (given, config, { who, isSaved = false }) => {
+  places: (given, config, { who, savedKeys }) => {
     const model = asPromptable(who, given)
     checkOneKeyAHead(who, model)
     const sizes = prefixSizes(model)
@@ -75,7 +75,7 @@ export const prefixTuning: AdapterMethod<PrefixTuningConfig> = {
     const { tokenDim: dim, numLayers } = sizes
     const width = 2 * numLayers * dim
     const promptOf = (table: Tensor): Prompt => ({ prefixes: prefixesOf(table, numLayers) })
-    if (isSaved || !prefixProjection) {
+    if (savedKeys !== undefined || !prefixProjection) {
       return [
         tablePlace(model, {
           shape: [tokens, width],

@@ -4,7 +4,7 @@ import { type Module, ModuleList } from '../../nn/module.ts'
 import type { Place, PlaceOptions } from '../adapter-method.ts'
 import { bareModules } from '../layers/adapted-layer.ts'
 import { canCopy, type CopyKeys, copyPlace, untiedPlace } from '../layers/full-copy.ts'
-import { tiedPair } from './trained-tokens.ts'
+import { tiedPair } from './tied-pair.ts'
 
 /** PEFT's keys of a module that is trained whole beside an adapter: plain in a file. */
 const keys: CopyKeys = {
@@ -17,8 +17,6 @@ export interface SavedModules {
   readonly names: readonly string[]
   /** Paths of the layers that the adapter's method takes. */
   readonly adapted: readonly string[]
-  /** Whether a head that is tied to saved embeddings stays so. */
-  readonly isTied: boolean
 }
 
 /**
@@ -29,10 +27,10 @@ export interface SavedModules {
  */
 export function savedModulePlaces(
   model: Module,
-  { names, adapted, isTied }: SavedModules,
+  { names, adapted }: SavedModules,
   options: PlaceOptions,
 ): readonly Place[] {
-  const { who, isPartialOk } = options
+  const { who, isPartialOk, tied } = options
   const modules = [...bareModules(model)].filter(([path]) => path !== '')
   const isNamed = (path: string): boolean => names.some((name) => path.endsWith(name))
   const left = names.filter((name) => !modules.some(([path]) => path.endsWith(name)))
@@ -58,28 +56,18 @@ export function savedModulePlaces(
   const places = [...layers].map(([path, layer]) => {
     if (!canCopy(layer))
       throw new MedAwareError('unsupported', `${who}: "${path}" is no layer that can be trained whole`)
-    return copyPlace(path, layer, keys, { tiesHead: isTied })
+    return copyPlace(path, layer, keys, { tiesHead: path === tied?.embeddings ? tied.head : null })
   })
-  return isTied ? places : [...places, ...untiedHeads(model, [...layers.keys()], options)]
+  return tied ? places : [...places, ...untiedHeads(model, [...layers.keys()])]
 }
 
 /**
- * Places at heads that are tied to embeddings which are trained without them; it is told. Where both are, they are two
- * tables from the start.
+ * Places at heads that are tied to embeddings which are trained without them. Where both are, they are two tables from
+ * the start.
  */
-export function untiedHeads(
-  model: Module,
-  trained: readonly string[],
-  { who, onWarning }: PlaceOptions,
-): readonly Place[] {
+export function untiedHeads(model: Module, trained: readonly string[]): readonly Place[] {
   const tied = tiedPair([...bareModules(model)])
   if (tied === null) return []
   const { head, embeddings } = tied
-  const both = [embeddings, head].filter((each) => trained.includes(each))
-  if (both.length === 0) return []
-  onWarning?.(
-    `${who}: "${both.join('" and "')}" ${both.length === 2 ? 'are' : 'is'} trained whole, though "${head}" and ` +
-      `"${embeddings}" are one table in this model: from now on they drift apart, and a merged model has two`,
-  )
-  return trained.includes(head) ? [] : [untiedPlace(head)]
+  return trained.includes(head) || !trained.includes(embeddings) ? [] : [untiedPlace(head)]
 }

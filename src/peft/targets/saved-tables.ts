@@ -3,8 +3,9 @@ import type { Module } from '../../nn/module.ts'
 import type { Adaptable } from '../adaptable.ts'
 import type { Place } from '../adapter-method.ts'
 import type { AdapterConfig } from '../config/config-fields.ts'
-import { bareModules, isAdapted } from '../layers/adapted-layer.ts'
+import { bareModules, isAdapted, keyPrefix } from '../layers/adapted-layer.ts'
 import { endingsOf, NamePatterns } from './module-names.ts'
+import type { TiedPair } from './tied-pair.ts'
 
 /** What a frozen table is called in a file, behind its layer's path. */
 export const baseTable = 'base_layer.weight'
@@ -15,9 +16,14 @@ const names: readonly string[] = ['embed_tokens', 'lm_head']
 /**
  * The places, of which those on embeddings and heads also have the frozen table in the file, where PEFT writes it:
  * where targets name one by PEFT's names, unless single tokens are trained (utils/save_and_load.py,
- * get_peft_model_state_dict). @param config With targets as they are saved.
+ * get_peft_model_state_dict). @param config With targets as they are saved. @param tied Tables that share an adapter.
  */
-export function withSavedTables(model: Adaptable, config: AdapterConfig, places: readonly Place[]): readonly Place[] {
+export function withSavedTables(
+  model: Adaptable,
+  config: AdapterConfig,
+  places: readonly Place[],
+  tied: TiedPair | null,
+): readonly Place[] {
   if (!namesTable(model, config)) return places
   const tables = new Map<Module, Shape>(
     [model.getInputEmbeddings?.(), model.getOutputEmbeddings?.()].flatMap((module) => {
@@ -28,14 +34,15 @@ export function withSavedTables(model: Adaptable, config: AdapterConfig, places:
   return places.map((place) => {
     const module = bare.get(place.path)
     const shape = module && tables.get(module)
-    return shape === undefined ? place : { ...place, repeats: { ...place.repeats, [baseTable]: shape } }
+    if (shape === undefined) return place
+    const ofHead = place.path === tied?.embeddings && { [`${keyPrefix}${tied.head}.${baseTable}`]: shape }
+    return { ...place, repeats: { ...place.repeats, [baseTable]: shape, ...ofHead } }
   })
 }
 
 function namesTable(model: Adaptable, config: AdapterConfig): boolean {
-  if (!('targetModules' in config) || ('trainableTokenIndices' in config && config.trainableTokenIndices !== null)) {
-    return false
-  }
+  const hasTokens = 'trainableTokenIndices' in config && config.trainableTokenIndices !== null
+  if (!('targetModules' in config) || hasTokens || 'tokenIndices' in config) return false
   const { targetModules } = config
   if (Array.isArray(targetModules)) return names.some((name) => targetModules.includes(name))
   if (typeof targetModules !== 'string' || targetModules === 'all-linear') return false

@@ -7,6 +7,7 @@ import type { Adaptable } from '../adaptable.ts'
 import type { Place, PlaceOptions } from '../adapter-method.ts'
 import { bareModules, isAdapted } from '../layers/adapted-layer.ts'
 import { tokenPlace } from '../layers/trainable-tokens.ts'
+import { tiedPair } from './tied-pair.ts'
 
 /** Tokens whose vectors are trained: of the embeddings, or by names of modules. */
 export type TokenIndices = readonly number[] | Readonly<Record<string, readonly number[]>>
@@ -19,8 +20,8 @@ export interface TableFields {
    */
   readonly trainableTokenIndices: TokenIndices | null
   /**
-   * Keep embeddings and head one table while they are trained: refuses other trainableTokenIndices of tied tables, and
-   * tables in modulesToSave and targetModules, which PEFT would tie. Default false.
+   * Keep embeddings and head one table while they are trained: where modulesToSave or targetModules names one of them,
+   * the embeddings are trained and the head follows; other trainableTokenIndices of the two are refused. Default false.
    */
   readonly ensureWeightTying: boolean
 }
@@ -61,8 +62,6 @@ export function trainedTokenPlaces(
       `${who}: "${tied.embeddings}" and "${tied.head}" are one table in this model; trained on other tokens, a merged model has two`,
     )
   }
-  if (tied === null && ensureWeightTying)
-    onWarning?.(`${who}: ensureWeightTying has no effect: no tables of this model are tied`)
   return [...tables].flatMap(([path, { module, tokens }]) => {
     check(!adapted.includes(path), 'config', () => {
       return `${who}: trainableTokenIndices names "${path}", which the adapter is on otherwise; leave one of them out`
@@ -74,7 +73,15 @@ export function trainedTokenPlaces(
   })
 }
 
-type Table = Embedding | LanguageHead | TiedHead
+/** What has a vector for each token. */
+export type Table = Embedding | LanguageHead | TiedHead
+
+/** The path of a model's embeddings, if it says which they are. */
+export function inputEmbeddingsPath(model: Adaptable): string | undefined {
+  const stands = model.getInputEmbeddings?.()
+  const input = stands && isAdapted(stands) ? stands.base : stands
+  return [...bareModules(model)].find(([path, module]) => path !== '' && module === input)?.[0]
+}
 
 /** The named tables with their tokens, by path. */
 function tablesOf(
@@ -83,10 +90,8 @@ function tablesOf(
   modules: readonly (readonly [path: string, module: Module])[],
   indices: TokenIndices,
 ): ReadonlyMap<string, { readonly module: Table; readonly tokens: readonly number[] }> {
-  const stands = model.getInputEmbeddings?.()
-  const input = stands && isAdapted(stands) ? stands.base : stands
   const named: readonly (readonly [string, readonly number[]])[] = isList(indices)
-    ? [[modules.find(([, module]) => module === input)?.[0] ?? 'embed_tokens', indices]]
+    ? [[inputEmbeddingsPath(model) ?? 'embed_tokens', indices]]
     : Object.entries(indices)
   return new Map(
     named.flatMap(([ending, tokens]) => {
@@ -99,35 +104,30 @@ function tablesOf(
             `${who}: trainableTokenIndices names "${path}", which is no table of tokens`,
           )
         }
-        checkTokens(who, path, tokens, module.table.rows)
+        checkTokens(who, { field: 'trainableTokenIndices', path, tokens, vocab: module.table.rows })
         return [path, { module, tokens }] as const
       })
     }),
   )
 }
 
-function checkTokens(who: string, path: string, tokens: readonly number[], vocab: number): void {
-  const bad = tokens.find((token) => token >= vocab)
-  check(bad === undefined, 'config', () => {
-    return `${who}: trainableTokenIndices has ${bad}, and "${path}" has ${vocab} tokens`
-  })
-  check(tokens.length > 0 && new Set(tokens).size === tokens.length, 'config', () => {
-    return `${who}: trainableTokenIndices must be some tokens, each once, got ${show(tokens)}`
-  })
+/** Tokens of a table, and the field that names them. */
+interface NamedTokens {
+  readonly field: string
+  readonly path: string
+  readonly tokens: readonly number[]
+  readonly vocab: number
 }
 
-/** The paths of a tied head and its embeddings, if the model has such. */
-export function tiedPair(
-  modules: readonly (readonly [path: string, module: Module])[],
-): { readonly head: string; readonly embeddings: string } | null {
-  for (const [head, module] of modules) {
-    if (!(module instanceof TiedHead)) continue
-    const stands = module.embeddings()
-    const table: Module = isAdapted(stands) ? stands.base : stands
-    const embeddings = modules.find(([, each]) => each === table)?.[0]
-    if (embeddings !== undefined) return { head, embeddings }
-  }
-  return null
+/** Sees that tokens are of a table, and each is named once. @throws MedAwareError `config`. */
+export function checkTokens(who: string, { field, path, tokens, vocab }: NamedTokens): void {
+  const bad = tokens.find((token) => token >= vocab)
+  check(bad === undefined, 'config', () => {
+    return `${who}: ${field} has ${bad}, and "${path}" has ${vocab} tokens`
+  })
+  check(tokens.length > 0 && new Set(tokens).size === tokens.length, 'config', () => {
+    return `${who}: ${field} must be some tokens, each once, got ${show(tokens)}`
+  })
 }
 
 function isList(indices: TokenIndices): indices is readonly number[] {
