@@ -46,8 +46,8 @@ export interface LossReport {
 
 /**
  * Mean loss over the tokens with a label, each weighing the same wherever it stands. The first token of an example is
- * never predicted; examples without a label behind it are passed over. Batches are padded on the right, the longest
- * examples first, so that a lack of memory shows at once.
+ * predicted only behind a prompt of vectors; examples without a label that is are passed over. Batches are padded on the
+ * right, the longest examples first, so that a lack of memory shows at once.
  * @throws MedAwareError `config` when nothing has a label, for what are no examples of this vocabulary, and for
  * senseless options, `shape` when labels and ids differ in number, `numeric` when a loss is not finite, `memory`; and
  * whatever `signal` is aborted with.
@@ -60,7 +60,7 @@ export async function evaluateLoss(
   const { batchSize = 8, onProgress, signal } = readOptions('evaluateLoss', options, rules, aliases)
   readArgument('evaluateLoss', 'model', model, modelRule)
   const rows = readExamples('evaluateLoss', examples, model.vocabSize)
-  const counted = rows.filter((example) => labelCount(example) > 0)
+  const counted = rows.filter((example) => labelCount(example, model) > 0)
   check(counted.length > 0, 'config', () => `evaluateLoss: none of ${rows.length} examples has a label to predict`)
   const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
   signal?.throwIfAborted()
@@ -72,7 +72,7 @@ export async function evaluateLoss(
     nats += await lossSum(model, batch)
     onProgress?.(begin + batch.length, sorted.length)
   }
-  const tokens = counted.reduce((sum, example) => sum + labelCount(example), 0)
+  const tokens = counted.reduce((sum, example) => sum + labelCount(example, model), 0)
   const bytes = counted.reduce((sum, example) => sum + (example.bytes ?? NaN), 0)
   const loss = nats / tokens
   return { loss, perplexity: Math.exp(loss), bitsPerByte: bytes > 0 ? nats / (bytes * Math.LN2) : null, tokens }

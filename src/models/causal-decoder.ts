@@ -62,6 +62,10 @@ export abstract class CausalDecoder<Children extends object>
     return this.modules.prompt_encoder.virtualTokens
   }
 
+  get predictsFirst(): boolean {
+    return this.modules.prompt_encoder.isOfVectors
+  }
+
   getInputEmbeddings(): Lookup {
     return this.parts.embeddings
   }

@@ -81,6 +81,8 @@ export interface CausalLm extends Module {
    * batches, masks and positions, nor in what comes of them. Default 0.
    */
   readonly virtualTokens?: number
+  /** Whether a row's first token is predicted as well: by the last of a prompt's vectors before it. Default false. */
+  readonly predictsFirst?: boolean
   /**
    * Whether training keeps only the input of each decoder block and computes the rest again on the way back: less
    * memory for about a third more work, and the same bits. transformers' gradient_checkpointing_enable. Default false.

@@ -1,6 +1,6 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import { show } from '../core/show.ts'
-import type { TokenBatch } from './causal-lm.ts'
+import type { CausalLm, TokenBatch } from './causal-lm.ts'
 
 /** Tokens to learn from or to be measured on. */
 export interface Example {
@@ -14,10 +14,21 @@ export interface Example {
 /** The label of a token that is not to be predicted. */
 export const ignoredLabel = -100
 
-/** Number of tokens of an example that are predicted: labels but the first, which nothing precedes. */
-export function labelCount(example: Example): number {
+/** What of a model says which labels count. */
+export type Predictor = Pick<CausalLm, 'predictsFirst'>
+
+/**
+ * Number of tokens of an example that a model predicts: labels but the first, which nothing precedes unless a prompt of
+ * vectors does. @param model Default: one without a prompt.
+ */
+export function labelCount(example: Example, model: Predictor = {}): number {
   const { labels } = readExample('labelCount', 'the example', example, Infinity)
-  return labels.reduce((count, label, i) => count + +(i > 0 && label >= 0), 0)
+  return predictedLabels(labels, labels.length, model)
+}
+
+/** Labels that a model predicts, of rows of so many tokens: those that its own loss is a sum over. */
+export function predictedLabels(labels: Int32Array, tokens: number, { predictsFirst = false }: Predictor): number {
+  return labels.reduce((count, label, i) => count + +((predictsFirst || i % tokens > 0) && label >= 0), 0)
 }
 
 /**

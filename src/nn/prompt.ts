@@ -14,6 +14,8 @@ export type Prompt =
 export interface PromptEncoder extends Module {
   /** Tokens that its prompt stands for; 0 where it has none. */
   readonly virtualTokens: number
+  /** Whether its prompt is vectors, of which the last one predicts a text's first token. */
+  readonly isOfVectors: boolean
   /** With history; `null` where there is none. */
   prompt(): Prompt | null
 }
@@ -21,6 +23,7 @@ export interface PromptEncoder extends Module {
 /** No prompt: a text begins with its own first token. */
 export class NoPrompt extends Module<Record<never, never>, Record<never, never>> implements PromptEncoder {
   readonly virtualTokens = 0
+  readonly isOfVectors = false
 
   constructor() {
     super({}, {})

@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import { collate, type Example, labelCount } from '../models/example.ts'
+import { collate, type Example, labelCount, type Predictor } from '../models/example.ts'
 import type { BatchSource, StepBatches } from './batch-source.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
 import { epochBatches } from './order.ts'
@@ -10,16 +10,16 @@ export class ExampleSource implements BatchSource {
   readonly stepsPerEpoch: number
   readonly #examples: readonly Example[]
   readonly #options: ResolvedOptions
-  readonly #labelCounts: readonly number[]
+  readonly #model: Predictor
   #order: { epoch: number; batches: number[][] } | null = null
 
   /** @throws MedAwareError `config` for none, or one without any label, which would only dilute the rest. */
-  constructor(examples: readonly Example[], options: ResolvedOptions) {
+  constructor(examples: readonly Example[], options: ResolvedOptions, model: Predictor) {
     check(examples.length > 0, 'config', () => 'TrainingRun: there is no example to train on')
     this.#examples = examples
     this.#options = options
-    this.#labelCounts = examples.map(labelCount)
-    const empty = this.#labelCounts.indexOf(0)
+    this.#model = model
+    const empty = examples.findIndex((example) => labelCount(example, model) === 0)
     check(empty < 0, 'config', () => {
       return `TrainingRun: example ${empty} has no label to learn from; drop examples whose prompt fills the whole length`
     })
@@ -35,7 +35,7 @@ export class ExampleSource implements BatchSource {
       epoch: Math.floor(index / this.stepsPerEpoch),
       batches: micro.map((each) => this.#collate(each)),
       tokens: sum((row) => this.#examples[row]?.inputIds.length),
-      labelTokens: sum((row) => this.#labelCounts[row]),
+      labelTokens: sum((row) => this.#labelsOf(row)),
     }
   }
 
@@ -49,6 +49,12 @@ export class ExampleSource implements BatchSource {
 
   close(): void {
     this.#order = null
+  }
+
+  /** Counted with each step, for a prompt may be put on the model or taken off it meanwhile. */
+  #labelsOf(row: number): number {
+    const example = this.#examples[row]
+    return example === undefined ? 0 : labelCount(example, this.#model)
   }
 
   #collate(rows: readonly number[]): LabelledBatch {

@@ -1,6 +1,7 @@
 import { check } from '../core/errors.ts'
 import { type BatchPass, type Batches, openPass } from './batch-pass.ts'
 import type { BatchSource, DataPosition, StepBatches } from './batch-source.ts'
+import type { Predictor } from '../models/example.ts'
 import { isLabelled, labelCountOf, tokenCountOf } from './labelled-batch.ts'
 
 /** A step whose batches are being read. */
@@ -22,12 +23,15 @@ const start = (epoch: number): DataPosition => ({ epoch, batches: 0, hash: '' })
 export class IterableSource implements BatchSource {
   readonly stepsPerEpoch = Infinity
   readonly #data: Batches<unknown>
+  readonly #model: Predictor
   readonly #perStep: number
   #pass: BatchPass | null = null
   #step: OpenStep = stepAt(0, start(0))
 
   /** @param perStep Batches of a step. */
-  constructor(data: Batches<unknown>, perStep: number) {
+  /** @param model What predicts the labels. */
+  constructor(data: Batches<unknown>, perStep: number, model: Predictor) {
+    this.#model = model
     this.#data = data
     this.#perStep = perStep
   }
@@ -48,7 +52,7 @@ export class IterableSource implements BatchSource {
       epoch: step.from.epoch,
       batches: step.batches,
       tokens: sum(labelled.map(tokenCountOf)),
-      labelTokens: sum(labelled.map(labelCountOf)),
+      labelTokens: sum(labelled.map((batch) => labelCountOf(batch, this.#model))),
     }
   }
 

@@ -1,4 +1,5 @@
 import type { TokenBatch } from '../models/causal-lm.ts'
+import { predictedLabels, type Predictor } from '../models/example.ts'
 
 /** Rows of tokens and what is to be learned of them: what a model's own loss takes. */
 export interface LabelledBatch extends TokenBatch {
@@ -12,9 +13,9 @@ export function isLabelled(batch: unknown): batch is LabelledBatch {
   return batch.labels instanceof Int32Array && Array.isArray(batch.shape)
 }
 
-/** Tokens that are predicted: labels but the first of each row, which nothing precedes. */
-export function labelCountOf({ labels, shape: [, tokens] }: LabelledBatch): number {
-  return labels.reduce((count, label, i) => count + +(i % tokens > 0 && label >= 0), 0)
+/** Tokens that a model predicts. */
+export function labelCountOf({ labels, shape: [, tokens] }: LabelledBatch, model: Predictor): number {
+  return predictedLabels(labels, tokens, model)
 }
 
 /** Tokens that are read; padding is known by the mask alone. */

@@ -1,4 +1,5 @@
 import { check } from '../core/errors.ts'
+import type { CausalLm } from '../models/causal-lm.ts'
 import { type Example, readExamples } from '../models/example.ts'
 import { type Batches, isIterable } from './batch-pass.ts'
 import type { BatchSource } from './batch-source.ts'
@@ -14,20 +15,20 @@ interface OpenedSource {
 
 /**
  * Takes what a run is given to train on: a list is examples, what else can be gone through is batches.
- * @param vocabSize Ids of examples are below it; those of batches are for the model to check.
+ * @param model Ids of examples are below its vocabSize; those of batches are for it to check.
  * @throws MedAwareError as `readExamples`, `ExampleSource` and `checkBatchOptions`; `config` for a list of batches.
  */
-export function openSource(data: unknown, options: ResolvedOptions, vocabSize: number): OpenedSource {
+export function openSource(data: unknown, options: ResolvedOptions, model: CausalLm): OpenedSource {
   if (isBatches(data)) {
     checkBatchOptions(options)
-    return { source: new IterableSource(data, options.gradientAccumulationSteps), examples: [] }
+    return { source: new IterableSource(data, options.gradientAccumulationSteps, model), examples: [] }
   }
   const batch = Array.isArray(data) ? data.findIndex(isBatch) : -1
   check(batch < 0, 'config', () => {
     return `TrainingRun: item ${batch} is a batch, and a list is taken for examples; give a function that gives the batches, () => batches`
   })
-  const examples = Object.freeze(readExamples('TrainingRun', data, vocabSize))
-  return { source: new ExampleSource(examples, options), examples }
+  const examples = Object.freeze(readExamples('TrainingRun', data, model.vocabSize))
+  return { source: new ExampleSource(examples, options, model), examples }
 }
 
 function isBatches(data: unknown): data is Batches<unknown> {

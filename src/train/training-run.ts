@@ -90,7 +90,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     const { options, hooks } = trainingOptions(given)
     this.options = options
     readArgument('TrainingRun', 'model', model, modelRule)
-    const { source, examples } = openSource(data, options, model.vocabSize)
+    const { source, examples } = openSource(data, options, model)
     this.examples = examples
     this.#source = source
     this.stepsPerEpoch = source.stepsPerEpoch

@@ -14,6 +14,9 @@ export abstract class PromptAdapter<F extends Factors = Factors> extends LayerAd
     super(...parts)
   }
 
+  /** As of `PromptEncoder`. */
+  abstract readonly isOfVectors: boolean
+
   /** With history. */
   abstract prompt(): Prompt
 }
@@ -26,6 +29,10 @@ export class AdaptedPrompt extends AdaptedLayer<PromptEncoder, PromptAdapter> im
 
   get virtualTokens(): number {
     return (this.#computing() ?? this.base).virtualTokens
+  }
+
+  get isOfVectors(): boolean {
+    return (this.#computing() ?? this.base).isOfVectors
   }
 
   /** @throws MedAwareError `config` where several are active; `unsupported` where rows are to have different ones. */

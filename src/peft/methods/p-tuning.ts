@@ -3,7 +3,6 @@ import { number, oneOf, orNull, whole } from '../../core/options.ts'
 import type { Random } from '../../core/random.ts'
 import type { Shape } from '../../core/shape.ts'
 import { Dropout } from '../../nn/dropout.ts'
-import type { Prompt } from '../../nn/prompt.ts'
 import { relu } from '../../ops/activations/activations.ts'
 import { add } from '../../ops/add.ts'
 import { concat } from '../../ops/array/concat.ts'
@@ -23,7 +22,7 @@ import {
   promptSizesFor,
   vectorSizes,
 } from '../prompts/prompt-config.ts'
-import { draw, EncodedPrompt, encoderPlace, tablePlace, tensorOf } from '../prompts/prompt-place.ts'
+import { asVectors, draw, EncodedPrompt, encoderPlace, tablePlace, tensorOf } from '../prompts/prompt-place.ts'
 import { asPromptable } from '../prompts/promptable.ts'
 import { startLinear } from '../prompts/start-linear.ts'
 
@@ -81,8 +80,8 @@ export const pTuning: AdapterMethod<PTuningConfig> = {
     checkPromptSizes(who, config, sizes)
     const { numVirtualTokens: tokens, encoderReparameterizationType: type } = config
     const { tokenDim: dim } = sizes
-    const promptOf = (vectors: Tensor): Prompt => ({ vectors })
-    if (savedKeys !== undefined) return [tablePlace(model, { shape: [tokens, dim], start: () => undefined, promptOf })]
+    if (savedKeys !== undefined)
+      return [tablePlace(model, { shape: [tokens, dim], start: () => undefined, form: asVectors })]
     const hidden = config.encoderHiddenSize ?? dim
     const layers = type === 'LSTM' ? config.encoderNumLayers : 0
     const widths = type === 'LSTM' ? [2 * hidden, 2 * hidden, dim] : [dim, hidden, hidden, dim]
@@ -91,7 +90,7 @@ export const pTuning: AdapterMethod<PTuningConfig> = {
       encoderPlace(model, {
         shapes,
         start: (factors, random) => start(factors, hidden, random),
-        part: (factors) => new PTunedPrompt(tokens, factors, promptOf, { layers, dropout: config.encoderDropout }),
+        part: (factors) => new PTunedPrompt(tokens, factors, { layers, dropout: config.encoderDropout }),
       }),
     ]
   },
@@ -151,11 +150,10 @@ class PTunedPrompt extends EncodedPrompt {
   constructor(
     virtualTokens: number,
     factors: Factors,
-    promptOf: (vectors: Tensor) => Prompt,
     { layers, dropout }: { readonly layers: number; readonly dropout: number },
   ) {
     const module = new Dropout(layers > 1 ? dropout : 0)
-    super(virtualTokens, factors, promptOf, { lstm_dropout: module })
+    super(virtualTokens, factors, asVectors, { lstm_dropout: module })
     this.#layers = layers
     this.#dropout = module
   }

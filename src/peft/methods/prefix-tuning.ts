@@ -1,7 +1,6 @@
 import { check } from '../../core/errors.ts'
 import { flag, oneOf, orNull, whole } from '../../core/options.ts'
 import type { KeyValuePrefix } from '../../ops/key-value-prefix.ts'
-import type { Prompt } from '../../nn/prompt.ts'
 import { tanh } from '../../ops/activations/activations.ts'
 import { reshape } from '../../ops/array/reshape.ts'
 import { slice } from '../../ops/array/slice.ts'
@@ -19,7 +18,7 @@ import {
   type PromptSizes,
   promptSizesFor,
 } from '../prompts/prompt-config.ts'
-import { draw, EncodedPrompt, encoderPlace, tablePlace, tensorOf } from '../prompts/prompt-place.ts'
+import { draw, EncodedPrompt, encoderPlace, tablePlace, tensorOf, type PromptForm } from '../prompts/prompt-place.ts'
 import { asPromptable, type Promptable } from '../prompts/promptable.ts'
 import { startLinear } from '../prompts/start-linear.ts'
 
@@ -74,7 +73,7 @@ export const prefixTuning: AdapterMethod<PrefixTuningConfig> = {
     const { numVirtualTokens: tokens, prefixProjection, initWeights } = config
     const { tokenDim: dim, numLayers } = sizes
     const width = 2 * numLayers * dim
-    const promptOf = (table: Tensor): Prompt => ({ prefixes: prefixesOf(table, numLayers) })
+    const form: PromptForm = { isOfVectors: false, promptOf: (table) => ({ prefixes: prefixesOf(table, numLayers) }) }
     if (savedKeys !== undefined || !prefixProjection) {
       return [
         tablePlace(model, {
@@ -82,7 +81,7 @@ export const prefixTuning: AdapterMethod<PrefixTuningConfig> = {
           start: (table, random) => {
             if (initWeights === null) draw(table, () => random.normal())
           },
-          promptOf,
+          form,
         }),
       ]
     }
@@ -101,7 +100,7 @@ export const prefixTuning: AdapterMethod<PrefixTuningConfig> = {
           startLinear(factors, 'transform.0', random)
           if (initWeights === null) startLinear(factors, 'transform.2', random)
         },
-        part: (factors) => new ProjectedPrefix(tokens, factors, promptOf),
+        part: (factors) => new ProjectedPrefix(tokens, factors, form),
       }),
     ]
   },

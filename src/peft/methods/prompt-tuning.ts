@@ -15,7 +15,7 @@ import {
   promptSizesFor,
   vectorSizes,
 } from '../prompts/prompt-config.ts'
-import { draw, tablePlace } from '../prompts/prompt-place.ts'
+import { asVectors, draw, tablePlace } from '../prompts/prompt-place.ts'
 import { asPromptable, type Promptable } from '../prompts/promptable.ts'
 
 /** Prompt tuning's config, in PEFT's words (peft/tuners/prompt_tuning/config.py). */
@@ -92,7 +92,7 @@ export const promptTuning: AdapterMethod<PromptTuningConfig> = {
       tablePlace(model, {
         shape: [config.numVirtualTokens, sizes.tokenDim],
         start: (table, random) => start(who, model, table, { config, random }),
-        promptOf: (vectors) => ({ vectors }),
+        form: asVectors,
       }),
     ]
   },

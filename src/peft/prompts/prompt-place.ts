@@ -33,23 +33,33 @@ export function encoderPlace(model: Promptable, { shapes, start, part }: Encoder
   }
 }
 
+/** What a table, or what an encoder computed, is as a prompt. */
+export interface PromptForm {
+  /** Whether it is vectors in the place of embeddings, and not keys and values. */
+  readonly isOfVectors: boolean
+  /** With history. */
+  promptOf(table: Tensor): Prompt
+}
+
+/** Vectors in the place of embeddings, one a row. */
+export const asVectors: PromptForm = { isOfVectors: true, promptOf: (vectors) => ({ vectors }) }
+
 /** A table that is the prompt, or is cut into it. */
 interface TablePlace {
   /** [virtual tokens, …]. */
   readonly shape: readonly [number, number]
   readonly start: (table: Tensor, random: Random) => void
-  /** With history. */
-  readonly promptOf: (table: Tensor) => Prompt
+  readonly form: PromptForm
 }
 
 /** A place whose one tensor is what the file has. */
-export function tablePlace(model: Promptable, { shape, start, promptOf }: TablePlace): Place {
+export function tablePlace(model: Promptable, { shape, start, form }: TablePlace): Place {
   const [virtualTokens] = shape
   const name = 'embedding.weight'
   const place = encoderPlace(model, {
     shapes: { [name]: shape },
     start: (factors, random) => start(tensorOf(factors, name), random),
-    part: (factors) => new TablePrompt(virtualTokens, { [name]: tensorOf(factors, name) }, promptOf),
+    part: (factors) => new TablePrompt(virtualTokens, { [name]: tensorOf(factors, name) }, form),
   })
   return { ...place, keyOf: () => savedKey }
 }
@@ -71,13 +81,17 @@ class TablePrompt extends PromptAdapter<Readonly<Record<'embedding.weight', Tens
   constructor(
     virtualTokens: number,
     factors: Readonly<Record<'embedding.weight', Tensor>>,
-    readonly promptOf: (table: Tensor) => Prompt,
+    readonly form: PromptForm,
   ) {
     super(virtualTokens, factors)
   }
 
+  get isOfVectors(): boolean {
+    return this.form.isOfVectors
+  }
+
   prompt(): Prompt {
-    return this.promptOf(this.factors['embedding.weight'])
+    return this.form.promptOf(this.factors['embedding.weight'])
   }
 
   describe(): string {
@@ -87,21 +101,25 @@ class TablePrompt extends PromptAdapter<Readonly<Record<'embedding.weight', Tens
 
 /** A prompt that an encoder computes of its tensors. */
 export abstract class EncodedPrompt extends PromptAdapter {
-  /** @param promptOf Of what is encoded, with history. */
+  /** @param form Of what is encoded. */
   constructor(
     virtualTokens: number,
     factors: Factors,
-    readonly promptOf: (encoded: Tensor) => Prompt,
+    readonly form: PromptForm,
     modules: Readonly<Record<string, Module>> = {},
   ) {
     super(virtualTokens, factors, modules)
+  }
+
+  get isOfVectors(): boolean {
+    return this.form.isOfVectors
   }
 
   /** What PEFT's files have of it: f32 [virtual tokens, …], with history. */
   protected abstract encoded(): Tensor
 
   prompt(): Prompt {
-    return this.promptOf(this.encoded())
+    return this.form.promptOf(this.encoded())
   }
 
   /** Without what training draws at random. */
