@@ -125,10 +125,14 @@ export { type KbitTrainingOptions, prepareModelForKbitTraining } from './peft/pr
 
 export {
   promptCompletionExample,
-  type ExampleTokenizer,
   type PromptCompletion,
   type PromptCompletionOptions,
-} from './train/examples.ts'
+} from './data/prompt-completion.ts'
+export { prepareExamples, streamExamples, type ExampleStream, type PreparedExamples } from './data/prepare-examples.ts'
+export type { Dataset, Row, Rows } from './data/dataset.ts'
+export type { ExampleTokenizer } from './data/example-tokenizer.ts'
+export type { PrepareOptions, PrepareProgress } from './data/prepare-options.ts'
+export type { PrepareReport } from './data/prepare-report.ts'
 export { runFigures } from './train/run-figures.ts'
 export { TrainingRun, type StepReport, type TrainOptions } from './train/training-run.ts'
 export type { Batches } from './train/batch-pass.ts'

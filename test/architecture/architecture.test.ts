@@ -18,7 +18,7 @@ const floors = [
   ['formats'],
   ['nn', 'optim'],
   ['peft', 'models'],
-  ['train', 'generate', 'evaluate'],
+  ['train', 'generate', 'evaluate', 'data'],
   ['io'],
   ['cli'],
 ]

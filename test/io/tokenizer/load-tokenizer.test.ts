@@ -8,7 +8,7 @@ import { tokenizerFromJson } from '../../../src/io/tokenizer/tokenizer.ts'
 import { modelFiles } from '../../../src/io/save/save-model.ts'
 import { createModel, modelWeights, parseModelConfig } from '../../../src/models/architectures.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
-import { promptCompletionExample } from '../../../src/train/examples.ts'
+import { promptCompletionExample } from '../../../src/data/prompt-completion.ts'
 import { openTestCpu } from '../../device/cpu-under-test.ts'
 
 const here = join(import.meta.dirname, '../../fixtures/tokenizer/llama')

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
-import { collate, type Example, labelCount } from '../../src/models/example.ts'
-import { promptCompletionExample, type ExampleTokenizer } from '../../src/train/examples.ts'
+import type { ExampleTokenizer } from '../../src/data/example-tokenizer.ts'
+import { promptCompletionExample } from '../../src/data/prompt-completion.ts'
+import { labelCount } from '../../src/models/example.ts'
 
 const EOS = 2
 /** A token for each letter, its code; the end of a text is no letter. */
@@ -107,48 +108,5 @@ describe("promptCompletionExample with a tokenizer of Llama's kind", () => {
     expect(warnings[0]).toContain('has other tokens alone than before its completion, from token 1 on; end it where')
     promptCompletionExample(llama, { prompt: 'Question: yes\nAnswer:', completion: 'no' }, { onWarning })
     expect(warnings).toHaveLength(1)
-  })
-})
-
-describe('labelCount', () => {
-  it('leaves out masked tokens and the first', () => {
-    const inputIds = Int32Array.of(5, 6, 7, 8)
-    expect(labelCount({ inputIds, labels: Int32Array.of(5, -100, 7, 8) })).toBe(2)
-    expect(labelCount({ inputIds, labels: Int32Array.of(5, -100, -100, -100) })).toBe(0)
-    expect(labelCount({ inputIds, labels: Int32Array.of(-100, 0, -100, 0) })).toBe(2)
-    expect(() => labelCount({ inputIds, labels: Int32Array.of(-100, 0, -1, 0) })).toThrow(
-      'labelCount: the example: labels[2] must be -100 or a whole number from 0, got -1',
-    )
-    expect(() => labelCount({ inputIds } as unknown as Example)).toThrow('labelCount: the example has no labels; ')
-  })
-})
-
-describe('collate', () => {
-  it('refuses what are no examples, by the row', () => {
-    const good = { inputIds: Int32Array.of(1, 2), labels: Int32Array.of(1, 2) }
-    const refused = (given: unknown) => expect(() => collate(given as Example[]))
-    refused([]).toThrow('collate: there is no example')
-    refused({}).toThrow('collate: examples must be a list of { inputIds, labels }, got {}')
-    refused([good, 'text']).toThrow(
-      'collate: example 1 must be { inputIds, labels }, got "text"; promptCompletionExample',
-    )
-    refused([good, { ...good, labels: Int32Array.of(1, 2, 3) }]).toThrow('collate: example 1 has 2 ids and 3 labels')
-    refused([{ ...good, inputIds: [1, 2 ** 31] }]).toThrow(
-      'collate: example 0: inputIds[1] must be a whole number from 0',
-    )
-  })
-
-  it('takes more rows than a call takes arguments', () => {
-    const row = { inputIds: Int32Array.of(1, 2), labels: Int32Array.of(1, 2) }
-    expect(collate(Array<Example>(200_000).fill(row)).batch.shape).toEqual([200_000, 2])
-  })
-
-  it('pads on the right with ids that have no label', () => {
-    const [long, short] = [example('ab', 'c'), example('a', '')]
-    if (!long || !short) throw new Error('both have labels')
-    expect(collate([short, long])).toEqual({
-      batch: { inputIds: Int32Array.of(97, EOS, 0, 0, 97, 98, 99, EOS), shape: [2, 4] },
-      labels: Int32Array.of(-100, EOS, -100, -100, -100, -100, 99, EOS),
-    })
   })
 })

@@ -1,0 +1,112 @@
+import { nextTurn } from '#platform'
+import type { Example } from '../models/example.ts'
+import type { Dataset, Rows } from './dataset.ts'
+import { datasetOf } from './dataset.ts'
+import { endOf, type ExampleTokenizer, readTokenizer } from './example-tokenizer.ts'
+import { PreparePace } from './prepare-pace.ts'
+import { type PrepareOptions, readPrepareOptions, type ResolvedPrepareOptions } from './prepare-options.ts'
+import { type PrepareReport, PrepareTally } from './prepare-report.ts'
+import { type RowEncoder, rowEncoder } from './row-encoder.ts'
+import { exampleOf, type TokenizedRow } from './tokenized-row.ts'
+
+/** Examples of a data set, and what became of its rows. */
+export interface PreparedExamples {
+  readonly examples: Example[]
+  readonly report: PrepareReport
+}
+
+/** Examples that are made of rows while they are gone through, anew in each pass. */
+export interface ExampleStream extends AsyncIterable<Example> {
+  /** Of the pass that began last, as far as it has come. */
+  readonly report: PrepareReport
+}
+
+/**
+ * Makes examples of rows as TRL 1.16's SFTTrainer does (sft_trainer.py's _prepare_dataset): finds the columns, encodes
+ * with the tokenizer's special tokens and EOS behind texts that do not end in it, masks prompts, cuts what is longer
+ * than `maxLength`, and leaves out what has nothing to learn; it counts all of that, and warns once.
+ * @throws MedAwareError `config` for what are no rows or no tokenizer, unknown columns, a column of another type, which
+ * it names with its row, and a tokenizer without EOS; what going through the rows throws; what `signal` is aborted
+ * with.
+ */
+export async function prepareExamples(
+  tokenizer: ExampleTokenizer,
+  dataset: Rows,
+  options: PrepareOptions = {},
+): Promise<PreparedExamples> {
+  const stream = openStream('prepareExamples', tokenizer, dataset, options)
+  const examples: Example[] = []
+  for await (const example of stream) examples.push(example)
+  return { examples, report: stream.report }
+}
+
+/**
+ * The examples of `prepareExamples` one after another, for rows that do not fit into memory. Each pass reads the rows
+ * anew; only the first one warns.
+ * @throws MedAwareError as `prepareExamples`; what is about rows when they are gone through.
+ */
+export function streamExamples(
+  tokenizer: ExampleTokenizer,
+  dataset: Rows,
+  options: PrepareOptions = {},
+): ExampleStream {
+  return openStream('streamExamples', tokenizer, dataset, options)
+}
+
+function openStream(who: string, tokenizer: ExampleTokenizer, rows: Rows, given: PrepareOptions): ExampleStream {
+  const options = readPrepareOptions(who, given)
+  const eos = endOf(who, readTokenizer(who, tokenizer))
+  const dataset = datasetOf(who, rows)
+  let tally = new PrepareTally()
+  let isTold = false
+  return {
+    get report() {
+      return tally.report
+    },
+    async *[Symbol.asyncIterator]() {
+      const pass = (tally = new PrepareTally())
+      for await (const row of encoded(who, tokenizer, dataset, options, pass)) {
+        const example = exampleOf(tokenizer, eos.id, cut(row, options, pass))
+        if (example === null) pass.addDropped()
+        else {
+          pass.addExample(example, eos.id)
+          yield example
+        }
+      }
+      if (!isTold) pass.warnings(who, options.most, eos.token).forEach((warning) => options.onWarning(warning))
+      isTold = true
+    },
+  }
+}
+
+/** The rows as tokens. It lets others run now and then, and tells how far it has come. */
+async function* encoded(
+  who: string,
+  tokenizer: ExampleTokenizer,
+  dataset: Dataset,
+  options: ResolvedPrepareOptions,
+  tally: PrepareTally,
+): AsyncGenerator<TokenizedRow> {
+  const pace = new PreparePace(dataset.length, options.onProgress)
+  let encoder: RowEncoder | null = null
+  for await (const row of dataset) {
+    options.signal?.throwIfAborted()
+    if (pace.isDue) {
+      pace.tell(tally.report.rows)
+      await nextTurn()
+    }
+    encoder ??= rowEncoder(who, tokenizer, row, options)
+    const index = tally.addRow()
+    yield encoder(row, index, (difference) => tally.addDifference(index, difference))
+  }
+  pace.tell(tally.report.rows)
+}
+
+/** What is kept of a row's tokens. */
+function cut(row: TokenizedRow, { most, truncationMode }: ResolvedPrepareOptions, tally: PrepareTally): TokenizedRow {
+  const { length } = row.inputIds
+  if (length <= most) return row
+  tally.addTruncated(length - most)
+  const [begin, end] = truncationMode === 'keep_start' ? [0, most] : [length - most, length]
+  return { inputIds: row.inputIds.slice(begin, end), labels: row.labels.slice(begin, end) }
+}

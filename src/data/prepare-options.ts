@@ -1,0 +1,85 @@
+import {
+  abortSignal,
+  type Aliases,
+  callback,
+  flag,
+  oneOf,
+  type OptionRules,
+  orNull,
+  readOptions,
+  recordOf,
+  text,
+  whole,
+} from '../core/options.ts'
+import { check } from '../core/errors.ts'
+import { showNames } from '../core/show.ts'
+import { columnNames } from './columns.ts'
+
+/** How far the preparing of a data set has come. */
+export interface PrepareProgress {
+  /** Rows that were read. */
+  readonly rows: number
+  /** Rows in all; `null` where that is not known. */
+  readonly total: number | null
+  readonly rowsPerSecond: number
+  /** `null` where the number of rows is not known. */
+  readonly secondsLeft: number | null
+}
+
+/** How rows become examples. Names and defaults are those of TRL 1.16's SFTConfig. */
+export interface PrepareOptions {
+  /** Tokens of an example; what is beyond is cut off. `null` for any number. Default 1024. */
+  readonly maxLength?: number | null
+  /** Which tokens are kept of what is too long. Default 'keep_start'. */
+  readonly truncationMode?: 'keep_start' | 'keep_end'
+  /** Whether prompts are masked. Default: where rows have prompts. */
+  readonly completionOnlyLoss?: boolean
+  /** Column of plain texts. Default 'text'. */
+  readonly datasetTextField?: string
+  /** The data set's names of columns, by ours: `{ prompt: 'frage', completion: 'antwort' }`. Default: the same. */
+  readonly columns?: Readonly<Record<string, string>>
+  /** Told what was cut off, left out or odd, once for all rows, with their number. Default: nobody. */
+  readonly onWarning?: (message: string) => void
+  /** Called about four times a second, and at the end of each pass. */
+  readonly onProgress?: (progress: PrepareProgress) => void
+  /** Ends preparing with its reason. */
+  readonly signal?: AbortSignal
+}
+
+const rules: OptionRules<PrepareOptions> = {
+  maxLength: orNull(whole({ from: 1 })),
+  truncationMode: oneOf(['keep_start', 'keep_end']),
+  completionOnlyLoss: flag,
+  datasetTextField: text,
+  columns: recordOf(text),
+  onWarning: callback(),
+  onProgress: callback(),
+  signal: abortSignal,
+}
+
+const aliases: Aliases<PrepareOptions> = { maxSeqLength: 'maxLength', textColumn: 'datasetTextField' }
+
+/** Options with their defaults; what has none is missing. */
+export type ResolvedPrepareOptions = PrepareOptions &
+  Required<Pick<PrepareOptions, 'truncationMode' | 'datasetTextField' | 'columns' | 'onWarning'>> & {
+    /** Tokens; Infinity for any number. */
+    readonly most: number
+  }
+
+/** @throws MedAwareError `config` for what makes no sense. */
+export function readPrepareOptions(who: string, options: PrepareOptions | undefined): ResolvedPrepareOptions {
+  const { maxLength = 1024, columns = {}, ...rest } = readOptions(who, options, rules, aliases)
+  for (const name of Object.keys(columns)) {
+    check(columnNames.includes(name), 'config', () => {
+      return `${who}: columns: there is no ${name}; those that can be named are ${showNames(columnNames)}`
+    })
+  }
+  return {
+    truncationMode: 'keep_start',
+    datasetTextField: 'text',
+    onWarning: () => undefined,
+    ...rest,
+    columns,
+    most: maxLength ?? Infinity,
+  }
+}
