@@ -25,6 +25,24 @@ function inverted(x: ArrayLike<number>, start: number, n: number): number[][] {
   return rows.map((row, r) => row.slice(n).map((value) => value / at(row, r)))
 }
 
+/** Plain loops: differences by the thousand are taken of it. */
+function products(
+  a: Float64Array,
+  b: Float64Array,
+  [many, m, k, columns]: readonly [number, number, number, number],
+): Float64Array {
+  const out = new Float64Array(many * m * columns)
+  for (let row = 0; row < many * m; row++) {
+    const first = Math.floor(row / m) * k
+    for (let c = 0; c < columns; c++) {
+      let sum = 0
+      for (let d = 0; d < k; d++) sum += (a[row * k + d] ?? NaN) * (b[(first + d) * columns + c] ?? NaN)
+      out[row * columns + c] = sum
+    }
+  }
+  return out
+}
+
 const [count, n] = [3, 6]
 const vectors = { shape: [count, 15], values: normals(count * 15) }
 /** Where row r of the numbers above a diagonal begins, at its column r + 1. */
@@ -34,8 +52,8 @@ const above = (r: number, c: number) => sumOf(r, (i) => n - 1 - i) + c - r - 1
 export const blockCases: readonly OpCase[] = [
   ...(
     [
-      [2, 3, 4, 5],
-      [3, 33, 20, 36],
+      [3, 3, 4, 5],
+      [2, 33, 20, 36],
       [2, 1, 7, 1],
     ] as const
   ).map(([many, m, k, columns]): OpCase => ({
@@ -46,12 +64,7 @@ export const blockCases: readonly OpCase[] = [
       b: { shape: [many, k, columns], values: normals(many * k * columns) },
     },
     apply: (t) => bmm(part(t, 'a'), part(t, 'b')),
-    reference: (v) =>
-      doubles(many * m * columns, (e) => {
-        const [row, c] = [Math.floor(e / columns), e % columns]
-        const i = Math.floor(row / m)
-        return sumOf(k, (d) => at(part(v, 'a'), row * k + d) * at(part(v, 'b'), (i * k + d) * columns + c))
-      }),
+    reference: (v) => products(part(v, 'a'), part(v, 'b'), [many, m, k, columns]),
   })),
   ...[1, 0.3].map((scale): OpCase => ({
     op: 'skewSymmetric',

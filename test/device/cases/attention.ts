@@ -87,6 +87,21 @@ function sight({ queries, keys, hasAlibi, sees = hasAlibi === 1 ? 'holes' : 'cau
 /** Rounded to bfloat16. */
 const toBf16 = (value: number) => at(bf16ToF32(f32ToBf16(Float32Array.of(value))), 0)
 
+type Floats = Float32Array | Float64Array
+
+/** Σ a[i + d] · b[j + d]. Plain loops here and below: every file that imports cases pays for them. */
+function dot(a: Floats, i: number, b: Floats, j: number, count: number): number {
+  let sum = 0
+  for (let d = 0; d < count; d++) sum += (a[i + d] ?? NaN) * (b[j + d] ?? NaN)
+  return sum
+}
+
+/** to[i + d] += times · from[j + d]; a share of 0 is of a key that is hidden. */
+function addTo(to: Float64Array, i: number, times: number, from: Floats, j: number, count: number): void {
+  if (times === 0) return
+  for (let d = 0; d < count; d++) to[i + d] = (to[i + d] ?? NaN) + times * (from[j + d] ?? NaN)
+}
+
 /** The kernels' formulas in doubles, by index functions. */
 function attend(s: Sizes) {
   const scale = Math.fround(1 / Math.sqrt(s.dim))
@@ -129,7 +144,7 @@ function attend(s: Sizes) {
     const [sample, head] = [Math.floor(row / s.queries / s.heads), Math.floor(row / s.queries) % s.heads]
     const [begin, end] = rangeOf(sample, row % s.queries)
     if (key < begin || key >= end || isHole(sample, key)) return -Infinity
-    return scale * sumOf(s.dim, (d) => at(q, row * s.dim + d) * at(k, kvRow(row, key) + d)) + biasOf(sample, head, key)
+    return scale * dot(q, row * s.dim, k, kvRow(row, key), s.dim) + biasOf(sample, head, key)
   }
   const scores = doubles(rows * s.keys, (e) => score(Math.floor(e / s.keys), e % s.keys))
   const logSums = doubles(rows, (row) => {
@@ -140,23 +155,19 @@ function attend(s: Sizes) {
   const out = new Float64Array(rows * s.dim)
   const deltas = new Float64Array(rows)
   for (let row = 0; row < rows; row++) {
-    for (let d = 0; d < s.dim; d++) {
-      const value = sumOf(s.keys, (key) => at(shares, row * s.keys + key) * at(v, kvRow(row, key) + d))
-      out[outRow(row) + d] = value
-      deltas[row] = at(deltas, row) + value * at(dOut, outRow(row) + d)
-    }
+    const to = outRow(row)
+    for (let key = 0; key < s.keys; key++) addTo(out, to, at(shares, row * s.keys + key), v, kvRow(row, key), s.dim)
+    deltas[row] = dot(out, to, dOut, to, s.dim)
   }
   const [dQ, dK, dV] = [new Float64Array(q.length), new Float64Array(k.length), new Float64Array(v.length)]
   for (let row = 0; row < rows; row++) {
     for (let key = 0; key < s.keys; key++) {
       const share = at(shares, row * s.keys + key)
       const [kv, to] = [kvRow(row, key), outRow(row)]
-      const slope = scale * share * (sumOf(s.dim, (d) => at(dOut, to + d) * at(v, kv + d)) - at(deltas, row))
-      for (let d = 0; d < s.dim; d++) {
-        dQ[row * s.dim + d] = at(dQ, row * s.dim + d) + slope * at(k, kv + d)
-        dK[kv + d] = at(dK, kv + d) + slope * at(q, row * s.dim + d)
-        dV[kv + d] = at(dV, kv + d) + share * at(dOut, to + d)
-      }
+      const slope = scale * share * (dot(dOut, to, v, kv, s.dim) - at(deltas, row))
+      addTo(dQ, row * s.dim, slope, k, kv, s.dim)
+      addTo(dK, kv, slope, q, row * s.dim, s.dim)
+      addTo(dV, kv, share, dOut, to, s.dim)
     }
   }
   const stats = doubles(2 * rows, (i) => at(i % 2 ? deltas : logSums, i >> 1))

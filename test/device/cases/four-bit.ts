@@ -8,8 +8,8 @@ import {
   quantizeAbsmax,
   quantizeFourBit,
 } from '../../../src/quant/index.ts'
-import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
-import { product, windowed } from './matmul.ts'
+import { junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { factor, product, windowed } from './matmul.ts'
 
 /** A random matrix in 4 bits, as kernels are given it, and its values. */
 export function fourBit(count: number, type: FourBitType, blockSize: number, isNested: boolean) {
@@ -76,8 +76,8 @@ const products = sizes.flatMap(([m, n, k, blockSize, moreA = 0, moreOut = 0], in
           out: product(
             params,
             out,
-            (i, p) => at(a, i * pitchA + p),
-            (p, j) => at(b.values, transB ? j * k + p : p * n + j),
+            factor(a, 0, pitchA),
+            factor(b.values, transB, transB ? k : n),
             hasBias ? bias : null,
           ),
         },

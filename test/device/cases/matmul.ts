@@ -1,18 +1,36 @@
-import { at, doubles, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
 
-/** What a product leaves in `out`, which held numbers before; its factors are read by functions of two indices. */
+/** A factor of a product: where its numbers lie, and how far on the next of a row and the next row begin. */
+export interface Factor {
+  readonly values: Float32Array | Float64Array
+  readonly rowStep: number
+  readonly columnStep: number
+}
+
+/** A factor whose rows, or, transposed, whose columns, are `pitch` apart. */
+export function factor(values: Factor['values'], isTransposed: number, pitch: number): Factor {
+  return isTransposed ? { values, rowStep: 1, columnStep: pitch } : { values, rowStep: pitch, columnStep: 1 }
+}
+
+/** What a product leaves in `out`, which held numbers before. Plain loops: every file that imports cases pays for them. */
 export function product(
   params: Readonly<Record<'n' | 'k' | 'pitchOut' | 'accumulate' | 'alpha', number>>,
   out: ArrayLike<number>,
-  a: (i: number, p: number) => number,
-  b: (p: number, j: number) => number,
+  a: Factor,
+  b: Factor,
   bias: ArrayLike<number> | null,
 ): Float64Array {
   const { n, k, pitchOut, accumulate, alpha } = params
   return doubles(out.length, (e) => {
     const [i, j] = [Math.floor(e / pitchOut), e % pitchOut]
     if (j >= n) return at(out, e)
-    return (accumulate ? at(out, e) : 0) + alpha * sumOf(k, (p) => a(i, p) * b(p, j)) + (bias ? at(bias, j) : 0)
+    let [sum, atA, atB] = [0, i * a.rowStep, j * b.columnStep]
+    for (let p = 0; p < k; p++) {
+      sum += (a.values[atA] ?? NaN) * (b.values[atB] ?? NaN)
+      atA += a.columnStep
+      atB += b.rowStep
+    }
+    return (accumulate ? at(out, e) : 0) + alpha * sum + (bias ? at(bias, j) : 0)
   })
 }
 
@@ -72,8 +90,8 @@ export const matmulCases: KernelCase[] = sizes.flatMap(([m, n, k, moreA = 0, mor
           out: product(
             params,
             out,
-            (i, p) => at(a, transA ? p * pitchA + i : i * pitchA + p),
-            (p, j) => at(b, transB ? j * k + p : p * n + j),
+            factor(a, transA, pitchA),
+            factor(b, transB, transB ? k : n),
             hasBias ? bias : null,
           ),
         },

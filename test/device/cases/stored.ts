@@ -1,7 +1,7 @@
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/core/float16.ts'
 import { quantizeInt8 } from '../../../src/quant/index.ts'
 import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
-import { product, windowed } from './matmul.ts'
+import { factor, product, windowed } from './matmul.ts'
 
 /** Formats whose elements are whole bytes. */
 export const wholeByteFormats = ['f16', 'bf16', 'int8', 'int8 by 32'] as const
@@ -81,8 +81,8 @@ const products = sizes.flatMap(([m, n, k, moreA = 0, moreOut = 0], index) =>
           out: product(
             params,
             out,
-            (i, p) => at(a, i * pitchA + p),
-            (p, j) => at(b.values, transB ? j * k + p : p * n + j),
+            factor(a, 0, pitchA),
+            factor(b.values, transB, transB ? k : n),
             hasBias ? bias : null,
           ),
         },

@@ -1,6 +1,6 @@
-import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
 import { fourBit } from './four-bit.ts'
-import { product } from './matmul.ts'
+import { factor, product } from './matmul.ts'
 import { wholeByteFormats, wholeBytes } from './stored.ts'
 
 // Sizes of which every axis is cut in turn, some in two directions.
@@ -25,13 +25,7 @@ export const productWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index)
       writes: { out },
       params,
       expected: {
-        out: product(
-          params,
-          out,
-          (i, p) => at(a, transA ? p * m + i : i * k + p),
-          (p, j) => at(b, transB ? j * k + p : p * n + j),
-          hasBias ? bias : null,
-        ),
+        out: product(params, out, factor(a, transA, pitchA), factor(b, transB, transB ? k : n), hasBias ? bias : null),
       },
     })
   }),
@@ -50,13 +44,7 @@ export const storedWindowCases: KernelCase[] = sizes.flatMap(([m, n, k], index) 
         writes: { out },
         params,
         expected: {
-          out: product(
-            params,
-            out,
-            (i, p) => at(a, i * k + p),
-            (p, j) => at(b.values, transB ? j * k + p : p * n + j),
-            hasBias ? bias : null,
-          ),
+          out: product(params, out, factor(a, 0, k), factor(b.values, transB, transB ? k : n), hasBias ? bias : null),
         },
       })
     }),
@@ -85,13 +73,7 @@ const products = [0, 1].map((transB) => {
     writes: { out },
     params: { ...common, ...b.params },
     expected: {
-      out: product(
-        common,
-        out,
-        (i, p) => at(a, i * k + p),
-        (p, j) => at(b.values, transB ? j * k + p : p * n + j),
-        bias,
-      ),
+      out: product(common, out, factor(a, 0, k), factor(b.values, transB, transB ? k : n), bias),
     },
   })
 })
