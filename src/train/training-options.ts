@@ -28,10 +28,11 @@ import type { LabelledBatch } from './labelled-batch.ts'
 import type { TrainingLoss } from './training-loss.ts'
 
 /**
- * What a run warns of: nothing can be learned at this rate, the loss has not fallen in the first tenth of the run, or an
- * adapter's own schedule does not fit the run's steps.
+ * What a run warns of: nothing can be learned at this rate, the loss has not fallen in the first tenth of the run, an
+ * adapted layer has had no gradient in its first steps, or an adapter's own schedule does not fit the run's steps.
  */
-export type TrainingWarningCode = 'learning-rate-too-low' | 'loss-not-falling' | 'adapter-schedule'
+export type TrainingWarningCode =
+  'learning-rate-too-low' | 'loss-not-falling' | 'layer-without-gradient' | 'adapter-schedule'
 
 /**
  * Settings of a run, with the defaults of TRL's SFTConfig where it has them.

@@ -19,6 +19,7 @@ import { AdapterTrainings } from './adapter-trainings.ts'
 import type { Batches } from './batch-pass.ts'
 import type { BatchSource, DataPosition } from './batch-source.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
+import { GradientWatch } from './gradient-watch.ts'
 import { claimModel, releaseModel } from './model-claims.ts'
 import { openSource } from './open-source.ts'
 import { identifyRun, type RunIdentity } from './run-identity.ts'
@@ -69,6 +70,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   readonly #signal: AbortSignal | undefined
   readonly #schedule: Schedule
   readonly #warnings: TrainingWarnings
+  readonly #watch: GradientWatch | null
   #identity: Promise<RunIdentity> | null = null
 
   /**
@@ -117,7 +119,11 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
       throw error
     }
     const [optimizer, trainings] = [this.optimizer, this.#trainings]
-    this.#taker = new StepTaker({ ...{ model, optimizer, trainings, maxGradNorm, seed }, loss: hooks.loss })
+    const isHeard = hooks.onWarning !== undefined
+    const tell = (layers: readonly string[], seen: number) => this.#warnings.layersWithout(layers, seen)
+    this.#watch = isHeard ? new GradientWatch(model, this.steps, tell) : null
+    const watch = this.#watch
+    this.#taker = new StepTaker({ ...{ model, optimizer, trainings, maxGradNorm, watch, seed }, loss: hooks.loss })
     this.hasOwnLoss = hooks.loss !== undefined
     this.#signal = hooks.signal
     Object.freeze(this)
@@ -210,6 +216,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     releaseModel(this.model, this)
     this.#source.close()
     this.#trainings.dispose()
+    this.#watch?.dispose()
     this.optimizer.dispose()
   }
 

@@ -8,6 +8,7 @@ import type { AdapterTraining } from '../peft/adapter-training.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { StepBatches } from './batch-source.ts'
 import { GradientAccumulator } from './gradient-accumulator.ts'
+import type { GradientWatch } from './gradient-watch.ts'
 import { checkLoss, type LossContext, modelLoss, type TrainingLoss } from './training-loss.ts'
 
 /** Seconds of a micro-batch from which on a device can be waited for between two at no cost that counts. */
@@ -22,6 +23,8 @@ export interface StepParts {
   /** Of the adapters' methods. */
   readonly trainings: AdapterTraining
   readonly maxGradNorm: number
+  /** Looks at the first steps' gradients, where anybody listens. */
+  readonly watch: GradientWatch | null
   /** Of dropout. */
   readonly seed: number
 }
@@ -61,7 +64,8 @@ export class StepTaker {
       }
       const finish = this.#update(gradients, step, (loss, clip) => {
         note(loss, clip)
-        const { optimizer, trainings } = this.#parts
+        const { optimizer, trainings, watch } = this.#parts
+        watch?.see(optimizer.steps, gradients.total.grads)
         return trainings.afterStep({ step: optimizer.steps, grads: gradients.total.grads, clip })
       })
       await finish?.()

@@ -1,3 +1,4 @@
+import { show, showNames } from '../core/show.ts'
 import type { Schedule } from '../optim/schedules/schedule.ts'
 import { warmupSteps } from '../optim/schedules/schedules.ts'
 import { LossWatch } from './loss-watch.ts'
@@ -50,6 +51,16 @@ export class TrainingWarnings {
           `now; raise the learning rate, ${options.learningRate}, or see that labels and adapter are what they should be`,
       )
     }
+  }
+
+  /** Tells of adapted layers that nothing trains. */
+  layersWithout(layers: readonly string[], steps: number): void {
+    const those = showNames(layers.map((layer) => show(layer)))
+    this.#warn(
+      'layer-without-gradient',
+      `the adapter at ${those} has had no gradient in ${steps} ${steps === 1 ? 'step' : 'steps'}, so nothing trains it there: ` +
+        'the loss does not hang on it, or its tokens are not in the data; see what it is, or leave it out',
+    )
   }
 
   #checkRate(): void {

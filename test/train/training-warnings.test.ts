@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { Random } from '../../src/core/random.ts'
 import { LossWatch } from '../../src/train/loss-watch.ts'
 import type { TrainingOptions } from '../../src/train/training-options.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { randomExamples, tinyRun, trainedNumbers } from './tiny-run.ts'
@@ -74,6 +75,45 @@ describe('a training run', () => {
     expect(codes).toEqual(isTooLow ? ['learning-rate-too-low'] : [])
     run.dispose()
     made.dispose()
+  })
+})
+
+describe('an adapted layer without a gradient', () => {
+  /** What is told of a tiny run whose second layer's attention counts for nothing, if it is to. */
+  const told = async (isDead: boolean, options: TrainingOptions = {}) => {
+    const made = await tinyRun(device, examples, { maxSteps: 1 })
+    made.run.dispose()
+    const dense = [...made.model.namedWeights()].find(([name]) => name.endsWith('h.1.self_attention.dense.weight'))?.[1]
+    if (isDead && dense instanceof Tensor) dense.write(new Float32Array(dense.count))
+    const warnings: (readonly [code: string, message: string])[] = []
+    const steps: number[] = []
+    const run = new TrainingRun(made.model, examples, {
+      ...{ batchSize: 4, maxSteps: 10, learningRate: 0.001, warmup: 1 },
+      ...options,
+      onWarning: (message, code) => {
+        if (code === 'layer-without-gradient') warnings.push([String(steps.at(-1) ?? 0), message])
+      },
+    })
+    const live = device.memory.liveBytes
+    for await (const { step } of run) steps.push(step)
+    expect(device.memory.liveBytes).toBeLessThanOrEqual(live)
+    run.dispose()
+    made.dispose()
+    return warnings
+  }
+
+  it('is told once by its name, when the first steps are over, and no other is', async () => {
+    const message =
+      'TrainingRun: the adapter at "transformer.h.1.self_attention.query_key_value" has had no gradient in 8 steps, so ' +
+      'nothing trains it there: the loss does not hang on it, or its tokens are not in the data; see what it is, or leave it out'
+    expect(await told(true)).toEqual([['7', message]])
+    expect(await told(true, { loggingSteps: 5, gradientAccumulationSteps: 2 })).toEqual([[expect.anything(), message]])
+  })
+
+  it('is not told of layers whose A has none yet, also of a short run', async () => {
+    expect(await told(false)).toEqual([])
+    expect(await told(false, { maxSteps: 1 })).toEqual([])
+    expect(await told(true, { maxSteps: 1 })).toEqual([[expect.anything(), expect.stringContaining('in 1 step,')]])
   })
 })
 
