@@ -131,6 +131,7 @@ export {
 export { prepareExamples, streamExamples, type ExampleStream, type PreparedExamples } from './data/prepare-examples.ts'
 export type { Dataset, Row, Rows } from './data/dataset.ts'
 export type { ExampleTokenizer } from './data/example-tokenizer.ts'
+export type { PackingStrategy } from './data/pack-rows.ts'
 export type { PrepareOptions, PrepareProgress } from './data/prepare-options.ts'
 export type { PrepareReport } from './data/prepare-report.ts'
 export { runFigures } from './train/run-figures.ts'

@@ -3,6 +3,7 @@ import type { Example } from '../models/example.ts'
 import type { Dataset, Rows } from './dataset.ts'
 import { datasetOf } from './dataset.ts'
 import { endOf, type ExampleTokenizer, readTokenizer } from './example-tokenizer.ts'
+import { type PackedRow, packRows, rowsPackedTogether } from './pack-rows.ts'
 import { PreparePace } from './prepare-pace.ts'
 import { type PrepareOptions, readPrepareOptions, type ResolvedPrepareOptions } from './prepare-options.ts'
 import { type PrepareReport, PrepareTally } from './prepare-report.ts'
@@ -24,7 +25,8 @@ export interface ExampleStream extends AsyncIterable<Example> {
 /**
  * Makes examples of rows as TRL 1.16's SFTTrainer does (sft_trainer.py's _prepare_dataset): finds the columns, encodes
  * with the tokenizer's special tokens and EOS behind texts that do not end in it, masks prompts, cuts what is longer
- * than `maxLength`, and leaves out what has nothing to learn; it counts all of that, and warns once.
+ * than `maxLength` or packs several into one, and leaves out what has nothing to learn; it counts all of that, and warns
+ * once.
  * @throws MedAwareError `config` for what are no rows or no tokenizer, unknown columns, a column of another type, which
  * it names with its row, and a tokenizer without EOS; what going through the rows throws; what `signal` is aborted
  * with.
@@ -65,8 +67,10 @@ function openStream(who: string, tokenizer: ExampleTokenizer, rows: Rows, given:
     },
     async *[Symbol.asyncIterator]() {
       const pass = (tally = new PrepareTally())
-      for await (const row of encoded(who, tokenizer, dataset, options, pass)) {
-        const example = exampleOf(tokenizer, eos.id, cut(row, options, pass))
+      const rows = encoded(who, tokenizer, dataset, options, pass)
+      const whole = options.packing === true ? packed(rows, options, pass) : truncated(rows, options, pass)
+      for await (const { seqLengths, ...row } of whole) {
+        const example = exampleOf(tokenizer, eos.id, row, seqLengths)
         if (example === null) pass.addDropped()
         else {
           pass.addExample(example, eos.id)
@@ -102,11 +106,34 @@ async function* encoded(
   pace.tell(tally.report.rows)
 }
 
-/** What is kept of a row's tokens. */
-function cut(row: TokenizedRow, { most, truncationMode }: ResolvedPrepareOptions, tally: PrepareTally): TokenizedRow {
-  const { length } = row.inputIds
-  if (length <= most) return row
-  tally.addTruncated(length - most)
-  const [begin, end] = truncationMode === 'keep_start' ? [0, most] : [length - most, length]
-  return { inputIds: row.inputIds.slice(begin, end), labels: row.labels.slice(begin, end) }
+/** Each row's tokens, as many as an example may have. */
+async function* truncated(
+  rows: AsyncIterable<TokenizedRow>,
+  { most, truncationMode }: ResolvedPrepareOptions,
+  tally: PrepareTally,
+): AsyncGenerator<PackedRow> {
+  for await (const { inputIds, labels } of rows) {
+    const { length } = inputIds
+    if (length > most) tally.addTruncated(length - most)
+    const [begin, end] = truncationMode === 'keep_start' ? [0, most] : [Math.max(0, length - most), length]
+    yield { inputIds: inputIds.slice(begin, end), labels: labels.slice(begin, end), seqLengths: null }
+  }
+}
+
+/** Rows packed, as many at a time as TRL packs together. */
+async function* packed(
+  rows: AsyncIterable<TokenizedRow>,
+  { most, packingStrategy }: ResolvedPrepareOptions,
+  tally: PrepareTally,
+): AsyncGenerator<PackedRow> {
+  let some: TokenizedRow[] = []
+  for await (const row of rows) {
+    const beyond = row.inputIds.length - most
+    if (packingStrategy === 'bfd' && beyond > 0) tally.addTruncated(beyond)
+    some.push(row)
+    if (some.length < rowsPackedTogether) continue
+    yield* packRows(some, most, packingStrategy)
+    some = []
+  }
+  yield* packRows(some, most, packingStrategy)
 }

@@ -14,6 +14,7 @@ import {
 import { check } from '../core/errors.ts'
 import { showNames } from '../core/show.ts'
 import { columnNames } from './columns.ts'
+import type { PackingStrategy } from './pack-rows.ts'
 
 /** How far the preparing of a data set has come. */
 export interface PrepareProgress {
@@ -34,6 +35,13 @@ export interface PrepareOptions {
   readonly truncationMode?: 'keep_start' | 'keep_end'
   /** Whether prompts are masked. Default: where rows have prompts. */
   readonly completionOnlyLoss?: boolean
+  /** Packs rows into rows of `maxLength` tokens, in which none sees another. Default false. */
+  readonly packing?: boolean
+  /**
+   * 'bfd' puts rows where they fit best and cuts longer ones; 'bfd_split' packs what it cuts off too; 'wrapped' ignores
+   * where rows end, so that they do see one another. Default 'bfd'.
+   */
+  readonly packingStrategy?: PackingStrategy
   /** Column of plain texts. Default 'text'. */
   readonly datasetTextField?: string
   /** The data set's names of columns, by ours: `{ prompt: 'frage', completion: 'antwort' }`. Default: the same. */
@@ -50,6 +58,8 @@ const rules: OptionRules<PrepareOptions> = {
   maxLength: orNull(whole({ from: 1 })),
   truncationMode: oneOf(['keep_start', 'keep_end']),
   completionOnlyLoss: flag,
+  packing: flag,
+  packingStrategy: oneOf(['bfd', 'bfd_split', 'wrapped'], { 'bfd-requeue': 'bfd_split' }),
   datasetTextField: text,
   columns: recordOf(text),
   onWarning: callback(),
@@ -61,7 +71,9 @@ const aliases: Aliases<PrepareOptions> = { maxSeqLength: 'maxLength', textColumn
 
 /** Options with their defaults; what has none is missing. */
 export type ResolvedPrepareOptions = PrepareOptions &
-  Required<Pick<PrepareOptions, 'truncationMode' | 'datasetTextField' | 'columns' | 'onWarning'>> & {
+  Required<
+    Pick<PrepareOptions, 'truncationMode' | 'packingStrategy' | 'datasetTextField' | 'columns' | 'onWarning'>
+  > & {
     /** Tokens; Infinity for any number. */
     readonly most: number
   }
@@ -69,6 +81,7 @@ export type ResolvedPrepareOptions = PrepareOptions &
 /** @throws MedAwareError `config` for what makes no sense. */
 export function readPrepareOptions(who: string, options: PrepareOptions | undefined): ResolvedPrepareOptions {
   const { maxLength = 1024, columns = {}, ...rest } = readOptions(who, options, rules, aliases)
+  check(rest.packing !== true || maxLength !== null, 'config', () => `${who}: packing needs a maxLength, got null`)
   for (const name of Object.keys(columns)) {
     check(columnNames.includes(name), 'config', () => {
       return `${who}: columns: there is no ${name}; those that can be named are ${showNames(columnNames)}`
@@ -76,6 +89,7 @@ export function readPrepareOptions(who: string, options: PrepareOptions | undefi
   }
   return {
     truncationMode: 'keep_start',
+    packingStrategy: 'bfd',
     datasetTextField: 'text',
     onWarning: () => undefined,
     ...rest,

@@ -53,14 +53,29 @@ function withEnd(text: string, { token }: EndOfText): string {
   return text.endsWith(token) ? text : `${text}${token}`
 }
 
-/** The example that tokens make; `null` where none of them is predicted. */
-export function exampleOf(tokenizer: ExampleTokenizer, eosId: number | null, row: TokenizedRow): Example | null {
-  if (labelCount(row) === 0) return null
-  return { inputIds: row.inputIds, labels: row.labels, bytes: learnedBytes(tokenizer, eosId, row) }
+/**
+ * The example that tokens make; `null` where none of them is predicted.
+ * @param seqLengths Of the documents in it, whose first tokens nothing predicts.
+ */
+export function exampleOf(
+  tokenizer: ExampleTokenizer,
+  eosId: number | null,
+  { inputIds, labels }: TokenizedRow,
+  seqLengths?: readonly number[] | null,
+): Example | null {
+  const packed = seqLengths ?? null
+  let at = 0
+  for (const length of packed ?? []) {
+    labels[at] = ignoredLabel
+    at += length
+  }
+  const example = { inputIds, labels, ...(packed && { seqLengths: packed }) }
+  if (labelCount(example) === 0) return null
+  return { ...example, bytes: learnedBytes(tokenizer, eosId, labels) }
 }
 
 /** UTF-8 bytes of what is predicted, EOS left out: nothing precedes the first token, so it never is. */
-function learnedBytes(tokenizer: ExampleTokenizer, eosId: number | null, { labels }: TokenizedRow): number {
+function learnedBytes(tokenizer: ExampleTokenizer, eosId: number | null, labels: Int32Array): number {
   let bytes = 0
   let run: number[] = []
   for (let i = 1; i <= labels.length; i++) {

@@ -12,7 +12,7 @@ import { empty, Tensor } from '../tensor/tensor.ts'
 
 /** What a run's numbers come from, its options aside: in words and hashes, to tell two runs apart. */
 export interface RunIdentity {
-  /** Hash of all ids and labels, in their order. */
+  /** Hash of all ids, labels and lengths of packed documents, in their order. */
   readonly examples: string
   /** What each adapted layer's numbers come from, such as rank, scaling and dropout, by path. */
   readonly adapter: Readonly<Record<string, string>>
@@ -63,8 +63,9 @@ export function engineOf({ description }: Pick<Device, 'description'>): string {
 
 function hashExamples(examples: readonly Example[]): string {
   let hash = 0
-  for (const { inputIds, labels } of examples) {
-    for (const ids of [inputIds, labels]) hash = xxh32(ids, (hash + ids.length) >>> 0)
+  for (const { inputIds, labels, seqLengths } of examples) {
+    const lengths = seqLengths === undefined ? [] : [Int32Array.from(seqLengths)]
+    for (const ids of [inputIds, labels, ...lengths]) hash = xxh32(ids, (hash + ids.length) >>> 0)
   }
   return hex32(hash)
 }

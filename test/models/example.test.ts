@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { collate, type Example, labelCount } from '../../src/models/example.ts'
+import { collate, collatePacked, type Example, labelCount } from '../../src/models/example.ts'
 
 describe('labelCount', () => {
   it('leaves out masked tokens and the first', () => {
@@ -41,5 +41,26 @@ describe('collate', () => {
       batch: { inputIds: Int32Array.of(97, 2, 0, 0, 97, 98, 99, 2), shape: [2, 4] },
       labels: Int32Array.of(-100, 2, -100, -100, -100, -100, 99, 2),
     })
+  })
+
+  it('tells where packed documents begin, which nothing predicts', () => {
+    const inputIds = Int32Array.of(5, 6, 7, 8, 9)
+    const packed = { inputIds, labels: inputIds, seqLengths: [2, 0, 3] }
+    const alone = { inputIds: Int32Array.of(4, 3), labels: Int32Array.of(-100, 3) }
+    expect(collate([alone, packed])).toEqual({
+      batch: {
+        inputIds: Int32Array.of(4, 3, 0, 0, 0, 5, 6, 7, 8, 9),
+        positionIds: Int32Array.of(0, 1, 2, 3, 4, 0, 1, 0, 1, 2),
+        shape: [2, 5],
+      },
+      labels: Int32Array.of(-100, 3, -100, -100, -100, -100, 6, -100, 8, 9),
+    })
+    const { batch, labels } = collatePacked([packed, alone])
+    expect(batch.positionIds).toEqual(Int32Array.of(0, 1, 0, 1, 2, 0, 1))
+    expect(labels).toEqual(Int32Array.of(-100, 6, -100, 8, 9, -100, 3))
+    expect(labelCount(packed)).toBe(3)
+    const refused = (seqLengths: unknown) => expect(() => collate([{ ...packed, seqLengths } as Example]))
+    refused([2, 2]).toThrow('collate: example 0: seqLengths add up to 4, and there are 5 tokens')
+    refused([2.5, 2.5]).toThrow('collate: example 0: seqLengths must be a list of whole numbers from 0')
   })
 })
