@@ -17,7 +17,7 @@ const entries = {
  * What the everyday entry exports of the upper rooms, each a file of its own: who bundles a page that loads and
  * generates can then drop the files that train. Within one file its top-level code would keep them.
  */
-const upper = /from '\.\/((?:data|evaluate|generate|io|peft|train)\/.+)\.ts'/g
+const upper = /from '\.\/((?:data|evaluate|generate|io|peft|train|trainer)\/.+)\.ts'/g
 const parts = [...readFileSync('src/index.ts', 'utf8').matchAll(upper)].map(([, part = '']) => part)
 
 export default defineConfig(({ outDir = 'dist' }) => ({

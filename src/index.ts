@@ -155,3 +155,15 @@ export { generateTokens } from './generate/generate.ts'
 export type { GenerationOptions } from './generate/generation-options.ts'
 export { completeText, generateText } from './generate/generate-text.ts'
 export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evaluate/loss.ts'
+
+export type { RunPlace, RunStore } from './io/runs/run-store.ts'
+export { train, Trainer, type TrainResult } from './trainer/trainer.ts'
+export type { IntervalStrategy, OwnTrainerOptions, TrainerOptions } from './trainer/trainer-options.ts'
+export type {
+  BestEvaluation,
+  EvaluationEntry,
+  LogHistory,
+  TrainerCallback,
+  TrainerContext,
+  TrainerControl,
+} from './trainer/trainer-callback.ts'

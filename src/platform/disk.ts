@@ -40,6 +40,10 @@ export interface Disk {
   move(path: string, to: string): Promise<boolean>
   /** Removes a file, if there is one. */
   remove(path: string): Promise<void>
+  /** Removes a folder with all that is in it, if there is one. */
+  removeFolder(path: string): Promise<void>
+  /** Adds a text to the end of a file, which it makes. */
+  append(path: string, text: string | Uint8Array): Promise<void>
   /** Opens a file to add to it, or makes it. */
   grow(path: string, digest: DigestKind): Promise<GrowingFile>
   /**

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { copyFile, mkdir, open, rename, rm, stat, statfs, symlink } from 'node:fs/promises'
+import { appendFile, copyFile, mkdir, open, rename, rm, stat, statfs, symlink } from 'node:fs/promises'
 import { homedir, hostname } from 'node:os'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -86,6 +86,18 @@ export const nodeDisk: Disk = {
   async remove(path) {
     await rm(path, { force: true }).catch((cause: unknown) => {
       throw explain('remove', path, cause)
+    })
+  },
+
+  async removeFolder(path) {
+    await rm(path, { force: true, recursive: true }).catch((cause: unknown) => {
+      throw explain('removeFolder', path, cause)
+    })
+  },
+
+  async append(path, text) {
+    await appendFile(path, text).catch((cause: unknown) => {
+      throw explain('append', path, cause)
     })
   },
 

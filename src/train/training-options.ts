@@ -126,7 +126,8 @@ export interface RunHooks {
 
 const count = whole({ from: 1 })
 
-const rules: OptionRules<TrainingOptions<unknown>> = {
+/** A rule for each option of a run. */
+export const trainingRules: OptionRules<TrainingOptions<unknown>> = {
   maxSteps: orNull(count),
   epochs: number({ above: 0, to: f32.largest }),
   batchSize: count,
@@ -149,7 +150,7 @@ const rules: OptionRules<TrainingOptions<unknown>> = {
 }
 
 /** What transformers and TRL call them. */
-const aliases: Aliases<TrainingOptions<unknown>> = {
+export const trainingAliases: Aliases<TrainingOptions<unknown>> = {
   lr: 'learningRate',
   numTrainEpochs: 'epochs',
   numEpochs: 'epochs',
@@ -198,7 +199,7 @@ export function trainingOptions(given: TrainingOptions<unknown>): {
     eps,
     weightDecay,
     ...read
-  } = readOptions('TrainingRun', given, rules, aliases)
+  } = readOptions('TrainingRun', given, trainingRules, trainingAliases)
   const optimizer = resolveOptimizer('TrainingRun', choice, { betas, eps, weightDecay })
   const schedule = resolveSchedule('TrainingRun: schedule', course)
   return { options: Object.freeze({ ...defaults, ...read, schedule, optimizer }), hooks: { onWarning, loss, signal } }

@@ -2,6 +2,7 @@ import { nextTurn } from '#platform'
 import { check } from '../core/errors.ts'
 import {
   abortSignal,
+  callback,
   number,
   type OptionRules,
   readArgument,
@@ -36,9 +37,15 @@ export type { StepReport }
 export interface TrainOptions {
   /** Ends the loop with its reason, as the run's own `signal`, in whose place it is. */
   readonly signal?: AbortSignal
+  /**
+   * Whether nothing is queued behind a step before its report has been taken, so that the run can be measured or saved
+   * as it is after just this step, also with `loggingSteps` above 1. Default: of no step.
+   */
+  readonly pauseAt?: (step: number) => boolean
 }
 
-const trainRules: OptionRules<TrainOptions> = { signal: abortSignal }
+const trainRules: OptionRules<TrainOptions> = { signal: abortSignal, pauseAt: callback() }
+const never = () => false
 
 /**
  * Fine-tuning as an async iterator: each turn is one optimiser step over `gradientAccumulationSteps` batches, their
@@ -183,7 +190,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
    * parameters; what going through the batches throws; and whatever `signal` is aborted with.
    */
   async *train(options: TrainOptions = {}): AsyncGenerator<StepReport> {
-    const { signal = this.#signal } = readOptions('TrainingRun.train', options, trainRules)
+    const { signal = this.#signal, pauseAt = never } = readOptions('TrainingRun.train', options, trainRules)
     const release = claimModel(this.model, this)
     const watch = this.#warnings.watch()
     const pace = new RunPace(this.steps)
@@ -192,7 +199,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     this.model.train(true)
     try {
       if (signal?.aborted !== true) await this.#prepare(signal)
-      for await (const taken of this.#takeSteps(signal)) {
+      for await (const taken of this.#takeSteps(signal, pauseAt)) {
         watch(taken)
         yield pace.report(taken)
       }
@@ -228,19 +235,22 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     if (step !== null) await this.model.device.prepare(() => this.#taker.rehearse(step))
   }
 
-  async *#takeSteps(signal: AbortSignal | undefined): AsyncGenerator<TakenStep> {
+  async *#takeSteps(signal: AbortSignal | undefined, pauseAt: PauseAt): AsyncGenerator<TakenStep> {
     const { loggingSteps } = this.options
     const log = new StepLog(this.model.device, loggingSteps)
     let queued: QueuedSteps | null = null
     try {
       while (this.step < this.steps && signal?.aborted !== true) {
-        const next = await this.#queueSteps(log, loggingSteps, signal)
+        const next = await this.#queueSteps(log, signal, pauseAt)
         if (loggingSteps === 1) {
           await this.model.device.settle()
           yield* reportOf(next)
         } else {
           if (queued !== null) yield* reportOf(queued)
           queued = next
+          if (!pauseAt(this.step)) continue
+          yield* reportOf(queued)
+          queued = null
         }
       }
       if (queued !== null) yield* reportOf(queued)
@@ -251,16 +261,17 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   }
 
   /** Queues some steps, fewer when `signal` is aborted, and the reading of what they come to. */
-  async #queueSteps(log: StepLog, most: number, signal: AbortSignal | undefined): Promise<QueuedSteps> {
+  async #queueSteps(log: StepLog, signal: AbortSignal | undefined, pauseAt: PauseAt): Promise<QueuedSteps> {
     const started = performance.now()
     const plans: StepPlan[] = []
-    while (plans.length < most) {
+    while (plans.length < this.options.loggingSteps) {
       // Signals, and what has been read, are heard between two steps.
       if (plans.length > 0) await nextTurn()
       const step = await this.#nextStep(signal)
       if (step === null || !(await this.#taker.take(step, (loss, clip) => log.note(loss, clip), signal))) break
       const { epoch, learningRate, tokens, labelTokens } = step
       plans.push({ step: this.step, steps: this.steps, epoch, learningRate, tokens, labelTokens })
+      if (pauseAt(this.step)) break
     }
     return { plans, numbers: log.read(), started }
   }
@@ -276,6 +287,8 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     return batches && { ...batches, index, learningRate: this.options.learningRate * this.#schedule(index) }
   }
 }
+
+type PauseAt = NonNullable<TrainOptions['pauseAt']>
 
 /** A run that a caller gives. */
 export const runRule: Rule<TrainingRun> = withMethods<TrainingRun>('a TrainingRun', ['identify', 'dispose'])

@@ -20,6 +20,7 @@ const floors = [
   ['peft', 'models'],
   ['train', 'generate', 'evaluate', 'data'],
   ['io'],
+  ['trainer'],
   ['cli'],
 ]
 /** The roof: the public face of the package, which may see every room. */

@@ -1,0 +1,274 @@
+import { type Rule, withMethods } from '../core/options.ts'
+import { evaluateLoss } from '../evaluate/loss.ts'
+import { runStore } from '../io/runs/run-store.ts'
+import type { CausalLm } from '../models/causal-lm.ts'
+import type { Example } from '../models/example.ts'
+import { type Adapter, adapterSetOf } from '../peft/adapter.ts'
+import { adapterFiles } from '../peft/files/adapter-files.ts'
+import type { Batches } from '../train/batch-pass.ts'
+import type { LabelledBatch } from '../train/labelled-batch.ts'
+import { runFigures } from '../train/run-figures.ts'
+import { type StepReport, TrainingRun } from '../train/training-run.ts'
+import { earlyStopping } from './early-stopping.ts'
+import { describeTraining } from './run-description.ts'
+import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
+import { putTrainedWeights, trainedWeights } from './trained-weights.ts'
+import type { EvaluationEntry, TrainerCallback, TrainerContext, TrainerControl } from './trainer-callback.ts'
+import {
+  intervalOf,
+  type IntervalStrategy,
+  type ResolvedTrainerOptions,
+  type TrainerOptions,
+  trainerOptions,
+} from './trainer-options.ts'
+import { TrainerState } from './trainer-state.ts'
+
+/** What a training came to. */
+export interface TrainResult {
+  /** Steps done, and of the whole run. */
+  readonly step: number
+  readonly steps: number
+  /** Mean loss of the steps' label tokens. */
+  readonly trainLoss: number
+  /** Numbers of the last evaluation, or of the best one where its weights were put back; null for none. */
+  readonly metrics: Readonly<Record<string, number>> | null
+  /** The best evaluation, and whether the model has its weights. */
+  readonly best: { readonly step: number; readonly value: number; readonly isLoaded: boolean } | null
+  /** Whether a callback, such as early stopping, ended it before the last step. */
+  readonly isStopped: boolean
+}
+
+/**
+ * Trains a model as transformers' Trainer and TRL's SFTTrainer do: a `TrainingRun`, gone through to its end, with
+ * evaluations, checkpoints, the best weights kept, and callbacks. Whatever ends the program, `resumeFromCheckpoint` goes
+ * on bit for bit as if it had not ended.
+ */
+export class Trainer<B = LabelledBatch> {
+  /** The steps, one after another. */
+  readonly run: TrainingRun<B>
+  readonly state: TrainerState
+  readonly #own: ResolvedTrainerOptions
+  readonly #folder: RunFolder | null
+  readonly #adapter: Adapter | null
+  readonly #callbacks: readonly TrainerCallback[]
+  readonly #control: TrainerControl = { shouldTrainingStop: false, shouldEvaluate: false, shouldSave: false }
+  readonly #saved: SavedTraining<B>
+  readonly #signal: AbortSignal | undefined
+  #description: TrainerContext['description'] = {}
+
+  /**
+   * @param model With an adapter on it, or trained whole.
+   * @param data As `TrainingRun` takes it.
+   * @throws MedAwareError as `TrainingRun`; `config` for senseless options.
+   */
+  constructor(model: CausalLm, data: readonly Example[], options?: TrainerOptions)
+  constructor(model: CausalLm, data: Batches<B>, options: TrainerOptions<B>)
+  constructor(
+    readonly model: CausalLm,
+    data: readonly Example[] | Batches<B>,
+    options: TrainerOptions | TrainerOptions<B> = {},
+  ) {
+    const { run, own } = trainerOptions('Trainer', options as TrainerOptions<B>)
+    const { outputDir, metricForBestModel: metric, greaterIsBetter: isGreaterBetter, earlyStoppingPatience } = own
+    this.#own = own
+    this.#folder = outputDir === null ? null : new RunFolder(runStore('Trainer', outputDir))
+    this.#adapter = adapterOf(model)
+    this.state = new TrainerState({ metric, isGreaterBetter, threshold: own.earlyStoppingThreshold })
+    const stopping = earlyStoppingPatience === null ? [] : [earlyStopping(this.state, earlyStoppingPatience)]
+    this.#callbacks = [...own.callbacks, ...stopping]
+    const { onWarning, signal } = run
+    this.#signal = signal
+    const told: TrainerOptions<B> = {
+      ...run,
+      onWarning: (message, code) => {
+        onWarning?.(message, code)
+        this.#warn(message)
+      },
+    }
+    this.run = new TrainingRun<B>(model, data as Batches<B>, told)
+    this.#saved = { run: this.run, state: this.state, callbacks: this.#callbacks, best: null }
+  }
+
+  /** Where the training is. */
+  get context(): TrainerContext {
+    const { model, run, state } = this
+    const store = this.#folder?.store ?? null
+    const { options, steps, step } = run
+    return { model, options, steps, step, history: state, best: state.best, store, description: this.#description }
+  }
+
+  /**
+   * Trains to the end, to where a callback stops it, or until the run's `signal` is aborted: then a checkpoint is saved
+   * first, where there is an `outputDir`, and the signal's reason thrown.
+   * @throws MedAwareError as `TrainingRun.train` and `restoreCheckpoint`, with what to go on from; `disk`; `config` for
+   * an `outputDir` that has another run.
+   */
+  async train(): Promise<TrainResult> {
+    await this.#begin()
+    try {
+      if (this.run.step < this.run.steps) await this.#goThrough()
+      return await this.#end()
+    } catch (error) {
+      await this.#saveStopped(error)
+      throw await withRemedy(error, this.#folder)
+    } finally {
+      await this.#tell((callback) => callback.onTrainEnd?.(this.context))
+    }
+  }
+
+  /** Measures on the held-out examples now. @throws MedAwareError as `evaluateLoss`. */
+  async evaluate(): Promise<EvaluationEntry> {
+    const { evalDataset, evalBatchSize: batchSize } = this.#own
+    const started = performance.now()
+    const signal = this.#signal && { signal: this.#signal }
+    const report = await evaluateLoss(this.model, evalDataset ?? [], { batchSize, ...signal })
+    const seconds = (performance.now() - started) / 1000
+    const { loss, perplexity, bitsPerByte, tokens } = report
+    const bits = bitsPerByte === null ? {} : { evalBitsPerByte: bitsPerByte }
+    const metrics = { evalLoss: loss, evalPerplexity: perplexity, ...bits, evalTokens: tokens, evalSeconds: seconds }
+    return { step: this.run.step, epoch: this.run.step / this.run.stepsPerEpoch, metrics }
+  }
+
+  /** Frees what the run holds; the model stays as it is. */
+  dispose(): void {
+    this.run.dispose()
+  }
+
+  async #begin(): Promise<void> {
+    const { resumeFromCheckpoint: from, acceptDifferences, evalOnStart } = this.#own
+    const folder = this.#folder
+    if (folder !== null && this.run.step === 0) {
+      const onWarning = (message: string) => this.#warn(`Trainer: ${message}`)
+      if (from === false) await folder.checkFresh()
+      else await folder.resume(this.#saved, { from, acceptDifferences, onWarning })
+    }
+    this.#description = await describeTraining(this.run, this.#own, this.#adapter)
+    await folder?.store.write('', new Map([['run.json', `${JSON.stringify(this.#description, null, 2)}\n`]]))
+    await this.#tell((callback) => callback.onTrainBegin?.(this.context))
+    // A signal may have ended the last measurement, whose step was saved.
+    const { step } = this.run
+    const isDue = step === 0 ? evalOnStart : this.#isEvaluationDue(step)
+    if (isDue && this.state.evaluation.at(-1)?.step !== step) await this.#measure()
+  }
+
+  async #goThrough(): Promise<void> {
+    const { run } = this
+    const isLast = (step: number) => step === run.steps
+    const isDue = (step: number) => this.#isEvaluationDue(step) || this.#isSaveDue(step) || isLast(step)
+    for await (const report of run.train({ pauseAt: (step) => isDue(step) || this.#isAsked })) {
+      this.state.training.push(report)
+      await this.#tell((callback) => callback.onStepEnd?.(report, this.context, this.#control))
+      // Reports come in groups: what belongs to a step is done where no step is queued behind it.
+      if (run.step !== report.step) continue
+      await this.#afterStep(report)
+      if (this.#control.shouldTrainingStop) return
+    }
+  }
+
+  get #isAsked(): boolean {
+    const { shouldTrainingStop, shouldEvaluate, shouldSave } = this.#control
+    return shouldTrainingStop || shouldEvaluate || shouldSave
+  }
+
+  async #afterStep({ step }: StepReport): Promise<void> {
+    const control = this.#control
+    const isLast = step === this.run.steps
+    const measures = this.#own.evalStrategy !== 'no' && isLast && this.state.evaluation.at(-1)?.step !== step
+    if (this.#isEvaluationDue(step) || measures || control.shouldEvaluate) await this.#measure()
+    if (this.#isSaveDue(step) || isLast || control.shouldSave || control.shouldTrainingStop) await this.#save()
+    control.shouldEvaluate = control.shouldSave = false
+  }
+
+  async #measure(): Promise<void> {
+    if (this.#own.evalDataset === null) return
+    const entry = await this.evaluate()
+    if (this.state.note(entry)) this.#saved.best = await trainedWeights(this.model)
+    const metric = entry.metrics[this.#own.metricForBestModel]
+    if (metric !== undefined) this.run.observe(metric)
+    await this.#tell((callback) => callback.onEvaluate?.(entry, this.context, this.#control))
+  }
+
+  async #save(): Promise<void> {
+    const { saveTotalLimit, saveStrategy } = this.#own
+    if (this.#folder === null || saveStrategy === 'no') return
+    await this.#folder.save(this.#saved, await this.#adapterFiles())
+    if (saveTotalLimit !== null) await this.#folder.checkpoints.rotate(saveTotalLimit, new Set([this.run.step]))
+    await this.#tell((callback) => callback.onSave?.(this.run.step, this.context))
+  }
+
+  /** What a signal ended can go on, so that it is saved; after an error the run is not what it should be. */
+  async #saveStopped(error: unknown): Promise<void> {
+    if (this.#signal?.aborted !== true || error !== this.#signal.reason) return
+    if ((await this.#folder?.checkpoints.steps())?.includes(this.run.step) !== true) await this.#save()
+  }
+
+  async #end(): Promise<TrainResult> {
+    const { state, run } = this
+    const { loadBestModelAtEnd } = this.#own
+    const [best, file] = [state.best, this.#saved.best]
+    const isLoaded = loadBestModelAtEnd && best !== null && file !== null
+    if (isLoaded) await putTrainedWeights('Trainer', this.model, file)
+    const files = await this.#adapterFiles()
+    if (this.#folder !== null && files.size > 0) await this.#folder.store.write('', files)
+    const counted = state.training.reduce((sum, { labelTokens }) => sum + labelTokens, 0)
+    const nats = state.training.reduce((sum, { loss, labelTokens }) => sum + loss * labelTokens, 0)
+    const measured = isLoaded ? state.evaluation.find(({ step }) => step === best.step) : state.evaluation.at(-1)
+    return {
+      ...{ step: run.step, steps: run.steps, trainLoss: nats / counted },
+      metrics: measured?.metrics ?? null,
+      best: best && { ...best, isLoaded },
+      isStopped: run.step < run.steps,
+    }
+  }
+
+  async #adapterFiles(): Promise<ReadonlyMap<string, Uint8Array | string>> {
+    if (this.#adapter === null) return new Map()
+    const reports = this.state.training
+    const figures = reports.length === 0 ? {} : { figures: runFigures(this.run, reports) }
+    return adapterFiles(this.#adapter, { ...figures, ...this.#own.card })
+  }
+
+  #isEvaluationDue(step: number): boolean {
+    return this.#isDue(this.#own.evalStrategy, this.#own.evalSteps, step)
+  }
+
+  #isSaveDue(step: number): boolean {
+    return this.#isDue(this.#own.saveStrategy, this.#own.saveSteps, step)
+  }
+
+  #isDue(strategy: IntervalStrategy, given: number, step: number): boolean {
+    if (strategy === 'no') return false
+    return step % (strategy === 'epoch' ? this.run.stepsPerEpoch : intervalOf(given, this.run.steps)) === 0
+  }
+
+  #warn(message: string): void {
+    for (const callback of this.#callbacks) void callback.onWarning?.(message)
+  }
+
+  async #tell(say: (callback: TrainerCallback) => void | Promise<void>): Promise<void> {
+    for (const callback of this.#callbacks) await say(callback)
+  }
+}
+
+/** The adapter that a model trains; null where there is none. */
+function adapterOf(model: CausalLm): Adapter | null {
+  const members = [...(adapterSetOf(model)?.members.values() ?? [])]
+  return members.find(({ isTrainable }) => isTrainable) ?? members[0] ?? null
+}
+
+/** Trains a model to the end: `new Trainer(model, data, options).train()`, and frees what it held. */
+export async function train<B = LabelledBatch>(
+  model: CausalLm,
+  data: readonly Example[] | Batches<B>,
+  options: TrainerOptions<B> = {},
+): Promise<TrainResult> {
+  const trainer = new Trainer<B>(model, data as Batches<B>, options)
+  try {
+    return await trainer.train()
+  } finally {
+    trainer.dispose()
+  }
+}
+
+/** A trainer that a caller gives. */
+export const trainerRule: Rule<Trainer> = withMethods<Trainer>('a Trainer', ['train', 'evaluate'])
