@@ -138,6 +138,10 @@ export const rows: readonly Row[] = [
   { name: 'oft', config: on('OFT', { r: 0, oft_block_size: 8 }) },
   { name: 'ln tuning', config: ({ norm }) => ({ peft_type: 'LN_TUNING', target_modules: [norm] }) },
   {
+    name: 'lora, a head that stays tied',
+    config: lora({ modules_to_save: ['lm_head'], ensure_weight_tying: true }),
+  },
+  {
     name: 'trainable tokens',
     config: () => ({ peft_type: 'TRAINABLE_TOKENS', token_indices: [5, 9, 30] }),
   },

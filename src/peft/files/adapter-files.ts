@@ -14,10 +14,9 @@ import {
 import { deviceRule } from '../../device/device.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 import { writeSafetensors } from '../../safetensors/writer.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
 import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
 import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
-import type { AdapterMethod, SavedAdapter, SavedTensor } from '../adapter-method.ts'
+import type { AdapterMethod, SavedAdapter } from '../adapter-method.ts'
 import type { Adapter } from '../adapter.ts'
 import { isAsStarted } from '../as-started.ts'
 import { type AdapterConfig, configFile } from '../config/config-fields.ts'
@@ -27,7 +26,8 @@ import { defaultName } from '../layers/adapted-layer.ts'
 import { keysIn } from './file-keys.ts'
 import { type CardContent, formatModelCard } from './model-card.ts'
 import { otherBase } from './other-base.ts'
-import { differingRepeats, tellRepeats } from './repeated-tensors.ts'
+import { differingRepeats } from './repeated-tensors.ts'
+import { savedTensors } from './saved-tensors.ts'
 
 /** What an adapter's files say besides its weights. */
 export interface AdapterFilesOptions extends CardContent {
@@ -94,15 +94,7 @@ export async function adapterFiles(
   adapter.checkAttached('adapterFiles')
   const { method } = adapter
   const baseModel = given.baseModel ?? adapter.config.baseModelNameOrPath
-  const tensors = new Map<string, SavedTensor>()
-  const { all, made } = savedTensors(adapter)
-  try {
-    for (const [name, tensor] of all) {
-      tensors.set(name, { shape: tensor.shape, data: await tensor.read() })
-    }
-  } finally {
-    for (const tensor of made) tensor.dispose()
-  }
+  const tensors = await savedTensors(adapter)
   const own: SavedAdapter = { config: { ...adapter.savedConfig, baseModelNameOrPath: baseModel }, tensors }
   const { convertToPlainLora: isPlain = false } = given
   const saved = (await method.toFile?.(own, adapter.name, adapter.layers, isPlain)) ?? own
@@ -125,20 +117,6 @@ export function filesOf<C extends AdapterConfig>(
     ['adapter_model.safetensors', writeSafetensors(data, { format: 'pt' })],
     ['README.md', utf8.encode(formatModelCard(method, config, card))],
   ])
-}
-
-/** What a file holds of an adapter, and what of that was made for it. */
-function savedTensors(adapter: Adapter): { readonly all: ReadonlyMap<string, Tensor>; readonly made: Tensor[] } {
-  const { memory } = adapter.device
-  const own = new Set(adapter.namedTensors().values())
-  return memory.rooted(() =>
-    memory.scoped((scope) => {
-      const all = adapter.namedSavedTensors()
-      const made = [...all.values()].filter((tensor) => !own.has(tensor))
-      for (const tensor of made) scope.keep(tensor)
-      return { all, made }
-    }),
-  )
 }
 
 /**
@@ -178,7 +156,7 @@ export async function loadAdapter(
     for (const [key, there] of keys) values.set(key, await reader.readF32(there))
     for (const [key, tensor] of adapter.namedTensors()) tensor.write(values.get(key) ?? new Float32Array(0))
     if (onWarning !== undefined) {
-      const repeated = tellRepeats(await differingRepeats(adapter, plan, reader))
+      const repeated = await differingRepeats(adapter, plan, reader)
       if (repeated !== '') onWarning(`${who}: ${repeated}`)
     }
     await method.fromBase?.start(config, name, adapter.layers, null)

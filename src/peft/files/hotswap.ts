@@ -9,6 +9,7 @@ import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
 import { adapterRule, type LoadAdapterOptions } from './adapter-files.ts'
 import { keysIn } from './file-keys.ts'
 import { otherBase } from './other-base.ts'
+import { differingRepeats } from './repeated-tensors.ts'
 
 /** How weights are swapped. */
 export type HotswapOptions = Pick<LoadAdapterOptions, 'ignoreFields' | 'onWarning'>
@@ -64,5 +65,9 @@ export async function hotswap(
   adapter.checkUnmerged(who)
   for (const [key, tensor] of own) tensor.write(values.get(key) ?? new Float32Array(0))
   adapter.swap(plan.config, plan.places)
+  if (onWarning !== undefined) {
+    const repeated = await differingRepeats(adapter, plan, reader)
+    if (repeated !== '') onWarning(`${who}: ${repeated}`)
+  }
   await plan.method.fromBase?.start(plan.config, name, adapter.layers, null)
 }

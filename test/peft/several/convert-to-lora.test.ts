@@ -81,6 +81,31 @@ describe.each(await testEngines())('conversion to LoRA, on $description', (devic
     expect(maxDifference(await logits(), wanted)).toBeLessThan(2e-5)
   })
 
+  it.each([
+    ['a norm and a linear layer', { modulesToSave: ['ln_f', 'h.1.mlp.dense_4h_to_h'] }, 'LOHA'],
+    ['a head that was tied', { modulesToSave: ['lm_head'] }, 'LOKR'],
+    ['tied tables', { modulesToSave: ['lm_head'], ensureWeightTying: true }, 'LORA'],
+  ])('takes over what is trained whole: %s', async (_name, whole, peftType) => {
+    const told: string[] = []
+    const config = { peftType, r: 3, targetModules: ['query_key_value'], ...whole }
+    const adapter = attachAdapter(model, config, { onWarning: (message) => told.push(message) })
+    for (const tensor of adapter.namedTrainableParameters().values()) {
+      tensor.write((await tensor.read()).map((value, i) => value + 0.1 * Math.sin(3 * i + 1)))
+    }
+    const wanted = await logits()
+    const { liveBytes } = device.memory
+    const made = await convertToLora(adapter, { rank: 32 })
+    expect(device.memory.liveBytes).toBe(liveBytes)
+    expect(made.layers).toHaveLength(2)
+    expect(made.config.modulesToSave).toEqual(adapter.config.modulesToSave)
+    const { config: json, reader } = await open(made)
+    const saved = [...adapter.namedSavedTensors().keys()].filter((key) => !key.includes('query_key_value'))
+    expect(reader.names.filter((key) => !key.includes('query_key_value')).sort()).toEqual(saved.sort())
+    adapter.detach()
+    await loadAdapter(model, json, reader)
+    expect(maxDifference(await logits(), wanted)).toBeLessThan(1e-4)
+  })
+
   it('says how much survives, layer by layer and of all', async () => {
     const adapter = await load('loha')
     const [few, more] = [await convertToLora(adapter, { rank: 1 }), await convertToLora(adapter, { rank: 8 })]

@@ -2,12 +2,15 @@ import { check } from '../../../core/errors.ts'
 import { number, type OptionRules, readArgument, readOptions, text, whole } from '../../../core/options.ts'
 import { showNames } from '../../../core/show.ts'
 import type { Adapter } from '../../adapter.ts'
-import type { SavedTensor } from '../../adapter-method.ts'
+import { keyAt, type Place, type SavedTensor } from '../../adapter-method.ts'
 import { adapterRule, filesOf } from '../../files/adapter-files.ts'
+import { savedTensors } from '../../files/saved-tensors.ts'
 import { keyPrefix } from '../../layers/adapted-layer.ts'
 import { AdaptedLinear } from '../../layers/adapted-linear.ts'
 import type { LoraConfig } from '../../lora/lora-config.ts'
 import { lora } from '../../lora/lora.ts'
+import { savedModulePlaces } from '../../targets/saved-modules.ts'
+import { withTying } from '../../targets/tied-tables.ts'
 import { convertedConfig } from './converted-config.ts'
 import { decomposedDelta } from './decomposed-delta.ts'
 
@@ -57,8 +60,8 @@ export const conversionRules: OptionRules<LoraConversionOptions> = {
 /**
  * Makes a LoRA adapter of one of another method, for runtimes that read LoRA alone: at each layer the best approximation
  * of its update by a rank, by singular values. The scaling is in the factors, so loraAlpha is r. Where a method changes a
- * layer's bias too, as IA3 does, loraBias takes that up. The adapter stays as it is. PEFT's convert_to_lora
- * (tuners/lora/conversion.py). A projection [6144,2048] takes seconds.
+ * layer's bias too, as IA3 does, loraBias takes that up; modulesToSave are taken over as they are. The adapter stays as
+ * it is. PEFT's convert_to_lora (tuners/lora/conversion.py). A projection [6144,2048] takes seconds.
  * @throws MedAwareError `config` for an adapter that is off its model or merged, for a rank above a layer's sizes, and
  * for bad options; `unsupported` for one that adapts other than linear layers, or trains tensors of the base; `memory`,
  * `device`.
@@ -70,7 +73,8 @@ export async function convertToLora(adapter: Adapter, options: LoraConversionOpt
   const { rank, energy, baseModel, card } = given
   check((rank === undefined) !== (energy === undefined), 'config', () => `${who}: give either a rank or an energy`)
   adapter.checkUnmerged(who)
-  const linears = linearLayers(who, adapter)
+  const whole = wholePlaces(who, adapter)
+  const linears = linearLayers(who, adapter, new Set(whole.map(({ path }) => path)))
   const made: (ConvertedLayer & { readonly a: Float32Array; readonly b: Float32Array; readonly bias: Float32Array })[] =
     []
   for (const [path, layer] of linears) {
@@ -85,7 +89,7 @@ export async function convertToLora(adapter: Adapter, options: LoraConversionOpt
   }
   const loraBias = made.some(({ bias }) => bias.some((value) => value !== 0))
   const config = convertedConfig(adapter, new Map(made.map((each) => [each.path, each.rank])), loraBias)
-  const tensors = new Map<string, SavedTensor>()
+  const tensors = await tensorsOf(adapter, whole)
   for (const { path, rank: r, a, b, bias } of made) {
     tensors.set(`${keyPrefix}${path}.lora_A.weight`, { shape: [r, a.length / r], data: a })
     tensors.set(`${keyPrefix}${path}.lora_B.weight`, { shape: [b.length / r, r], data: b })
@@ -96,8 +100,8 @@ export async function convertToLora(adapter: Adapter, options: LoraConversionOpt
   const energyOf = (share: (layer: ConvertedLayer) => number) => {
     return layers.reduce((sum, layer) => sum + share(layer) * layer.norm ** 2, 0)
   }
-  const whole = energyOf(() => 1)
-  const survived = whole === 0 ? 1 : energyOf((layer) => layer.survived) / whole
+  const all = energyOf(() => 1)
+  const survived = all === 0 ? 1 : energyOf((layer) => layer.survived) / all
   return {
     config: named,
     files: filesOf(lora, { config: named, tensors }, card === undefined ? {} : { card }),
@@ -106,18 +110,37 @@ export async function convertToLora(adapter: Adapter, options: LoraConversionOpt
   }
 }
 
-/** The layers of an adapter, all of which must be linear, and all that it is. */
-function linearLayers(who: string, adapter: Adapter): readonly (readonly [string, AdaptedLinear])[] {
+/** The places of what an adapter trains whole beside its method's own, which LoRA does as well. */
+function wholePlaces(who: string, { model, config }: Adapter): readonly Place[] {
+  const names = config.modulesToSave ?? []
+  if (names.length === 0) return []
+  const { tied, isWhole } = withTying(model, config, { who, isPartialOk: true })
+  return savedModulePlaces(model, { names, adapted: [] }, { who, isPartialOk: true, tied: isWhole ? tied : null })
+}
+
+/** What an adapter's file has of some places. */
+async function tensorsOf(adapter: Adapter, places: readonly Place[]): Promise<Map<string, SavedTensor>> {
+  const keys = new Set(
+    places.flatMap((place) => Object.keys({ ...place.shapes, ...place.repeats }).map((name) => keyAt(place, name))),
+  )
+  return savedTensors(adapter, (key) => keys.has(key))
+}
+
+/** The layers of an adapter but those that are trained whole, all of which must be linear, and all that it is. */
+function linearLayers(
+  who: string,
+  adapter: Adapter,
+  whole: ReadonlySet<string>,
+): readonly (readonly [string, AdaptedLinear])[] {
   const { name } = adapter.method
   check(!adapter.trainsBase, 'unsupported', () => {
     return `${who}: the ${name} adapter trains tensors of the base itself, which no update of a rank is; save it as it is`
   })
-  const others = [...adapter.layers].filter(([, layer]) => !(layer instanceof AdaptedLinear)).map(([path]) => path)
-  check(adapter.layers.size > 0 && others.length === 0, 'unsupported', () => {
+  const own = [...adapter.layers].filter(([path]) => !whole.has(path))
+  const others = own.filter(([, layer]) => !(layer instanceof AdaptedLinear)).map(([path]) => path)
+  check(own.length > 0 && others.length === 0, 'unsupported', () => {
     const what = others.length === 0 ? 'has no linear layer' : `adapts ${showNames(others, 3)}`
     return `${who}: the ${name} adapter ${what}; only updates of linear layers are converted`
   })
-  return [...adapter.layers].flatMap(([path, layer]) =>
-    layer instanceof AdaptedLinear ? [[path, layer] as const] : [],
-  )
+  return own.flatMap(([path, layer]) => (layer instanceof AdaptedLinear ? [[path, layer] as const] : []))
 }

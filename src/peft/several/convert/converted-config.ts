@@ -8,7 +8,9 @@ export function convertedConfig(
   ranks: ReadonlyMap<string, number>,
   loraBias: boolean,
 ): LoraConfig {
-  const { baseModelNameOrPath, revision, taskType } = config
+  const { baseModelNameOrPath, revision, taskType, modulesToSave } = config
+  // Tied tables among these are one in LoRA too.
+  const isTied = 'ensureWeightTying' in config && config.ensureWeightTying === true && modulesToSave !== null
   const r = mostFrequent([...ranks.values()])
   const others = Object.fromEntries([...ranks].filter(([, rank]) => rank !== r))
   return loraFields.read(
@@ -18,7 +20,8 @@ export function convertedConfig(
         [...ranks.keys()],
         [...model.namedModules()].map(([path]) => path),
       ),
-      ...{ baseModelNameOrPath, revision, taskType },
+      ...{ baseModelNameOrPath, revision, taskType, modulesToSave },
+      ensureWeightTying: isTied,
     },
     'convertToLora',
     null,
