@@ -1,6 +1,6 @@
 import { type OptionRules, readOptions } from '../core/options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { betasRule, epsRule, noDecayRule, weightDecayRule } from './optimizer-options.ts'
+import { betasRule, epsRule, contextRules, weightDecayRule } from './optimizer-options.ts'
 import type { OptimizerContext } from './optimizer.ts'
 import type { OptimizerRow } from './optimizer-row.ts'
 import { PackedOptimizer, type PackedStep } from './packed-optimizer.ts'
@@ -16,7 +16,8 @@ export interface AdamWSettings {
 }
 
 /**
- * How parameters are trained by AdamW; `noDecay` are those that do not decay, such as biases and norms. Default none.
+ * How parameters are trained by AdamW: `noDecay` are those that do not decay, such as biases and norms, and `rates` are
+ * factors on the rate of some. Default none.
  */
 export type AdamWOptions = AdamWSettings & Partial<OptimizerContext>
 
@@ -28,7 +29,7 @@ interface Moments extends Readonly<Record<string, Tensor>> {
 
 const defaults: Required<AdamWSettings> = { betas: Object.freeze([0.9, 0.999] as const), eps: 1e-8, weightDecay: 0 }
 const settings: OptionRules<AdamWSettings> = { betas: betasRule, eps: epsRule, weightDecay: weightDecayRule }
-const rules: OptionRules<AdamWOptions> = { ...settings, noDecay: noDecayRule }
+const rules: OptionRules<AdamWOptions> = { ...settings, ...contextRules }
 
 /** torch's and transformers' names. */
 const aliases = { beta1: 'betas', beta2: 'betas', epsilon: 'eps', adamEpsilon: 'eps', decay: 'weightDecay' } as const
@@ -47,10 +48,10 @@ export class AdamW extends PackedOptimizer<Moments> {
    * disposed of; `memory`, and nothing stays allocated then.
    */
   constructor(parameters: Iterable<Tensor>, options: AdamWOptions = {}) {
-    const { noDecay = new Set<Tensor>(), ...given } = readOptions('AdamW', options, rules, aliases)
+    const { noDecay, rates, ...given } = readOptions('AdamW', options, rules, aliases)
     const read = { ...defaults, ...given }
     const { weightDecay } = read
-    super('AdamW', parameters, { state: (zeros) => ({ m: zeros('m'), v: zeros('v') }), weightDecay, noDecay })
+    super('AdamW', parameters, { state: (zeros) => ({ m: zeros('m'), v: zeros('v') }), weightDecay, noDecay, rates })
     this.hyperparameters = Object.freeze(read)
   }
 

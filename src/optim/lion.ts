@@ -1,6 +1,6 @@
 import { type OptionRules, readOptions } from '../core/options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { betasRule, noDecayRule, weightDecayRule } from './optimizer-options.ts'
+import { betasRule, contextRules, weightDecayRule } from './optimizer-options.ts'
 import type { OptimizerRow } from './optimizer-row.ts'
 import type { OptimizerContext } from './optimizer.ts'
 import { PackedOptimizer, type PackedStep } from './packed-optimizer.ts'
@@ -14,7 +14,8 @@ export interface LionSettings {
 }
 
 /**
- * How parameters are trained by Lion; `noDecay` are those that do not decay, such as biases and norms. Default none.
+ * How parameters are trained by Lion: `noDecay` are those that do not decay, such as biases and norms, and `rates` are
+ * factors on the rate of some. Default none.
  */
 export type LionOptions = LionSettings & Partial<OptimizerContext>
 
@@ -25,7 +26,7 @@ interface Momentum extends Readonly<Record<string, Tensor>> {
 
 const defaults: Required<LionSettings> = { betas: Object.freeze([0.9, 0.99] as const), weightDecay: 0 }
 const settings: OptionRules<LionSettings> = { betas: betasRule, weightDecay: weightDecayRule }
-const rules: OptionRules<LionOptions> = { ...settings, noDecay: noDecayRule }
+const rules: OptionRules<LionOptions> = { ...settings, ...contextRules }
 const aliases = { beta1: 'betas', beta2: 'betas', decay: 'weightDecay' } as const
 
 /**
@@ -43,9 +44,10 @@ export class Lion extends PackedOptimizer<Momentum> {
    * disposed of; `memory`, and nothing stays allocated then.
    */
   constructor(parameters: Iterable<Tensor>, options: LionOptions = {}) {
-    const { noDecay = new Set<Tensor>(), ...given } = readOptions('Lion', options, rules, aliases)
+    const { noDecay, rates, ...given } = readOptions('Lion', options, rules, aliases)
     const read = { ...defaults, ...given }
-    super('Lion', parameters, { state: (zeros) => ({ m: zeros('m') }), weightDecay: read.weightDecay, noDecay })
+    const { weightDecay } = read
+    super('Lion', parameters, { state: (zeros) => ({ m: zeros('m') }), weightDecay, noDecay, rates })
     this.hyperparameters = Object.freeze(read)
   }
 

@@ -1,5 +1,6 @@
-import { number, type Rule, that } from '../core/options.ts'
+import { number, type OptionRules, type Rule, that } from '../core/options.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import type { OptimizerContext } from './optimizer.ts'
 
 /** Kernels take these numbers in f32: beyond `largest` they may end in infinities, below `smallest` in zeros. */
 export const f32 = { smallest: 1e-37, largest: 1e37 } as const
@@ -20,8 +21,11 @@ export const epsRule: Rule<number> = number({ from: f32.smallest, to: f32.larges
 /** Of matrices. */
 export const weightDecayRule: Rule<number> = number({ from: 0, to: f32.largest })
 
-/** Parameters that do not decay. */
-export const noDecayRule: Rule<ReadonlySet<Tensor>> = that(
-  'a Set of parameters',
-  (value): value is ReadonlySet<Tensor> => value instanceof Set,
-)
+/** What parameters have of their own. */
+export const contextRules: OptionRules<OptimizerContext> = {
+  noDecay: that('a Set of parameters', (value): value is ReadonlySet<Tensor> => value instanceof Set),
+  rates: that('a Map of numbers from 0, by parameter', (value): value is ReadonlyMap<Tensor, number> => {
+    const isRate = (rate: unknown) => typeof rate === 'number' && rate >= 0 && rate <= f32.largest
+    return value instanceof Map && [...value.values()].every(isRate)
+  }),
+}

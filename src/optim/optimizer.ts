@@ -44,7 +44,9 @@ export interface Optimizer {
 export interface OptimizerContext {
   /** Parameters that do not decay: biases and norms. */
   readonly noDecay: ReadonlySet<Tensor>
+  /** Factors on the learning rate of those parameters that have one of their own, as LoRA+ gives: 1 for others. */
+  readonly rates: ReadonlyMap<Tensor, number>
 }
 
-/** Makes an optimizer for some parameters: `(parameters, { noDecay }) => new Lion(parameters, { noDecay })`. */
+/** Makes an optimizer for some parameters: `(parameters, context) => new Lion(parameters, context)`. */
 export type OptimizerFactory = (parameters: readonly Tensor[], context: OptimizerContext) => Optimizer

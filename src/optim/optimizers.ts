@@ -83,11 +83,22 @@ export function resolveOptimizer(who: string, given: OptimizerChoice, beside: Se
  * Makes the optimizer of a choice for some parameters, or sees that one which is made already trains just these. Biases
  * and norms, which have one dimension, do not decay.
  * @param who Begins an error's sentence. @param choice As `resolveOptimizer` gave it.
+ * @param rates Factors on the learning rate of some parameters, which one that is made already does not take.
  * @throws MedAwareError `config`; as the optimizer's constructor.
  */
-export function createOptimizer(who: string, choice: ResolvedOptimizer, parameters: readonly Tensor[]): Optimizer {
-  if (isOptimizer(choice)) return checkTrains(who, choice, parameters)
-  const context: OptimizerContext = { noDecay: new Set(parameters.filter(({ shape }) => shape.length < 2)) }
+export function createOptimizer(
+  who: string,
+  choice: ResolvedOptimizer,
+  parameters: readonly Tensor[],
+  rates: OptimizerContext['rates'] = new Map(),
+): Optimizer {
+  if (isOptimizer(choice)) {
+    check(rates.size === 0, 'config', () => {
+      return `${who}: an optimizer that is made already cannot be given rates for parameters, such as LoRA+'s; give a function that makes it`
+    })
+    return checkTrains(who, choice, parameters)
+  }
+  const context: OptimizerContext = { noDecay: new Set(parameters.filter(({ shape }) => shape.length < 2)), rates }
   if (typeof choice === 'function') {
     const made = readArgument(who, 'what the function optimizer gives', choice(parameters, context), optimizerRule)
     try {

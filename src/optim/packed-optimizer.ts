@@ -14,8 +14,10 @@ export interface Packing<S extends State> {
   readonly state: (zeros: (name: string) => Tensor) => S
   /** Decoupled weight decay. */
   readonly weightDecay: number
-  /** Parameters that do not decay. */
-  readonly noDecay: ReadonlySet<Tensor>
+  /** Parameters that do not decay. Default none. */
+  readonly noDecay?: ReadonlySet<Tensor> | undefined
+  /** Factors on the learning rate of some. Default none. */
+  readonly rates?: ReadonlyMap<Tensor, number> | undefined
 }
 
 /** A step over parameters that lie side by side: everything is f32 of one length, `param.count`, but for `clip`. */
@@ -35,6 +37,7 @@ export interface PackedStep<S extends State> {
 interface RunState<S extends State> extends ParameterRun {
   readonly state: S
   readonly decay: number
+  readonly rate: number
 }
 
 /**
@@ -55,17 +58,20 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
    * @throws MedAwareError `config` for no parameters and others than that; `device` where one was disposed of;
    * `memory`, and nothing stays allocated then.
    */
-  protected constructor(who: string, parameters: Iterable<Tensor>, { state, weightDecay, noDecay }: Packing<S>) {
+  protected constructor(who: string, parameters: Iterable<Tensor>, { state, weightDecay, noDecay, rates }: Packing<S>) {
     this.#who = who
     const all = checkParameters(who, parameters)
-    const decayOf = (parameter: Tensor) => (noDecay.has(parameter) ? 0 : weightDecay)
+    const decayOf = (parameter: Tensor) => (noDecay?.has(parameter) === true ? 0 : weightDecay)
+    const rateOf = (parameter: Tensor) => rates?.get(parameter) ?? 1
+    const areAlike = (a: Tensor, b: Tensor) => decayOf(a) === decayOf(b) && rateOf(a) === rateOf(b)
     const [{ device }] = all
     this.parameters = Object.freeze(all)
     this.#runs = device.memory.rooted(() =>
       device.memory.scoped((scope) => {
-        const runs = parameterRuns(all, (a, b) => decayOf(a) === decayOf(b)).map((run) => {
+        const runs = parameterRuns(all, areAlike).map((run) => {
           const made = state((name) => zeros(device, run.whole.shape, `${who} ${name}`))
-          return { ...run, state: made, decay: decayOf(run.members[0]) }
+          const [first] = run.members
+          return { ...run, state: made, decay: decayOf(first), rate: rateOf(first) }
         })
         for (const run of runs) for (const tensor of Object.values(run.state)) scope.keep(tensor)
         return runs
@@ -99,8 +105,8 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
     readArgument(who, 'grads', grads, gradsRule)
     readArgument(who, 'learningRate', learningRate, rateRule)
     readArgument(who, 'maxGradNorm', maxGradNorm, rateRule)
-    const state = this.#runs.flatMap((run) => Object.values(run.state))
-    checkLive(who, state, 'the optimizer was disposed of; make a new one')
+    const kept = this.#runs.flatMap((run) => Object.values(run.state))
+    checkLive(who, kept, 'the optimizer was disposed of; make a new one')
     for (const parameter of this.parameters) gradientOf(who, parameter, grads)
     const steps = this.#runs.map((run) => {
       return { run, ...gather(run, (member) => gradientOf(who, member, grads), 'packed gradients') }
@@ -111,8 +117,9 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
     )
     const step = ++this.#steps
     for (const { run, vector: grad, isCopy } of steps) {
-      const keep = 1 - learningRate * run.decay
-      this.update({ param: run.whole, grad, state: run.state, clip, learningRate, keep, step })
+      const rate = learningRate * run.rate
+      const { whole: param, state } = run
+      this.update({ param, grad, state, clip, learningRate: rate, keep: 1 - rate * run.decay, step })
       if (isCopy) grad.dispose()
     }
     return clip

@@ -34,6 +34,9 @@ export interface RunDifference {
 /** Options that change no bit of what is learned, or, like epochs, only through the number of steps. */
 const withoutEffect: readonly string[] = ['gradientCheckpointing', 'loggingSteps', 'maxSteps', 'epochs']
 
+/** Options that checkpoints of earlier versions do not have, and what their runs did. */
+const laterOptions: JsonObject = { loraplusLrRatio: null, loraplusLrEmbedding: 1e-6 }
+
 /** Everything in which a run differs from a saved one. */
 export function differencesOf(was: SavedRun, is: SavedRun): RunDifference[] {
   const differences = [...optionDifferences(was, is)]
@@ -82,7 +85,7 @@ function optionDifferences(was: SavedRun, is: SavedRun): RunDifference[] {
   // Earlier versions kept the optimizer's settings among the rest.
   const settings = ({ steps, options }: SavedRun): JsonObject => {
     const { optimizer: _, betas: __, eps: ___, weightDecay: ____, ...rest } = options
-    return { ...rest, steps }
+    return { ...laterOptions, ...rest, steps }
   }
   return [
     ...settingDifferences(settings(was), settings(is)),

@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import type { StepNumbers } from './step-log.ts'
+import type { StepNumbers } from './step/step-log.ts'
 
 /** What one optimiser step did. */
 export interface StepReport {

@@ -70,6 +70,13 @@ export interface TrainingOptions<B = LabelledBatch> {
   readonly betas?: readonly [number, number]
   /** The optimizer's, as its own setting. Default: the optimizer's, 1e-8 of AdamW. */
   readonly eps?: number
+  /**
+   * LoRA+ (arXiv 2402.12354): B of LoRA learns at this multiple of `learningRate`, with all that has one dimension, as
+   * PEFT's create_loraplus_optimizer has it. The paper takes 16, and a rate half as high. Default null: all learn alike.
+   */
+  readonly loraplusLrRatio?: number | null
+  /** With LoRA+, the peak rate of LoRA on tables of embeddings. Default 1e-6. */
+  readonly loraplusLrEmbedding?: number
   /** Decay of matrices, as the optimizer's own setting; biases and norms never decay. Default: the optimizer's, 0. */
   readonly weightDecay?: number
   /** Clip the global gradient norm to this; 0 does not clip. Default 1. */
@@ -140,6 +147,8 @@ export const trainingRules: OptionRules<TrainingOptions<unknown>> = {
   eps: epsRule,
   weightDecay: weightDecayRule,
   maxGradNorm: number({ from: 0, to: f32.largest }),
+  loraplusLrRatio: orNull(number({ above: 0, to: f32.largest })),
+  loraplusLrEmbedding: number({ from: 0, to: f32.largest }),
   seed: whole(),
   loggingSteps: count,
   groupByLength: flag,
@@ -202,7 +211,10 @@ export function trainingOptions(given: TrainingOptions<unknown>): {
   } = readOptions('TrainingRun', given, trainingRules, trainingAliases)
   const optimizer = resolveOptimizer('TrainingRun', choice, { betas, eps, weightDecay })
   const schedule = resolveSchedule('TrainingRun: schedule', course)
-  return { options: Object.freeze({ ...defaults, ...read, schedule, optimizer }), hooks: { onWarning, loss, signal } }
+  return {
+    options: Object.freeze({ ...optionDefaults, ...read, schedule, optimizer }),
+    hooks: { onWarning, loss, signal },
+  }
 }
 
 /** @throws MedAwareError `config` where batches come without `maxSteps`, or with an option that only examples heed. */
@@ -210,13 +222,16 @@ export function checkBatchOptions(options: ResolvedOptions): void {
   check(options.maxSteps !== null, 'config', () => {
     return 'TrainingRun: batches do not say how many they are; give maxSteps'
   })
-  const idle = (['batchSize', 'epochs', 'groupByLength'] as const).find((name) => options[name] !== defaults[name])
+  const idle = (['batchSize', 'epochs', 'groupByLength'] as const).find(
+    (name) => options[name] !== optionDefaults[name],
+  )
   check(idle === undefined, 'config', () => {
     return `TrainingRun: ${idle} does nothing where batches are given; they are taken as they come, until maxSteps`
   })
 }
 
-const defaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
+/** What each option is where nobody says; the optimizer's settings are with it. */
+export const optionDefaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
   maxSteps: null,
   epochs: 3,
   batchSize: 8,
@@ -224,6 +239,8 @@ const defaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
   learningRate: 2e-5,
   warmup: 0,
   maxGradNorm: 1,
+  loraplusLrRatio: null,
+  loraplusLrEmbedding: 1e-6,
   seed: 42,
   loggingSteps: 1,
   groupByLength: false,

@@ -23,12 +23,13 @@ import type { LabelledBatch } from './labelled-batch.ts'
 import { GradientWatch } from './gradient-watch.ts'
 import { claimModel, releaseModel } from './model-claims.ts'
 import { openSource } from './open-source.ts'
+import { parameterRates } from './step/parameter-rates.ts'
 import { identifyRun, type RunIdentity } from './run-identity.ts'
 import { RunPace } from './run-pace.ts'
-import { StepLog } from './step-log.ts'
+import { StepLog } from './step/step-log.ts'
 import { type QueuedSteps, reportOf, type StepPlan, type StepReport, type TakenStep } from './step-report.ts'
 import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
-import { type Step, StepTaker } from './training-step.ts'
+import { type Step, StepTaker } from './step/training-step.ts'
 import { TrainingWarnings } from './training-warnings.ts'
 
 export type { StepReport }
@@ -120,7 +121,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
       onWarning: (message) => hooks.onWarning?.(`TrainingRun: ${message}`, 'adapter-schedule'),
     })
     try {
-      this.optimizer = createOptimizer('TrainingRun', options.optimizer, parameters)
+      this.optimizer = createOptimizer('TrainingRun', options.optimizer, parameters, parameterRates(model, options))
     } catch (error) {
       this.#trainings.dispose()
       throw error

@@ -92,6 +92,31 @@ describe.each(devices)('on $description', (device) => {
     expect(memory.liveBytes).toBe(before)
   })
 
+  it('AdamW moves each parameter at its own rate and decay, side by side as by itself', async () => {
+    const scope = memory.open()
+    const shapes = [[4, 16], [64], [3, 64]]
+    const [starts, grads] = [shapes, shapes].map((all) => all.map(([n = 1, m = 1]) => normals(n * m)))
+    const all = sideBySide(shapes)
+    all.forEach((parameter, i) => parameter.write(starts?.[i] ?? new Float32Array()))
+    const gradOf = (i: number) => fromArray(device, grads?.[i] ?? new Float32Array(), shapes[i] ?? [], 'grad')
+    const factors = [1, 16, 0.5]
+    const rates = new Map(all.map((parameter, i) => [parameter, factors[i] ?? 1]))
+    const optimizer = new AdamW(all, { weightDecay: 0.1, rates })
+    optimizer.step(new Map(all.map((parameter, i) => [parameter, gradOf(i)])), 0.01)
+    for (const [i, parameter] of all.entries()) {
+      const alone = fromArray(device, starts?.[i] ?? new Float32Array(), shapes[i] ?? [], 'alone')
+      const single = new AdamW([alone], { weightDecay: 0.1 })
+      single.step(new Map([[alone, gradOf(i)]]), 0.01 * (factors[i] ?? 1))
+      expect(await parameter.read()).toEqual(await alone.read())
+      single.dispose()
+    }
+    expect(() => new AdamW(all, { rates: new Map([[all[0]!, -1]]) })).toThrow(
+      'AdamW: rates must be a Map of numbers from 0, by parameter, got ',
+    )
+    optimizer.dispose()
+    scope.close()
+  })
+
   it('AdamW goes over an adapter with one kernel, whatever the number of its parameters', () => {
     const scope = memory.open()
     const all = sideBySide([
@@ -165,7 +190,7 @@ describe.each(devices)('on $description', (device) => {
     refused([a], { betas: [0.9, -0.1] }).toThrow('AdamW: betas must be two numbers from 0 and below 1, got [0.9, -0.1]')
     refused([a], { eps: '1e-8' }).toThrow('AdamW: eps must be a number from 1e-37 and at most 1e+37, got "1e-8"')
     refused([a], { weight_decay: 0.1 }).toThrow('AdamW: there is no option "weight_decay"; did you mean weightDecay?')
-    refused([a], { lr: 0.1 }).toThrow('AdamW: there is no option "lr"; it has betas, eps, weightDecay, noDecay')
+    refused([a], { lr: 0.1 }).toThrow('AdamW: there is no option "lr"; it has betas, eps, weightDecay, noDecay, rates')
     refused([a], { noDecay: [b] }).toThrow('AdamW: noDecay must be a Set of parameters, got [')
     refused([]).toThrow('AdamW: there is no parameter to train; attach an adapter first')
     refused(3).toThrow('AdamW: parameters must be a list of tensors, such as model.trainableParameters(), got 3')

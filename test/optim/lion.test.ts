@@ -136,7 +136,7 @@ describe.each(devices)('Lion on $description', (device) => {
     const refused = (parameters: unknown, options: unknown = {}) =>
       expect(() => new Lion(parameters as Tensor[], options as LionOptions))
     refused([a], { betas: [0.9, 1] }).toThrow('Lion: betas must be two numbers from 0 and below 1, got [0.9, 1]')
-    refused([a], { eps: 1e-8 }).toThrow('Lion: there is no option "eps"; it has betas, weightDecay, noDecay')
+    refused([a], { eps: 1e-8 }).toThrow('Lion: there is no option "eps"; it has betas, weightDecay, noDecay, rates')
     refused([a], { weightDecay: -1 }).toThrow('Lion: weightDecay must be a number from 0 and at most 1e+37, got -1')
     refused([]).toThrow('Lion: there is no parameter to train; attach an adapter first')
     const optimizer = new Lion([a])

@@ -184,6 +184,8 @@ describe('TrainingRun', async () => {
       warmup: 0,
       optimizer: { type: 'adamw', betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 },
       maxGradNorm: 1,
+      loraplusLrRatio: null,
+      loraplusLrEmbedding: 1e-6,
       seed: 42,
       loggingSteps: 1,
       groupByLength: false,

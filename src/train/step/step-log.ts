@@ -1,5 +1,5 @@
-import type { Device } from '../device/device.ts'
-import { empty, rowsOf, type Tensor } from '../tensor/tensor.ts'
+import type { Device } from '../../device/device.ts'
+import { empty, rowsOf, type Tensor } from '../../tensor/tensor.ts'
 
 /** Numbers of a step: its loss, the factor of clipping and the gradient norm. */
 const numbersOfStep = 3

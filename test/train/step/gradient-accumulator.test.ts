@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { ValueAndGrad } from '../../src/autograd/value-and-grad.ts'
-import { packedZeros, zerosBeside } from '../../src/tensor/packed.ts'
-import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
-import { GradientAccumulator } from '../../src/train/gradient-accumulator.ts'
-import { testEngines } from '../device/devices.ts'
+import type { ValueAndGrad } from '../../../src/autograd/value-and-grad.ts'
+import { packedZeros, zerosBeside } from '../../../src/tensor/packed.ts'
+import { fromArray, type Tensor } from '../../../src/tensor/tensor.ts'
+import { GradientAccumulator } from '../../../src/train/step/gradient-accumulator.ts'
+import { testEngines } from '../../device/devices.ts'
 
 const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))

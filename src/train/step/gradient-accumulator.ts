@@ -1,7 +1,7 @@
-import type { ValueAndGrad } from '../autograd/value-and-grad.ts'
-import type { Memory } from '../device/memory.ts'
-import { type ParameterRun, parameterRuns } from '../optim/parameter-runs.ts'
-import { copyOf, type Tensor } from '../tensor/tensor.ts'
+import type { ValueAndGrad } from '../../autograd/value-and-grad.ts'
+import type { Memory } from '../../device/memory.ts'
+import { type ParameterRun, parameterRuns } from '../../optim/parameter-runs.ts'
+import { copyOf, type Tensor } from '../../tensor/tensor.ts'
 
 /**
  * Loss and gradients of a step's micro-batches, added up. They belong to it and to no scope: between two micro-batches
