@@ -68,6 +68,7 @@ export {
   saveAdapter,
   saveAsLora,
 } from './io/adapter-folder.ts'
+export { replaceLoraWeightsLoftq, type ReplaceLoraWeightsLoftqOptions } from './io/replace-lora-weights-loftq.ts'
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
 export type { LoraConfig } from './peft/lora/lora-config.ts'
