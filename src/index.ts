@@ -56,6 +56,12 @@ export type { HubModel } from './io/huggingface/hub-client.ts'
 export type { HubOptions } from './io/huggingface/hub-settings.ts'
 export type { BodyReader, Fetch, FetchInit, HttpResponse } from './safetensors/http-client.ts'
 export type { Gpu, GpuAdapter, PowerPreference } from './platform/platform.ts'
+export {
+  loadDataset,
+  type DatasetFormat,
+  type DatasetSource,
+  type LoadDatasetOptions,
+} from './io/dataset/load-dataset.ts'
 export { tokenizerFromJson } from './io/tokenizer/tokenizer.ts'
 export type { EncodeOptions, TextTokenizer } from './generate/text-tokenizer.ts'
 export type { StorageReport } from './io/load/load-weights.ts'
