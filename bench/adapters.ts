@@ -16,15 +16,18 @@ export const falconLinears = {
   scaling: 2,
 } as const
 
-const methods = ['bare', 'lora', 'dora'] as const
+/** What is compared: no adapter, and one of each kind. */
+export const methods = ['bare', 'lora', 'dora'] as const
+export type Variant = (typeof methods)[number]
 const names = { bare: 'frozen linears', lora: 'with LoRA', dora: 'with DoRA' } as const
 const { tokens, rank } = falconLinears
 
 function competitors(engine: 'cpu' | 'webgpu', storage: 'f32' | 'nf4', clock: Clock): readonly Competitor[] {
-  return methods.flatMap((method) => [
-    { name: names[method], file: 'own/adapted-linears.ts', args: [engine, storage, method, clock] },
+  // Each takes turns with itself in one process, where memory lies alike.
+  return methods.flatMap((variant) => [
+    { name: names[variant], file: 'own/adapted-linears.ts', args: [engine, storage, clock], variant },
     // torch computes on the CPU, whatever the row's engine.
-    { name: `PEFT: ${names[method]}`, file: 'peers/peft-linears.py', args: [storage, method, clock] },
+    { name: `PEFT: ${names[variant]}`, file: 'peers/peft-linears.py', args: [storage, clock], variant },
   ])
 }
 

@@ -11,6 +11,8 @@ export interface Competitor {
   /** Of this folder. */
   readonly file: string
   readonly args: readonly (string | number)[]
+  /** Which of the things that a process times: those of one file and args share one. Default: all it does. */
+  readonly variant?: string
   /** On the time of a call, in the rules' unit. */
   readonly time?: Bar
   /** On what the engine takes of that to encode, bind and submit. */
@@ -53,6 +55,7 @@ const mostApart: Bar = '<= 0.001'
 export async function compete(rules: Rules, { rounds, layers, profile, say }: RowOptions): Promise<RowResult> {
   const { competitors, compare = [], sameLosses = [], calls = 1, unit = 'ms', isModel = true, env = {} } = rules
   const runners = new Map<string, Runner>()
+  const processes = new Map<string, Runner | Error>()
   const ready = new Map<string, Ready>()
   const versions: Record<string, string> = {}
   const absent: Record<string, string> = {}
@@ -61,6 +64,11 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
   const barOf = (bar: Bar | undefined) => (isModel && layers !== fullLayers ? null : bar)
   try {
     for (const { name, file, args } of competitors) {
+      const key = JSON.stringify([file, args])
+      const shared = processes.get(key)
+      if (shared instanceof Runner) runners.set(name, shared)
+      else if (shared !== undefined) absent[name] = shared.message
+      if (shared !== undefined) continue
       const runner = new Runner(file, args, { ...process.env, ...env })
       const start = performance.now()
       progress(`  ${name}: building${isModel ? ` a model of ${layers} layers` : ''} ...`)
@@ -69,18 +77,22 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
         Object.assign(versions, facts.versions)
         ready.set(name, facts)
         runners.set(name, runner)
+        processes.set(key, runner)
         progress(` ${((performance.now() - start) / 1000).toFixed(0)} s\n`)
       } catch (error) {
         progress(' absent\n')
-        absent[name] = error instanceof Error ? error.message : String(error)
+        const reason = error instanceof Error ? error : new Error(String(error))
+        absent[name] = reason.message
+        processes.set(key, reason)
       }
     }
+    const variants = new Map(competitors.map(({ name, variant }) => [name, variant]))
     const contenders = [...runners].map(([name, runner]) => ({
       name,
       time: async () => {
         if (name in absent) return NaN
         try {
-          const answer = await runner.ask(calls)
+          const answer = await runner.ask(calls, variants.get(name))
           if (answer.kernels?.length) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
           if (answer.encoding !== undefined) encoding.set(name, [...(encoding.get(name) ?? []), answer.encoding])
           progress(`  ${name} ${answer.milliseconds.toFixed(0)} ms\n`)
@@ -114,7 +126,8 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
         const shares = lines.map((round) => 100 * shareOutside(round, timeOf(round)))
         figures.push(figure(`${name}: kernels outside matmul and attention`, '%', shares, barOf(kernelsOutside)))
       }
-      const peak = runners.get(name)!.peakMemory
+      // A process that several share is told once.
+      const peak = ready.has(name) ? runners.get(name)!.peakMemory : null
       if (peak !== null) figures.push(figure(`${name}: peak resident memory`, 'GB', [peak], barOf(memory)))
       if (profile && lines.length > 0) {
         say(`  ${name}, ${rounds} rounds`)
@@ -128,7 +141,7 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
     const losses = present.filter(({ name }) => sameLosses.includes(name)).map(({ name }) => ready.get(name)?.losses)
     return { figures: [...figures, ...lossFigures(losses)], versions, absent }
   } finally {
-    for (const runner of runners.values()) await runner.stop()
+    for (const runner of new Set(runners.values())) await runner.stop()
   }
 }
 

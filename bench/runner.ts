@@ -40,9 +40,9 @@ export class Runner {
     return (await this.#next()) as Ready
   }
 
-  /** Times `calls`. @throws Error if it has ended. */
-  async ask(calls: number): Promise<Answer> {
-    this.#child.stdin.write(`${calls}\n`)
+  /** Times `calls`. @param variant Of those that it has, if it has several. @throws Error if it has ended. */
+  async ask(calls: number, variant = ''): Promise<Answer> {
+    this.#child.stdin.write(`${`${calls} ${variant}`.trimEnd()}\n`)
     return (await this.#next()) as Answer
   }
 

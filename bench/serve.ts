@@ -20,12 +20,21 @@ export interface Answer {
   readonly kernels?: readonly KernelCost[]
 }
 
-/** What a runner does once it is ready: it times as many calls as a line of its input says, until the input ends. */
-export async function serve(ready: Ready, time: (calls: number) => Promise<Answer> | Answer): Promise<never> {
+/**
+ * What a runner does once it is ready: it times as many calls as a line of its input says, until the input ends. A word
+ * behind the number says which of several variants is meant.
+ */
+export async function serve(
+  ready: Ready,
+  time: (calls: number, variant: string) => Promise<Answer> | Answer,
+): Promise<never> {
   const say = (line: Ready | Answer) => {
     console.log(JSON.stringify(line))
   }
   say(ready)
-  for await (const line of createInterface({ input: process.stdin })) say(await time(Number(line)))
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [calls, variant = ''] = line.split(' ')
+    say(await time(Number(calls), variant))
+  }
   process.exit(0)
 }
