@@ -67,9 +67,15 @@ export abstract class Module<Children extends object = object, Own extends Weigh
     childrenOf(parent)[last] = module
   }
 
-  /** Frees every parameter. */
+  /** Frees every parameter, and what modules keep beside theirs. */
   dispose(): void {
     for (const [, weight] of this.namedWeights()) weight.dispose()
+    for (const [, module] of this.namedModules()) module.freeKept()
+  }
+
+  /** Frees what the module alone keeps on the device beside its parameters. Default: nothing. */
+  freeKept(): void {
+    return
   }
 }
 

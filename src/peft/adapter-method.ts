@@ -119,6 +119,11 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   trained?(model: Module, config: C, places: readonly Place[]): readonly (readonly [path: string, tensor: Tensor])[]
   /** The config that is saved of an adapter, by what training made of its layers. Default: its config. */
   savedConfig?(config: C, layers: ReadonlyMap<string, LayerAdapter>): C
+  /**
+   * The config of an adapter whose tensors are weighted sums of others' (`addWeightedAdapter`). Default: the method's
+   * adapters are not summed. @throws MedAwareError `config` where theirs do not fit.
+   */
+  summedConfig?(who: string, configs: readonly C[]): C
   /** What it does beside following gradients, by its layers' paths. Default nothing. @throws MedAwareError `config`. */
   training?(config: C, layers: ReadonlyMap<string, LayerAdapter>, plan: TrainingPlan): AdapterTraining
   /** How its layers start from the base's weights, where a config says so. Default: none does. */

@@ -135,6 +135,12 @@ export abstract class AdaptedLayer<
    */
   checkTogether(_names: readonly string[]): void {}
 
+  /** Frees what adapters keep beside their tensors, and merged weights. */
+  override freeKept(): void {
+    for (const part of this.#adapters.values()) part.free()
+    if (this.standIn !== null) for (const [now] of changedWeights(this.base, this.standIn)) now.dispose()
+  }
+
   /** The adapter of a name. @throws MedAwareError `not-found`, with the names there are. */
   adapter(name: string): Part {
     const part = this.#adapters.get(name)

@@ -123,7 +123,7 @@ const kinds: LayerKinds<Linear | Embedding> = {
 /** Sees that nothing is asked for that tables do not have. */
 function checkEmbedding(who: string, path: string, config: LoraConfig): void {
   const { useDora, loraBias, initLoraWeights } = config
-  check(baseStartOf(initLoraWeights) === null, 'config', () => {
+  check(initLoraWeights !== 'loftq', 'unsupported', () => {
     return `${who}: "${path}" is an embedding, which initLoraWeights ${show(initLoraWeights)} does not start; leave it out`
   })
   check(!loraBias, 'config', () => `${who}: "${path}" is an embedding, whose B has no bias; leave loraBias out, or it`)

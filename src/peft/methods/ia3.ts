@@ -114,6 +114,32 @@ export const ia3: AdapterMethod<Ia3Config> = {
       feedforwardModules: typeof spelt.targetModules === 'string' ? usualOf(model).slice(-1) : ofTargets,
     }
   },
+  summedConfig: (who, configs) => {
+    const [first] = configs
+    if (first === undefined) throw new Error('no config')
+    const targetModules = unionOf(
+      who,
+      'targetModules',
+      configs.map((config) => config.targetModules),
+    )
+    const feedforwardModules = unionOf(
+      who,
+      'feedforwardModules',
+      configs.map((config) => config.feedforwardModules ?? []),
+    )
+    return { ...first, targetModules, feedforwardModules }
+  },
+}
+
+/** All names, or a regular expression for what any matches (peft/tuners/ia3/model.py, _check_add_weighted_adapter). */
+function unionOf(who: string, field: string, all: readonly (string | readonly string[])[]): string | readonly string[] {
+  const texts = all.filter((each) => typeof each === 'string')
+  check(texts.length === 0 || texts.length === all.length, 'config', () => {
+    return `${who}: ${field} is a regular expression in some of the adapters and a list in others; they must be alike`
+  })
+  if (texts.length > 0)
+    return [...new Set(texts)].length === 1 ? (texts[0] ?? '') : texts.map((each) => `(${each})`).join('|')
+  return [...new Set(all.flat())]
 }
 
 /** What PEFT adapts of a model of this architecture; nothing where it does not know it. */

@@ -6,6 +6,7 @@ import { adapterFiles, loadAdapter } from '../../../src/peft/files/adapter-files
 import { hotswap } from '../../../src/peft/files/hotswap.ts'
 import { LoraOverRest } from '../../../src/peft/lora/starts/lora-over-rest.ts'
 import { startLora } from '../../../src/peft/lora/starts/start-lora.ts'
+import { mergeAdapter } from '../../../src/peft/merge/merge-adapter.ts'
 import { disableAdapter } from '../../../src/peft/several/several-adapters.ts'
 import { bytesSource, openSafetensors } from '../../../src/safetensors/index.ts'
 import { testEngines } from '../../device/devices.ts'
@@ -216,10 +217,44 @@ describe.each(await testEngines())('starts of LoRA from the base, on $descriptio
     await loadAdapter(model, plain.config, plain.reader)
     expect(maxDifference(await logits(), changed)).toBeLessThan(1e-4)
     expect(Math.abs((await lossOf()) - changedLoss)).toBeLessThan(1e-5)
-    const onTable = { targetModules: ['word_embeddings'], initLoraWeights: 'olora' } as const
+    const onTable = { targetModules: ['word_embeddings'], initLoraWeights: 'loftq' } as const
     await expect(startLora(model, onTable, { name: 'x' })).rejects.toThrow(
-      '"transformer.word_embeddings" is an embedding, which initLoraWeights "olora" does not start; leave it out',
+      '"transformer.word_embeddings" is an embedding, which initLoraWeights "loftq" does not start; leave it out',
     )
+  })
+
+  it('starts tables beside as ever, and gives them as many ranks in a plain file', async () => {
+    const before = await logits()
+    const targets = { targetModules: ['query_key_value', 'word_embeddings'], rankPattern: { word_embeddings: 3 } }
+    const adapter = await startLora(model, { ...config, ...targets, initLoraWeights: 'pissa' })
+    expect(maxDifference(await logits(), before)).toBeLessThan(1e-4)
+    const key = 'base_model.model.transformer.word_embeddings.lora_embedding_A'
+    const tensor = adapter.namedTrainableParameters().get(key)
+    tensor?.write((await tensor.read()).map((_, i) => 0.1 * Math.sin(i)))
+    const changed = await logits()
+    expect(maxDifference(changed, before)).toBeGreaterThan(1e-2)
+    const plain = await saved(await adapterFiles(adapter, { convertToPlainLora: true }))
+    expect(plain.reader.info(key).shape[0]).toBe(6)
+    adapter.detach()
+    await loadAdapter(model, plain.config, plain.reader)
+    expect(maxDifference(await logits(), changed)).toBeLessThan(1e-4)
+  })
+
+  it.each(['pissa', 'loftq'] as const)('%s: a model that is disposed of leaves nothing behind', async (init) => {
+    await disposed(init)
+    const { liveBytes } = device.memory
+    await disposed(init)
+    expect(device.memory.liveBytes).toBe(liveBytes)
+
+    async function disposed(initLoraWeights: typeof init): Promise<void> {
+      const other = await tinyFalcon(device)
+      await startLora(other, { ...config, initLoraWeights, useDora: true })
+      const out = other.forward(batch)
+      await out.read()
+      out.dispose()
+      await mergeAdapter(other)
+      other.dispose()
+    }
   })
 
   it('draws the same from a seed, and A orthogonal to B where that is wanted', async () => {

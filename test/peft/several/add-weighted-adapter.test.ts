@@ -108,7 +108,8 @@ describe.each(await testEngines())('weighted adapters, on $description', (device
     expect(adapter.layers.size).toBe(4)
     expect(adapter.isActive).toBe(false)
     expect(adapter.isTrainable).toBe(false)
-    expect(adapter.config).toMatchObject({ loraAlpha: adapter.config.r, useRslora: false, rankPattern: {} })
+    expect(adapter.config).toMatchObject({ useRslora: false, rankPattern: {} })
+    expect(adapter.config).toHaveProperty('loraAlpha', Reflect.get(adapter.config, 'r'))
     expect(maxDifference(await logits(['sum']), wanted)).toBeLessThan(2e-5)
     const base = await disableAdapter(model, () => logits([]))
     const none = await addWeightedAdapter(model, ['a', 'sum'], [0, 0], { adapterName: 'none' })
@@ -123,8 +124,36 @@ describe.each(await testEngines())('weighted adapters, on $description', (device
     const alone = await logits(['pissa'])
     await addWeightedAdapter(model, ['pissa', 'a'], [1, 1], { adapterName: 'more', combinationType: 'cat' })
     const back = await addWeightedAdapter(model, ['more', 'a'], [1, -1], { adapterName: 'back', svdRank: 4 })
-    expect(back.config.initLoraWeights).toBe(true)
+    expect(back.config).toHaveProperty('initLoraWeights', true)
     expect(maxDifference(await logits(['back']), alone)).toBeLessThan(2e-5)
+  })
+
+  it('sums the scales of IA3 adapters, on the layers of all', async () => {
+    const given = [
+      ['x', { targetModules: ['query_key_value', 'dense_4h_to_h'], feedforwardModules: ['dense_4h_to_h'] }],
+      ['y', { targetModules: ['query_key_value'], feedforwardModules: [] }],
+    ] as const
+    const adapters = given.map(([name, fields], i) => {
+      const options = { name, seed: i + 1 }
+      return attachAdapter(model, { peftType: 'IA3', initIa3Weights: false, ...fields }, options)
+    })
+    const sum = await addWeightedAdapter(model, ['x', 'y'], [0.7, -0.4], { adapterName: 'sum' })
+    expect(sum.config).toMatchObject({
+      targetModules: ['query_key_value', 'dense_4h_to_h'],
+      feedforwardModules: ['dense_4h_to_h'],
+    })
+    expect([sum.isActive, sum.isTrainable]).toEqual([false, false])
+    expect(sum.namedTrainableParameters().size).toBe(4)
+    for (const [key, tensor] of sum.namedTrainableParameters()) {
+      const [x, y] = await Promise.all(adapters.map(async (each) => each.namedTrainableParameters().get(key)?.read()))
+      const wanted = x?.map((value, i) => 0.7 * value - 0.4 * (y?.[i] ?? 0))
+      expect(maxDifference(await tensor.read(), wanted ?? []), key).toBeLessThan(1e-6)
+    }
+    // PEFT adds a scale of inputs to one of outputs.
+    attachAdapter(model, { peftType: 'IA3', targetModules: ['dense_4h_to_h'], feedforwardModules: [] }, { name: 'z' })
+    await expect(addWeightedAdapter(model, ['x', 'z'], [1, 1], { adapterName: 'odd' })).rejects.toThrow(
+      'the adapters need the same feedforwardModules',
+    )
   })
 
   it('draws by a seed what dare keeps', async () => {
@@ -142,6 +171,7 @@ describe.each(await testEngines())('weighted adapters, on $description', (device
   it('refuses what cannot be combined, and leaves the model as it was', async () => {
     attachLora(model, { r: 3, useDora: true }, { name: 'dora' })
     attachAdapter(model, { peftType: 'IA3' }, { name: 'ia3' })
+    attachAdapter(model, { peftType: 'LN_TUNING' }, { name: 'norms' })
     const before = await logits(['a'])
     const { liveBytes } = device.memory
     const refused = async (names: string[], weights: number[], options: object, code: string, message: string) => {
@@ -150,8 +180,18 @@ describe.each(await testEngines())('weighted adapters, on $description', (device
     }
     const who = 'addWeightedAdapter'
     await refused(['a'], [1, 2], {}, 'config', `${who}: 2 weights for 1 adapters; there must be one each`)
-    await refused(['a', 'd'], [1, 1], {}, 'not-found', `${who}: the model has no adapter "d", but a, b, c, dora, ia3`)
-    await refused(['ia3'], [1], {}, 'unsupported', `${who}: the adapter "ia3" is IA3; only LoRA adapters are combined`)
+    await refused(
+      ['a', 'd'],
+      [1, 1],
+      {},
+      'not-found',
+      `${who}: the model has no adapter "d", but a, b, c, dora, ia3, norms`,
+    )
+    const others = `${who}: the adapter "ia3" is IA3, others are LoRA; only those of one method become one`
+    await refused(['a', 'ia3'], [1, 1], {}, 'unsupported', others)
+    await refused(['ia3'], [1], { svdRank: 2 }, 'config', `${who}: svdRank is for LoRA adapters; leave it out`)
+    const norms = `${who}: adapters of LN tuning are not combined, neither in PEFT; LoRA's and IA3's are`
+    await refused(['norms'], [1], {}, 'unsupported', norms)
     await refused(
       ['a', 'dora'],
       [1, 1],

@@ -43,23 +43,24 @@ async function plainLora(
   name: string,
   layers: ReadonlyMap<string, AdaptedLayer>,
 ): Promise<SavedAdapter<LoraConfig>> {
-  const [table] = [...layers].find(([, layer]) => layer.adapter(name) instanceof LoraEmbedding) ?? []
-  check(table === undefined, 'unsupported', () => {
-    return `convertToPlainLora: "${table}" is an embedding, whose rank would not double; leave it out of such an adapter`
-  })
   const doubled = new Map(tensors)
   for (const [path, layer] of layers) {
     const part = layer.adapter(name)
-    const start = isOverRest(part) ? part.rest.startedAs : null
-    if (start === null) continue
-    const put = async (factor: 'lora_A.weight' | 'lora_B.weight', join: typeof below) => {
+    const put = (factor: string, join: typeof below, start: Float32Array | null) => {
       const key = `${keyPrefix}${path}.${factor}`
       const now = tensors.get(key)
       if (now === undefined) throw new Error(`no ${key}`)
-      doubled.set(key, join(now, await start[factor].read()))
+      doubled.set(key, join(now, start ?? new Float32Array(now.data.length)))
     }
-    await put('lora_A.weight', below)
-    await put('lora_B.weight', beside)
+    if (part instanceof LoraEmbedding) {
+      // Tables do not start from their weights; all ranks are doubled alike.
+      put('lora_embedding_A', below, null)
+      put('lora_embedding_B', beside, null)
+    }
+    const start = isOverRest(part) ? part.rest.startedAs : null
+    if (start === null) continue
+    put('lora_A.weight', below, await start['lora_A.weight'].read())
+    put('lora_B.weight', beside, await start['lora_B.weight'].read())
   }
   return { config: plainConfig(config), tensors: doubled }
 }
@@ -76,7 +77,7 @@ function below({ shape: [rank = 0, columns = 0], data }: SavedTensor, start: Flo
 function beside({ shape: [rows = 0, rank = 0], data }: SavedTensor, start: Float32Array): SavedTensor {
   const both = Float32Array.from({ length: 2 * data.length }, (_, i) => {
     const [row, column] = [Math.floor(i / (2 * rank)), i % (2 * rank)]
-    return column < rank ? (data[row * rank + column] ?? 0) : -(start[row * rank + column - rank] ?? 0)
+    return column < rank ? (data[row * rank + column] ?? 0) : 0 - (start[row * rank + column - rank] ?? 0)
   })
   return { shape: [rows, 2 * rank], data: both }
 }

@@ -23,6 +23,7 @@ import { isConfigOf } from '../../methods.ts'
 import { adapterOf } from '../several-adapters.ts'
 import { type CombinationPlan, combinations, type CombinationType, combined, type Weighted } from './combinations.ts'
 import { type LowRank, stacked } from './low-rank.ts'
+import { summedAdapter } from './summed-adapter.ts'
 import type { TaskArithmetic } from './task-vectors.ts'
 
 /** How adapters become one. */
@@ -64,27 +65,36 @@ const rules: OptionRules<WeightedAdapterOptions> = {
  * add_weighted_adapter (tuners/lora/model.py). It is not active, and frozen, until `setAdapter` and `setRequiresGrad`
  * say otherwise. Factors are combined on the host; the adapters themselves stay as they are. One that started from the
  * base's weights counts as what it adds to the base. With useRslora PEFT scales the result by √r too much; this does
- * not.
- * @param names Of LoRA adapters of the model. @param weights One for each.
+ * not. Of IA3 adapters the scales are summed, without options (tuners/ia3/model.py).
+ * @param names Of adapters of the model, LoRA all or IA3 all. @param weights One for each.
  * @throws MedAwareError `not-found` for a name that no adapter has; `config` where weights are not one a name, ranks
- * differ that must be equal, a density is missing, the new name is taken, and for bad options; `unsupported` for another
- * method than LoRA, for DoRA, biases, and modules or tokens that are trained beside the adapter; `memory`, `device`.
+ * differ that must be equal, a density is missing, the new name is taken, and for bad options; `unsupported` for other
+ * methods, for DoRA, biases, and modules or tokens that are trained beside the adapter; `memory`, `device`.
  */
 export async function addWeightedAdapter(
   model: Adaptable,
   names: readonly string[],
   weights: readonly number[],
   options: WeightedAdapterOptions,
-): Promise<Adapter<LoraConfig>> {
+): Promise<Adapter> {
   const who = 'addWeightedAdapter'
   readArgument(who, 'model', model, adaptableRule)
   const given = readOptions(who, options, rules)
   const name = readArgument(who, 'adapterName', given.adapterName, nameRule)
-  const adapters = readArgument(who, 'names', names, listOf(text, 1)).map((each) => loraOf(who, model, each))
+  const all = readArgument(who, 'names', names, listOf(text, 1)).map((each) => adapterOf(who, model, each))
   const factors = readArgument(who, 'weights', weights, listOf(number()))
-  check(factors.length === adapters.length, 'config', () => {
-    return `${who}: ${factors.length} weights for ${adapters.length} adapters; there must be one each`
+  check(factors.length === all.length, 'config', () => {
+    return `${who}: ${factors.length} weights for ${all.length} adapters; there must be one each`
   })
+  for (const adapter of all) adapter.checkUnmerged(who)
+  if (!all.some(isLora)) {
+    const { adapterName: _, ...ofLora } = given
+    const [option] = Object.keys(ofLora)
+    check(option === undefined, 'config', () => `${who}: ${option} is for LoRA adapters; leave it out`)
+    const summands = all.map((adapter, i) => ({ adapter, weight: factors[i] ?? 0 }))
+    return summedAdapter(who, model, summands, name)
+  }
+  const adapters = all.map((adapter) => loraOf(who, adapter))
   const { plan, config } = planOf(who, adapters, given)
   const planned = planAdapter(lora, model, config, { who, name, isPartialOk: true })
   const adapter = attach(planned, null)
@@ -114,12 +124,11 @@ function isCombination(word: string): word is CombinationType {
 }
 
 /** A LoRA adapter that is no more than A and B. */
-function loraOf(who: string, model: Adaptable, name: string): Adapter<LoraConfig> {
-  const adapter = adapterOf(who, model, name)
+function loraOf(who: string, adapter: Adapter): Adapter<LoraConfig> {
+  const { name } = adapter
   check(isLora(adapter), 'unsupported', () => {
-    return `${who}: the adapter ${show(name)} is ${adapter.method.name}; only LoRA adapters are combined`
+    return `${who}: the adapter ${show(name)} is ${adapter.method.name}, others are LoRA; only those of one method become one`
   })
-  adapter.checkUnmerged(who)
   const { useDora, loraBias, bias, initLoraWeights } = adapter.config
   const over = initLoraWeights === 'loftq' ? 'a base that it quantised for itself' : ''
   const more = [over, useDora ? 'useDora' : '', loraBias ? 'loraBias' : '', bias === 'none' ? '' : `bias ${show(bias)}`]
