@@ -164,7 +164,8 @@ export { completeText, generateText } from './generate/generate-text.ts'
 export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evaluate/loss.ts'
 
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
-export { train, Trainer, type TrainResult } from './trainer/trainer.ts'
+export { Trainer, type TrainResult } from './trainer/trainer.ts'
+export { train, type TrainDatasetOptions } from './trainer/train.ts'
 export type { IntervalStrategy, OwnTrainerOptions, TrainerOptions } from './trainer/trainer-options.ts'
 export type {
   BestEvaluation,

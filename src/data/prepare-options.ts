@@ -54,7 +54,8 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal
 }
 
-const rules: OptionRules<PrepareOptions> = {
+/** A rule for each of them. */
+export const prepareRules: OptionRules<PrepareOptions> = {
   maxLength: orNull(whole({ from: 1 })),
   truncationMode: oneOf(['keep_start', 'keep_end']),
   completionOnlyLoss: flag,
@@ -67,7 +68,8 @@ const rules: OptionRules<PrepareOptions> = {
   signal: abortSignal,
 }
 
-const aliases: Aliases<PrepareOptions> = { maxSeqLength: 'maxLength', textColumn: 'datasetTextField' }
+/** What others call them. */
+export const prepareAliases: Aliases<PrepareOptions> = { maxSeqLength: 'maxLength', textColumn: 'datasetTextField' }
 
 /** Options with their defaults; what has none is missing. */
 export type ResolvedPrepareOptions = PrepareOptions &
@@ -80,7 +82,7 @@ export type ResolvedPrepareOptions = PrepareOptions &
 
 /** @throws MedAwareError `config` for what makes no sense. */
 export function readPrepareOptions(who: string, options: PrepareOptions | undefined): ResolvedPrepareOptions {
-  const { maxLength = 1024, columns = {}, ...rest } = readOptions(who, options, rules, aliases)
+  const { maxLength = 1024, columns = {}, ...rest } = readOptions(who, options, prepareRules, prepareAliases)
   check(rest.packing !== true || maxLength !== null, 'config', () => `${who}: packing needs a maxLength, got null`)
   for (const name of Object.keys(columns)) {
     check(columnNames.includes(name), 'config', () => {

@@ -91,7 +91,8 @@ const examples: Rule<readonly Example[]> = that('a list of examples', (value): v
   Array.isArray(value),
 )
 
-const ownRules: OptionRules<OwnTrainerOptions> = {
+/** A rule for each of them. */
+export const ownRules: OptionRules<OwnTrainerOptions> = {
   outputDir: orNull(place),
   evalDataset: orNull(examples),
   evalStrategy: strategy,
@@ -114,7 +115,8 @@ const ownRules: OptionRules<OwnTrainerOptions> = {
   card: that('an object', (value): value is CardContent => typeof value === 'object' && value !== null),
 }
 
-const aliases = {
+/** What others call all that a trainer is told. */
+export const trainerAliases = {
   ...trainingAliases,
   evaluationStrategy: 'evalStrategy',
   doEval: 'evalStrategy',
@@ -136,7 +138,7 @@ export function trainerOptions<B>(
   given: TrainerOptions<B>,
 ): { readonly run: TrainingOptions<B>; readonly own: ResolvedTrainerOptions } {
   const rules: OptionRules<TrainerOptions<unknown>> = { ...trainingRules, ...ownRules }
-  const read = readOptions<TrainerOptions<unknown>>(who, given, rules, aliases)
+  const read = readOptions<TrainerOptions<unknown>>(who, given, rules, trainerAliases)
   const isOwn = (name: string): name is keyof OwnTrainerOptions => Object.hasOwn(ownRules, name)
   const run = Object.fromEntries(Object.entries(given).filter(([name]) => !isOwn(name))) as TrainingOptions<B>
   const { outputDir = null, evalDataset = null, earlyStoppingPatience = null } = read

@@ -1,4 +1,3 @@
-import { type Rule, withMethods } from '../core/options.ts'
 import { evaluateLoss } from '../evaluate/loss.ts'
 import { runStore } from '../io/runs/run-store.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
@@ -255,20 +254,3 @@ function adapterOf(model: CausalLm): Adapter | null {
   const members = [...(adapterSetOf(model)?.members.values() ?? [])]
   return members.find(({ isTrainable }) => isTrainable) ?? members[0] ?? null
 }
-
-/** Trains a model to the end: `new Trainer(model, data, options).train()`, and frees what it held. */
-export async function train<B = LabelledBatch>(
-  model: CausalLm,
-  data: readonly Example[] | Batches<B>,
-  options: TrainerOptions<B> = {},
-): Promise<TrainResult> {
-  const trainer = new Trainer<B>(model, data as Batches<B>, options)
-  try {
-    return await trainer.train()
-  } finally {
-    trainer.dispose()
-  }
-}
-
-/** A trainer that a caller gives. */
-export const trainerRule: Rule<Trainer> = withMethods<Trainer>('a Trainer', ['train', 'evaluate'])

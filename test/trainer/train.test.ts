@@ -1,0 +1,120 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { prepareExamples } from '../../src/data/prepare-examples.ts'
+import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
+import type { Device } from '../../src/device/device.ts'
+import { collate } from '../../src/models/example.ts'
+import { adaptersOf } from '../../src/peft/several/several-adapters.ts'
+import { attachAdapter } from '../../src/peft/attach.ts'
+import { Trainer } from '../../src/trainer/trainer.ts'
+import { train, type TrainDataset, type TrainDatasetOptions } from '../../src/trainer/train.ts'
+import { tinyFalcon } from '../peft/tiny-falcon.ts'
+import { trainedNumbers } from '../train/tiny-run.ts'
+
+/** Letters are tokens, from 3 on; 2 ends a text. */
+const tokenizer = {
+  encode: (text: string) =>
+    [...text.matchAll(/<end>|[\s\S]/g)].map(([piece]) => (piece === '<end>' ? 2 : 3 + (piece.charCodeAt(0) % 61))),
+  decode: (ids: readonly number[]) => ids.map((id) => String.fromCharCode(97 + (id % 26))).join(''),
+  eosTokenId: 2,
+  eosToken: '<end>',
+}
+const rows = Array.from({ length: 12 }, (_, i) => ({
+  question: `what is ${i}?`,
+  answer: 'so it is '.repeat(1 + (i % 3)).trim(),
+}))
+const peftConfig = { peftType: 'LORA', r: 4, loraDropout: 0.1 }
+const options: TrainDatasetOptions = { tokenizer, peftConfig, maxSteps: 4, batchSize: 3, learningRate: 0.01, seed: 1 }
+let device: Device
+let folder: string
+
+beforeAll(async () => {
+  device = await openCpuDevice()
+  folder = await mkdtemp(join(tmpdir(), 'train-'))
+})
+afterAll(async () => {
+  device.dispose()
+  await rm(folder, { recursive: true })
+})
+
+/** Trains a fresh tiny model. */
+async function trained(data: TrainDataset, given: TrainDatasetOptions) {
+  const model = await tinyFalcon(device)
+  try {
+    const result = await train(model, data, given)
+    return { result, numbers: await trainedNumbers(model), adapters: [...adaptersOf(model).keys()] }
+  } finally {
+    for (const adapter of adaptersOf(model).values()) adapter.detach()
+    model.dispose()
+  }
+}
+
+test('rows are made examples of, and the adapter is attached and saved', async () => {
+  const outputDir = join(folder, 'rows')
+  const { result, numbers, adapters } = await trained(rows, { ...options, outputDir, evalDataset: rows.slice(0, 4) })
+  const { examples } = await prepareExamples(tokenizer, rows)
+  const evalDataset = (await prepareExamples(tokenizer, rows.slice(0, 4))).examples
+  const same = await trained(examples, { ...options, evalDataset })
+  expect(numbers).toEqual(same.numbers)
+  expect(result.metrics?.['evalLoss']).toBe(same.result.metrics?.['evalLoss'])
+  expect(adapters).toEqual(['default'])
+  const config = JSON.parse(await readFile(join(outputDir, 'adapter_config.json'), 'utf8')) as Record<string, unknown>
+  expect(config).toMatchObject({ peft_type: 'LORA', r: 4 })
+  const run = JSON.parse(await readFile(join(outputDir, 'run.json'), 'utf8')) as Record<string, unknown>
+  expect(run).toMatchObject({
+    steps: 4,
+    data: { examples: 12, evalExamples: 4 },
+    options: { maxSteps: 4, batchSize: 3 },
+  })
+})
+
+test('a stream of rows is trained on in its order, without all of it in memory', async () => {
+  let most = 0
+  const open = function* () {
+    for (const [i, row] of rows.entries()) {
+      most = Math.max(most, i)
+      yield row
+    }
+  }
+  const { numbers } = await trained(open, { ...options, streaming: true, maxSteps: 2 })
+  expect(most).toBeLessThan(rows.length - 1)
+  const { examples } = await prepareExamples(tokenizer, rows)
+  const batches = function* () {
+    for (const at of [0, 3]) {
+      const { batch, labels } = collate(examples.slice(at, at + 3))
+      yield { ...batch, labels }
+    }
+  }
+  const model = await tinyFalcon(device)
+  const adapter = attachAdapter(model, peftConfig, { seed: 1 })
+  const trainer = new Trainer(model, batches, { maxSteps: 2, learningRate: 0.01, seed: 1 })
+  await trainer.train()
+  expect(numbers).toEqual(await trainedNumbers(model))
+  trainer.dispose()
+  adapter.detach()
+  model.dispose()
+})
+
+test('what is odd about rows is told', async () => {
+  const warnings: string[] = []
+  const onWarning = (message: string, code: string) => warnings.push(`${code}: ${message}`)
+  await trained(rows, { ...options, maxLength: 45, onWarning })
+  expect(warnings).toContainEqual(expect.stringMatching(/^data: prepareExamples: \d+ of 12 rows/))
+})
+
+test('rows without a tokenizer, unknown options and a second adapter are refused', async () => {
+  await expect(trained(rows, { ...options, tokenizer: null })).rejects.toThrow(
+    'train: rows need a tokenizer; give { tokenizer }, as loadModel gives it',
+  )
+  await expect(trained(rows, { ...options, maxLenght: 3 } as never)).rejects.toThrow(
+    'train: there is no option "maxLenght"; did you mean maxLength?',
+  )
+  await expect(trained(rows, { ...options, streaming: true, maxSteps: null })).rejects.toThrow('give maxSteps')
+  const model = await tinyFalcon(device)
+  const adapter = attachAdapter(model, { peftType: 'LORA', r: 2 })
+  await expect(train(model, rows, options)).rejects.toThrow('train: the model has an adapter already')
+  adapter.detach()
+  model.dispose()
+})
