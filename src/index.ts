@@ -147,6 +147,8 @@ export type { Batches } from './train/batch-pass.ts'
 export type { LabelledBatch } from './train/labelled-batch.ts'
 export type { LossContext, TrainingLoss } from './train/training-loss.ts'
 export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
+export { type PassedOver, type ReadArguments, trainingArguments } from './train/arguments/training-arguments.ts'
+export type { TransformersNames } from './train/arguments/transformers-names.ts'
 export type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './train/training-options.ts'
 export {
   checkpointFileNames,

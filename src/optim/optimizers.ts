@@ -79,6 +79,11 @@ export function resolveOptimizer(who: string, given: OptimizerChoice, beside: Se
   return Object.freeze({ type: name, ...row.resolve(at, { ...settings, ...extra }).settings })
 }
 
+/** Names of the settings that an optimizer of the table has. @throws MedAwareError `config` for an unknown name. */
+export function settingsOfOptimizer(who: string, name: string): readonly string[] {
+  return rows.get(who, name)[1].settings
+}
+
 /**
  * Makes the optimizer of a choice for some parameters, or sees that one which is made already trains just these. Biases
  * and norms, which have one dimension, do not decay.

@@ -64,11 +64,11 @@ export class ExampleSource implements BatchSource {
 
   /** Rows of each micro-batch of a step. */
   #rowsOf(index: number): number[][] {
-    const { batchSize, gradientAccumulationSteps, seed, groupByLength } = this.#options
+    const { batchSize, gradientAccumulationSteps, seed, dataSeed, groupByLength } = this.#options
     const epoch = Math.floor(index / this.stepsPerEpoch)
     if (this.#order?.epoch !== epoch) {
       const lengths = groupByLength ? this.#examples.map(({ inputIds }) => inputIds.length) : undefined
-      this.#order = { epoch, batches: epochBatches(this.#examples.length, batchSize, seed, epoch, lengths) }
+      this.#order = { epoch, batches: epochBatches(this.#examples.length, batchSize, dataSeed ?? seed, epoch, lengths) }
     }
     const begin = (index % this.stepsPerEpoch) * gradientAccumulationSteps
     return this.#order.batches.slice(begin, begin + gradientAccumulationSteps)

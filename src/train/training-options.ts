@@ -24,6 +24,7 @@ import {
   scheduleRule,
   warmupRule,
 } from '../optim/schedules/schedules.ts'
+import { inOurNames, type TransformersNames, transformersRules } from './arguments/transformers-names.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
 import type { TrainingLoss } from './training-loss.ts'
 
@@ -35,10 +36,11 @@ export type TrainingWarningCode =
   'learning-rate-too-low' | 'loss-not-falling' | 'layer-without-gradient' | 'adapter-schedule'
 
 /**
- * Settings of a run, with the defaults of TRL's SFTConfig where it has them.
+ * Settings of a run, with the defaults of TRL's SFTConfig where it has them. What transformers calls otherwise may be
+ * given by that name instead.
  * @typeParam B What its batches are; examples become `LabelledBatch`es.
  */
-export interface TrainingOptions<B = LabelledBatch> {
+export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
   /**
    * Optimiser steps; overrides `epochs`. Default null: as many as `epochs` gives. Batches need it, for they do not say
    * their number.
@@ -81,8 +83,10 @@ export interface TrainingOptions<B = LabelledBatch> {
   readonly weightDecay?: number
   /** Clip the global gradient norm to this; 0 does not clip. Default 1. */
   readonly maxGradNorm?: number
-  /** Order of the examples and dropout: a whole number, of which the low 32 bits count. Default 42. */
+  /** Of dropout, and of the order of the examples: a whole number, of which the low 32 bits count. Default 42. */
   readonly seed?: number
+  /** Of the order of the examples alone, likewise. Default null: `seed`. */
+  readonly dataSeed?: number | null
   /**
    * Steps whose losses and norms are read back together, while the device works on: fewer waits, reports in groups.
    * Default 1, which waits for each step (transformers' logging_steps, which is 500).
@@ -118,7 +122,9 @@ type OptimizerSettings = 'betas' | 'eps' | 'weightDecay'
  * it.
  */
 export type ResolvedOptions = Readonly<
-  Required<Omit<TrainingOptions, keyof RunHooks | 'optimizer' | 'schedule' | OptimizerSettings>>
+  Required<
+    Omit<TrainingOptions, keyof RunHooks | keyof TransformersNames | 'optimizer' | 'schedule' | OptimizerSettings>
+  >
 > & {
   readonly optimizer: ResolvedOptimizer
   readonly schedule: ResolvedSchedule
@@ -150,40 +156,31 @@ export const trainingRules: OptionRules<TrainingOptions<unknown>> = {
   loraplusLrRatio: orNull(number({ above: 0, to: f32.largest })),
   loraplusLrEmbedding: number({ from: 0, to: f32.largest }),
   seed: whole(),
+  dataSeed: orNull(whole()),
   loggingSteps: count,
   groupByLength: flag,
   gradientCheckpointing: flag,
   loss: callback(),
   signal: abortSignal,
   onWarning: callback(),
+  ...transformersRules,
 }
 
 /** What transformers and TRL call them. */
 export const trainingAliases: Aliases<TrainingOptions<unknown>> = {
   lr: 'learningRate',
-  numTrainEpochs: 'epochs',
   numEpochs: 'epochs',
   steps: 'maxSteps',
   maxIters: 'maxSteps',
-  perDeviceTrainBatchSize: 'batchSize',
   trainBatchSize: 'batchSize',
   microBatchSize: 'batchSize',
   gradAccumSteps: 'gradientAccumulationSteps',
   accumulationSteps: 'gradientAccumulationSteps',
-  lrSchedulerType: 'schedule',
   lrScheduler: 'schedule',
-  optim: 'optimizer',
   scheduler: 'schedule',
-  warmupSteps: 'warmup',
-  warmup_steps: 'warmup',
-  warmupRatio: 'warmup',
-  adamBeta1: 'betas',
-  adamBeta2: 'betas',
-  adamEpsilon: 'eps',
   epsilon: 'eps',
   clipGradNorm: 'maxGradNorm',
   gradientClipping: 'maxGradNorm',
-  dataSeed: 'seed',
   logSteps: 'loggingSteps',
   computeLossFunc: 'loss',
   lossFunction: 'loss',
@@ -208,7 +205,7 @@ export function trainingOptions(given: TrainingOptions<unknown>): {
     eps,
     weightDecay,
     ...read
-  } = readOptions('TrainingRun', given, trainingRules, trainingAliases)
+  } = inOurNames('TrainingRun', readOptions('TrainingRun', given, trainingRules, trainingAliases))
   const optimizer = resolveOptimizer('TrainingRun', choice, { betas, eps, weightDecay })
   const schedule = resolveSchedule('TrainingRun: schedule', course)
   return {
@@ -242,6 +239,7 @@ export const optionDefaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
   loraplusLrRatio: null,
   loraplusLrEmbedding: 1e-6,
   seed: 42,
+  dataSeed: null,
   loggingSteps: 1,
   groupByLength: false,
   gradientCheckpointing: false,

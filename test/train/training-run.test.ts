@@ -26,14 +26,15 @@ describe.each(devices)('TrainingRun on $description', (device) => {
     const gradients: Float32Array[][] = []
     const reports: StepReport[] = []
     const shapes = [
-      [8, 1],
-      [2, 4],
-      [3, 3],
+      [16, 1],
+      [4, 4],
+      [1, 16],
+      [5, 4],
     ] as const
     for (const [batchSize, gradientAccumulationSteps] of shapes) {
       const model = await tinyFalcon(device)
       model.setRequiresGrad(true)
-      const run = new TrainingRun(model, examples, {
+      const run = new TrainingRun(model, randomExamples(16), {
         batchSize,
         gradientAccumulationSteps,
         maxSteps: 1,
@@ -187,11 +188,28 @@ describe('TrainingRun', async () => {
       loraplusLrRatio: null,
       loraplusLrEmbedding: 1e-6,
       seed: 42,
+      dataSeed: null,
       loggingSteps: 1,
       groupByLength: false,
       gradientCheckpointing: false,
     })
     run.dispose()
+  })
+
+  it('orders the examples by dataSeed, and draws dropout by seed', async () => {
+    const lossesOf = async (seeds: TrainingOptions) => {
+      const { run, dispose } = await tinyRun(device, examples, { batchSize: 4, maxSteps: 2, ...seeds })
+      const reports = await all(run)
+      dispose()
+      return { losses: reports.map(({ loss }) => loss), tokens: reports.map(({ tokens }) => tokens) }
+    }
+    const [both, same] = [await lossesOf({ seed: 7 }), await lossesOf({ seed: 7, dataSeed: 7 })]
+    expect(same).toEqual(both)
+    const order = await lossesOf({ seed: 7, dataSeed: 8 })
+    expect(order.tokens).not.toEqual(both.tokens)
+    const dropout = await lossesOf({ seed: 8, dataSeed: 7 })
+    expect(dropout.tokens).toEqual(both.tokens)
+    expect(dropout.losses).not.toEqual(both.losses)
   })
 
   it('can be left at a step and gone on with', async () => {
@@ -300,17 +318,11 @@ describe('TrainingRun', async () => {
     [{ onWarning: 'console.warn' }, 'TrainingRun: onWarning must be a function, got "console.warn"'],
     [{ lr: 1e-4 }, 'TrainingRun: there is no option "lr"; did you mean learningRate?'],
     [{ learning_rate: 1e-4 }, 'TrainingRun: there is no option "learning_rate"; did you mean learningRate?'],
-    [{ numTrainEpochs: 1 }, 'TrainingRun: there is no option "numTrainEpochs"; did you mean epochs?'],
-    [{ num_train_epochs: 1 }, 'TrainingRun: there is no option "num_train_epochs"; did you mean epochs?'],
+    [{ num_train_epochs: 1 }, 'TrainingRun: there is no option "num_train_epochs"; did you mean numTrainEpochs?'],
     [{ max_steps: 1 }, 'TrainingRun: there is no option "max_steps"; did you mean maxSteps?'],
-    [
-      { perDeviceTrainBatchSize: 1 },
-      'TrainingRun: there is no option "perDeviceTrainBatchSize"; did you mean batchSize?',
-    ],
-    [{ warmupRatio: 0.1 }, 'TrainingRun: there is no option "warmupRatio"; did you mean warmup?'],
-    [{ warmup_steps: 3 }, 'TrainingRun: there is no option "warmup_steps"; did you mean warmup?'],
-    [{ lr_scheduler_type: 'cosine' }, 'TrainingRun: there is no option "lr_scheduler_type"; did you mean schedule?'],
-    [{ adam_epsilon: 1e-8 }, 'TrainingRun: there is no option "adam_epsilon"; did you mean eps?'],
+    [{ warmup_steps: 3 }, 'TrainingRun: there is no option "warmup_steps"; did you mean warmupSteps?'],
+    [{ lrScheduler: 'cosine' }, 'TrainingRun: there is no option "lrScheduler"; did you mean schedule?'],
+    [{ adam_epsilon: 1e-8 }, 'TrainingRun: there is no option "adam_epsilon"; did you mean adamEpsilon?'],
     [3, 'TrainingRun: options must be an object such as { maxSteps: … }, got 3'],
   ])('refuses %j', (options, message) => {
     const before = device.memory.liveBytes
