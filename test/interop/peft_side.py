@@ -173,7 +173,10 @@ def check_keys(model, folder):
 def gradients(model):
     """Gradients under the keys of the adapter's file: PEFT's own renaming, asked by identity of the tensors."""
     saved = get_peft_model_state_dict(model)
-    by_place = {tensor.data_ptr(): key for key, tensor in saved.items()}
+    by_place = {}
+    for key, tensor in saved.items():
+        # What a tied head has is the embeddings', which come first.
+        by_place.setdefault(tensor.data_ptr(), key)
     found = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
