@@ -1,3 +1,4 @@
+import { MedAwareError } from '../core/errors.ts'
 import { evaluateLoss } from '../evaluate/loss.ts'
 import { runStore } from '../io/runs/run-store.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
@@ -190,7 +191,15 @@ export class Trainer<B = LabelledBatch> {
   async #save(): Promise<void> {
     const { saveTotalLimit, saveStrategy } = this.#own
     if (this.#folder === null || saveStrategy === 'no') return
-    await this.#folder.save(this.#saved, await this.#adapterFiles())
+    try {
+      await this.#folder.save(this.#saved, await this.#adapterFiles())
+    } catch (error) {
+      // A full disk may have room again by the next time; what is trained is worth more than ending here.
+      const isLast = this.run.step === this.run.steps || this.#signal?.aborted === true
+      if (isLast || !(error instanceof MedAwareError) || error.code !== 'disk') throw error
+      this.#warn(`Trainer: step ${this.run.step} could not be saved: ${error.message}`)
+      return
+    }
     if (saveTotalLimit !== null) await this.#folder.checkpoints.rotate(saveTotalLimit, new Set([this.run.step]))
     await this.#tell((callback) => callback.onSave?.(this.run.step, this.context))
   }

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
+import { MedAwareError } from '../../src/core/errors.ts'
 import type { Device } from '../../src/device/device.ts'
+import { type FileContents, runStore } from '../../src/io/runs/run-store.ts'
 import { Trainer, type TrainResult } from '../../src/trainer/trainer.ts'
 import type { TrainerCallback } from '../../src/trainer/trainer-callback.ts'
 import type { TrainerOptions } from '../../src/trainer/trainer-options.ts'
@@ -102,6 +104,30 @@ describe('checkpoints', () => {
     const { trainer } = await trained({ outputDir, saveSteps: 5, resumeFromCheckpoint: true, callbacks: [callback] })
     expect(warnings).toEqual([expect.stringContaining('its checksum is not the saved one')])
     expect(trainer.state.training).toHaveLength(12)
+  })
+
+  test('a disk that is full for a while costs a checkpoint, and nothing else', async () => {
+    const disk = runStore('test', join(folder, 'full'))
+    const full = {
+      ...disk,
+      write: async (name: string, files: FileContents) => {
+        if (name === 'checkpoint-6') throw new MedAwareError('disk', 'no room')
+        await disk.write(name, files)
+      },
+    }
+    const warnings: string[] = []
+    const callback: TrainerCallback = {
+      name: 'told',
+      onWarning: (message) => void warnings.push(message),
+    }
+    const { numbers } = await trained({ outputDir: full, saveSteps: 3, callbacks: [callback] })
+    expect(warnings).toEqual(['Trainer: step 6 could not be saved: no room'])
+    expect((await disk.list()).filter((name) => name.startsWith('checkpoint'))).toEqual([
+      'checkpoint-12',
+      'checkpoint-3',
+      'checkpoint-9',
+    ])
+    expect(numbers).toEqual((await trained({})).numbers)
   })
 
   test('the oldest go, as many as saveTotalLimit says', async () => {
