@@ -3,6 +3,8 @@ import type { PretrainedLm } from '../../src/models/causal-lm.ts'
 import type { AttachOptions } from '../../src/peft/attach.ts'
 import { attachAdapter } from '../../src/peft/attach.ts'
 import { adapterFiles, loadAdapter } from '../../src/peft/files/adapter-files.ts'
+import { addWeightedAdapter } from '../../src/peft/several/combine/add-weighted-adapter.ts'
+import { setAdapter } from '../../src/peft/several/several-adapters.ts'
 import { openSafetensors } from '../../src/safetensors/reader.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
 import { writeSafetensors } from '../../src/safetensors/writer.ts'
@@ -143,6 +145,27 @@ describe.each(await testEngines())('tied tables, on $description', (device) => {
     expect(() => attach(model, { ...config, ensureWeightTying: true })).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) as string }) as Error,
     )
+    model.dispose()
+  })
+
+  it('are combined with weights as one, and only with such', async () => {
+    const model = await tinyLlama(device, { isTied: true })
+    const shaken = async (name: string, config: object) => {
+      const adapter = attach(model, config, { name })
+      for (const tensor of adapter.namedTrainableParameters().values()) {
+        tensor.write((await tensor.read()).map((value, i) => value + 0.1 * Math.sin(3 * i + name.length)))
+      }
+    }
+    await shaken('a', { targetModules: ['q_proj'] })
+    await shaken('other', { targetModules: ['lm_head'], ensureWeightTying: true })
+    await shaken('loose', { targetModules: ['embed_tokens'] })
+    setAdapter(model, ['a', 'other'])
+    const both = await model.forward(tinyTokens.batch).read()
+    await addWeightedAdapter(model, ['a', 'other'], [1, 1], { adapterName: 'sum', combinationType: 'cat' })
+    setAdapter(model, 'sum')
+    expect(maxDifference(await model.forward(tinyTokens.batch).read(), both)).toBeLessThan(1e-4)
+    const adding = addWeightedAdapter(model, ['other', 'loose'], [1, 1], { adapterName: 'mix', combinationType: 'cat' })
+    await expect(adding).rejects.toThrow(/the head follows the embeddings of "other" and not those of "loose"/)
     model.dispose()
   })
 

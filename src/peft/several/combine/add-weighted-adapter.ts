@@ -15,6 +15,7 @@ import { adaptableRule, type Adaptable } from '../../adaptable.ts'
 import { nameRule, planAdapter } from '../../adapter-plan.ts'
 import type { Adapter } from '../../adapter.ts'
 import { attach } from '../../attach.ts'
+import { EmbeddingAdapter } from '../../layers/adapted-embedding.ts'
 import type { Factors, LayerAdapter } from '../../layers/adapted-layer.ts'
 import type { LoraConfig } from '../../lora/lora-config.ts'
 import { lora } from '../../lora/lora.ts'
@@ -95,8 +96,9 @@ export async function addWeightedAdapter(
     return summedAdapter(who, model, summands, name)
   }
   const adapters = all.map((adapter) => loraOf(who, adapter))
+  const ensureWeightTying = tiesHeads(who, adapters)
   const { plan, config } = planOf(who, adapters, given)
-  const planned = planAdapter(lora, model, config, { who, name, isPartialOk: true })
+  const planned = planAdapter(lora, model, { ...config, ensureWeightTying }, { who, name, isPartialOk: true })
   const adapter = attach(planned, null)
   try {
     adapter.setRequiresGrad(false)
@@ -146,6 +148,21 @@ function loraOf(who: string, adapter: Adapter): Adapter<LoraConfig> {
 
 function isLora(adapter: Adapter): adapter is Adapter<LoraConfig> {
   return isConfigOf('LORA', adapter.config)
+}
+
+/** Whether the embeddings' updates are a tied head's too. @throws MedAwareError `config` where some are and some not. */
+function tiesHeads(who: string, adapters: readonly Adapter<LoraConfig>[]): boolean {
+  const tables = adapters.flatMap(({ name, layers }) =>
+    [...layers.values()].flatMap((layer) => {
+      const part = layer.adapter(name)
+      return part instanceof EmbeddingAdapter ? [{ name, isTied: part.tiesHead }] : []
+    }),
+  )
+  const [tied, loose] = [tables.find(({ isTied }) => isTied), tables.find(({ isTied }) => !isTied)]
+  check(tied === undefined || loose === undefined, 'config', () => {
+    return `${who}: the head follows the embeddings of ${show(tied?.name)} and not those of ${show(loose?.name)}; ensureWeightTying must be the same of both`
+  })
+  return tied !== undefined
 }
 
 /** A and B of a layer. */
