@@ -181,7 +181,7 @@ class EmbeddingCopy extends EmbeddingAdapter {
   }
 
   describe(): string {
-    return whole
+    return this.head === null ? whole : `${whole}, and a tied head with it`
   }
 }
 
