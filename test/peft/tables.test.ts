@@ -52,6 +52,15 @@ describe.each(await testEngines())('adapters of tables, on $description', (devic
       ['model.embed_tokens.lora_embedding_A', 'model.embed_tokens.lora_embedding_B'],
     ],
     [
+      'embeddings, with DoRA',
+      { targetModules: ['embed_tokens'], useDora: true },
+      [
+        'model.embed_tokens.lora_embedding_A',
+        'model.embed_tokens.lora_embedding_B',
+        'model.embed_tokens.lora_magnitude_vector',
+      ],
+    ],
+    [
       'a head, with DoRA',
       { targetModules: ['lm_head'], useDora: true },
       ['lm_head.lora_A.weight', 'lm_head.lora_B.weight', 'lm_head.lora_magnitude_vector'],
@@ -137,7 +146,6 @@ describe.each(await testEngines())('adapters of tables, on $description', (devic
       'config',
       '"model.embed_tokens" is an embedding, whose B has no bias',
     ],
-    [{ targetModules: ['embed_tokens'], useDora: true }, 'unsupported', 'useDora is for linear layers here'],
     [{ trainableTokenIndices: [24] }, 'config', 'trainableTokenIndices has 24, and "model.embed_tokens" has 24 tokens'],
     [{ trainableTokenIndices: [2, 2] }, 'config', 'trainableTokenIndices must be some tokens, each once, got [2, 2]'],
     [{ trainableTokenIndices: { wte: [2] } }, 'not-found', 'no module matches trainableTokenIndices "wte"'],

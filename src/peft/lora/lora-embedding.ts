@@ -1,4 +1,3 @@
-import type { Random } from '../../core/random.ts'
 import type { Embedding } from '../../nn/embedding.ts'
 import { Dropout } from '../../nn/dropout.ts'
 import { transpose } from '../../ops/array/transpose.ts'
@@ -8,14 +7,12 @@ import { matmul } from '../../ops/matmul.ts'
 import { mul } from '../../ops/mul.ts'
 import type { Products } from '../../ops/products.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { completeFactors, type Place } from '../adapter-method.ts'
-import { draw } from '../draws.ts'
 import { type Factors, keyPrefix } from '../layers/adapted-layer.ts'
-import { embeddingHost, EmbeddingAdapter, type LookUp } from '../layers/adapted-embedding.ts'
+import { EmbeddingAdapter, type LookUp } from '../layers/adapted-embedding.ts'
 import type { LoraConfig } from './lora-config.ts'
 
 /** The low-rank factors of an update of a table: A f32 [r, v], B f32 [c, r]. */
-type EmbeddingFactors = Readonly<Record<'lora_embedding_A' | 'lora_embedding_B', Tensor>>
+export type EmbeddingFactors = Readonly<Record<'lora_embedding_A' | 'lora_embedding_B', Tensor>>
 
 /** How LoRA is put on a table. */
 export interface EmbeddingPlace {
@@ -30,46 +27,9 @@ export interface EmbeddingPlace {
   readonly tiesHead: string | null
 }
 
-/** A place at a table of embeddings. */
-export function loraEmbeddingPlace({ path, layer, rank, init, ...told }: EmbeddingPlace): Place {
-  const { rows, columns } = layer.table
-  const { tiesHead: head } = told
-  const shapes = { lora_embedding_A: [rank, rows], lora_embedding_B: [columns, rank] } as const
-  const own = (factors: Readonly<Record<string, Tensor>>) =>
-    completeFactors<keyof EmbeddingFactors>(path, factors, Object.keys(shapes))
-  return {
-    ...{ path, shapes },
-    ...(head !== null && {
-      repeats: { [headKey(head, 'lora_A')]: [rank, columns], [headKey(head, 'lora_B')]: [rows, rank] },
-    }),
-    start: (factors, random) => (head === null ? start : startTied)(own(factors), init, random),
-    adapted: (name, factors, there) => embeddingHost(there).add(name, new LoraEmbedding(own(factors), told)),
-  }
-}
-
-function headKey(head: string, name: 'lora_A' | 'lora_B'): string {
+/** A tied head's own name of what the table has, transposed. */
+export function headKey(head: string, name: 'lora_A' | 'lora_B'): string {
   return `${keyPrefix}${head}.${name}.weight`
-}
-
-/** Where tables start, A is 0 and B drawn (tuners/lora/layer.py, Embedding.update_layer, reset_lora_parameters). */
-function start(
-  { lora_embedding_A: a, lora_embedding_B: b }: EmbeddingFactors,
-  init: LoraConfig['initLoraWeights'],
-  random: Random,
-): void {
-  if (init === false) draw(a, () => random.normal())
-  draw(b, () => random.normal())
-}
-
-/** The same where a tied head has B and A, transposed, as its A and B: PEFT starts these last, as a linear layer's. */
-function startTied(
-  { lora_embedding_A: a, lora_embedding_B: b }: EmbeddingFactors,
-  init: LoraConfig['initLoraWeights'],
-  random: Random,
-): void {
-  if (init === false) start({ lora_embedding_A: a, lora_embedding_B: b }, init, random)
-  else if (init === 'gaussian') draw(b, () => random.normal() / b.columns)
-  else draw(b, () => (2 * random.uniform() - 1) / Math.sqrt(b.rows))
 }
 
 /**

@@ -12,7 +12,7 @@ import { NamePatterns } from '../targets/module-names.ts'
 import { findLayers, type LayerKinds, linearOf, patternReader, spellOutTargets } from '../targets/target-matching.ts'
 import { loftqDefaults } from './loftq-config.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
-import { loraEmbeddingPlace } from './lora-embedding.ts'
+import { doraEmbeddingPlace, loraEmbeddingPlace } from './embedding-places.ts'
 import { type LoraFactors, LoraLinear } from './lora-linear.ts'
 import { baseStartOf } from './starts/base-starts.ts'
 import { DoraOverRest } from './starts/dora-over-rest.ts'
@@ -53,18 +53,20 @@ export const lora: AdapterMethod<LoraConfig> = {
       const rank = rankOf(path)
       const scaling = alphaOf(path) / (useRslora ? Math.sqrt(rank) : rank)
       if (layer instanceof Embedding) {
-        checkEmbedding(who, path, config)
         const tiesHead = follows && path === tied.embeddings ? tied.head : null
+        checkEmbedding(who, path, config, tiesHead !== null)
         if (tiesHead !== null) {
           check(rankOf(tiesHead) === rank && alphaOf(tiesHead) === alphaOf(path), 'config', () => {
             return `${who}: rankPattern or alphaPattern sets "${tiesHead}" apart from "${path}", which ensureWeightTying makes one; give both the same`
           })
-          check(initLoraWeights !== 'orthogonal', 'unsupported', () => {
-            return `${who}: initLoraWeights "orthogonal" does not start a table that ensureWeightTying ties; leave one of them out`
+          check(initLoraWeights !== 'orthogonal' && baseStartOf(initLoraWeights) === null, 'unsupported', () => {
+            return `${who}: initLoraWeights ${show(initLoraWeights)} does not start a table that ensureWeightTying ties; leave one of them out`
           })
         }
         const told = { rank, scaling, dropout: loraDropout, init: initLoraWeights, tiesHead }
-        return loraEmbeddingPlace({ path, layer, ...told })
+        return config.useDora
+          ? doraEmbeddingPlace({ path, layer, ...told })
+          : loraEmbeddingPlace({ path, layer, ...told })
       }
       const { inFeatures, outFeatures } = layer
       const shapes = { 'lora_A.weight': [rank, inFeatures], 'lora_B.weight': [outFeatures, rank] } as const
@@ -121,14 +123,14 @@ const kinds: LayerKinds<Linear | Embedding> = {
 }
 
 /** Sees that nothing is asked for that tables do not have. */
-function checkEmbedding(who: string, path: string, config: LoraConfig): void {
+function checkEmbedding(who: string, path: string, config: LoraConfig, isTied: boolean): void {
   const { useDora, loraBias, initLoraWeights } = config
   check(initLoraWeights !== 'loftq', 'unsupported', () => {
     return `${who}: "${path}" is an embedding, which initLoraWeights ${show(initLoraWeights)} does not start; leave it out`
   })
   check(!loraBias, 'config', () => `${who}: "${path}" is an embedding, whose B has no bias; leave loraBias out, or it`)
-  check(!useDora, 'unsupported', () => {
-    return `${who}: "${path}" is an embedding, and useDora is for linear layers here; leave useDora out, or the embedding`
+  check(!useDora || !isTied, 'unsupported', () => {
+    return `${who}: "${path}" is an embedding whose head ensureWeightTying ties, and useDora rescales the two apart; leave one of them out`
   })
 }
 
