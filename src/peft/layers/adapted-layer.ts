@@ -24,6 +24,11 @@ export abstract class LayerAdapter<F extends Factors = Factors> {
     readonly modules: Readonly<Record<string, Module>> = {},
   ) {}
 
+  /** Rows of the layer's weight that it has its own in place of. Default none. */
+  get replacedRows(): readonly number[] {
+    return []
+  }
+
   /**
    * What a file holds of it, by PEFT's keys behind the path, where that is not its tensors. What is made for it belongs
    * to the scope it is made in. Default: its tensors.
@@ -131,9 +136,20 @@ export abstract class AdaptedLayer<
 
   /**
    * Sees that adapters can compute together; those that are not on the layer do not matter. @throws MedAwareError
-   * `unsupported`. Default: they can.
+   * `unsupported`. Default: as long as no two replace the same rows.
    */
-  checkTogether(_names: readonly string[]): void {}
+  checkTogether(names: readonly string[]): void {
+    const taken = new Map<number, string>()
+    for (const name of names) {
+      for (const row of this.#adapters.get(name)?.replacedRows ?? []) {
+        const other = taken.get(row)
+        check(other === undefined, 'unsupported', () => {
+          return `the adapters ${show(other)} and ${show(name)} both train token ${row}, which can be but one of theirs, as in PEFT; activate one of them`
+        })
+        taken.set(row, name)
+      }
+    }
+  }
 
   /** Frees what adapters keep beside their tensors, and merged weights. */
   override freeKept(): void {

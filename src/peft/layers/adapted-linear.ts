@@ -114,6 +114,7 @@ export abstract class AdaptedProjection<Base extends Projection = Projection>
   }
 
   override checkTogether(names: readonly string[]): void {
+    super.checkTogether(names)
     this.groundOf(names)
   }
 

@@ -153,6 +153,10 @@ class EmbeddingTokens extends EmbeddingAdapter {
     return this.second === null ? this.factors : { ...this.factors, [this.second]: this.own.rows }
   }
 
+  override get replacedRows(): readonly number[] {
+    return this.own.tokens
+  }
+
   forward(ids: Tensor, lookUp: LookUp): Tensor {
     return this.own.lookUp(ids, lookUp(ids))
   }
@@ -181,6 +185,10 @@ class HeadTokens extends LinearAdapter {
     private readonly own: TokenRows,
   ) {
     super(factors)
+  }
+
+  override get replacedRows(): readonly number[] {
+    return this.own.tokens
   }
 
   forward(x: Tensor, project: Project): Tensor {

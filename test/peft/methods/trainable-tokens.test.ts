@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { attachAdapter } from '../../../src/peft/attach.ts'
 import { adapterFiles } from '../../../src/peft/files/adapter-files.ts'
+import { mergeAdapter } from '../../../src/peft/merge/merge-adapter.ts'
+import { setAdapter } from '../../../src/peft/several/several-adapters.ts'
 import { TrainingRun } from '../../../src/train/training-run.ts'
 import { testEngines } from '../../device/devices.ts'
 import { collected } from '../../train/tiny-run.ts'
@@ -59,6 +61,26 @@ describe.each(await testEngines())('trainable tokens, on $description', (device)
     expect([...adapter.namedSavedTensors().keys()].sort()).toEqual([...saved].sort())
     model.dispose()
   })
+
+  it.each([false, true])(
+    'adapters compute together as long as no token is of two of them, tied: %s',
+    async (isTied) => {
+      const model = await tinyLlama(device, { isTied })
+      for (const [name, tokenIndices] of Object.entries({ a: [5, 9], b: [3, 20], c: [9] })) {
+        const adapter = attachAdapter(model, { ...tokens, tokenIndices }, { name })
+        for (const tensor of adapter.namedTrainableParameters().values()) {
+          tensor.write((await tensor.read()).map((value, i) => value + 0.3 * Math.sin(i)))
+        }
+      }
+      setAdapter(model, ['a', 'b'])
+      const both = await model.forward(batch).read()
+      expect(() => setAdapter(model, ['a', 'c'])).toThrow('the adapters "a" and "c" both train token 9')
+      expect(await model.forward(batch).read()).toEqual(both)
+      await mergeAdapter(model)
+      expect(maxDifference(await model.forward(batch).read(), both)).toBeLessThan(1e-5)
+      model.dispose()
+    },
+  )
 
   it('draws vectors where initWeights is false, by the seed', async () => {
     const model = await tinyLlama(device)
