@@ -136,6 +136,10 @@ export {
   type PromptCompletionOptions,
 } from './data/prompt-completion.ts'
 export { prepareExamples, streamExamples, type ExampleStream, type PreparedExamples } from './data/prepare-examples.ts'
+export { applyChatTemplate, type ChatTemplateOptions } from './data/chat/apply-chat-template.ts'
+export { checkChatTemplate, type ChatTemplateReport } from './data/chat/check-chat-template.ts'
+export type { ChatTemplate, Templated } from './data/chat/chat-template.ts'
+export type { Message } from './data/chat/message.ts'
 export type { Dataset, Row, Rows } from './data/dataset.ts'
 export type { ExampleTokenizer } from './data/example-tokenizer.ts'
 export type { PackingStrategy } from './data/pack-rows.ts'

@@ -1,18 +1,20 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import { show, showNames } from '../core/show.ts'
+import { isConversation, type Message, readMessages } from './chat/message.ts'
 import type { Row } from './dataset.ts'
 
 /** What a row says, once its columns are known. */
 export type Content =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'pair'; readonly prompt: string; readonly completion: string }
+  | { readonly type: 'chat'; readonly prompt: readonly Message[] | null; readonly messages: readonly Message[] }
 
 /** One way to lay out a row. */
 interface Layout {
   /** The columns that it needs, by the names that TRL gives them. */
   readonly columns: readonly string[]
-  /** @param values Of those columns. @param at Begins an error, such as `prepareExamples: row 3`. */
-  read(values: readonly unknown[], at: (column: string) => string): Content
+  /** @param at Begins an error about a column. @param hasTemplate Whether the tokenizer knows how to write messages. */
+  read(values: readonly unknown[], at: (column: string) => string, hasTemplate: boolean): Content
 }
 
 /** The layouts that are known; the first whose columns are all there is a row's. */
@@ -20,15 +22,35 @@ const layouts: readonly Layout[] = [
   {
     columns: ['prompt', 'completion'],
     read: ([prompt, completion], at) => {
+      if (isConversation(prompt)) {
+        const messages = readMessages(at('completion'), completion)
+        return { type: 'chat', prompt: readMessages(at('prompt'), prompt), messages }
+      }
       return { type: 'pair', prompt: textOf(prompt, at('prompt')), completion: textOf(completion, at('completion')) }
+    },
+  },
+  {
+    columns: ['messages'],
+    read: ([messages], at) => ({ type: 'chat', prompt: null, messages: readMessages(at('messages'), messages) }),
+  },
+  {
+    columns: ['conversations'],
+    read: ([turns], at) => {
+      const messages = Array.isArray(turns) ? turns.map(withRole) : turns
+      return { type: 'chat', prompt: null, messages: readMessages(at('conversations'), messages) }
     },
   },
   { columns: ['text'], read: ([text], at) => ({ type: 'text', text: textOf(text, at('text')) }) },
   {
     columns: ['question', 'answer'],
-    read: ([question, answer], at) => {
+    read: ([question, answer], at, hasTemplate) => {
       const [asked, answered] = [textOf(question, at('question')), textOf(answer, at('answer'))]
-      return { type: 'pair', prompt: `Question: ${asked}\nAnswer:`, completion: ` ${answered}` }
+      if (!hasTemplate) return { type: 'pair', prompt: `Question: ${asked}\nAnswer:`, completion: ` ${answered}` }
+      const [user, assistant] = [
+        { role: 'user', content: asked },
+        { role: 'assistant', content: answered },
+      ]
+      return { type: 'chat', prompt: [user], messages: [assistant] }
     },
   },
 ]
@@ -52,11 +74,24 @@ export interface ColumnNames {
   readonly datasetTextField: string
 }
 
+/** A turn of ShareGPT's, `{ from, value }`, as a message (TRL 1.16, maybe_convert_to_chatml). */
+function withRole(turn: unknown): unknown {
+  if (typeof turn !== 'object' || turn === null) return turn
+  const { from, value, ...rest } = turn as { readonly from?: unknown; readonly value?: unknown }
+  return { ...rest, ...(from !== undefined && { role: from }), ...(value !== undefined && { content: value }) }
+}
+
 /**
  * The reader for rows that look like this one.
+ * @param hasTemplate Whether the tokenizer has a chat template: questions and answers are turns of a conversation then.
  * @throws MedAwareError `config` when no layout fits: it lists the columns that there are.
  */
-export function readerFor(who: string, row: Row, { columns, datasetTextField }: ColumnNames): ColumnReader {
+export function readerFor(
+  who: string,
+  row: Row,
+  { columns, datasetTextField }: ColumnNames,
+  hasTemplate: boolean,
+): ColumnReader {
   const own = (name: string) => columns[name] ?? (name === 'text' ? datasetTextField : name)
   const mapped = Object.keys(columns)
   const layout = layouts.find((each) => {
@@ -71,7 +106,7 @@ export function readerFor(who: string, row: Row, { columns, datasetTextField }: 
         check(own(name) in each, 'config', () => `${at(name)} is missing; the row has ${names(each)}`)
         return each[own(name)]
       })
-      return layout.read(values, at)
+      return layout.read(values, at, hasTemplate)
     },
   }
 }

@@ -67,7 +67,8 @@ function openStream(who: string, tokenizer: ExampleTokenizer, rows: Rows, given:
     },
     async *[Symbol.asyncIterator]() {
       const pass = (tally = new PrepareTally())
-      const rows = encoded(who, tokenizer, dataset, options, pass)
+      const told = isTold ? { ...options, onWarning: () => undefined } : options
+      const rows = encoded(who, tokenizer, dataset, told, pass)
       const whole = options.packing === true ? packed(rows, options, pass) : truncated(rows, options, pass)
       for await (const { seqLengths, ...row } of whole) {
         const example = exampleOf(tokenizer, eos.id, row, seqLengths)
@@ -99,7 +100,7 @@ async function* encoded(
       pace.tell(tally.report.rows)
       await nextTurn()
     }
-    encoder ??= rowEncoder(who, tokenizer, row, options)
+    encoder ??= await rowEncoder(who, tokenizer, row, options)
     const index = tally.addRow()
     yield encoder(row, index, (difference) => tally.addDifference(index, difference))
   }

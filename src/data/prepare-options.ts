@@ -35,6 +35,13 @@ export interface PrepareOptions {
   readonly truncationMode?: 'keep_start' | 'keep_end'
   /** Whether prompts are masked. Default: where rows have prompts. */
   readonly completionOnlyLoss?: boolean
+  /**
+   * Whether of conversations just the assistant's own text is learned. The chat template must tell it apart by
+   * `{% generation %}`, or be one that TRL has a variant of which does. Default false.
+   */
+  readonly assistantOnlyLoss?: boolean
+  /** A chat template, or the name of one of the tokenizer's. Default: the tokenizer's own. */
+  readonly chatTemplate?: string
   /** Packs rows into rows of `maxLength` tokens, in which none sees another. Default false. */
   readonly packing?: boolean
   /**
@@ -59,6 +66,8 @@ export const prepareRules: OptionRules<PrepareOptions> = {
   maxLength: orNull(whole({ from: 1 })),
   truncationMode: oneOf(['keep_start', 'keep_end']),
   completionOnlyLoss: flag,
+  assistantOnlyLoss: flag,
+  chatTemplate: text,
   packing: flag,
   packingStrategy: oneOf(['bfd', 'bfd_split', 'wrapped'], { 'bfd-requeue': 'bfd_split' }),
   datasetTextField: text,

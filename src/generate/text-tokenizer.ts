@@ -17,6 +17,15 @@ export interface TextTokenizer {
   readonly eosToken: string | null
   /** Ids that were added to the vocabulary and stand for themselves, such as the end of a text, ascending. */
   readonly addedIds: readonly number[]
+  /** Jinja templates that conversations are written by: one, or several by name; `null` for none. Default none. */
+  readonly chatTemplate?: string | Readonly<Record<string, string>> | null
+  /** Special tokens as they are written, by tokenizer_config.json's names, such as `bos_token`. Default none. */
+  readonly specialTokens?: Readonly<Record<string, string>>
+  /**
+   * Where each token of a text stands in it, [begin, end) in UTF-16 units, of ids without special tokens around them.
+   * Learning from just a part of a text needs it. Default: not known.
+   */
+  offsets?(text: string, ids: readonly number[]): readonly (readonly [begin: number, end: number])[]
   /** Ids of `text`, in which special tokens may be written out. */
   encode(text: string, options?: EncodeOptions): number[]
   /** Text of `ids`; special tokens and ids it does not know are left out, bytes that are no UTF-8 become U+FFFD. */

@@ -14,7 +14,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('prepareExamples', () => {
-  const plain = cases.filter(({ options }) => options['chat'] !== true && options['packing'] !== true)
+  const plain = cases.filter(({ options }) => options['packing'] !== true)
 
   it.each(plain)("equals TRL's SFTTrainer: $name", async ({ tokenizer, rows, made, ...rest }) => {
     const { examples, report } = await prepareExamples(
@@ -40,7 +40,7 @@ describe('prepareExamples', () => {
 
   it('says which columns there are, and which row has another', async () => {
     await expect(prepare([{ instruction: 'a', output: 'b' }])).rejects.toThrow(
-      'prepareExamples: row 0 has the columns instruction, output; wanted are prompt and completion, or text, or question and answer',
+      'prepareExamples: row 0 has the columns instruction, output; wanted are prompt and completion, or messages, or conversations, or text, or question and answer',
     )
     await expect(prepare([{ text: 'a' }, { body: 'b' }])).rejects.toThrow(
       'prepareExamples: row 1: column "text" is missing; the row has body',

@@ -16,7 +16,7 @@ interface TrlCase {
 const fixtures = join(import.meta.dirname, '../fixtures')
 const read = (path: string) => readFileSync(join(fixtures, path), 'utf8')
 
-export const { cases } = JSON.parse(read('trl-data.json')) as { cases: TrlCase[] }
+export const { cases, chatTemplate } = JSON.parse(read('trl-data.json')) as { cases: TrlCase[]; chatTemplate: string }
 
 const open = (folder: string) => {
   return tokenizerFromJson(read(`${folder}/tokenizer.json`), read(`${folder}/tokenizer_config.json`))
@@ -27,7 +27,7 @@ export const tokenizers = { bytes: open('tokenizer'), llama: open('tokenizer/lla
 /** A case's options by our names. */
 export function optionsOf({ options }: TrlCase): PrepareOptions {
   const named = Object.entries(options).filter(([name]) => name !== 'chat')
-  return Object.fromEntries(
-    named.map(([name, value]) => [name.replace(/_(.)/g, (_, c: string) => c.toUpperCase()), value]),
-  )
+  const chat = options['chat'] === true && { chatTemplate }
+  const camel = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+  return { ...Object.fromEntries(named.map(([name, value]) => [camel(name), value])), ...chat }
 }

@@ -87,7 +87,10 @@ async function openTokenizer(
 ): Promise<FileTokenizer | null> {
   if (await folder.has('tokenizer.json')) {
     const config = (await folder.has('tokenizer_config.json')) ? await readJson(folder, 'tokenizer_config.json') : {}
-    return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), config)
+    // transformers writes the template into a file of its own, which then is the one that counts.
+    const hasTemplate = await folder.has('chat_template.jinja')
+    const template = hasTemplate && { chat_template: await readText(folder, 'chat_template.jinja') }
+    return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), { ...config, ...template })
   }
   const others = ['tokenizer.model', 'vocab.json', 'spiece.model', 'vocab.txt']
   const has = await Promise.all(others.map((name) => folder.has(name)))

@@ -5,7 +5,9 @@ import { anyText, flag, listOf, readArgument, readOptions, whole } from '../../c
 import { linearPattern } from '../../core/pattern-cost.ts'
 import { shorten, show } from '../../core/show.ts'
 import type { EncodeOptions, TextTokenizer } from '../../generate/text-tokenizer.ts'
+import { chatTemplateOf, specialTokensOf } from './chat-fields.ts'
 import { checkTokenizer } from './check-tokenizer.ts'
+import { tokenOffsets } from './token-offsets.ts'
 
 /** How common tokenizers name the end of a text, looked for when no tokenizer_config.json says. */
 const EOS_NAMES = ['<|endoftext|>', '</s>', '<|end_of_text|>', '<eos>', '<|im_end|>']
@@ -44,6 +46,12 @@ export function tokenizerFromJson(
     eosToken,
     eosTokenId: eosToken === null ? null : (tokenizer.token_to_id(eosToken) ?? null),
     addedIds: [...added.keys()].sort((a, b) => a - b),
+    chatTemplate: chatTemplateOf(config),
+    specialTokens: specialTokensOf(config, eosToken),
+    offsets(text, some) {
+      const tokens = some.map((id) => ({ written: tokenizer.id_to_token(id) ?? '', isAdded: added.has(id) }))
+      return tokenOffsets(text, tokens, json['decoder'])
+    },
     encode(text, options) {
       return encode(tokenizer, text, options)
     },

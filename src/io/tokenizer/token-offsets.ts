@@ -1,0 +1,124 @@
+import { MedAwareError } from '../../core/errors.ts'
+import { isJsonObject } from '../../core/json.ts'
+import { show } from '../../core/show.ts'
+
+/** [begin, end) in UTF-16 units. */
+export type Span = readonly [begin: number, end: number]
+
+/** What is known of a token: how the vocabulary writes it, and whether that is how texts do. */
+export interface TokenText {
+  readonly written: string
+  readonly isAdded: boolean
+}
+
+/** Bytes of a text, and where each comes from. */
+interface Bytes {
+  readonly bytes: Uint8Array
+  /** Of each byte: begin and end of its character; of the end: the text's. */
+  readonly begins: Uint32Array
+  readonly ends: Uint32Array
+}
+
+/** Normal forms that a tokenizer may bring a text into before it looks at it. */
+const forms = [null, 'NFC', 'NFKC'] as const
+
+/**
+ * Where each token of a text stands in it, found by reading tokens and text side by side: a token that begins with a
+ * space may have been given it, and spaces may be between tokens that strip them.
+ * @throws MedAwareError `unsupported` where the tokenizer changes the text in another way, such as to lower case.
+ */
+export function tokenOffsets(text: string, tokens: readonly TokenText[], decoder: unknown): Span[] {
+  const surfaces = tokens.map((token) => bytesOf(token, decoder))
+  let furthest = 0
+  for (const form of forms) {
+    const spans = aligned(surfaces, normalized(text, form))
+    if (spans.length === tokens.length) return spans
+    furthest = Math.max(furthest, spans.length)
+  }
+  const token = show(tokens[furthest]?.written)
+  throw new MedAwareError(
+    'unsupported',
+    `tokenizer: token ${furthest}, ${token}, is not found in the text where it should stand; its normalizer changes the text`,
+  )
+}
+
+/** Spans of the tokens, as far as they are found one behind another. */
+function aligned(surfaces: readonly Uint8Array[], { bytes, begins, ends }: Bytes): Span[] {
+  const spans: Span[] = []
+  let at = 0
+  for (const surface of surfaces) {
+    const found = place(surface, bytes, at)
+    if (found === null) return spans
+    const [begin, end] = found
+    const last = ends[end - 1] ?? 0
+    spans.push(end > begin ? [begins[begin] ?? 0, last] : [begins[at] ?? 0, begins[at] ?? 0])
+    at = end
+  }
+  return spans
+}
+
+const space = 0x20
+const isSpace = (byte: number | undefined) => byte === space || (byte !== undefined && byte >= 9 && byte <= 13)
+
+/** Where a token's bytes are next. */
+function place(surface: Uint8Array, bytes: Uint8Array, from: number): readonly [number, number] | null {
+  for (let at = from; ; at++) {
+    if (isAt(surface, bytes, at)) return [at, at + surface.length]
+    if (surface[0] === space && isAt(surface.subarray(1), bytes, at)) return [at, at + surface.length - 1]
+    if (!isSpace(bytes[at])) return null
+  }
+}
+
+function isAt(surface: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  return at + surface.length <= bytes.length && surface.every((byte, i) => bytes[at + i] === byte)
+}
+
+/** A text's bytes in a normal form, each character with the marks behind it. */
+function normalized(text: string, form: 'NFC' | 'NFKC' | null): Bytes {
+  const parts = form === null ? Array.from(text) : (text.match(/\P{M}\p{M}*|\p{M}+/gsu) ?? [])
+  const encoder = new TextEncoder()
+  const pieces = parts.map((part) => encoder.encode(form === null ? part : part.normalize(form)))
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const [bytes, begins, ends] = [new Uint8Array(length), new Uint32Array(length + 1), new Uint32Array(length)]
+  let [at, unit] = [0, 0]
+  pieces.forEach((piece, i) => {
+    const next = unit + (parts[i]?.length ?? 0)
+    bytes.set(piece, at)
+    begins.fill(unit, at, at + piece.length)
+    ends.fill(next, at, at + piece.length)
+    at += piece.length
+    unit = next
+  })
+  begins[length] = unit
+  return { bytes, begins, ends }
+}
+
+/** The bytes of a text that a token stands for. */
+function bytesOf({ written, isAdded }: TokenText, decoder: unknown): Uint8Array {
+  const encoder = new TextEncoder()
+  if (isAdded) return encoder.encode(written)
+  const kinds = kindsOf(decoder)
+  if (kinds.has('ByteLevel')) return Uint8Array.from(written, (letter) => byteOfLetter.get(letter) ?? space)
+  const byte = kinds.has('ByteFallback') ? /^<0x([\dA-F]{2})>$/.exec(written)?.[1] : undefined
+  if (byte !== undefined) return Uint8Array.of(parseInt(byte, 16))
+  const isJoined = kinds.has('WordPiece') && written.startsWith('##')
+  return encoder.encode(isJoined ? written.slice(2) : written.replaceAll('▁', ' '))
+}
+
+/** Types of a decoder and of its parts. */
+function kindsOf(decoder: unknown): Set<unknown> {
+  if (!isJsonObject(decoder)) return new Set()
+  const { type, decoders } = decoder
+  return new Set([type, ...(Array.isArray(decoders) ? decoders.flatMap((part) => [...kindsOf(part)]) : [])])
+}
+
+/** Letters that byte-level vocabularies write bytes as (GPT-2's bytes_to_unicode). */
+const byteOfLetter: ReadonlyMap<string, number> = new Map(lettersOfBytes())
+
+function lettersOfBytes(): [string, number][] {
+  let others = 0
+  return Array.from({ length: 256 }, (_, byte) => {
+    const isShown = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174
+    return [String.fromCodePoint(isShown ? byte : 256 + others++), byte]
+  })
+}
