@@ -22,7 +22,7 @@ export interface AdamWSettings {
 export type AdamWOptions = AdamWSettings & Partial<OptimizerContext>
 
 /** The moments of a run of parameters. */
-interface Moments extends Readonly<Record<string, Tensor>> {
+export interface Moments extends Readonly<Record<string, Tensor>> {
   readonly m: Tensor
   readonly v: Tensor
 }
@@ -55,30 +55,37 @@ export class AdamW extends PackedOptimizer<Moments> {
     this.hyperparameters = Object.freeze(read)
   }
 
-  protected override update({ param, grad, state, clip, learningRate, keep, step }: PackedStep<Moments>): void {
-    const { betas, eps } = this.hyperparameters
-    const [beta1, beta2] = betas
-    param.device.run(
-      'adamw',
-      { grad, clip, param, m: state.m, v: state.v },
-      {
-        count: grad.count,
-        keep,
-        beta1,
-        gain1: 1 - beta1,
-        beta2,
-        gain2: 1 - beta2,
-        step: learningRate / (1 - beta1 ** step),
-        root2: Math.sqrt(1 - beta2 ** step),
-        eps,
-      },
-    )
+  protected override update(step: PackedStep<Moments>): void {
+    stepAdamW(step, this.hyperparameters)
   }
+}
+
+/** Queues AdamW's update of a run of parameters. */
+export function stepAdamW(
+  { param, grad, state, clip, learningRate, keep, step }: PackedStep<Moments>,
+  { betas, eps }: Required<Pick<AdamWSettings, 'betas' | 'eps'>>,
+): void {
+  const [beta1, beta2] = betas
+  param.device.run(
+    'adamw',
+    { grad, clip, param, m: state.m, v: state.v },
+    {
+      count: grad.count,
+      keep,
+      beta1,
+      gain1: 1 - beta1,
+      beta2,
+      gain2: 1 - beta2,
+      step: learningRate / (1 - beta1 ** step),
+      root2: Math.sqrt(1 - beta2 ** step),
+      eps,
+    },
+  )
 }
 
 /** Its row in the table of optimizers. */
 export const adamwRow: OptimizerRow<AdamWSettings> = {
-  aliases: ['adamw_torch', 'adamw_torch_fused'],
+  aliases: ['adamw_torch', 'adamw_torch_fused', 'paged_adamw_32bit'],
   settings,
   settingAliases: aliases,
   defaults,

@@ -34,3 +34,12 @@ export function clipFactor(grads: readonly Tensor[], maxNorm: number): Tensor {
   squares.dispose()
   return clip
 }
+
+/** Of what `clipFactor` gave: f32 [2], whose first number is 1, or 0 where a gradient is not finite. */
+export function finiteFactor(clip: Tensor): Tensor {
+  const { device } = clip
+  const isFinite = empty(device, [2], 'finite')
+  // The factor and the norm are as good as squares: their sum is finite where the norm is.
+  device.run('clipFactor', { squares: clip, clip: isFinite }, { count: 2, maxNorm: 0 })
+  return isFinite
+}

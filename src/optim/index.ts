@@ -6,6 +6,7 @@
 export { AdamW, type AdamWOptions, type AdamWSettings } from './adamw.ts'
 export { clipFactor } from './clipping.ts'
 export { Lion, type LionOptions, type LionSettings } from './lion.ts'
+export { Muon, type MuonOptions, type MuonSettings } from './muon.ts'
 export type { OptimizerRow } from './optimizer-row.ts'
 export type { Optimizer, OptimizerContext, OptimizerFactory, StateTensor } from './optimizer.ts'
 export {
@@ -16,6 +17,7 @@ export {
   type ResolvedOptimizer,
 } from './optimizers.ts'
 export { PackedOptimizer, type PackedStep, type Packing, type State } from './packed-optimizer.ts'
+export { Sgd, type SgdOptions, type SgdSettings } from './sgd.ts'
 export type { MetricFollower, Schedule, ScheduleContext, ScheduleRow } from './schedules/schedule.ts'
 export {
   registerSchedule,

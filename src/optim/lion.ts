@@ -61,7 +61,7 @@ export class Lion extends PackedOptimizer<Momentum> {
 
 /** Its row in the table of optimizers. */
 export const lionRow: OptimizerRow<LionSettings> = {
-  aliases: ['lion_32bit'],
+  aliases: ['lion_32bit', 'paged_lion_32bit'],
   settings,
   settingAliases: aliases,
   defaults,

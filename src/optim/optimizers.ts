@@ -5,11 +5,13 @@ import { show, showNames } from '../core/show.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { adamwRow } from './adamw.ts'
 import { lionRow } from './lion.ts'
+import { muonRow } from './muon.ts'
 import type { OptimizerRow } from './optimizer-row.ts'
 import type { Optimizer, OptimizerContext, OptimizerFactory } from './optimizer.ts'
+import { sgdRow } from './sgd.ts'
 
 /** The optimizers that come with the library, by their names. */
-const ownRows = { adamw: adamwRow, lion: lionRow } as const
+const ownRows = { adamw: adamwRow, lion: lionRow, sgd: sgdRow, muon: muonRow } as const
 
 /** Names of the optimizers that come with the library. */
 export type OptimizerName = keyof typeof ownRows
@@ -40,6 +42,8 @@ const rowOf = <O extends object>(row: OptimizerRow<O>) =>
 const rows = new NamedRows('optimizer', [
   ['adamw', rowOf(ownRows.adamw)],
   ['lion', rowOf(ownRows.lion)],
+  ['sgd', rowOf(ownRows.sgd)],
+  ['muon', rowOf(ownRows.muon)],
 ])
 
 /**

@@ -11,7 +11,9 @@ export type State = Readonly<Record<string, Tensor>>
 /** How an optimizer keeps its state and decays its parameters. */
 export interface Packing<S extends State> {
   /** Makes the state of a run of parameters; `zeros` makes f32 zeros of its shape, called what the state is. */
-  readonly state: (zeros: (name: string) => Tensor) => S
+  readonly state: (zeros: (name: string) => Tensor, run: ParameterRun) => S
+  /** Whether two parameters side by side can be trained by one kernel. Default: any can. */
+  readonly areAlike?: (a: Tensor, b: Tensor) => boolean
   /** Decoupled weight decay. */
   readonly weightDecay: number
   /** Parameters that do not decay. Default none. */
@@ -28,8 +30,11 @@ export interface PackedStep<S extends State> {
   /** f32 [2], as `clipFactor` gives: its first number times `grad` is the gradient, and 0 says to change nothing. */
   readonly clip: Tensor
   readonly learningRate: number
+  readonly weightDecay: number
   /** What decay leaves of a parameter: 1 - learningRate × weightDecay. */
   readonly keep: number
+  /** The parameters themselves, and where `param` has them. */
+  readonly run: ParameterRun
   /** Number of this step, from 1. */
   readonly step: number
 }
@@ -58,18 +63,20 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
    * @throws MedAwareError `config` for no parameters and others than that; `device` where one was disposed of;
    * `memory`, and nothing stays allocated then.
    */
-  protected constructor(who: string, parameters: Iterable<Tensor>, { state, weightDecay, noDecay, rates }: Packing<S>) {
+  protected constructor(who: string, parameters: Iterable<Tensor>, packing: Packing<S>) {
+    const { state, weightDecay, noDecay, rates } = packing
     this.#who = who
     const all = checkParameters(who, parameters)
     const decayOf = (parameter: Tensor) => (noDecay?.has(parameter) === true ? 0 : weightDecay)
     const rateOf = (parameter: Tensor) => rates?.get(parameter) ?? 1
-    const areAlike = (a: Tensor, b: Tensor) => decayOf(a) === decayOf(b) && rateOf(a) === rateOf(b)
+    const areAlike = (a: Tensor, b: Tensor) =>
+      decayOf(a) === decayOf(b) && rateOf(a) === rateOf(b) && packing.areAlike?.(a, b) !== false
     const [{ device }] = all
     this.parameters = Object.freeze(all)
     this.#runs = device.memory.rooted(() =>
       device.memory.scoped((scope) => {
         const runs = parameterRuns(all, areAlike).map((run) => {
-          const made = state((name) => zeros(device, run.whole.shape, `${who} ${name}`))
+          const made = state((name) => zeros(device, run.whole.shape, `${who} ${name}`), run)
           const [first] = run.members
           return { ...run, state: made, decay: decayOf(first), rate: rateOf(first) }
         })
@@ -119,7 +126,8 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
     for (const { run, vector: grad, isCopy } of steps) {
       const rate = learningRate * run.rate
       const { whole: param, state } = run
-      this.update({ param, grad, state, clip, learningRate: rate, keep: 1 - rate * run.decay, step })
+      const [weightDecay, keep] = [run.decay, 1 - rate * run.decay]
+      this.update({ run, param, grad, state, clip, learningRate: rate, weightDecay, keep, step })
       if (isCopy) grad.dispose()
     }
     return clip

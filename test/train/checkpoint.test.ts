@@ -43,8 +43,8 @@ async function stepUntil(run: TrainingRun, last: number): Promise<number[]> {
 }
 
 describe.each(devices)('a run on $description', (device) => {
-  it.each(['adamw', 'lion'])(
-    'goes on from a checkpoint bit for bit as if it had not stopped: %s',
+  it.each(['adamw', 'lion', 'sgd', { type: 'sgd', momentum: 0.9 }, 'muon'])(
+    'goes on from a checkpoint bit for bit as if it had not stopped: %o',
     async (optimizer) => {
       const through = await tinyRun(device, examples, { ...options, optimizer })
       const losses = await stepUntil(through.run, 6)

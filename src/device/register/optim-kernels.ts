@@ -68,6 +68,39 @@ export const optimKernels = {
         params: { count, keep: 0.999, beta1: 0.9, gain1: 0.1, beta2: 0.99, gain2: 0.01, step: 0.037 },
       })),
   }),
+  /** param = keep · param - step · clip[0] · grad, nothing where clip[0] is 0. */
+  sgd: kernel({
+    reads: ['grad', 'clip'],
+    writes: ['param'],
+    params: { count: 'u32', keep: 'f32', step: 'f32' },
+    varies: true,
+    ...byFour,
+    cuts: [perElement('grad', 'param')],
+    calls: ({ normals }) =>
+      perCount((count) => ({
+        reads: { grad: normals(count), clip: Float32Array.of(0.5, 2) },
+        writes: { param: normals(count) },
+        params: { count, keep: 0.999, step: 0.037 },
+      })),
+  }),
+  /**
+   * On g = clip[0] · grad + decay · param: m = beta m + gain g, out = now · g + past · m; where clip[0] is 0 m stays and
+   * out is 0.
+   */
+  momentum: kernel({
+    reads: ['grad', 'clip', 'param'],
+    writes: ['m', 'out'],
+    params: { count: 'u32', decay: 'f32', beta: 'f32', gain: 'f32', now: 'f32', past: 'f32' },
+    varies: true,
+    ...byFour,
+    cuts: [perElement('grad', 'param', 'm', 'out')],
+    calls: ({ normals }) =>
+      perCount((count) => ({
+        reads: { grad: normals(count), clip: Float32Array.of(0.5, 2), param: normals(count) },
+        writes: { m: normals(count), out: normals(count) },
+        params: { count, decay: 0.01, beta: 0.9, gain: 0.8, now: 1, past: 0.9 },
+      })),
+  }),
   /** AdaLoRA's importance |param · clip[0] · grad| and its uncertainty, smoothed; nothing where clip[0] is 0. */
   sensitivity: kernel({
     reads: ['param', 'grad', 'clip'],

@@ -8,6 +8,7 @@ import { headCases } from './heads.ts'
 import { magnitudeCases } from './magnitude.ts'
 import { matmulCases } from './matmul.ts'
 import { normCases } from './norms.ts'
+import { optimizerCases } from './optimizers.ts'
 import { rowCases } from './rows.ts'
 import { storedCases } from './stored.ts'
 import { verbCases } from './verbs.ts'
@@ -22,6 +23,7 @@ export const formulaCases: readonly KernelCase[] = [
   ...headCases,
   ...normCases,
   ...elementwiseCases,
+  ...optimizerCases,
   ...rowCases,
   ...verbCases,
 ]
