@@ -180,6 +180,24 @@ describe.each(await testEngines())('starts that leave another base, on $descript
     expect(await logits()).toEqual(started)
   })
 
+  it('DoRA over what a start left of a 4-bit base begins as the base, and is saved plainly', async () => {
+    model.dispose()
+    model = await tinyFalcon(device, 'nf4')
+    const base = await logits()
+    const adapter = await startLora(model, { ...scaled, initLoraWeights: 'pissa' })
+    expect(maxDifference(await logits(), base)).toBeLessThan(1e-4)
+    for (const [key, tensor] of adapter.namedTrainableParameters()) {
+      if (!key.includes('lora_A')) tensor.write((await tensor.read()).map((value, i) => value + 0.05 * Math.sin(i)))
+    }
+    const changed = await logits()
+    expect(maxDifference(changed, base)).toBeGreaterThan(1e-2)
+    const files = await adapterFiles(adapter, { convertToPlainLora: true })
+    adapter.detach()
+    const reader = await openSafetensors(bytesSource(files.get('adapter_model.safetensors') ?? new Uint8Array(), 'x'))
+    await loadAdapter(model, new TextDecoder().decode(files.get('adapter_config.json')), reader)
+    expect(maxDifference(await logits(), changed)).toBeLessThan(1e-4)
+  })
+
   it('LoftQ refuses a base that is quantised already', async () => {
     model.dispose()
     model = await tinyFalcon(device, 'nf4')
