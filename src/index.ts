@@ -138,6 +138,8 @@ export {
   type PromptCompletionOptions,
 } from './data/prompt-completion.ts'
 export { prepareExamples, streamExamples, type ExampleStream, type PreparedExamples } from './data/prepare-examples.ts'
+export { batchExamples, type BatchOptions } from './data/batch-examples.ts'
+export { splitDataset, type SplitDataset, type SplitOptions } from './data/split-dataset.ts'
 export { applyChatTemplate, type ChatTemplateOptions } from './data/chat/apply-chat-template.ts'
 export { checkChatTemplate, type ChatTemplateReport } from './data/chat/check-chat-template.ts'
 export type { ChatTemplate, Templated } from './data/chat/chat-template.ts'

@@ -1,5 +1,5 @@
 import { check } from '../../core/errors.ts'
-import { anyText, flag, listOf, type OptionRules, readOptions, that } from '../../core/options.ts'
+import { anyText, flag, listOf, type OptionRules, readArgument, readOptions, that } from '../../core/options.ts'
 import { type Templated, templateOf } from './chat-template.ts'
 import { type Message, plainData, plainMessages, readMessages } from './message.ts'
 import { type ChatRenderer, chatRenderer, type RenderedChat } from './render-chat.ts'
@@ -19,6 +19,10 @@ export interface ChatTemplateOptions {
   readonly templateKwargs?: Readonly<Record<string, unknown>>
 }
 
+const tokenizerRule = that(
+  "a tokenizer, such as loadTokenizer's",
+  (value): value is Templated => typeof value === 'object' && value !== null,
+)
 const objectRule = that('an object', (value): value is object => typeof value === 'object' && value !== null)
 const variables = that(
   'an object of variables',
@@ -50,6 +54,7 @@ export async function applyChatTemplate(
 ): Promise<string> {
   const who = 'applyChatTemplate'
   const read = readOptions(who, options, rules)
+  readArgument(who, 'the tokenizer', tokenizer, tokenizerRule)
   const template = templateOf(who, tokenizer, read.chatTemplate, (read.tools ?? null) !== null)
   const renderer = await chatRenderer(template)
   return renderChat(who, renderer, tokenizer, readMessages(`${who}: messages`, messages), read).text

@@ -1,5 +1,6 @@
 import { MedAwareError } from '../../core/errors.ts'
-import type { ExampleTokenizer } from '../example-tokenizer.ts'
+import { anyText, type OptionRules, readOptions } from '../../core/options.ts'
+import { type ExampleTokenizer, readTokenizer } from '../example-tokenizer.ts'
 import { commonPrefix } from '../tokenized-row.ts'
 import { type ChatTemplateOptions, renderChat } from './apply-chat-template.ts'
 import { assistantMask } from './chat-encoder.ts'
@@ -19,6 +20,8 @@ export interface ChatTemplateReport {
   readonly isStopTokenTrained: boolean
 }
 
+const rules: OptionRules<Pick<ChatTemplateOptions, 'chatTemplate'>> = { chatTemplate: anyText }
+
 /**
  * Tries a chat template with small conversations (TRL 1.16, chat_template_utils.py: supports_tool_calling,
  * is_chat_template_prefix_preserving and is_chat_template_stop_token_trained). A template that refuses what is tried
@@ -30,7 +33,9 @@ export async function checkChatTemplate(
   tokenizer: ExampleTokenizer,
   options: Pick<ChatTemplateOptions, 'chatTemplate'> = {},
 ): Promise<ChatTemplateReport> {
-  const template = templateOf('checkChatTemplate', tokenizer, options.chatTemplate, false)
+  const { chatTemplate } = readOptions('checkChatTemplate', options, rules)
+  readTokenizer('checkChatTemplate', tokenizer)
+  const template = templateOf('checkChatTemplate', tokenizer, chatTemplate, false)
   const renderer = await chatRenderer(template)
   return {
     hasGenerationMarkers: hasGenerationMarkers(template),
