@@ -126,6 +126,8 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   summedConfig?(who: string, configs: readonly C[]): C
   /** What it does beside following gradients, by its layers' paths. Default nothing. @throws MedAwareError `config`. */
   training?(config: C, layers: ReadonlyMap<string, LayerAdapter>, plan: TrainingPlan): AdapterTraining
+  /** What begins an adapter of this config, in words, where attaching alone does not. Default: it does. */
+  begunBy?(config: C): string | null
   /** How its layers start from the base's weights, where a config says so. Default: none does. */
   readonly fromBase?: BaseStarts<C>
   /**

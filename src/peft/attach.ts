@@ -98,6 +98,8 @@ function attachBy<C extends AdapterConfig>(
   check(method.fromBase?.isWanted(full) !== true, 'config', () => {
     return `${who}: this start reads the base's weights, which takes its time; await startLora(model, config) instead`
   })
+  const another = method.begunBy?.(full) ?? null
+  check(another === null, 'config', () => `${who}: ${another ?? ''}`)
   const told = { who, isPartialOk, onWarning, ...(name !== undefined && { name }) }
   return attach(planAdapter(method, model, full, told), seed)
 }

@@ -63,7 +63,7 @@ describe('the config of LoRA', () => {
     [{ layersPattern: 'h' }, 'loraConfig: layersPattern needs layersToTransform as well'],
     [
       { initLoraWeights: 'best' },
-      'loraConfig: initLoraWeights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora" or "loftq", got "best"',
+      'loraConfig: initLoraWeights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "loftq" or "eva", got "best"',
     ],
     [{ taskType: 'NONE' }, 'loraConfig: taskType must be "CAUSAL_LM" or null, got "NONE"'],
     [{ rank: 8 }, 'loraConfig: there is no option "rank"; did you mean r?'],

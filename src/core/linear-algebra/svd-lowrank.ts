@@ -1,4 +1,3 @@
-import type { Random } from '../random.ts'
 import { type DenseMatrix, product, transposed } from './dense-matrix.ts'
 import { type LinearMap, transposedMap } from './linear-map.ts'
 import { thinQr } from './thin-qr.ts'
@@ -6,16 +5,21 @@ import { type Svd, thinSvd } from './thin-svd.ts'
 
 /**
  * An approximation by `q` singular values as torch.svd_lowrank makes it: `iterations` rounds of subspace iteration from
- * random vectors (Halko, Martinsson & Tropp, arXiv 0909.4061, algorithms 4.4 and 5.1; torch/_lowrank.py). The vectors
- * are not those that torch draws. `q` is at most the smaller side.
+ * random vectors (Halko, Martinsson & Tropp, arXiv 0909.4061, algorithms 4.4 and 5.1; torch/_lowrank.py). There are no
+ * more values than the smaller side has.
+ * @param draw The vectors that it begins with, a row each.
  */
-export function svdLowrank(a: LinearMap, q: number, iterations: number, random: Random): Svd {
+export function svdLowrank(
+  a: LinearMap,
+  q: number,
+  iterations: number,
+  draw: (rows: number, columns: number) => DenseMatrix,
+): Svd {
   if (a.rows < a.columns) {
-    const { u, s, vt } = svdLowrank(transposedMap(a), q, iterations, random)
+    const { u, s, vt } = svdLowrank(transposedMap(a), q, iterations, draw)
     return { u: transposed(vt), s, vt: transposed(u) }
   }
-  const drawn = Float64Array.from({ length: q * a.columns }, () => random.normal())
-  let basis = orthonormalRows(a.times({ rows: q, columns: a.columns, values: drawn }))
+  let basis = orthonormalRows(a.times(draw(q, a.columns)))
   for (let i = 0; i < iterations; i++) {
     basis = orthonormalRows(a.times(orthonormalRows(a.transposedTimes(basis))))
   }

@@ -1,5 +1,4 @@
 import { check } from '../../core/errors.ts'
-import { isJsonObject } from '../../core/json.ts'
 import {
   either,
   flag,
@@ -9,6 +8,7 @@ import {
   type OptionRules,
   orNull,
   recordOf,
+  table,
   that,
   whole,
 } from '../../core/options.ts'
@@ -34,6 +34,7 @@ import {
 } from '../config/layer-fields.ts'
 import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
 import { type LoftQConfig, loftqRule } from './loftq-config.ts'
+import { type EvaConfig, evaRules } from './eva-config.ts'
 import type { TargetNames } from '../targets/target-matching.ts'
 import type { TableFields } from '../targets/trained-tokens.ts'
 
@@ -56,14 +57,14 @@ export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns, Ta
   readonly loraBias: boolean
   /**
    * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0; 'orthogonal': neither is, but
-   * B A is (r even). 'pissa', 'pissa_niter_N', 'olora' and 'loftq' follow from the base's weights: `startLora`. 'eva'
-   * and 'mica' only of an adapter that PEFT began. Default true.
+   * B A is (r even). 'pissa', 'pissa_niter_N', 'olora' and 'loftq' follow from the base's weights, and 'eva' from
+   * batches: `startLora`. 'mica' only of an adapter that PEFT began. Default true.
    */
   readonly initLoraWeights: Start
   /** Whether weights are stored [in, out]; only false. */
   readonly fanInFanOut: false
-  /** What EVA was told, of an adapter that it began; kept for saving. Default null. */
-  readonly evaConfig: Readonly<Record<string, unknown>> | null
+  /** How initLoraWeights 'eva' starts; fields that are not given have PEFT's defaults. Default null. */
+  readonly evaConfig: Partial<EvaConfig> | null
   /** How initLoraWeights 'loftq' quantises; {} with others. Default { loftqBits: 4, loftqIter: 1 } where it is 'loftq'. */
   readonly loftqConfig: Partial<LoftQConfig>
 }
@@ -110,7 +111,7 @@ const rules: OptionRules<LoraConfig> = {
   ...patternRules,
   fanInFanOut: that('false', (value) => value === false),
   ...commonRules,
-  evaConfig: orNull(that('an object', isJsonObject)),
+  evaConfig: orNull(table<Partial<EvaConfig>>(evaRules)),
   loftqConfig: loftqRule,
   trainableTokenIndices: named('tokens, tokens by names of modules, or null', orNull(either(tokens, recordOf(tokens)))),
   ensureWeightTying: flag,
@@ -141,7 +142,7 @@ export const loraFields = configFields<LoraConfig>({
   },
   written: { useQalora: false },
   maybeNull: ['targetModules', 'rankPattern', 'alphaPattern', 'useRslora', 'useDora', 'loraBias', 'fanInFanOut'],
-  nested: ['loftqConfig'],
+  nested: ['evaConfig', 'loftqConfig'],
   floats: ['lora_dropout', 'rho', 'tau'],
   forModel: ({ loraTargets }) => (loraTargets === undefined ? {} : { targetModules: loraTargets }),
   check: checkConfig,

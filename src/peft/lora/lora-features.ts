@@ -4,9 +4,10 @@ import { show } from '../../core/show.ts'
 import { feature, type Features, isNull, keep, lackingAnywhere, lackingTransposed, merge } from '../config/features.ts'
 
 /** How a new adapter's A and B may start. */
-export type NewStart = boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora' | 'loftq'
+export type NewStart =
+  boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora' | 'loftq' | 'eva'
 /** How A and B started; those that leave the base as it is load as any adapter, also where PEFT alone begins them. */
-export type Start = NewStart | 'eva' | 'mica'
+export type Start = NewStart | 'mica'
 
 /** PEFT 0.21.2's fields of LoraConfig that this library lacks (tuners/lora/config.py), by our names. */
 export const lacking: Features = {
@@ -33,8 +34,8 @@ export const withoutEffect: Readonly<Record<string, unknown>> = {
   qaloraGroupSize: 16,
 }
 
-/** Starts of PEFT's that leave the base as it is, by data, at random, or from its smallest singular vectors. */
-const keptStarts = ['eva', 'mica'] as const
+/** Starts of PEFT's that leave the base as it is, and that only PEFT begins: from its smallest singular vectors. */
+const keptStarts = ['mica'] as const
 
 /** Starts of PEFT's that take something out of the base's weights, so that the adapter fits no base as it was. */
 const changingStarts: readonly (readonly [RegExp, string])[] = [
@@ -46,7 +47,7 @@ const changingStarts: readonly (readonly [RegExp, string])[] = [
 
 /** How a new adapter may start; 'Gaussian' is 'gaussian' and 'OLoRA' 'olora', as in PEFT. */
 export const newStart: Rule<NewStart> = {
-  expects: 'true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora" or "loftq"',
+  expects: 'true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "loftq" or "eva"',
   read: (value, at) => {
     const known = knownStart(value)
     if (known !== undefined) return known
@@ -61,7 +62,7 @@ export const newStart: Rule<NewStart> = {
 
 /** How an adapter that is read may have started. */
 export const savedStart: Rule<Start> = {
-  expects: newStart.expects.replace(' or "loftq"', ', "loftq", "eva" or "mica"'),
+  expects: newStart.expects.replace(' or "eva"', ', "eva" or "mica"'),
   read: (value, at) => {
     // PEFT starts nothing where it is told null, as where it is told false.
     if (value === null) return false
@@ -79,7 +80,7 @@ function knownStart(value: unknown): NewStart | undefined {
   if (word === 'gaussian' || word === 'olora') return word
   const [, iterations] = /^pissa_niter_(\d{1,4})$/.exec(value) ?? []
   if (iterations !== undefined) return `pissa_niter_${Number(iterations)}`
-  return value === 'orthogonal' || value === 'pissa' || value === 'loftq' ? value : undefined
+  return value === 'orthogonal' || value === 'pissa' || value === 'loftq' || value === 'eva' ? value : undefined
 }
 
 function isKept(value: string): value is (typeof keptStarts)[number] {

@@ -105,6 +105,10 @@ export const lora: AdapterMethod<LoraConfig> = {
     return { ...spellOutTargets(config, model, places), loftqConfig }
   },
   trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
+  begunBy: ({ initLoraWeights }) => {
+    if (initLoraWeights !== 'eva') return null
+    return 'initLoraWeights "eva" follows from data; await startLora(model, config, { batches }) instead'
+  },
   fromBase: {
     isWanted: ({ initLoraWeights }) => baseStartOf(initLoraWeights) !== null,
     start: startFromBase,

@@ -1,4 +1,4 @@
-import { type DenseMatrix } from '../../../core/linear-algebra/dense-matrix.ts'
+import { type DenseMatrix, matrixOf } from '../../../core/linear-algebra/dense-matrix.ts'
 import { linearMap } from '../../../core/linear-algebra/linear-map.ts'
 import { svdLowrank } from '../../../core/linear-algebra/svd-lowrank.ts'
 import type { Svd } from '../../../core/linear-algebra/thin-svd.ts'
@@ -21,7 +21,13 @@ export function quickPissa(iterations: number): BaseStart {
   return {
     isRepeatable: false,
     factors: ({ values, rows, columns }, rank, scaling, random) => {
-      return halved(svdLowrank(linearMap(values, rows, columns), rank, iterations, random), scaling)
+      const draw = (count: number, length: number) =>
+        matrixOf(
+          Float64Array.from({ length: count * length }, () => random.normal()),
+          count,
+          length,
+        )
+      return halved(svdLowrank(linearMap(values, rows, columns), rank, iterations, draw), scaling)
     },
   }
 }
