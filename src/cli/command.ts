@@ -6,6 +6,8 @@ import type { ProgressLine } from './progress-line.ts'
 export interface CommandContext {
   /** Ctrl-C. */
   readonly signal: AbortSignal
+  /** Asks a function first what a Ctrl-C is to do, which says whether that was all. @returns Takes it away. */
+  readonly onInterrupt: (handle: () => boolean) => () => void
   readonly progress: ProgressLine
   /** Writes a result to stdout. */
   readonly print: (text: string) => void

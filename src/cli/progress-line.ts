@@ -1,5 +1,6 @@
 import type { LoadProgress } from '../io/load/load-options.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
+import type { PrepareProgress } from '../data/prepare-options.ts'
 import type { SaveProgress } from '../io/save/save-model.ts'
 
 /** What progress is shown on. */
@@ -27,7 +28,7 @@ const pauses = { terminal: 100, file: 10_000 } as const
  * in one line that rewrites itself, else in a line every ten seconds.
  */
 export class ProgressLine {
-  #verb = ''
+  #kind = ''
   #started = 0
   #shown = -Infinity
   #isOpen = false
@@ -54,25 +55,22 @@ export class ProgressLine {
     this.#show({ verb: `writing ${file}`, share: bytesDone / bytesTotal, bytes: bytesDone, of: showBytes(bytesTotal) })
   }
 
-  /** Says what is odd in a line that stays. */
-  readonly warn = (message: string): void => {
-    this.clear()
-    this.stream.write(`warning: ${message}\n`)
+  /** Shows how many rows have been made examples of. */
+  readonly rows = ({ rows, total, rowsPerSecond, secondsLeft }: PrepareProgress): void => {
+    const of = total === null ? '' : ` of ${total}`
+    const left = secondsLeft === null ? '' : `  ${duration(secondsLeft)} left`
+    this.status('reading', () => `reading rows  ${rows}${of}  ${Math.round(rowsPerSecond)}/s${left}`)
   }
 
-  /** Takes the line away. */
-  clear(): void {
-    if (this.#isOpen) this.stream.write('\r\u001b[K')
-    this.#isOpen = false
-    this.#verb = ''
-  }
-
-  #show({ verb, share, bytes, of }: Stage): void {
+  /**
+   * Shows a line that the next one takes the place of; in a file, one every ten seconds.
+   * @param kind What goes on: what is another kind begins anew. @param describe The line, after so many milliseconds.
+   */
+  status(kind: string, describe: (elapsed: number) => string): void {
     const now = this.now()
-    const kind = verb.split(' ')[0] ?? ''
-    if (this.#verb !== kind) {
+    if (this.#kind !== kind) {
       this.clear()
-      this.#verb = kind
+      this.#kind = kind
       this.#started = now
       this.#shown = -Infinity
     }
@@ -80,12 +78,37 @@ export class ProgressLine {
     const elapsed = now - this.#started
     if (elapsed < patience || now - this.#shown < (isTTY ? pauses.terminal : pauses.file)) return
     this.#shown = now
-    const rate = `${showBytes(Math.round((1000 * bytes) / elapsed))}/s`
-    const left = share > 0 ? `  ${duration((elapsed / 1000 / share) * (1 - share))} left` : ''
-    const text = `${verb}  ${showBytes(bytes)} of ${of}  ${rate}${left}`
+    const text = describe(elapsed)
     if (isTTY) this.stream.write(`\r${text.slice(0, columns - 1)}\u001b[K`)
     else this.stream.write(`${text}\n`)
     this.#isOpen = isTTY
+  }
+
+  /** Says something in a line that stays. */
+  say(text: string): void {
+    if (this.#isOpen) this.stream.write('\r\u001b[K')
+    this.#isOpen = false
+    this.stream.write(`${text}\n`)
+  }
+
+  /** Says what is odd in a line that stays. */
+  readonly warn = (message: string): void => {
+    this.say(`warning: ${message}`)
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    if (this.#isOpen) this.stream.write('\r\u001b[K')
+    this.#isOpen = false
+    this.#kind = ''
+  }
+
+  #show({ verb, share, bytes, of }: Stage): void {
+    this.status(verb.split(' ')[0] ?? '', (elapsed) => {
+      const rate = `${showBytes(Math.round((1000 * bytes) / elapsed))}/s`
+      const left = share > 0 ? `  ${duration((elapsed / 1000 / share) * (1 - share))} left` : ''
+      return `${verb}  ${showBytes(bytes)} of ${of}  ${rate}${left}`
+    })
   }
 }
 

@@ -1,20 +1,27 @@
 import { MedAwareError } from '../core/errors.ts'
 import { version } from '../core/version.ts'
 import { type Command, remedyFor, UsageError } from './command.ts'
+import { chatCommand } from './chat.ts'
+import { evaluateCommand } from './evaluate.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
 import { mergeCommand } from './merge.ts'
 import { ProgressLine } from './progress-line.ts'
 import { quantizeCommand } from './quantize.ts'
+import { resumeCommand, trainCommand } from './train/train.ts'
 
 const commands: Readonly<Record<string, Command>> = {
   inspect: inspectCommand,
   quantize: quantizeCommand,
   merge: mergeCommand,
   generate: generateCommand,
+  chat: chatCommand,
+  train: trainCommand,
+  resume: resumeCommand,
+  evaluate: evaluateCommand,
 }
 
-const help = `Looks at, quantises, merges and runs language models: QLoRA in JavaScript.
+const help = `Looks at, quantises, fine-tunes, merges and runs language models: QLoRA in JavaScript.
 
   peft-medaware <command> [options]
 
@@ -40,7 +47,15 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 export async function runCli(args: readonly string[]): Promise<number> {
   const stop = new AbortController()
   let stopped = 0
+  let handle: (() => boolean) | null = null
+  const onInterrupt = (handler: () => boolean) => {
+    handle = handler
+    return () => {
+      handle = null
+    }
+  }
   const onSignal = (signal: keyof typeof exitCodes) => {
+    if (signal === 'SIGINT' && handle?.() === true) return
     if (stop.signal.aborted) process.exit(exitCodes[signal])
     stopped = exitCodes[signal]
     stop.abort()
@@ -51,7 +66,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const progress = new ProgressLine(process.stderr)
   const [name = ''] = args
   try {
-    await runCommand(name, args.slice(1), { signal: stop.signal, progress, print })
+    await runCommand(name, args.slice(1), { signal: stop.signal, onInterrupt, progress, print })
     return 0
   } catch (error) {
     progress.clear()

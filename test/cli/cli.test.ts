@@ -39,7 +39,7 @@ describe('peft-medaware', () => {
     const { code, stdout, stderr } = await runPlainly(['--help'])
     expect([code, stderr]).toEqual([0, ''])
     const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name ?? '')
-    expect(commands).toEqual(['inspect', 'quantize', 'merge', 'generate'])
+    expect(commands).toEqual(['inspect', 'quantize', 'merge', 'generate', 'chat', 'train', 'resume', 'evaluate'])
     const helps = await Promise.all(commands.map((name) => runPlainly([name, '--help'])))
     for (const [i, each] of helps.entries()) {
       expect(each).toMatchObject({ code: 0, stderr: '' })
@@ -49,8 +49,12 @@ describe('peft-medaware', () => {
   })
 
   it.each([
-    [[], 'a command is needed: inspect, quantize, merge, generate', ''],
-    [['train'], 'there is no command "train"; there are inspect, quantize, merge, generate', ''],
+    [[], 'a command is needed: inspect, quantize, merge, generate, chat, train, resume, evaluate', ''],
+    [
+      ['finetune'],
+      'there is no command "finetune"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate',
+      '',
+    ],
     [['inspect'], 'needs SOURCE, nothing was given', 'inspect '],
     [['merge', 'a', 'b'], 'needs BASE ADAPTER OUT, got a b', 'merge '],
     [['quantize', tiny, 'x', '--type', 'int4'], '--type must be nf4, fp4 or int8, got int4', 'quantize '],
@@ -78,7 +82,10 @@ describe('peft-medaware', () => {
       'there is no option --weights; there are --r, --target-modules, --batch, --length, --json',
     ],
     [['quantise', tiny], 'there is no command "quantise"; did you mean quantize?'],
-    [['constructor'], 'there is no command "constructor"; there are inspect, quantize, merge, generate'],
+    [
+      ['constructor'],
+      'there is no command "constructor"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate',
+    ],
   ])('%o: an unknown word is refused with the nearest known one', async (words, message) => {
     const { code, stderr } = await runCli(words)
     expect([code, stderr.split('\n')[0]]).toEqual([2, `error: ${message}`])

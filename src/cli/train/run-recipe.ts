@@ -1,0 +1,120 @@
+import { check, MedAwareError } from '../../core/errors.ts'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import { show } from '../../core/show.ts'
+import { datasetOf, type Dataset } from '../../data/dataset.ts'
+import type { Device } from '../../device/device.ts'
+import { type OpenedDevice, openDevice } from '../../device/open-device.ts'
+import type { CpuOptions } from '../../device/cpu/cpu-device.ts'
+import { storageTypes } from '../../formats/formats.ts'
+import { loadDataset } from '../../io/dataset/load-dataset.ts'
+import { loadModel } from '../../io/load/load-model.ts'
+import { trainingArguments } from '../../train/arguments/training-arguments.ts'
+import { train, type TrainDatasetOptions } from '../../trainer/train.ts'
+import type { TrainResult } from '../../trainer/trainer.ts'
+import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
+import type { CommandContext } from '../command.ts'
+import { quickestBuild } from './cpu-build.ts'
+import { type Recipe, textOf, wordOf } from './recipe.ts'
+
+/** PEFT's usual LoRA, on all projections: what QLoRA's paper and later ones found to do best. */
+const usualAdapter = { peft_type: 'LORA', r: 16, lora_alpha: 32, lora_dropout: 0.05, target_modules: 'all-linear' }
+/** Ten times the rate of full tuning, as is usual for adapters. */
+const adapterRate = 2e-4
+
+/** Where a recipe keeps its files. @throws MedAwareError `config` without one. */
+export function outputOf({ args }: Recipe): string {
+  const { output_dir: under, outputDir: camel } = args
+  const given = under ?? camel
+  if (typeof given === 'string' && given !== '') return given
+  throw new MedAwareError('config', 'the recipe needs output_dir, the folder for checkpoints and the adapter')
+}
+
+/** The device that a recipe names, with the CPU engine's quickest build where nothing else is said. */
+export async function openFor(recipe: Recipe): Promise<OpenedDevice> {
+  const engine = wordOf(recipe, 'device', ['auto', 'cpu', 'webgpu'])
+  const build = wordOf(recipe, 'build', ['auto', 'simd', 'relaxed', 'wide'])
+  const { threads } = recipe.own
+  const isCount = threads === undefined || (Number.isSafeInteger(threads) && Number(threads) >= 1)
+  check(isCount, 'config', () => `threads must be a whole number from 1, got ${show(threads)}`)
+  const chosen = build !== 'auto' ? build : engine === 'webgpu' ? null : await quickestBuild()
+  const cpu: CpuOptions = {
+    ...(chosen !== null && { build: chosen }),
+    ...(threads !== undefined && { threads: Number(threads) }),
+  }
+  return openDevice({ device: engine, cpu })
+}
+
+/** A model with its tokenizer, as a recipe says. @throws MedAwareError as `loadModel`; `not-found` without a tokenizer. */
+export async function loadFor(recipe: Recipe, device: Device, { signal, progress }: CommandContext) {
+  const type = wordOf(recipe, 'quantize', ['none', ...storageTypes()], 'nf4')
+  const loaded = await loadModel(textOf(recipe, 'model'), {
+    ...{ device, dtype: wordOf(recipe, 'dtype', ['f32', 'f16', 'bf16']), signal },
+    ...{ quantize: type === 'none' ? false : { type }, onProgress: progress.load, onWarning: progress.warn },
+  })
+  const { tokenizer, model, name } = loaded
+  check(tokenizer !== null, 'not-found', () => `${name} has no tokenizer.json, without which rows have no tokens`)
+  return { model, tokenizer }
+}
+
+/** Trains as a recipe says, to the end or until the command's signal. @throws MedAwareError as `train`. */
+export async function runRecipe(
+  recipe: Recipe,
+  device: Device,
+  context: CommandContext,
+  told: { readonly resume: boolean; readonly quiet: boolean; readonly callbacks: readonly TrainerCallback[] },
+): Promise<TrainResult> {
+  const { signal, progress } = context
+  const { run, trainer, data, passedOver } = trainingArguments(recipe.args)
+  for (const { name, why } of passedOver) progress.warn(`${name} does nothing here: ${why}`)
+  const adapter = adapterOf(recipe)
+  const options = {
+    ...(adapter !== null && { learningRate: adapterRate }),
+    ...run,
+    ...trainer,
+    ...data,
+    ...columnsOf(recipe),
+  }
+  const { rows, evalRows } = await datasetsOf(recipe)
+  const { model, tokenizer } = await loadFor(recipe, device, context)
+  return train(model, rows, {
+    ...(options as TrainDatasetOptions),
+    ...{ tokenizer, signal, peftConfig: adapter, callbacks: told.callbacks, outputDir: outputOf(recipe) },
+    ...(evalRows !== null && { evalDataset: evalRows }),
+    ...(told.resume && { resumeFromCheckpoint: true }),
+    ...(!told.quiet && { onPrepare: progress.rows }),
+    onWarning: progress.warn,
+  })
+}
+
+/** PEFT's config in this library's names: `null` where the model is trained whole. */
+function adapterOf({ own: { adapter = usualAdapter } }: Recipe) {
+  if (adapter === null) return null
+  check(
+    isJsonObject(adapter),
+    'config',
+    () => `adapter must be a table such as { r: 16 }, or null, got ${show(adapter)}`,
+  )
+  const named = Object.entries(adapter).map(([name, value]) => [camelCase(name), value] as const)
+  return { peftType: 'LORA', ...Object.fromEntries(named) }
+}
+
+function columnsOf({ own: { columns } }: Recipe): JsonObject {
+  if (columns === undefined) return {}
+  check(
+    isJsonObject(columns),
+    'config',
+    () => `columns must be a table such as { prompt: frage }, got ${show(columns)}`,
+  )
+  return { columns }
+}
+
+/** What to train on and what to measure on. */
+async function datasetsOf(recipe: Recipe): Promise<{ readonly rows: Dataset; readonly evalRows: Dataset | null }> {
+  const rows = await loadDataset(textOf(recipe, 'data'))
+  const evalRows = recipe.own.eval_data === undefined ? null : await loadDataset(textOf(recipe, 'eval_data'))
+  return { rows: datasetOf('train', rows), evalRows }
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}

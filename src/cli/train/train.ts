@@ -1,0 +1,165 @@
+import { join } from 'node:path'
+import { writeFileAtomic } from '#platform'
+import type { TrainResult } from '../../trainer/trainer.ts'
+import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
+import { type Command, type CommandContext, parseWords } from '../command.ts'
+import { readRecipe, type Recipe, recipeFile, recipeText } from './recipe.ts'
+import { openFor, outputOf, runRecipe } from './run-recipe.ts'
+import { describeStep } from './training-line.ts'
+
+const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
+
+  peft-medaware train --model SOURCE --data FILE --out DIR [options]
+  peft-medaware train --config run.yaml [options]
+
+  --config FILE     a recipe in YAML: the keys below, and the arguments of transformers' TrainingArguments and TRL's
+                    SFTConfig by their names, such as num_train_epochs or learning_rate
+  --set KEY=VALUE   one argument more, or another than the recipe's; adapter.r=8 leads into a table. As often as needed.
+  --model SOURCE    a folder in Hugging Face's format, or owner/name[@revision] on its Hub
+  --data FILE       rows as .jsonl, .json, .csv, .tsv or .parquet, with columns text, prompt and completion,
+                    question and answer, or messages
+  --eval-data FILE  held-out rows to measure on
+  --out DIR         checkpoints, logs and the adapter (output_dir)
+  --quantize NAME   nf4, fp4, int8 or none                 (nf4)
+  --device NAME     auto, cpu or webgpu                    (auto)
+  --json            a line of JSON for each step and evaluation on stdout
+  --quiet           no progress
+  --help
+
+An adapter is PEFT's LoRA with r=16, alpha=32 on all projections at a rate of 2e-4, unless the recipe's adapter (PEFT's
+config) and learning_rate say otherwise. DIR/run.yaml holds the whole recipe. Ctrl-C saves a checkpoint;
+peft-medaware resume DIR goes on.`
+
+const outputWords = {
+  json: { type: 'boolean', default: false },
+  quiet: { type: 'boolean', default: false },
+} as const
+
+/** `peft-medaware train`. */
+export const trainCommand: Command = {
+  summary: 'fine-tune a model on rows of text',
+  help,
+  async run(args, context) {
+    const { values } = parseWords(args, [], {
+      config: { type: 'string' },
+      set: { type: 'string', multiple: true, default: [] },
+      model: { type: 'string' },
+      data: { type: 'string' },
+      'eval-data': { type: 'string' },
+      out: { type: 'string' },
+      quantize: { type: 'string' },
+      device: { type: 'string' },
+      ...outputWords,
+    })
+    const { model, data, 'eval-data': eval_data, out: output_dir, quantize, device } = values
+    const recipe = await readRecipe(values.config, values.set, { model, data, eval_data, output_dir, quantize, device })
+    await trainAs(recipe, context, { ...values, resume: false })
+  },
+}
+
+/** `peft-medaware resume`. */
+export const resumeCommand: Command = {
+  summary: 'go on with a training that was stopped',
+  help: `Goes on with a training from its newest whole checkpoint, bit for bit as if it had not stopped.
+
+  peft-medaware resume DIR [options]
+
+  --set KEY=VALUE   what changes how it is done, and not what is learned, such as max_steps or save_steps
+  --json            a line of JSON for each step and evaluation on stdout
+  --quiet           no progress
+  --help
+
+DIR is the folder of the run, with its run.yaml.`,
+  async run(args, context) {
+    const { values, words } = parseWords(args, ['DIR'], {
+      set: { type: 'string', multiple: true, default: [] },
+      ...outputWords,
+    })
+    const recipe = await readRecipe(join(words.DIR, recipeFile), values.set, { output_dir: words.DIR })
+    await trainAs(recipe, context, { ...values, resume: true })
+  },
+}
+
+interface TrainWords {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly resume: boolean
+}
+
+async function trainAs(recipe: Recipe, context: CommandContext, words: TrainWords): Promise<void> {
+  const { progress, print, signal } = context
+  const out = outputOf(recipe)
+  const { device, reason } = await openFor(recipe)
+  let step = 0
+  try {
+    if (!words.quiet) progress.say(`${device.description}: ${reason}`)
+    const saved: TrainerCallback = {
+      name: 'recipe',
+      onTrainBegin: () => writeFileAtomic(join(out, recipeFile), recipeText(recipe)),
+      onSave: (at) => {
+        step = at
+      },
+    }
+    const shown = words.quiet ? [] : [progressCallback(context)]
+    const lines = words.json ? [jsonLines(print)] : []
+    const callbacks = [saved, ...shown, ...lines]
+    const result = await runRecipe(recipe, device, context, { ...words, callbacks })
+    progress.clear()
+    print(words.json ? `${JSON.stringify(result)}\n` : `${describeResult(result)}\n${out} has the adapter\n`)
+  } catch (error) {
+    progress.clear()
+    if (signal.aborted && step > 0) progress.say(`saved at step ${step}; go on with: peft-medaware resume ${out}`)
+    throw error
+  } finally {
+    device.dispose()
+  }
+}
+
+function progressCallback({ progress }: CommandContext): TrainerCallback {
+  return {
+    name: 'terminal',
+    onStepEnd: (report, { history }) => {
+      progress.status('training', () => {
+        const losses = history.training.map(({ loss }) => loss)
+        return describeStep(report, losses, process.memoryUsage.rss())
+      })
+    },
+    onEvaluate: ({ step, metrics }) => {
+      progress.say(`evaluation after step ${step}: ${describeMetrics(metrics)}`)
+    },
+  }
+}
+
+function jsonLines(print: (text: string) => void): TrainerCallback {
+  return {
+    name: 'json',
+    onStepEnd: (report) => {
+      print(`${JSON.stringify(report)}\n`)
+    },
+    onEvaluate: (entry) => {
+      print(`${JSON.stringify(entry)}\n`)
+    },
+  }
+}
+
+function describeResult({ step, steps, trainLoss, metrics, best, isStopped }: TrainResult): string {
+  const end = isStopped ? `stopped early at step ${step} of ${steps}` : `${steps} steps`
+  const measured = metrics === null ? '' : `; ${describeMetrics(metrics)}`
+  const of = best?.isLoaded === true ? ` of the best step, ${best.step}` : ''
+  return `${end}, training loss ${trainLoss.toFixed(4)}${measured}${of}`
+}
+
+function describeMetrics(metrics: Readonly<Record<string, number>>): string {
+  return Object.entries(metrics)
+    .filter(([name]) => name !== 'evalTokens' && name !== 'evalSeconds')
+    .map(([name, value]) => `${wordsOf(name)} ${value.toFixed(4)}`)
+    .join(', ')
+}
+
+/** `evalBitsPerByte` as `bits per byte`. */
+export function wordsOf(name: string): string {
+  return name
+    .replace(/^eval/, '')
+    .replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    .trim()
+}

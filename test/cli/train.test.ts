@@ -1,0 +1,130 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runCli } from './run-cli.ts'
+
+const base = 'examples/medquad/base'
+let work: string
+const at = (...parts: string[]) => join(work, ...parts)
+const rowsOf = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => {
+    const disease = `disease ${from + i}`
+    return `${JSON.stringify({ question: `What is ${disease}?`, answer: `A condition of ${7 * i} people.` })}\n`
+  }).join('')
+const settings = ['max_steps=8', 'per_device_train_batch_size=2', 'max_length=48', 'save_steps=3', 'eval_steps=4']
+const sets = settings.flatMap((set) => ['--set', set])
+const words = (out: string, ...more: string[]) => {
+  const files = ['--data', at('rows.jsonl'), '--eval-data', at('held.jsonl')]
+  return ['train', '--model', base, ...files, '--out', at(out), '--device', 'cpu', ...sets, ...more]
+}
+
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), 'peft-medaware-train-'))
+  await writeFile(at('rows.jsonl'), rowsOf(12))
+  await writeFile(at('held.jsonl'), rowsOf(4, 20))
+})
+afterAll(() => rm(work, { recursive: true }))
+
+const adapterOf = (out: string) => readFile(at(out, 'adapter_model.safetensors'))
+
+describe('peft-medaware train', () => {
+  it('trains, says what came of it, and does the same from the recipe that it saved', async () => {
+    const { code, stdout, stderr } = await runCli(words('whole'))
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(
+      /^8 steps, training loss \d\.\d{4}; loss \d\.\d{4}, perplexity \d+\.\d{4}, bits per byte \d\.\d{4}\n.*whole has the adapter\n$/,
+    )
+    expect(stderr).toContain('evaluation after step 4: loss ')
+    const recipe = await readFile(at('whole', 'run.yaml'), 'utf8')
+    expect(recipe).toContain('per_device_train_batch_size: 2\n')
+    const again = await runCli(['train', '--config', at('whole', 'run.yaml'), '--out', at('again'), '--quiet'])
+    expect(again).toMatchObject({ code: 0, stderr: '' })
+    expect(await adapterOf('again')).toEqual(await adapterOf('whole'))
+  })
+
+  it('saves on Ctrl-C, and goes on to the same bits', async () => {
+    let isStopped = false
+    const stopped = await runCli(words('stopped', '--json'), {
+      watch: (printed, interrupt) => {
+        if (isStopped || !printed.includes('"step":4,')) return
+        isStopped = true
+        interrupt()
+      },
+    })
+    expect(stopped.code, stopped.stderr).toBe(130)
+    expect(stopped.stderr).toMatch(/saved at step \d; go on with: peft-medaware resume .*stopped\nstopped\n$/)
+    const resumed = await runCli(['resume', at('stopped'), '--json'])
+    expect(resumed.code, resumed.stderr).toBe(0)
+    const lines = resumed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(lines.at(-1)).toMatchObject({ step: 8, steps: 8, isStopped: false })
+    expect(lines.filter((line) => 'gradNorm' in line).at(-1)).toMatchObject({ step: 8, steps: 8 })
+    expect(await adapterOf('stopped')).toEqual(await adapterOf('whole'))
+  })
+
+  it('says what differs where a run goes on otherwise', async () => {
+    const { code, stderr } = await runCli(['resume', at('whole'), '--set', 'learning_rate=0.5'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/learningRate was 0\.0002, is 0\.5/)
+  })
+
+  it.each<[readonly string[], number, RegExp]>([
+    [['train'], 1, /error: the recipe needs output_dir, the folder for checkpoints and the adapter\n$/],
+    [['train', '--out', 'x', '--device', 'cpu'], 1, /the recipe needs data, what to train on\n$/],
+    [['train', '--set', 'x'], 2, /--set needs key=value, got x/],
+    [['train', '--out', 'x', '--device', 'gpu'], 1, /device must be auto, cpu, webgpu, got "gpu"/],
+    [['train', '--out', 'x', '--set', 'threads=0'], 1, /threads must be a whole number from 1, got 0/],
+    [['train', '--config', 'nowhere.yaml'], 1, /nowhere\.yaml cannot be read/],
+    [['resume', 'nowhere'], 1, /nowhere\/run\.yaml cannot be read/],
+  ])('%j is refused', async (given, code, message) => {
+    const ended = await runCli(given)
+    expect(ended.code).toBe(code)
+    expect(ended.stderr).toMatch(message)
+  })
+
+  it.each<[string, RegExp]>([
+    ['learning_rat=3', /there is no argument "learning_rat"; did you mean learningRate\?/],
+    ['adapter.rank=3', /there is no option "rank"/],
+    ['adapter=3', /adapter must be a table such as { r: 16 }, or null, got 3/],
+    ['quantize=int4', /quantize must be none, nf4, .*, got "int4"/],
+    ['deepspeed=x', /deepspeed "x" cannot be followed: there is one process with one device/],
+  ])('%s is refused', async (set, message) => {
+    const ended = await runCli(words('refused', '--set', set))
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toMatch(message)
+  })
+})
+
+describe('peft-medaware evaluate', () => {
+  it('measures what the training measured', async () => {
+    const log = JSON.parse(await readFile(at('whole', 'checkpoint-8', 'trainer_log.json'), 'utf8')) as {
+      readonly evaluation: readonly { readonly metrics: Record<string, number> }[]
+    }
+    const flags = ['--adapter', at('whole'), '--quantize', 'nf4', '--max-length', '48', '--device', 'cpu', '--json']
+    const { code, stdout, stderr } = await runCli(['evaluate', base, at('held.jsonl'), ...flags])
+    expect(code, stderr).toBe(0)
+    const { loss } = JSON.parse(stdout) as { readonly loss: number }
+    expect(loss).toBeCloseTo(log.evaluation.at(-1)?.metrics['evalLoss'] ?? NaN, 6)
+  })
+})
+
+describe('peft-medaware chat', () => {
+  it('answers each line, and Ctrl-C stops the answer alone', async () => {
+    const flags = ['--adapter', at('whole'), '--device', 'cpu', '--max-new-tokens', '2000', '--temperature', '0']
+    let isStopped = false
+    const { code, stderr } = await runCli(['chat', base, ...flags], {
+      input: 'What is disease 3?\nWhat is disease 4?\n\n',
+      watch: (printed, interrupt) => {
+        if (isStopped || printed.length < 20) return
+        isStopped = true
+        interrupt()
+      },
+    })
+    expect(code, stderr).toBe(0)
+    expect(isStopped).toBe(true)
+    expect(stderr.match(/> /g)).toHaveLength(3)
+  })
+})
