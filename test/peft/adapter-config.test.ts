@@ -133,7 +133,7 @@ describe('parseAdapterConfig', () => {
   })
 
   it.each([
-    ['init_lora_weights', ['eva', 'orthogonal', 'mica', 'gaussian', 'Gaussian', true, false]],
+    ['init_lora_weights', ['eva', 'loftq', 'orthogonal', 'mica', 'gaussian', 'Gaussian', true, false]],
     ['exclude_modules', [null, [], '', ['dense'], 'dense']],
     ['layers_to_transform', [null, [], 0, [0, 1]]],
     ['modules_to_save', [null, []]],
@@ -152,8 +152,6 @@ describe('parseAdapterConfig', () => {
     for (const value of values) expect(parse({ [field]: value }).unknown.size, JSON.stringify(value)).toBe(0)
   })
 
-  const merge =
-    'in PEFT, merge it into its base (model.merge_and_unload().save_pretrained(folder)) and load that folder as a model'
   it.each<[object, string]>([
     [
       {
@@ -183,10 +181,6 @@ describe('parseAdapterConfig', () => {
       'and not in a way that can be repeated; in PEFT, save it as plain LoRA (save_pretrained with path_initial_model_for_weight_conversion',
     ],
     [{ init_lora_weights: 'lora_ga' }, 'and not in a way that can be repeated'],
-    [
-      { init_lora_weights: 'loftq', loftq_config: { loftq_bits: 4 } },
-      `which PEFT quantises in a way of its own whenever it loads the adapter; ${merge}`,
-    ],
     [{ peft_type: 'BOFT' }, 'peft_type "BOFT"; supported are "LORA"'],
     [{ peft_type: undefined }, 'peft_type is missing; supported are "LORA"'],
   ])('refuses %j with a remedy that loses nothing', (fields, message) => {
@@ -241,7 +235,7 @@ describe('parseAdapterConfig', () => {
     [
       'config',
       { peft_type: 'LORA', init_lora_weights: 'best' },
-      'init_lora_weights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "eva" or "mica", got "best"',
+      'init_lora_weights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "loftq", "eva" or "mica", got "best"',
     ],
     ['config', { peft_type: 'LORA', use_rslora: 'yes' }, 'use_rslora must be true or false, got "yes"'],
   ])('refuses with %s: %j', (code, json, message) => {
