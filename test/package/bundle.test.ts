@@ -1,12 +1,12 @@
 import path from 'node:path'
-import { build } from 'esbuild'
+import { build, type Metafile } from 'esbuild'
 import { expect, it } from 'vitest'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
 /**
- * Bytes of each room's code in a bundle for browsers of what `names` of the everyday entry need, kernels that load by
- * need aside.
+ * Bytes of each room's code that a bundle for browsers of `names` of the everyday entry loads at once; kernels, parsers
+ * and templates load by need.
  */
 async function roomsIn(...names: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const { metafile } = await build({
@@ -16,14 +16,28 @@ async function roomsIn(...names: readonly string[]): Promise<ReadonlyMap<string,
     alias: { '#platform': './src/platform/browser.ts' },
   })
   const rooms = new Map<string, number>()
-  for (const { inputs } of Object.values(metafile.outputs)) {
+  for (const { inputs } of loadedAtOnce(metafile)) {
     for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
       const [folder, room = ''] = file.split('/')
+      const parser = /^node_modules\/(papaparse|hyparquet|@huggingface\/jinja)\//.exec(file)?.[1]
+      if (parser !== undefined) rooms.set(parser, bytesInOutput)
       if (folder !== 'src' || bytesInOutput === 0 || file.includes('.generated.')) continue
       rooms.set(room, (rooms.get(room) ?? 0) + bytesInOutput)
     }
   }
   return rooms
+}
+
+/** A bundle's entry, and what it imports at once. */
+function loadedAtOnce({ outputs }: Metafile): Metafile['outputs'][string][] {
+  const reached = Object.keys(outputs).filter((name) => outputs[name]?.entryPoint === '<stdin>')
+  // It grows while it is gone through.
+  for (const name of reached) {
+    for (const { kind, path: next } of outputs[name]?.imports ?? []) {
+      if (kind === 'import-statement' && !reached.includes(next)) reached.push(next)
+    }
+  }
+  return reached.flatMap((name) => outputs[name] ?? [])
 }
 
 it('loading and generating pull in no code of training, adapters or evaluation', async () => {
@@ -37,5 +51,13 @@ it('training pulls in nothing of reading and writing', async () => {
   const rooms = await roomsIn('openDevice', 'TrainingRun', 'attachLora')
   expect(
     [...rooms.keys()].filter((room) => ['io', 'generate', 'evaluate', 'safetensors', 'cli'].includes(room)),
+  ).toEqual([])
+})
+
+it('preparing data brings no parser and no template before it needs them', async () => {
+  const rooms = await roomsIn('loadDataset', 'prepareExamples', 'applyChatTemplate')
+  expect(rooms.get('data')).toBeLessThan(32_000)
+  expect(
+    [...rooms.keys()].filter((room) => !'core data io models platform safetensors'.split(' ').includes(room)),
   ).toEqual([])
 })
