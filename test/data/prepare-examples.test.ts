@@ -16,12 +16,9 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 describe('prepareExamples', () => {
   const plain = cases.filter(({ options }) => options['packing'] !== true)
 
-  it.each(plain)("equals TRL's SFTTrainer: $name", async ({ tokenizer, rows, made, ...rest }) => {
-    const { examples, report } = await prepareExamples(
-      tokenizers[tokenizer],
-      rows,
-      optionsOf({ tokenizer, rows, made, ...rest }),
-    )
+  it.each(plain)("equals TRL's SFTTrainer: $name", async (given) => {
+    const { tokenizer, rows, made } = given
+    const { examples, report } = await prepareExamples(tokenizers[tokenizer], rows, optionsOf(given))
     expect(examples.map(({ inputIds }) => [...inputIds])).toEqual(made.map(({ ids }) => ids))
     expect(examples.map(({ labels }) => [...labels])).toEqual(made.map(({ labels }) => labels))
     expect(report.rows).toBe(rows.length)

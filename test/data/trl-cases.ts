@@ -4,7 +4,7 @@ import type { PrepareOptions } from '../../src/data/prepare-options.ts'
 import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
 
 /** What TRL's trainer made of some rows. */
-interface TrlCase {
+export interface TrlCase {
   readonly name: string
   readonly tokenizer: 'bytes' | 'llama'
   /** SFTConfig's, in snake_case; `chat` is whether the tokenizer has the template. */
@@ -25,7 +25,7 @@ const open = (folder: string) => {
 export const tokenizers = { bytes: open('tokenizer'), llama: open('tokenizer/llama') }
 
 /** A case's options by our names. */
-export function optionsOf({ options }: TrlCase): PrepareOptions {
+export function optionsOf({ options }: Pick<TrlCase, 'options'>): PrepareOptions {
   const named = Object.entries(options).filter(([name]) => name !== 'chat')
   const chat = options['chat'] === true && { chatTemplate }
   const camel = (name: string) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())

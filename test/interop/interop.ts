@@ -27,6 +27,7 @@ import { quantisedChecks } from './quantised.ts'
 import { hubCacheProblems } from './hub-cache.ts'
 import { matrixChecks } from './matrix.ts'
 import { families } from './methods.ts'
+import { trlDataProblems } from './trl-data.ts'
 
 const BOUND = 1e-4
 const base = fileURLToPath(new URL('../fixtures/tiny-falcon-rw', import.meta.url))
@@ -178,6 +179,9 @@ try {
   const problems = await hubCacheProblems(python)
   counts[problems.length === 0 ? 'passed' : 'failed']++
   console.log(`the Hub's cache and huggingface_hub: ${problems.map((each) => `FAILED: ${each}`).join('; ') || 'ok'}`)
+  const others = await trlDataProblems(python)
+  counts[others.length === 0 ? 'passed' : 'failed']++
+  console.log(`rows that TRL prepares: ${others.map((each) => `FAILED: ${each}`).join('; ') || 'ok'}`)
   const devices = await testEngines()
   await compareMatrix(devices)
   await openAlone()
