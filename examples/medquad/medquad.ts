@@ -2,7 +2,9 @@
  * The recipe of PEFT-MedAware (arXiv 2311.10697): a 4-bit Falcon learns to answer medical questions with QLoRA, on
  * MedQuAD. `npm run medquad -- --help` lists what can be changed.
  */
+import { rm } from 'node:fs/promises'
 import {
+  adapterFiles,
   attachAdapter,
   countParameters,
   disableAdapter,
@@ -12,19 +14,19 @@ import {
   openDevice,
   planMemory,
   Random,
-  TrainingRun,
+  runFigures,
   writeFolder,
 } from 'peft-medaware'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { loadMedquad } from './data/load-medquad.ts'
 import type { MedquadPair } from './data/medquad-pair.ts'
 import { fineTune } from './fine-tune.ts'
+import { historyOf } from './history.ts'
 import { answer, examplesOf, measure, pickQuestions } from './held-out.ts'
 import { Interrupts } from './interrupts.ts'
-import { parseOptions, stepsFor } from './options.ts'
+import { checkFolder, parseOptions, perEpochOf, stepsFor } from './options.ts'
 import { describeProgress } from './progress.ts'
 import { htmlReport } from './report.ts'
-import { checkFolder, forgetProgress, noProgress, restoreProgress } from './run-folder.ts'
 import { lockFolder } from './run-lock.ts'
 import { reportErrorsPlainly, Story } from './story.ts'
 import { summarize } from './summary.ts'
@@ -37,7 +39,6 @@ const [checkpoint, folder] = [`${out}/checkpoint`, `${out}/adapter`]
 const story = new Story()
 const { line } = story
 const interrupts = new Interrupts()
-const warn = (text: string) => story.say('WARNING', text)
 await lockFolder(out)
 checkFolder(checkpoint, options.resume)
 
@@ -52,7 +53,7 @@ const data = await loadMedquad({
   paper: options.paper,
   cacheDir: cacheDirectory(),
   onProgress: ({ stage, done, total }) => line.show(describeProgress(stage, done, total, reading)),
-  warn,
+  warn: (text) => story.say('WARNING', text),
 })
 story.data(data)
 
@@ -88,35 +89,32 @@ story.measured('before', before)
 
 // 6. Training, which keeps the adapter of the lowest validation loss and stops when it falls no more
 const examples = examplesOf(tokenizer, data.train, maxLength)
-const run = new TrainingRun(model, examples, {
-  maxSteps: stepsFor(examples.length, options),
-  batchSize,
-  gradientAccumulationSteps: options.accumulate,
-  learningRate: options.lr,
-  schedule: 'cosine',
-  warmup: 0.05,
-  maxGradNorm: 1,
-  seed,
-  groupByLength: true,
-  gradientCheckpointing,
-  onWarning: warn,
-})
-story.training(run.steps, run.stepsPerEpoch, options.patience)
-const progress = options.resume ? await restoreProgress(run, checkpoint, warn) : noProgress()
-if (options.resume) story.say('resumed', `at step ${run.step} of ${run.steps}`)
+const steps = stepsFor(examples.length, options)
+story.training(steps, perEpochOf(examples.length, options), options.patience)
 device.profile?.reset()
 const training = performance.now()
-const watched = some(data.validation, Math.ceil(options.eval / 2))
-const validate = async () => (await measure(model, watched, line)).loss
-const { patience, 'save-steps': saveSteps } = options
-const tuning = { adapter, folder, progress, validate, patience, checkpoint, saveSteps, story, interrupts }
-const best = await fineTune(run, tuning)
+const { trainer, result } = await fineTune({
+  ...{ model, examples, validation: some(data.validation, Math.ceil(options.eval / 2)), steps },
+  options: {
+    batchSize,
+    gradientAccumulationSteps: options.accumulate,
+    ...{ learningRate: options.lr, schedule: 'cosine', warmup: 0.05, maxGradNorm: 1, seed },
+    groupByLength: true,
+    gradientCheckpointing,
+    outputDir: checkpoint,
+    saveSteps: options['save-steps'],
+    resumeFromCheckpoint: options.resume,
+  },
+  ...{ patience: options.patience, story, interrupts },
+})
 if (options.profile) story.profile(device, performance.now() - training)
-story.best(best, run.steps)
+const history = historyOf(trainer.state)
+const best = { step: result.best?.step ?? result.step, loss: result.best?.value ?? NaN }
+story.best(best, steps)
+await writeFolder(folder, await adapterFiles(adapter, { figures: runFigures(trainer.run, history.training) }))
 interrupts.letThrough(`the adapter is saved in ${folder}; --resume goes on to the measurements`)
 
 // 7. After, on the adapter that was saved
-run.dispose()
 adapter.detach()
 await openAdapter(model, folder, { device })
 const after = await measure(model, heldOut, line)
@@ -126,9 +124,9 @@ const summary = summarize({
   data,
   parameters,
   storage,
-  run,
+  trainer,
   best,
-  history: progress.history,
+  history,
   before,
   after,
   seed,
@@ -141,10 +139,10 @@ await writeFolder(
   out,
   new Map([
     ['summary.json', `${JSON.stringify(summary, null, 2)}\n`],
-    ['report.html', htmlReport(summary, progress.history, answered)],
+    ['report.html', htmlReport(summary, history, answered)],
   ]),
 )
-await forgetProgress(checkpoint)
+await rm(checkpoint, { recursive: true, force: true })
 story.measured('after', after, before)
 story.end(out, summary)
 device.dispose()

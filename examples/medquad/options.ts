@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import type { CpuBuild, CpuOptions } from 'peft-medaware'
+import { existsSync, readdirSync } from 'node:fs'
+import { type CpuBuild, type CpuOptions, MedAwareError } from 'peft-medaware'
 import { adapterChoice } from './adapter-choice.ts'
 import { buildFlag, deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
 
@@ -88,12 +89,29 @@ export function cpuOptions({
   return { ...(threads !== undefined && { threads }), ...(build !== undefined && { build }) }
 }
 
+/** Optimiser steps of one pass over so many examples. */
+export function perEpochOf(examples: number, { batch, accumulate }: Pick<Options, 'batch' | 'accumulate'>): number {
+  return Math.ceil(Math.ceil(examples / batch) / accumulate)
+}
+
+/**
+ * Refuses to begin a run over the checkpoint of another, and to go on where there is none.
+ * @throws MedAwareError `config`.
+ */
+export function checkFolder(folder: string, isResumed: boolean): void {
+  const isThere = existsSync(folder) && readdirSync(folder).some((name) => name.startsWith('checkpoint-'))
+  if (isThere === isResumed) return
+  const remedy = isResumed ? 'leave --resume out' : 'give --resume to go on with it, another --out, or remove it'
+  const what = isResumed ? 'no checkpoint to go on from' : 'a run that has not ended, and would be lost'
+  throw new MedAwareError('config', `${folder} holds ${what}; ${remedy}`)
+}
+
 /**
  * Optimiser steps for so many examples: those asked for, or the epochs asked for, or 600, which small data is given in
  * at most ten passes, since it would be learned by heart.
  */
 export function stepsFor(examples: number, { steps, epochs, batch, accumulate }: Options): number {
-  const perEpoch = Math.ceil(Math.ceil(examples / batch) / accumulate)
+  const perEpoch = perEpochOf(examples, { batch, accumulate })
   if (steps !== undefined) return steps
   return epochs === undefined ? Math.min(600, 10 * perEpoch) : Math.max(1, Math.round(epochs * perEpoch))
 }

@@ -1,4 +1,4 @@
-import type { Device, LossReport, ParameterCounts, StorageReport, TrainingRun } from 'peft-medaware'
+import type { Device, LossReport, ParameterCounts, StorageReport, Trainer } from 'peft-medaware'
 import type { LoadedMedquad } from './data/load-medquad.ts'
 import type { History, Validation } from './history.ts'
 
@@ -10,7 +10,7 @@ interface Results {
   readonly data: LoadedMedquad
   readonly parameters: ParameterCounts
   readonly storage: StorageReport
-  readonly run: TrainingRun
+  readonly trainer: Trainer
   readonly best: Validation
   readonly before: LossReport
   readonly after: LossReport
@@ -19,7 +19,7 @@ interface Results {
 }
 
 /** Gathers the results. Loss in nats a label token, memory in bytes resident at most. */
-export function summarize({ device, data, parameters, storage, run, best, history, before, after, seed }: Results) {
+export function summarize({ device, data, parameters, storage, trainer, best, history, before, after, seed }: Results) {
   const total = (key: 'tokens' | 'seconds') => history.training.reduce((sum, report) => sum + report[key], 0)
   return {
     device: device.description,
@@ -38,8 +38,8 @@ export function summarize({ device, data, parameters, storage, run, best, histor
       sharePacked: parameters.sharePacked,
       bitsPerWeight: storage.projections.bitsPerWeight,
     },
-    steps: run.steps,
-    stepsDone: run.step,
+    steps: trainer.run.steps,
+    stepsDone: trainer.run.step,
     best: { step: best.step, validationLoss: best.loss },
     loss: { before: before.loss, after: after.loss },
     bitsPerByte: { before: before.bitsPerByte, after: after.bitsPerByte },

@@ -1,4 +1,4 @@
-import { check, MedAwareError } from '../core/errors.ts'
+import { check, type ErrorCode, MedAwareError } from '../core/errors.ts'
 import { type Folder, readText } from '../io/sources/folder.ts'
 import { restoreRun } from '../io/checkpoint-folder.ts'
 import type { RunStore } from '../io/runs/run-store.ts'
@@ -89,9 +89,12 @@ async function readBytes(folder: Folder, name: string): Promise<Uint8Array> {
   }
 }
 
+/** What may be over when the program is started again. */
+const survivable: readonly ErrorCode[] = ['device-lost', 'disk', 'memory']
+
 /** An error that ended a training, which says where it can go on. */
 export async function withRemedy(error: unknown, folder: RunFolder | null): Promise<unknown> {
-  if (!(error instanceof MedAwareError)) return error
+  if (!(error instanceof MedAwareError) || !survivable.includes(error.code)) return error
   const [step] = folder === null ? [] : (await folder.checkpoints.steps().catch(() => [])).toReversed()
   if (folder === null || step === undefined) return error
   const remedy = `${folder.store.name} has step ${step}: go on with resumeFromCheckpoint: true`

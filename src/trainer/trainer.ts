@@ -9,7 +9,6 @@ import type { Batches } from '../train/batch-pass.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { runFigures } from '../train/run-figures.ts'
 import { type StepReport, TrainingRun } from '../train/training-run.ts'
-import { earlyStopping } from './early-stopping.ts'
 import { describeTraining } from './run-description.ts'
 import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
 import { putTrainedWeights, trainedWeights } from './trained-weights.ts'
@@ -69,13 +68,12 @@ export class Trainer<B = LabelledBatch> {
     options: TrainerOptions | TrainerOptions<B> = {},
   ) {
     const { run, own } = trainerOptions('Trainer', options as TrainerOptions<B>)
-    const { outputDir, metricForBestModel: metric, greaterIsBetter: isGreaterBetter, earlyStoppingPatience } = own
+    const { outputDir, metricForBestModel: metric, greaterIsBetter: isGreaterBetter } = own
     this.#own = own
     this.#folder = outputDir === null ? null : new RunFolder(runStore('Trainer', outputDir))
     this.#adapter = adapterOf(model)
     this.state = new TrainerState({ metric, isGreaterBetter, threshold: own.earlyStoppingThreshold })
-    const stopping = earlyStoppingPatience === null ? [] : [earlyStopping(this.state, earlyStoppingPatience)]
-    this.#callbacks = [...own.callbacks, ...stopping]
+    this.#callbacks = own.callbacks
     const { onWarning, signal } = run
     this.#signal = signal
     const told: TrainerOptions<B> = {
@@ -106,7 +104,7 @@ export class Trainer<B = LabelledBatch> {
   async train(): Promise<TrainResult> {
     await this.#begin()
     try {
-      if (this.run.step < this.run.steps) await this.#goThrough()
+      if (this.run.step < this.run.steps && !this.#isStalled) await this.#goThrough()
       return await this.#end()
     } catch (error) {
       await this.#saveStopped(error)
@@ -165,6 +163,12 @@ export class Trainer<B = LabelledBatch> {
     }
   }
 
+  /** Whether early stopping has stopped it, also before it was gone on with. */
+  get #isStalled(): boolean {
+    const { earlyStoppingPatience: patience } = this.#own
+    return patience !== null && this.state.stalled >= patience
+  }
+
   get #isAsked(): boolean {
     const { shouldTrainingStop, shouldEvaluate, shouldSave } = this.#control
     return shouldTrainingStop || shouldEvaluate || shouldSave
@@ -175,6 +179,7 @@ export class Trainer<B = LabelledBatch> {
     const isLast = step === this.run.steps
     const measures = this.#own.evalStrategy !== 'no' && isLast && this.state.evaluation.at(-1)?.step !== step
     if (this.#isEvaluationDue(step) || measures || control.shouldEvaluate) await this.#measure()
+    if (this.#isStalled) control.shouldTrainingStop = true
     if (this.#isSaveDue(step) || isLast || control.shouldSave || control.shouldTrainingStop) await this.#save()
     control.shouldEvaluate = control.shouldSave = false
   }

@@ -188,6 +188,16 @@ describe('evaluation', () => {
     expect(trainer.state.evaluation).toHaveLength(result.step + 1)
   })
 
+  test('a training that was stopped early is not gone on with', async () => {
+    const options = { evalDataset, evalSteps: 1, earlyStoppingPatience: 2, learningRate: 0.5, maxSteps: 30 }
+    const outputDir = join(folder, 'stopped')
+    const stopped = await trained({ ...options, outputDir })
+    const again = await trained({ ...options, outputDir, resumeFromCheckpoint: true })
+    expect(stopped.result.isStopped).toBe(true)
+    expect(again.result).toEqual(stopped.result)
+    expect(again.numbers).toEqual(stopped.numbers)
+  })
+
   test('the model computes with the weights that were put back', async () => {
     const { model, dispose } = await adaptedFalcon(device)
     const trainer = new Trainer(model, examples, {

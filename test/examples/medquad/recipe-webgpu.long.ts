@@ -45,7 +45,7 @@ describe('npm run medquad -- --device webgpu', () => {
     const lost = await start('medquad', args, '', undefined, loser)
     expect(lost.code).toBe(1)
     expect(lost.stderr).toMatch(
-      /\nerror: webgpu: the device was lost \(.*\); .*; .*lost\/checkpoint has step 2: give the same options and --resume\n/,
+      /\nerror: webgpu: the device was lost \(.*\); .*; .*lost\/checkpoint has step 2: go on with resumeFromCheckpoint: true\n/,
     )
     expect(readdirSync(join(work, 'lost'))).toEqual(['checkpoint'])
 
