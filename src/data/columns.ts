@@ -2,23 +2,40 @@ import { check, MedAwareError } from '../core/errors.ts'
 import { show, showNames } from '../core/show.ts'
 import { isConversation, type Message, readMessages } from './chat/message.ts'
 import type { Row } from './dataset.ts'
+import type { TokenizedRow } from './tokenized-row.ts'
 
 /** What a row says, once its columns are known. */
 export type Content =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'pair'; readonly prompt: string; readonly completion: string }
+  | ({ readonly type: 'tokens' } & TokenizedRow)
   | { readonly type: 'chat'; readonly prompt: readonly Message[] | null; readonly messages: readonly Message[] }
+
+/** What else a layout may look at. */
+interface Context {
+  readonly row: Row
+  /** Whether the tokenizer knows how to write messages. */
+  readonly hasTemplate: boolean
+}
 
 /** One way to lay out a row. */
 interface Layout {
   /** The columns that it needs, by the names that TRL gives them. */
   readonly columns: readonly string[]
-  /** @param at Begins an error about a column. @param hasTemplate Whether the tokenizer knows how to write messages. */
-  read(values: readonly unknown[], at: (column: string) => string, hasTemplate: boolean): Content
+  /** @param at Begins an error about a column. */
+  read(values: readonly unknown[], at: (column: string) => string, context: Context): Content
 }
 
 /** The layouts that are known; the first whose columns are all there is a row's. */
 const layouts: readonly Layout[] = [
+  {
+    columns: ['input_ids'],
+    read: ([ids], at, { row }) => {
+      const inputIds = idsOf(ids, at('input_ids'))
+      const given = row['labels'] ?? null
+      return { type: 'tokens', inputIds, labels: given === null ? inputIds.slice() : idsOf(given, at('labels')) }
+    },
+  },
   {
     columns: ['prompt', 'completion'],
     read: ([prompt, completion], at) => {
@@ -43,7 +60,7 @@ const layouts: readonly Layout[] = [
   { columns: ['text'], read: ([text], at) => ({ type: 'text', text: textOf(text, at('text')) }) },
   {
     columns: ['question', 'answer'],
-    read: ([question, answer], at, hasTemplate) => {
+    read: ([question, answer], at, { hasTemplate }) => {
       const [asked, answered] = [textOf(question, at('question')), textOf(answer, at('answer'))]
       if (!hasTemplate) return { type: 'pair', prompt: `Question: ${asked}\nAnswer:`, completion: ` ${answered}` }
       const [user, assistant] = [
@@ -95,7 +112,9 @@ export function readerFor(
   const own = (name: string) => columns[name] ?? (name === 'text' ? datasetTextField : name)
   const mapped = Object.keys(columns)
   const layout = layouts.find((each) => {
-    return each.columns.every((name) => own(name) in row) && mapped.every((name) => each.columns.includes(name))
+    return (
+      each.columns.every((name) => Object.hasOwn(row, own(name))) && mapped.every((name) => each.columns.includes(name))
+    )
   })
   if (layout === undefined) throw noLayout(who, row, columns)
   return {
@@ -103,16 +122,16 @@ export function readerFor(
     read: (each, index) => {
       const at = (name: string) => `${who}: row ${index}: column ${show(own(name))}`
       const values = layout.columns.map((name) => {
-        check(own(name) in each, 'config', () => `${at(name)} is missing; the row has ${names(each)}`)
+        check(Object.hasOwn(each, own(name)), 'config', () => `${at(name)} is missing; the row has ${names(each)}`)
         return each[own(name)]
       })
-      return layout.read(values, at, hasTemplate)
+      return layout.read(values, at, { row: each, hasTemplate })
     },
   }
 }
 
 function noLayout(who: string, row: Row, columns: Readonly<Record<string, string>>): MedAwareError {
-  const absent = Object.values(columns).filter((name) => !(name in row))
+  const absent = Object.values(columns).filter((name) => !Object.hasOwn(row, name))
   if (absent.length > 0) {
     return new MedAwareError('config', `${who}: there is no column ${showNames(absent)}; row 0 has ${names(row)}`)
   }
@@ -132,4 +151,14 @@ function names(row: Row): string {
 function textOf(value: unknown, at: string): string {
   check(typeof value === 'string', 'config', () => `${at} must be a text, got ${show(value)}`)
   return value
+}
+
+/** Ids of tokens, or labels. @throws MedAwareError `config` for what are no whole numbers of 32 bits. */
+function idsOf(value: unknown, at: string): Int32Array {
+  const isList = Array.isArray(value) || ArrayBuffer.isView(value)
+  const ids = isList ? Array.from(value as ArrayLike<number | bigint>, Number) : []
+  check(isList && ids.every((id) => id === (id | 0)), 'config', () => {
+    return `${at} must be a list of ids of tokens, got ${show(value)}`
+  })
+  return Int32Array.from(ids)
 }

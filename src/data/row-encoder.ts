@@ -37,6 +37,7 @@ export async function rowEncoder(
   })
   const renderer = isChat ? await openRenderer(who, tokenizer, first, options, assistantOnly) : null
   const encode = (content: Content, row: Row, at: string, tell: (difference: PromptDifference) => void) => {
+    if (content.type === 'tokens') return tokensOf(at, content)
     if (content.type === 'text') return encodeText(tokenizer, eos, content.text)
     if (content.type === 'pair') return encodePair(tokenizer, eos, content, completionOnly, tell)
     check(renderer !== null, 'config', () => `${at}: holds messages, and the first row plain texts`)
@@ -64,6 +65,14 @@ async function openRenderer(
     )
   }
   return renderer
+}
+
+/** Rows that are tokens already stay as they are, as in TRL. */
+function tokensOf(at: string, { inputIds, labels }: TokenizedRow): TokenizedRow {
+  check(inputIds.length === labels.length, 'shape', () => {
+    return `${at}: has ${inputIds.length} input_ids and ${labels.length} labels`
+  })
+  return { inputIds, labels }
 }
 
 /** What a row's columns `tools`, which may be JSON, and `chat_template_kwargs` say, as in TRL. */

@@ -65,7 +65,7 @@ export function splitDataset<R extends Row>(rows: Rows<R>, options: SplitOptions
 
 function columnOf(who: string, column: string): KeyOf {
   return (row) => {
-    if (column in row) return row[column]
+    if (Object.hasOwn(row, column)) return row[column]
     throw new MedAwareError(
       'config',
       `${who}: there is no column ${show(column)}; a row has ${showNames(Object.keys(row))}`,

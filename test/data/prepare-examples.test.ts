@@ -35,9 +35,17 @@ describe('prepareExamples', () => {
     expect((await prepare([{ text: 'a', frage, antwort }], { columns })).examples).toEqual(wanted.examples)
   })
 
+  it('takes rows that are tokens already', async () => {
+    const { examples } = await prepare([{ input_ids: [5n, 6n, 7n], labels: [-100, 6, 7] }])
+    expect(examples).toMatchObject([{ inputIds: Int32Array.of(5, 6, 7), labels: Int32Array.of(-100, 6, 7) }])
+    expect((await prepare([{ input_ids: [5, 6] }])).examples).toMatchObject([{ labels: Int32Array.of(5, 6) }])
+    await expect(prepare([{ input_ids: [5, 'a'] }])).rejects.toThrow('column "input_ids" must be a list of ids')
+    await expect(prepare([{ input_ids: [5], labels: [] }])).rejects.toThrow('row 0: has 1 input_ids and 0 labels')
+  })
+
   it('says which columns there are, and which row has another', async () => {
     await expect(prepare([{ instruction: 'a', output: 'b' }])).rejects.toThrow(
-      'prepareExamples: row 0 has the columns instruction, output; wanted are prompt and completion, or messages, or conversations, or text, or question and answer',
+      'prepareExamples: row 0 has the columns instruction, output; wanted are input_ids, or prompt and completion, or messages, or conversations, or text, or question and answer',
     )
     await expect(prepare([{ text: 'a' }, { body: 'b' }])).rejects.toThrow(
       'prepareExamples: row 1: column "text" is missing; the row has body',
