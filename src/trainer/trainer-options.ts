@@ -19,6 +19,7 @@ import type { Example } from '../models/example.ts'
 import type { CardContent } from '../peft/files/model-card.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { trainingAliases, type TrainingOptions, trainingRules } from '../train/training-options.ts'
+import { type LogName, logNames } from './loggers/run-logs.ts'
 import type { TrainerCallback } from './trainer-callback.ts'
 
 /** When something is done again and again: never, every so many steps, or after each pass over the data. */
@@ -64,6 +65,11 @@ export interface OwnTrainerOptions {
   readonly resumeFromCheckpoint?: boolean | number
   /** As `RestoreOptions.acceptDifferences`. Default none. */
   readonly acceptDifferences?: readonly string[]
+  /**
+   * Logs to keep in `outputDir`, each of every step and evaluation: 'jsonl' (log.jsonl), 'csv' (log.csv), 'tensorboard'
+   * (an event file); 'all' or 'none' of them. Default ['jsonl'] where there is an `outputDir`.
+   */
+  readonly reportTo?: LogName | 'all' | 'none' | readonly LogName[]
   /** Told of the training as it goes. Default none. */
   readonly callbacks?: readonly TrainerCallback[]
   /** What the adapter's model card says. Default: the run's figures alone. */
@@ -74,9 +80,12 @@ export interface OwnTrainerOptions {
 export type TrainerOptions<B = LabelledBatch> = TrainingOptions<B> & OwnTrainerOptions
 
 /** A trainer's own options with every default filled in. */
-export type ResolvedTrainerOptions = Required<Omit<OwnTrainerOptions, 'evalStrategy' | 'saveStrategy' | 'card'>> & {
+export type ResolvedTrainerOptions = Required<
+  Omit<OwnTrainerOptions, 'evalStrategy' | 'saveStrategy' | 'reportTo' | 'card'>
+> & {
   readonly evalStrategy: IntervalStrategy
   readonly saveStrategy: IntervalStrategy
+  readonly reportTo: readonly LogName[]
   readonly card: CardContent | undefined
 }
 
@@ -109,6 +118,7 @@ export const ownRules: OptionRules<OwnTrainerOptions> = {
   earlyStoppingThreshold: number({ from: 0 }),
   resumeFromCheckpoint: either(flag, whole({ from: 0 })),
   acceptDifferences: listOf(text),
+  reportTo: either(oneOf([...logNames, 'all', 'none']), listOf(oneOf(logNames))),
   callbacks: listOf(
     withMethods<TrainerCallback>('a callback, an object with a name and methods such as onStepEnd', []),
   ),
@@ -158,6 +168,12 @@ export function trainerOptions<B>(
     'config',
     () => `${who}: saveStrategy needs an outputDir to save into`,
   )
+  const reportTo = logsOf(read.reportTo ?? (outputDir === null ? 'none' : 'jsonl'))
+  check(
+    reportTo.length === 0 || outputDir !== null,
+    'config',
+    () => `${who}: reportTo needs an outputDir to keep logs in`,
+  )
   const resumes = (read.resumeFromCheckpoint ?? false) !== false
   check(!resumes || outputDir !== null, 'config', () => `${who}: resumeFromCheckpoint needs the outputDir that has it`)
   return {
@@ -175,7 +191,7 @@ export function trainerOptions<B>(
       acceptDifferences: [],
       callbacks: [],
       ...ownOf(read),
-      ...{ outputDir, evalDataset, earlyStoppingPatience, metricForBestModel, evalStrategy, saveStrategy },
+      ...{ outputDir, evalDataset, earlyStoppingPatience, metricForBestModel, evalStrategy, saveStrategy, reportTo },
       card: read.card,
     },
   }
@@ -183,6 +199,11 @@ export function trainerOptions<B>(
   function ownOf(all: TrainerOptions<unknown>): OwnTrainerOptions {
     return Object.fromEntries(Object.entries(all).filter(([name]) => isOwn(name)))
   }
+}
+
+function logsOf(given: NonNullable<OwnTrainerOptions['reportTo']>): readonly LogName[] {
+  if (typeof given !== 'string') return [...new Set(given)]
+  return given === 'all' ? logNames : given === 'none' ? [] : [given]
 }
 
 /** Steps after which something is due, of all steps: a whole number of steps, or a share of them. */

@@ -1,7 +1,7 @@
 /**
  * `npm run interop`: adapters trained here load in real PEFT without a warning and give the same logits, adapters
  * trained there load here, a model merged here loads in transformers, PEFT reads the adapter that the page hands out,
- * and huggingface_hub and the Hub's client here find each other's downloads. Talks to peft_side.py; needs Python with
+ * TensorBoard reads a run's event file, and huggingface_hub and the Hub's client here find each other's downloads. Talks to peft_side.py; needs Python with
  * its requirements.txt.
  */
 import { execFileSync } from 'node:child_process'
@@ -24,6 +24,7 @@ import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
 import { batchOf, logitsOf } from '../golden/model-checks.ts'
 import { quantisedChecks } from './quantised.ts'
+import { eventFileProblems } from './event-file.ts'
 import { hubCacheProblems } from './hub-cache.ts'
 import { matrixChecks } from './matrix.ts'
 import { families } from './methods.ts'
@@ -53,6 +54,11 @@ function print(name: string, check: Check): void {
   console.log(
     `${name}: ${check.name}: error ${check.error.toExponential(2)}  bound ${check.bound.toExponential(0)}  ${check.ok ? 'ok' : 'FAILED'}`,
   )
+}
+
+function printProblems(name: string, problems: readonly string[]): void {
+  counts[problems.length === 0 ? 'passed' : 'failed']++
+  console.log(`${name}: ${problems.map((each) => `FAILED: ${each}`).join('; ') || 'ok'}`)
 }
 
 const opened: TensorReader[] = []
@@ -176,16 +182,13 @@ async function readPages(device: Device): Promise<void> {
 }
 
 try {
-  const problems = await hubCacheProblems(python)
-  counts[problems.length === 0 ? 'passed' : 'failed']++
-  console.log(`the Hub's cache and huggingface_hub: ${problems.map((each) => `FAILED: ${each}`).join('; ') || 'ok'}`)
-  const others = await trlDataProblems(python)
-  counts[others.length === 0 ? 'passed' : 'failed']++
-  console.log(`rows that TRL prepares: ${others.map((each) => `FAILED: ${each}`).join('; ') || 'ok'}`)
+  printProblems("the Hub's cache and huggingface_hub", await hubCacheProblems(python))
+  printProblems('rows that TRL prepares', await trlDataProblems(python))
   const devices = await testEngines()
   await compareMatrix(devices)
   await openAlone()
   const [first] = devices
+  if (first) printProblems("a run's event file in TensorBoard", await eventFileProblems(python, first))
   if (first) await writeMerged(first)
   if (first) await writeQuantised(first)
   if (first) await readPages(first)

@@ -58,6 +58,7 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
   trainSamplingStrategy: own('run', ['random']),
 
   outputDir: own('trainer'),
+  reportTo: own('trainer'),
   evalStrategy: own('trainer'),
   evalSteps: own('trainer'),
   perDeviceEvalBatchSize: own('trainer', [8], 'evalBatchSize'),
@@ -156,7 +157,6 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
   includeNumInputTokensSeen: idle('reports tell tokens', 'no', false),
   logLevel: idle(logs, 'passive'),
   disableTqdm: idle(logs),
-  reportTo: idle(logs, 'none', []),
   runName: idle(logs),
   project: idle(logs, 'huggingface'),
   trackioSpaceId: idle(logs),

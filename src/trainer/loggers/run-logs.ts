@@ -1,0 +1,76 @@
+import type { TrainerCallback } from '../trainer-callback.ts'
+import { LogFile } from './log-file.ts'
+import { evaluationRecord, type LogFormat, type LogRecord, recordsOf, stepRecord, type Untimed } from './log-format.ts'
+
+/** Milliseconds between two writings: a page copies the whole file for each. */
+const interval = 1000
+
+/** Each kind of log, loaded where a run asks for it. */
+const formats = {
+  jsonl: async (): Promise<LogFormat> => (await import('./json-lines.ts')).jsonLines,
+  csv: async (): Promise<LogFormat> => (await import('./csv.ts')).csv,
+  tensorboard: async (): Promise<LogFormat> => (await import('./tensorboard.ts')).tensorboard,
+} as const
+
+/** A kind of log. */
+export type LogName = keyof typeof formats
+
+/** The kinds of logs that there are. */
+export const logNames = Object.keys(formats) as LogName[]
+
+/**
+ * Keeps logs of a training in its store. They begin with what a checkpoint has reported, so that none holds a step
+ * twice, or a torn line, after a program that ended anywhere. @param onWarning Told once of a log that cannot be written.
+ */
+export function runLogs(names: readonly LogName[], onWarning: (message: string) => void): TrainerCallback {
+  let files: readonly LogFile[] = []
+  let records: LogRecord[] = []
+  // When each record was reported, which the reports themselves do not say.
+  let times: readonly unknown[] = []
+  let last = -Infinity
+
+  const write = async (some = files): Promise<void> => {
+    for (const file of some) await file.bring(records)
+    last = Date.now()
+  }
+  const add = (record: Untimed): void => {
+    records.push({ ...record, time: Date.now() })
+  }
+
+  return {
+    name: 'logs',
+    async onTrainBegin({ store, history }) {
+      if (store === null) return
+      const there = await store.list()
+      const open = async (name: LogName) => {
+        const format = await formats[name]()
+        return new LogFile(store, format, format.fileName(there), onWarning)
+      }
+      files = await Promise.all(names.map(open))
+      const now = Date.now()
+      const known = records.length > 0 ? records.map(({ time }) => time) : times
+      records = recordsOf(history).map((record, i) => ({ ...record, time: timeOr(now, known[i]) }))
+      await write()
+      last = -Infinity
+    },
+    async onStepEnd(report) {
+      add(stepRecord(report))
+      // What could not be written is tried again at the next evaluation or checkpoint, not at each step.
+      if (Date.now() - last >= interval) await write(files.filter(({ isWhole }) => isWhole))
+    },
+    async onEvaluate(entry) {
+      add(evaluationRecord(entry))
+      await write()
+    },
+    onSave: () => write(),
+    onTrainEnd: () => write(),
+    state: () => ({ times: records.map(({ time }) => time) }),
+    restore: ({ times: saved }) => {
+      times = Array.isArray(saved) ? saved : []
+    },
+  }
+}
+
+function timeOr(now: number, time: unknown): number {
+  return typeof time === 'number' && Number.isFinite(time) ? time : now
+}
