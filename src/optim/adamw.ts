@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { betasRule, epsRule, contextRules, weightDecayRule } from './optimizer-options.ts'
 import type { OptimizerContext } from './optimizer.ts'
 import type { OptimizerRow } from './optimizer-row.ts'
-import { PackedOptimizer, type PackedStep } from './packed-optimizer.ts'
+import { PackedOptimizer, type PackedStep, type State } from './packed-optimizer.ts'
 
 /** torch.optim.AdamW's settings. */
 export interface AdamWSettings {
@@ -61,26 +61,22 @@ export class AdamW extends PackedOptimizer<Moments> {
 }
 
 /** Queues AdamW's update of a run of parameters. */
-export function stepAdamW(
-  { param, grad, state, clip, learningRate, keep, step }: PackedStep<Moments>,
-  { betas, eps }: Required<Pick<AdamWSettings, 'betas' | 'eps'>>,
-): void {
+export function stepAdamW(step: PackedStep<Moments>, settings: AdamWFactors): void {
+  const { param, grad, state, clip } = step
+  param.device.run('adamw', { grad, clip, param, m: state.m, v: state.v }, adamwNumbers(step, settings))
+}
+
+type AdamWFactors = Required<Pick<AdamWSettings, 'betas' | 'eps'>>
+
+/** What AdamW's kernels are told of a step. */
+export function adamwNumbers(
+  { param, learningRate, keep, step }: Omit<PackedStep<State>, 'state'>,
+  { betas, eps }: AdamWFactors,
+) {
   const [beta1, beta2] = betas
-  param.device.run(
-    'adamw',
-    { grad, clip, param, m: state.m, v: state.v },
-    {
-      count: grad.count,
-      keep,
-      beta1,
-      gain1: 1 - beta1,
-      beta2,
-      gain2: 1 - beta2,
-      step: learningRate / (1 - beta1 ** step),
-      root2: Math.sqrt(1 - beta2 ** step),
-      eps,
-    },
-  )
+  const gains = { beta1, gain1: 1 - beta1, beta2, gain2: 1 - beta2 }
+  const corrections = { step: learningRate / (1 - beta1 ** step), root2: Math.sqrt(1 - beta2 ** step) }
+  return { count: param.count, keep, ...gains, ...corrections, eps }
 }
 
 /** Its row in the table of optimizers. */

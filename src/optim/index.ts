@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { AdamW, type AdamWOptions, type AdamWSettings } from './adamw.ts'
+export { AdamW8bit, type AdamW8bitOptions, type AdamW8bitSettings } from './adamw-8bit.ts'
 export { clipFactor } from './clipping.ts'
 export { Lion, type LionOptions, type LionSettings } from './lion.ts'
 export { Muon, type MuonOptions, type MuonSettings } from './muon.ts'

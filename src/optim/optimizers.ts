@@ -3,6 +3,7 @@ import { namedRow, NamedRows } from '../core/named-rows.ts'
 import { readArgument, type Rule, that, withMethods } from '../core/options.ts'
 import { show, showNames } from '../core/show.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { adamw8bitRow } from './adamw-8bit.ts'
 import { adamwRow } from './adamw.ts'
 import { lionRow } from './lion.ts'
 import { muonRow } from './muon.ts'
@@ -11,7 +12,7 @@ import type { Optimizer, OptimizerContext, OptimizerFactory } from './optimizer.
 import { sgdRow } from './sgd.ts'
 
 /** The optimizers that come with the library, by their names. */
-const ownRows = { adamw: adamwRow, lion: lionRow, sgd: sgdRow, muon: muonRow } as const
+const ownRows = { adamw: adamwRow, adamw_8bit: adamw8bitRow, lion: lionRow, sgd: sgdRow, muon: muonRow } as const
 
 /** Names of the optimizers that come with the library. */
 export type OptimizerName = keyof typeof ownRows
@@ -41,6 +42,7 @@ const rowOf = <O extends object>(row: OptimizerRow<O>) =>
 
 const rows = new NamedRows('optimizer', [
   ['adamw', rowOf(ownRows.adamw)],
+  ['adamw_8bit', rowOf(ownRows.adamw_8bit)],
   ['lion', rowOf(ownRows.lion)],
   ['sgd', rowOf(ownRows.sgd)],
   ['muon', rowOf(ownRows.muon)],

@@ -139,7 +139,7 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
       this.#runs.flatMap((run) =>
         run.members.map((parameter) => {
           const tensors = Object.entries(run.state).map(([name, vector]) => {
-            return { name, parameter, tensor: windowOf(vector, run, parameter) }
+            return { name, parameter, tensor: this.stateOf(vector, run, parameter) }
           })
           return [parameter, tensors] as const
         }),
@@ -151,6 +151,11 @@ export abstract class PackedOptimizer<S extends State> implements Optimizer {
   /** Frees the state. */
   dispose(): void {
     for (const { state } of this.#runs) for (const tensor of Object.values(state)) tensor.dispose()
+  }
+
+  /** What of a run's state belongs to one of its parameters: as it lies in the run. */
+  protected stateOf(vector: Tensor, run: ParameterRun, parameter: Tensor): Tensor {
+    return windowOf(vector, run, parameter)
   }
 
   /** Queues the kernel that changes `param` and `state` by `grad`. */

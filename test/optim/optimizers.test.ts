@@ -33,7 +33,7 @@ describe('resolveOptimizer', () => {
 
   it.each<[unknown, Readonly<Record<string, unknown>>, string]>([
     ['adam', {}, `run: optimizer: there is no optimizer "adam"; did you mean 'adamw'?`],
-    ['constructor', {}, 'run: optimizer: there is no optimizer "constructor"; known are adamw, lion'],
+    ['constructor', {}, 'run: optimizer: there is no optimizer "constructor"; known are adamw, adamw_8bit, lion'],
     [{ type: 'adamw', epsilon: 1 }, {}, 'run: optimizer: there is no option "epsilon"; did you mean eps?'],
     [{ type: 'adamw', betas: 0.9 }, {}, 'run: optimizer.betas must be two numbers from 0 and below 1, got 0.9'],
     [{ type: 'adamw', noDecay: new Set() }, {}, 'run: optimizer: there is no option "noDecay"'],

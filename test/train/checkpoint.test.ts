@@ -43,7 +43,7 @@ async function stepUntil(run: TrainingRun, last: number): Promise<number[]> {
 }
 
 describe.each(devices)('a run on $description', (device) => {
-  it.each(['adamw', 'lion', 'sgd', { type: 'sgd', momentum: 0.9 }, 'muon'])(
+  it.each(['adamw', 'lion', 'sgd', { type: 'sgd', momentum: 0.9 }, 'muon', { type: 'adamw_8bit', min8bitSize: 99 }])(
     'goes on from a checkpoint bit for bit as if it had not stopped: %o',
     async (optimizer) => {
       const through = await tinyRun(device, examples, { ...options, optimizer })

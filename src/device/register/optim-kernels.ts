@@ -1,6 +1,13 @@
 import { perElement } from './cut.ts'
 import { perCount } from './kernel-call.ts'
-import { byFour, kernel, lanes } from './kernel-row.ts'
+import { dynamicMap } from '../../quant/dynamic-map.ts'
+import { byFour, fold, kernel, lanes } from './kernel-row.ts'
+
+/** The values of AdamW's moments in 8 bits: those of the first, which have signs, then those of the second. */
+export const momentMaps = Float32Array.of(...dynamicMap(true), ...dynamicMap(false))
+
+/** Codes that are all there. */
+const codes = (count: number, stride: number) => Uint8Array.from({ length: count }, (_, i) => i * stride)
 
 /** The register's rows for optimizers. */
 export const optimKernels = {
@@ -51,6 +58,49 @@ export const optimKernels = {
           ...{ count, keep: 0.999, beta1: 0.9, gain1: 0.1, beta2: 0.999, gain2: 0.001 },
           ...{ step: 0.037, root2: 0.055, eps: 1e-8 },
         },
+      })),
+  }),
+  /**
+   * The same with m and v as u8 codes of the dynamic maps, f32[256] for m and then f32[256] for v; scales are f32[2] for
+   * each block of 256 elements, of m and of v.
+   */
+  adamw8bit: kernel({
+    reads: ['grad', 'clip', 'maps'],
+    writes: ['param', 'm', 'v', 'scales'],
+    params: {
+      count: 'u32',
+      keep: 'f32',
+      beta1: 'f32',
+      gain1: 'f32',
+      beta2: 'f32',
+      gain2: 'f32',
+      step: 'f32',
+      root2: 'f32',
+      eps: 'f32',
+    },
+    varies: true,
+    items: (p) => Math.ceil(p.count / 256),
+    constants: lanes,
+    groups: (p) => fold(p.count / 256),
+    cuts: [
+      {
+        along: 'count',
+        step: () => 256,
+        windows: () => ({ grad: 4, param: 4, m: 1, v: 1, scales: { bytes: 8, per: 256 } }),
+      },
+    ],
+    calls: ({ normals, positives }) =>
+      [3, 256, 1000, 70_000].map((count) => ({
+        reads: { grad: normals(count), clip: Float32Array.of(0.5, 2), maps: momentMaps },
+        writes: {
+          ...{ param: normals(count), m: codes(count, 37), v: codes(count, 91) },
+          scales: positives(2 * Math.ceil(count / 256)),
+        },
+        params: {
+          ...{ count, keep: 0.999, beta1: 0.9, gain1: 0.1, beta2: 0.999, gain2: 0.001 },
+          ...{ step: 0.037, root2: 0.055, eps: 1e-8 },
+        },
+        codeSteps: 1,
       })),
   }),
   /** Lion on g = clip[0] · grad, nothing where clip[0] is 0; keep and step are 1 - lr · decay and lr. */

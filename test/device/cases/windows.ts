@@ -2,6 +2,7 @@ import { junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
 import { fourBit } from './four-bit.ts'
 import { factor, product } from './matmul.ts'
 import { wholeByteFormats, wholeBytes } from './stored.ts'
+import { adamw8bitCase } from './optimizers.ts'
 
 // Sizes of which every axis is cut in turn, some in two directions.
 const sizes = [
@@ -79,10 +80,11 @@ const products = [0, 1].map((transB) => {
 })
 
 /**
- * Matrices in 4 bits with more than 64 groups of 256 blocks, of which one window starts at a multiple; by the bytes
- * that a device for them binds at most.
+ * What is cut at multiples of many elements: matrices in 4 bits with more than 64 groups of 256 blocks, and moments in 8
+ * bits of more than 32 blocks; by the bytes that a device for them binds at most.
  */
-export const nestedWindowCases: readonly (readonly [bindingBytes: number, cases: readonly KernelCase[]])[] = [
+export const longWindowCases: readonly (readonly [bindingBytes: number, cases: readonly KernelCase[]])[] = [
+  [2 ** 16, [adamw8bitCase(20_000, 0.5)]],
   [2 ** 18, products],
   [2 ** 21, dequantisers],
 ]
