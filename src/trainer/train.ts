@@ -11,7 +11,8 @@ import { adaptableRule } from '../peft/adaptable.ts'
 import { adapterSetOf } from '../peft/adapter.ts'
 import { attachAdapter } from '../peft/attach.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
-import { type TrainingWarningCode, trainingRules } from '../train/training-options.ts'
+import { inOurNames } from '../train/arguments/transformers-names.ts'
+import { optionDefaults, type TrainingWarningCode, trainingRules } from '../train/training-options.ts'
 import { Trainer, type TrainResult } from './trainer.ts'
 import { ownRules, type OwnTrainerOptions, trainerAliases, type TrainerOptions } from './trainer-options.ts'
 
@@ -97,7 +98,7 @@ export async function train(
     ...held,
   }
   if (!streaming || areExamples(data)) return toEnd(new Trainer(model, await examplesOf(data), told))
-  const { batchSize = 8, ...others } = told
+  const { batchSize = optionDefaults.batchSize, ...others } = inOurNames('train', told)
   const stream = streamExamples(tokenizerFor(tokenizer), data, preparing)
   return toEnd(new Trainer<LabelledBatch>(model, () => exampleBatches(stream, batchSize), others))
 }
