@@ -1,8 +1,11 @@
 import { createInterface } from 'node:readline'
 import { check } from '../core/errors.ts'
+import { applyChatTemplate } from '../data/chat/apply-chat-template.ts'
+import type { Message } from '../data/chat/message.ts'
 import { openDevice } from '../device/open-device.ts'
 import { storageTypes } from '../formats/formats.ts'
 import { generateText } from '../generate/generate-text.ts'
+import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { openAdapter } from '../io/adapter-folder.ts'
 import { loadModel } from '../io/load/load-model.ts'
 import { amount, type Command, type CommandContext, namesOf, oneOf, parseWords, whole } from './command.ts'
@@ -22,7 +25,8 @@ const help = `Answers what is typed, as it comes.
   --device NAME         auto, cpu or webgpu                          (auto)
   --help
 
-Each line is a question by itself: "Question: …" and "Answer:", as rows of question and answer are trained on.
+A model with a chat template answers in conversation. Without one each line is a question by itself: "Question: …" and
+"Answer:", as rows of question and answer are trained on.
 Ctrl-C stops an answer, and between answers the program; an empty line or Ctrl-D ends it too.`
 
 /** `peft-medaware chat`. */
@@ -66,13 +70,37 @@ export const chatCommand: Command = {
         await openAdapter(model, values.adapter, { device, signal, ignoreFields, ...told })
       }
       progress.clear()
-      await converse(context, (question, stop) => {
-        return generateText(model, tokenizer, `Question: ${question}\nAnswer:`, { ...options, signal: stop })
+      const messages: Said[] = []
+      await converse(context, async function* (question, stop) {
+        messages.push({ role: 'user', content: question })
+        let text = ''
+        try {
+          for await (const piece of generateText(model, tokenizer, await promptOf(tokenizer, messages), {
+            ...options,
+            signal: stop,
+          })) {
+            text += piece
+            yield piece
+          }
+        } finally {
+          messages.push({ role: 'assistant', content: text })
+        }
       })
     } finally {
       device.dispose()
     }
   },
+}
+
+/** A turn of the conversation. */
+type Said = Message & { readonly content: string }
+
+/** The conversation by the model's chat template, as tokens; without one the last question alone, as a text. */
+async function promptOf(tokenizer: TextTokenizer, messages: readonly Said[]): Promise<string | number[]> {
+  const { chatTemplate = null } = tokenizer
+  if (chatTemplate === null) return `Question: ${messages.at(-1)?.content ?? ''}\nAnswer:`
+  const text = await applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true })
+  return tokenizer.encode(text, { addSpecialTokens: false })
 }
 
 /** Takes questions line by line, and prints an answer to each. Ctrl-C ends an answer, or the conversation. */

@@ -1,5 +1,5 @@
 import { MedAwareError } from '../core/errors.ts'
-import { anyText, readArgument, withMethods } from '../core/options.ts'
+import { anyText, either, listOf, readArgument, whole, withMethods } from '../core/options.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import { checkModel, type GenerationOptions, resolveOptions } from './generation-options.ts'
 import { continueTokens } from './generate.ts'
@@ -9,7 +9,7 @@ import type { TextTokenizer } from './text-tokenizer.ts'
 const REPLACEMENT = '\uFFFD'
 
 /**
- * Continues `prompt`, encoded with the tokenizer's special tokens, and yields the new text in pieces as it comes, never
+ * Continues `prompt`, a text that is encoded with the tokenizer's special tokens, or ids, and yields the new text in pieces as it comes, never
  * half a character. Unless `eosTokenId` says otherwise it stops at the tokenizer's end of text, which training teaches,
  * and at those of the model's `generationConfig` (generation_config.json's, else config.json's) that are added tokens
  * of the tokenizer. Frees what it holds when it ends, fails or is left.
@@ -18,13 +18,13 @@ const REPLACEMENT = '\uFFFD'
 export async function* generateText(
   model: CausalLm,
   tokenizer: TextTokenizer,
-  prompt: string,
+  prompt: string | readonly number[],
   options: GenerationOptions = {},
 ): AsyncGenerator<string, void, undefined> {
   readTokenizer(tokenizer)
-  readArgument('generateText', 'the prompt', prompt, anyText)
+  const given = readArgument('generateText', 'the prompt', prompt, either(anyText, listOf(whole({ from: 0 }), 1)))
   const generation = resolveOptions(model, options, endsOf(checkModel(model), tokenizer))
-  const ids = tokenizer.encode(prompt)
+  const ids = typeof given === 'string' ? tokenizer.encode(given) : given
   const stream = new TextStream(tokenizer, ids)
   for await (const [token] of continueTokens(model, [ids], generation)) {
     const piece = typeof token === 'number' ? stream.push(token) : ''
@@ -64,7 +64,7 @@ function endsOf({ generationConfig, vocabSize }: CausalLm, { eosTokenId, addedId
 export async function completeText(
   model: CausalLm,
   tokenizer: TextTokenizer,
-  prompt: string,
+  prompt: string | readonly number[],
   options: GenerationOptions = {},
 ): Promise<string> {
   let text = ''

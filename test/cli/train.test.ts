@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -65,6 +65,18 @@ describe('peft-medaware train', () => {
     expect(await adapterOf('stopped')).toEqual(await adapterOf('whole'))
   })
 
+  it('holds rows out by a key, and tells both parts in run.json', async () => {
+    const flags = ['--set', 'eval_fraction=0.5', '--set', 'split_by=question', '--set', 'max_steps=2']
+    const files = ['--model', base, '--data', at('rows.jsonl'), '--out', at('split'), '--device', 'cpu']
+    const { code, stderr } = await runCli(['train', ...files, ...sets, ...flags])
+    expect(code, stderr).toBe(0)
+    const { data } = JSON.parse(await readFile(at('split', 'run.json'), 'utf8')) as {
+      readonly data: { readonly examples: number; readonly evalExamples: number }
+    }
+    expect(data.evalExamples).toBeGreaterThan(0)
+    expect(data.examples + data.evalExamples).toBe(12)
+  })
+
   it('says what differs where a run goes on otherwise', async () => {
     const { code, stderr } = await runCli(['resume', at('whole'), '--set', 'learning_rate=0.5'])
     expect(code).toBe(1)
@@ -78,6 +90,11 @@ describe('peft-medaware train', () => {
     [['train', '--out', 'x', '--device', 'gpu'], 1, /device must be auto, cpu, webgpu, got "gpu"/],
     [['train', '--out', 'x', '--set', 'threads=0'], 1, /threads must be a whole number from 1, got 0/],
     [['train', '--config', 'nowhere.yaml'], 1, /nowhere\.yaml cannot be read/],
+    [
+      ['train', '--out', 'x', '--data', 'examples/browser/sample.jsonl', '--set', 'split_by=a'],
+      1,
+      /split_by says how eval_fraction splits/,
+    ],
     [['resume', 'nowhere'], 1, /nowhere\/run\.yaml cannot be read/],
   ])('%j is refused', async (given, code, message) => {
     const ended = await runCli(given)
@@ -125,6 +142,21 @@ describe('peft-medaware chat', () => {
     })
     expect(code, stderr).toBe(0)
     expect(isStopped).toBe(true)
+    expect(stderr.match(/> /g)).toHaveLength(3)
+  })
+
+  it("writes a conversation by the model's chat template", async () => {
+    const folder = at('chatting')
+    await cp(base, folder, { recursive: true })
+    // A template that only takes whole conversations: without the answer before, the second question would fail.
+    const chat_template =
+      "{% if messages|length % 2 == 0 %}{{ raise_exception('an answer is missing') }}{% endif %}" +
+      "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
+    const config = JSON.parse(await readFile(join(folder, 'tokenizer_config.json'), 'utf8')) as object
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ ...config, chat_template }))
+    const flags = ['--device', 'cpu', '--max-new-tokens', '4', '--temperature', '0']
+    const { code, stderr } = await runCli(['chat', folder, ...flags], { input: 'What?\nAnd then?\n\n' })
+    expect(code, stderr).toBe(0)
     expect(stderr.match(/> /g)).toHaveLength(3)
   })
 })

@@ -139,7 +139,7 @@ describe('generation options', () => {
       'generateText: the tokenizer must be a tokenizer, such as',
     )
     await expect(complete(scripted([0]), tokenizer, ['a'])).rejects.toThrow(
-      'generateText: the prompt must be a text, got ["a"]',
+      'generateText: the prompt: item 0 must be a whole number from 0, got "a"',
     )
   })
 })

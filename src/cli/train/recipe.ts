@@ -12,6 +12,8 @@ export const ownKeys = {
   model: 'a model’s folder or its name on the Hub',
   data: 'what to train on',
   eval_data: 'what to measure on',
+  eval_fraction: 'the share of data to measure on instead',
+  split_by: 'the column whose rows stay on one side when data is split',
   columns: 'the names of columns in data',
   adapter: 'PEFT’s config of the adapter, or null to train the model whole',
   quantize: 'nf4, fp4, int8 or none',

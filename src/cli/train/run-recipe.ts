@@ -1,7 +1,8 @@
 import { check, MedAwareError } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
-import { datasetOf, type Dataset } from '../../data/dataset.ts'
+import type { Dataset } from '../../data/dataset.ts'
+import { splitDataset } from '../../data/split-dataset.ts'
 import type { Device } from '../../device/device.ts'
 import { type OpenedDevice, openDevice } from '../../device/open-device.ts'
 import type { CpuOptions } from '../../device/cpu/cpu-device.ts'
@@ -111,8 +112,17 @@ function columnsOf({ own: { columns } }: Recipe): JsonObject {
 /** What to train on and what to measure on. */
 async function datasetsOf(recipe: Recipe): Promise<{ readonly rows: Dataset; readonly evalRows: Dataset | null }> {
   const rows = await loadDataset(textOf(recipe, 'data'))
-  const evalRows = recipe.own.eval_data === undefined ? null : await loadDataset(textOf(recipe, 'eval_data'))
-  return { rows: datasetOf('train', rows), evalRows }
+  const { eval_data, eval_fraction: fraction, split_by: by } = recipe.own
+  if (fraction === undefined) {
+    check(by === undefined, 'config', () => 'split_by says how eval_fraction splits; give that too')
+    return { rows, evalRows: eval_data === undefined ? null : await loadDataset(textOf(recipe, 'eval_data')) }
+  }
+  check(eval_data === undefined, 'config', () => 'eval_data and eval_fraction both say what to measure on; give one')
+  const { train, test } = splitDataset(rows, {
+    fraction: Number(fraction),
+    ...(by !== undefined && { by: textOf(recipe, 'split_by') }),
+  })
+  return { rows: train, evalRows: test }
 }
 
 function camelCase(name: string): string {

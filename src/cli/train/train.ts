@@ -18,7 +18,8 @@ const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
   --model SOURCE    a folder in Hugging Face's format, or owner/name[@revision] on its Hub
   --data FILE       rows as .jsonl, .json, .csv, .tsv or .parquet, with columns text, prompt and completion,
                     question and answer, or messages
-  --eval-data FILE  held-out rows to measure on
+  --eval-data FILE  held-out rows to measure on; eval_fraction: 0.1 holds out some of data instead, split_by names the
+                    column whose rows stay on one side
   --out DIR         checkpoints, logs and the adapter (output_dir)
   --quantize NAME   nf4, fp4, int8 or none                 (nf4)
   --device NAME     auto, cpu or webgpu                    (auto)
