@@ -178,7 +178,8 @@ export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evalu
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'
 export { train, type TrainDatasetOptions } from './trainer/train.ts'
-export type { LogName } from './trainer/loggers/run-logs.ts'
+export type { Sample, SamplesOptions } from './trainer/report/samples.ts'
+export type { ReportName } from './trainer/watchers.ts'
 export type { IntervalStrategy, OwnTrainerOptions, TrainerOptions } from './trainer/trainer-options.ts'
 export type {
   BestEvaluation,

@@ -15,7 +15,7 @@ export async function describeTraining<B>(
 ): Promise<JsonObject> {
   const { model, options, optimizer, steps } = run
   const { examples: hash, config, formats, engine } = await run.identify()
-  const { outputDir: _, evalDataset, callbacks, card: __, ...settings } = own
+  const { outputDir: _, evalDataset, callbacks, card: __, samples, ...settings } = own
   return {
     package: { name: 'peft-medaware', version },
     environment: {
@@ -38,6 +38,7 @@ export async function describeTraining<B>(
       optimizer: { type: optimizer.name, ...optimizer.hyperparameters },
       ...(run.hasOwnLoss && { loss: 'own' }),
       ...settings,
+      samples: samples && { prompts: samples.prompts, generation: samples.generation ?? {} },
       callbacks: callbacks.map(({ name }) => name),
     },
     steps,

@@ -19,8 +19,9 @@ import type { Example } from '../models/example.ts'
 import type { CardContent } from '../peft/files/model-card.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { trainingAliases, type TrainingOptions, trainingRules } from '../train/training-options.ts'
-import { type LogName, logNames } from './loggers/run-logs.ts'
+import { type SamplesOptions, samplesRule } from './report/samples.ts'
 import type { TrainerCallback } from './trainer-callback.ts'
+import { type ReportName, reportNames } from './watchers.ts'
 
 /** When something is done again and again: never, every so many steps, or after each pass over the data. */
 export type IntervalStrategy = 'no' | 'steps' | 'epoch'
@@ -66,10 +67,12 @@ export interface OwnTrainerOptions {
   /** As `RestoreOptions.acceptDifferences`. Default none. */
   readonly acceptDifferences?: readonly string[]
   /**
-   * Logs to keep in `outputDir`, each of every step and evaluation: 'jsonl' (log.jsonl), 'csv' (log.csv), 'tensorboard'
-   * (an event file); 'all' or 'none' of them. Default ['jsonl'] where there is an `outputDir`.
+   * What to keep in `outputDir` of every step and evaluation: 'jsonl' (log.jsonl), 'csv' (log.csv), 'tensorboard' (an
+   * event file), 'html' (report.html); 'all' or 'none' of them. Default ['jsonl'] where there is an `outputDir`.
    */
-  readonly reportTo?: LogName | 'all' | 'none' | readonly LogName[]
+  readonly reportTo?: ReportName | 'all' | 'none' | readonly ReportName[]
+  /** Prompts that the model answers before and after, for report.html. Default null. */
+  readonly samples?: SamplesOptions | null
   /** Told of the training as it goes. Default none. */
   readonly callbacks?: readonly TrainerCallback[]
   /** What the adapter's model card says. Default: the run's figures alone. */
@@ -85,7 +88,7 @@ export type ResolvedTrainerOptions = Required<
 > & {
   readonly evalStrategy: IntervalStrategy
   readonly saveStrategy: IntervalStrategy
-  readonly reportTo: readonly LogName[]
+  readonly reportTo: readonly ReportName[]
   readonly card: CardContent | undefined
 }
 
@@ -118,7 +121,8 @@ export const ownRules: OptionRules<OwnTrainerOptions> = {
   earlyStoppingThreshold: number({ from: 0 }),
   resumeFromCheckpoint: either(flag, whole({ from: 0 })),
   acceptDifferences: listOf(text),
-  reportTo: either(oneOf([...logNames, 'all', 'none']), listOf(oneOf(logNames))),
+  reportTo: either(oneOf([...reportNames, 'all', 'none']), listOf(oneOf(reportNames))),
+  samples: orNull(samplesRule),
   callbacks: listOf(
     withMethods<TrainerCallback>('a callback, an object with a name and methods such as onStepEnd', []),
   ),
@@ -174,6 +178,10 @@ export function trainerOptions<B>(
     'config',
     () => `${who}: reportTo needs an outputDir to keep logs in`,
   )
+  const { samples = null } = read
+  check(samples === null || reportTo.includes('html'), 'config', () => {
+    return `${who}: samples are for report.html; put 'html' into reportTo`
+  })
   const resumes = (read.resumeFromCheckpoint ?? false) !== false
   check(!resumes || outputDir !== null, 'config', () => `${who}: resumeFromCheckpoint needs the outputDir that has it`)
   return {
@@ -191,7 +199,16 @@ export function trainerOptions<B>(
       acceptDifferences: [],
       callbacks: [],
       ...ownOf(read),
-      ...{ outputDir, evalDataset, earlyStoppingPatience, metricForBestModel, evalStrategy, saveStrategy, reportTo },
+      ...{
+        outputDir,
+        evalDataset,
+        earlyStoppingPatience,
+        metricForBestModel,
+        evalStrategy,
+        saveStrategy,
+        reportTo,
+        samples,
+      },
       card: read.card,
     },
   }
@@ -201,9 +218,9 @@ export function trainerOptions<B>(
   }
 }
 
-function logsOf(given: NonNullable<OwnTrainerOptions['reportTo']>): readonly LogName[] {
+function logsOf(given: NonNullable<OwnTrainerOptions['reportTo']>): readonly ReportName[] {
   if (typeof given !== 'string') return [...new Set(given)]
-  return given === 'all' ? logNames : given === 'none' ? [] : [given]
+  return given === 'all' ? reportNames : given === 'none' ? [] : [given]
 }
 
 /** Steps after which something is due, of all steps: a whole number of steps, or a share of them. */

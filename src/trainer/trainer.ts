@@ -9,7 +9,6 @@ import type { Batches } from '../train/batch-pass.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { runFigures } from '../train/run-figures.ts'
 import { type StepReport, TrainingRun } from '../train/training-run.ts'
-import { runLogs } from './loggers/run-logs.ts'
 import { describeTraining } from './run-description.ts'
 import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
 import { putTrainedWeights, trainedWeights } from './trained-weights.ts'
@@ -22,6 +21,7 @@ import {
   trainerOptions,
 } from './trainer-options.ts'
 import { TrainerState } from './trainer-state.ts'
+import { watchersOf } from './watchers.ts'
 
 /** What a training came to. */
 export interface TrainResult {
@@ -74,10 +74,9 @@ export class Trainer<B = LabelledBatch> {
     this.#folder = outputDir === null ? null : new RunFolder(runStore('Trainer', outputDir))
     this.#adapter = adapterOf(model)
     this.state = new TrainerState({ metric, isGreaterBetter, threshold: own.earlyStoppingThreshold })
-    const { reportTo } = own
-    const logs = reportTo.length === 0 ? [] : [runLogs(reportTo, (message) => this.#warn(`Trainer: ${message}`))]
     // Logs first: what another callback stops at is in them.
-    this.#callbacks = [...logs, ...own.callbacks]
+    const watchers = watchersOf(own, run.signal, (message) => this.#warn(`Trainer: ${message}`))
+    this.#callbacks = [...watchers, ...own.callbacks]
     const { onWarning, signal } = run
     this.#signal = signal
     const told: TrainerOptions<B> = {

@@ -1,0 +1,43 @@
+import type { TrainerCallback, TrainerContext } from '../trainer-callback.ts'
+import type { Sample } from './samples.ts'
+
+/** Milliseconds between two reports of a training that goes on. */
+const interval = 10_000
+
+/**
+ * Keeps `report.markup` in a training's store: at evaluations and checkpoints, so that it can be looked at meanwhile, and
+ * at the end. @param onWarning Told once where it cannot be written.
+ */
+export function htmlReport(samples: () => readonly Sample[], onWarning: (message: string) => void): TrainerCallback {
+  let last = -Infinity
+  let hasWarned = false
+  const write = async ({ history, description, step, steps, best, store }: TrainerContext): Promise<void> => {
+    if (store === null) return
+    const { reportPage } = await import('./report-page.ts')
+    const page = reportPage({ history, description, step, steps, best, samples: samples() })
+    try {
+      await store.write('', new Map([['report.html', page]]))
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (!hasWarned) onWarning(`report.html cannot be written, the training goes on: ${reason}`)
+      hasWarned = true
+    }
+    last = Date.now()
+  }
+  const writeMeanwhile = async (context: TrainerContext): Promise<void> => {
+    if (Date.now() - last >= interval) await write(context)
+  }
+  let hasBegun = false
+  return {
+    name: 'report',
+    onTrainBegin: () => {
+      hasBegun = true
+    },
+    onEvaluate: (_, context) => writeMeanwhile(context),
+    onSave: (_, context) => writeMeanwhile(context),
+    async onTrainEnd(context) {
+      // A training that never began may have been refused the place of another one.
+      if (hasBegun) await write(context)
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import { isJsonObject } from '../../core/json.ts'
+import { listOf, type OptionRules, table, text, that, withMethods } from '../../core/options.ts'
+import type { GenerationOptions } from '../../generate/generation-options.ts'
+import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
+import type { CausalLm } from '../../models/causal-lm.ts'
+import type { TrainerCallback, TrainerControl } from '../trainer-callback.ts'
+
+/** Prompts that a model answers before its training and after it, for the report. */
+export interface SamplesOptions {
+  /** As the model is to continue them, a chat's template written out. */
+  readonly prompts: readonly string[]
+  readonly tokenizer: TextTokenizer
+  /** How they are continued. Default: as `generateText` does. */
+  readonly generation?: Omit<GenerationOptions, 'signal'>
+}
+
+/** A prompt, and what the model made of it; null where it has not been asked. */
+export interface Sample {
+  readonly prompt: string
+  readonly before: string | null
+  readonly after: string | null
+}
+
+const rules: OptionRules<SamplesOptions> = {
+  prompts: listOf(text, 1),
+  tokenizer: withMethods<TextTokenizer>('a tokenizer', ['encode', 'decode']),
+  // completeText reads it, before the first step.
+  generation: that('an object', (value): value is Omit<GenerationOptions, 'signal'> => isJsonObject(value)),
+}
+
+/** A rule for them. */
+export const samplesRule = table<SamplesOptions>(rules)
+
+/**
+ * Asks the model before the first step and when the training has ended. What it said before is kept by checkpoints.
+ * @param onWarning Told where it could not be asked at the end, when what was trained is saved already.
+ */
+export function sampling(
+  options: SamplesOptions,
+  signal: AbortSignal | undefined,
+  onWarning: (message: string) => void,
+): TrainerCallback & { readonly samples: () => readonly Sample[] } {
+  const { prompts, tokenizer, generation } = options
+  let before: readonly string[] = []
+  let after: readonly string[] = []
+  let control: TrainerControl | null = null
+  const ask = async (model: CausalLm): Promise<readonly string[]> => {
+    const { completeText } = await import('../../generate/generate-text.ts')
+    const answers: string[] = []
+    for (const prompt of prompts) {
+      answers.push(await completeText(model, tokenizer, prompt, { ...generation, ...(signal && { signal }) }))
+    }
+    return answers
+  }
+  return {
+    name: 'samples',
+    samples: () => prompts.map((prompt, i) => ({ prompt, before: before[i] ?? null, after: after[i] ?? null })),
+    async onTrainBegin({ model, step }) {
+      if (step === 0) before = await ask(model)
+    },
+    onStepEnd(_, __, told) {
+      control = told
+    },
+    async onTrainEnd({ model, step, steps }) {
+      // After an error or a signal the model is not what the training was to come to.
+      if (step < steps && control?.shouldTrainingStop !== true) return
+      try {
+        after = await ask(model)
+      } catch (error) {
+        onWarning(`the samples were not continued: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    },
+    state: () => ({ before }),
+    restore: ({ before: saved }) => {
+      before = Array.isArray(saved) ? saved.map(String) : []
+    },
+  }
+}
