@@ -1,5 +1,6 @@
-// losses[row] = log Σ exp(logits[row]) - logits[row,label], 0 where label < 0; labels i32 [rows], logits [rows,vocab].
-// With writeGrad, logits become gradScale · (softmax(logits) - onehot(label)), 0 where label < 0. One workgroup a row.
+// losses[row] = log Σ exp(logits[row]) - Σ wanted · logits[row], 0 where label < 0; labels i32 [rows], logits
+// [rows,vocab]; wanted = (1 - smoothing) · onehot(label) + smoothing / vocab. With writeGrad, logits become
+// gradScale · (softmax(logits) - wanted), 0 where label < 0. One workgroup a row.
 // vocab is a multiple of 4. Maximum and sum come of one pass: what was summed is scaled when the maximum grows
 // (Milakov & Gimelshein, arXiv 1805.02867).
 // Parts: lane-maxima, lane-sums.
@@ -10,6 +11,7 @@ struct Params {
   vocab: u32,
   writeGrad: u32,
   gradScale: f32,
+  smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -60,8 +62,18 @@ fn main(
   }
   let largest = maxOverLanes(lane, top);
   let total = sumOverLanes(lane, (sum.x + sum.y + (sum.z + sum.w)) * exp(top - largest));
+  let flat = params.smoothing / f32(params.vocab);
+  var depth = 0.0;
+  if (params.smoothing > 0.0) {
+    for (var c = lane; c < words; c += LANES) {
+      depth += dot(vec4(1.0), vec4(largest) - logits[start + c]);
+    }
+    depth = sumOverLanes(lane, depth);
+  }
   if (lane == 0u) {
-    losses[row] = log(total) + largest - logits[start + u32(label) / 4u][u32(label) % 4u];
+    // What the others' logits lie below the label's, in the mean, is what smoothing adds.
+    let below = largest - logits[start + u32(label) / 4u][u32(label) % 4u];
+    losses[row] = log(total) + below + (flat * depth - params.smoothing * below);
   }
   // Invocation 0 must have read the label's logit before its owner overwrites it.
   storageBarrier();
@@ -70,7 +82,7 @@ fn main(
     for (var c = lane; c < words; c += LANES) {
       let isLabel = vec4(4u * c) + vec4(0u, 1u, 2u, 3u) == vec4(u32(label));
       let share = scale * exp(logits[start + c] - largest);
-      logits[start + c] = share - select(vec4<f32>(), vec4(params.gradScale), isLabel);
+      logits[start + c] = share - params.gradScale * select(vec4(flat), vec4(1.0 - params.smoothing + flat), isLabel);
     }
   }
 }

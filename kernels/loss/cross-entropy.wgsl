@@ -1,5 +1,6 @@
-// losses[row] = log Σ exp(logits[row]) - logits[row,label], 0 where label < 0; labels i32 [rows], logits [rows,vocab].
-// With writeGrad, logits become gradScale · (softmax(logits) - onehot(label)), 0 where label < 0. One workgroup a row.
+// losses[row] = log Σ exp(logits[row]) - Σ wanted · logits[row], 0 where label < 0; labels i32 [rows], logits
+// [rows,vocab]; wanted = (1 - smoothing) · onehot(label) + smoothing / vocab. With writeGrad, logits become
+// gradScale · (softmax(logits) - wanted), 0 where label < 0. One workgroup a row.
 // Parts: lane-maxima, lane-sums.
 override LANES: u32 = 256;
 
@@ -8,6 +9,7 @@ struct Params {
   vocab: u32,
   writeGrad: u32,
   gradScale: f32,
+  smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -50,15 +52,25 @@ fn main(
     sum += exp(logits[start + c] - largest);
   }
   sum = sumOverLanes(lane, sum);
+  let flat = params.smoothing / f32(params.vocab);
+  var depth = 0.0;
+  if (params.smoothing > 0.0) {
+    for (var c = lane; c < params.vocab; c += LANES) {
+      depth += largest - logits[start + c];
+    }
+    depth = sumOverLanes(lane, depth);
+  }
   if (lane == 0u) {
-    losses[row] = log(sum) + largest - logits[start + u32(label)];
+    // What the others' logits lie below the label's, in the mean, is what smoothing adds.
+    let below = largest - logits[start + u32(label)];
+    losses[row] = log(sum) + below + (flat * depth - params.smoothing * below);
   }
   // Invocation 0 must have read the label's logit before its owner overwrites it.
   storageBarrier();
   if (params.writeGrad != 0u) {
     for (var c = lane; c < params.vocab; c += LANES) {
       let share = exp(logits[start + c] - largest) / sum;
-      logits[start + c] = params.gradScale * (share - select(0.0, 1.0, c == u32(label)));
+      logits[start + c] = params.gradScale * (share - select(flat, 1.0 - params.smoothing + flat, c == u32(label)));
     }
   }
 }

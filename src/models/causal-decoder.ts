@@ -118,7 +118,7 @@ export abstract class CausalDecoder<Children extends object>
     })
   }
 
-  loss(batch: ModelInputs, labels: Int32Array, normalizer?: number): Tensor {
+  loss(batch: ModelInputs, labels: Int32Array, normalizer?: number, smoothing = 0): Tensor {
     const [rows, tokens] = this.#checked(batch).shape
     check(labels instanceof Int32Array, 'config', () => `loss: labels must be an Int32Array, got ${show(labels)}`)
     check(
@@ -130,7 +130,7 @@ export abstract class CausalDecoder<Children extends object>
     return tidy(this.device, () => {
       const hidden = this.#hidden(batch)
       const next = nextLabels(labels, [rows, tokens], rowsOfSample(hidden) - tokens)
-      return headLoss(this.parts.head, hidden, next, normalizer)
+      return headLoss(this.parts.head, hidden, next, normalizer, smoothing)
     })
   }
 

@@ -96,9 +96,10 @@ export interface CausalLm extends Module {
   lastLogits(batch: ModelInputs, caches?: readonly KeyValueCache[]): Tensor
   /**
    * Σ cross-entropy of each token against the label after it, over labels that are not negative, divided by
-   * `normalizer` (default: their number): f32 [1].
+   * `normalizer` (default: their number): f32 [1]. With `smoothing` from 0 to 1 all tokens are wanted by that share
+   * alike, the label by the rest (transformers' LabelSmoother); default 0.
    */
-  loss(batch: ModelInputs, labels: Int32Array, normalizer?: number): Tensor
+  loss(batch: ModelInputs, labels: Int32Array, normalizer?: number, smoothing?: number): Tensor
 }
 
 /** Where a model is found again, as transformers' name_or_path says. */

@@ -1,3 +1,4 @@
+import { add } from '../ops/add.ts'
 import { embedding } from '../ops/embedding.ts'
 import { gather } from '../ops/gather.ts'
 import { labelledRows, linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
@@ -80,20 +81,29 @@ export class TiedHead extends Module implements Head {
 
 /**
  * Σ cross-entropy(head(x), labels) / normalizer over rows whose label is not negative: f32 [1]; in pieces, without all
- * logits at one time, where the head is a sum of products. x f32 [..., c].
+ * logits at one time, where the head is a sum of products. x f32 [..., c]; `smoothing` as of `linearCrossEntropy`.
  * @throws MedAwareError as `linearCrossEntropy`.
  */
-export function headLoss(head: Head, x: Tensor, labels: Int32Array, normalizer?: number): Tensor {
+export function headLoss(
+  head: Pick<Head, 'products' | 'forward'>,
+  x: Tensor,
+  labels: Int32Array,
+  normalizer?: number,
+  smoothing = 0,
+): Tensor {
   const products = head.products(x)
   if (products !== null) {
     const [{ x: input, weight }, ...others] = products
-    return linearCrossEntropy(input, weight, labels, normalizer, others)
+    return linearCrossEntropy(input, weight, labels, normalizer, others, smoothing)
   }
   const { device } = x
   const rows = labelledRows(labels)
   const ids = fromArray(device, rows, [rows.length], 'labelled rows')
   const wanted = rows.map((row) => labels[row] ?? -1)
   const logits = head.forward(embedding(ids, reshape(x, [x.rows, x.columns])))
-  const logs = gather(logSoftmax(logits), fromArray(device, wanted, [rows.length, 1], 'labels'))
-  return mul(sum(logs), -1 / (normalizer ?? rows.length))
+  const all = logSoftmax(logits)
+  const logs = gather(all, fromArray(device, wanted, [rows.length, 1], 'labels'))
+  const scale = -1 / (normalizer ?? rows.length)
+  const picked = mul(sum(logs), scale * (1 - smoothing))
+  return smoothing === 0 ? picked : add(picked, mul(sum(all), (scale * smoothing) / all.columns))
 }

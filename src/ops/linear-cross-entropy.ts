@@ -1,5 +1,6 @@
 import { record, records } from '../autograd/record.ts'
 import { check } from '../core/errors.ts'
+import { number, readArgument } from '../core/options.ts'
 import { showShape } from '../core/shape.ts'
 import { empty, fromArray, rowsOf, type Tensor, zeros } from '../tensor/tensor.ts'
 import { gatherRows, scatterRows } from './embedding.ts'
@@ -16,7 +17,10 @@ export const logitRows = 256
  * 2410.10989; TRL's chunked_nll).
  * @param normalizer Default: the number of labels that are not negative, so that the loss is their mean.
  * @param others Products that are added to the logits, such as an adapter's of low rank. Default none.
- * @throws MedAwareError `shape` where sizes do not fit, `config` when every label is negative.
+ * @param smoothing Share of what is wanted that all tokens have alike, the label having the rest: transformers'
+ * LabelSmoother. From 0 to 1, default 0.
+ * @throws MedAwareError `shape` where sizes do not fit, `config` when every label is negative, and for a smoothing that
+ * is no share.
  */
 export function linearCrossEntropy(
   x: Tensor,
@@ -24,6 +28,7 @@ export function linearCrossEntropy(
   labels: Int32Array,
   normalizer?: number,
   others: readonly Product[] = [],
+  smoothing = 0,
 ): Tensor {
   const { device } = x
   check(
@@ -31,6 +36,7 @@ export function linearCrossEntropy(
     'shape',
     () => `linearCrossEntropy: ${labels.length} labels for x ${showShape(x.shape)}`,
   )
+  readArgument('linearCrossEntropy', 'smoothing', smoothing, number({ from: 0, to: 1 }))
   const rows = labelledRows(labels)
   const vocab = weight.shape[0] ?? 0
   const beyond = labels.find((label) => label >= vocab)
@@ -64,7 +70,13 @@ export function linearCrossEntropy(
         logits,
         losses: rowsOf(losses, begin, end),
       }
-      device.run('crossEntropy', bindings, { rows: end - begin, vocab, writeGrad: +wanted, gradScale: scale })
+      device.run('crossEntropy', bindings, {
+        rows: end - begin,
+        vocab,
+        writeGrad: +wanted,
+        gradScale: scale,
+        smoothing,
+      })
       for (const { hidden, weight: table, dHidden, dWeight } of terms) {
         if (dHidden) matmul(logits, table, { out: rowsOf(dHidden, begin, end) })
         const part = rowsOf(hidden, begin, end)

@@ -35,7 +35,12 @@ export interface RunDifference {
 const withoutEffect: readonly string[] = ['gradientCheckpointing', 'loggingSteps', 'maxSteps', 'epochs']
 
 /** Options that checkpoints of earlier versions do not have, and what their runs did. */
-const laterOptions: JsonObject = { loraplusLrRatio: null, loraplusLrEmbedding: 1e-6, dataSeed: null }
+const laterOptions: JsonObject = {
+  loraplusLrRatio: null,
+  loraplusLrEmbedding: 1e-6,
+  dataSeed: null,
+  labelSmoothingFactor: 0,
+}
 
 /** Everything in which a run differs from a saved one. */
 export function differencesOf(was: SavedRun, is: SavedRun): RunDifference[] {

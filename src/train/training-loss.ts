@@ -28,14 +28,14 @@ export type TrainingLoss<B> = {
 }['of']
 
 /**
- * The mean cross-entropy of the step's labels, as the model gives it. @throws MedAwareError `config` for batches of
+ * The mean cross-entropy of the step's labels, smoothed, as the model gives it. @throws MedAwareError `config` for batches of
  * another kind.
  */
-export function modelLoss(model: CausalLm, batch: unknown, { normalizer }: LossContext): Tensor {
+export function modelLoss(model: CausalLm, batch: unknown, { normalizer }: LossContext, smoothing: number): Tensor {
   check(isLabelled(batch), 'config', () => {
     return `TrainingRun: a batch must be { inputIds, labels, shape }, or the option loss know what to do with it, got ${show(batch)}`
   })
-  return model.loss(batch, batch.labels, normalizer)
+  return model.loss(batch, batch.labels, normalizer, smoothing)
 }
 
 /**

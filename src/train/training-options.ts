@@ -106,6 +106,11 @@ export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
    */
   readonly loss?: TrainingLoss<B>
   /**
+   * Share of what is wanted of each prediction that all tokens have alike, the label having the rest (transformers'
+   * LabelSmoother). Reported losses are of that; what an evaluation measures is not smoothed. From 0 to 1, default 0.
+   */
+  readonly labelSmoothingFactor?: number
+  /**
    * Ends the loop with its reason before the next micro-batch: of a step that is not whole nothing is applied, so that
    * the run can be saved, and gone on with, as if it had not stopped. `train` takes another one. Default: none.
    */
@@ -161,6 +166,7 @@ export const trainingRules: OptionRules<TrainingOptions<unknown>> = {
   groupByLength: flag,
   gradientCheckpointing: flag,
   loss: callback(),
+  labelSmoothingFactor: number({ from: 0, to: 1 }),
   signal: abortSignal,
   onWarning: callback(),
   ...transformersRules,
@@ -184,6 +190,7 @@ export const trainingAliases: Aliases<TrainingOptions<unknown>> = {
   logSteps: 'loggingSteps',
   computeLossFunc: 'loss',
   lossFunction: 'loss',
+  labelSmoothing: 'labelSmoothingFactor',
   useGradientCheckpointing: 'gradientCheckpointing',
 }
 
@@ -206,6 +213,10 @@ export function trainingOptions(given: TrainingOptions<unknown>): {
     weightDecay,
     ...read
   } = inOurNames('TrainingRun', readOptions('TrainingRun', given, trainingRules, trainingAliases))
+  const { labelSmoothingFactor = 0 } = read
+  check(loss === undefined || labelSmoothingFactor === 0, 'config', () => {
+    return `TrainingRun: labelSmoothingFactor ${labelSmoothingFactor} does nothing beside a loss of your own; leave it out`
+  })
   const optimizer = resolveOptimizer('TrainingRun', choice, { betas, eps, weightDecay })
   const schedule = resolveSchedule('TrainingRun: schedule', course)
   return {
@@ -243,4 +254,5 @@ export const optionDefaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
   loggingSteps: 1,
   groupByLength: false,
   gradientCheckpointing: false,
+  labelSmoothingFactor: 0,
 }

@@ -110,7 +110,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
       'config',
       () => 'TrainingRun: the model has no trainable parameter; attach an adapter first',
     )
-    const { maxSteps, epochs, schedule: shape, warmup, learningRate, maxGradNorm, seed } = options
+    const { maxSteps, epochs, schedule: shape, warmup, learningRate } = options
     this.steps = maxSteps ?? Math.ceil(this.stepsPerEpoch * epochs)
     check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
     this.#schedule = schedule(shape, this.steps, warmup, learningRate)
@@ -131,7 +131,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     const tell = (layers: readonly string[], seen: number) => this.#warnings.layersWithout(layers, seen)
     this.#watch = isHeard ? new GradientWatch(model, this.steps, tell) : null
     const watch = this.#watch
-    this.#taker = new StepTaker({ ...{ model, optimizer, trainings, maxGradNorm, watch, seed }, loss: hooks.loss })
+    this.#taker = new StepTaker({ ...options, model, optimizer, trainings, watch, loss: hooks.loss })
     this.hasOwnLoss = hooks.loss !== undefined
     this.#signal = hooks.signal
     Object.freeze(this)

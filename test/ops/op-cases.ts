@@ -103,6 +103,7 @@ function crossEntropyCase(
   isMasked: (row: number) => boolean,
   normalizer?: number,
   head?: { readonly values: Float32Array; readonly dtype: HalfType },
+  smoothing = 0,
 ): OpCase {
   const [dim, vocab] = [3, 7]
   const labels = Int32Array.from({ length: rows }, (_, row) => (isMasked(row) ? -100 : (row * 5) % vocab))
@@ -113,7 +114,7 @@ function crossEntropyCase(
     inputs: { x: input([rows, dim]), ...(head ? {} : { weight: input([vocab, dim]) }) },
     apply: (t, device) => {
       const weight = head ? halfFromArray(device, head.values, [vocab, dim], 'head', head.dtype) : part(t, 'weight')
-      return linearCrossEntropy(part(t, 'x'), weight, labels, normalizer)
+      return linearCrossEntropy(part(t, 'x'), weight, labels, normalizer, [], smoothing)
     },
     reference: (v) => {
       const weight = head ? halved(head.values, head.dtype) : part(v, 'weight')
@@ -121,7 +122,9 @@ function crossEntropyCase(
       const nats = sumOf(rows, (row) => {
         const label = at(labels, row)
         if (label < 0) return 0
-        return Math.log(sumOf(vocab, (i) => Math.exp(at(logits, row * vocab + i)))) - at(logits, row * vocab + label)
+        const logit = (i: number) => at(logits, row * vocab + i)
+        const mean = sumOf(vocab, logit) / vocab
+        return Math.log(sumOf(vocab, (i) => Math.exp(logit(i)))) - (1 - smoothing) * logit(label) - smoothing * mean
       })
       return Float64Array.of(nats / (normalizer ?? labelled))
     },
@@ -327,6 +330,7 @@ export const opCases: readonly OpCase[] = [
     return crossEntropyCase(`a frozen head in ${dtype}`, 9, (row) => row === 4, undefined, head)
   }),
   addedProductCase(),
+  crossEntropyCase('smoothed labels', 9, (row) => row % 3 === 1, 7, undefined, 0.2),
   crossEntropyCase('a normalizer of its own', 5, (row) => row === 4, 11),
   crossEntropyCase('more rows than a chunk holds', 270, (row) => row % 50 === 7),
 ]

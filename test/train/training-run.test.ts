@@ -192,6 +192,7 @@ describe('TrainingRun', async () => {
       loggingSteps: 1,
       groupByLength: false,
       gradientCheckpointing: false,
+      labelSmoothingFactor: 0,
     })
     run.dispose()
   })

@@ -4,13 +4,13 @@ import { fold, kernel, wide } from './kernel-row.ts'
 /** The register's rows for losses. */
 export const lossKernels = {
   /**
-   * losses[row] = log-sum-exp(logits[row]) - logits[row,label], 0 where label < 0; with writeGrad, logits become
-   * gradScale · (softmax - onehot), 0 where label < 0.
+   * losses[row] = log-sum-exp(logits[row]) - Σ wanted · logits[row], 0 where label < 0, with wanted =
+   * (1 - smoothing) · onehot + smoothing / vocab; with writeGrad, logits become gradScale · (softmax - wanted).
    */
   crossEntropy: kernel({
     reads: ['labels'],
     writes: ['logits', 'losses'],
-    params: { rows: 'u32', vocab: 'u32', writeGrad: 'u32', gradScale: 'f32' },
+    params: { rows: 'u32', vocab: 'u32', writeGrad: 'u32', gradScale: 'f32', smoothing: 'f32' },
     varies: true,
     items: (p) => p.rows,
     constants: wide,
@@ -20,7 +20,7 @@ export const lossKernels = {
       perTable((rows, vocab) => ({
         reads: { labels: Int32Array.from(ids(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label)) },
         writes: { logits: normals(rows * vocab).map((x) => 3 * x), losses: normals(rows) },
-        params: { rows, vocab, writeGrad: rows % 2, gradScale: 0.125 },
+        params: { rows, vocab, writeGrad: rows % 2, gradScale: 0.125, smoothing: rows % 3 === 0 ? 0.1 : 0 },
       })),
   }),
   /** out[row] = x[row] - log Σ exp(x[row]). */

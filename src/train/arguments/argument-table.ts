@@ -52,13 +52,14 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
   gradientCheckpointing: own('run'),
   activationCheckpointing: own('run', [], 'gradientCheckpointing'),
   loggingSteps: own('run'),
+  labelSmoothingFactor: own('run'),
   seed: own('run'),
   dataSeed: own('run'),
   groupByLength: own('run', [false]),
   trainSamplingStrategy: own('run', ['random']),
 
   outputDir: own('trainer'),
-  reportTo: own('trainer'),
+  reportTo: own('trainer', ['none', []]),
   evalStrategy: own('trainer'),
   evalSteps: own('trainer'),
   perDeviceEvalBatchSize: own('trainer', [8], 'evalBatchSize'),
@@ -83,7 +84,6 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
 
   optimArgs: refused('settings of an optimizer are given with it, as { type, … }'),
   optimTargetModules: refused('it is of optimizers that are not here'),
-  labelSmoothingFactor: refused('labels are not smoothed', 0),
   neftuneNoiseAlpha: refused('embeddings get no noise'),
   lossType: refused('what is learned is the mean cross-entropy', 'nll', 'chunked_nll'),
   routerAuxLossCoef: refused('no architecture with experts is known', 0),

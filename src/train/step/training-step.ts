@@ -27,6 +27,8 @@ export interface StepParts {
   readonly watch: GradientWatch | null
   /** Of dropout. */
   readonly seed: number
+  /** Of the model's own loss. */
+  readonly labelSmoothingFactor: number
 }
 
 /** One optimiser step. */
@@ -96,14 +98,16 @@ export class StepTaker {
   }
 
   #add(gradients: GradientAccumulator, { batches, labelTokens, index }: Step, micro: number): void {
-    const { model, loss = modelLoss, trainings, seed } = this.#parts
+    const { model, loss, trainings, seed, labelSmoothingFactor } = this.#parts
     const microBatches = batches.length
     const context: LossContext = { normalizer: labelTokens || microBatches, microBatches, step: index + 1 }
     seedDropout(model, seed, index, micro)
     const gradOf = valueAndGrad(model, (batch: unknown) => {
-      const own = checkLoss(model, loss(model, batch, context))
+      const given =
+        loss === undefined ? modelLoss(model, batch, context, labelSmoothingFactor) : loss(model, batch, context)
+      const own = checkLoss(model, given)
       // As in PEFT, whose models add it to their own loss alone; once a step, not once a micro-batch.
-      const penalty = loss === modelLoss && micro === 0 ? trainings.penalty() : null
+      const penalty = loss === undefined && micro === 0 ? trainings.penalty() : null
       return penalty === null ? own : add(own, penalty)
     })
     gradients.add(() => gradOf(batches[micro]))

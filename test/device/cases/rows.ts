@@ -101,8 +101,9 @@ const sumCases = shapes.flatMap(([rows, dim]) => {
   return [...sums, ...squares]
 })
 
-const lossCases = [...shapes, [3, 4100] as const].flatMap(([rows, vocab]) =>
+const lossCases = [...shapes, [3, 4100] as const].flatMap(([rows, vocab], i) =>
   [0, 1].map((writeGrad) => {
+    const smoothing = i % 2 === 0 ? 0 : 0.15
     const logits = normals(rows * vocab, 3)
     const labels = Int32Array.from(integers(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label))
     const gradScale = 0.125
@@ -111,17 +112,19 @@ const lossCases = [...shapes, [3, 4100] as const].flatMap(([rows, vocab]) =>
       const top = row.reduce((a, b) => Math.max(a, b))
       return top + Math.log(sumOf(vocab, (c) => Math.exp(at(row, c) - top)))
     })
+    const wantedAt = (r: number, c: number) => (c === at(labels, r) ? 1 - smoothing : 0) + smoothing / vocab
+    const picked = (r: number) => sumOf(vocab, (c) => wantedAt(r, c) * at(logits, r * vocab + c))
     const gradient = doubles(rows * vocab, (e) => {
       const [r, c] = [Math.floor(e / vocab), e % vocab]
       if (at(labels, r) < 0) return 0
-      return gradScale * (Math.exp(at(logits, e) - at(logSums, r)) - (c === at(labels, r) ? 1 : 0))
+      return gradScale * (Math.exp(at(logits, e) - at(logSums, r)) - wantedAt(r, c))
     })
-    return kernelCase('crossEntropy', `${rows}x${vocab} writeGrad ${writeGrad}`, {
+    return kernelCase('crossEntropy', `${rows}x${vocab} writeGrad ${writeGrad} smoothing ${smoothing}`, {
       reads: { labels },
       writes: { logits, losses: junk(rows) },
-      params: { rows, vocab, writeGrad, gradScale },
+      params: { rows, vocab, writeGrad, gradScale, smoothing },
       expected: {
-        losses: doubles(rows, (r) => (at(labels, r) < 0 ? 0 : at(logSums, r) - at(logits, r * vocab + at(labels, r)))),
+        losses: doubles(rows, (r) => (at(labels, r) < 0 ? 0 : at(logSums, r) - picked(r))),
         logits: writeGrad ? gradient : logits,
       },
     })
