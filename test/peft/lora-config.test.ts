@@ -27,6 +27,7 @@ describe('the config of LoRA', () => {
       revision: null,
       modulesToSave: null,
       evaConfig: null,
+      cordaConfig: null,
       loftqConfig: {},
       trainableTokenIndices: null,
       ensureWeightTying: false,
@@ -63,7 +64,7 @@ describe('the config of LoRA', () => {
     [{ layersPattern: 'h' }, 'loraConfig: layersPattern needs layersToTransform as well'],
     [
       { initLoraWeights: 'best' },
-      'loraConfig: initLoraWeights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "loftq" or "eva", got "best"',
+      'loraConfig: initLoraWeights must be true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "loftq", "eva" or "corda", got "best"',
     ],
     [{ taskType: 'NONE' }, 'loraConfig: taskType must be "CAUSAL_LM" or null, got "NONE"'],
     [{ rank: 8 }, 'loraConfig: there is no option "rank"; did you mean r?'],

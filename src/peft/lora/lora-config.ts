@@ -33,8 +33,10 @@ import {
   savedAlphaRule,
 } from '../config/layer-fields.ts'
 import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
+import { type CordaConfig, cordaRules, savedCordaRules } from './corda-config.ts'
 import { type LoftQConfig, loftqRule } from './loftq-config.ts'
 import { type EvaConfig, evaRules } from './eva-config.ts'
+import { isEmpty } from '../config/features.ts'
 import type { TargetNames } from '../targets/target-matching.ts'
 import type { TableFields } from '../targets/trained-tokens.ts'
 
@@ -58,13 +60,15 @@ export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns, Ta
   /**
    * true: A ~ U(±1/√in), B = 0; 'gaussian': A ~ N(0, 1/r²), B = 0; false: neither is 0; 'orthogonal': neither is, but
    * B A is (r even). 'pissa', 'pissa_niter_N', 'olora' and 'loftq' follow from the base's weights, and 'eva' from
-   * batches: `startLora`. 'mica' only of an adapter that PEFT began. Default true.
+   * batches, 'corda' from both: `startLora`. 'mica' only of an adapter that PEFT began. Default true.
    */
   readonly initLoraWeights: Start
   /** Whether weights are stored [in, out]; only false. */
   readonly fanInFanOut: false
   /** How initLoraWeights 'eva' starts; fields that are not given have PEFT's defaults. Default null. */
   readonly evaConfig: Partial<EvaConfig> | null
+  /** How initLoraWeights 'corda' starts; fields that are not given have PEFT's defaults. Default null. */
+  readonly cordaConfig: Partial<CordaConfig> | null
   /** How initLoraWeights 'loftq' quantises; {} with others. Default { loftqBits: 4, loftqIter: 1 } where it is 'loftq'. */
   readonly loftqConfig: Partial<LoftQConfig>
 }
@@ -89,6 +93,7 @@ const defaults: LoraConfig = {
   fanInFanOut: false,
   ...commonDefaults,
   evaConfig: null,
+  cordaConfig: null,
   loftqConfig: {},
   trainableTokenIndices: null,
   ensureWeightTying: false,
@@ -112,6 +117,7 @@ const rules: OptionRules<LoraConfig> = {
   fanInFanOut: that('false', (value) => value === false),
   ...commonRules,
   evaConfig: orNull(table<Partial<EvaConfig>>(evaRules)),
+  cordaConfig: orNull(table<Partial<CordaConfig>>(cordaRules)),
   loftqConfig: loftqRule,
   trainableTokenIndices: named('tokens, tokens by names of modules, or null', orNull(either(tokens, recordOf(tokens)))),
   ensureWeightTying: flag,
@@ -124,6 +130,7 @@ const savedRules: OptionRules<LoraConfig> = {
   loraAlpha: savedAlphaRule,
   initLoraWeights: savedStart,
   alphaPattern: recordOf(savedAlphaRule),
+  cordaConfig: orNull(table<Partial<CordaConfig>>(savedCordaRules)),
 }
 
 /** LoRA's config in options and files. */
@@ -151,20 +158,29 @@ export const loraFields = configFields<LoraConfig>({
     'fanInFanOut',
     'loftqConfig',
   ],
-  nested: ['evaConfig', 'loftqConfig'],
+  nested: ['evaConfig', 'cordaConfig', 'loftqConfig'],
   floats: ['lora_dropout', 'rho', 'tau'],
   forModel: ({ loraTargets }) => (loraTargets === undefined ? {} : { targetModules: loraTargets }),
   check: checkConfig,
 })
 
+/** Fields that one start has for itself. */
+const ownConfigs = [
+  ['evaConfig', 'eva'],
+  ['cordaConfig', 'corda'],
+  ['loftqConfig', 'loftq'],
+] as const
+
 /** Sees that fields fit one another (peft/tuners/lora/config.py, __post_init__). */
 function checkConfig(config: LoraConfig, who: string, nameOf: (field: string) => string): void {
   checkLayers(config, who, nameOf)
-  const { loraBias, useDora, initLoraWeights, loftqConfig } = config
-  // PEFT passes over it in files.
-  check(who === configFile || initLoraWeights === 'loftq' || Object.keys(loftqConfig).length === 0, 'config', () => {
-    return `${who}: ${nameOf('loftqConfig')} is for ${nameOf('initLoraWeights')} "loftq", and that is ${show(initLoraWeights)}; leave it out`
-  })
+  const { loraBias, useDora, initLoraWeights } = config
+  for (const [field, start] of ownConfigs) {
+    // PEFT passes over them in files.
+    check(who === configFile || initLoraWeights === start || isEmpty(config[field]), 'config', () => {
+      return `${who}: ${nameOf(field)} is for ${nameOf('initLoraWeights')} ${show(start)}, and that is ${show(initLoraWeights)}; leave it out`
+    })
+  }
   check(!loraBias || !useDora, 'config', () => {
     return `${who}: ${nameOf('loraBias')} true goes without ${nameOf('useDora')}, as in PEFT; leave one of them out`
   })

@@ -5,7 +5,7 @@ import { feature, type Features, isNull, keep, lackingAnywhere, lackingTranspose
 
 /** How a new adapter's A and B may start. */
 export type NewStart =
-  boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora' | 'loftq' | 'eva'
+  boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora' | 'loftq' | 'eva' | 'corda'
 /** How A and B started; those that leave the base as it is load as any adapter, also where PEFT alone begins them. */
 export type Start = NewStart | 'mica'
 
@@ -28,7 +28,6 @@ export const lacking: Features = {
 /** PEFT's other fields, at its defaults: none says how a finished adapter computes. */
 export const withoutEffect: Readonly<Record<string, unknown>> = {
   autoMapping: null,
-  cordaConfig: null,
   loraGaConfig: null,
   megatronCore: 'megatron.core',
   qaloraGroupSize: 16,
@@ -45,9 +44,17 @@ const changingStarts: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
+/** Starts that are spelt in this way alone. */
+const words = ['orthogonal', 'pissa', 'loftq', 'eva', 'corda'] as const
+
+/** Whether a start follows from what a model's layers get. */
+export function isFromData(start: Start): start is 'eva' | 'corda' {
+  return start === 'eva' || start === 'corda'
+}
+
 /** How a new adapter may start; 'Gaussian' is 'gaussian' and 'OLoRA' 'olora', as in PEFT. */
 export const newStart: Rule<NewStart> = {
-  expects: 'true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "loftq" or "eva"',
+  expects: 'true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_N", "olora", "loftq", "eva" or "corda"',
   read: (value, at) => {
     const known = knownStart(value)
     if (known !== undefined) return known
@@ -62,7 +69,7 @@ export const newStart: Rule<NewStart> = {
 
 /** How an adapter that is read may have started. */
 export const savedStart: Rule<Start> = {
-  expects: newStart.expects.replace(' or "eva"', ', "eva" or "mica"'),
+  expects: newStart.expects.replace('"eva" or "corda"', '"eva" or "mica"'),
   read: (value, at) => {
     // PEFT starts nothing where it is told null, as where it is told false.
     if (value === null) return false
@@ -80,7 +87,7 @@ function knownStart(value: unknown): NewStart | undefined {
   if (word === 'gaussian' || word === 'olora') return word
   const [, iterations] = /^pissa_niter_(\d{1,4})$/.exec(value) ?? []
   if (iterations !== undefined) return `pissa_niter_${Number(iterations)}`
-  return value === 'orthogonal' || value === 'pissa' || value === 'loftq' || value === 'eva' ? value : undefined
+  return words.find((each) => each === value)
 }
 
 function isKept(value: string): value is (typeof keptStarts)[number] {

@@ -10,11 +10,13 @@ import { nameInKey } from '../layers/adapted-layer.ts'
 import { DoraLinear } from './dora-linear.ts'
 import { NamePatterns } from '../targets/module-names.ts'
 import { findLayers, type LayerKinds, linearOf, patternReader, spellOutTargets } from '../targets/target-matching.ts'
+import { cordaDefaults } from './corda-config.ts'
+import { isFromData } from './lora-features.ts'
 import { loftqDefaults } from './loftq-config.ts'
 import { type LoraConfig, loraFields } from './lora-config.ts'
 import { doraEmbeddingPlace, loraEmbeddingPlace } from './embedding-places.ts'
 import { type LoraFactors, LoraLinear } from './lora-linear.ts'
-import { baseStartOf } from './starts/base-starts.ts'
+import { baseStartOf, restStartOf } from './starts/base-starts.ts'
 import { DoraOverRest } from './starts/dora-over-rest.ts'
 import { LoraOverRest } from './starts/lora-over-rest.ts'
 import { loraFile } from './starts/lora-file.ts'
@@ -59,7 +61,7 @@ export const lora: AdapterMethod<LoraConfig> = {
           check(rankOf(tiesHead) === rank && alphaOf(tiesHead) === alphaOf(path), 'config', () => {
             return `${who}: rankPattern or alphaPattern sets "${tiesHead}" apart from "${path}", which ensureWeightTying makes one; give both the same`
           })
-          check(initLoraWeights !== 'orthogonal' && baseStartOf(initLoraWeights) === null, 'unsupported', () => {
+          check(initLoraWeights !== 'orthogonal' && restStartOf(initLoraWeights) === null, 'unsupported', () => {
             return `${who}: initLoraWeights ${show(initLoraWeights)} does not start a table that ensureWeightTying ties; leave one of them out`
           })
         }
@@ -71,7 +73,7 @@ export const lora: AdapterMethod<LoraConfig> = {
       const { inFeatures, outFeatures } = layer
       const shapes = { 'lora_A.weight': [rank, inFeatures], 'lora_B.weight': [outFeatures, rank] } as const
       if (config.useDora) {
-        const Part = baseStartOf(initLoraWeights) === null ? DoraLinear : DoraOverRest
+        const Part = restStartOf(initLoraWeights) === null ? DoraLinear : DoraOverRest
         return linearPlace({
           ...{ path, layer },
           shapes: { ...shapes, lora_magnitude_vector: [outFeatures] },
@@ -90,7 +92,7 @@ export const lora: AdapterMethod<LoraConfig> = {
         ...{ path, layer },
         start: (factors: LoraFactors, random: Random) => start(factors, initLoraWeights, random),
         adapter: (factors: LoraFactors) => {
-          const Part = baseStartOf(initLoraWeights) === null ? LoraLinear : LoraOverRest
+          const Part = restStartOf(initLoraWeights) === null ? LoraLinear : LoraOverRest
           return new Part(factors, scaling, loraDropout)
         },
       }
@@ -100,14 +102,16 @@ export const lora: AdapterMethod<LoraConfig> = {
   },
   spelt: (config, model, places) => {
     const isLoftq = config.initLoraWeights === 'loftq'
-    // PEFT needs both fields of it.
+    // PEFT needs all fields of them.
     const loftqConfig = isLoftq ? { ...loftqDefaults, ...config.loftqConfig } : config.loftqConfig
-    return { ...spellOutTargets(config, model, places), loftqConfig }
+    const isCorda = config.initLoraWeights === 'corda'
+    const cordaConfig = isCorda ? { ...cordaDefaults, ...config.cordaConfig } : config.cordaConfig
+    return { ...spellOutTargets(config, model, places), cordaConfig, loftqConfig }
   },
   trained: (model, { bias }, places) => modelBiases(model, bias === 'lora_only' ? 'adapted' : bias, places),
   begunBy: ({ initLoraWeights }) => {
-    if (initLoraWeights !== 'eva') return null
-    return 'initLoraWeights "eva" follows from data; await startLora(model, config, { batches }) instead'
+    if (!isFromData(initLoraWeights)) return null
+    return `initLoraWeights ${show(initLoraWeights)} follows from data; await startLora(model, config, { batches }) instead`
   },
   fromBase: {
     isWanted: ({ initLoraWeights }) => baseStartOf(initLoraWeights) !== null,
@@ -144,8 +148,8 @@ function start(
   init: LoraConfig['initLoraWeights'],
   random: Random,
 ): void {
-  // Until `startFromBase` knows better they are 0.
-  if (baseStartOf(init) !== null) return
+  // Until `startFromBase` or `startByCorda` knows better they are 0.
+  if (restStartOf(init) !== null) return
   if (init === 'orthogonal') drawOrthogonal(a, b, random)
   else if (init === 'gaussian') draw(a, () => random.normal() / a.rows)
   else drawUniform(a, random)

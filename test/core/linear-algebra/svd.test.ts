@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { matrixOf, product, transposed } from '../../../src/core/linear-algebra/dense-matrix.ts'
 import { linearMap } from '../../../src/core/linear-algebra/linear-map.ts'
 import { svdLowrank } from '../../../src/core/linear-algebra/svd-lowrank.ts'
+import { smallestSvd } from '../../../src/core/linear-algebra/smallest-svd.ts'
 import { thinSvd } from '../../../src/core/linear-algebra/thin-svd.ts'
 import { truncatedSvd } from '../../../src/core/linear-algebra/truncated-svd.ts'
 import { composed, lackOfOrthogonality, largestDifference, randomMatrix, torchCases } from './matrices.ts'
@@ -116,5 +117,32 @@ describe("torch's svd_lowrank", () => {
     expect(none).toBeGreaterThan(some)
     expect(some).toBeGreaterThan(many)
     expect(Math.abs(many)).toBeLessThan(1e-9)
+  })
+})
+
+describe('the smallest singular values', () => {
+  it.each([
+    ['tall', 160, 90, 90],
+    ['wide', 70, 120, 70],
+    ['singular', 60, 40, 38],
+  ])('of a %s matrix are the end of the whole', (_name, rows, columns, rank) => {
+    const full = Math.min(rows, columns) === rank
+    const a = full
+      ? randomMatrix(rows, columns, 7)
+      : product(randomMatrix(rows, rank, 7), randomMatrix(rank, columns, 8))
+    const [whole, made] = [thinSvd(a), smallestSvd(a, 6)]
+    for (const [i, value] of made.s.entries()) {
+      expect(Math.abs(value - (whole.s.at(i - 6) ?? NaN)) / (whole.s[0] ?? NaN)).toBeLessThan(1e-14)
+    }
+    expect(lackOfOrthogonality(made.u)).toBeLessThan(1e-12)
+    expect(lackOfOrthogonality(transposed(made.vt))).toBeLessThan(1e-12)
+    const back = product(transposed(made.u), a)
+    const wanted = matrixOf(
+      made.vt.values.map((value, i) => value * (made.s[Math.floor(i / columns)] ?? NaN)),
+      6,
+      columns,
+    )
+    // As truncatedSvd ends with the inverse.
+    expect(largestDifference(back, wanted) / (whole.s[0] ?? NaN)).toBeLessThan(1e-10)
   })
 })

@@ -26,12 +26,16 @@ export interface StartPlace {
   readonly config: LoraConfig
 }
 
-/** A start of LoRA that follows from the base's weight, of which scaling · B A is then taken out. */
-export interface BaseStart {
-  /** Whether the weight alone says what A and B are, so that whoever has the weight has them too. */
-  readonly isRepeatable: boolean
+/** A start of LoRA after which the base computes without scaling · B A, or quantised. */
+export interface RestStart {
+  /** What A and B follow from beside the weight, as in 'a start that …'; `null`: who has the weight has them too. */
+  readonly besideWeight: string | null
   /** Whether plain LoRA of some rank over the base as it is computes the same. Default true. */
   readonly isPlain?: boolean
+}
+
+/** One that follows from the base's weight, and from random numbers. */
+export interface BaseStart extends RestStart {
   /** @param rank At most the smaller side of `weight`. @param scaling Above 0. */
   factors(
     weight: HostMatrix,

@@ -19,7 +19,7 @@ import { halved } from './pissa.ts'
  * peft/utils/loftq_utils.py, loftq_init, which forgets the scaling.
  */
 export const loftq: BaseStart = {
-  isRepeatable: true,
+  besideWeight: null,
   isPlain: false,
   factors: async (weight, rank, scaling, _random, { path, base, config }) => {
     const { loftqBits, loftqIter } = { ...loftqDefaults, ...config.loftqConfig }

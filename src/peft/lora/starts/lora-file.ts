@@ -6,7 +6,7 @@ import { keyPrefix } from '../../layers/adapted-layer.ts'
 import type { AdaptedLayer } from '../../layers/adapted-layer.ts'
 import type { LoraConfig } from '../lora-config.ts'
 import { LoraEmbedding } from '../lora-embedding.ts'
-import { baseStartOf } from './base-starts.ts'
+import { restStartOf } from './base-starts.ts'
 import { isOverRest } from './rest.ts'
 
 /**
@@ -20,7 +20,7 @@ export async function loraFile(
   layers: ReadonlyMap<string, AdaptedLayer>,
   isPlain: boolean,
 ): Promise<SavedAdapter<LoraConfig>> {
-  const start = baseStartOf(saved.config.initLoraWeights)
+  const start = restStartOf(saved.config.initLoraWeights)
   if (start === null) return saved
   check(!isPlain || start.isPlain !== false, 'unsupported', () => {
     const init = show(saved.config.initLoraWeights)
@@ -30,8 +30,9 @@ export async function loraFile(
   const quantized = [...layers].find(([, layer]) => {
     return isOverRest(layer.adapter(name)) && !(layer.baseWeights['weight'] instanceof Tensor)
   })?.[0]
-  check(start.isRepeatable && quantized === undefined, 'unsupported', () => {
-    const why = start.isRepeatable ? `of a quantised weight such as ${quantized}` : 'that draws at random'
+  check(start.besideWeight === null && quantized === undefined, 'unsupported', () => {
+    const why =
+      start.besideWeight === null ? `of a quantised weight such as ${quantized}` : `that ${start.besideWeight}`
     return `initLoraWeights ${show(saved.config.initLoraWeights)}: whoever loads a start ${why} gets another base; save it with convertToPlainLora: true`
   })
   return saved

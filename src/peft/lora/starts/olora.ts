@@ -7,7 +7,7 @@ import type { BaseStart } from './base-start.ts'
  * torch's. arXiv 2406.01775; peft/tuners/lora/layer.py, olora_init.
  */
 export const olora: BaseStart = {
-  isRepeatable: true,
+  besideWeight: null,
   factors: ({ values, rows, columns }, rank) => {
     const { q, r } = thinQr(matrixOf(values, rows, columns), rank)
     return { a: Float32Array.from(r.values), b: Float32Array.from(q.values) }

@@ -10,7 +10,7 @@ import type { BaseStart, StartingFactors } from './base-start.ts'
  * B = U √(S/scaling). arXiv 2404.02948; peft/tuners/lora/layer.py, pissa_init.
  */
 export const pissa: BaseStart = {
-  isRepeatable: true,
+  besideWeight: null,
   factors: ({ values, rows, columns }, rank, scaling) => {
     return halved(truncatedSvd(linearMap(values, rows, columns), rank), scaling)
   },
@@ -19,7 +19,7 @@ export const pissa: BaseStart = {
 /** PiSSA by torch's svd_lowrank: an approximation from random vectors. @param iterations Of its rounds. */
 export function quickPissa(iterations: number): BaseStart {
   return {
-    isRepeatable: false,
+    besideWeight: 'draws at random',
     factors: ({ values, rows, columns }, rank, scaling, random) => {
       const draw = (count: number, length: number) =>
         matrixOf(

@@ -3,21 +3,24 @@ import { abortSignal, callback, type OptionRules, readArgument, readOptions } fr
 import { show } from '../../../core/show.ts'
 import { adaptableRule, type Adaptable, checkDevice } from '../../adaptable.ts'
 import { planAdapter } from '../../adapter-plan.ts'
-import type { Adapter } from '../../adapter.ts'
+import { type Adapter, adapterSetOf } from '../../adapter.ts'
 import { attach, type AttachOptions, attachRules } from '../../attach.ts'
 import type { LoraConfig } from '../lora-config.ts'
+import { isFromData } from '../lora-features.ts'
 import { lora } from '../lora.ts'
 import { batchesRule, type StartBatches } from './data/batches.ts'
+import type { StartProgress } from './data/long-start.ts'
+import { startByCorda } from './data/start-by-corda.ts'
 import { startByEva } from './data/start-by-eva.ts'
 import { startFromBase } from './start-from-base.ts'
 
 /** How LoRA starts. */
 export interface StartLoraOptions extends AttachOptions {
-  /** What 'eva' starts from, and no other start: batches as `model.forward` takes them, with labels or without. */
+  /** What 'eva' and 'corda' start from, and no other start: batches as `model.forward` takes them, with labels or without. */
   readonly batches?: StartBatches
-  /** Told before each batch of how many of all layers 'eva' has found what it looks for. */
-  readonly onProgress?: (done: number, total: number) => void
-  /** Ends 'eva' with its reason, and the model is as before. */
+  /** Told before each batch for how many of all layers there is what 'eva' or 'corda' looks for. */
+  readonly onProgress?: StartProgress
+  /** Ends 'eva' and 'corda' with its reason, and the model is as before. */
   readonly signal?: AbortSignal
 }
 
@@ -37,6 +40,8 @@ const startRules: OptionRules<StartLoraOptions> = {
  * - 'olora' (arXiv 2406.01775): A and B are the first rows and columns of its QR decomposition.
  * - 'eva' (arXiv 2410.07170): A is the main directions of what the layer gets in `batches`, and ranks go to where they
  *   explain most (`evaConfig`); PEFT's initialize_lora_eva_weights.
+ * - 'corda' (arXiv 2406.05223): A and B are singular vectors of the weight times the covariance of what the layer gets in
+ *   `batches`, by `cordaConfig`; PEFT's preprocess_corda. Their padding counts for nothing, and labels do not matter.
  * - 'loftq' (arXiv 2310.08659): A and B make up for what the weight loses when it is quantised (`loftqConfig`).
  *
  * The base computes without what A and B started as, or with the quantised weight, as PEFT's does, but stays as it is,
@@ -58,18 +63,22 @@ export async function startLora(
   const told = { who, isPartialOk, ...(name !== undefined && { name }) }
   const plan = planAdapter(lora, model, full, { ...told, onWarning })
   const { batches, ...long } = data
-  if (full.initLoraWeights === 'eva') {
+  const init = full.initLoraWeights
+  if (isFromData(init)) {
     check(batches !== undefined, 'config', () => {
-      return `${who}: initLoraWeights "eva" follows from data; give batches, such as { batches: [{ inputIds, shape, labels }] }`
+      return `${who}: initLoraWeights ${show(init)} follows from data; give batches, such as { batches: [{ inputIds, shape, labels }] }`
     })
-    return startByEva(plan, seed, batches, { who, ...long })
+    if (init === 'eva') return startByEva(plan, seed, batches, { who, ...long })
+    adapterSetOf(model)?.checkUnmerged(who)
+  } else {
+    check(batches === undefined, 'config', () => {
+      return `${who}: initLoraWeights ${show(init)} does not follow from data; leave batches out`
+    })
   }
-  check(batches === undefined, 'config', () => {
-    return `${who}: initLoraWeights ${show(full.initLoraWeights)} does not follow from data; leave batches out`
-  })
   const adapter = attach(plan, seed)
   try {
-    await startFromBase(full, plan.name, adapter.layers, seed)
+    if (batches !== undefined) await startByCorda(adapter, batches, { who, ...long })
+    else await startFromBase(full, plan.name, adapter.layers, seed)
   } catch (error) {
     adapter.detach()
     throw error

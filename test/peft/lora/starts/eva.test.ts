@@ -5,17 +5,11 @@ import { adapterFiles } from '../../../../src/peft/files/adapter-files.ts'
 import { startLora } from '../../../../src/peft/lora/starts/start-lora.ts'
 import { testEngines } from '../../../device/devices.ts'
 import { maxDifference, tinyFalcon, tinyFile, tinyText } from '../../tiny-falcon.ts'
+import { startBatches } from './start-batches.ts'
 
 const targetModules = ['query_key_value', 'dense', 'dense_h_to_4h', 'dense_4h_to_h']
-const file = await tinyFile('starts/batches.safetensors')
-const batches = await Promise.all(
-  [0, 1, 2].map(async (n) => ({
-    inputIds: (await file.read(`input_ids.${n}`)) as Int32Array,
-    shape: [4, 12] as const,
-    attentionMask: Uint8Array.from((await file.read(`attention_mask.${n}`)) as Int32Array),
-    labels: (await file.read(`labels.${n}`)) as Int32Array,
-  })),
-)
+const batches = await startBatches()
+const [batch] = batches
 
 describe.each(await testEngines())('LoRA started by EVA, on $description', (device) => {
   let model: FalconForCausalLM
@@ -35,7 +29,7 @@ describe.each(await testEngines())('LoRA started by EVA, on $description', (devi
       },
     ],
   ])("%s: A, ranks and alphas are PEFT's", async (kind, config) => {
-    const before = await model.forward(batches[0] ?? { inputIds: new Int32Array(0), shape: [0, 0] }).read()
+    const before = await model.forward(batch).read()
     const adapter = await startLora(model, { ...config, targetModules, initLoraWeights: 'eva' }, { batches })
     const wanted = await tinyFile(`starts/${kind}/adapter_model.safetensors`)
     const tensors = adapter.namedTrainableParameters()
@@ -47,7 +41,7 @@ describe.each(await testEngines())('LoRA started by EVA, on $description', (devi
     const told = JSON.parse(await tinyText(`starts/${kind}/adapter_config.json`)) as object
     const own = JSON.parse(new TextDecoder().decode(saved)) as object
     expect({ ...own, base_model_name_or_path: null }).toEqual({ ...told, base_model_name_or_path: null })
-    expect(await model.forward(batches[0] ?? { inputIds: new Int32Array(0), shape: [0, 0] }).read()).toEqual(before)
+    expect(await model.forward(batch).read()).toEqual(before)
   })
 
   it('refuses what cannot be, and leaves the model as it was', async () => {

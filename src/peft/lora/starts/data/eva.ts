@@ -6,6 +6,7 @@ import { cosines, IncrementalPca } from '../../../../core/linear-algebra/increme
 import type { Tensor } from '../../../../tensor/tensor.ts'
 import type { EvaConfig } from '../../eva-config.ts'
 import { keptTokens, openBatches, type StartBatch, type StartBatches } from './batches.ts'
+import type { LongStart } from './long-start.ts'
 import { type Reader, type ReadInputs, withLayerInputs } from './layer-inputs.ts'
 import { sharedOutRanks } from './eva-ranks.ts'
 
@@ -15,14 +16,6 @@ export interface EvaLayer {
   /** As the config has it. */
   readonly rank: number
   readonly inFeatures: number
-}
-
-/** What a long start is told and tells. */
-export interface LongStart {
-  /** Begins an error's sentence. */
-  readonly who: string
-  readonly onProgress?: ((done: number, total: number) => void) | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -137,7 +130,7 @@ async function converge(
     for await (const batch of openBatches(who, batches)) {
       signal?.throwIfAborted()
       const open = inputs.filter((input) => !input.hasConverged(ranks.get(input.first) ?? 0))
-      onProgress?.(layers.length - open.reduce((sum, { paths }) => sum + paths.length, 0), layers.length)
+      onProgress?.(layers.length - open.reduce((sum, { paths }) => sum + paths.length, 0), layers.length, null)
       if (open.length === 0) return ranks
       await read(batch, new Set(open.map(({ first }) => first)), async (paths, x) => {
         const rows = await keptRows(batch, config, x)

@@ -9,8 +9,9 @@ import { evaDefaults } from '../../eva-config.ts'
 import type { LoraConfig } from '../../lora-config.ts'
 import { lora } from '../../lora.ts'
 import type { StartBatches } from './batches.ts'
-import { evaDirections, type LongStart } from './eva.ts'
+import { evaDirections } from './eva.ts'
 import { isReader } from './layer-inputs.ts'
+import type { LongStart } from './long-start.ts'
 
 /**
  * Attaches LoRA with A, and each layer's rank and alpha, as EVA chooses them (peft/tuners/lora/eva.py,
