@@ -1,4 +1,4 @@
-import { check } from '../core/errors.ts'
+import { check, MedAwareError } from '../core/errors.ts'
 import type { StepNumbers } from './step/step-log.ts'
 
 /** What one optimiser step did. */
@@ -33,29 +33,29 @@ export interface QueuedSteps {
   readonly plans: readonly StepPlan[]
   readonly numbers: Promise<readonly StepNumbers[]>
   readonly started: number
+  /** For each plan, looks for the first tensor of its step that is not finite. */
+  readonly diagnoses: readonly (() => Promise<string>)[]
 }
 
 /**
  * Waits for some steps and reports them.
  * @throws MedAwareError `numeric` where a loss or a norm is not finite, or every gradient is zero.
  */
-export async function* reportOf({ plans, numbers, started }: QueuedSteps): AsyncGenerator<TakenStep> {
+export async function* reportOf({ plans, numbers, started, diagnoses }: QueuedSteps): AsyncGenerator<TakenStep> {
   const read = await numbers
   const seconds = (performance.now() - started) / 1000 / plans.length
   for (const [i, plan] of plans.entries()) {
     const { loss = NaN, gradNorm = NaN } = read[i] ?? {}
-    checkHealth(loss, gradNorm, plan.step)
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+      const what = Number.isFinite(loss) ? `the gradient norm is ${gradNorm}` : `the loss is ${loss}`
+      // What cannot be found out must not hide what happened.
+      const why = await diagnoses[i]?.().catch(() => 'which tensor was the first could not be seen')
+      const remedy = 'lower the learning rate or look for bad rows'
+      throw new MedAwareError('numeric', `TrainingRun: ${what} at step ${plan.step}: ${why}; ${remedy}`)
+    }
+    check(gradNorm > 0, 'numeric', () => {
+      return `TrainingRun: every gradient is zero at step ${plan.step}; nothing would be learned`
+    })
     yield { ...plan, loss, gradNorm, seconds }
   }
-}
-
-function checkHealth(loss: number, gradNorm: number, step: number): void {
-  const remedy = 'lower the learning rate or look for bad rows'
-  check(Number.isFinite(loss), 'numeric', () => `TrainingRun: the loss is ${loss} at step ${step}; ${remedy}`)
-  check(
-    Number.isFinite(gradNorm),
-    'numeric',
-    () => `TrainingRun: the gradient norm is ${gradNorm} at step ${step}; ${remedy}`,
-  )
-  check(gradNorm > 0, 'numeric', () => `TrainingRun: every gradient is zero at step ${step}; nothing would be learned`)
 }

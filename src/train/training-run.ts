@@ -265,16 +265,18 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   async #queueSteps(log: StepLog, signal: AbortSignal | undefined, pauseAt: PauseAt): Promise<QueuedSteps> {
     const started = performance.now()
     const plans: StepPlan[] = []
+    const diagnoses: (() => Promise<string>)[] = []
     while (plans.length < this.options.loggingSteps) {
       // Signals, and what has been read, are heard between two steps.
       if (plans.length > 0) await nextTurn()
       const step = await this.#nextStep(signal)
       if (step === null || !(await this.#taker.take(step, (loss, clip) => log.note(loss, clip), signal))) break
       const { epoch, learningRate, tokens, labelTokens } = step
+      diagnoses.push(() => this.#taker.diagnose(step))
       plans.push({ step: this.step, steps: this.steps, epoch, learningRate, tokens, labelTokens })
       if (pauseAt(this.step)) break
     }
-    return { plans, numbers: log.read(), started }
+    return { plans, numbers: log.read(), started, diagnoses }
   }
 
   /**

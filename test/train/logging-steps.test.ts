@@ -123,7 +123,8 @@ describe.each(devices)('loggingSteps on $description', (device) => {
     })().catch((error: unknown) => error)
     expect(failure).toMatchObject({
       code: 'numeric',
-      message: 'TrainingRun: the loss is NaN at step 7; lower the learning rate or look for bad rows',
+      message:
+        'TrainingRun: the loss is NaN at step 7: the weight transformer.ln_f.weight is not finite; lower the learning rate or look for bad rows',
     })
     expect(seen).toEqual([1, 2, 3, 4, 5, 6])
     expect(run.step - 7).toBeLessThanOrEqual(2 * 3 - 1)

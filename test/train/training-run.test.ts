@@ -146,7 +146,8 @@ describe.each(devices)('TrainingRun on $description', (device) => {
     }
     expect(await stopped(NaN)).toMatchObject({
       code: 'numeric',
-      message: 'TrainingRun: the loss is NaN at step 1; lower the learning rate or look for bad rows',
+      message:
+        'TrainingRun: the loss is NaN at step 1: the weight transformer.ln_f.weight is not finite; lower the learning rate or look for bad rows',
     })
     expect(await stopped(0)).toMatchObject({
       code: 'numeric',

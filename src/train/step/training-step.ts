@@ -1,5 +1,5 @@
 import { nextTurn } from '#platform'
-import { valueAndGrad } from '../../autograd/value-and-grad.ts'
+import { type ValueAndGrad, valueAndGrad } from '../../autograd/value-and-grad.ts'
 import type { CausalLm } from '../../models/causal-lm.ts'
 import { seedDropout } from '../../nn/dropout.ts'
 import { add } from '../../ops/add.ts'
@@ -7,6 +7,7 @@ import type { Optimizer } from '../../optim/optimizer.ts'
 import type { AdapterTraining } from '../../peft/adapter-training.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { StepBatches } from '../batch-source.ts'
+import { firstNotFinite } from './diagnosis.ts'
 import { GradientAccumulator } from './gradient-accumulator.ts'
 import type { GradientWatch } from '../gradient-watch.ts'
 import { checkLoss, type LossContext, modelLoss, type TrainingLoss } from '../training-loss.ts'
@@ -97,7 +98,18 @@ export class StepTaker {
     }
   }
 
-  #add(gradients: GradientAccumulator, { batches, labelTokens, index }: Step, micro: number): void {
+  /** Goes through a step that was not finite again, and says which tensor is the first such one. */
+  diagnose(step: Step): Promise<string> {
+    const passes = step.batches.map((_, micro) => () => this.#pass(step, micro))
+    return firstNotFinite(this.#parts.model, passes)
+  }
+
+  #add(gradients: GradientAccumulator, step: Step, micro: number): void {
+    gradients.add(() => this.#pass(step, micro))
+  }
+
+  /** Forward and backward of a micro-batch. */
+  #pass({ batches, labelTokens, index }: Step, micro: number): ValueAndGrad {
     const { model, loss, trainings, seed, labelSmoothingFactor } = this.#parts
     const microBatches = batches.length
     const context: LossContext = { normalizer: labelTokens || microBatches, microBatches, step: index + 1 }
@@ -110,7 +122,7 @@ export class StepTaker {
       const penalty = loss === undefined && micro === 0 ? trainings.penalty() : null
       return penalty === null ? own : add(own, penalty)
     })
-    gradients.add(() => gradOf(batches[micro]))
+    return gradOf(batches[micro])
   }
 
   /** @param after Told the step's loss and clipping, and gives what is left to do. */
