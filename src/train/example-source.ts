@@ -2,33 +2,31 @@ import { check } from '../core/errors.ts'
 import { collate, type Example, labelCount, type Predictor } from '../models/example.ts'
 import type { BatchSource, StepBatches } from './batch-source.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
-import { epochBatches } from './order.ts'
+import { ExampleOrder } from './order.ts'
 import type { ResolvedOptions } from './training-options.ts'
 
 /** Batches of examples that are all there: shuffled anew for each epoch, padded on the right. */
 export class ExampleSource implements BatchSource {
   readonly stepsPerEpoch: number
   readonly #examples: readonly Example[]
-  readonly #options: ResolvedOptions
   readonly #model: Predictor
-  #order: { epoch: number; batches: number[][] } | null = null
+  readonly #order: ExampleOrder
 
   /** @throws MedAwareError `config` for none, or one without any label, which would only dilute the rest. */
   constructor(examples: readonly Example[], options: ResolvedOptions, model: Predictor) {
     check(examples.length > 0, 'config', () => 'TrainingRun: there is no example to train on')
     this.#examples = examples
-    this.#options = options
+    this.#order = new ExampleOrder(examples, options)
     this.#model = model
     const empty = examples.findIndex((example) => labelCount(example, model) === 0)
     check(empty < 0, 'config', () => {
       return `TrainingRun: example ${empty} has no label to learn from; drop examples whose prompt fills the whole length`
     })
-    const { batchSize, gradientAccumulationSteps } = options
-    this.stepsPerEpoch = Math.ceil(Math.ceil(examples.length / batchSize) / gradientAccumulationSteps)
+    this.stepsPerEpoch = this.#order.stepsPerEpoch
   }
 
   async take(index: number): Promise<StepBatches> {
-    const micro = this.#rowsOf(index)
+    const micro = this.#order.rowsOf(index)
     const rows = micro.flat()
     const sum = (counts: (row: number) => number | undefined) => rows.reduce((all, row) => all + (counts(row) ?? 0), 0)
     return {
@@ -48,7 +46,7 @@ export class ExampleSource implements BatchSource {
   }
 
   close(): void {
-    this.#order = null
+    // Examples are the caller's.
   }
 
   /** Counted with each step, for a prompt may be put on the model or taken off it meanwhile. */
@@ -60,17 +58,5 @@ export class ExampleSource implements BatchSource {
   #collate(rows: readonly number[]): LabelledBatch {
     const { batch, labels } = collate(rows.flatMap((row) => this.#examples[row] ?? []))
     return { ...batch, labels }
-  }
-
-  /** Rows of each micro-batch of a step. */
-  #rowsOf(index: number): number[][] {
-    const { batchSize, gradientAccumulationSteps, seed, dataSeed, groupByLength } = this.#options
-    const epoch = Math.floor(index / this.stepsPerEpoch)
-    if (this.#order?.epoch !== epoch) {
-      const lengths = groupByLength ? this.#examples.map(({ inputIds }) => inputIds.length) : undefined
-      this.#order = { epoch, batches: epochBatches(this.#examples.length, batchSize, dataSeed ?? seed, epoch, lengths) }
-    }
-    const begin = (index % this.stepsPerEpoch) * gradientAccumulationSteps
-    return this.#order.batches.slice(begin, begin + gradientAccumulationSteps)
   }
 }
