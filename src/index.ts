@@ -178,6 +178,7 @@ export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evalu
 
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'
+export { exportRecipe, type RecipeOptions } from './trainer/recipe/export-recipe.ts'
 export { train, type TrainDatasetOptions } from './trainer/train.ts'
 export type { Sample, SamplesOptions } from './trainer/report/samples.ts'
 export type { ReportName } from './trainer/watchers.ts'

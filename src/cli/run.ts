@@ -3,6 +3,7 @@ import { version } from '../core/version.ts'
 import { type Command, remedyFor, UsageError } from './command.ts'
 import { chatCommand } from './chat.ts'
 import { evaluateCommand } from './evaluate.ts'
+import { exportRecipeCommand } from './export-recipe.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
 import { mergeCommand } from './merge.ts'
@@ -19,6 +20,7 @@ const commands: Readonly<Record<string, Command>> = {
   train: trainCommand,
   resume: resumeCommand,
   evaluate: evaluateCommand,
+  'export-recipe': exportRecipeCommand,
 }
 
 const help = `Looks at, quantises, fine-tunes, merges and runs language models: QLoRA in JavaScript.
@@ -26,7 +28,7 @@ const help = `Looks at, quantises, fine-tunes, merges and runs language models: 
   peft-medaware <command> [options]
 
 ${Object.entries(commands)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(15)}${summary}`)
   .join('\n')}
 
   peft-medaware <command> --help    what a command takes

@@ -61,7 +61,8 @@ export function engineOf({ description }: Pick<Device, 'description'>): string {
   return description.replace(/, \d+ threads?\b/, '')
 }
 
-function hashExamples(examples: readonly Example[]): string {
+/** Hash of all ids, labels and lengths of packed documents, in their order. */
+export function hashExamples(examples: readonly Example[]): string {
   let hash = 0
   for (const { inputIds, labels, seqLengths } of examples) {
     const lengths = seqLengths === undefined ? [] : [Int32Array.from(seqLengths)]

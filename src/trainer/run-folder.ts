@@ -1,5 +1,5 @@
 import { check, type ErrorCode, MedAwareError } from '../core/errors.ts'
-import { type Folder, readText } from '../io/sources/folder.ts'
+import { type Folder, readBytes, readText } from '../io/sources/folder.ts'
 import { restoreRun } from '../io/checkpoint-folder.ts'
 import type { RunStore } from '../io/runs/run-store.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
@@ -77,15 +77,6 @@ export class RunFolder {
       return `Trainer: ${this.store.name} has no checkpoint of step ${step}; ${there}`
     })
     return { step, folder: this.checkpoints.open(step) }
-  }
-}
-
-async function readBytes(folder: Folder, name: string): Promise<Uint8Array> {
-  const source = await folder.open(name)
-  try {
-    return await source.read(0, source.byteLength)
-  } finally {
-    await source.close?.()
   }
 }
 

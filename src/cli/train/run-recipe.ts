@@ -2,13 +2,15 @@ import { check, MedAwareError } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
 import type { Dataset } from '../../data/dataset.ts'
+import { prepareExamples } from '../../data/prepare-examples.ts'
 import { splitDataset } from '../../data/split-dataset.ts'
 import type { Device } from '../../device/device.ts'
 import { type OpenedDevice, openDevice } from '../../device/open-device.ts'
 import type { CpuOptions } from '../../device/cpu/cpu-device.ts'
 import { storageTypes } from '../../formats/formats.ts'
 import { loadDataset } from '../../io/dataset/load-dataset.ts'
-import { loadModel } from '../../io/load/load-model.ts'
+import { loadModel, loadTokenizer } from '../../io/load/load-model.ts'
+import type { Example } from '../../models/example.ts'
 import { trainingArguments } from '../../train/arguments/training-arguments.ts'
 import { train, type TrainDatasetOptions } from '../../trainer/train.ts'
 import type { TrainResult } from '../../trainer/trainer.ts'
@@ -85,6 +87,18 @@ export async function runRecipe(
     ...(!told.quiet && { onPrepare: progress.rows }),
     onWarning: progress.warn,
   })
+}
+
+/** The examples that a recipe's rows become, without its model. @throws MedAwareError as `prepareExamples`. */
+export async function examplesFor(recipe: Recipe, { signal, progress }: CommandContext): Promise<readonly Example[]> {
+  const source = textOf(recipe, 'model')
+  const tokenizer = await loadTokenizer(source)
+  check(tokenizer !== null, 'not-found', () => `${source} has no tokenizer.json, without which rows have no tokens`)
+  const { data } = trainingArguments(recipe.args)
+  const { rows } = await datasetsOf(recipe)
+  const told = { signal, onProgress: progress.rows, onWarning: progress.warn }
+  const options: JsonObject = { ...data, ...columnsOf(recipe) }
+  return (await prepareExamples(tokenizer, rows, { ...options, ...told })).examples
 }
 
 /** PEFT's config in this library's names: `null` where the model is trained whole. */

@@ -154,6 +154,16 @@ export async function readText(folder: Folder, fileName: string): Promise<string
   }
 }
 
+/** Reads a whole file, of any size. @throws MedAwareError `not-found`. */
+export async function readBytes(folder: Folder, fileName: string): Promise<Uint8Array> {
+  const source = await folder.open(fileName)
+  try {
+    return await source.read(0, source.byteLength)
+  } finally {
+    await source.close?.()
+  }
+}
+
 /** Reads a JSON object. @throws MedAwareError as `readText`, and `format` for what is none. */
 export async function readJson(folder: Folder, fileName: string): Promise<JsonObject> {
   return parseJsonObject(`${folder.name}: ${fileName}`, await readText(folder, fileName))
