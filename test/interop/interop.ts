@@ -23,6 +23,7 @@ import { download, fourLines, trainTenSteps, visit } from '../examples/browser/d
 import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
 import { batchOf, logitsOf } from '../golden/model-checks.ts'
+import { exportedRuns } from './exported-runs.ts'
 import { quantisedChecks } from './quantised.ts'
 import { eventFileProblems } from './event-file.ts'
 import { hubCacheProblems } from './hub-cache.ts'
@@ -151,6 +152,12 @@ async function writeQuantised(device: Device): Promise<void> {
     print(`${device.description}: ${name} there`, check)
 }
 
+/** Runs that go on there, on two processes. */
+async function goOnThere(device: Device): Promise<void> {
+  for await (const [name, check] of exportedRuns(device, { python, work }))
+    print(`${device.description}: ${name}`, check)
+}
+
 /** The adapter that the page of examples/browser trains in Chromium and hands out, read by PEFT. */
 async function readPages(device: Device): Promise<void> {
   const folder = fileURLToPath(new URL('../../examples/medquad/base', import.meta.url))
@@ -191,6 +198,7 @@ try {
   if (first) printProblems("a run's event file in TensorBoard", await eventFileProblems(python, first))
   if (first) await writeMerged(first)
   if (first) await writeQuantised(first)
+  if (first) await goOnThere(first)
   if (first) await readPages(first)
   for (const device of devices) device.dispose()
 } finally {

@@ -11,7 +11,8 @@ export interface Launch {
 
 /** `accelerate.yaml`. */
 export function accelerateConfig({ processes, mixedPrecision, cpu }: Launch): string {
-  const type = processes === 1 ? 'NO' : cpu ? 'MULTI_CPU' : 'MULTI_GPU'
+  // By MULTI_CPU accelerate leaves it to MPI to start processes; by MULTI_GPU torchrun does, also on CPUs.
+  const type = processes === 1 ? 'NO' : 'MULTI_GPU'
   return `# accelerate config asks about all of these; more machines are num_machines, main_process_ip and machine_rank.
 compute_environment: LOCAL_MACHINE
 distributed_type: ${type}

@@ -43,6 +43,6 @@ export function savedBase(formats: string, computeDType: PlainWord): SavedBase {
     const can = `one 4-bit type in blocks of ${blockSizeThere}, or none`
     return `exportRecipe: the base is stored as ${formats}, and bitsandbytes goes on alike with ${can}; train with such a base`
   })
-  const fields = Object.entries(config ?? {}).filter(([name]) => !name.startsWith('_') && name !== 'quant_method')
+  const fields = Object.entries(config ?? {}).filter(([name]) => /^(load_in|bnb)_4bit/.test(name))
   return { dtype, quantization: { config: Object.fromEntries(fields), layers } }
 }

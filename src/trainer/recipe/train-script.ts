@@ -133,7 +133,8 @@ class ExportedRun(Trainer):
 def main():
     data = load_file(HERE / "examples.safetensors")
     each = RECIPE["per_device_train_batch_size"]
-    rows, passes = order_of_rows(data["order"], int(os.environ.get("WORLD_SIZE", 1)), each)
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    rows, passes = order_of_rows(data["order"], processes, each)
     arguments = TrainingArguments(
         output_dir=str(HERE / "output"),
         max_steps=len(data["order"]),
@@ -162,6 +163,8 @@ def main():
         rates=data["learning_rates"],
         moments=load_file(HERE / "optimizer.safetensors"),
     )
+    if trainer.is_world_process_zero():
+        print(f"{arguments.max_steps} steps: {processes} processes, {passes} passes of {each} examples in each", flush=True)
     trainer.train()
     trainer.save_model()
     trainer.save_state()

@@ -66,6 +66,8 @@ describe('exportRecipe', () => {
       ...{ examples_per_step: 4, seed: 7, gradient_checkpointing: false },
     })
     expect(files.get('accelerate.yaml')).toContain('distributed_type: MULTI_GPU\nnum_processes: 4\n')
+    const onCpus = (await exported({ processes: 2, cpu: true })).get('accelerate.yaml')
+    expect(onCpus).toMatch(/distributed_type: MULTI_GPU\nnum_processes: 2\n[^]*use_cpu: true\n$/)
     expect(warnings).toEqual(['exportRecipe: Dropout is 0.2: losses will not be equal'])
     expect(files.get('README.md')).toContain('- Dropout is 0.2: losses will not be equal.\n')
     const adapter = files.get('adapter/adapter_model.safetensors')
