@@ -12,8 +12,9 @@ import { expand } from '../ops/array/expand.ts'
 import { slice } from '../ops/array/slice.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import { gatherRows } from '../ops/embedding.ts'
+import { noise } from '../ops/noise.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
-import type { ModelConfig, ModelInputs, PretrainedLm } from './causal-lm.ts'
+import type { EmbeddingNoise, ModelConfig, ModelInputs, PretrainedLm } from './causal-lm.ts'
 import { behindPrompt } from './behind-prompt.ts'
 import { attentionContext, type DecoderBlock, normalised, throughBlocks } from './decoder-blocks.ts'
 import type { GenerationConfig } from './generation-config.ts'
@@ -42,6 +43,7 @@ export abstract class CausalDecoder<Children extends object>
   abstract readonly loraTargets: readonly string[]
   abstract readonly cacheShape: readonly [heads: number, dim: number]
   gradientCheckpointing = false
+  embeddingNoise: EmbeddingNoise | null = null
   /** Where `loadModel` had it from; its adapters name it as their base. */
   nameOrPath: string | null = null
   revision: string | null = null
@@ -149,10 +151,16 @@ export abstract class CausalDecoder<Children extends object>
     const { numAttentionHeads: heads, modelType } = this.config
     const { layout, past, caches, vectors } = behindPrompt(modelType, this.modules.prompt_encoder, batch, given)
     const told = attentionContext(device, layout, past, { heads, rotary, slidingWindow })
-    const own = inputsEmbeds ?? embeddings.forward(fromArray(device, inputIds, shape, 'input ids'))
+    const own = inputsEmbeds ?? this.#noisy(embeddings.forward(fromArray(device, inputIds, shape, 'input ids')))
     const x = vectors === null ? own : concat(expand(vectors, [shape[0], ...vectors.shape]), own, 1)
     const { prefixes } = layout
     return normalised(throughBlocks(blocks, x, told, { isCheckpointing, caches, prefixes }), norm).out
+  }
+
+  #noisy(x: Tensor): Tensor {
+    const { training, embeddingNoise } = this
+    if (!training || embeddingNoise === null) return x
+    return noise(x, embeddingNoise.alpha / Math.sqrt(rowsOfSample(x) * x.columns), embeddingNoise.seed)
   }
 }
 

@@ -68,6 +68,12 @@ export interface EmbeddedBatch extends BatchLayout {
 /** What a model reads: token ids, or what stands for their embeddings. */
 export type ModelInputs = TokenBatch | EmbeddedBatch
 
+/** How much noise, and which. */
+export interface EmbeddingNoise {
+  readonly alpha: number
+  readonly seed: number
+}
+
 /** A decoder that predicts the next token: what training, generation and evaluation need of any architecture. */
 export interface CausalLm extends Module {
   readonly device: Device
@@ -88,6 +94,12 @@ export interface CausalLm extends Module {
    * memory for about a third more work, and the same bits. transformers' gradient_checkpointing_enable. Default false.
    */
   gradientCheckpointing: boolean
+  /**
+   * Noise on the embeddings of tokens while training (NEFTune, arXiv 2310.05914; transformers' integrations/neftune.py):
+   * uniform within alpha / √(t c) for t tokens of a row, padding included, and c channels. A run sets it anew for each
+   * forward pass. Absent from a model that has none; default null.
+   */
+  embeddingNoise?: EmbeddingNoise | null
   /** What generating goes by where its options do not say: `loadModel` reads it; it may be set. */
   generationConfig?: GenerationConfig
   /** Logits of every token: f32 [b, t, vocab]. */

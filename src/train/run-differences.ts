@@ -40,6 +40,7 @@ const laterOptions: JsonObject = {
   loraplusLrEmbedding: 1e-6,
   dataSeed: null,
   labelSmoothingFactor: 0,
+  neftuneNoiseAlpha: null,
 }
 
 /** Everything in which a run differs from a saved one. */

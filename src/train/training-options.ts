@@ -106,6 +106,11 @@ export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
    */
   readonly loss?: TrainingLoss<B>
   /**
+   * NEFTune (arXiv 2310.05914): uniform noise within this over √(tokens · channels) on the embeddings, while training.
+   * The paper takes 5. Default null: none.
+   */
+  readonly neftuneNoiseAlpha?: number | null
+  /**
    * Share of what is wanted of each prediction that all tokens have alike, the label having the rest (transformers'
    * LabelSmoother). Reported losses are of that; what an evaluation measures is not smoothed. From 0 to 1, default 0.
    */
@@ -166,6 +171,7 @@ export const trainingRules: OptionRules<TrainingOptions<unknown>> = {
   groupByLength: flag,
   gradientCheckpointing: flag,
   loss: callback(),
+  neftuneNoiseAlpha: orNull(number({ above: 0, to: f32.largest })),
   labelSmoothingFactor: number({ from: 0, to: 1 }),
   signal: abortSignal,
   onWarning: callback(),
@@ -254,5 +260,6 @@ export const optionDefaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
   loggingSteps: 1,
   groupByLength: false,
   gradientCheckpointing: false,
+  neftuneNoiseAlpha: null,
   labelSmoothingFactor: 0,
 }

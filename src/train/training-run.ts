@@ -29,7 +29,7 @@ import { RunPace } from './run-pace.ts'
 import { StepLog } from './step/step-log.ts'
 import { type QueuedSteps, reportOf, type StepPlan, type StepReport, type TakenStep } from './step-report.ts'
 import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
-import { type Step, StepTaker } from './step/training-step.ts'
+import { checkNoise, type Step, StepTaker } from './step/training-step.ts'
 import { TrainingWarnings } from './training-warnings.ts'
 
 export type { StepReport }
@@ -111,6 +111,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
       () => 'TrainingRun: the model has no trainable parameter; attach an adapter first',
     )
     const { maxSteps, epochs, schedule: shape, warmup, learningRate } = options
+    checkNoise(model, options)
     this.steps = maxSteps ?? Math.ceil(this.stepsPerEpoch * epochs)
     check(Number.isSafeInteger(this.steps), 'config', () => `TrainingRun: epochs ${epochs} are too many to count`)
     this.#schedule = schedule(shape, this.steps, warmup, learningRate)
@@ -207,6 +208,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     } finally {
       this.model.train(false)
       this.model.gradientCheckpointing = gradientCheckpointing
+      if (this.options.neftuneNoiseAlpha !== null) this.model.embeddingNoise = null
       release()
     }
   }

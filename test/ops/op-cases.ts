@@ -10,6 +10,7 @@ import { gelu } from '../../src/ops/activations/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/linear-cross-entropy.ts'
 import { addLinear, linear } from '../../src/ops/linear.ts'
+import { noise } from '../../src/ops/noise.ts'
 import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
 import { swiGlu } from '../../src/ops/activations/swi-glu.ts'
 import { quantizeFourBit } from '../../src/formats/four-bit/quantize-four-bit.ts'
@@ -310,6 +311,13 @@ export const opCases: readonly OpCase[] = [
     inputs: { x: input([5, 13]) },
     apply: (t) => dropout(part(t, 'x'), 0.3, 77),
     reference: (v) => part(v, 'x').map((x, i) => (mix32((i ^ 77) >>> 0) >= 0.3 * 2 ** 32 ? x / 0.7 : 0)),
+  },
+  {
+    op: 'noise',
+    title: 'of a scale',
+    inputs: { x: input([5, 13]) },
+    apply: (t) => noise(part(t, 'x'), 0.3, 77),
+    reference: (v) => part(v, 'x').map((x, i) => x + 0.3 * ((mix32((i ^ 77) >>> 0) >>> 8) / 2 ** 23 - 1)),
   },
   {
     op: 'embedding',

@@ -193,6 +193,7 @@ describe('TrainingRun', async () => {
       loggingSteps: 1,
       groupByLength: false,
       gradientCheckpointing: false,
+      neftuneNoiseAlpha: null,
       labelSmoothingFactor: 0,
     })
     run.dispose()

@@ -73,4 +73,19 @@ export const elementwiseKernels = {
         params: { count, first: 5, seed: 0xdeadbeef, threshold: 0x4ccccccc, scale: 1 / 0.7 },
       })),
   }),
+  /** out[i] = x[i] + scale · (2 u - 1), u in [0, 1) from the upper 24 bits of mix32((first + i) ^ seed). */
+  noise: kernel({
+    reads: ['x'],
+    writes: ['out'],
+    params: { count: 'u32', first: 'u32', seed: 'u32', scale: 'f32' },
+    varies: true,
+    ...byFour,
+    cuts: [{ ...perElement('x', 'out'), from: further }],
+    calls: ({ normals }) =>
+      perCount((count) => ({
+        reads: { x: normals(count) },
+        writes: { out: normals(count) },
+        params: { count, first: 5, seed: 0xdeadbeef, scale: 0.3 },
+      })),
+  }),
 } as const

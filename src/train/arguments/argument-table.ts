@@ -53,6 +53,7 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
   activationCheckpointing: own('run', [], 'gradientCheckpointing'),
   loggingSteps: own('run'),
   labelSmoothingFactor: own('run'),
+  neftuneNoiseAlpha: own('run'),
   seed: own('run'),
   dataSeed: own('run'),
   groupByLength: own('run', [false]),
@@ -84,7 +85,6 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
 
   optimArgs: refused('settings of an optimizer are given with it, as { type, … }'),
   optimTargetModules: refused('it is of optimizers that are not here'),
-  neftuneNoiseAlpha: refused('embeddings get no noise'),
   lossType: refused('what is learned is the mean cross-entropy', 'nll', 'chunked_nll'),
   routerAuxLossCoef: refused('no architecture with experts is known', 0),
   modelInitKwargs: refused('give them to loadModel'),

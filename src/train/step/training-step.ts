@@ -1,5 +1,7 @@
 import { nextTurn } from '#platform'
 import { type ValueAndGrad, valueAndGrad } from '../../autograd/value-and-grad.ts'
+import { check } from '../../core/errors.ts'
+import { Random } from '../../core/random.ts'
 import type { CausalLm } from '../../models/causal-lm.ts'
 import { seedDropout } from '../../nn/dropout.ts'
 import { add } from '../../ops/add.ts'
@@ -15,6 +17,9 @@ import { checkLoss, type LossContext, modelLoss, type TrainingLoss } from '../tr
 /** Seconds of a micro-batch from which on a device can be waited for between two at no cost that counts. */
 const longMicroBatch = 0.25
 
+/** Keeps the draws of noise apart from those of dropout. */
+const noiseLabel = 0x4ef7
+
 /** What steps are taken with. */
 export interface StepParts {
   readonly model: CausalLm
@@ -26,10 +31,19 @@ export interface StepParts {
   readonly maxGradNorm: number
   /** Looks at the first steps' gradients, where anybody listens. */
   readonly watch: GradientWatch | null
-  /** Of dropout. */
+  /** Of dropout and noise. */
   readonly seed: number
+  /** Of the embeddings; null for none. */
+  readonly neftuneNoiseAlpha: number | null
   /** Of the model's own loss. */
   readonly labelSmoothingFactor: number
+}
+
+/** @throws MedAwareError `config` where embeddings are to get noise, and the model has none. */
+export function checkNoise(model: CausalLm, options: Pick<StepParts, 'neftuneNoiseAlpha'>): void {
+  check(options.neftuneNoiseAlpha === null || model.embeddingNoise !== undefined, 'config', () => {
+    return 'TrainingRun: neftuneNoiseAlpha is for models that put noise on embeddings, which this one does not; leave it out'
+  })
 }
 
 /** One optimiser step. */
@@ -110,10 +124,13 @@ export class StepTaker {
 
   /** Forward and backward of a micro-batch. */
   #pass({ batches, labelTokens, index }: Step, micro: number): ValueAndGrad {
-    const { model, loss, trainings, seed, labelSmoothingFactor } = this.#parts
+    const { model, loss, trainings, seed, labelSmoothingFactor, neftuneNoiseAlpha } = this.#parts
     const microBatches = batches.length
     const context: LossContext = { normalizer: labelTokens || microBatches, microBatches, step: index + 1 }
     seedDropout(model, seed, index, micro)
+    if (neftuneNoiseAlpha !== null) {
+      model.embeddingNoise = { alpha: neftuneNoiseAlpha, seed: Random.of(seed, noiseLabel, index, micro).nextUint32() }
+    }
     const gradOf = valueAndGrad(model, (batch: unknown) => {
       const given =
         loss === undefined ? modelLoss(model, batch, context, labelSmoothingFactor) : loss(model, batch, context)
