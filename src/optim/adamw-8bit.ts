@@ -1,6 +1,6 @@
 import { type OptionRules, readOptions, whole } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
-import { momentMaps } from '../device/register/optim-kernels.ts'
+import { momentMaps } from '../quant/moment-maps.ts'
 import { fromArray, Tensor, zeros } from '../tensor/tensor.ts'
 import { adamwNumbers, adamwRow, type AdamWSettings, type Moments, stepAdamW } from './adamw.ts'
 import { contextRules } from './optimizer-options.ts'

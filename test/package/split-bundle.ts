@@ -39,7 +39,7 @@ export async function splitWeights(from: string): Promise<SplitWeights> {
     ...{ format: 'esm', platform: 'browser', target: 'es2022', outdir: path.join(from, 'out'), logLevel: 'silent' },
   })
   const texts = new Map(outputFiles.map((file) => [path.basename(file.path), file.text]))
-  const entry = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint !== undefined)?.[0] ?? ''
+  const entry = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === '<stdin>')?.[0] ?? ''
   const start = reachedFrom(entry, metafile)
   const having = (mark: RegExp) => [...texts.keys()].filter((name) => mark.test(name))
   const weigh = (names: Iterable<string>): Weight => {

@@ -1,10 +1,7 @@
 import { perElement } from './cut.ts'
 import { perCount } from './kernel-call.ts'
-import { dynamicMap } from '../../quant/dynamic-map.ts'
+import { momentMaps } from '../../quant/moment-maps.ts'
 import { byFour, fold, kernel, lanes } from './kernel-row.ts'
-
-/** The values of AdamW's moments in 8 bits: those of the first, which have signs, then those of the second. */
-export const momentMaps = Float32Array.of(...dynamicMap(true), ...dynamicMap(false))
 
 /** Codes that are all there. */
 const codes = (count: number, stride: number) => Uint8Array.from({ length: count }, (_, i) => i * stride)

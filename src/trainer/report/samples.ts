@@ -1,3 +1,4 @@
+import { completeText } from '../../generate/generate-text.ts'
 import { isJsonObject } from '../../core/json.ts'
 import { listOf, type OptionRules, table, text, that, withMethods } from '../../core/options.ts'
 import type { GenerationOptions } from '../../generate/generation-options.ts'
@@ -45,7 +46,6 @@ export function sampling(
   let after: readonly string[] = []
   let control: TrainerControl | null = null
   const ask = async (model: CausalLm): Promise<readonly string[]> => {
-    const { completeText } = await import('../../generate/generate-text.ts')
     const answers: string[] = []
     for (const prompt of prompts) {
       answers.push(await completeText(model, tokenizer, prompt, { ...generation, ...(signal && { signal }) }))

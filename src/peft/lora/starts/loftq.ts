@@ -3,8 +3,6 @@ import { linearMap } from '../../../core/linear-algebra/linear-map.ts'
 import { matrixOf, product } from '../../../core/linear-algebra/dense-matrix.ts'
 import { truncatedSvd } from '../../../core/linear-algebra/truncated-svd.ts'
 import type { Device } from '../../../device/device.ts'
-import { formatOf } from '../../../formats/formats.ts'
-import { quantizeMatrix } from '../../../formats/quantize-matrix.ts'
 import { dequantize } from '../../../ops/dequantize.ts'
 import { rootedMatrix } from '../../../tensor/matrix.ts'
 import type { StoredMatrix } from '../../../tensor/stored-matrix.ts'
@@ -68,6 +66,9 @@ async function quantized(
   bits: LoftQConfig['loftqBits'],
 ): Promise<StoredMatrix> {
   const options = bits === 4 ? ({ type: 'nf4', doubleQuant: false } as const) : ({ type: 'int8' } as const)
+  // Whoever attaches an adapter is not to load all formats for this start.
+  const { quantizeMatrix } = await import('../../../formats/quantize-matrix.ts')
+  const { formatOf } = await import('../../../formats/formats.ts')
   const matrix = rootedMatrix(device, () =>
     quantizeMatrix(fromArray(device, values, [rows, columns], `${path}, to quantise`), options),
   )
