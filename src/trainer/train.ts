@@ -1,7 +1,7 @@
 import { check } from '../core/errors.ts'
 import { callback, flag, type OptionRules, orNull, readArgument, readOptions, that } from '../core/options.ts'
 import type { Rows } from '../data/dataset.ts'
-import { exampleBatches } from '../data/example-batches.ts'
+import { batchExamples } from '../data/batch-examples.ts'
 import type { ExampleTokenizer } from '../data/example-tokenizer.ts'
 import { prepareExamples, streamExamples } from '../data/prepare-examples.ts'
 import { prepareAliases, type PrepareOptions, type PrepareProgress, prepareRules } from '../data/prepare-options.ts'
@@ -43,7 +43,7 @@ export type TrainDatasetOptions = Omit<TrainerOptions, 'evalDataset' | 'onWarnin
     /** Held-out rows or examples to measure on. Default null. */
     readonly evalDataset?: TrainDataset | null
     /** Told of what is odd about the training or, with the code 'data', about rows. Default: nobody. */
-    readonly onWarning?: (message: string, code: TrainingWarningCode | 'data') => void
+    readonly onWarning?: (message: string, code: TrainingWarningCode | 'run-folder' | 'data') => void
   }
 
 const dataset = that('rows or examples', (value): value is TrainDataset => {
@@ -100,7 +100,7 @@ export async function train(
   if (!streaming || areExamples(data)) return toEnd(new Trainer(model, await examplesOf(data), told))
   const { batchSize = optionDefaults.batchSize, ...others } = inOurNames('train', told)
   const stream = streamExamples(tokenizerFor(tokenizer), data, preparing)
-  return toEnd(new Trainer<LabelledBatch>(model, () => exampleBatches(stream, batchSize), others))
+  return toEnd(new Trainer<LabelledBatch>(model, batchExamples(stream, { batchSize }), others))
 }
 
 async function toEnd(trainer: Trainer): Promise<TrainResult> {

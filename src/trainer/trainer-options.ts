@@ -1,5 +1,6 @@
 import { check } from '../core/errors.ts'
 import {
+  callback,
   either,
   flag,
   listOf,
@@ -18,7 +19,12 @@ import type { RunPlace } from '../io/runs/run-store.ts'
 import type { Example } from '../models/example.ts'
 import type { CardContent } from '../peft/files/model-card.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
-import { trainingAliases, type TrainingOptions, trainingRules } from '../train/training-options.ts'
+import {
+  trainingAliases,
+  type TrainingOptions,
+  type TrainingWarningCode,
+  trainingRules,
+} from '../train/training-options.ts'
 import { type SamplesOptions, samplesRule } from './report/samples.ts'
 import type { TrainerCallback } from './trainer-callback.ts'
 import { type ReportName, reportNames } from './watchers.ts'
@@ -80,7 +86,17 @@ export interface OwnTrainerOptions {
 }
 
 /** All that training is told. */
-export type TrainerOptions<B = LabelledBatch> = TrainingOptions<B> & OwnTrainerOptions
+export type TrainerOptions<B = LabelledBatch> = Omit<TrainingOptions<B>, 'onWarning'> &
+  OwnTrainerOptions & {
+    /**
+     * Told what makes a run pointless and, with the code 'run-folder', of files that could not be written or read, such
+     * as a torn checkpoint. Callbacks are told too. Default: nobody.
+     */
+    readonly onWarning?: (message: string, code: TrainingWarningCode | 'run-folder') => void
+  }
+
+/** What a trainer tells its run. */
+export type RunOptions<B> = Omit<TrainerOptions<B>, keyof OwnTrainerOptions>
 
 /** A trainer's own options with every default filled in. */
 export type ResolvedTrainerOptions = Required<
@@ -150,11 +166,11 @@ export const trainerAliases = {
 export function trainerOptions<B>(
   who: string,
   given: TrainerOptions<B>,
-): { readonly run: TrainingOptions<B>; readonly own: ResolvedTrainerOptions } {
-  const rules: OptionRules<TrainerOptions<unknown>> = { ...trainingRules, ...ownRules }
+): { readonly run: RunOptions<B>; readonly own: ResolvedTrainerOptions } {
+  const rules: OptionRules<TrainerOptions<unknown>> = { ...trainingRules, ...ownRules, onWarning: callback() }
   const read = readOptions<TrainerOptions<unknown>>(who, given, rules, trainerAliases)
   const isOwn = (name: string): name is keyof OwnTrainerOptions => Object.hasOwn(ownRules, name)
-  const run = Object.fromEntries(Object.entries(given).filter(([name]) => !isOwn(name))) as TrainingOptions<B>
+  const run = Object.fromEntries(Object.entries(given).filter(([name]) => !isOwn(name))) as RunOptions<B>
   const { outputDir = null, evalDataset = null, earlyStoppingPatience = null } = read
   const { evalSteps, metricForBestModel = 'evalLoss' } = read
   const everyPass = evalDataset === null ? 'no' : evalSteps === undefined ? 'epoch' : 'steps'

@@ -8,6 +8,7 @@ import { adapterFiles } from '../peft/files/adapter-files.ts'
 import type { Batches } from '../train/batch-pass.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { runFigures } from '../train/run-figures.ts'
+import type { TrainingOptions, TrainingWarningCode } from '../train/training-options.ts'
 import { type StepReport, TrainingRun } from '../train/training-run.ts'
 import { describeTraining } from './run-description.ts'
 import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
@@ -54,6 +55,7 @@ export class Trainer<B = LabelledBatch> {
   readonly #control: TrainerControl = { shouldTrainingStop: false, shouldEvaluate: false, shouldSave: false }
   readonly #saved: SavedTraining<B>
   readonly #signal: AbortSignal | undefined
+  readonly #onWarning: TrainerOptions['onWarning']
   #description: TrainerContext['description'] = {}
 
   /**
@@ -79,11 +81,11 @@ export class Trainer<B = LabelledBatch> {
     this.#callbacks = [...watchers, ...own.callbacks]
     const { onWarning, signal } = run
     this.#signal = signal
-    const told: TrainerOptions<B> = {
+    this.#onWarning = onWarning
+    const told: TrainingOptions<B> = {
       ...run,
       onWarning: (message, code) => {
-        onWarning?.(message, code)
-        this.#warn(message)
+        this.#warn(message, code)
       },
     }
     this.run = new TrainingRun<B>(model, data as Batches<B>, told)
@@ -257,7 +259,8 @@ export class Trainer<B = LabelledBatch> {
     return step % (strategy === 'epoch' ? this.run.stepsPerEpoch : intervalOf(given, this.run.steps)) === 0
   }
 
-  #warn(message: string): void {
+  #warn(message: string, code: TrainingWarningCode | 'run-folder' = 'run-folder'): void {
+    this.#onWarning?.(message, code)
     for (const callback of this.#callbacks) void callback.onWarning?.(message)
   }
 

@@ -86,6 +86,7 @@ describe('checkpoints', () => {
     const callback: TrainerCallback = { name: 'told', onWarning: (message) => void told.push(message) }
     const resumed = await trained({ ...options, resumeFromCheckpoint: true, callbacks: [callback] })
     expect(resumed.numbers).toEqual(whole.numbers)
+    expect(warnings).toEqual(told)
     expect(told).toEqual([
       expect.stringMatching(/checkpoint-9 is passed over: training_state.safetensors has 1000 bytes, not \d+$/),
       expect.stringMatching(/checkpoint-6 is passed over: it is not whole/),

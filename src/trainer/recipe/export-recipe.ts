@@ -106,6 +106,8 @@ async function readRun(folder: Folder, examples: readonly Example[]) {
   follow(optimizer['type'] === 'adamw', `the run is trained by ${show(optimizer['type'])}, not adamw`)
   follow(settings['loss'] !== 'own', 'the run has a loss of its own')
   follow(data === undefined, 'the run takes batches as they come')
+  follow((settings['neftuneNoiseAlpha'] ?? null) === null, 'the run puts noise on embeddings (neftuneNoiseAlpha)')
+  follow((settings['labelSmoothingFactor'] ?? 0) === 0, 'the run smooths labels (labelSmoothingFactor)')
   follow(
     !examples.some(({ seqLengths = [] }) => seqLengths.length > 1),
     'examples hold several documents each (packing)',
