@@ -70,12 +70,13 @@ export const evaluateCommand: Command = {
       }
       const report = await evaluateLoss(model, examples, { batchSize, signal, onProgress })
       progress.clear()
-      const { loss, perplexity, bitsPerByte, tokens } = report
+      const { loss, perplexity, bitsPerByte, tokenAccuracy, tokens } = report
       const bits = bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`
+      const hits = tokenAccuracy === null ? '' : `, token accuracy ${tokenAccuracy.toFixed(4)}`
       print(
         values.json
           ? `${JSON.stringify({ ...report, rows: rows.rows })}\n`
-          : `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(3)}${bits}; ${tokens} tokens of ${rows.rows} rows\n`,
+          : `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(3)}${bits}${hits}; ${tokens} tokens of ${rows.rows} rows\n`,
       )
     } finally {
       device.dispose()

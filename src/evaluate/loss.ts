@@ -12,6 +12,7 @@ import {
 import { modelRule } from '../models/causal-lm.ts'
 import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
 import { inference } from '../models/inference.ts'
+import { countingHits } from '../ops/loss/label-hits.ts'
 
 /** How a loss is measured. */
 export interface EvaluateLossOptions {
@@ -40,6 +41,11 @@ export interface LossReport {
   readonly perplexity: number
   /** Σ cross-entropy / (Σ bytes · ln 2), comparable between tokenizers; `null` unless every example says its bytes. */
   readonly bitsPerByte: number | null
+  /**
+   * Share of the counted tokens that are the likeliest of their place (TRL's mean_token_accuracy); `null` for a model
+   * whose loss does not say.
+   */
+  readonly tokenAccuracy: number | null
   /** Tokens that were counted. */
   readonly tokens: number
 }
@@ -65,17 +71,22 @@ export async function evaluateLoss(
   const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
   signal?.throwIfAborted()
   await prepare(model, sorted.slice(0, batchSize))
-  let nats = 0
+  let [nats, hits] = [0, 0]
   for (let begin = 0; begin < sorted.length; begin += batchSize) {
     signal?.throwIfAborted()
     const batch = sorted.slice(begin, begin + batchSize)
-    nats += await lossSum(model, batch)
+    const sums = await sumsOf(model, batch)
+    nats += sums.nats
+    // One batch that does not say leaves the share unknown.
+    hits += sums.hits ?? NaN
     onProgress?.(begin + batch.length, sorted.length)
   }
   const tokens = counted.reduce((sum, example) => sum + labelCount(example, model), 0)
   const bytes = counted.reduce((sum, example) => sum + (example.bytes ?? NaN), 0)
   const loss = nats / tokens
-  return { loss, perplexity: Math.exp(loss), bitsPerByte: bytes > 0 ? nats / (bytes * Math.LN2) : null, tokens }
+  const bitsPerByte = bytes > 0 ? nats / (bytes * Math.LN2) : null
+  const tokenAccuracy = Number.isNaN(hits) ? null : hits / tokens
+  return { loss, perplexity: Math.exp(loss), bitsPerByte, tokenAccuracy, tokens }
 }
 
 /** Lets the device choose its programs for batches like this one. */
@@ -85,16 +96,20 @@ async function prepare(model: CausalLm, examples: readonly Example[]): Promise<v
   await device.prepare(() => device.memory.scoped(() => void inference(model, () => model.loss(batch, labels, 1))))
 }
 
-/** Σ cross-entropy of a batch, in nats. */
-async function lossSum(model: CausalLm, examples: readonly Example[]): Promise<number> {
+/** Σ cross-entropy of a batch, in nats, and how many of its labels are the likeliest; null where that is not known. */
+async function sumsOf(model: CausalLm, examples: readonly Example[]) {
   const { batch, labels } = collate(examples)
-  const loss = model.device.memory.rooted(() => inference(model, () => model.loss(batch, labels, 1)))
+  const { result: loss, hits } = countingHits(() => {
+    return model.device.memory.rooted(() => inference(model, () => model.loss(batch, labels, 1)))
+  })
   try {
-    const sum = await loss.item()
+    const nats = await loss.item()
+    const count = hits === null ? null : await hits.item()
     await model.device.settle()
-    check(Number.isFinite(sum), 'numeric', () => `evaluateLoss: the loss of a batch is ${sum}`)
-    return sum
+    check(Number.isFinite(nats), 'numeric', () => `evaluateLoss: the loss of a batch is ${nats}`)
+    return { nats, hits: count }
   } finally {
     loss.dispose()
+    hits?.dispose()
   }
 }

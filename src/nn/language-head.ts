@@ -1,7 +1,7 @@
 import { add } from '../ops/add.ts'
 import { embedding } from '../ops/embedding.ts'
 import { gather } from '../ops/gather.ts'
-import { labelledRows, linearCrossEntropy } from '../ops/linear-cross-entropy.ts'
+import { labelledRows, linearCrossEntropy } from '../ops/loss/linear-cross-entropy.ts'
 import { linear } from '../ops/linear.ts'
 import { logSoftmax } from '../ops/log-softmax.ts'
 import { mul } from '../ops/mul.ts'

@@ -126,9 +126,17 @@ export class Trainer<B = LabelledBatch> {
     const signal = this.#signal && { signal: this.#signal }
     const report = await evaluateLoss(this.model, evalDataset ?? [], { batchSize, ...signal })
     const seconds = (performance.now() - started) / 1000
-    const { loss, perplexity, bitsPerByte, tokens } = report
+    const { loss, perplexity, bitsPerByte, tokenAccuracy, tokens } = report
     const bits = bitsPerByte === null ? {} : { evalBitsPerByte: bitsPerByte }
-    const metrics = { evalLoss: loss, evalPerplexity: perplexity, ...bits, evalTokens: tokens, evalSeconds: seconds }
+    const hits = tokenAccuracy === null ? {} : { evalTokenAccuracy: tokenAccuracy }
+    const metrics = {
+      evalLoss: loss,
+      evalPerplexity: perplexity,
+      ...bits,
+      ...hits,
+      evalTokens: tokens,
+      evalSeconds: seconds,
+    }
     return { step: this.run.step, epoch: this.run.step / this.run.stepsPerEpoch, metrics }
   }
 

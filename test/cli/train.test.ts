@@ -33,7 +33,7 @@ describe('peft-medaware train', () => {
     const { code, stdout, stderr } = await runCli(words('whole'))
     expect(code, stderr).toBe(0)
     expect(stdout).toMatch(
-      /^8 steps, training loss \d\.\d{4}; loss \d\.\d{4}, perplexity \d+\.\d{4}, bits per byte \d\.\d{4}\n.*whole has the adapter\n$/,
+      /^8 steps, training loss \d\.\d{4}; loss \d\.\d{4}, perplexity \d+\.\d{4}, bits per byte \d\.\d{4}, token accuracy \d\.\d{4}\n.*whole has the adapter\n$/,
     )
     expect(stderr).toContain('evaluation after step 4: loss ')
     const recipe = await readFile(at('whole', 'run.yaml'), 'utf8')

@@ -51,6 +51,29 @@ describe.each(devices)('evaluateLoss on $description', (device) => {
     )
   })
 
+  it('counts the tokens that are the likeliest of their place, whatever the batches', async () => {
+    const examples = await Promise.all(
+      golden.slice(0, 2).map(async ({ inputIds }, at) => {
+        const ids = inputIds.slice(0, 9 + at)
+        const logits = model.forward({ inputIds: ids, shape: [1, ids.length] })
+        const values = await logits.read()
+        logits.dispose()
+        const likeliest = ids.map((_, i) => {
+          const row = values.subarray((i - 1) * model.vocabSize, i * model.vocabSize)
+          return i === 0 ? 0 : row.indexOf(Math.max(...row))
+        })
+        // Every third is another one, the fifth is not counted.
+        const labels = likeliest.map((id, i) => (i === 5 ? -100 : i % 3 === 0 ? (id + 1) % model.vocabSize : id))
+        return { inputIds: ids, labels }
+      }),
+    )
+    const places = examples.flatMap(({ labels }) => [...labels.keys()].filter((i) => i > 0 && i !== 5))
+    const share = places.filter((i) => i % 3 !== 0).length / places.length
+    for (const batchSize of [1, 2]) {
+      expect((await evaluateLoss(model, examples, { batchSize })).tokenAccuracy).toBeCloseTo(share, 12)
+    }
+  })
+
   it('weighs tokens alike in examples of different lengths, whatever the batches', async () => {
     const whole = golden[1]?.inputIds ?? new Int32Array()
     const examples = [12, 3, 7, 1, 2, 10].map((length, i) => {

@@ -23,6 +23,25 @@ export const lossKernels = {
         params: { rows, vocab, writeGrad: rows % 2, gradScale: 0.125, smoothing: rows % 3 === 0 ? 0.1 : 0 },
       })),
   }),
+  /** hits[row] = 1 where logits[row,label] is the first of the largest ones of its row, else 0, as where label < 0. */
+  labelHits: kernel({
+    reads: ['labels', 'logits'],
+    writes: ['hits'],
+    params: { rows: 'u32', vocab: 'u32' },
+    items: (p) => p.rows,
+    constants: wide,
+    groups: (p) => fold(p.rows),
+    cuts: [{ along: 'rows', windows: ({ vocab }) => ({ labels: 4, logits: 4 * vocab, hits: 4 }) }],
+    calls: ({ normals, ids }) =>
+      perTable((rows, vocab) => ({
+        reads: {
+          labels: Int32Array.from(ids(rows, vocab), (label, row) => (row % 4 === 2 ? -100 : label)),
+          logits: normals(rows * vocab),
+        },
+        writes: { hits: normals(rows) },
+        params: { rows, vocab },
+      })),
+  }),
   /** out[row] = x[row] - log Σ exp(x[row]). */
   logSoftmax: kernel({
     reads: ['x'],

@@ -131,6 +131,22 @@ const lossCases = [...shapes, [3, 4100] as const].flatMap(([rows, vocab], i) =>
   }),
 )
 
+/** Labels that are the likeliest, some of them with others as likely before or behind them. */
+const hitCases = shapes.map(([rows, vocab]) => {
+  const logits = normals(rows * vocab).map((x) => Math.round(2 * x))
+  const largest = (r: number) => {
+    const row = logits.subarray(r * vocab, (r + 1) * vocab)
+    return row.indexOf(Math.max(...row))
+  }
+  const labels = integers(rows, vocab).map((label, r) => (r % 5 === 4 ? -100 : r % 2 === 0 ? largest(r) : label))
+  return kernelCase('labelHits', `${rows}x${vocab}`, {
+    reads: { labels, logits },
+    writes: { hits: junk(rows) },
+    params: { rows, vocab },
+    expected: { hits: doubles(rows, (r) => +(largest(r) === at(labels, r))) },
+  })
+})
+
 const clipCases = [7, 131].flatMap((count) =>
   [0, 0.7, 100].map((maxNorm) => {
     const squares = normals(count).map((x) => x * x)
@@ -157,4 +173,11 @@ const shrinkCases = shapes.map(([rows, dim]) => {
   })
 })
 
-export const rowCases: KernelCase[] = [...tableCases, ...sumCases, ...lossCases, ...clipCases, ...shrinkCases]
+export const rowCases: KernelCase[] = [
+  ...tableCases,
+  ...sumCases,
+  ...lossCases,
+  ...hitCases,
+  ...clipCases,
+  ...shrinkCases,
+]

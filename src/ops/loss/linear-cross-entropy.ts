@@ -1,11 +1,12 @@
-import { record, records } from '../autograd/record.ts'
-import { check } from '../core/errors.ts'
-import { number, readArgument } from '../core/options.ts'
-import { showShape } from '../core/shape.ts'
-import { empty, fromArray, rowsOf, type Tensor, zeros } from '../tensor/tensor.ts'
-import { gatherRows, scatterRows } from './embedding.ts'
-import { matmul } from './matmul.ts'
-import type { Product } from './products.ts'
+import { record, records } from '../../autograd/record.ts'
+import { check } from '../../core/errors.ts'
+import { number, readArgument } from '../../core/options.ts'
+import { showShape } from '../../core/shape.ts'
+import { empty, fromArray, rowsOf, type Tensor, zeros } from '../../tensor/tensor.ts'
+import { gatherRows, scatterRows } from '../embedding.ts'
+import { noteHits } from './label-hits.ts'
+import { matmul } from '../matmul.ts'
+import type { Product } from '../products.ts'
 
 /** Most rows whose logits exist at one time. */
 export const logitRows = 256
@@ -70,6 +71,7 @@ export function linearCrossEntropy(
         logits,
         losses: rowsOf(losses, begin, end),
       }
+      noteHits(bindings.labels, logits)
       device.run('crossEntropy', bindings, {
         rows: end - begin,
         vocab,
