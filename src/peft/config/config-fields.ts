@@ -90,8 +90,10 @@ export interface ConfigTable<C extends AdapterConfig> {
   readonly nested?: readonly string[]
   /** Fields that PEFT's config of the method lacks, so that a file does not have them. Default none. */
   readonly absent?: readonly (keyof C & string)[]
-  /** Keys whose numbers are floats to Python also where they are whole. Default none. */
+  /** Keys whose numbers, or numbers by name, are floats to Python also where they are whole. Default none. */
   readonly floats?: readonly string[]
+  /** More of them, of this config. Default none. */
+  floatsOf?(config: C): readonly string[]
   /** Defaults that a model has for itself. */
   forModel?(model: Adaptable): Partial<C>
   /** Sees that a file is of a PEFT whose method is today's. @throws MedAwareError `unsupported`. */
@@ -197,14 +199,15 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
       const config = checked({ ...defaultsFor(model), taskType: null, ...read, ...otherFields }, configFile, snakeCase)
       return { config, unknown: new Map(kept.filter(([key]) => !Object.hasOwn(usual, key))) }
     },
-    format: ({ otherFields, ...config }) => {
+    format: (whole) => {
+      const { otherFields, ...config } = whole
       const inner = Object.entries<unknown>(config).flatMap(([field, value]) =>
         table.nested?.includes(field) && isJsonObject(value) ? [[field, bySnakeCase(value)] as const] : [],
       )
       const all = { ...config, ...Object.fromEntries(inner) }
       const own = Object.entries(all).filter(([field]) => table.absent?.some((each) => each === field) !== true)
       const file = { ...usual, ...otherFields, ...bySnakeCase(Object.fromEntries(own)), inference_mode: true }
-      return pythonJson(file, new Set(table.floats))
+      return pythonJson(file, new Set([...(table.floats ?? []), ...(table.floatsOf?.(whole) ?? [])]))
     },
   }
 

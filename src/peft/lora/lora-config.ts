@@ -160,6 +160,8 @@ export const loraFields = configFields<LoraConfig>({
   ],
   nested: ['evaConfig', 'cordaConfig', 'loftqConfig'],
   floats: ['lora_dropout', 'rho', 'tau'],
+  // EVA's alphas are quotients.
+  floatsOf: ({ initLoraWeights }) => (initLoraWeights === 'eva' ? ['alpha_pattern'] : []),
   forModel: ({ loraTargets }) => (loraTargets === undefined ? {} : { targetModules: loraTargets }),
   check: checkConfig,
 })

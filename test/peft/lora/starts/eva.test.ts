@@ -37,10 +37,8 @@ describe.each(await testEngines())('LoRA started by EVA, on $description', (devi
     for (const [key, tensor] of tensors) {
       expect(maxDifference(await tensor.read(), await wanted.readF32(key)), key).toBeLessThan(1e-4)
     }
-    const saved = (await adapterFiles(adapter)).get('adapter_config.json')
-    const told = JSON.parse(await tinyText(`starts/${kind}/adapter_config.json`)) as object
-    const own = JSON.parse(new TextDecoder().decode(saved)) as object
-    expect({ ...own, base_model_name_or_path: null }).toEqual({ ...told, base_model_name_or_path: null })
+    const saved = (await adapterFiles(adapter, { baseModel: 'tiny-falcon-rw' })).get('adapter_config.json')
+    expect(new TextDecoder().decode(saved)).toBe(await tinyText(`starts/${kind}/adapter_config.json`))
     expect(await model.forward(batch).read()).toEqual(before)
   })
 
