@@ -38,8 +38,18 @@ describe('peft-medaware', () => {
   it('says what there is, and what each command takes', async () => {
     const { code, stdout, stderr } = await runPlainly(['--help'])
     expect([code, stderr]).toEqual([0, ''])
-    const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name ?? '')
-    expect(commands).toEqual(['inspect', 'quantize', 'merge', 'generate', 'chat', 'train', 'resume', 'evaluate'])
+    const commands = [...stdout.matchAll(/^ {2}([\w-]+) {2,}/gm)].map(([, name]) => name ?? '')
+    expect(commands).toEqual([
+      'inspect',
+      'quantize',
+      'merge',
+      'generate',
+      'chat',
+      'train',
+      'resume',
+      'evaluate',
+      'export-recipe',
+    ])
     const helps = await Promise.all(commands.map((name) => runPlainly([name, '--help'])))
     for (const [i, each] of helps.entries()) {
       expect(each).toMatchObject({ code: 0, stderr: '' })
@@ -49,10 +59,10 @@ describe('peft-medaware', () => {
   })
 
   it.each([
-    [[], 'a command is needed: inspect, quantize, merge, generate, chat, train, resume, evaluate', ''],
+    [[], 'a command is needed: inspect, quantize, merge, generate, chat, train, resume, evaluate, export-recipe', ''],
     [
       ['finetune'],
-      'there is no command "finetune"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate',
+      'there is no command "finetune"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export-recipe',
       '',
     ],
     [['inspect'], 'needs SOURCE, nothing was given', 'inspect '],
@@ -84,7 +94,7 @@ describe('peft-medaware', () => {
     [['quantise', tiny], 'there is no command "quantise"; did you mean quantize?'],
     [
       ['constructor'],
-      'there is no command "constructor"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate',
+      'there is no command "constructor"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export-recipe',
     ],
   ])('%o: an unknown word is refused with the nearest known one', async (words, message) => {
     const { code, stderr } = await runCli(words)

@@ -150,7 +150,7 @@ describe('npm run medquad', () => {
     expect(resume.stderr).toMatch(/\nerror: .*fresh\/checkpoint/)
     expect(rate.code).toBe(1)
     expect(rate.stderr).toMatch(
-      /\nerror: TrainingRun: the (loss|gradient norm) is .* at step \d; lower the learning rate/,
+      /\nerror: TrainingRun: the (loss|gradient norm) is .* at step \d: .* is the first .*; lower the learning rate/,
     )
   })
 
