@@ -1,6 +1,6 @@
 import { type OptionRules, readOptions, whole } from '../core/options.ts'
 import type { Device } from '../device/device.ts'
-import { momentMaps } from '../quant/moment-maps.ts'
+import { momentMaps } from '../quant/dynamic-map.ts'
 import { fromArray, Tensor, zeros } from '../tensor/tensor.ts'
 import { adamwNumbers, adamwRow, type AdamWSettings, type Moments, stepAdamW } from './adamw.ts'
 import { contextRules } from './optimizer-options.ts'
@@ -61,7 +61,7 @@ export class AdamW8bit extends PackedOptimizer<MomentState> {
     this.hyperparameters = Object.freeze(read)
     const [{ device }] = this.parameters as readonly [Tensor, ...Tensor[]]
     try {
-      this.#maps = device.memory.rooted(() => fromArray(device, momentMaps, [2, 256], 'AdamW8bit maps'))
+      this.#maps = device.memory.rooted(() => fromArray(device, momentMaps(), [2, 256], 'AdamW8bit maps'))
     } catch (error) {
       super.dispose()
       throw error

@@ -29,3 +29,8 @@ function linspace(start: number, end: number, count: number): number[] {
     Math.fround(i < half ? start + step * i : end - step * (count - 1 - i)),
   )
 }
+
+/** The values of AdamW's moments in 8 bits: those of the first, which have signs, then those of the second. */
+export function momentMaps(): Float32Array {
+  return Float32Array.of(...dynamicMap(true), ...dynamicMap(false))
+}

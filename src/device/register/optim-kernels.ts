@@ -1,6 +1,6 @@
 import { perElement } from './cut.ts'
 import { perCount } from './kernel-call.ts'
-import { momentMaps } from '../../quant/moment-maps.ts'
+import { momentMaps } from '../../quant/dynamic-map.ts'
 import { byFour, fold, kernel, lanes } from './kernel-row.ts'
 
 /** Codes that are all there. */
@@ -88,7 +88,7 @@ export const optimKernels = {
     ],
     calls: ({ normals, positives }) =>
       [3, 256, 1000, 70_000].map((count) => ({
-        reads: { grad: normals(count), clip: Float32Array.of(0.5, 2), maps: momentMaps },
+        reads: { grad: normals(count), clip: Float32Array.of(0.5, 2), maps: momentMaps() },
         writes: {
           ...{ param: normals(count), m: codes(count, 37), v: codes(count, 91) },
           scales: positives(2 * Math.ceil(count / 256)),
