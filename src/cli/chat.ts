@@ -1,14 +1,10 @@
 import { createInterface } from 'node:readline'
-import { check } from '../core/errors.ts'
 import { applyChatTemplate } from '../data/chat/apply-chat-template.ts'
 import type { Message } from '../data/chat/message.ts'
-import { openDevice } from '../device/open-device.ts'
-import { storageTypes } from '../formats/formats.ts'
 import { generateText } from '../generate/generate-text.ts'
 import type { TextTokenizer } from '../generate/text-tokenizer.ts'
-import { openAdapter } from '../io/adapter-folder.ts'
-import { loadModel } from '../io/load/load-model.ts'
-import { amount, type Command, type CommandContext, namesOf, oneOf, parseWords, whole } from './command.ts'
+import { modelFlags, readModelFlags, withAdaptedModel } from './adapted-model.ts'
+import { amount, type Command, type CommandContext, parseWords, whole } from './command.ts'
 
 const help = `Answers what is typed, as it comes.
 
@@ -34,17 +30,12 @@ export const chatCommand: Command = {
   summary: 'answer what is typed',
   help,
   async run(args, context) {
-    const { signal, progress } = context
     const { values, words } = parseWords(args, ['SOURCE'], {
-      adapter: { type: 'string' },
-      'ignore-fields': { type: 'string' },
       'max-new-tokens': { type: 'string', default: '256' },
       temperature: { type: 'string' },
       'repetition-penalty': { type: 'string' },
       seed: { type: 'string', default: '0' },
-      quantize: { type: 'string' },
-      dtype: { type: 'string', default: 'f32' },
-      device: { type: 'string', default: 'auto' },
+      ...modelFlags,
     })
     const { temperature, 'repetition-penalty': penalty } = values
     const heat = temperature === undefined ? null : amount('temperature', temperature)
@@ -54,22 +45,9 @@ export const chatCommand: Command = {
       ...(heat !== null && (heat > 0 ? { doSample: true, temperature: heat } : { doSample: false })),
       ...(penalty !== undefined && { repetitionPenalty: amount('repetition-penalty', penalty) }),
     }
-    const type = values.quantize === undefined ? null : oneOf('quantize', values.quantize, storageTypes())
-    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
-    const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
-    const { device } = await openDevice({ device: engine })
-    try {
-      const { model, tokenizer, name } = await loadModel(words.SOURCE, {
-        ...{ device, dtype, signal, onProgress: progress.load, onWarning: progress.warn },
-        quantize: type === null ? false : { type },
-      })
-      check(tokenizer !== null, 'not-found', () => `chat: ${name} has no tokenizer.json`)
-      if (values.adapter !== undefined) {
-        const ignoreFields = namesOf(values['ignore-fields'])
-        const told = { onDownload: progress.load, onWarning: progress.warn }
-        await openAdapter(model, values.adapter, { device, signal, ignoreFields, ...told })
-      }
-      progress.clear()
+    const asked = readModelFlags(values)
+    await withAdaptedModel('chat', words.SOURCE, asked, context, async (model, tokenizer) => {
+      context.progress.clear()
       const messages: Said[] = []
       await converse(context, async function* (question, stop) {
         messages.push({ role: 'user', content: question })
@@ -86,9 +64,7 @@ export const chatCommand: Command = {
           messages.push({ role: 'assistant', content: text })
         }
       })
-    } finally {
-      device.dispose()
-    }
+    })
   },
 }
 

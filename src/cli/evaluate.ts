@@ -1,12 +1,8 @@
-import { check } from '../core/errors.ts'
 import { prepareExamples } from '../data/prepare-examples.ts'
-import { openDevice } from '../device/open-device.ts'
 import { evaluateLoss } from '../evaluate/loss.ts'
-import { storageTypes } from '../formats/formats.ts'
-import { openAdapter } from '../io/adapter-folder.ts'
 import { loadDataset } from '../io/dataset/load-dataset.ts'
-import { loadModel } from '../io/load/load-model.ts'
-import { type Command, namesOf, oneOf, parseWords, whole } from './command.ts'
+import { modelFlags, readModelFlags, withAdaptedModel } from './adapted-model.ts'
+import { type Command, parseWords, whole } from './command.ts'
 import { duration } from './progress-line.ts'
 
 const help = `Measures how well a model predicts rows of text: loss, perplexity and bits per byte.
@@ -30,35 +26,19 @@ messages. Prompts are read and not counted.`
 export const evaluateCommand: Command = {
   summary: 'measure how well a model predicts rows of text',
   help,
-  async run(args, { signal, progress, print }) {
+  async run(args, context) {
+    const { signal, progress, print } = context
     const { values, words } = parseWords(args, ['SOURCE', 'DATA'], {
-      adapter: { type: 'string' },
-      'ignore-fields': { type: 'string' },
       'max-length': { type: 'string', default: '1024' },
       batch: { type: 'string', default: '8' },
-      quantize: { type: 'string' },
-      dtype: { type: 'string', default: 'f32' },
-      device: { type: 'string', default: 'auto' },
+      ...modelFlags,
       json: { type: 'boolean', default: false },
     })
-    const type = values.quantize === undefined ? null : oneOf('quantize', values.quantize, storageTypes())
-    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
     const maxLength = whole('max-length', values['max-length'], 2)
     const batchSize = whole('batch', values.batch)
-    const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
+    const asked = readModelFlags(values)
     const data = await loadDataset(words.DATA)
-    const { device } = await openDevice({ device: engine })
-    try {
-      const { model, tokenizer, name } = await loadModel(words.SOURCE, {
-        ...{ device, dtype, signal, onProgress: progress.load, onWarning: progress.warn },
-        quantize: type === null ? false : { type },
-      })
-      check(tokenizer !== null, 'not-found', () => `evaluate: ${name} has no tokenizer.json`)
-      if (values.adapter !== undefined) {
-        const ignoreFields = namesOf(values['ignore-fields'])
-        const told = { onDownload: progress.load, onWarning: progress.warn }
-        await openAdapter(model, values.adapter, { device, signal, ignoreFields, ...told })
-      }
+    await withAdaptedModel('evaluate', words.SOURCE, asked, context, async (model, tokenizer) => {
       const told = { onProgress: progress.rows, onWarning: progress.warn }
       const { examples, report: rows } = await prepareExamples(tokenizer, data, { maxLength, signal, ...told })
       const onProgress = (done: number, total: number) => {
@@ -78,8 +58,6 @@ export const evaluateCommand: Command = {
           ? `${JSON.stringify({ ...report, rows: rows.rows })}\n`
           : `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(3)}${bits}${hits}; ${tokens} tokens of ${rows.rows} rows\n`,
       )
-    } finally {
-      device.dispose()
-    }
+    })
   },
 }

@@ -1,12 +1,8 @@
 import { addAbortSignal } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
-import { check } from '../core/errors.ts'
-import { openDevice } from '../device/open-device.ts'
 import { generateText } from '../generate/generate-text.ts'
-import { openAdapter } from '../io/adapter-folder.ts'
-import { storageTypes } from '../formats/formats.ts'
-import { loadModel } from '../io/load/load-model.ts'
-import { amount, type Command, namesOf, oneOf, parseWords, whole } from './command.ts'
+import { modelFlags, readModelFlags, withAdaptedModel } from './adapted-model.ts'
+import { amount, type Command, parseWords, whole } from './command.ts'
 
 const help = `Continues a text, as it comes, on stdout.
 
@@ -33,49 +29,30 @@ With --top-k or --top-p and no --temperature it draws at 1.`
 export const generateCommand: Command = {
   summary: 'continue a text',
   help,
-  async run(args, { signal, progress, print }) {
+  async run(args, context) {
+    const { signal, progress, print } = context
     const { values, words } = parseWords(args, ['SOURCE'], {
       prompt: { type: 'string' },
-      adapter: { type: 'string' },
-      'ignore-fields': { type: 'string' },
       'max-new-tokens': { type: 'string' },
       temperature: { type: 'string' },
       'top-k': { type: 'string' },
       'top-p': { type: 'string' },
       'repetition-penalty': { type: 'string' },
       seed: { type: 'string', default: '0' },
-      quantize: { type: 'string' },
-      dtype: { type: 'string', default: 'f32' },
-      device: { type: 'string', default: 'auto' },
+      ...modelFlags,
     })
-    const { SOURCE: source } = words
     const options = {
       ...samplingOf(values),
       seed: whole('seed', values.seed, 0),
       signal,
     }
-    const type = values.quantize === undefined ? null : oneOf('quantize', values.quantize, storageTypes())
-    const dtype = oneOf('dtype', values.dtype, ['f32', 'f16', 'bf16'])
-    const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
-    const { device } = await openDevice({ device: engine })
-    try {
-      const { model, tokenizer, name } = await loadModel(source, {
-        ...{ device, dtype, signal, onProgress: progress.load, onWarning: progress.warn },
-        quantize: type === null ? false : { type },
-      })
-      check(tokenizer !== null, 'not-found', () => `generate: ${name} has no tokenizer.json`)
-      if (values.adapter !== undefined) {
-        const ignoreFields = namesOf(values['ignore-fields'])
-        const told = { onDownload: progress.load, onWarning: progress.warn }
-        await openAdapter(model, values.adapter, { device, signal, ignoreFields, ...told })
-      }
+    const asked = readModelFlags(values)
+    await withAdaptedModel('generate', words.SOURCE, asked, context, async (model, tokenizer) => {
       progress.clear()
       const prompt = values.prompt ?? (await textOf(addAbortSignal(signal, process.stdin))).replace(/\r?\n$/, '')
       for await (const piece of generateText(model, tokenizer, prompt, options)) print(piece)
       print('\n')
-    } finally {
-      device.dispose()
-    }
+    })
   },
 }
 

@@ -1,3 +1,4 @@
+import { camelCase } from '../../core/camel-case.ts'
 import { check, MedAwareError } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
@@ -137,8 +138,4 @@ async function datasetsOf(recipe: Recipe): Promise<{ readonly rows: Dataset; rea
     ...(by !== undefined && { by: textOf(recipe, 'split_by') }),
   })
   return { rows: train, evalRows: test }
-}
-
-function camelCase(name: string): string {
-  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -1,3 +1,4 @@
+import { camelCase } from '../../core/camel-case.ts'
 import { check } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import {
@@ -247,10 +248,6 @@ function sameJson(a: unknown, b: unknown): boolean {
 /** A rule with words of its own. */
 export function named<T>(expects: string, rule: Rule<T>): Rule<T> {
   return { expects, read: (value, at) => rule.read(value, at) }
-}
-
-function camelCase(key: string): string {
-  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** AdaLoRA's deltaT is the one field that PEFT does not spell so. */

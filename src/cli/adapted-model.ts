@@ -1,0 +1,62 @@
+import { check } from '../core/errors.ts'
+import { openDevice } from '../device/open-device.ts'
+import { storageTypes } from '../formats/formats.ts'
+import { openAdapter } from '../io/adapter-folder.ts'
+import { type LoadedModel, loadModel } from '../io/load/load-model.ts'
+import { type CommandContext, namesOf, oneOf } from './command.ts'
+
+/** Flags that say how a model is loaded, and which adapter is put on it. */
+export const modelFlags = {
+  adapter: { type: 'string' },
+  'ignore-fields': { type: 'string' },
+  quantize: { type: 'string' },
+  dtype: { type: 'string', default: 'f32' },
+  device: { type: 'string', default: 'auto' },
+} as const
+
+interface ModelWords {
+  readonly adapter?: string | undefined
+  readonly 'ignore-fields'?: string | undefined
+  readonly quantize?: string | undefined
+  readonly dtype: string
+  readonly device: string
+}
+
+/** What the flags ask for. @throws UsageError. */
+export function readModelFlags({ adapter, quantize, dtype, device, ...rest }: ModelWords) {
+  return {
+    adapter,
+    ignoreFields: namesOf(rest['ignore-fields']),
+    type: quantize === undefined ? null : oneOf('quantize', quantize, storageTypes()),
+    dtype: oneOf('dtype', dtype, ['f32', 'f16', 'bf16']),
+    engine: oneOf('device', device, ['auto', 'cpu', 'webgpu']),
+  }
+}
+
+/**
+ * Opens a device, the model at `source` on it and the adapter, for `use`, and disposes of the device behind it.
+ * @param who Begins the error where there is no tokenizer. @throws MedAwareError as `loadModel` and `openAdapter`.
+ */
+export async function withAdaptedModel(
+  who: string,
+  source: string,
+  { adapter, ignoreFields, type, dtype, engine }: ReturnType<typeof readModelFlags>,
+  { signal, progress }: CommandContext,
+  use: (model: LoadedModel['model'], tokenizer: NonNullable<LoadedModel['tokenizer']>) => Promise<void>,
+): Promise<void> {
+  const { device } = await openDevice({ device: engine })
+  try {
+    const { model, tokenizer, name } = await loadModel(source, {
+      ...{ device, dtype, signal, onProgress: progress.load, onWarning: progress.warn },
+      quantize: type === null ? false : { type },
+    })
+    check(tokenizer !== null, 'not-found', () => `${who}: ${name} has no tokenizer.json`)
+    if (adapter !== undefined) {
+      const told = { onDownload: progress.load, onWarning: progress.warn }
+      await openAdapter(model, adapter, { device, signal, ignoreFields, ...told })
+    }
+    await use(model, tokenizer)
+  } finally {
+    device.dispose()
+  }
+}
