@@ -125,6 +125,39 @@ describe('parseAdapterConfig', () => {
     expect(() => checkKnown(parse({ future: null, none: [] }), [])).not.toThrow()
   })
 
+  it.each([
+    ['eva_config', { rho: 2 }, 'eva'],
+    ['corda_config', { corda_method: 'kpm', cache_file: 'c.pt' }, true],
+    ['loftq_config', { loftq_bits: 8 }, 'loftq'],
+  ])('keeps what it does not know in %s, and tells of it', (key, options, start) => {
+    const told: string[] = []
+    const future = { ...options, future: { deep: [1.5] }, useLabelMask: 1, ['__proto__']: null }
+    const file = { init_lora_weights: start, [key]: future }
+    const parsed = parse(file)
+    checkKnown(parsed, [], (message) => told.push(message))
+    expect([...parsed.unknownNested.keys()]).toEqual(
+      ['future', 'useLabelMask', '__proto__'].map((each) => `${key}.${each}`),
+    )
+    expect(told[0]).toBe(
+      `adapter_config.json: the field "${key}.future" is not known; { deep: […] } says how the adapter was begun, and is saved again with it`,
+    )
+    const once = formatAdapterConfig(parsed.config)
+    const saved = JSON.parse(once) as Record<string, object>
+    expect(Object.entries(saved[key] ?? {})).toEqual(Object.entries(future).sort(([a], [b]) => (a < b ? -1 : 1)))
+    expect(formatAdapterConfig(parse(saved).config)).toBe(once)
+  })
+
+  it('refuses other fields in an object that has an option for them', () => {
+    expect(() => loraConfig({ otherFields: { eva_config: { rho: 3 } } })).toThrow(
+      'loraConfig: otherFields has "eva_config", which has an option of its own',
+    )
+    expect(() => loraConfig({ otherFields: { eva_config: 3 } })).toThrow('otherFields has "eva_config"')
+    const wrong = { rho: 0.5, future: 1 }
+    expect(() => parse({ init_lora_weights: 'eva', eva_config: wrong })).toThrow(
+      'eva_config.rho must be a number from 1',
+    )
+  })
+
   // Python: [f.name for f in dataclasses.fields(peft.LoraConfig)] of peft 0.21.2, at its defaults.
   it('knows every field of PEFT 0.21.2', async () => {
     const fields = JSON.parse(await tinyText('adapter-cases/orthogonal/adapter_config.json')) as object

@@ -113,7 +113,7 @@ const rules: OptionRules<InspectOptions> = {
 }
 
 async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
-  const { method, config, unknown } = parseAdapterConfig(await readJson(folder, 'adapter_config.json'))
+  const { method, config, unknown, unknownNested } = parseAdapterConfig(await readJson(folder, 'adapter_config.json'))
   const reader = await openTensors(folder, 'adapter_model.safetensors')
   try {
     const parameters = reader.names.reduce((sum, name) => sum + countOf(reader.info(name).shape), 0)
@@ -121,7 +121,7 @@ async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
       kind: 'adapter',
       name: folder.name,
       ...summaryOf(method, config),
-      ignored: [...unknown.keys()],
+      ignored: [...unknown.keys(), ...unknownNested.keys()],
       parameters,
       files: filesOf(reader),
     }

@@ -4,16 +4,13 @@ import { nearestName } from '../../core/nearest.ts'
 import { show } from '../../core/show.ts'
 import type { Adaptable } from '../adaptable.ts'
 import type { AdapterMethod } from '../adapter-method.ts'
-import { type AdapterConfig, configFile } from './config-fields.ts'
+import { type AdapterConfig, configFile, type ParsedFields } from './config-fields.ts'
 import { isEmpty } from './features.ts'
 import { methodOf } from '../methods.ts'
 
 /** What an adapter_config.json says. */
-export interface ParsedAdapterConfig {
+export interface ParsedAdapterConfig extends ParsedFields<AdapterConfig> {
   readonly method: AdapterMethod
-  readonly config: AdapterConfig
-  /** Fields that this library does not know; by those with a value an adapter may mean something. */
-  readonly unknown: ReadonlyMap<string, unknown>
 }
 
 /**
@@ -32,11 +29,12 @@ export function parseAdapterConfig(json: unknown, model: Adaptable | null = null
 
 /**
  * Sees that no field with a value is unknown but those a caller knows of: PEFT warns of such fields and drops them,
- * which may change what the adapter computes. Those that pass are saved again as they are, of which `warn` is told.
+ * which may change what the adapter computes. Those that pass, and those in an object that says how an adapter was
+ * begun, are saved again as they are, of which `warn` is told.
  * @throws MedAwareError `unsupported`.
  */
 export function checkKnown(
-  { method, unknown }: ParsedAdapterConfig,
+  { method, unknown, unknownNested }: ParsedAdapterConfig,
   ignoreFields: readonly string[],
   warn: (message: string) => void = () => {},
 ): void {
@@ -49,6 +47,10 @@ export function checkKnown(
       return `${what}, and ${show(value)} may change what the adapter computes; ${remedy}`
     })
     warn(`${what}; ${show(value)} does nothing here, and is saved again with the adapter`)
+  }
+  for (const [key, value] of unknownNested) {
+    const what = `${configFile}: the field ${show(key)} is not known`
+    warn(`${what}; ${show(value)} says how the adapter was begun, and is saved again with it`)
   }
 }
 

@@ -16,7 +16,9 @@ import {
 import { show } from '../../core/show.ts'
 import type { Adaptable } from '../adaptable.ts'
 import { checkOff, type Features, isEmpty } from './features.ts'
+import { isBeside, type NestedFields, readNested, writeNested } from './nested-fields.ts'
 import { pythonJson } from './python-json.ts'
+import { bySnakeCase, snakeCase } from './snake-case.ts'
 import type { TargetNames } from '../targets/target-matching.ts'
 
 /** The file that an adapter's config is saved in. */
@@ -36,7 +38,8 @@ export interface AdapterConfig {
   readonly revision: string | null
   /**
    * What its file has beside the fields of its method, by the file's names: PEFT's version, fields without effect, and
-   * those that are not known. It is saved again as it is. Default: PEFT's defaults of the fields without effect.
+   * those that are not known; under a field that is an object, those in it. It is saved again as it is. Default: PEFT's
+   * defaults of the fields without effect.
    */
   readonly otherFields?: JsonObject
   /**
@@ -45,6 +48,15 @@ export interface AdapterConfig {
    * modules, such as 'mlp', stands for all layers in it. Default null: none.
    */
   readonly modulesToSave: readonly string[] | null
+}
+
+/** What a file says. */
+export interface ParsedFields<C> {
+  readonly config: C
+  /** Fields that are not known, which may say how the adapter computes. */
+  readonly unknown: ReadonlyMap<string, unknown>
+  /** Those within objects of options, such as 'eva_config.future', which say how the adapter was begun. */
+  readonly unknownNested: ReadonlyMap<string, unknown>
 }
 
 /** The config of a method: how it is read and written. `configFields` makes it from a table. */
@@ -60,11 +72,8 @@ export interface ConfigFields<C extends AdapterConfig> {
    * this library lacks; both name the field.
    */
   read(given: object | undefined, who: string, model: Adaptable | null, isSaved?: boolean): C
-  /** Reads what a file says, and which of its fields are not known. @throws MedAwareError as `read`. */
-  parse(
-    content: JsonObject,
-    model: Adaptable | null,
-  ): { readonly config: C; readonly unknown: ReadonlyMap<string, unknown> }
+  /** Reads what a file says. @throws MedAwareError as `read`. */
+  parse(content: JsonObject, model: Adaptable | null): ParsedFields<C>
   /** The file that PEFT would save, byte for byte. */
   format(config: C): string
 }
@@ -87,8 +96,8 @@ export interface ConfigTable<C extends AdapterConfig> {
   readonly written?: Readonly<Record<string, unknown>>
   /** Fields that old files have as null, and PEFT reads as their default. Default targetModules. */
   readonly maybeNull?: readonly string[]
-  /** Fields that are objects of options, which a file spells in its own way as well. Default none. */
-  readonly nested?: readonly string[]
+  /** Fields that are objects of options and say how an adapter is begun, with their rules. Default none. */
+  readonly nested?: NestedFields
   /** Fields that PEFT's config of the method lacks, so that a file does not have them. Default none. */
   readonly absent?: readonly (keyof C & string)[]
   /** Keys whose numbers, or numbers by name, are floats to Python also where they are whole. Default none. */
@@ -147,10 +156,12 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
     lacking = {},
     withoutEffect = {},
     maybeNull = ['targetModules'],
+    nested = {},
   } = table
   const defaultsFor = (model: Adaptable | null): C => ({ ...table.defaults, ...(model && table.forModel?.(model)) })
   const isField = (field: string): field is keyof C & string => Object.hasOwn(rules, field)
   const inFiles = Object.keys(rules).filter((field) => field !== 'otherFields')
+  const nestedIn = new Map(Object.entries(nested).map(([field, options]) => [snakeCase(field), options]))
   const keys = [...inFiles, ...Object.keys(lacking)].map(snakeCase)
   /** What a file says where nothing was told of it, and no other field speaks of it. */
   const usual: JsonObject = {
@@ -160,6 +171,7 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
   const isUsual = (key: string, value: unknown) => Object.hasOwn(usual, key) && sameJson(usual[key], value)
   const checked = (config: C, who: string, nameOf: (field: string) => string): C => {
     for (const [key, value] of Object.entries(config.otherFields ?? {})) {
+      if (isBeside(value, nestedIn.get(key) ?? {}) && nestedIn.has(key)) continue
       check(!fixed.has(key) && !inFiles.some((field) => snakeCase(field) === key), 'config', () => {
         return `${who}: ${nameOf('otherFields')} has ${show(key)}, which has an option of its own`
       })
@@ -187,27 +199,32 @@ export function configFields<C extends AdapterConfig>(table: ConfigTable<C>): Co
         checkOff(configFile, lacking, field, value, key)
         if (!inFiles.includes(field) || !isField(field)) others.set(key, value)
         else if (value !== null || !maybeNull.includes(field)) {
-          read[field] = readArgument(
-            configFile,
-            key,
-            table.nested?.includes(field) ? inOurs(value) : value,
-            savedRules[field],
-          )
+          const options = nestedIn.get(key)
+          const given = options === undefined ? { options: value, others: {} } : readNested(value, options)
+          read[field] = readArgument(configFile, key, given.options, savedRules[field])
+          if (Object.keys(given.others).length > 0) others.set(key, given.others)
         }
       }
       const kept = [...others].filter(([key, value]) => !isUsual(key, value))
       const otherFields = kept.length > 0 && { otherFields: Object.fromEntries(kept) }
       const config = checked({ ...defaultsFor(model), taskType: null, ...read, ...otherFields }, configFile, snakeCase)
-      return { config, unknown: new Map(kept.filter(([key]) => !Object.hasOwn(usual, key))) }
+      const unknown = kept.filter(([key]) => !Object.hasOwn(usual, key) && !nestedIn.has(key))
+      const inNested = kept.flatMap(([key, value]) => {
+        if (!nestedIn.has(key) || !isJsonObject(value)) return []
+        return Object.entries(value).map(([name, each]) => [`${key}.${name}`, each] as const)
+      })
+      return { config, unknown: new Map(unknown), unknownNested: new Map(inNested) }
     },
     format: (whole) => {
       const { otherFields, ...config } = whole
-      const inner = Object.entries<unknown>(config).flatMap(([field, value]) =>
-        table.nested?.includes(field) && isJsonObject(value) ? [[field, bySnakeCase(value)] as const] : [],
-      )
-      const all = { ...config, ...Object.fromEntries(inner) }
-      const own = Object.entries(all).filter(([field]) => table.absent?.some((each) => each === field) !== true)
-      const file = { ...usual, ...otherFields, ...bySnakeCase(Object.fromEntries(own)), inference_mode: true }
+      const inFile = ([field]: readonly [string, unknown]) => table.absent?.some((each) => each === field) !== true
+      const own = Object.entries<unknown>(config)
+        .filter(inFile)
+        .map(([field, value]) => {
+          const key = snakeCase(field)
+          return [key, nestedIn.has(key) ? writeNested(value, otherFields?.[key]) : value] as const
+        })
+      const file = { ...usual, ...otherFields, ...Object.fromEntries(own), inference_mode: true }
       return pythonJson(file, new Set([...(table.floats ?? []), ...(table.floatsOf?.(whole) ?? [])]))
     },
   }
@@ -231,16 +248,6 @@ function allNull(fields: readonly string[]): JsonObject {
   return Object.fromEntries(fields.map((field) => [field, null]))
 }
 
-function bySnakeCase(fields: object): JsonObject {
-  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [snakeCase(field), value]))
-}
-
-/** An object of a file with its keys in our words. */
-function inOurs(value: unknown): unknown {
-  if (!isJsonObject(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [camelCase(key), each]))
-}
-
 function sameJson(a: unknown, b: unknown): boolean {
   return pythonJson(a, new Set()) === pythonJson(b, new Set())
 }
@@ -248,11 +255,6 @@ function sameJson(a: unknown, b: unknown): boolean {
 /** A rule with words of its own. */
 export function named<T>(expects: string, rule: Rule<T>): Rule<T> {
   return { expects, read: (value, at) => rule.read(value, at) }
-}
-
-/** AdaLoRA's deltaT is the one field that PEFT does not spell so. */
-function snakeCase(field: string): string {
-  return field === 'deltaT' ? field : field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function isString(value: unknown): value is string {

@@ -1,4 +1,4 @@
-import { type Rule, table, that, whole } from '../../core/options.ts'
+import { type OptionRules, that, whole } from '../../core/options.ts'
 
 /** How LoftQ quantises, in PEFT's words (peft/tuners/lora/config.py, LoftQConfig). */
 export interface LoftQConfig {
@@ -14,8 +14,5 @@ export const loftqDefaults: LoftQConfig = { loftqBits: 4, loftqIter: 1 }
 /** PEFT 0.21.2 has no other numbers of bits either (utils/loftq_utils.py, loftq_init). */
 const bits = that('4 or 8', (value): value is 4 | 8 => value === 4 || value === 8)
 
-/** A rule for it. */
-export const loftqRule: Rule<Partial<LoftQConfig>> = table<Partial<LoftQConfig>>({
-  loftqBits: bits,
-  loftqIter: whole({ from: 1 }),
-})
+/** A rule for each field. */
+export const loftqRules: OptionRules<LoftQConfig> = { loftqBits: bits, loftqIter: whole({ from: 1 }) }

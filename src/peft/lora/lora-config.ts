@@ -34,7 +34,7 @@ import {
 } from '../config/layer-fields.ts'
 import { lacking, newStart, savedStart, type Start, withoutEffect } from './lora-features.ts'
 import { type CordaConfig, cordaRules, savedCordaRules } from './corda-config.ts'
-import { type LoftQConfig, loftqRule } from './loftq-config.ts'
+import { type LoftQConfig, loftqRules } from './loftq-config.ts'
 import { type EvaConfig, evaRules } from './eva-config.ts'
 import { isEmpty } from '../config/features.ts'
 import type { TargetNames } from '../targets/target-matching.ts'
@@ -118,7 +118,7 @@ const rules: OptionRules<LoraConfig> = {
   ...commonRules,
   evaConfig: orNull(table<Partial<EvaConfig>>(evaRules)),
   cordaConfig: orNull(table<Partial<CordaConfig>>(cordaRules)),
-  loftqConfig: loftqRule,
+  loftqConfig: table<Partial<LoftQConfig>>(loftqRules),
   trainableTokenIndices: named('tokens, tokens by names of modules, or null', orNull(either(tokens, recordOf(tokens)))),
   ensureWeightTying: flag,
   peftType: isType('LORA'),
@@ -158,7 +158,7 @@ export const loraFields = configFields<LoraConfig>({
     'fanInFanOut',
     'loftqConfig',
   ],
-  nested: ['evaConfig', 'cordaConfig', 'loftqConfig'],
+  nested: { evaConfig: evaRules, cordaConfig: cordaRules, loftqConfig: loftqRules },
   floats: ['lora_dropout', 'rho', 'tau'],
   // EVA's alphas are quotients.
   floatsOf: ({ initLoraWeights }) => (initLoraWeights === 'eva' ? ['alpha_pattern'] : []),
