@@ -79,6 +79,9 @@ export interface SavedTensor {
   readonly data: Float32Array
 }
 
+/** Whether an adapter is saved to fit the base as it is: always, never, or where its start cannot be made again. */
+export type AsPlain = boolean | 'auto'
+
 /** What is saved of an adapter: its config and its tensors, by PEFT's keys. */
 export interface SavedAdapter<C extends AdapterConfig = AdapterConfig> {
   readonly config: C
@@ -132,14 +135,14 @@ export interface AdapterMethod<C extends AdapterConfig = AdapterConfig> {
   readonly fromBase?: BaseStarts<C>
   /**
    * What goes into the file, of config and tensors. Default: they are.
-   * @param isPlain Whether it is to fit the base as it is, also where the start took something out of it.
+   * @param asPlain Whether it is to fit the base as it is, also where the start took something out of it.
    * @throws MedAwareError `unsupported` for what a file alone does not say.
    */
   toFile?(
     saved: SavedAdapter<C>,
     name: string,
     layers: ReadonlyMap<string, AdaptedLayer>,
-    isPlain: boolean,
+    asPlain: AsPlain,
   ): Promise<SavedAdapter<C>>
   /**
    * Sees that a loaded adapter of this config can be trained on. @throws MedAwareError `unsupported`. Default: it can.

@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import { callback, flag, type OptionRules, orNull, readArgument, readOptions, that } from '../core/options.ts'
+import { callback, flag, type OptionRules, orNull, readArgument, readOptions, that, whole } from '../core/options.ts'
 import type { Rows } from '../data/dataset.ts'
 import { batchExamples } from '../data/batch-examples.ts'
 import type { ExampleTokenizer } from '../data/example-tokenizer.ts'
@@ -7,12 +7,10 @@ import { prepareExamples, streamExamples } from '../data/prepare-examples.ts'
 import { prepareAliases, type PrepareOptions, type PrepareProgress, prepareRules } from '../data/prepare-options.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
-import { adaptableRule } from '../peft/adaptable.ts'
-import { adapterSetOf } from '../peft/adapter.ts'
-import { attachAdapter } from '../peft/attach.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { inOurNames } from '../train/arguments/transformers-names.ts'
 import { optionDefaults, type TrainingWarningCode, trainingRules } from '../train/training-options.ts'
+import { type AdapterToBegin, beginAdapter, waitsForExamples } from './begin-adapter.ts'
 import { Trainer, type TrainResult } from './trainer.ts'
 import { ownRules, type OwnTrainerOptions, trainerAliases, type TrainerOptions } from './trainer-options.ts'
 
@@ -25,8 +23,13 @@ type PreparingOptions = Omit<PrepareOptions, 'signal' | 'onWarning' | 'onProgres
 interface DatasetOptions {
   /** Makes tokens of rows. Default null, where examples are given. */
   readonly tokenizer?: ExampleTokenizer | null
-  /** The adapter to attach before, as `attachAdapter` takes it. Default null: the model has one, or is trained whole. */
-  readonly peftConfig?: { readonly peftType: string; readonly [field: string]: unknown } | null
+  /**
+   * The adapter to attach before, as `attachAdapter` takes it, or LoRA with any `initLoraWeights` that `startLora` has;
+   * 'eva' looks at the examples, 'corda' at the first 256. Default null: the model has one, or is trained whole.
+   */
+  readonly peftConfig?: AdapterToBegin | null
+  /** Of what `peftConfig` begins with: a whole number, of which the low 32 bits count. Default null: `seed`, or 0. */
+  readonly initSeed?: number | null
   /**
    * Make examples of rows while the training goes on, in the order of the rows: for more than memory holds. It needs
    * `maxSteps`. Default false.
@@ -54,6 +57,7 @@ const orNone = <T>(expects: string) => that<T | null>(expects, (value): value is
 const datasetRules: OptionRules<DatasetOptions> = {
   tokenizer: orNone('a tokenizer or null'),
   peftConfig: orNone('an adapter’s config or null'),
+  initSeed: orNull(whole()),
   streaming: flag,
   onPrepare: callback(),
 }
@@ -71,7 +75,7 @@ const rules: OptionRules<TrainDatasetOptions> = {
  * Fine-tunes a model on rows of text to the end, as TRL's SFTTrainer does: attaches the adapter, makes examples of the
  * rows, trains, measures, and saves what is asked for. Where rows have no `tokenizer`, they are examples.
  * @param data Rows of columns such as `prompt` and `completion`, as `prepareExamples` takes them, or examples.
- * @throws MedAwareError as `attachAdapter`, `prepareExamples`, `Trainer` and `Trainer.train`.
+ * @throws MedAwareError as `attachAdapter`, `startLora`, `prepareExamples`, `Trainer` and `Trainer.train`.
  */
 export async function train(
   model: CausalLm,
@@ -79,9 +83,19 @@ export async function train(
   options: TrainDatasetOptions = {},
 ): Promise<TrainResult> {
   const read = readOptions('train', options, rules, { ...trainerAliases, ...prepareAliases })
-  const { tokenizer = null, peftConfig = null, streaming = false, onPrepare, evalDataset = null, ...rest } = read
+  const { tokenizer = null, peftConfig = null, initSeed = null, streaming = false, ...others } = read
+  const { onPrepare, evalDataset = null, ...rest } = others
   readArgument('train', 'the data', data, dataset)
-  if (peftConfig !== null) attach(model, peftConfig, rest.seed)
+  const seed = initSeed ?? rest.seed
+  const beginning = { ...(seed !== undefined && { seed }), ...(rest.signal && { signal: rest.signal }) }
+  const begin = async (examples: readonly Example[]) => {
+    if (peftConfig !== null) await beginAdapter('train', model, peftConfig, examples, beginning)
+  }
+  const isWaiting = waitsForExamples(peftConfig)
+  check(!isWaiting || !streaming, 'config', () => {
+    return `train: a start from examples goes over them before, and streaming makes them only once; await startLora first, and leave peftConfig out`
+  })
+  if (!isWaiting) await begin([])
   const preparing: PrepareOptions = {
     ...pick<PreparingOptions>(rest, Object.keys(preparingRules)),
     ...(onPrepare && { onProgress: onPrepare }),
@@ -97,10 +111,14 @@ export async function train(
     ...pick<TrainerOptions>(rest, [...Object.keys(trainingRules), ...Object.keys(ownRules)]),
     ...held,
   }
-  if (!streaming || areExamples(data)) return toEnd(new Trainer(model, await examplesOf(data), told))
-  const { batchSize = optionDefaults.batchSize, ...others } = inOurNames('train', told)
+  if (!streaming || areExamples(data)) {
+    const examples = await examplesOf(data)
+    if (isWaiting) await begin(examples)
+    return toEnd(new Trainer(model, examples, told))
+  }
+  const { batchSize = optionDefaults.batchSize, ...ours } = inOurNames('train', told)
   const stream = streamExamples(tokenizerFor(tokenizer), data, preparing)
-  return toEnd(new Trainer<LabelledBatch>(model, batchExamples(stream, { batchSize }), others))
+  return toEnd(new Trainer<LabelledBatch>(model, batchExamples(stream, { batchSize }), ours))
 }
 
 async function toEnd(trainer: Trainer): Promise<TrainResult> {
@@ -109,14 +127,6 @@ async function toEnd(trainer: Trainer): Promise<TrainResult> {
   } finally {
     trainer.dispose()
   }
-}
-
-function attach(model: CausalLm, config: NonNullable<DatasetOptions['peftConfig']>, seed: number | undefined): void {
-  const adaptable = readArgument('train', 'model', model, adaptableRule)
-  check(adapterSetOf(model) === null || adapterSetOf(model)?.members.size === 0, 'config', () => {
-    return 'train: the model has an adapter already, which peftConfig would stand beside; leave peftConfig out, or detach that one'
-  })
-  attachAdapter(adaptable, config, seed === undefined ? {} : { seed })
 }
 
 function tokenizerFor(tokenizer: ExampleTokenizer | null): ExampleTokenizer {

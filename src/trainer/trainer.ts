@@ -234,8 +234,9 @@ export class Trainer<B = LabelledBatch> {
     const [best, file] = [state.best, this.#saved.best]
     const isLoaded = loadBestModelAtEnd && best !== null && file !== null
     if (isLoaded) await putTrainedWeights('Trainer', this.model, file)
-    const files = await this.#adapterFiles()
-    if (this.#folder !== null && files.size > 0) await this.#folder.store.write('', files)
+    if (this.#folder !== null && this.#adapter !== null) {
+      await this.#folder.store.write('', await this.#adapterFiles())
+    }
     const counted = state.training.reduce((sum, { labelTokens }) => sum + labelTokens, 0)
     const nats = state.training.reduce((sum, { loss, labelTokens }) => sum + loss * labelTokens, 0)
     const measured = isLoaded ? state.evaluation.find(({ step }) => step === best.step) : state.evaluation.at(-1)
@@ -251,7 +252,7 @@ export class Trainer<B = LabelledBatch> {
     if (this.#adapter === null) return new Map()
     const reports = this.state.training
     const figures = reports.length === 0 ? {} : { figures: runFigures(this.run, reports) }
-    return adapterFiles(this.#adapter, { ...figures, ...this.#own.card })
+    return adapterFiles(this.#adapter, { ...figures, ...this.#own.card, convertToPlainLora: 'auto' })
   }
 
   #isEvaluationDue(step: number): boolean {

@@ -7,10 +7,13 @@ import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../src/device/device.ts'
 import { collate } from '../../src/models/example.ts'
 import { adaptersOf } from '../../src/peft/several/several-adapters.ts'
+import { openAdapter } from '../../src/io/adapter-folder.ts'
 import { attachAdapter } from '../../src/peft/attach.ts'
+import type { LoraConfig } from '../../src/peft/lora/lora-config.ts'
+import { startLora } from '../../src/peft/lora/starts/start-lora.ts'
 import { Trainer } from '../../src/trainer/trainer.ts'
 import { train, type TrainDataset, type TrainDatasetOptions } from '../../src/trainer/train.ts'
-import { tinyFalcon } from '../peft/tiny-falcon.ts'
+import { maxDifference, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { trainedNumbers } from '../train/tiny-run.ts'
 
 /** Letters are tokens, from 3 on; 2 ends a text. */
@@ -97,6 +100,46 @@ test('a stream of rows is trained on in its order, without all of it in memory',
   model.dispose()
 })
 
+test.each(['pissa', 'olora', 'loftq', 'eva', 'corda'])(
+  'an adapter begins by %s, from its own seed',
+  async (initLoraWeights) => {
+    const given = { ...options, maxSteps: 1, seed: 9, initSeed: 1, peftConfig: { ...peftConfig, initLoraWeights } }
+    const { numbers } = await trained(rows, given)
+    const { examples } = await prepareExamples(tokenizer, rows)
+    const model = await tinyFalcon(device)
+    const isFromData = initLoraWeights === 'eva' || initLoraWeights === 'corda'
+    const batches = [examples.slice(0, 8), examples.slice(8)].map((some) => {
+      const { batch, labels } = collate(some)
+      return { ...batch, labels }
+    })
+    const fields = { r: 4, loraDropout: 0.1, initLoraWeights } as Partial<LoraConfig>
+    const adapter = await startLora(model, fields, { seed: 1, ...(isFromData && { batches }) })
+    await train(model, examples, { maxSteps: 1, batchSize: 3, learningRate: 0.01, seed: 9 })
+    expect(numbers).toEqual(await trainedNumbers(model))
+    adapter.detach()
+    model.dispose()
+  },
+)
+
+test.each(['pissa', 'olora', 'loftq', 'corda'])('what %s began is saved so that it loads', async (initLoraWeights) => {
+  const outputDir = join(folder, initLoraWeights)
+  const model = await tinyFalcon(device, initLoraWeights === 'loftq' ? 'f32' : 'nf4')
+  const logits = async () => {
+    const batch = { inputIds: Int32Array.of(5, 9, 30, 2), shape: [1, 4] as const }
+    const out = model.forward(batch)
+    const values = await out.read()
+    out.dispose()
+    return values
+  }
+  await train(model, rows, { ...options, maxSteps: 2, outputDir, peftConfig: { ...peftConfig, initLoraWeights } })
+  const trainedLogits = await logits()
+  for (const adapter of adaptersOf(model).values()) adapter.detach()
+  const loaded = await openAdapter(model, outputDir)
+  expect(maxDifference(await logits(), trainedLogits)).toBeLessThan(1e-5)
+  loaded.detach()
+  model.dispose()
+})
+
 test('what is odd about rows is told', async () => {
   const warnings: string[] = []
   const onWarning = (message: string, code: string) => warnings.push(`${code}: ${message}`)
@@ -112,6 +155,10 @@ test('rows without a tokenizer, unknown options and a second adapter are refused
     'train: there is no option "maxLenght"; did you mean maxLength?',
   )
   await expect(trained(rows, { ...options, streaming: true, maxSteps: null })).rejects.toThrow('give maxSteps')
+  const eva = { ...peftConfig, initLoraWeights: 'eva' }
+  await expect(trained(rows, { ...options, streaming: true, peftConfig: eva })).rejects.toThrow(
+    'train: a start from examples goes over them before',
+  )
   const model = await tinyFalcon(device)
   const adapter = attachAdapter(model, { peftType: 'LORA', r: 2 })
   await expect(train(model, rows, options)).rejects.toThrow('train: the model has an adapter already')

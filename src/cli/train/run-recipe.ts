@@ -84,6 +84,7 @@ export async function runRecipe(
     ...(options as TrainDatasetOptions),
     ...{ tokenizer, signal, peftConfig: adapter, callbacks: told.callbacks, outputDir: outputOf(recipe) },
     ...(evalRows !== null && { evalDataset: evalRows }),
+    ...(recipe.own.init_seed !== undefined && { initSeed: Number(recipe.own.init_seed) }),
     ...(told.resume && { resumeFromCheckpoint: true }),
     ...(!told.quiet && { onPrepare: progress.rows }),
     onWarning: progress.warn,

@@ -4,6 +4,7 @@ import {
   either,
   listOf,
   number,
+  oneOf,
   type OptionRules,
   readArgument,
   readOptions,
@@ -16,7 +17,7 @@ import type { TensorReader } from '../../safetensors/reader.ts'
 import { writeSafetensors } from '../../safetensors/writer.ts'
 import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
 import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
-import type { AdapterMethod, SavedAdapter } from '../adapter-method.ts'
+import type { AdapterMethod, AsPlain, SavedAdapter } from '../adapter-method.ts'
 import type { Adapter } from '../adapter.ts'
 import { isAsStarted } from '../as-started.ts'
 import { type AdapterConfig, configFile } from '../config/config-fields.ts'
@@ -35,9 +36,11 @@ export interface AdapterFilesOptions extends CardContent {
   readonly baseModel?: string
   /**
    * Save an adapter that started from the base's weights (PiSSA, OLoRA) as a plain one of twice the rank, which fits the
-   * base as it is: PEFT's path_initial_model_for_weight_conversion. Others are saved as they are. Default false.
+   * base as it is: PEFT's path_initial_model_for_weight_conversion. Others are saved as they are. With 'auto' only where
+   * nobody who loads the file can begin again from the same base (CorDA, and all starts over a quantised base). Default
+   * false.
    */
-  readonly convertToPlainLora?: boolean
+  readonly convertToPlainLora?: AsPlain
   /** Told where nothing has trained the adapter since it was attached. Default: nobody. */
   readonly onWarning?: (message: string) => void
 }
@@ -67,7 +70,7 @@ export const adapterFilesRules: OptionRules<AdapterFilesOptions> = {
   license: text,
   datasets: listOf(text),
   onWarning: callback(),
-  convertToPlainLora: flag,
+  convertToPlainLora: either(flag, oneOf(['auto'])),
 }
 
 /** The rules of `LoadAdapterOptions`. */
@@ -96,8 +99,8 @@ export async function adapterFiles(
   const baseModel = given.baseModel ?? adapter.config.baseModelNameOrPath
   const tensors = await savedTensors(adapter)
   const own: SavedAdapter = { config: { ...adapter.savedConfig, baseModelNameOrPath: baseModel }, tensors }
-  const { convertToPlainLora: isPlain = false } = given
-  const saved = (await method.toFile?.(own, adapter.name, adapter.layers, isPlain)) ?? own
+  const { convertToPlainLora: asPlain = false } = given
+  const saved = (await method.toFile?.(own, adapter.name, adapter.layers, asPlain)) ?? own
   if (given.onWarning !== undefined && (await isAsStarted(adapter))) {
     given.onWarning('adapterFiles: nothing has trained the adapter since it was attached; what is saved is its start')
   }

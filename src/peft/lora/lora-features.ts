@@ -48,7 +48,7 @@ const changingStarts: readonly (readonly [RegExp, string])[] = [
 const words = ['orthogonal', 'pissa', 'loftq', 'eva', 'corda'] as const
 
 /** Whether a start follows from what a model's layers get. */
-export function isFromData(start: Start): start is 'eva' | 'corda' {
+export function isFromData(start: unknown): start is 'eva' | 'corda' {
   return start === 'eva' || start === 'corda'
 }
 

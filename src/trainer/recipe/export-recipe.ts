@@ -167,6 +167,7 @@ const momentNames: Readonly<Record<string, string>> = { m: 'exp_avg', v: 'exp_av
 /** AdamW's moments, by the names of torch's state and PEFT's parameters. */
 async function moments(folder: Folder): Promise<TensorToWrite[]> {
   const reader = await openTensors(folder, checkpointFileNames.tensors)
+  const adapter = await openTensors(folder, adapterNames[1])
   try {
     const tensors: TensorToWrite[] = []
     for (const name of reader.names) {
@@ -178,10 +179,16 @@ async function moments(folder: Folder): Promise<TensorToWrite[]> {
         return `exportRecipe: the run keeps ${name}, which torch's AdamW has none of`
       })
       const { shape, dtype } = reader.info(name)
+      const saved = `base_model.model.${path}`
+      const isPlain = adapter.names.includes(saved) && show(adapter.info(saved).shape) !== show(shape)
+      check(!isPlain, 'unsupported', () => {
+        return `exportRecipe: the adapter was saved as plain LoRA, for its start cannot be made again, and AdamW's state is for the one that is trained here`
+      })
       tensors.push({ name: `${known}.base_model.model.${path}`, dtype, shape, data: await reader.readBytes(name) })
     }
     return tensors
   } finally {
+    await adapter.close()
     await reader.close()
   }
 }

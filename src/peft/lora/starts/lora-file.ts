@@ -1,7 +1,7 @@
 import { check } from '../../../core/errors.ts'
 import { show } from '../../../core/show.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
-import type { SavedAdapter, SavedTensor } from '../../adapter-method.ts'
+import type { AsPlain, SavedAdapter, SavedTensor } from '../../adapter-method.ts'
 import { keyPrefix } from '../../layers/adapted-layer.ts'
 import type { AdaptedLayer } from '../../layers/adapted-layer.ts'
 import type { LoraConfig } from '../lora-config.ts'
@@ -12,25 +12,28 @@ import { isOverRest } from './rest.ts'
 /**
  * The file of an adapter. One that started from the base's weights fits a base without what it started as, which PEFT
  * makes by starting again; or it is made a plain one (peft/tuners/lora/model.py, subtract_mutated_init).
- * @throws MedAwareError `unsupported` where PEFT's start would be another and `isPlain` is false.
+ * @throws MedAwareError `unsupported` where PEFT's start would be another and `asPlain` is false.
  */
 export async function loraFile(
   saved: SavedAdapter<LoraConfig>,
   name: string,
   layers: ReadonlyMap<string, AdaptedLayer>,
-  isPlain: boolean,
+  asPlain: AsPlain,
 ): Promise<SavedAdapter<LoraConfig>> {
   const start = restStartOf(saved.config.initLoraWeights)
   if (start === null) return saved
-  check(!isPlain || start.isPlain !== false, 'unsupported', () => {
+  const isPlainPossible = start.isPlain !== false
+  check(asPlain !== true || isPlainPossible, 'unsupported', () => {
     const init = show(saved.config.initLoraWeights)
     return `convertToPlainLora: initLoraWeights ${init} quantised the base, and no LoRA of a low rank makes up for that; save the adapter without convertToPlainLora, or merge it`
   })
-  if (isPlain) return plainLora(saved, name, layers)
+  if (asPlain === true) return plainLora(saved, name, layers)
   const quantized = [...layers].find(([, layer]) => {
     return isOverRest(layer.adapter(name)) && !(layer.baseWeights['weight'] instanceof Tensor)
   })?.[0]
-  check(start.besideWeight === null && quantized === undefined, 'unsupported', () => {
+  const isRepeatable = start.besideWeight === null && quantized === undefined
+  if (asPlain === 'auto' && !isRepeatable && isPlainPossible) return plainLora(saved, name, layers)
+  check(isRepeatable, 'unsupported', () => {
     const why =
       start.besideWeight === null ? `of a quantised weight such as ${quantized}` : `that ${start.besideWeight}`
     return `initLoraWeights ${show(saved.config.initLoraWeights)}: whoever loads a start ${why} gets another base; save it with convertToPlainLora: true`
