@@ -4,7 +4,7 @@ import type { LogFormat, LogRecord } from './log-format.ts'
 export const jsonLines: LogFormat = {
   fileName: () => 'log.jsonl',
   whole: (records) => records.map(line).join(''),
-  added: (records, from) => records.slice(from).map(line).join(''),
+  added: (records) => records.map(line).join(''),
 }
 
 function line({ step, time, figures }: LogRecord): string {

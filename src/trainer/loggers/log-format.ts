@@ -10,14 +10,14 @@ export interface LogRecord {
   readonly figures: Readonly<Record<string, number>>
 }
 
-/** A kind of log file: how records become its bytes. */
+/** A log file of some kind: how records become its bytes. */
 export interface LogFormat {
   /** @param there Names of the files that the run has: those of an earlier start are gone on with. */
   fileName(there: readonly string[]): string
   /** The file that has these records. */
   whole(records: readonly LogRecord[]): string | Uint8Array
-  /** What the records from `from` on add to the file of those before; null where it must be written anew. */
-  added(records: readonly LogRecord[], from: number): string | Uint8Array | null
+  /** What records add behind those that `whole` and `added` were given before; null where it must be written anew. */
+  added(records: readonly LogRecord[]): string | Uint8Array | null
 }
 
 /** A record without its time. */

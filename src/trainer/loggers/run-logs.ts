@@ -1,4 +1,4 @@
-import type { TrainerCallback } from '../trainer-callback.ts'
+import type { LogHistory, TrainerCallback } from '../trainer-callback.ts'
 import { LogFile } from './log-file.ts'
 import { evaluationRecord, type LogFormat, type LogRecord, recordsOf, stepRecord, type Untimed } from './log-format.ts'
 
@@ -8,7 +8,7 @@ const interval = 1000
 /** Each kind of log, loaded where a run asks for it. */
 const formats = {
   jsonl: async (): Promise<LogFormat> => (await import('./json-lines.ts')).jsonLines,
-  csv: async (): Promise<LogFormat> => (await import('./csv.ts')).csv,
+  csv: async (): Promise<LogFormat> => (await import('./csv.ts')).csv(),
   tensorboard: async (): Promise<LogFormat> => (await import('./tensorboard.ts')).tensorboard,
 } as const
 
@@ -24,17 +24,22 @@ export const logNames = Object.keys(formats) as LogName[]
  */
 export function runLogs(names: readonly LogName[], onWarning: (message: string) => void): TrainerCallback {
   let files: readonly LogFile[] = []
-  let records: LogRecord[] = []
-  // When each record was reported, which the reports themselves do not say.
-  let times: readonly unknown[] = []
+  // When each record was reported, which the history does not say.
+  let times: number[] = []
+  // Those that are in no file yet.
+  let added: LogRecord[] = []
   let last = -Infinity
 
-  const write = async (some = files): Promise<void> => {
-    for (const file of some) await file.bring(records)
+  const write = async (history: LogHistory, some = files): Promise<void> => {
+    const all = () => recordsOf(history).map((record, i) => ({ ...record, time: times[i] ?? Date.now() }))
+    for (const file of some) await file.bring(added, all)
+    added = []
     last = Date.now()
   }
   const add = (record: Untimed): void => {
-    records.push({ ...record, time: Date.now() })
+    const time = Date.now()
+    times.push(time)
+    added.push({ ...record, time })
   }
 
   return {
@@ -48,29 +53,28 @@ export function runLogs(names: readonly LogName[], onWarning: (message: string) 
       }
       files = await Promise.all(names.map(open))
       const now = Date.now()
-      const known = records.length > 0 ? records.map(({ time }) => time) : times
-      records = recordsOf(history).map((record, i) => ({ ...record, time: timeOr(now, known[i]) }))
-      await write()
+      times = recordsOf(history).map((_, i) => times[i] ?? now)
+      await write(history)
       last = -Infinity
     },
-    async onStepEnd(report) {
+    async onStepEnd(report, { history }) {
       add(stepRecord(report))
       // What could not be written is tried again at the next evaluation or checkpoint, not at each step.
-      if (Date.now() - last >= interval) await write(files.filter(({ isWhole }) => isWhole))
+      if (Date.now() - last < interval) return
+      await write(
+        history,
+        files.filter(({ isWhole }) => isWhole),
+      )
     },
-    async onEvaluate(entry) {
+    async onEvaluate(entry, { history }) {
       add(evaluationRecord(entry))
-      await write()
+      await write(history)
     },
-    onSave: () => write(),
-    onTrainEnd: () => write(),
-    state: () => ({ times: records.map(({ time }) => time) }),
+    onSave: (_, { history }) => write(history),
+    onTrainEnd: ({ history }) => write(history),
+    state: () => ({ times }),
     restore: ({ times: saved }) => {
-      times = Array.isArray(saved) ? saved : []
+      times = Array.isArray(saved) ? saved.map((time) => (Number.isFinite(time) ? Number(time) : Date.now())) : []
     },
   }
-}
-
-function timeOr(now: number, time: unknown): number {
-  return typeof time === 'number' && Number.isFinite(time) ? time : now
 }

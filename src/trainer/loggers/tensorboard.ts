@@ -16,7 +16,7 @@ export const tensorboard: LogFormat = {
     const wallTime = (records[0]?.time ?? Date.now()) / 1000
     return joined([eventRecord({ wallTime, fileVersion: 'brain.Event:2' }), ...records.map(eventOf)])
   },
-  added: (records, from) => joined(records.slice(from).map(eventOf)),
+  added: (records) => joined(records.map(eventOf)),
 }
 
 function eventOf({ step, time, figures }: LogRecord): Uint8Array {

@@ -6,19 +6,13 @@ import { MedAwareError } from '../../../src/core/errors.ts'
 import { openCpuDevice } from '../../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../../src/device/device.ts'
 import { completeText } from '../../../src/generate/generate-text.ts'
-import type { TextTokenizer } from '../../../src/generate/text-tokenizer.ts'
 import { runStore, type RunStore } from '../../../src/io/runs/run-store.ts'
 import { Trainer } from '../../../src/trainer/trainer.ts'
 import type { TrainerCallback } from '../../../src/trainer/trainer-callback.ts'
 import type { TrainerOptions } from '../../../src/trainer/trainer-options.ts'
 import { adaptedFalcon, randomExamples, trainedNumbers } from '../../train/tiny-run.ts'
+import { letterTokenizer as tokenizer } from '../letter-tokenizer.ts'
 
-/** A letter a token, and `<` among them. */
-const tokenizer: TextTokenizer = {
-  ...{ vocabSize: 64, eosTokenId: null, eosToken: null, addedIds: [] },
-  encode: (text) => Array.from(text, (letter) => letter.charCodeAt(0) - 60),
-  decode: (ids) => ids.map((id) => String.fromCharCode(60 + id)).join(''),
-}
 const prompts = ['ab<b>c', 'xyz']
 const samples = { prompts, tokenizer, generation: { maxNewTokens: 6 } }
 const base: TrainerOptions = {
