@@ -1,10 +1,12 @@
 import { check } from '../../core/errors.ts'
 import { hashText } from '../../core/hash.ts'
 import { hasGenerationMarkers } from './chat-template.ts'
+import { markChatMl } from './mark-chatml.ts'
 
 /**
- * TRL 1.16's templates for training, by the hash of the original that they take the place of: they write the same, and
- * say which of it the assistant's is. Left out are those for images, and for architectures that there are not.
+ * Templates for training, by the hash of the original that they take the place of: they write the same, and say which
+ * of it the assistant's is. TRL 1.16's, without those for images and for architectures that there are not; Llama 3.1
+ * and 3.2 have none there.
  */
 const templates: Readonly<Record<string, () => Promise<{ readonly template: string }>>> = {
   a62f1b7e1e03af33: () => import('./templates/cohere.ts'),
@@ -17,6 +19,8 @@ const templates: Readonly<Record<string, () => Promise<{ readonly template: stri
   e6acbc7df1fc2251: () => import('./templates/lfm2.ts'),
   '33adc869549d2761': () => import('./templates/lfm2-v2.ts'),
   '87c12a9bf325dada': () => import('./templates/llama3.ts'),
+  add4dca46f4b89a1: () => import('./templates/llama3-1.ts'),
+  f07e2a052653b6b7: () => import('./templates/llama3-2.ts'),
   ee6a093220b7147c: () => import('./templates/phi3.ts'),
   '494cb47cdda5313d': () => import('./templates/phi3-5.ts'),
   '7a0ddab35e5072c6': () => import('./templates/qwen2-5.ts'),
@@ -26,11 +30,13 @@ const templates: Readonly<Record<string, () => Promise<{ readonly template: stri
 
 /**
  * The template to learn from just the assistant's own text with: the given one where it says which that is by
- * `{% generation %}`, else TRL's variant of it (TRL 1.16, get_training_chat_template).
+ * `{% generation %}`, else a variant of it that does (TRL 1.16, get_training_chat_template).
  * @throws MedAwareError `config` where there is none.
  */
 export async function trainingTemplate(who: string, template: string): Promise<string> {
   if (hasGenerationMarkers(template)) return template
+  const marked = markChatMl(template)
+  if (marked !== null) return marked
   const variant = templates[hashText(template)]
   check(variant !== undefined, 'config', () => {
     return (

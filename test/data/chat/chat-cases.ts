@@ -22,7 +22,7 @@ export const { conversations, tools, specials, templates } = JSON.parse(readFile
   readonly templates: readonly {
     readonly name: string
     readonly template: string
-    /** TRL's variant for training. */
+    /** The variant for training. */
     readonly training: string | null
     /** What TRL's checks find; null where one fails. */
     readonly checked: Readonly<Record<string, boolean | null>>

@@ -22,12 +22,17 @@ describe('checkChatTemplate', () => {
 })
 
 describe('trainingTemplate', () => {
-  it.each(templates.filter(({ training }) => training !== null))("is TRL's: $name", async ({ template, training }) => {
-    expect(await trainingTemplate('test', template)).toBe(training)
-  })
+  it.each(templates.filter(({ training }) => training !== null))(
+    'says what the assistant’s is: $name',
+    async ({ template, training }) => {
+      expect(await trainingTemplate('test', template)).toBe(training)
+    },
+  )
 
   it('is the template itself where that tells, and refuses one that is not known', async () => {
     expect(await trainingTemplate('test', chatTemplate)).toBe(chatTemplate)
+    const turn = "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"
+    await expect(trainingTemplate('test', `${turn}${turn}`)).rejects.toThrow('there is no known variant')
     await expect(trainingTemplate('test', 'a')).rejects.toThrow(
       'test: assistantOnlyLoss needs a chat template that says',
     )
