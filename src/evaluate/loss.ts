@@ -4,6 +4,7 @@ import {
   abortSignal,
   type Aliases,
   callback,
+  number,
   type OptionRules,
   readArgument,
   readOptions,
@@ -18,6 +19,11 @@ import { countingHits } from '../ops/loss/label-hits.ts'
 export interface EvaluateLossOptions {
   /** Examples a forward pass. Default 8. */
   readonly batchSize?: number
+  /**
+   * Share of what is wanted that all tokens have alike, as a run's option of this name, from 0 to 1: the loss is that of
+   * transformers' LabelSmoother. Each batch is gone through twice, for all else is of the labels themselves. Default 0.
+   */
+  readonly labelSmoothingFactor?: number
   /** Called after each batch with how many examples are done. */
   readonly onProgress?: (done: number, total: number) => void
   /** Ends measuring with its reason between two batches. */
@@ -26,6 +32,7 @@ export interface EvaluateLossOptions {
 
 const rules: OptionRules<EvaluateLossOptions> = {
   batchSize: whole({ from: 1 }),
+  labelSmoothingFactor: number({ from: 0, to: 1 }),
   onProgress: callback(),
   signal: abortSignal,
 }
@@ -35,9 +42,9 @@ const aliases: Aliases<EvaluateLossOptions> = { perDeviceEvalBatchSize: 'batchSi
 
 /** How well a model predicts some texts. */
 export interface LossReport {
-  /** Mean cross-entropy of a counted token, in nats. */
+  /** Mean cross-entropy of a counted token, in nats, against labels smoothed as was asked. */
   readonly loss: number
-  /** exp(loss). */
+  /** exp of the mean cross-entropy of labels that are not smoothed. */
   readonly perplexity: number
   /** Σ cross-entropy / (Σ bytes · ln 2), comparable between tokenizers; `null` unless every example says its bytes. */
   readonly bitsPerByte: number | null
@@ -63,7 +70,12 @@ export async function evaluateLoss(
   examples: readonly Example[],
   options: EvaluateLossOptions = {},
 ): Promise<LossReport> {
-  const { batchSize = 8, onProgress, signal } = readOptions('evaluateLoss', options, rules, aliases)
+  const {
+    batchSize = 8,
+    labelSmoothingFactor = 0,
+    onProgress,
+    signal,
+  } = readOptions('evaluateLoss', options, rules, aliases)
   readArgument('evaluateLoss', 'model', model, modelRule)
   const rows = readExamples('evaluateLoss', examples, model.vocabSize)
   const counted = rows.filter((example) => labelCount(example, model) > 0)
@@ -71,11 +83,12 @@ export async function evaluateLoss(
   const sorted = counted.toSorted((a, b) => b.inputIds.length - a.inputIds.length)
   signal?.throwIfAborted()
   await prepare(model, sorted.slice(0, batchSize))
-  let [nats, hits] = [0, 0]
+  let [smoothed, nats, hits] = [0, 0, 0]
   for (let begin = 0; begin < sorted.length; begin += batchSize) {
     signal?.throwIfAborted()
     const batch = sorted.slice(begin, begin + batchSize)
-    const sums = await sumsOf(model, batch)
+    const sums = await sumsOf(model, batch, labelSmoothingFactor)
+    smoothed += sums.smoothed
     nats += sums.nats
     // One batch that does not say leaves the share unknown.
     hits += sums.hits ?? NaN
@@ -83,10 +96,9 @@ export async function evaluateLoss(
   }
   const tokens = counted.reduce((sum, example) => sum + labelCount(example, model), 0)
   const bytes = counted.reduce((sum, example) => sum + (example.bytes ?? NaN), 0)
-  const loss = nats / tokens
   const bitsPerByte = bytes > 0 ? nats / (bytes * Math.LN2) : null
   const tokenAccuracy = Number.isNaN(hits) ? null : hits / tokens
-  return { loss, perplexity: Math.exp(loss), bitsPerByte, tokenAccuracy, tokens }
+  return { loss: smoothed / tokens, perplexity: Math.exp(nats / tokens), bitsPerByte, tokenAccuracy, tokens }
 }
 
 /** Lets the device choose its programs for batches like this one. */
@@ -96,20 +108,25 @@ async function prepare(model: CausalLm, examples: readonly Example[]): Promise<v
   await device.prepare(() => device.memory.scoped(() => void inference(model, () => model.loss(batch, labels, 1))))
 }
 
-/** Σ cross-entropy of a batch, in nats, and how many of its labels are the likeliest; null where that is not known. */
-async function sumsOf(model: CausalLm, examples: readonly Example[]) {
+/**
+ * Σ cross-entropy of a batch, in nats, against its labels and against what they are smoothed to, and how many of them are
+ * the likeliest; null where that is not known.
+ */
+async function sumsOf(model: CausalLm, examples: readonly Example[], smoothing: number) {
   const { batch, labels } = collate(examples)
-  const { result: loss, hits } = countingHits(() => {
-    return model.device.memory.rooted(() => inference(model, () => model.loss(batch, labels, 1)))
-  })
+  const lossOf = (share: number) => {
+    return model.device.memory.rooted(() => inference(model, () => model.loss(batch, labels, 1, share)))
+  }
+  const { result: loss, hits } = countingHits(() => lossOf(0))
+  const other = smoothing === 0 ? null : lossOf(smoothing)
   try {
     const nats = await loss.item()
+    const smoothed = other === null ? nats : await other.item()
     const count = hits === null ? null : await hits.item()
     await model.device.settle()
     check(Number.isFinite(nats), 'numeric', () => `evaluateLoss: the loss of a batch is ${nats}`)
-    return { nats, hits: count }
+    return { nats, smoothed, hits: count }
   } finally {
-    loss.dispose()
-    hits?.dispose()
+    for (const tensor of [loss, other, hits]) tensor?.dispose()
   }
 }

@@ -119,12 +119,16 @@ export class Trainer<B = LabelledBatch> {
     }
   }
 
-  /** Measures on the held-out examples now. @throws MedAwareError as `evaluateLoss`. */
+  /**
+   * Measures on the held-out examples now. As in transformers the loss is of labels smoothed as the run's are; all tokens
+   * weigh alike, where transformers takes the mean of its batches' means. @throws MedAwareError as `evaluateLoss`.
+   */
   async evaluate(): Promise<EvaluationEntry> {
     const { evalDataset, evalBatchSize: batchSize } = this.#own
     const started = performance.now()
+    const { labelSmoothingFactor } = this.run.options
     const signal = this.#signal && { signal: this.#signal }
-    const report = await evaluateLoss(this.model, evalDataset ?? [], { batchSize, ...signal })
+    const report = await evaluateLoss(this.model, evalDataset ?? [], { batchSize, labelSmoothingFactor, ...signal })
     const seconds = (performance.now() - started) / 1000
     const { loss, perplexity, bitsPerByte, tokenAccuracy, tokens } = report
     const bits = bitsPerByte === null ? {} : { evalBitsPerByte: bitsPerByte }

@@ -74,6 +74,17 @@ describe.each(devices)('evaluateLoss on $description', (device) => {
     }
   })
 
+  it('measures the loss of smoothed labels, and all else of the labels themselves', async () => {
+    const plain = await evaluateLoss(model, golden)
+    const smooth = await evaluateLoss(model, golden, { labelSmoothingFactor: 0.2 })
+    expect({ ...smooth, loss: plain.loss }).toEqual(plain)
+    const even = await evaluateLoss(model, golden, { labelSmoothingFactor: 1, batchSize: 1 })
+    expect(smooth.loss).toBeCloseTo(0.8 * plain.loss + 0.2 * even.loss, 5)
+    await expect(evaluateLoss(model, golden, { labelSmoothingFactor: 2 })).rejects.toThrow(
+      'evaluateLoss: labelSmoothingFactor must be a number from 0 and at most 1, got 2',
+    )
+  })
+
   it('weighs tokens alike in examples of different lengths, whatever the batches', async () => {
     const whole = golden[1]?.inputIds ?? new Int32Array()
     const examples = [12, 3, 7, 1, 2, 10].map((length, i) => {

@@ -15,6 +15,9 @@ interface TrlRun {
   readonly chat: boolean
   /** SFTConfig's. */
   readonly options: Readonly<Record<string, unknown>>
+  /** Rows to measure on, and the losses of each time. */
+  readonly held?: readonly Row[]
+  readonly evalLosses?: readonly number[]
   readonly steps: readonly { readonly loss: number; readonly gradNorm: number; readonly learningRate: number }[]
 }
 
@@ -34,12 +37,14 @@ afterAll(() => {
 })
 
 describe.each(engines.map((device) => [device.description, device] as const))('on %s', (_name, device) => {
-  test.each(Object.entries(runs))("ten steps of TRL's trainer: %s", async (_, { rows, chat, options, steps }) => {
+  test.each(Object.entries(runs))("ten steps of TRL's trainer: %s", async (_, told) => {
+    const { rows, chat, options, held, evalLosses = [], steps } = told
     const { model } = await loadModel(folder, { device })
     const adapter = await openAdapter(model, join(folder, 'adapter'), { device, trainable: true })
     const { train_sampling_strategy: __, ...given } = options
     const { run, trainer, data } = trainingArguments(given)
     const reports: TrlRun['steps'][number][] = []
+    const measured: Readonly<Record<string, number>>[] = []
     // Rows in their order, as TRL's sequential sampler takes them.
     await train(model, rows, {
       ...(run as TrainDatasetOptions),
@@ -47,9 +52,11 @@ describe.each(engines.map((device) => [device.description, device] as const))('o
       ...data,
       ...{ tokenizer, streaming: true },
       ...(chat && { chatTemplate }),
+      ...(held && { evalDataset: held }),
       callbacks: [
         {
           name: 'reports',
+          onEvaluate: ({ metrics }) => void measured.push(metrics),
           onStepEnd: ({ loss, gradNorm, learningRate }) => void reports.push({ loss, gradNorm, learningRate }),
         },
       ],
@@ -59,6 +66,13 @@ describe.each(engines.map((device) => [device.description, device] as const))('o
       expect(Math.abs((reports[i]?.loss ?? NaN) - loss), `loss of step ${i + 1}`).toBeLessThan(1e-4)
       expect(Math.abs((reports[i]?.gradNorm ?? NaN) - gradNorm), `norm of step ${i + 1}`).toBeLessThan(1e-4)
       expect(reports[i]?.learningRate).toBeCloseTo(learningRate, 8)
+    }
+    expect(measured).toHaveLength(evalLosses.length)
+    for (const [i, loss] of evalLosses.entries()) {
+      const { evalLoss = NaN, evalPerplexity = NaN } = measured[i] ?? {}
+      expect(Math.abs(evalLoss - loss), `held-out loss ${i + 1}`).toBeLessThan(1e-4)
+      // That of the labels themselves.
+      expect(Math.abs(Math.log(evalPerplexity) - loss)).toBeGreaterThan(1e-3)
     }
     adapter.detach()
     model.dispose()
