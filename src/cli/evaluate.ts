@@ -1,9 +1,12 @@
+import type { JsonObject } from '../core/json.ts'
 import { prepareExamples } from '../data/prepare-examples.ts'
 import { evaluateLoss } from '../evaluate/loss.ts'
 import { loadDataset } from '../io/dataset/load-dataset.ts'
+import { trainingArguments } from '../train/arguments/training-arguments.ts'
 import { modelFlags, readModelFlags, withAdaptedModel } from './adapted-model.ts'
-import { type Command, parseWords, whole } from './command.ts'
+import { type Command, parseWords, UsageError, whole } from './command.ts'
 import { duration } from './progress-line.ts'
+import { readRecipe } from './train/recipe.ts'
 
 const help = `Measures how well a model predicts rows of text: loss, perplexity and bits per byte.
 
@@ -13,6 +16,7 @@ const help = `Measures how well a model predicts rows of text: loss, perplexity 
   --ignore-fields A,B   fields of the adapter's config to pass over, though they are not known here
   --max-length N        tokens of a row; what is beyond is cut off   (1024)
   --batch N             rows of a forward pass                       (8)
+  --set KEY=VALUE       how rows are read, by TRL's names, such as assistant_only_loss=true. As often as needed.
   --quantize NAME       load in nf4, fp4 or int8                     (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised   (f32)
   --device NAME         auto, cpu or webgpu                          (auto)
@@ -31,16 +35,23 @@ export const evaluateCommand: Command = {
     const { values, words } = parseWords(args, ['SOURCE', 'DATA'], {
       'max-length': { type: 'string', default: '1024' },
       batch: { type: 'string', default: '8' },
+      set: { type: 'string', multiple: true, default: [] },
       ...modelFlags,
       json: { type: 'boolean', default: false },
     })
     const maxLength = whole('max-length', values['max-length'], 2)
     const batchSize = whole('batch', values.batch)
+    const rowOptions = await readRowOptions(values.set)
     const asked = readModelFlags(values)
     const data = await loadDataset(words.DATA)
     await withAdaptedModel('evaluate', words.SOURCE, asked, context, async (model, tokenizer) => {
       const told = { onProgress: progress.rows, onWarning: progress.warn }
-      const { examples, report: rows } = await prepareExamples(tokenizer, data, { maxLength, signal, ...told })
+      const { examples, report: rows } = await prepareExamples(tokenizer, data, {
+        maxLength,
+        ...rowOptions,
+        signal,
+        ...told,
+      })
       const onProgress = (done: number, total: number) => {
         progress.status('measuring', (elapsed) => {
           const seconds = elapsed / 1000
@@ -60,4 +71,13 @@ export const evaluateCommand: Command = {
       )
     })
   },
+}
+
+/** What of TRL's arguments is about rows. @throws UsageError for others. */
+async function readRowOptions(sets: readonly string[]): Promise<JsonObject> {
+  const { own, args } = await readRecipe(undefined, sets, {})
+  const { run, trainer, data, passedOver } = trainingArguments(args)
+  const [other] = [...Object.keys({ ...own, ...run, ...trainer }), ...passedOver.map(({ name }) => name)]
+  if (other !== undefined) throw new UsageError(`evaluate: ${other} is not about how rows are read`)
+  return data
 }

@@ -81,6 +81,11 @@ describe('peft-medaware train', () => {
     const { code, stderr } = await runCli(['resume', at('whole'), '--set', 'learning_rate=0.5'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/learningRate was 0\.0002, is 0\.5/)
+    const longer = ['--set', 'max_steps=9', '--accept', 'steps']
+    await cp(at('whole'), at('longer'), { recursive: true })
+    const resumed = await runCli(['resume', at('longer'), ...longer])
+    expect(resumed.code, resumed.stderr).toBe(0)
+    expect(resumed.stdout).toMatch(/^9 steps, training loss/)
   })
 
   it.each<[readonly string[], number, RegExp]>([
@@ -125,6 +130,14 @@ describe('peft-medaware evaluate', () => {
     expect(code, stderr).toBe(0)
     const { loss } = JSON.parse(stdout) as { readonly loss: number }
     expect(loss).toBeCloseTo(log.evaluation.at(-1)?.metrics['evalLoss'] ?? NaN, 6)
+    const whole = await runCli(['evaluate', base, at('held.jsonl'), ...flags, '--set', 'completion_only_loss=false'])
+    expect(whole.code, whole.stderr).toBe(0)
+    expect((JSON.parse(whole.stdout) as { readonly loss: number }).loss).not.toBeCloseTo(loss, 2)
+    const other = await runCli(['evaluate', base, at('held.jsonl'), '--set', 'learning_rate=3'])
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringContaining('learningRate is not about how rows are read'),
+    ])
   })
 })
 

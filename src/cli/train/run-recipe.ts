@@ -65,7 +65,12 @@ export async function runRecipe(
   recipe: Recipe,
   device: Device,
   context: CommandContext,
-  told: { readonly resume: boolean; readonly quiet: boolean; readonly callbacks: readonly TrainerCallback[] },
+  told: {
+    readonly resume: boolean
+    readonly acceptDifferences: readonly string[]
+    readonly quiet: boolean
+    readonly callbacks: readonly TrainerCallback[]
+  },
 ): Promise<TrainResult> {
   const { signal, progress } = context
   const { run, trainer, data, passedOver } = trainingArguments(recipe.args)
@@ -85,7 +90,7 @@ export async function runRecipe(
     ...{ tokenizer, signal, peftConfig: adapter, callbacks: told.callbacks, outputDir: outputOf(recipe) },
     ...(evalRows !== null && { evalDataset: evalRows }),
     ...(recipe.own.init_seed !== undefined && { initSeed: Number(recipe.own.init_seed) }),
-    ...(told.resume && { resumeFromCheckpoint: true }),
+    ...(told.resume && { resumeFromCheckpoint: true, acceptDifferences: told.acceptDifferences }),
     ...(!told.quiet && { onPrepare: progress.rows }),
     onWarning: progress.warn,
   })

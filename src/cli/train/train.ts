@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '#platform'
 import type { TrainResult } from '../../trainer/trainer.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
-import { type Command, type CommandContext, parseWords } from '../command.ts'
+import { type Command, type CommandContext, namesOf, parseWords } from '../command.ts'
 import { readRecipe, type Recipe, recipeFile, recipeText } from './recipe.ts'
 import { openFor, outputOf, runRecipe } from './run-recipe.ts'
 import { describeStep } from './training-line.ts'
@@ -54,7 +54,7 @@ export const trainCommand: Command = {
     })
     const { model, data, 'eval-data': eval_data, out: output_dir, quantize, device } = values
     const recipe = await readRecipe(values.config, values.set, { model, data, eval_data, output_dir, quantize, device })
-    await trainAs(recipe, context, { ...values, resume: false })
+    await trainAs(recipe, context, { ...values, resume: false, acceptDifferences: [] })
   },
 }
 
@@ -65,7 +65,9 @@ export const resumeCommand: Command = {
 
   peft-medaware resume DIR [options]
 
-  --set KEY=VALUE   what changes how it is done, and not what is learned, such as max_steps or save_steps
+  --set KEY=VALUE   what changes how it is done, and not what is learned, such as save_steps or report_to
+  --accept A,B      what may differ from the saved run nevertheless, by the names that an error gives: with --set
+                    max_steps=900 --accept steps it goes on to more steps than it was to have
   --json            a line of JSON for each step and evaluation on stdout
   --quiet           no progress
   --help
@@ -74,10 +76,11 @@ DIR is the folder of the run, with its run.yaml.`,
   async run(args, context) {
     const { values, words } = parseWords(args, ['DIR'], {
       set: { type: 'string', multiple: true, default: [] },
+      accept: { type: 'string' },
       ...outputWords,
     })
     const recipe = await readRecipe(join(words.DIR, recipeFile), values.set, { output_dir: words.DIR })
-    await trainAs(recipe, context, { ...values, resume: true })
+    await trainAs(recipe, context, { ...values, resume: true, acceptDifferences: namesOf(values.accept) })
   },
 }
 
@@ -85,6 +88,7 @@ interface TrainWords {
   readonly json: boolean
   readonly quiet: boolean
   readonly resume: boolean
+  readonly acceptDifferences: readonly string[]
 }
 
 async function trainAs(recipe: Recipe, context: CommandContext, words: TrainWords): Promise<void> {
