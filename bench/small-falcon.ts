@@ -1,8 +1,8 @@
 import { Random } from '../src/core/random.ts'
 import { countOf, type Shape } from '../src/core/shape.ts'
 import { bf16ToF32, f32ToBf16 } from '../src/core/float16.ts'
-import { alibiPositions, alibiSlopes } from '../src/models/alibi.ts'
-import { type FalconConfig, falconRwConfig } from '../src/models/falcon-config.ts'
+import { alibiPositions, alibiSlopes } from '../src/models/positions/alibi.ts'
+import { type FalconConfig, falconRwConfig } from '../src/models/falcon/falcon-config.ts'
 import { modelWeights } from '../src/models/architectures.ts'
 
 /** A Falcon-RW small enough to be written in several libraries, and how its LoRA is trained. */

@@ -11,7 +11,7 @@ import { f32ToBf16 } from '../../src/core/float16.ts'
 import { Random } from '../../src/core/random.ts'
 import { countOf } from '../../src/core/shape.ts'
 import type { WeightSpec } from '../../src/models/causal-lm.ts'
-import { parseFalconConfig } from '../../src/models/falcon-config.ts'
+import { parseFalconConfig } from '../../src/models/falcon/falcon-config.ts'
 import { modelWeights } from '../../src/models/architectures.ts'
 import { type EncodedHeader, encodeSafetensorsHeader } from '../../src/safetensors/writer.ts'
 

@@ -1,9 +1,9 @@
 // What a training step costs the thread that queues it on WebGPU (encode, bind, submit), in a process of its own. The
 // model has layers like a large one and is narrow, so that the adapter is never what is waited for.
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
-import { falconRwConfig } from '../../src/models/falcon-config.ts'
+import { falconRwConfig } from '../../src/models/falcon/falcon-config.ts'
 import { modelWeights } from '../../src/models/architectures.ts'
-import { FalconForCausalLM } from '../../src/models/falcon.ts'
+import { FalconForCausalLM } from '../../src/models/falcon/falcon.ts'
 import { initialWeights } from '../../src/models/initial-weights.ts'
 import { quantize } from '../../src/nn/quantize.ts'
 import { AdamW } from '../../src/optim/adamw.ts'

@@ -1,7 +1,7 @@
 // A LoRA step of the small Falcon with the WebGPU engine, in a process of its own: its base in f32 or nf4, and with the
 // word profile each kernel timed.
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
-import { FalconForCausalLM } from '../../src/models/falcon.ts'
+import { FalconForCausalLM } from '../../src/models/falcon/falcon.ts'
 import { quantize } from '../../src/nn/quantize.ts'
 import { AdamW } from '../../src/optim/adamw.ts'
 import { attachLora } from '../../src/peft/attach.ts'

@@ -5,9 +5,9 @@ import type { Module, Weight } from '../nn/module.ts'
 import { type Architecture, architectureRules } from './architecture.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
 import { type ConfigJson, configJsonRule, configRule } from './config-fields.ts'
-import { falcon } from './falcon.ts'
-import { llama } from './llama.ts'
-import { qwen2 } from './qwen2.ts'
+import { falcon } from './falcon/falcon.ts'
+import { llama } from './llama/llama.ts'
+import { qwen2 } from './llama/qwen2.ts'
 import { recordWeights } from './recorded-weights.ts'
 
 /** Every architecture there is, by its `modelType`: those of this package, and what `registerArchitecture` adds. */

@@ -19,7 +19,7 @@ import { behindPrompt } from './behind-prompt.ts'
 import { attentionContext, type DecoderBlock, normalised, throughBlocks } from './decoder-blocks.ts'
 import type { GenerationConfig } from './generation-config.ts'
 import { checkInputs, checkPackedLabels } from './model-inputs.ts'
-import type { RotaryTable } from './rotary-table.ts'
+import type { RotaryTable } from './positions/rotary-table.ts'
 
 /** What a decoder is made of. */
 export interface DecoderParts {

@@ -10,9 +10,9 @@ import type { NormalSum } from '../ops/norm.ts'
 import { Visibility } from '../ops/visibility.ts'
 import { type VisibleKeys, visibleKeys } from '../ops/visible-keys.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
-import { alibiPositions, alibiPositionsAt, alibiSlopes } from './alibi.ts'
+import { alibiPositions, alibiPositionsAt, alibiSlopes } from './positions/alibi.ts'
 import type { BatchLayout } from './causal-lm.ts'
-import type { RotaryTable } from './rotary-table.ts'
+import type { RotaryTable } from './positions/rotary-table.ts'
 
 /** What the attention of every block of a decoder is told of a batch. */
 export interface AttentionContext {

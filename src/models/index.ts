@@ -26,19 +26,19 @@ export { ConfigFields, type ConfigJson } from './config-fields.ts'
 export type { AttentionContext, DecoderBlock, ResidualStream } from './decoder-blocks.ts'
 export { inSequence, normalised } from './decoder-blocks.ts'
 export { collate, collatePacked, type Example, labelCount } from './example.ts'
-export { FalconForCausalLM } from './falcon.ts'
+export { FalconForCausalLM } from './falcon/falcon.ts'
 export {
   type FalconConfig,
   falconRwConfig,
   type FalconSizes,
   formatFalconConfig,
   parseFalconConfig,
-} from './falcon-config.ts'
+} from './falcon/falcon-config.ts'
 export type { GenerationConfig } from './generation-config.ts'
 export { initialWeights } from './initial-weights.ts'
-export { LlamaForCausalLM } from './llama.ts'
-export { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './llama-config.ts'
-export { formatRope, parseRope, type RopeConfig, type RopeScaling } from './rope-config.ts'
-export { RotaryTable } from './rotary-table.ts'
-export { formatQwen2Config, parseQwen2Config, type Qwen2Config, Qwen2ForCausalLM } from './qwen2.ts'
+export { LlamaForCausalLM } from './llama/llama.ts'
+export { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from './llama/llama-config.ts'
+export { formatRope, parseRope, type RopeConfig, type RopeScaling } from './positions/rope-config.ts'
+export { RotaryTable } from './positions/rotary-table.ts'
+export { formatQwen2Config, parseQwen2Config, type Qwen2Config, Qwen2ForCausalLM } from './llama/qwen2.ts'
 export { WeightPicker, type WeightSource } from './weight-picker.ts'

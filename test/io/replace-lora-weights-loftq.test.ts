@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { replaceLoraWeightsLoftq } from '../../src/io/replace-lora-weights-loftq.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../src/models/falcon/falcon.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import { startLora } from '../../src/peft/lora/starts/start-lora.ts'

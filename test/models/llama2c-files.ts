@@ -1,5 +1,5 @@
 import { writeSafetensors, type TensorToWrite } from '../../src/safetensors/writer.ts'
-import { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from '../../src/models/llama-config.ts'
+import { formatLlamaConfig, type LlamaConfig, parseLlamaConfig } from '../../src/models/llama/llama-config.ts'
 import { modelWeights } from '../../src/models/architectures.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DryDevice } from '../../src/device/dry-device.ts'
 import { tensorsToSave } from '../../src/io/save/tensors-to-save.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../src/models/falcon/falcon.ts'
 import { adapterFiles } from '../../src/peft/files/adapter-files.ts'
 import { attachAdapter, attachLora } from '../../src/peft/attach.ts'
 import { registerMethod } from '../../src/peft/methods.ts'

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { bf16ToF32, f32ToBf16 } from '../../src/core/float16.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../src/models/falcon/falcon.ts'
 import { dequantize } from '../../src/ops/dequantize.ts'
 import { attachAdapter } from '../../src/peft/attach.ts'
 import { loadAdapter } from '../../src/peft/files/adapter-files.ts'

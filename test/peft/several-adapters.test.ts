@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
-import type { FalconForCausalLM } from '../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../src/models/falcon/falcon.ts'
 import { attachAdapter } from '../../src/peft/attach.ts'
 import { adapterFiles, loadAdapter } from '../../src/peft/files/adapter-files.ts'
 import {

@@ -5,7 +5,7 @@ import { inspectModel, type ModelReport } from '../../../src/io/plan/inspect-mod
 import { dryWeights } from '../../../src/io/plan/dry-weights.ts'
 import { tensorsToSave, type SaveDType } from '../../../src/io/save/tensors-to-save.ts'
 import { createModel, formatModelConfig, modelWeights } from '../../../src/models/architectures.ts'
-import { falconRwConfig } from '../../../src/models/falcon-config.ts'
+import { falconRwConfig } from '../../../src/models/falcon/falcon-config.ts'
 import type { QuantizeOptions } from '../../../src/nn/quantize.ts'
 import { bytesSource } from '../../../src/safetensors/source.ts'
 import { encodeSafetensorsHeader } from '../../../src/safetensors/writer.ts'

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Device } from '../../../src/device/device.ts'
-import type { FalconForCausalLM } from '../../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../../src/models/falcon/falcon.ts'
 import { budgetAt, keptOf } from '../../../src/peft/adalora/budget.ts'
 import type { Adapter } from '../../../src/peft/adapter.ts'
 import { attachAdapter } from '../../../src/peft/attach.ts'

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { record } from '../../../src/autograd/record.ts'
 import type { Device } from '../../../src/device/device.ts'
-import type { FalconForCausalLM } from '../../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../../src/models/falcon/falcon.ts'
 import { mul } from '../../../src/ops/mul.ts'
 import { attachLora } from '../../../src/peft/attach.ts'
 import type { Tensor } from '../../../src/tensor/tensor.ts'

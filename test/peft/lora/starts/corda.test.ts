@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { matrixOf, product } from '../../../../src/core/linear-algebra/dense-matrix.ts'
-import type { FalconForCausalLM } from '../../../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../../../src/models/falcon/falcon.ts'
 import { attachLora } from '../../../../src/peft/attach.ts'
 import { adapterFiles, loadAdapter } from '../../../../src/peft/files/adapter-files.ts'
 import type { StartBatch } from '../../../../src/peft/lora/starts/data/batches.ts'

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FalconForCausalLM } from '../../../../src/models/falcon.ts'
+import type { FalconForCausalLM } from '../../../../src/models/falcon/falcon.ts'
 import { attachLora } from '../../../../src/peft/attach.ts'
 import { adapterFiles } from '../../../../src/peft/files/adapter-files.ts'
 import { startLora } from '../../../../src/peft/lora/starts/start-lora.ts'

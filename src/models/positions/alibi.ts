@@ -1,4 +1,4 @@
-import { bf16ToF32, f32ToBf16 } from '../core/float16.ts'
+import { bf16ToF32, f32ToBf16 } from '../../core/float16.ts'
 
 /**
  * ALiBi's slope of each head (arXiv 2108.12409), rounded to bfloat16 as transformers' build_alibi_tensor does

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { formatLlamaConfig, parseLlamaConfig } from '../../src/models/llama-config.ts'
-import { readFixture } from '../fixtures/open-fixture.ts'
+import { formatLlamaConfig, parseLlamaConfig } from '../../../src/models/llama/llama-config.ts'
+import { readFixture } from '../../fixtures/open-fixture.ts'
 
 const read = async (name: string) =>
   JSON.parse(new TextDecoder().decode(await readFixture(`tiny-family/${name}/config.json`))) as Record<string, unknown>

@@ -1,10 +1,10 @@
-import { check } from '../core/errors.ts'
-import { readArgument } from '../core/options.ts'
-import { show } from '../core/show.ts'
-import type { ModelConfig } from './causal-lm.ts'
-import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from './config-fields.ts'
-import { refuseForeign } from './foreign-fields.ts'
-import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
+import { check } from '../../core/errors.ts'
+import { readArgument } from '../../core/options.ts'
+import { show } from '../../core/show.ts'
+import type { ModelConfig } from '../causal-lm.ts'
+import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from '../config-fields.ts'
+import { refuseForeign } from '../foreign-fields.ts'
+import { formatRope, parseRope, type RopeConfig } from '../positions/rope-config.ts'
 
 /** What Llama's decoder is made of, and those of architectures that compute as it does. */
 export interface LlamaFields extends ModelConfig {

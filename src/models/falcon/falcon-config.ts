@@ -1,5 +1,5 @@
-import { check } from '../core/errors.ts'
-import { isJsonObject } from '../core/json.ts'
+import { check } from '../../core/errors.ts'
+import { isJsonObject } from '../../core/json.ts'
 import {
   either,
   flag,
@@ -12,12 +12,12 @@ import {
   readOptions,
   that,
   whole,
-} from '../core/options.ts'
-import { show } from '../core/show.ts'
-import type { ModelConfig } from './causal-lm.ts'
-import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from './config-fields.ts'
-import { refuseForeign } from './foreign-fields.ts'
-import { formatRope, parseRope, type RopeConfig } from './rope-config.ts'
+} from '../../core/options.ts'
+import { show } from '../../core/show.ts'
+import type { ModelConfig } from '../causal-lm.ts'
+import { ConfigFields, type ConfigJson, configJsonRule, configRule, mostHeads, mostLayers } from '../config-fields.ts'
+import { refuseForeign } from '../foreign-fields.ts'
+import { formatRope, parseRope, type RopeConfig } from '../positions/rope-config.ts'
 
 /** What a Falcon is made of, in the words of Hugging Face's config.json. */
 export interface FalconConfig extends ModelConfig {

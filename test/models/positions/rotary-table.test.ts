@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { parseRope } from '../../src/models/rope-config.ts'
-import { rotaryFrequencies, RotaryTable } from '../../src/models/rotary-table.ts'
-import { openFixture } from '../fixtures/open-fixture.ts'
-import { maxDifference } from '../peft/tiny-falcon.ts'
+import { parseRope } from '../../../src/models/positions/rope-config.ts'
+import { rotaryFrequencies, RotaryTable } from '../../../src/models/positions/rotary-table.ts'
+import { openFixture } from '../../fixtures/open-fixture.ts'
+import { maxDifference } from '../../peft/tiny-falcon.ts'
 
 const fixture = await openFixture('tiny-family/rotary.safetensors')
 const [dim, context] = [64, 2048]

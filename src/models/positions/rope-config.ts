@@ -1,8 +1,8 @@
-import { check, MedAwareError } from '../core/errors.ts'
-import { isJsonObject } from '../core/json.ts'
-import { nearestName } from '../core/nearest.ts'
-import { show, showNames } from '../core/show.ts'
-import { ConfigFields, type ConfigJson } from './config-fields.ts'
+import { check, MedAwareError } from '../../core/errors.ts'
+import { isJsonObject } from '../../core/json.ts'
+import { nearestName } from '../../core/nearest.ts'
+import { show, showNames } from '../../core/show.ts'
+import { ConfigFields, type ConfigJson } from '../config-fields.ts'
 
 /** Rotary positions, in the words of transformers' rope_parameters (modeling_rope_utils.py). */
 export interface RopeConfig {

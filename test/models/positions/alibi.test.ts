@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { attentionTable, causalRanges } from '../../src/device/register/attention-table.ts'
-import { alibiPositions, alibiSlopes } from '../../src/models/alibi.ts'
-import { fromArray, zeros } from '../../src/tensor/tensor.ts'
-import { testEngines } from '../device/devices.ts'
-import { openFixture } from '../fixtures/open-fixture.ts'
+import { attentionTable, causalRanges } from '../../../src/device/register/attention-table.ts'
+import { alibiPositions, alibiSlopes } from '../../../src/models/positions/alibi.ts'
+import { fromArray, zeros } from '../../../src/tensor/tensor.ts'
+import { testEngines } from '../../device/devices.ts'
+import { openFixture } from '../../fixtures/open-fixture.ts'
 
 const fixture = await openFixture('ops.safetensors')
 const devices = await testEngines()

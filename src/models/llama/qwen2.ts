@@ -1,11 +1,11 @@
-import { check } from '../core/errors.ts'
-import { readArgument } from '../core/options.ts'
-import { show } from '../core/show.ts'
-import type { Architecture } from './architecture.ts'
-import { ConfigFields, type ConfigJson, configJsonRule, configRule } from './config-fields.ts'
+import { check } from '../../core/errors.ts'
+import { readArgument } from '../../core/options.ts'
+import { show } from '../../core/show.ts'
+import type { Architecture } from '../architecture.ts'
+import { ConfigFields, type ConfigJson, configJsonRule, configRule } from '../config-fields.ts'
 import { formatLlamaFields, type LlamaFields, parseLlamaFields } from './llama-config.ts'
 import { LlamaDecoder } from './llama.ts'
-import type { WeightSource } from './weight-picker.ts'
+import type { WeightSource } from '../weight-picker.ts'
 
 /** What a Qwen2 or Qwen2.5 is made of, in the words of Hugging Face's config.json. */
 export interface Qwen2Config extends LlamaFields {

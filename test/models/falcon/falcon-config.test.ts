@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type FalconConfig, formatFalconConfig, parseFalconConfig } from '../../src/models/falcon-config.ts'
-import { tinyText } from '../peft/tiny-falcon.ts'
+import { type FalconConfig, formatFalconConfig, parseFalconConfig } from '../../../src/models/falcon/falcon-config.ts'
+import { tinyText } from '../../peft/tiny-falcon.ts'
 
 const tiny = JSON.parse(await tinyText('config.json')) as Record<string, unknown>
 const parsed = {

@@ -1,4 +1,4 @@
-import { check } from '../core/errors.ts'
+import { check } from '../../core/errors.ts'
 import type { RopeConfig, RopeScaling } from './rope-config.ts'
 
 /**
