@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { nearestName } from '../core/nearest.ts'
 import type { ProgressLine } from './progress-line.ts'
@@ -51,7 +52,7 @@ function parse<const O extends Options>(args: readonly string[], options: O) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     const [, unknown] = /^Unknown option '(--?[^']*)'/.exec(message) ?? []
     if (unknown === undefined) throw new UsageError(message)
     const known = Object.keys(options).map((name) => `--${name}`)

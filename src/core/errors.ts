@@ -37,3 +37,8 @@ export class MedAwareError extends Error {
 export function check(condition: boolean, code: ErrorCode, message: () => string): asserts condition {
   if (!condition) throw new MedAwareError(code, message())
 }
+
+/** What was thrown says, whatever it is. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

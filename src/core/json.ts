@@ -1,4 +1,4 @@
-import { check, MedAwareError } from './errors.ts'
+import { check, MedAwareError, messageOf } from './errors.ts'
 import { shorten } from './show.ts'
 
 /** Lists and objects within one another that JSON may have: serde_json's bound, so what Rust libraries read is read. */
@@ -18,7 +18,7 @@ export function parseJson(who: string, json: string | Uint8Array): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     throw new MedAwareError('format', `${who}: not valid JSON: ${shorten(reason, 160)}`, { cause })
   }
 }

@@ -4,9 +4,9 @@ import { appendFile, copyFile, mkdir, open, rename, rm, stat, statfs, symlink } 
 import { homedir, hostname } from 'node:os'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MedAwareError } from '../core/errors.ts'
+import { MedAwareError, messageOf } from '../core/errors.ts'
 import type { Disk, DigestKind, GrowingFile } from './disk.ts'
-import { codeOf, explain, messageOf } from './node-errors.ts'
+import { codeOf, explain } from './node-errors.ts'
 
 /** Of programs on machines whose names are not known, none is known to have ended. */
 const nameless = 'here'

@@ -1,4 +1,4 @@
-import { type ErrorCode, MedAwareError } from '../core/errors.ts'
+import { type ErrorCode, MedAwareError, messageOf } from '../core/errors.ts'
 
 /** What Node's codes mean where the file is there and the file system will not have it used. */
 const refusals: Readonly<Record<string, string>> = {
@@ -42,9 +42,4 @@ export function isFull(cause: unknown): boolean {
 /** Node's code of an error, such as ENOENT. */
 export function codeOf(cause: unknown): unknown {
   return cause instanceof Error && 'code' in cause ? cause.code : undefined
-}
-
-/** What an error says. */
-export function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseDocument, stringify } from 'yaml'
-import { MedAwareError } from '../../core/errors.ts'
+import { MedAwareError, messageOf } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { nearestName } from '../../core/nearest.ts'
 import { show } from '../../core/show.ts'
@@ -130,8 +130,4 @@ export function wordOf<const W extends string>(
   const near = typeof value === 'string' ? nearestName(value, words) : null
   const remedy = near === null ? '' : `; did you mean ${near}?`
   throw new MedAwareError('config', `${key} must be ${words.join(', ')}, got ${show(value)}${remedy}`)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

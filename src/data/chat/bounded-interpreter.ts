@@ -1,5 +1,5 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
-import { check, MedAwareError } from '../../core/errors.ts'
+import { check, MedAwareError, messageOf } from '../../core/errors.ts'
 import { shorten, show } from '../../core/show.ts'
 import { strftime } from './strftime.ts'
 import { stripCharacters } from './strip-characters.ts'
@@ -113,7 +113,7 @@ function explained<T>(call: () => T): T {
     return call()
   } catch (cause) {
     if (cause instanceof MedAwareError) throw cause
-    const reason = shorten(cause instanceof Error ? cause.message : String(cause), 200)
+    const reason = shorten(messageOf(cause), 200)
     if (cause instanceof Raised)
       throw new MedAwareError('config', `the chat template refuses: ${show(reason)}`, { cause })
     throw new MedAwareError('format', `the chat template: cannot be used, ${reason}`, { cause })

@@ -1,4 +1,4 @@
-import { MedAwareError } from '../../core/errors.ts'
+import { MedAwareError, messageOf } from '../../core/errors.ts'
 import type { CpuKernel } from './job-board.ts'
 import { CpuHeap } from './heap.ts'
 import { compileKernels, type CpuBuild } from './module.ts'
@@ -32,7 +32,7 @@ export async function openEngine(build: CpuBuild, count: number): Promise<CpuEng
       return await setUp(build, count)
     } catch (error) {
       if (error instanceof MedAwareError) throw error
-      whyOneThread = `worker threads cannot be had (${error instanceof Error ? error.message : String(error)})`
+      whyOneThread = `worker threads cannot be had (${messageOf(error)})`
     }
   }
   return { ...(await setUp(build, 1)), whyOneThread }

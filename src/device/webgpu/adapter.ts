@@ -1,4 +1,4 @@
-import { check, MedAwareError } from '../../core/errors.ts'
+import { check, MedAwareError, messageOf } from '../../core/errors.ts'
 
 /** What is known of an adapter before it is opened. */
 export interface AdapterFacts {
@@ -90,7 +90,7 @@ export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name))
     return await adapter.requestDevice({ label: 'peft-medaware', requiredLimits, requiredFeatures })
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     throw new MedAwareError('device', `${description}: the adapter gave no device, ${why}`, { cause })
   }
 }

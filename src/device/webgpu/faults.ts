@@ -1,5 +1,5 @@
 import { waitForGpu } from '#platform'
-import { MedAwareError } from '../../core/errors.ts'
+import { MedAwareError, messageOf } from '../../core/errors.ts'
 
 type Work<T> = () => T
 
@@ -130,8 +130,4 @@ function lossOf(reason: string, message: string): MedAwareError {
     'device-lost',
     `webgpu: the device was lost (${why}); open a new one, load the model again and restore the last checkpoint`,
   )
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

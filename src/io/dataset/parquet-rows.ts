@@ -1,5 +1,5 @@
 import type { AsyncBuffer, FileMetaData } from 'hyparquet'
-import { MedAwareError } from '../../core/errors.ts'
+import { MedAwareError, messageOf } from '../../core/errors.ts'
 import { shorten } from '../../core/show.ts'
 import type { ByteSource } from '../../safetensors/source.ts'
 import type { RowFile } from './row-file.ts'
@@ -46,7 +46,7 @@ async function explained<T>(where: string, call: () => Promise<T>): Promise<T> {
     return await call()
   } catch (cause) {
     if (cause instanceof MedAwareError && cause.code !== 'format') throw cause
-    const reason = shorten(cause instanceof Error ? cause.message : String(cause), 200)
+    const reason = shorten(messageOf(cause), 200)
     throw new MedAwareError('format', `${where}: not readable as Parquet, ${reason}`, { cause })
   }
 }

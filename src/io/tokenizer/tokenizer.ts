@@ -1,5 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers'
-import { check, MedAwareError } from '../../core/errors.ts'
+import { check, MedAwareError, messageOf } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../../core/json.ts'
 import { anyText, flag, listOf, readArgument, readOptions, whole } from '../../core/options.ts'
 import { linearPattern } from '../../core/pattern-cost.ts'
@@ -113,7 +113,7 @@ function run<T>(doing: string, call: () => T): T {
   try {
     return call()
   } catch (cause) {
-    const reason = shorten(cause instanceof Error ? cause.message : String(cause), 200)
+    const reason = shorten(messageOf(cause), 200)
     const where = doing === 'is opened' ? '' : ` where it ${doing}`
     throw new MedAwareError('format', `tokenizer: tokenizer.json cannot be used${where}, ${reason}`, { cause })
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/errors.ts'
 import type { RunStore } from '../../io/runs/run-store.ts'
 import type { LogFormat, LogRecord } from './log-format.ts'
 
@@ -29,7 +30,7 @@ export class LogFile {
       else await this.store.write('', new Map([[this.fileName, this.format.whole(all())]]))
       this.#isWhole = true
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       if (!this.#hasWarned) this.onWarning(`${this.fileName} cannot be written, the training goes on: ${reason}`)
       this.#hasWarned = true
     }

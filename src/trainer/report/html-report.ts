@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/errors.ts'
 import type { TrainerCallback, TrainerContext } from '../trainer-callback.ts'
 import type { Sample } from './samples.ts'
 
@@ -18,7 +19,7 @@ export function htmlReport(samples: () => readonly Sample[], onWarning: (message
     try {
       await store.write('', new Map([['report.html', page]]))
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       if (!hasWarned) onWarning(`report.html cannot be written, the training goes on: ${reason}`)
       hasWarned = true
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/errors.ts'
 import { completeText } from '../../generate/generate-text.ts'
 import { isJsonObject } from '../../core/json.ts'
 import { listOf, type OptionRules, table, text, that, withMethods } from '../../core/options.ts'
@@ -67,7 +68,7 @@ export function sampling(
       try {
         after = await ask(model)
       } catch (error) {
-        onWarning(`the samples were not continued: ${error instanceof Error ? error.message : String(error)}`)
+        onWarning(`the samples were not continued: ${messageOf(error)}`)
       }
     },
     state: () => ({ before }),
