@@ -1,4 +1,4 @@
-import { movingMean } from '../medquad/moving-mean.ts'
+import { movingMean } from './moving-mean.ts'
 
 /** A value after so many steps. */
 export interface Point {

@@ -1,4 +1,4 @@
-import { movingMean } from './moving-mean.ts'
+import { movingMean } from '../browser/moving-mean.ts'
 
 /** A loss, in nats a token, after so many optimiser steps. */
 export interface Point {

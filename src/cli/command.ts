@@ -1,7 +1,7 @@
 import { messageOf } from '../core/errors.ts'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { nearestName } from '../core/nearest.ts'
-import type { ProgressLine } from './progress-line.ts'
+import type { ProgressLine } from '../trainer/progress/progress-line.ts'
 
 /** What a command is given. */
 export interface CommandContext {

@@ -5,7 +5,6 @@ import { loadDataset } from '../io/dataset/load-dataset.ts'
 import { trainingArguments } from '../train/arguments/training-arguments.ts'
 import { modelFlags, readModelFlags, withAdaptedModel } from './adapted-model.ts'
 import { type Command, parseWords, UsageError, whole } from './command.ts'
-import { duration } from './progress-line.ts'
 import { readRecipe } from './train/recipe.ts'
 
 const help = `Measures how well a model predicts rows of text: loss, perplexity and bits per byte.
@@ -52,14 +51,7 @@ export const evaluateCommand: Command = {
         signal,
         ...told,
       })
-      const onProgress = (done: number, total: number) => {
-        progress.status('measuring', (elapsed) => {
-          const seconds = elapsed / 1000
-          const rate = `${(done / seconds).toFixed(1)}/s  ${duration((seconds / done) * (total - done))} left`
-          return `measuring  ${done}/${total} rows  ${rate}`
-        })
-      }
-      const report = await evaluateLoss(model, examples, { batchSize, signal, onProgress })
+      const report = await evaluateLoss(model, examples, { batchSize, signal, onProgress: progress.measuring })
       progress.clear()
       const { loss, perplexity, bitsPerByte, tokenAccuracy, tokens } = report
       const bits = bitsPerByte === null ? '' : `, ${bitsPerByte.toFixed(4)} bits per byte`

@@ -7,7 +7,7 @@ import { exportRecipeCommand } from './export-recipe.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
 import { mergeCommand } from './merge.ts'
-import { ProgressLine } from './progress-line.ts'
+import { ProgressLine } from '../trainer/progress/progress-line.ts'
 import { quantizeCommand } from './quantize.ts'
 import { resumeCommand, trainCommand } from './train/train.ts'
 
@@ -65,7 +65,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   // Who reads the output may have seen enough.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1))
-  const progress = new ProgressLine(process.stderr)
+  const progress = new ProgressLine(process.stderr, { memoryBytes: () => process.memoryUsage.rss() })
   const [name = ''] = args
   try {
     await runCommand(name, args.slice(1), { signal: stop.signal, onInterrupt, progress, print })

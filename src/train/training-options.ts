@@ -112,7 +112,7 @@ export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
   readonly neftuneNoiseAlpha?: number | null
   /**
    * Share of what is wanted of each prediction that all tokens have alike, the label having the rest (transformers'
-   * LabelSmoother). Reported losses are of that; what an evaluation measures is not smoothed. From 0 to 1, default 0.
+   * LabelSmoother). Reported losses are of that, and so is what a trainer's evaluations measure. From 0 to 1, default 0.
    */
   readonly labelSmoothingFactor?: number
   /**

@@ -77,7 +77,7 @@ export interface OwnTrainerOptions {
    * event file), 'html' (report.html); 'all' or 'none' of them. Default ['jsonl'] where there is an `outputDir`.
    */
   readonly reportTo?: ReportName | 'all' | 'none' | readonly ReportName[]
-  /** Prompts that the model answers before and after, for report.html. Default null. */
+  /** Prompts that the model answers before and after, for the result and report.html. Default null. */
   readonly samples?: SamplesOptions | null
   /** Told of the training as it goes. Default none. */
   readonly callbacks?: readonly TrainerCallback[]
@@ -195,9 +195,6 @@ export function trainerOptions<B>(
     () => `${who}: reportTo needs an outputDir to keep logs in`,
   )
   const { samples = null } = read
-  check(samples === null || reportTo.includes('html'), 'config', () => {
-    return `${who}: samples are for report.html; put 'html' into reportTo`
-  })
   const resumes = (read.resumeFromCheckpoint ?? false) !== false
   check(!resumes || outputDir !== null, 'config', () => `${who}: resumeFromCheckpoint needs the outputDir that has it`)
   return {

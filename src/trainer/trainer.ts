@@ -12,6 +12,7 @@ import type { TrainingOptions, TrainingWarningCode } from '../train/training-opt
 import { type StepReport, TrainingRun } from '../train/training-run.ts'
 import { describeTraining } from './run-description.ts'
 import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
+import type { Sample, Sampler } from './report/samples.ts'
 import { putTrainedWeights, trainedWeights } from './trained-weights.ts'
 import type { EvaluationEntry, TrainerCallback, TrainerContext, TrainerControl } from './trainer-callback.ts'
 import {
@@ -37,6 +38,8 @@ export interface TrainResult {
   readonly best: { readonly step: number; readonly value: number; readonly isLoaded: boolean } | null
   /** Whether a callback, such as early stopping, ended it before the last step. */
   readonly isStopped: boolean
+  /** What the model made of the prompts of `samples`, before and after; none without. */
+  readonly samples: readonly Sample[]
 }
 
 /**
@@ -52,6 +55,7 @@ export class Trainer<B = LabelledBatch> {
   readonly #folder: RunFolder | null
   readonly #adapter: Adapter | null
   readonly #callbacks: readonly TrainerCallback[]
+  readonly #sampler: Sampler | null
   readonly #control: TrainerControl = { shouldTrainingStop: false, shouldEvaluate: false, shouldSave: false }
   readonly #saved: SavedTraining<B>
   readonly #signal: AbortSignal | undefined
@@ -78,7 +82,8 @@ export class Trainer<B = LabelledBatch> {
     this.state = new TrainerState({ metric, isGreaterBetter, threshold: own.earlyStoppingThreshold })
     // Logs first: what another callback stops at is in them.
     const watchers = watchersOf(own, run.signal, (message) => this.#warn(`Trainer: ${message}`))
-    this.#callbacks = [...watchers, ...own.callbacks]
+    this.#callbacks = [...watchers.callbacks, ...own.callbacks]
+    this.#sampler = watchers.sampler
     const { onWarning, signal } = run
     this.#signal = signal
     this.#onWarning = onWarning
@@ -241,6 +246,7 @@ export class Trainer<B = LabelledBatch> {
     if (this.#folder !== null && this.#adapter !== null) {
       await this.#folder.store.write('', await this.#adapterFiles())
     }
+    await this.#sampler?.askTrained(this.model)
     const counted = state.training.reduce((sum, { labelTokens }) => sum + labelTokens, 0)
     const nats = state.training.reduce((sum, { loss, labelTokens }) => sum + loss * labelTokens, 0)
     const measured = isLoaded ? state.evaluation.find(({ step }) => step === best.step) : state.evaluation.at(-1)
@@ -249,6 +255,7 @@ export class Trainer<B = LabelledBatch> {
       metrics: measured?.metrics ?? null,
       best: best && { ...best, isLoaded },
       isStopped: run.step < run.steps,
+      samples: this.#sampler?.samples() ?? [],
     }
   }
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '#platform'
+import { describeMetrics } from '../../trainer/progress/training-line.ts'
 import type { TrainResult } from '../../trainer/trainer.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
 import { type Command, type CommandContext, namesOf, parseWords } from '../command.ts'
 import { readRecipe, type Recipe, recipeFile, recipeText } from './recipe.ts'
 import { openFor, outputOf, runRecipe } from './run-recipe.ts'
-import { describeStep } from './training-line.ts'
 
 const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
 
@@ -105,7 +105,7 @@ async function trainAs(recipe: Recipe, context: CommandContext, words: TrainWord
         step = at
       },
     }
-    const shown = words.quiet ? [] : [progressCallback(context)]
+    const shown = words.quiet ? [] : [progress.training]
     const lines = words.json ? [jsonLines(print)] : []
     const callbacks = [saved, ...shown, ...lines]
     const result = await runRecipe(recipe, device, context, { ...words, callbacks })
@@ -117,21 +117,6 @@ async function trainAs(recipe: Recipe, context: CommandContext, words: TrainWord
     throw error
   } finally {
     device.dispose()
-  }
-}
-
-function progressCallback({ progress }: CommandContext): TrainerCallback {
-  return {
-    name: 'terminal',
-    onStepEnd: (report, { history }) => {
-      progress.status('training', () => {
-        const losses = history.training.map(({ loss }) => loss)
-        return describeStep(report, losses, process.memoryUsage.rss())
-      })
-    },
-    onEvaluate: ({ step, metrics }) => {
-      progress.say(`evaluation after step ${step}: ${describeMetrics(metrics)}`)
-    },
   }
 }
 
@@ -152,19 +137,4 @@ function describeResult({ step, steps, trainLoss, metrics, best, isStopped }: Tr
   const measured = metrics === null ? '' : `; ${describeMetrics(metrics)}`
   const of = best?.isLoaded === true ? ` of the best step, ${best.step}` : ''
   return `${end}, training loss ${trainLoss.toFixed(4)}${measured}${of}`
-}
-
-function describeMetrics(metrics: Readonly<Record<string, number>>): string {
-  return Object.entries(metrics)
-    .filter(([name]) => name !== 'evalTokens' && name !== 'evalSeconds')
-    .map(([name, value]) => `${wordsOf(name)} ${value.toFixed(4)}`)
-    .join(', ')
-}
-
-/** `evalBitsPerByte` as `bits per byte`. */
-export function wordsOf(name: string): string {
-  return name
-    .replace(/^eval/, '')
-    .replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-    .trim()
 }

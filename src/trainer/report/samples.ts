@@ -5,9 +5,9 @@ import { listOf, type OptionRules, table, text, that, withMethods } from '../../
 import type { GenerationOptions } from '../../generate/generation-options.ts'
 import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
 import type { CausalLm } from '../../models/causal-lm.ts'
-import type { TrainerCallback, TrainerControl } from '../trainer-callback.ts'
+import type { TrainerCallback } from '../trainer-callback.ts'
 
-/** Prompts that a model answers before its training and after it, for the report. */
+/** Prompts that a model answers before its training and after it. */
 export interface SamplesOptions {
   /** As the model is to continue them, a chat's template written out. */
   readonly prompts: readonly string[]
@@ -33,19 +33,24 @@ const rules: OptionRules<SamplesOptions> = {
 /** A rule for them. */
 export const samplesRule = table<SamplesOptions>(rules)
 
-/**
- * Asks the model before the first step and when the training has ended. What it said before is kept by checkpoints.
- * @param onWarning Told where it could not be asked at the end, when what was trained is saved already.
- */
+/** What is asked, and what the model has answered so far. */
+export interface Sampler {
+  /** Asks before the first step; checkpoints keep the answers. */
+  readonly callback: TrainerCallback
+  /** Asks a model that is trained, and tells where it could not: what was trained is saved already. */
+  askTrained(model: CausalLm): Promise<void>
+  samples(): readonly Sample[]
+}
+
+/** Asks a model before its training and after it. @param onWarning Told where it could not be asked at the end. */
 export function sampling(
   options: SamplesOptions,
   signal: AbortSignal | undefined,
   onWarning: (message: string) => void,
-): TrainerCallback & { readonly samples: () => readonly Sample[] } {
+): Sampler {
   const { prompts, tokenizer, generation } = options
   let before: readonly string[] = []
   let after: readonly string[] = []
-  let control: TrainerControl | null = null
   const ask = async (model: CausalLm): Promise<readonly string[]> => {
     const answers: string[] = []
     for (const prompt of prompts) {
@@ -54,26 +59,23 @@ export function sampling(
     return answers
   }
   return {
-    name: 'samples',
-    samples: () => prompts.map((prompt, i) => ({ prompt, before: before[i] ?? null, after: after[i] ?? null })),
-    async onTrainBegin({ model, step }) {
-      if (step === 0) before = await ask(model)
+    callback: {
+      name: 'samples',
+      async onTrainBegin({ model, step }) {
+        if (step === 0) before = await ask(model)
+      },
+      state: () => ({ before }),
+      restore: ({ before: saved }) => {
+        before = Array.isArray(saved) ? saved.map(String) : []
+      },
     },
-    onStepEnd(_, __, told) {
-      control = told
-    },
-    async onTrainEnd({ model, step, steps }) {
-      // After an error or a signal the model is not what the training was to come to.
-      if (step < steps && control?.shouldTrainingStop !== true) return
+    async askTrained(model) {
       try {
         after = await ask(model)
       } catch (error) {
         onWarning(`the samples were not continued: ${messageOf(error)}`)
       }
     },
-    state: () => ({ before }),
-    restore: ({ before: saved }) => {
-      before = Array.isArray(saved) ? saved.map(String) : []
-    },
+    samples: () => prompts.map((prompt, i) => ({ prompt, before: before[i] ?? null, after: after[i] ?? null })),
   }
 }

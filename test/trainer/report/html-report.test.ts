@@ -42,8 +42,8 @@ async function trained(options: TrainerOptions) {
   const before = await answer()
   const trainer = new Trainer(model, randomExamples(12), { ...base, ...options })
   try {
-    await trainer.train()
-    return { before, after: await answer(), numbers: await trainedNumbers(model), history: trainer.state }
+    const result = await trainer.train()
+    return { result, before, after: await answer(), numbers: await trainedNumbers(model), history: trainer.state }
   } finally {
     trainer.dispose()
     dispose()
@@ -119,9 +119,21 @@ describe('report.html', () => {
     expect(warnings).toEqual(['Trainer: report.html cannot be written, the training goes on: no room'])
   })
 
-  test('samples need a report, and a prompt', async () => {
+  test('the result has the answers without a report too, also of a training that was done before', async () => {
+    const outputDir = join(folder, 'stopped')
+    const options = { outputDir, reportTo: 'none', learningRate: 0.5, evalSteps: 1, earlyStoppingPatience: 1 } as const
+    const first = await trained(options)
+    expect(first.result.isStopped).toBe(true)
+    expect(first.result.samples).toEqual(
+      prompts.map((prompt, i) => ({ prompt, before: first.before[i], after: first.after[i] })),
+    )
+    const again = await trained({ ...options, resumeFromCheckpoint: true })
+    expect(again.result.samples).toEqual(first.result.samples)
+    expect((await trained({ samples: null, reportTo: 'none' })).result.samples).toEqual([])
+  })
+
+  test('samples need a prompt', async () => {
     const outputDir = join(folder, 'none')
-    await expect(trained({ outputDir, reportTo: 'csv' })).rejects.toThrow("put 'html' into reportTo")
     const none = { prompts: [], tokenizer }
     await expect(trained({ outputDir, samples: none })).rejects.toThrow(
       'Trainer: samples.prompts must be a list of at least 1 of a text',

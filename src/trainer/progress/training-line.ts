@@ -1,6 +1,6 @@
-import type { StepReport } from '../../train/training-run.ts'
 import { showBytes } from '../../io/plan/memory-advice.ts'
-import { duration } from '../progress-line.ts'
+import type { StepReport } from '../../train/training-run.ts'
+import { duration } from './duration.ts'
 
 const bars = '▁▂▃▄▅▆▇█'
 
@@ -17,15 +17,31 @@ export function sparkline(values: readonly number[], width: number): string {
     .join('')
 }
 
-/** How far a training is, in one line: step, loss and its course, rate, speed, memory and time left. */
-export function describeStep(report: StepReport, losses: readonly number[], memoryBytes: number): string {
+/** How far a training is, in one line: step, loss and its course, rate, speed, memory if it is known, and time left. */
+export function describeStep(report: StepReport, losses: readonly number[], memoryBytes: number | null): string {
   const { step, steps, loss, learningRate, tokensPerSecond, secondsLeft } = report
   return [
     `step ${step}/${steps}`,
     `loss ${loss.toFixed(4)} ${sparkline(losses, 16)}`,
     `lr ${learningRate.toPrecision(2)}`,
     `${Math.round(tokensPerSecond).toLocaleString('en-US')} tokens/s`,
-    showBytes(memoryBytes),
+    ...(memoryBytes === null ? [] : [showBytes(memoryBytes)]),
     `${duration(secondsLeft)} left`,
   ].join('  ')
+}
+
+/** What an evaluation measured, in a line. */
+export function describeMetrics(metrics: Readonly<Record<string, number>>): string {
+  return Object.entries(metrics)
+    .filter(([name]) => name !== 'evalTokens' && name !== 'evalSeconds')
+    .map(([name, value]) => `${wordsOf(name)} ${value.toFixed(4)}`)
+    .join(', ')
+}
+
+/** `evalBitsPerByte` as `bits per byte`. */
+function wordsOf(name: string): string {
+  return name
+    .replace(/^eval/, '')
+    .replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    .trim()
 }
