@@ -156,11 +156,23 @@ export { runFigures } from './train/run-figures.ts'
 export { TrainingRun, type StepReport, type TrainOptions } from './train/training-run.ts'
 export type { Batches } from './train/batch-pass.ts'
 export type { LabelledBatch } from './train/labelled-batch.ts'
-export type { LossContext, TrainingLoss } from './train/training-loss.ts'
+export {
+  describedLoss,
+  type LossAndMetrics,
+  type LossContext,
+  type LossSettings,
+  type TrainingLoss,
+} from './train/training-loss.ts'
+export { dpoLoss, type DpoOptions } from './train/preference/dpo-loss.ts'
 export { type LostDevice, ResilientRun, type ResilientRunOptions, type Snapshot } from './train/resilient-run.ts'
 export { type PassedOver, type ReadArguments, trainingArguments } from './train/arguments/training-arguments.ts'
 export type { TransformersNames } from './train/arguments/transformers-names.ts'
-export type { ResolvedOptions, TrainingOptions, TrainingWarningCode } from './train/training-options.ts'
+export type {
+  CollatedOptions,
+  ResolvedOptions,
+  TrainingOptions,
+  TrainingWarningCode,
+} from './train/training-options.ts'
 export {
   checkpointFileNames,
   checkpointFiles,

@@ -24,13 +24,15 @@ export interface ValueAndGrad {
 
 /**
  * Turns a loss function into one that also gives gradients: `valueAndGrad(model, lossOf)(batch)`. All that the
- * computation allocates is freed but the loss and the gradients, which belong to the scope open around the call.
+ * computation allocates is freed but the loss, the gradients and what it is told to keep, which belong to the scope open
+ * around the call.
+ * @param lossOf Its second argument keeps a tensor, such as a metric on the way to the loss (JAX's has_aux).
  * @throws MedAwareError `shape` if the loss is not a scalar, `config` if it depends on nothing trainable, or is no
  * tensor.
  */
 export function valueAndGrad<Batch>(
   model: Trainable,
-  lossOf: (batch: Batch) => Tensor,
+  lossOf: (batch: Batch, keep: (value: Tensor) => Tensor) => Tensor,
 ): (batch: Batch) => ValueAndGrad {
   readArgument(
     'valueAndGrad',
@@ -50,17 +52,21 @@ export function valueAndGrad<Batch>(
     const [first] = parameters
     const memory = (first as Tensor).device.memory
     const scope = memory.open()
+    const kept = new Set<Tensor>()
+    const keep = (value: Tensor): Tensor => {
+      kept.add(value)
+      return value
+    }
     try {
-      const loss = Tape.during(tape, () => lossOf(batch))
+      const loss = Tape.during(tape, () => lossOf(batch, keep))
       check(loss instanceof Tensor, 'config', () => `valueAndGrad: lossOf must return a tensor, got ${show(loss)}`)
       check(loss.count === 1, 'shape', () => `valueAndGrad: the loss must be a scalar, not ${showShape(loss.shape)}`)
       check(loss.requiresGrad, 'config', () => 'valueAndGrad: the loss depends on no trainable parameter')
       const one = empty(loss.device, [1], 'dLoss')
       one.device.run('fill', { out: one }, { count: 1, value: 1 })
-      const grads = Tape.during(null, () =>
-        tape.backward(loss, one, parameters, new Set([loss.buffer]), zerosBeside(parameters)),
-      )
-      for (const value of [loss, ...grads.values()]) scope.keep(value)
+      const buffers = new Set([loss, ...kept].map(({ buffer }) => buffer))
+      const grads = Tape.during(null, () => tape.backward(loss, one, parameters, buffers, zerosBeside(parameters)))
+      for (const value of [loss, ...kept, ...grads.values()]) scope.keep(value)
       return { loss, grads }
     } finally {
       scope.close()

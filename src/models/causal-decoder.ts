@@ -3,7 +3,7 @@ import { check } from '../core/errors.ts'
 import { show } from '../core/show.ts'
 import type { Device } from '../device/device.ts'
 import type { Lookup } from '../nn/embedding.ts'
-import { type Head, headLoss } from '../nn/language-head.ts'
+import { type Head, headLogProbs, headLoss } from '../nn/language-head.ts'
 import { Module } from '../nn/module.ts'
 import type { NormLayer } from '../nn/norm-layer.ts'
 import { NoPrompt, type PromptEncoder } from '../nn/prompt.ts'
@@ -121,18 +121,30 @@ export abstract class CausalDecoder<Children extends object>
   }
 
   loss(batch: ModelInputs, labels: Int32Array, normalizer?: number, smoothing = 0): Tensor {
+    return this.#predicting('loss', batch, labels, (head, hidden, next) => {
+      return headLoss(head, hidden, next, normalizer, smoothing)
+    })
+  }
+
+  logProbs(batch: ModelInputs, labels: Int32Array): Tensor {
+    return this.#predicting('logProbs', batch, labels, headLogProbs)
+  }
+
+  /** What comes of the hidden states of a batch and of what each is to predict. */
+  #predicting(
+    who: string,
+    batch: ModelInputs,
+    labels: Int32Array,
+    work: (head: Head, hidden: Tensor, next: Int32Array) => Tensor,
+  ): Tensor {
     const [rows, tokens] = this.#checked(batch).shape
-    check(labels instanceof Int32Array, 'config', () => `loss: labels must be an Int32Array, got ${show(labels)}`)
-    check(
-      labels.length === rows * tokens,
-      'shape',
-      () => `loss: ${labels.length} labels for ${rows} × ${tokens} tokens`,
-    )
+    check(labels instanceof Int32Array, 'config', () => `${who}: labels must be an Int32Array, got ${show(labels)}`)
+    const isFit = labels.length === rows * tokens
+    check(isFit, 'shape', () => `${who}: ${labels.length} labels for ${rows} × ${tokens} tokens`)
     checkPackedLabels(batch, labels)
     return tidy(this.device, () => {
       const hidden = this.#hidden(batch)
-      const next = nextLabels(labels, [rows, tokens], rowsOfSample(hidden) - tokens)
-      return headLoss(this.parts.head, hidden, next, normalizer, smoothing)
+      return work(this.parts.head, hidden, nextLabels(labels, [rows, tokens], rowsOfSample(hidden) - tokens))
     })
   }
 

@@ -112,6 +112,12 @@ export interface CausalLm extends Module {
    * alike, the label by the rest (transformers' LabelSmoother); default 0.
    */
   loss(batch: ModelInputs, labels: Int32Array, normalizer?: number, smoothing?: number): Tensor
+  /**
+   * Log-probability of each label by what stands before it, in nats: f32 [b, t], at the place before the label, 0 where
+   * the label after is negative. Rows are longer by the vectors of the model's prompt. A row's sum is the logarithm of
+   * the probability of its labels together.
+   */
+  logProbs(batch: ModelInputs, labels: Int32Array): Tensor
 }
 
 /** Where a model is found again, as transformers' name_or_path says. */

@@ -18,6 +18,11 @@ export class Dropout extends Module {
   }
 }
 
+/** Takes every dropout in the tree out of training, until the tree is put into it again (TRL's disable_dropout). */
+export function stopDropout(model: Module): void {
+  for (const [, module] of model.namedModules()) if (module instanceof Dropout) module.train(false)
+}
+
 /** Gives every dropout in the tree its draw for the next forward pass. */
 export function seedDropout(model: Module, ...seed: readonly [number, ...number[]]): void {
   const [first, ...labels] = seed

@@ -17,7 +17,7 @@ export type {
 export { type Storage, StoredMatrix, type StorageRecipe } from '../tensor/stored-matrix.ts'
 export { Dropout, seedDropout } from './dropout.ts'
 export { Embedding, type Lookup } from './embedding.ts'
-export { type Head, headLoss, LanguageHead, TiedHead } from './language-head.ts'
+export { type Head, headLogProbs, headLoss, LanguageHead, TiedHead } from './language-head.ts'
 export { LayerNorm } from './layer-norm.ts'
 export { Linear, type Projection } from './linear.ts'
 export { Module, ModuleList, type Weight, type Weights } from './module.ts'

@@ -1,7 +1,9 @@
 import { add } from '../ops/add.ts'
 import { embedding } from '../ops/embedding.ts'
 import { gather } from '../ops/gather.ts'
-import { labelledRows, linearCrossEntropy } from '../ops/loss/linear-cross-entropy.ts'
+import { labelledRows } from '../ops/loss/labelled-rows.ts'
+import { linearCrossEntropy } from '../ops/loss/linear-cross-entropy.ts'
+import { linearLogProbs } from '../ops/loss/linear-log-probs.ts'
 import { linear } from '../ops/linear.ts'
 import { logSoftmax } from '../ops/log-softmax.ts'
 import { mul } from '../ops/mul.ts'
@@ -97,7 +99,7 @@ export function headLoss(
     return linearCrossEntropy(input, weight, labels, normalizer, others, smoothing)
   }
   const { device } = x
-  const rows = labelledRows(labels)
+  const rows = labelledRows('headLoss', x, labels, Infinity)
   const ids = fromArray(device, rows, [rows.length], 'labelled rows')
   const wanted = rows.map((row) => labels[row] ?? -1)
   const logits = head.forward(embedding(ids, reshape(x, [x.rows, x.columns])))
@@ -106,4 +108,21 @@ export function headLoss(
   const scale = -1 / (normalizer ?? rows.length)
   const picked = mul(sum(logs), scale * (1 - smoothing))
   return smoothing === 0 ? picked : add(picked, mul(sum(all), (scale * smoothing) / all.columns))
+}
+
+/**
+ * The log-probability of each row's label, 0 where it is negative: f32, x's shape without its last axis; in pieces,
+ * without all logits at one time, where the head is a sum of products. x f32 [..., c].
+ * @param labels One a row of x.
+ * @throws MedAwareError as `linearLogProbs`.
+ */
+export function headLogProbs(head: Pick<Head, 'products' | 'forward'>, x: Tensor, labels: Int32Array): Tensor {
+  const products = head.products(x)
+  if (products !== null) {
+    const [{ x: input, weight }, ...others] = products
+    return linearLogProbs(input, weight, labels, others)
+  }
+  const shape = x.shape.slice(0, -1)
+  const ids = fromArray(x.device, labels, [...shape, 1], 'labels')
+  return reshape(gather(logSoftmax(head.forward(x)), ids), shape)
 }

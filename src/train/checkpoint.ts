@@ -147,12 +147,12 @@ function restoreRules(run: TrainingRun): OptionRules<RestoreOptions> {
 }
 
 async function describeRun(run: TrainingRun): Promise<SavedRun> {
-  const { step, steps, examples, optimizer, position, hasOwnLoss } = run
+  const { step, steps, examples, optimizer, position, lossSettings } = run
   const options = {
     ...run.options,
     schedule: describeSchedule(run.options.schedule, steps),
     optimizer: { type: optimizer.name, ...optimizer.hyperparameters },
-    ...(hasOwnLoss && { loss: 'own' }),
+    ...(lossSettings && { loss: lossSettings }),
   }
   const data = position ?? undefined
   const schedule = run.follower?.state()

@@ -3,7 +3,7 @@ import { collate, type Example, labelCount, type Predictor } from '../models/exa
 import type { BatchSource, StepBatches } from './batch-source.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
 import { ExampleOrder } from './order.ts'
-import type { ResolvedOptions } from './training-options.ts'
+import type { ResolvedOptions, RunHooks } from './training-options.ts'
 
 /** Batches of examples that are all there: shuffled anew for each epoch, padded on the right. */
 export class ExampleSource implements BatchSource {
@@ -11,9 +11,19 @@ export class ExampleSource implements BatchSource {
   readonly #examples: readonly Example[]
   readonly #model: Predictor
   readonly #order: ExampleOrder
+  readonly #collator: (examples: readonly Example[]) => unknown
 
-  /** @throws MedAwareError `config` for none, or one without any label, which would only dilute the rest. */
-  constructor(examples: readonly Example[], options: ResolvedOptions, model: Predictor) {
+  /**
+   * @param collator Makes a batch of some. Default: padded on the right.
+   * @throws MedAwareError `config` for none, or one without any label, which would only dilute the rest.
+   */
+  constructor(
+    examples: readonly Example[],
+    options: ResolvedOptions,
+    model: Predictor,
+    collator: RunHooks['dataCollator'] = labelled,
+  ) {
+    this.#collator = collator
     check(examples.length > 0, 'config', () => 'TrainingRun: there is no example to train on')
     this.#examples = examples
     this.#order = new ExampleOrder(examples, options)
@@ -31,7 +41,7 @@ export class ExampleSource implements BatchSource {
     const sum = (counts: (row: number) => number | undefined) => rows.reduce((all, row) => all + (counts(row) ?? 0), 0)
     return {
       epoch: Math.floor(index / this.stepsPerEpoch),
-      batches: micro.map((each) => this.#collate(each)),
+      batches: micro.map((each) => this.#collator(each.flatMap((row) => this.#examples[row] ?? []))),
       tokens: sum((row) => this.#examples[row]?.inputIds.length),
       labelTokens: sum((row) => this.#labelsOf(row)),
     }
@@ -54,9 +64,9 @@ export class ExampleSource implements BatchSource {
     const example = this.#examples[row]
     return example === undefined ? 0 : labelCount(example, this.#model)
   }
+}
 
-  #collate(rows: readonly number[]): LabelledBatch {
-    const { batch, labels } = collate(rows.flatMap((row) => this.#examples[row] ?? []))
-    return { ...batch, labels }
-  }
+function labelled(examples: readonly Example[]): LabelledBatch {
+  const { batch, labels } = collate(examples)
+  return { ...batch, labels }
 }

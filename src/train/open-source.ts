@@ -5,7 +5,7 @@ import { type Batches, isIterable } from './batch-pass.ts'
 import type { BatchSource } from './batch-source.ts'
 import { ExampleSource } from './example-source.ts'
 import { IterableSource } from './iterable-source.ts'
-import { checkBatchOptions, type ResolvedOptions } from './training-options.ts'
+import { checkBatchOptions, type ResolvedOptions, type RunHooks } from './training-options.ts'
 
 /** Where a run's batches come from, and the examples that they are made of, if they are. */
 interface OpenedSource {
@@ -15,11 +15,20 @@ interface OpenedSource {
 
 /**
  * Takes what a run is given to train on: a list is examples, what else can be gone through is batches.
+ * @param dataCollator Makes batches of examples. Default: `LabelledBatch`es.
  * @param model Ids of examples are below its vocabSize; those of batches are for it to check.
  * @throws MedAwareError as `readExamples`, `ExampleSource` and `checkBatchOptions`; `config` for a list of batches.
  */
-export function openSource(data: unknown, options: ResolvedOptions, model: CausalLm): OpenedSource {
+export function openSource(
+  data: unknown,
+  options: ResolvedOptions,
+  model: CausalLm,
+  dataCollator?: RunHooks['dataCollator'],
+): OpenedSource {
   if (isBatches(data)) {
+    check(dataCollator === undefined, 'config', () => {
+      return 'TrainingRun: dataCollator makes batches of examples, and batches are given; leave it out'
+    })
     checkBatchOptions(options)
     return { source: new IterableSource(data, options.gradientAccumulationSteps, model), examples: [] }
   }
@@ -28,7 +37,7 @@ export function openSource(data: unknown, options: ResolvedOptions, model: Causa
     return `TrainingRun: item ${batch} is a batch, and a list is taken for examples; give a function that gives the batches, () => batches`
   })
   const examples = Object.freeze(readExamples('TrainingRun', data, model.vocabSize))
-  return { source: new ExampleSource(examples, options, model), examples }
+  return { source: new ExampleSource(examples, options, model, dataCollator), examples }
 }
 
 function isBatches(data: unknown): data is Batches<unknown> {

@@ -41,6 +41,7 @@ const laterOptions: JsonObject = {
   dataSeed: null,
   labelSmoothingFactor: 0,
   neftuneNoiseAlpha: null,
+  disableDropout: false,
 }
 
 /** Everything in which a run differs from a saved one. */

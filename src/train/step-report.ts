@@ -8,10 +8,12 @@ export interface StepReport {
   /** Steps of the whole run. */
   readonly steps: number
   readonly epoch: number
-  /** Mean cross-entropy of the step's label tokens, in nats. */
+  /** Mean cross-entropy of the step's label tokens, in nats, or what the run's own loss is. */
   readonly loss: number
   /** Global gradient norm before clipping. */
   readonly gradNorm: number
+  /** What the loss told beside itself, means over the step's batches; absent where it told nothing. */
+  readonly metrics?: Readonly<Record<string, number>>
   readonly learningRate: number
   /** Tokens the step read, padding left out, and how many of them were labels. */
   readonly tokens: number
@@ -23,7 +25,7 @@ export interface StepReport {
 }
 
 /** What is known of a step before the device has done it. */
-export type StepPlan = Omit<TakenStep, 'loss' | 'gradNorm' | 'seconds'>
+export type StepPlan = Omit<TakenStep, 'loss' | 'gradNorm' | 'metrics' | 'seconds'>
 
 /** A report without what depends on those before it. */
 export type TakenStep = Omit<StepReport, 'tokensPerSecond' | 'secondsLeft'>
@@ -45,7 +47,7 @@ export async function* reportOf({ plans, numbers, started, diagnoses }: QueuedSt
   const read = await numbers
   const seconds = (performance.now() - started) / 1000 / plans.length
   for (const [i, plan] of plans.entries()) {
-    const { loss = NaN, gradNorm = NaN } = read[i] ?? {}
+    const { loss = NaN, gradNorm = NaN, metrics = null } = read[i] ?? {}
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
       const what = Number.isFinite(loss) ? `the gradient norm is ${gradNorm}` : `the loss is ${loss}`
       // What cannot be found out must not hide what happened.
@@ -56,6 +58,6 @@ export async function* reportOf({ plans, numbers, started, diagnoses }: QueuedSt
     check(gradNorm > 0, 'numeric', () => {
       return `TrainingRun: every gradient is zero at step ${plan.step}; nothing would be learned`
     })
-    yield { ...plan, loss, gradNorm, seconds }
+    yield { ...plan, loss, gradNorm, ...(metrics && { metrics }), seconds }
   }
 }

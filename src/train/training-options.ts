@@ -25,6 +25,7 @@ import {
   warmupRule,
 } from '../optim/schedules/schedules.ts'
 import { inOurNames, type TransformersNames, transformersRules } from './arguments/transformers-names.ts'
+import type { Example } from '../models/example.ts'
 import type { LabelledBatch } from './labelled-batch.ts'
 import type { TrainingLoss } from './training-loss.ts'
 
@@ -106,6 +107,13 @@ export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
    */
   readonly loss?: TrainingLoss<B>
   /**
+   * Makes a batch of some examples (transformers' data_collator). Default: side by side, padded on the right, a
+   * `LabelledBatch`, which is what the model's own loss takes.
+   */
+  readonly dataCollator?: (examples: readonly Example[]) => B
+  /** Train without dropout, as TRL's DPOConfig does by its disable_dropout. Default false. */
+  readonly disableDropout?: boolean
+  /**
    * NEFTune (arXiv 2310.05914): uniform noise within this over √(tokens · channels) on the embeddings, while training.
    * The paper takes 5. Default null: none.
    */
@@ -123,6 +131,9 @@ export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
   /** Told what makes a run pointless, each code at most once, as soon as it is known. Default: nobody. */
   readonly onWarning?: (message: string, code: TrainingWarningCode) => void
 }
+
+/** Options of a run whose batches are made of examples by a function of one's own. */
+export type CollatedOptions<B> = TrainingOptions<B> & Required<Pick<TrainingOptions<B>, 'dataCollator'>>
 
 /** Options that are settings of the optimizer. */
 type OptimizerSettings = 'betas' | 'eps' | 'weightDecay'
@@ -144,6 +155,7 @@ export type ResolvedOptions = Readonly<
 export interface RunHooks {
   readonly onWarning: TrainingOptions['onWarning'] | undefined
   readonly loss: TrainingLoss<unknown> | undefined
+  readonly dataCollator: TrainingOptions<unknown>['dataCollator'] | undefined
   readonly signal: AbortSignal | undefined
 }
 
@@ -171,6 +183,8 @@ export const trainingRules: OptionRules<TrainingOptions<unknown>> = {
   groupByLength: flag,
   gradientCheckpointing: flag,
   loss: callback(),
+  dataCollator: callback(),
+  disableDropout: flag,
   neftuneNoiseAlpha: orNull(number({ above: 0, to: f32.largest })),
   labelSmoothingFactor: number({ from: 0, to: 1 }),
   signal: abortSignal,
@@ -211,6 +225,7 @@ export function trainingOptions(given: TrainingOptions<unknown>): {
   const {
     onWarning,
     loss,
+    dataCollator,
     signal,
     optimizer: choice = 'adamw',
     schedule: course = 'linear',
@@ -227,7 +242,7 @@ export function trainingOptions(given: TrainingOptions<unknown>): {
   const schedule = resolveSchedule('TrainingRun: schedule', course)
   return {
     options: Object.freeze({ ...optionDefaults, ...read, schedule, optimizer }),
-    hooks: { onWarning, loss, signal },
+    hooks: { onWarning, loss, dataCollator, signal },
   }
 }
 
@@ -259,6 +274,7 @@ export const optionDefaults: Omit<ResolvedOptions, 'optimizer' | 'schedule'> = {
   dataSeed: null,
   loggingSteps: 1,
   groupByLength: false,
+  disableDropout: false,
   gradientCheckpointing: false,
   neftuneNoiseAlpha: null,
   labelSmoothingFactor: 0,

@@ -1,15 +1,6 @@
 import { nextTurn } from '#platform'
 import { check } from '../core/errors.ts'
-import {
-  abortSignal,
-  callback,
-  number,
-  type OptionRules,
-  readArgument,
-  readOptions,
-  type Rule,
-  withMethods,
-} from '../core/options.ts'
+import { number, readArgument, readOptions, type Rule, withMethods } from '../core/options.ts'
 import { type CausalLm, modelRule } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
 import type { Optimizer, StateTensor } from '../optim/optimizer.ts'
@@ -28,25 +19,18 @@ import { identifyRun, type RunIdentity } from './run-identity.ts'
 import { RunPace } from './run-pace.ts'
 import { StepLog } from './step/step-log.ts'
 import { type QueuedSteps, reportOf, type StepPlan, type StepReport, type TakenStep } from './step-report.ts'
-import { trainingOptions, type ResolvedOptions, type TrainingOptions } from './training-options.ts'
+import {
+  type CollatedOptions,
+  trainingOptions,
+  type ResolvedOptions,
+  type TrainingOptions,
+} from './training-options.ts'
+import { never, type PauseAt, trainRules, type TrainOptions } from './step/train-options.ts'
 import { checkNoise, type Step, StepTaker } from './step/training-step.ts'
+import type { LossSettings } from './training-loss.ts'
 import { TrainingWarnings } from './training-warnings.ts'
 
-export type { StepReport }
-
-/** How a run is gone through. */
-export interface TrainOptions {
-  /** Ends the loop with its reason, as the run's own `signal`, in whose place it is. */
-  readonly signal?: AbortSignal
-  /**
-   * Whether nothing is queued behind a step before its report has been taken, so that the run can be measured or saved
-   * as it is after just this step, also with `loggingSteps` above 1. Default: of no step.
-   */
-  readonly pauseAt?: (step: number) => boolean
-}
-
-const trainRules: OptionRules<TrainOptions> = { signal: abortSignal, pauseAt: callback() }
-const never = () => false
+export type { StepReport, TrainOptions }
 
 /**
  * Fine-tuning as an async iterator: each turn is one optimiser step over `gradientAccumulationSteps` batches, their
@@ -70,8 +54,8 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   readonly options: ResolvedOptions
   /** Those it was given; plain lists of ids are arrays here. None for batches. */
   readonly examples: readonly Example[]
-  /** Whether its loss is the user's own, which a checkpoint cannot look into. */
-  readonly hasOwnLoss: boolean
+  /** What its loss is in the place of the model's own: its settings, or 'own' where it says none; null for the model's. */
+  readonly lossSettings: LossSettings | 'own' | null
   readonly #source: BatchSource
   readonly #trainings: AdapterTrainings
   readonly #taker: StepTaker
@@ -92,6 +76,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
    */
   constructor(model: CausalLm, data: readonly Example[], options?: TrainingOptions)
   constructor(model: CausalLm, data: Batches<B>, options: TrainingOptions<B>)
+  constructor(model: CausalLm, data: readonly Example[], options: CollatedOptions<B>)
   constructor(
     readonly model: CausalLm,
     data: readonly Example[] | Batches<B>,
@@ -100,7 +85,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     const { options, hooks } = trainingOptions(given)
     this.options = options
     readArgument('TrainingRun', 'model', model, modelRule)
-    const { source, examples } = openSource(data, options, model)
+    const { source, examples } = openSource(data, options, model, hooks.dataCollator)
     this.examples = examples
     this.#source = source
     this.stepsPerEpoch = source.stepsPerEpoch
@@ -133,7 +118,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     this.#watch = isHeard ? new GradientWatch(model, this.steps, tell) : null
     const watch = this.#watch
     this.#taker = new StepTaker({ ...options, model, optimizer, trainings, watch, loss: hooks.loss })
-    this.hasOwnLoss = hooks.loss !== undefined
+    this.lossSettings = hooks.loss === undefined ? null : (hooks.loss.settings ?? 'own')
     this.#signal = hooks.signal
     Object.freeze(this)
   }
@@ -272,7 +257,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
       // Signals, and what has been read, are heard between two steps.
       if (plans.length > 0) await nextTurn()
       const step = await this.#nextStep(signal)
-      if (step === null || !(await this.#taker.take(step, (loss, clip) => log.note(loss, clip), signal))) break
+      if (step === null || !(await this.#taker.take(step, (...told) => log.note(...told), signal))) break
       const { epoch, learningRate, tokens, labelTokens } = step
       diagnoses.push(() => this.#taker.diagnose(step))
       plans.push({ step: this.step, steps: this.steps, epoch, learningRate, tokens, labelTokens })
@@ -292,8 +277,6 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     return batches && { ...batches, index, learningRate: this.options.learningRate * this.#schedule(index) }
   }
 }
-
-type PauseAt = NonNullable<TrainOptions['pauseAt']>
 
 /** A run that a caller gives. */
 export const runRule: Rule<TrainingRun> = withMethods<TrainingRun>('a TrainingRun', ['identify', 'dispose'])

@@ -36,7 +36,7 @@ export async function describeTraining<B>(
       ...options,
       schedule: describeSchedule(options.schedule, steps),
       optimizer: { type: optimizer.name, ...optimizer.hyperparameters },
-      ...(run.hasOwnLoss && { loss: 'own' }),
+      ...(run.lossSettings && { loss: run.lossSettings }),
       ...settings,
       samples: samples && { prompts: samples.prompts, generation: samples.generation ?? {} },
       callbacks: callbacks.map(({ name }) => name),

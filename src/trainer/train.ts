@@ -67,6 +67,7 @@ const rules: OptionRules<TrainDatasetOptions> = {
   ...ownRules,
   ...preparingRules,
   ...datasetRules,
+  dataCollator: callback(),
   evalDataset: orNull(dataset),
   onWarning: callback(),
 }

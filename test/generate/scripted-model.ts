@@ -38,4 +38,8 @@ export class ScriptedModel extends Module implements CausalLm {
   loss(): Tensor {
     throw new Error('a scripted model has no loss')
   }
+
+  logProbs(): Tensor {
+    throw new Error('a scripted model has no log-probabilities')
+  }
 }

@@ -9,6 +9,7 @@ import { embedding } from '../../src/ops/embedding.ts'
 import { gelu } from '../../src/ops/activations/gelu.ts'
 import { layerNorm } from '../../src/ops/layer-norm.ts'
 import { linearCrossEntropy } from '../../src/ops/loss/linear-cross-entropy.ts'
+import { linearLogProbs } from '../../src/ops/loss/linear-log-probs.ts'
 import { addLinear, linear } from '../../src/ops/linear.ts'
 import { noise } from '../../src/ops/noise.ts'
 import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
@@ -158,6 +159,34 @@ function addedProductCase(): OpCase {
         return Math.log(sumOf(vocab, (i) => Math.exp(at(logits, row * vocab + i)))) - at(logits, row * vocab + label)
       })
       return Float64Array.of(nats / 4)
+    },
+  }
+}
+
+/** Log-probabilities of labels, of which some rows have none, by a sum of two products; more rows than exist at once. */
+function logProbsCase(rows: number): OpCase {
+  const [dim, rank, vocab] = [3, 2, 7]
+  const labels = Int32Array.from({ length: rows }, (_, row) => (row % 5 === 1 ? -100 : (row * 3) % vocab))
+  return {
+    op: 'linearLogProbs',
+    title: `${rows} rows of two products`,
+    inputs: {
+      x: input([1, rows, dim]),
+      weight: input([vocab, dim]),
+      low: input([1, rows, rank]),
+      up: input([vocab, rank]),
+    },
+    apply: (t) => {
+      return linearLogProbs(part(t, 'x'), part(t, 'weight'), labels, [{ x: part(t, 'low'), weight: part(t, 'up') }])
+    },
+    reference: (v) => {
+      const low = product(part(v, 'low'), part(v, 'up'), rank)
+      const logits = product(part(v, 'x'), part(v, 'weight'), dim).map((value, i) => value + at(low, i))
+      return doubles(rows, (row) => {
+        const label = at(labels, row)
+        if (label < 0) return 0
+        return at(logits, row * vocab + label) - Math.log(sumOf(vocab, (i) => Math.exp(at(logits, row * vocab + i))))
+      })
     },
   }
 }
@@ -338,6 +367,8 @@ export const opCases: readonly OpCase[] = [
     return crossEntropyCase(`a frozen head in ${dtype}`, 9, (row) => row === 4, undefined, head)
   }),
   addedProductCase(),
+  logProbsCase(6),
+  logProbsCase(330),
   crossEntropyCase('smoothed labels', 9, (row) => row % 3 === 1, 7, undefined, 0.2),
   crossEntropyCase('a normalizer of its own', 5, (row) => row === 4, 11),
   crossEntropyCase('more rows than a chunk holds', 270, (row) => row % 50 === 7),

@@ -192,6 +192,7 @@ describe('TrainingRun', async () => {
       dataSeed: null,
       loggingSteps: 1,
       groupByLength: false,
+      disableDropout: false,
       gradientCheckpointing: false,
       neftuneNoiseAlpha: null,
       labelSmoothingFactor: 0,

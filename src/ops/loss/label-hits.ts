@@ -28,10 +28,20 @@ export function countingHits<T>(work: () => T): { readonly result: T; readonly h
 /** Counts, where anybody asked for it, rows of logits f32 [n, v] whose label, i32 with n elements, is the likeliest. */
 export function noteHits(labels: Tensor, logits: Tensor): void {
   if (open === null) return
-  const { device, columns: vocab, rows } = logits
+  const { device, rows } = logits
   const total = (open.hits ??= device.memory.rooted(() => zeros(device, [1], 'likeliest labels')))
-  const hits = empty(device, [rows, 1], 'likeliest labels of rows')
-  device.run('labelHits', { labels, logits, hits }, { rows, vocab })
+  const hits = labelHits(labels, logits)
   device.run('sum', { x: hits, out: total }, { count: rows, accumulate: 1, alpha: 1 })
   hits.dispose()
+}
+
+/**
+ * Which labels are the likeliest of their rows, without history: f32 [n, 1], 1 where logits f32 [n, v] have the first of
+ * their largest at the label, i32 with n elements, else 0.
+ */
+export function labelHits(labels: Tensor, logits: Tensor): Tensor {
+  const { device, columns: vocab, rows } = logits
+  const hits = empty(device, [rows, 1], 'likeliest labels of rows')
+  device.run('labelHits', { labels, logits, hits }, { rows, vocab })
+  return hits
 }

@@ -1,10 +1,9 @@
 import { record, records } from '../../autograd/record.ts'
-import { check } from '../../core/errors.ts'
 import { number, readArgument } from '../../core/options.ts'
-import { showShape } from '../../core/shape.ts'
 import { empty, fromArray, rowsOf, type Tensor, zeros } from '../../tensor/tensor.ts'
 import { gatherRows, scatterRows } from '../embedding.ts'
 import { noteHits } from './label-hits.ts'
+import { labelledRows } from './labelled-rows.ts'
 import { matmul } from '../matmul.ts'
 import type { Product } from '../products.ts'
 
@@ -32,20 +31,9 @@ export function linearCrossEntropy(
   smoothing = 0,
 ): Tensor {
   const { device } = x
-  check(
-    labels.length === x.rows,
-    'shape',
-    () => `linearCrossEntropy: ${labels.length} labels for x ${showShape(x.shape)}`,
-  )
   readArgument('linearCrossEntropy', 'smoothing', smoothing, number({ from: 0, to: 1 }))
-  const rows = labelledRows(labels)
   const vocab = weight.shape[0] ?? 0
-  const beyond = labels.find((label) => label >= vocab)
-  check(
-    beyond === undefined,
-    'config',
-    () => `linearCrossEntropy: label ${beyond} is beyond the vocabulary of ${vocab}`,
-  )
+  const rows = labelledRows('linearCrossEntropy', x, labels, vocab)
   const scale = 1 / (normalizer ?? rows.length)
   const ids = fromArray(device, rows, [rows.length], 'labelled rows')
   const losses = empty(device, [rows.length, 1], 'row losses')
@@ -96,19 +84,6 @@ export function linearCrossEntropy(
     ])
   const gradients = terms.flatMap(({ dHidden, dWeight }) => [dHidden, dWeight])
   return record(loss, inputs, rule, { saved: [ids, ...gradients.filter((each) => each !== null)] })
-}
-
-/**
- * Rows whose label is not negative. @throws MedAwareError `config` where there is none.
- */
-export function labelledRows(labels: Int32Array): Int32Array<ArrayBuffer> {
-  const rows = Int32Array.from(labels.keys()).filter((row) => (labels[row] ?? -1) >= 0)
-  check(
-    rows.length > 0,
-    'config',
-    () => 'linearCrossEntropy: every label is masked; a prompt that fills the whole length leaves nothing to learn',
-  )
-  return rows
 }
 
 /** A product of the labelled rows, and what its gradients are added up in. */

@@ -1,15 +1,22 @@
 import type { ValueAndGrad } from '../../autograd/value-and-grad.ts'
 import type { Memory } from '../../device/memory.ts'
+import type { StepMetrics } from './step-metrics.ts'
 import { type ParameterRun, parameterRuns } from '../../optim/parameter-runs.ts'
 import { copyOf, type Tensor } from '../../tensor/tensor.ts'
 
+/** What a micro-batch came to. */
+export interface StepShare extends ValueAndGrad {
+  readonly metrics: StepMetrics | null
+}
+
 /**
- * Loss and gradients of a step's micro-batches, added up. They belong to it and to no scope: between two micro-batches
+ * Loss, gradients and metrics of a step's micro-batches, added up. They belong to it and to no scope: between two micro-batches
  * the device is others', whose buffers no scope of the step may catch.
  */
 export class GradientAccumulator {
   readonly #memory: Memory
   #loss: Tensor | null = null
+  #metrics: StepMetrics | null = null
   readonly #grads = new Map<Tensor, Tensor>()
   /** Whether some no longer lie as their parameters do. */
   #hasCopies = false
@@ -19,27 +26,30 @@ export class GradientAccumulator {
   }
 
   /** What was added. @throws RangeError for nothing. */
-  get total(): ValueAndGrad {
+  get total(): StepShare {
     if (this.#loss === null) throw new RangeError('GradientAccumulator: nothing was added')
-    return { loss: this.#loss, grads: this.#grads }
+    return { loss: this.#loss, grads: this.#grads, metrics: this.#metrics }
   }
 
   /** Adds what `work` gives, and frees all else that it allocates. */
-  add(work: () => ValueAndGrad): void {
+  add(work: () => StepShare): void {
     this.#memory.rooted(() =>
       this.#memory.scoped((scope) => {
-        const { loss, grads } = work()
+        const { loss, grads, metrics } = work()
         if (this.#loss === null) this.#take(loss, grads)
         else this.#addTo(this.#loss, loss, grads)
-        for (const value of [this.#loss ?? loss, ...this.#grads.values()]) scope.keep(value)
+        if (this.#metrics === null) this.#metrics = metrics
+        else if (metrics !== null) addTo(this.#metrics.values, metrics.values)
+        const kept = [this.#loss ?? loss, this.#metrics?.values ?? null, ...this.#grads.values()]
+        for (const value of kept) if (value !== null) scope.keep(value)
       }),
     )
   }
 
   /** Frees them. */
   dispose(): void {
-    for (const value of [this.#loss, ...this.#grads.values()]) value?.dispose()
-    this.#loss = null
+    for (const value of [this.#loss, this.#metrics?.values, ...this.#grads.values()]) value?.dispose()
+    this.#loss = this.#metrics = null
     this.#grads.clear()
     this.#hasCopies = false
   }

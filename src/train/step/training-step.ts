@@ -1,18 +1,19 @@
 import { nextTurn } from '#platform'
-import { type ValueAndGrad, valueAndGrad } from '../../autograd/value-and-grad.ts'
+import { valueAndGrad } from '../../autograd/value-and-grad.ts'
 import { check } from '../../core/errors.ts'
 import { Random } from '../../core/random.ts'
 import type { CausalLm } from '../../models/causal-lm.ts'
-import { seedDropout } from '../../nn/dropout.ts'
+import { seedDropout, stopDropout } from '../../nn/dropout.ts'
 import { add } from '../../ops/add.ts'
 import type { Optimizer } from '../../optim/optimizer.ts'
 import type { AdapterTraining } from '../../peft/adapter-training.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { StepBatches } from '../batch-source.ts'
 import { firstNotFinite } from './diagnosis.ts'
-import { GradientAccumulator } from './gradient-accumulator.ts'
+import { GradientAccumulator, type StepShare } from './gradient-accumulator.ts'
 import type { GradientWatch } from '../gradient-watch.ts'
-import { checkLoss, type LossContext, modelLoss, type TrainingLoss } from '../training-loss.ts'
+import { checkSameMetrics, packMetrics, type StepMetrics } from './step-metrics.ts'
+import { checkLoss, type LossContext, modelLoss, partsOfLoss, type TrainingLoss } from '../training-loss.ts'
 
 /** Seconds of a micro-batch from which on a device can be waited for between two at no cost that counts. */
 const longMicroBatch = 0.25
@@ -37,6 +38,7 @@ export interface StepParts {
   readonly neftuneNoiseAlpha: number | null
   /** Of the model's own loss. */
   readonly labelSmoothingFactor: number
+  readonly disableDropout: boolean
 }
 
 /** @throws MedAwareError `config` where embeddings are to get noise, and the model has none. */
@@ -45,6 +47,9 @@ export function checkNoise(model: CausalLm, options: Pick<StepParts, 'neftuneNoi
     return 'TrainingRun: neftuneNoiseAlpha is for models that put noise on embeddings, which this one does not; leave it out'
   })
 }
+
+/** Told what a step came to: loss f32 [1], what clipping gave, f32 [2], and metrics, which go when it returns. */
+export type NoteStep = (loss: Tensor, clip: Tensor, metrics: StepMetrics | null, microBatches: number) => void
 
 /** One optimiser step. */
 export interface Step extends StepBatches {
@@ -58,6 +63,8 @@ export class StepTaker {
   readonly #parts: StepParts
   /** When the last step was begun, and its micro-batches. */
   #last = { started: Infinity, microBatches: 1 }
+  /** Of the metrics that the loss has given so far. */
+  #names: readonly string[] | null = null
 
   constructor(parts: StepParts) {
     this.#parts = parts
@@ -65,10 +72,9 @@ export class StepTaker {
 
   /**
    * Queues a step.
-   * @param note Told its loss, f32 [1], and what clipping gave, f32 [2], which go when it returns.
    * @returns false when `signal` is aborted between two micro-batches; nothing has changed then.
    */
-  async take(step: Step, note: (loss: Tensor, clip: Tensor) => void, signal?: AbortSignal): Promise<boolean> {
+  async take(step: Step, note: NoteStep, signal?: AbortSignal): Promise<boolean> {
     const { device } = this.#parts.model
     const turn = this.#areLong() ? () => device.settle() : nextTurn
     this.#last = { started: performance.now(), microBatches: step.batches.length }
@@ -80,7 +86,7 @@ export class StepTaker {
         this.#add(gradients, step, micro)
       }
       const finish = this.#update(gradients, step, (loss, clip) => {
-        note(loss, clip)
+        note(loss, clip, gradients.total.metrics, step.batches.length)
         const { optimizer, trainings, watch } = this.#parts
         watch?.see(optimizer.steps, gradients.total.grads)
         return trainings.afterStep({ step: optimizer.steps, grads: gradients.total.grads, clip })
@@ -123,23 +129,34 @@ export class StepTaker {
   }
 
   /** Forward and backward of a micro-batch. */
-  #pass({ batches, labelTokens, index }: Step, micro: number): ValueAndGrad {
-    const { model, loss, trainings, seed, labelSmoothingFactor, neftuneNoiseAlpha } = this.#parts
+  #pass({ batches, labelTokens, index }: Step, micro: number): StepShare {
+    const { model, loss: ownLoss, trainings, seed, labelSmoothingFactor, neftuneNoiseAlpha } = this.#parts
     const microBatches = batches.length
     const context: LossContext = { normalizer: labelTokens || microBatches, microBatches, step: index + 1 }
-    seedDropout(model, seed, index, micro)
+    if (this.#parts.disableDropout) stopDropout(model)
+    else seedDropout(model, seed, index, micro)
     if (neftuneNoiseAlpha !== null) {
       model.embeddingNoise = { alpha: neftuneNoiseAlpha, seed: Random.of(seed, noiseLabel, index, micro).nextUint32() }
     }
-    const gradOf = valueAndGrad(model, (batch: unknown) => {
-      const given =
-        loss === undefined ? modelLoss(model, batch, context, labelSmoothingFactor) : loss(model, batch, context)
-      const own = checkLoss(model, given)
+    const told: StepMetrics[] = []
+    const gradOf = valueAndGrad(model, (batch: unknown, keep) => {
+      const given = ownLoss?.(model, batch, context) ?? modelLoss(model, batch, context, labelSmoothingFactor)
+      const { loss, metrics } = partsOfLoss(given)
+      const own = checkLoss(model, loss)
+      const packed = packMetrics(model.device, metrics)
+      if (packed !== null) {
+        keep(packed.values)
+        told.push(packed)
+      }
       // As in PEFT, whose models add it to their own loss alone; once a step, not once a micro-batch.
-      const penalty = loss === undefined && micro === 0 ? trainings.penalty() : null
+      const penalty = ownLoss === undefined && micro === 0 ? trainings.penalty() : null
       return penalty === null ? own : add(own, penalty)
     })
-    return gradOf(batches[micro])
+    const { loss, grads } = gradOf(batches[micro])
+    const [metrics = null] = told
+    const names = metrics?.names ?? []
+    checkSameMetrics((this.#names ??= names), names)
+    return { loss, grads, metrics }
   }
 
   /** @param after Told the step's loss and clipping, and gives what is left to do. */

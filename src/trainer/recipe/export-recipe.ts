@@ -104,7 +104,7 @@ async function readRun(folder: Folder, examples: readonly Example[]) {
   }
   check(isJsonObject(optimizer), 'format', () => `exportRecipe: ${at} names no optimizer`)
   follow(optimizer['type'] === 'adamw', `the run is trained by ${show(optimizer['type'])}, not adamw`)
-  follow(settings['loss'] !== 'own', 'the run has a loss of its own')
+  follow(settings['loss'] === undefined, 'the run has a loss of its own')
   follow(data === undefined, 'the run takes batches as they come')
   follow((settings['neftuneNoiseAlpha'] ?? null) === null, 'the run puts noise on embeddings (neftuneNoiseAlpha)')
   follow((settings['labelSmoothingFactor'] ?? 0) === 0, 'the run smooths labels (labelSmoothingFactor)')

@@ -1,8 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import type { ValueAndGrad } from '../../../src/autograd/value-and-grad.ts'
 import { packedZeros, zerosBeside } from '../../../src/tensor/packed.ts'
 import { fromArray, type Tensor } from '../../../src/tensor/tensor.ts'
-import { GradientAccumulator } from '../../../src/train/step/gradient-accumulator.ts'
+import { GradientAccumulator, type StepShare } from '../../../src/train/step/gradient-accumulator.ts'
 import { testEngines } from '../../device/devices.ts'
 
 const devices = await testEngines()
@@ -14,7 +13,7 @@ describe.each(devices)('GradientAccumulator on $description', (device) => {
   const [a, b, c] = packedZeros(device, [[2], [3], [1]], 'packed') as [Tensor, Tensor, Tensor]
 
   /** A micro-batch whose loss depends on some parameters, all of whose gradients are `value`. */
-  function share(parameters: readonly Tensor[], value: number): ValueAndGrad {
+  function share(parameters: readonly Tensor[], value: number): StepShare {
     const places = zerosBeside([a, b, c])
     const grads = parameters.map((parameter) => {
       const place =
@@ -23,7 +22,7 @@ describe.each(devices)('GradientAccumulator on $description', (device) => {
       return [parameter, place] as const
     })
     fromArray(device, new Float32Array(50), [50], 'what the loss has left over')
-    return { loss: fromArray(device, Float32Array.of(10 * value), [1], 'loss'), grads: new Map(grads) }
+    return { loss: fromArray(device, Float32Array.of(10 * value), [1], 'loss'), grads: new Map(grads), metrics: null }
   }
 
   it.each<[string, readonly (readonly Tensor[])[]]>([
