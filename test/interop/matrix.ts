@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MedAwareError } from '../../src/core/errors.ts'
 import type { Device } from '../../src/device/device.ts'
+import { loadModel } from '../../src/io/load/load-model.ts'
+import { saveModel } from '../../src/io/save/save-model.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { type Check, equal, type LeftOut, within, withinShare, worst } from '../golden/check.ts'
 import { families, type Family, type Row, rows, steps } from './methods.ts'
@@ -32,6 +34,8 @@ interface Job {
   readonly row: Row
   readonly family: Family
   readonly base: string
+  /** Of the weights in full, where the base is in 4 bits. */
+  readonly source: string | null
   readonly adapter: string
   readonly out: string
 }
@@ -45,19 +49,32 @@ const logitsBound = 1e-4
 const gradientsBound = 1e-3
 const nameOf = ({ row, family }: Pick<Job, 'row' | 'family'>) => `${row.name} | ${family.name}`
 
-function jobsIn(folder: string): readonly Job[] {
+const fullBase = ({ folder }: Family) => fileURLToPath(new URL(`../fixtures/${folder}`, import.meta.url))
+const fourBitBase = (work: string, { name }: Family) => join(work, 'four-bit', name)
+
+function jobsIn(work: string, folder: string): readonly Job[] {
   const jobs = families.flatMap((family) => rows.map((row) => ({ row, family })))
-  return jobs.map((job, at) => ({
-    ...job,
-    base: fileURLToPath(new URL(`../fixtures/${job.family.folder}`, import.meta.url)),
-    adapter: join(folder, `${at}`, 'adapter'),
-    out: join(folder, `${at}.safetensors`),
-  }))
+  return jobs.map(({ row, family }, at) => {
+    const [full, isFourBit] = [fullBase(family), row.replaced ?? false]
+    return {
+      ...{ row, family, base: isFourBit ? fourBitBase(work, family) : full, source: isFourBit ? full : null },
+      adapter: join(work, folder, `${at}`, 'adapter'),
+      out: join(work, folder, `${at}.safetensors`),
+    }
+  })
+}
+
+async function writeFourBitBases(device: Device, work: string): Promise<void> {
+  for (const family of families) {
+    const { model } = await loadModel(fullBase(family), { device, quantize: { type: 'nf4' } })
+    await saveModel(model, fourBitBase(work, family))
+    model.dispose()
+  }
 }
 
 function ask(tools: MatrixTools, command: 'make' | 'check', jobs: readonly Job[], file: string): Answers {
-  const words = jobs.map(({ row, family, base, adapter, out }) => ({
-    ...{ name: nameOf({ row, family }), base, inputs: tools.inputsFile, adapter, out },
+  const words = jobs.map(({ row, family, base, source, adapter, out }) => ({
+    ...{ name: nameOf({ row, family }), base, source, inputs: tools.inputsFile, adapter, out },
     ...{ config: row.config(family), steps, convert: row.convert ?? false },
   }))
   writeFileSync(file, JSON.stringify(words))
@@ -66,7 +83,9 @@ function ask(tools: MatrixTools, command: 'make' | 'check', jobs: readonly Job[]
 
 /** Every method on every family, trained on one side and read on the other. */
 export async function* matrixChecks(devices: readonly Device[], tools: MatrixTools): AsyncGenerator<CellCheck> {
-  const theirs = jobsIn(join(tools.work, 'theirs'))
+  const [first] = devices
+  if (first !== undefined) await writeFourBitBases(first, tools.work)
+  const theirs = jobsIn(tools.work, 'theirs')
   const made = ask(tools, 'make', theirs, join(tools.work, 'theirs.json'))
   for (const device of devices) {
     for (const job of theirs) yield* cells(device, job, 'there, read here', checksOfTheirs(device, job, made, tools))
@@ -96,9 +115,9 @@ async function checksOfTheirs(device: Device, job: Job, made: Answers, tools: Ma
 async function* checksOfOurs(device: Device, tools: MatrixTools): AsyncGenerator<CellCheck> {
   const direction = 'here, read there'
   const trained: { readonly job: Job; readonly ours: OurNumbers }[] = []
-  for (const job of jobsIn(join(tools.work, `ours-${device.kind}`))) {
-    const { row, family, base, adapter } = job
-    const spec = { ...row, config: row.config(family) }
+  for (const job of jobsIn(tools.work, `ours-${device.kind}`)) {
+    const { row, family, base, source, adapter } = job
+    const spec = { ...row, source, config: row.config(family) }
     const ours =
       row.notHere === undefined
         ? await attempt(() => trainOurs(device, base, adapter, spec, tools.inputs))

@@ -22,6 +22,10 @@ export interface Row {
   readonly convert?: boolean
   /** Whether other weights are saved than were trained: ranks that are left, a plain LoRA. */
   readonly savesOthers?: boolean
+  /** Whether it starts from what its layers get. */
+  readonly fromData?: boolean
+  /** Whether its base is in 4 bits, whose loss A and B begin as. */
+  readonly replaced?: boolean
   /** Why it cannot be trained here, though adapters of it are read. */
   readonly notHere?: string
   /** What PEFT says where it cannot train it itself, by family. */
@@ -111,6 +115,22 @@ export const rows: readonly Row[] = [
   { name: 'pissa, converted', config: lora({ init_lora_weights: 'pissa' }), convert: true, savesOthers: true },
   { name: 'olora', config: lora({ init_lora_weights: 'olora' }) },
   { name: 'olora, converted', config: lora({ init_lora_weights: 'olora' }), convert: true, savesOthers: true },
+  { name: 'eva', config: lora({ init_lora_weights: 'eva', eva_config: { rho: 2 } }), fromData: true },
+  ...['ipm', 'kpm'].map((corda_method) => ({
+    name: `corda ${corda_method}, converted`,
+    config: lora({ init_lora_weights: 'corda', corda_config: { corda_method } }),
+    ...{ fromData: true, convert: true, savesOthers: true },
+  })),
+  {
+    name: 'loftq',
+    config: lora({ init_lora_weights: 'loftq', loftq_config: { loftq_bits: 4, loftq_iter: 2 } }),
+  },
+  {
+    name: 'loftq, replaced',
+    config: lora(),
+    replaced: true,
+    notMerged: Object.fromEntries(families.map(({ name }) => [name, /rounding errors/])),
+  },
   { name: 'dora', config: lora({ use_dora: true }) },
   { name: 'dora, all-linear', config: lora({ use_dora: true, use_rslora: true, target_modules: 'all-linear' }) },
   { name: 'ia3', config: () => ({ peft_type: 'IA3' }) },

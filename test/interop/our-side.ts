@@ -2,10 +2,12 @@ import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import { MedAwareError } from '../../src/core/errors.ts'
 import type { Device } from '../../src/device/device.ts'
 import { openAdapter, saveAdapter } from '../../src/io/adapter-folder.ts'
+import { replaceLoraWeightsLoftq } from '../../src/io/replace-lora-weights-loftq.ts'
 import { loadModel } from '../../src/io/load/load-model.ts'
 import type { PretrainedLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import type { Adapter } from '../../src/peft/adapter.ts'
 import { attachAdapter } from '../../src/peft/attach.ts'
+import type { StartBatch } from '../../src/peft/lora/starts/data/batches.ts'
 import { startLora } from '../../src/peft/lora/starts/start-lora.ts'
 import { TrainingRun } from '../../src/train/training-run.ts'
 import { logitsOf } from '../golden/model-checks.ts'
@@ -38,16 +40,19 @@ export async function readTheirs(device: Device, base: string, folder: string, {
   })
 }
 
+/** What is trained here. */
+export interface OurTraining extends Pick<Row, 'convert' | 'savesOthers' | 'fromData'> {
+  readonly config: PeftConfig
+  /** A folder of the weights whose loss in the base A and B begin as. */
+  readonly source: string | null
+}
+
 /** Trains an adapter for a few steps, saves it for PEFT, and says what it computes. */
 export async function trainOurs(
   device: Device,
   base: string,
   folder: string,
-  {
-    config,
-    convert = false,
-    savesOthers = false,
-  }: Pick<Row, 'convert' | 'savesOthers'> & { readonly config: PeftConfig },
+  { config, source, convert = false, savesOthers = false, fromData = false }: OurTraining,
   inputs: Inputs,
 ): Promise<OurNumbers> {
   return withModel(device, base, async (model) => {
@@ -55,8 +60,9 @@ export async function trainOurs(
     const options = { seed: 7 }
     const adapter =
       peftType === 'LORA'
-        ? await startLora(model, fields, options)
+        ? await startLora(model, fields, { ...options, ...(fromData && { batches: [startBatchOf(inputs)] }) })
         : attachAdapter(model, { peftType, ...fields }, options)
+    if (source !== null) await replaceLoraWeightsLoftq(adapter, source)
     const run = new TrainingRun(model, examplesOf(inputs), { maxSteps: steps, batchSize: 2, learningRate: 1e-2 })
     for await (const { loss } of run) if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`)
     run.dispose()
@@ -104,10 +110,15 @@ async function gradientsOf(
   }
 }
 
-function examplesOf({ batch, labels }: Inputs) {
-  const { inputIds, shape } = batch
-  const [rows, width] = shape
+function startBatchOf({ batch: { inputIds, shape }, labels }: Inputs): StartBatch {
   if (inputIds === undefined) throw new Error('the batch has no ids')
+  return { inputIds, shape, labels }
+}
+
+function examplesOf(inputs: Inputs) {
+  const { inputIds, shape } = startBatchOf(inputs)
+  const { labels } = inputs
+  const [rows, width] = shape
   return Array.from({ length: rows }, (_, row) => {
     const part = (values: Int32Array) => values.slice(row * width, (row + 1) * width)
     return { inputIds: part(inputIds), labels: part(labels) }
@@ -116,6 +127,15 @@ function examplesOf({ batch, labels }: Inputs) {
 
 /** A config's fields as this library has them. */
 function camelCase({ peft_type: peftType, ...fields }: PeftConfig): { peftType: string; [field: string]: unknown } {
-  const camel = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
-  return { peftType, ...Object.fromEntries(Object.entries(fields).map(([name, value]) => [camel(name), value])) }
+  return { peftType, ...camelFields(fields) }
+}
+
+function camelFields(fields: object): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(fields).map(([name, value]: [string, unknown]) => {
+    const camel = name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+    // The names in other objects are the model's.
+    const isConfig = name.endsWith('_config') && typeof value === 'object' && value !== null
+    return [camel, isConfig ? camelFields(value) : value]
+  })
+  return Object.fromEntries(entries) as Readonly<Record<string, unknown>>
 }

@@ -11,8 +11,9 @@ Protocol. One process per subcommand; it prints one line of JSON on stdout and e
 exits 1. Every warning is an error, so an adapter that PEFT only half understands does not pass.
 
 JOBS      a list of {"name", "base", "inputs", "adapter", "out"}: paths of a BASE_DIR, INPUTS, an adapter's folder and a file for
-          what comes out. For `make` also "config", as adapter_config.json has it, "steps", and "convert" where a start that changed
-          the base, such as PiSSA's, is to be saved as plain LoRA.
+          what comes out; "source" is null, or the folder of the weights of a base in 4 bits before. For `make` also "config", as
+          adapter_config.json has it, "steps", and "convert" where a start that changed the base, such as PiSSA's, is to be saved as
+          plain LoRA. EVA and CorDA start from the inputs; over a base in 4 bits LoRA begins as what LoftQ replaces it with.
 
 INPUTS    `input_ids` i32 or i64 [b,t]; optional `labels` [b,t] (-100 masked, not yet shifted) and `attention_mask` [b,t].
           Without labels, `make` trains on input_ids; `check` then gives no gradients, and `model` no loss.
@@ -37,24 +38,51 @@ python3.
 """
 
 import argparse
+import contextlib
 import copy
+import ctypes
+import dataclasses
 import functools
+import importlib.machinery
+import inspect
 import json
 import logging as stdlib_logging
 import pathlib
 import sys
+import types
 import warnings
+from unittest import mock
 
-import bitsandbytes
 import torch
+
+# bitsandbytes' native decoder for CPUs misreads rows shorter than a block, as adapters' tiny bases have; without its library
+# torch decodes. peft imports it too, so this comes first.
+OWN_DECODER = sys.argv[1:2] == ["quantized"]
+with contextlib.nullcontext() if OWN_DECODER else mock.patch.object(ctypes.cdll, "LoadLibrary", side_effect=OSError("left out")):
+    import bitsandbytes
+
+import peft.tuners.lora.layer
+import peft.utils.loftq_utils
 from peft import (
     PEFT_TYPE_TO_CONFIG_MAPPING, AutoPeftModelForCausalLM, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict,
+    initialize_lora_eva_weights,
 )
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 from transformers.models.falcon import modeling_falcon
 from transformers.utils import logging
+
+# What peft asks for beside and does not need for what is done here: attrs for a decorator that is the standard library's as
+# well, and a scipy of which it wants to know that it is there.
+sys.modules.setdefault("attr", dataclasses)
+sys.modules.setdefault("scipy", types.ModuleType("scipy")).__spec__ = importlib.machinery.ModuleSpec("scipy", None)
+from peft.tuners.lora.corda import preprocess_corda  # noqa: E402
+
+# LoftQ names its device; bitsandbytes computes the same on a CPU.
+for function in ("loftq_init", "_loftq_init_new"):
+    exec(inspect.getsource(getattr(peft.utils.loftq_utils, function)).replace('"cuda"', '"cpu"'), vars(peft.utils.loftq_utils))
+peft.tuners.lora.layer.loftq_init = peft.utils.loftq_utils.loftq_init
 
 # On a processor with AVX512-BF16 bitsandbytes multiplies 4-bit weights in bf16; what is compared here are sums in f32.
 bitsandbytes.nn.modules.has_avx512bf16 = lambda: False
@@ -71,11 +99,15 @@ for said in (
     "Specified to not (save|load) vera_A",
     "Model (has|with) `tie_word_embeddings=True`",
     "Setting `save_embedding_layers`",
-    "(PiSSA|OLoRA) changes the base weights",
+    "(PiSSA|OLoRA|CorDA) changes the base weights",
+    "lora with eva initialization used with low_cpu_mem_usage=False",
+    "`corda_config` specified but will be ignored",  # of what a conversion begins from
     "The following rank_pattern keys did not match .*lora_E",  # of AdaLoRA
 ):
     warnings.filterwarnings("ignore", message=said)
 torch.set_num_threads(1)
+# What bitsandbytes would compile for each shape takes longer than it saves.
+torch.compiler.set_stance("force_eager")
 logging.disable_progress_bar()
 stdlib_logging.getLogger("bitsandbytes").setLevel(stdlib_logging.ERROR)
 
@@ -83,8 +115,13 @@ SEED = 20240607
 
 
 def load_base(folder):
+    more = {}
+    if "quantization_config" in json.loads((pathlib.Path(folder) / "config.json").read_text()):
+        # transformers 5 puts bitsandbytes' layers in place of what is nn.Linear and no subclass, so Falcon's own are passed over.
+        modeling_falcon.FalconLinear = torch.nn.Linear
+        more["device_map"] = "cpu"
     model, info = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="sdpa", output_loading_info=True
+        folder, dtype=torch.float32, attn_implementation="sdpa", output_loading_info=True, **more
     )
     # A tied head is allowed to be absent from the file; anything else that does not match is not.
     wrong = {key: sorted(map(str, info[key])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys") if info[key]}
@@ -142,10 +179,19 @@ def make(job, base, inputs, out):
     inputs.setdefault("labels", inputs["input_ids"].clone())
     config = PEFT_TYPE_TO_CONFIG_MAPPING[job["config"].pop("peft_type")](task_type="CAUSAL_LM", **job["config"])
     torch.manual_seed(SEED)
-    model = get_peft_model(base, config).train()
+    start = getattr(config, "init_lora_weights", None)
+    if start == "corda":
+        # One text at a time: that is what PEFT's hook takes.
+        preprocess_corda(base, config, run_model=lambda: [base(input_ids=ids[None]) for ids in inputs["input_ids"]])
+    model = get_peft_model(base, config)
+    if start == "eva":
+        initialize_lora_eva_weights(model, [inputs], show_progress_bar=False)
+    if job["source"]:
+        peft.utils.loftq_utils.replace_lora_weights_loftq(model, job["source"])
+    model.train()
     converted = {}
     if job.get("convert"):
-        start, config.init_lora_weights = config.init_lora_weights, True
+        config.init_lora_weights = True
         converted["path_initial_model_for_weight_conversion"] = job["adapter"] + "-start"
         model.save_pretrained(job["adapter"] + "-start")
         config.init_lora_weights = start
@@ -238,16 +284,9 @@ def decoded(layer):
 
 
 def quantized(model_dir, inputs_file, out_file):
-    # transformers 5 puts bitsandbytes' layers in place of what is nn.Linear and no subclass, so Falcon's own are passed over.
-    modeling_falcon.FalconLinear = torch.nn.Linear
-    model, info = AutoModelForCausalLM.from_pretrained(
-        model_dir, dtype=torch.float32, attn_implementation="sdpa", device_map="cpu", output_loading_info=True
-    )
-    wrong = {key: sorted(map(str, value)) for key, value in info.items() if value}
-    if wrong:
-        raise ValueError(f"{model_dir}: the checkpoint does not fit the model: {wrong}")
+    model = load_base(model_dir)
     kinds = (bitsandbytes.nn.Linear4bit, bitsandbytes.nn.Linear8bitLt)
-    layers = {name: module for name, module in model.eval().named_modules() if isinstance(module, kinds)}
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
     # Before the first product, which may pack the weights anew.
     again, saved = model.state_dict(), {}
     for file in pathlib.Path(model_dir).glob("*.safetensors"):
