@@ -4,6 +4,8 @@ import { attachLora } from '../../../../src/peft/attach.ts'
 import { adapterFiles } from '../../../../src/peft/files/adapter-files.ts'
 import { startLora } from '../../../../src/peft/lora/starts/start-lora.ts'
 import { testEngines } from '../../../device/devices.ts'
+import { openFixture, readFixture } from '../../../fixtures/open-fixture.ts'
+import { tinyModel } from '../../../models/tiny-family.ts'
 import { maxDifference, tinyFalcon, tinyFile, tinyText } from '../../tiny-falcon.ts'
 import { startBatches } from './start-batches.ts'
 
@@ -40,6 +42,35 @@ describe.each(await testEngines())('LoRA started by EVA, on $description', (devi
     const saved = (await adapterFiles(adapter, { baseModel: 'tiny-falcon-rw' })).get('adapter_config.json')
     expect(new TextDecoder().decode(saved)).toBe(await tinyText(`starts/${kind}/adapter_config.json`))
     expect(await model.forward(batch).read()).toEqual(before)
+  })
+
+  it("gives layers of the same input the same directions, and PEFT's ranks", async () => {
+    const folder = 'tiny-family/qwen2'
+    const wanted = await openFixture(`${folder}/starts/eva-shared/adapter_model.safetensors`)
+    const { model: qwen } = await tinyModel(device, 'qwen2')
+    const adapter = await startLora(
+      qwen,
+      {
+        ...{ r: 2, initLoraWeights: 'eva', targetModules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'down_proj'] },
+        evaConfig: { rho: 2, tau: 0.9, adjustScalingFactors: false },
+      },
+      { batches: await startBatches(folder) },
+    )
+    const tensors = adapter.namedTrainableParameters()
+    expect([...tensors.keys()].sort()).toEqual([...wanted.names].sort())
+    for (const [key, tensor] of tensors) {
+      expect(maxDifference(await tensor.read(), await wanted.readF32(key)), key).toBeLessThan(1e-4)
+    }
+    for (const layer of [0, 1]) {
+      const a = (name: string) =>
+        tensors.get(`base_model.model.model.layers.${layer}.self_attn.${name}.lora_A.weight`)?.read()
+      const [q, k, v] = [await a('q_proj'), await a('k_proj'), await a('v_proj')]
+      expect([k, v]).toEqual([q, q])
+    }
+    const saved = (await adapterFiles(adapter, { baseModel: 'qwen2' })).get('adapter_config.json')
+    const theirs = await readFixture(`${folder}/starts/eva-shared/adapter_config.json`)
+    expect(new TextDecoder().decode(saved)).toBe(new TextDecoder().decode(theirs))
+    qwen.dispose()
   })
 
   it('refuses what cannot be, and leaves the model as it was', async () => {

@@ -1,8 +1,8 @@
-import { tinyFile } from '../../tiny-falcon.ts'
+import { openFixture } from '../../../fixtures/open-fixture.ts'
 
-/** What make_data_starts.py started from. */
-export async function startBatches() {
-  const file = await tinyFile('starts/batches.safetensors')
+/** What make_data_starts.py started a model of test/fixtures from. */
+export async function startBatches(model = 'tiny-falcon-rw') {
+  const file = await openFixture(`${model}/starts/batches.safetensors`)
   const read = async (n: number) => ({
     inputIds: (await file.read(`input_ids.${n}`)) as Int32Array,
     shape: [4, 12] as const,

@@ -7,8 +7,13 @@ import { keptTokens, openBatches, type StartBatch, type StartBatches } from './b
 import type { ReadInputs } from './layer-inputs.ts'
 import type { LongStart } from './long-start.ts'
 
-/** Bytes of covariances that are summed up at once; where more are wanted, batches are gone through again. */
-const mostBytes = 2 ** 30
+/** How covariances are summed up. */
+export interface CovarianceWork extends Pick<LongStart, 'who' | 'signal'> {
+  /** Told before each batch. */
+  readonly onBatch?: () => void
+  /** Of covariances that are summed up at once; for more, the batches are gone through again. Default: 1 GiB. */
+  readonly mostBytes?: number
+}
 
 /** The layers that get the same input, and the covariance of it: f32 [in, in]. */
 export interface InputCovariance {
@@ -21,7 +26,6 @@ export interface InputCovariance {
  * Gives the covariances of what layers get, one after another: the mean over texts of xᵀx, where x [tokens, in] is the
  * input of one text, divided by the magnitude of its largest element as peft/tuners/lora/corda.py writes it,
  * `max(x).abs()`. A row of a batch is a text, and padding is none of it.
- * @param begin Told before each batch.
  * @throws MedAwareError `config` for batches that are none or can be gone through once alone, `numeric` for inputs that
  * are not finite or have no largest element; what `signal` is aborted with.
  */
@@ -29,8 +33,7 @@ export async function* inputCovariances(
   read: ReadInputs,
   paths: readonly string[],
   batches: StartBatches,
-  { who, signal }: LongStart,
-  begin: () => void,
+  { who, signal, onBatch, mostBytes = 2 ** 30 }: CovarianceWork,
 ): AsyncGenerator<InputCovariance> {
   const open = new Set(paths)
   while (open.size > 0) {
@@ -40,7 +43,7 @@ export async function* inputCovariances(
       let isFirst = true
       for await (const batch of openBatches(who, batches)) {
         signal?.throwIfAborted()
-        begin()
+        onBatch?.()
         await read(batch, isFirst ? open : new Set(sums.keys()), async (those, x) => {
           const [lead = ''] = those
           const size = x.columns

@@ -36,7 +36,7 @@ export async function startByCorda(
     onProgress?.(done, paths.length, secondsLeft)
   }
   await withLayerInputs(model, paths, async (read) => {
-    for await (const input of inputCovariances(read, paths, batches, { who, signal }, tell)) {
+    for await (const input of inputCovariances(read, paths, batches, { who, signal, onBatch: tell })) {
       damp(input.values, input.size, () => {
         return `${who}: the covariance of what ${input.paths[0]} gets is 0 or not finite; leave it out of targetModules`
       })
