@@ -1,10 +1,9 @@
-import { nextTurn } from '#platform'
 import type { Example } from '../models/example.ts'
 import type { Dataset, Rows } from './dataset.ts'
 import { datasetOf } from './dataset.ts'
 import { endOf, type ExampleTokenizer, readTokenizer } from './example-tokenizer.ts'
 import { type PackedRow, packRows, rowsPackedTogether } from './pack-rows.ts'
-import { PreparePace } from './prepare-pace.ts'
+import { pacedRows } from './prepare-pace.ts'
 import { type PrepareOptions, readPrepareOptions, type ResolvedPrepareOptions } from './prepare-options.ts'
 import { type PrepareReport, PrepareTally } from './prepare-report.ts'
 import { type RowEncoder, rowEncoder } from './row-encoder.ts'
@@ -74,7 +73,7 @@ function openStream(who: string, tokenizer: ExampleTokenizer, rows: Rows, given:
         const example = exampleOf(tokenizer, eos.id, row, seqLengths)
         if (example === null) pass.addDropped()
         else {
-          pass.addExample(example, eos.id)
+          pass.addExample(eos.id, example)
           yield example
         }
       }
@@ -84,7 +83,7 @@ function openStream(who: string, tokenizer: ExampleTokenizer, rows: Rows, given:
   }
 }
 
-/** The rows as tokens. It lets others run now and then, and tells how far it has come. */
+/** The rows as tokens. */
 async function* encoded(
   who: string,
   tokenizer: ExampleTokenizer,
@@ -92,19 +91,12 @@ async function* encoded(
   options: ResolvedPrepareOptions,
   tally: PrepareTally,
 ): AsyncGenerator<TokenizedRow> {
-  const pace = new PreparePace(dataset.length, options.onProgress)
   let encoder: RowEncoder | null = null
-  for await (const row of dataset) {
-    options.signal?.throwIfAborted()
-    if (pace.isDue) {
-      pace.tell(tally.report.rows)
-      await nextTurn()
-    }
+  for await (const [row, index] of pacedRows(dataset, options)) {
     encoder ??= await rowEncoder(who, tokenizer, row, options)
-    const index = tally.addRow()
+    tally.addRow()
     yield encoder(row, index, (difference) => tally.addDifference(index, difference))
   }
-  pace.tell(tally.report.rows)
 }
 
 /** Each row's tokens, as many as an example may have. */

@@ -12,8 +12,8 @@ import {
   whole,
 } from '../core/options.ts'
 import { check } from '../core/errors.ts'
-import { showNames } from '../core/show.ts'
-import { columnNames } from './columns.ts'
+import { layouts } from './columns.ts'
+import { checkColumns } from './layouts.ts'
 import type { PackingStrategy } from './pack-rows.ts'
 
 /** How far the preparing of a data set has come. */
@@ -93,11 +93,7 @@ export type ResolvedPrepareOptions = PrepareOptions &
 export function readPrepareOptions(who: string, options: PrepareOptions | undefined): ResolvedPrepareOptions {
   const { maxLength = 1024, columns = {}, ...rest } = readOptions(who, options, prepareRules, prepareAliases)
   check(rest.packing !== true || maxLength !== null, 'config', () => `${who}: packing needs a maxLength, got null`)
-  for (const name of Object.keys(columns)) {
-    check(columnNames.includes(name), 'config', () => {
-      return `${who}: columns: there is no ${name}; those that can be named are ${showNames(columnNames)}`
-    })
-  }
+  checkColumns(layouts, who, columns)
   return {
     truncationMode: 'keep_start',
     packingStrategy: 'bfd',

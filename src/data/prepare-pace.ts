@@ -1,10 +1,12 @@
+import { nextTurn } from '#platform'
+import type { Dataset, Row } from './dataset.ts'
 import type { PrepareOptions } from './prepare-options.ts'
 
 /** Milliseconds between two reports. */
 const interval = 250
 
 /** Tells how fast rows go by, not more often than one can read. */
-export class PreparePace {
+class PreparePace {
   readonly #began = performance.now()
   readonly #total: number | null
   readonly #tell: NonNullable<PrepareOptions['onProgress']>
@@ -27,4 +29,22 @@ export class PreparePace {
     const left = this.#total === null || rows === 0 ? null : Math.max(this.#total - rows, 0) / rowsPerSecond
     this.#tell({ rows, total: this.#total, rowsPerSecond, secondsLeft: left })
   }
+}
+
+/** The rows, each with its place. It lets others run now and then, and tells how far it has come. */
+export async function* pacedRows(
+  dataset: Dataset,
+  { signal, onProgress }: Pick<PrepareOptions, 'signal' | 'onProgress'>,
+): AsyncGenerator<readonly [row: Row, index: number]> {
+  const pace = new PreparePace(dataset.length, onProgress)
+  let index = 0
+  for await (const row of dataset) {
+    signal?.throwIfAborted()
+    if (pace.isDue) {
+      pace.tell(index)
+      await nextTurn()
+    }
+    yield [row, index++]
+  }
+  pace.tell(index)
 }

@@ -39,9 +39,8 @@ export class PrepareTally {
     }
   }
 
-  /** @returns The row's index, from 0. */
-  addRow(): number {
-    return this.#rows++
+  addRow(): void {
+    this.#rows++
   }
 
   addDropped(): void {
@@ -59,11 +58,14 @@ export class PrepareTally {
     this.#firstDifference ??= { row, difference }
   }
 
-  addExample(example: Example, eosId: number | null): void {
+  /** @param rows What it consists of. */
+  addExample(eosId: number | null, ...rows: readonly Example[]): void {
     this.#examples++
-    this.#tokens += example.inputIds.length
-    this.#labels += labelCount(example)
-    this.#endIsLearned ||= eosId !== null && example.labels.includes(eosId)
+    for (const row of rows) {
+      this.#tokens += row.inputIds.length
+      this.#labels += labelCount(row)
+      this.#endIsLearned ||= eosId !== null && row.labels.includes(eosId)
+    }
   }
 
   /** What a user should know. @param most Tokens of an example. @param eosToken The tokenizer's, as it is written. */

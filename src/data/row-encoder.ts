@@ -6,9 +6,10 @@ import { templateOf } from './chat/chat-template.ts'
 import { isStopTokenTrained } from './chat/check-chat-template.ts'
 import { type ChatRenderer, chatRenderer } from './chat/render-chat.ts'
 import { trainingTemplate } from './chat/training-template.ts'
-import { type Content, readerFor } from './columns.ts'
+import { type Content, layouts } from './columns.ts'
 import type { Row } from './dataset.ts'
 import { endOf, type ExampleTokenizer } from './example-tokenizer.ts'
+import { readerFor } from './layouts.ts'
 import type { ResolvedPrepareOptions } from './prepare-options.ts'
 import { encodePair, encodeText, type PromptDifference, type TokenizedRow } from './tokenized-row.ts'
 
@@ -28,7 +29,7 @@ export async function rowEncoder(
   options: ResolvedPrepareOptions,
 ): Promise<RowEncoder> {
   const hasTemplate = (options.chatTemplate ?? tokenizer.chatTemplate ?? null) !== null
-  const reader = readerFor(who, first, options, hasTemplate)
+  const reader = readerFor(layouts, who, first, options, hasTemplate)
   const eos = endOf(who, tokenizer)
   const { assistantOnlyLoss: assistantOnly = false, completionOnlyLoss: completionOnly = reader.hasPrompts } = options
   const isChat = reader.read(first, 0).type === 'chat'
@@ -76,7 +77,7 @@ function tokensOf(at: string, { inputIds, labels }: TokenizedRow): TokenizedRow 
 }
 
 /** What a row's columns `tools`, which may be JSON, and `chat_template_kwargs` say, as in TRL. */
-function chatOptionsOf(at: string, row: Row): Conversation['options'] {
+export function chatOptionsOf(at: string, row: Row): Conversation['options'] {
   const { tools: given, chat_template_kwargs: kwargs } = row
   const tools: unknown = typeof given === 'string' ? parseJson(`${at}: column "tools"`, given) : (given ?? null)
   check(

@@ -49,7 +49,8 @@ export function commonPrefix(alone: ArrayLike<number>, whole: ArrayLike<number>)
   return length
 }
 
-function withEnd(text: string, { token }: EndOfText): string {
+/** The text, with EOS behind it unless it ends in it. */
+export function withEnd(text: string, { token }: EndOfText): string {
   return text.endsWith(token) ? text : `${text}${token}`
 }
 
