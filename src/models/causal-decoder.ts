@@ -16,10 +16,10 @@ import { noise } from '../ops/noise.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { EmbeddingNoise, ModelConfig, ModelInputs, PretrainedLm } from './causal-lm.ts'
 import { behindPrompt } from './behind-prompt.ts'
-import { attentionContext, type DecoderBlock, normalised, throughBlocks } from './decoder-blocks.ts'
+import { type DecoderBlock, normalised, throughBlocks } from './decoder-blocks.ts'
 import type { GenerationConfig } from './generation-config.ts'
 import { checkInputs, checkPackedLabels } from './model-inputs.ts'
-import type { RotaryTable } from './positions/rotary-table.ts'
+import { attentionContexts, type Positions } from './positions/attention-contexts.ts'
 
 /** What a decoder is made of. */
 export interface DecoderParts {
@@ -50,10 +50,8 @@ export abstract class CausalDecoder<Children extends object>
   #generationConfig: GenerationConfig | null = null
 
   protected abstract readonly parts: DecoderParts
-  /** Rotary positions; `null` for ALiBi. */
-  protected abstract readonly rotary: RotaryTable | null
-  /** Keys up to its own that a query sees at most; `null`: all. */
-  protected readonly slidingWindow: number | null = null
+  /** Of each block; `everyBlock` makes them of one. */
+  protected abstract readonly positions: readonly Positions[]
 
   /** @param children An architecture's own. Beside them is the place of a prompt, which an adapter may take. */
   constructor(children: Children, weights: Record<never, never> = {}) {
@@ -157,12 +155,12 @@ export abstract class CausalDecoder<Children extends object>
    * vectors of the model's prompt stood before the tokens.
    */
   #hidden(batch: ModelInputs, given?: readonly KeyValueCache[]): Tensor {
-    const { device, rotary, slidingWindow, gradientCheckpointing: isCheckpointing } = this
+    const { device, positions, gradientCheckpointing: isCheckpointing } = this
     const { embeddings, blocks, norm } = this.parts
     const { inputIds, inputsEmbeds, shape } = batch
     const { numAttentionHeads: heads, modelType } = this.config
     const { layout, past, caches, vectors } = behindPrompt(modelType, this.modules.prompt_encoder, batch, given)
-    const told = attentionContext(device, layout, past, { heads, rotary, slidingWindow })
+    const told = attentionContexts(device, layout, past, { heads, positions })
     const own = inputsEmbeds ?? this.#noisy(embeddings.forward(fromArray(device, inputIds, shape, 'input ids')))
     const x = vectors === null ? own : concat(expand(vectors, [shape[0], ...vectors.shape]), own, 1)
     const { prefixes } = layout

@@ -61,6 +61,13 @@ export class ConfigFields {
     return value
   }
 
+  /** A whole number from 0 on. @throws MedAwareError `config`. */
+  count(key: string, fallback: number): number {
+    const value = this.given([key]) ?? fallback
+    if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= mostOfSize) return Number(value)
+    throw new MedAwareError('config', `${this.who}: config.json needs ${key} as a whole number, got ${show(value)}`)
+  }
+
   /** @throws MedAwareError `config` for what is neither true nor false. */
   flag(key: string, fallback: boolean): boolean {
     const value = this.given([key]) ?? fallback

@@ -1,28 +1,13 @@
 import { checkpointed } from '../autograd/checkpointed.ts'
 import { tidyKeeping } from '../autograd/record.ts'
-import type { Device } from '../device/device.ts'
 import type { Module } from '../nn/module.ts'
 import type { NormLayer } from '../nn/norm-layer.ts'
 import { add } from '../ops/add.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import type { KeyValuePrefix } from '../ops/key-value-prefix.ts'
 import type { NormalSum } from '../ops/norm.ts'
-import { Visibility } from '../ops/visibility.ts'
-import { type VisibleKeys, visibleKeys } from '../ops/visible-keys.ts'
-import { fromArray, type Tensor } from '../tensor/tensor.ts'
-import { alibiPositions, alibiPositionsAt, alibiSlopes } from './positions/alibi.ts'
-import type { BatchLayout } from './causal-lm.ts'
-import type { RotaryTable } from './positions/rotary-table.ts'
-
-/** What the attention of every block of a decoder is told of a batch. */
-export interface AttentionContext {
-  /** Who sees whom, and ALiBi's numbers. */
-  readonly visible: VisibleKeys
-  /** Cosines and sines of the tokens' angles; `null` where positions are not rotary. */
-  readonly rotary: Tensor | null
-  /** Keys and values that stand before the tokens' own; each block has another. */
-  readonly prefix?: KeyValuePrefix | undefined
-}
+import type { Tensor } from '../tensor/tensor.ts'
+import type { AttentionContext } from './positions/attention-contexts.ts'
 
 /**
  * A residual stream, f32 [b, t, c]: x and what is still to be added to it, which the norm that comes next does in one
@@ -55,48 +40,14 @@ export interface DecoderBlock extends Module {
   forward(stream: ResidualStream, context: AttentionContext, cache?: KeyValueCache): ResidualStream
 }
 
-/** How a decoder's attention knows where tokens stand. */
-export interface Positions {
-  readonly heads: number
-  /** `null` for ALiBi. */
-  readonly rotary: RotaryTable | null
-  /** Keys up to its own that a query sees at most; `null`: all. */
-  readonly slidingWindow: number | null
-}
-
 /**
- * Puts on the device what attention is told of a batch behind `past` tokens. As in transformers, rotary positions count
- * every token and ALiBi's only those that are not padding, where the batch does not say positions; only differences
- * matter, so left padding changes nothing.
+ * Runs x through blocks, each told its own of `contexts`; with checkpointing, a block's input is all that is kept of it for the way
+ * back.
  */
-export function attentionContext(
-  device: Device,
-  { shape: [rows, tokens], attentionMask, positionIds }: BatchLayout,
-  past: number,
-  { heads, rotary, slidingWindow }: Positions,
-): AttentionContext {
-  const keys = past + tokens
-  const isPacked = positionIds !== undefined && attentionMask === undefined && past === 0
-  let visibility = Visibility.causal(rows, tokens, keys)
-  if (attentionMask) visibility = visibility.masked(attentionMask)
-  if (isPacked) visibility = visibility.packed(positionIds)
-  if (slidingWindow !== null) visibility = visibility.within(slidingWindow)
-  if (rotary === null) {
-    const positions = isPacked ? alibiPositionsAt(positionIds) : alibiPositions(rows, keys, attentionMask)
-    return { visible: visibleKeys(device, visibility, { slopes: alibiSlopes(heads), positions }), rotary: null }
-  }
-  const angles = positionIds ? rotary.at(positionIds) : rotary.rows(past, tokens)
-  return {
-    visible: visibleKeys(device, visibility),
-    rotary: fromArray(device, angles, [angles.length], 'rotary table'),
-  }
-}
-
-/** Runs x through blocks; with checkpointing, a block's input is all that is kept of it for the way back. */
 export function throughBlocks(
   blocks: Iterable<DecoderBlock>,
   x: Tensor,
-  context: AttentionContext,
+  contexts: readonly AttentionContext[],
   {
     isCheckpointing,
     caches,
@@ -110,7 +61,8 @@ export function throughBlocks(
   let stream: ResidualStream = { x, branch: null }
   let i = 0
   for (const one of blocks) {
-    const cache = caches?.[i]
+    const [cache, context] = [caches?.[i], contexts[i]]
+    if (context === undefined) throw new Error(`decoder block ${i} has no positions`)
     const told = prefixes ? { ...context, prefix: prefixes[i] } : context
     i++
     const input = stream

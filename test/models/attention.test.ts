@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { valueAndGrad } from '../../src/autograd/value-and-grad.ts'
 import type { BatchLayout, PretrainedLm, TokenBatch } from '../../src/models/causal-lm.ts'
 import { collatePacked } from '../../src/models/example.ts'
-import { LlamaForCausalLM } from '../../src/models/llama/llama.ts'
+import type { LlamaConfig } from '../../src/models/llama/llama-config.ts'
+import { MistralForCausalLM } from '../../src/models/llama/mistral.ts'
 import type { Device } from '../../src/device/device.ts'
 import { fromArray, Tensor } from '../../src/tensor/tensor.ts'
 import { testEngines } from '../device/devices.ts'
@@ -34,11 +35,6 @@ async function expectGradients(model: PretrainedLm, name: string, batch: TokenBa
   for (const check of await gradientChecks(model, kept, golden, prefix, { batch, labels, loss })) {
     expect(check).toMatchObject({ ok: true })
   }
-}
-
-/** Mistral is Llama but for the window. */
-class WindowedLlama extends LlamaForCausalLM {
-  protected override readonly slidingWindow = 5
 }
 
 const open = {
@@ -104,8 +100,8 @@ describe.each(devices)('what a model is told to see, on $description', (device) 
   it('a sliding window is Mistral’s', async () => {
     const plain = await tinyModel(device, 'llama-tied')
     const weights = new Map([...plain.model.namedWeights()].filter(([name]) => !name.endsWith('_proj.bias')))
-    const config = { ...(plain.model.config as LlamaForCausalLM['config']), attentionBias: false, mlpBias: false }
-    const model = new WindowedLlama(config, weights)
+    const config = { ...(plain.model.config as LlamaConfig), modelType: 'mistral' as const, slidingWindow: 5 }
+    const model = new MistralForCausalLM(config, weights)
     const batch = await batchOf('window')
     expect(maxDifference(await logitsOf(model, batch), await golden.readF32('window.logits'))).toBeLessThan(1e-4)
     await expectGradients(model, 'window', batch, batch.inputIds)

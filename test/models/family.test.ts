@@ -99,6 +99,8 @@ describe.each(devices)('the family on $description', (device) => {
     ['falcon-7b', ['query_key_value']],
     ['falcon3', ['q_proj', 'v_proj']],
     ['qwen2', ['q_proj', 'v_proj']],
+    ['qwen3', ['q_proj', 'v_proj']],
+    ['mistral', ['q_proj', 'v_proj']],
   ] as const)('%s is adapted where PEFT adapts it, unless it is told otherwise', async (name, targets) => {
     const { model } = await tinyModel(device, name)
     const ends = () => [

@@ -6,10 +6,12 @@ import {
   ConfigFields,
   type DecoderBlock,
   type DecoderParts,
+  everyBlock,
   formatRope,
   type ModelConfig,
   normalised,
   parseRope,
+  type Positions,
   type ResidualStream,
   type RopeConfig,
   RotaryTable,
@@ -36,7 +38,7 @@ export interface GptNeoXConfig extends ModelConfig {
 
 class GptNeoXForCausalLM extends CausalDecoder<{ gpt_neox: GptNeoXModel; embed_out: LanguageHead }> {
   readonly loraTargets = ['query_key_value']
-  protected readonly rotary: RotaryTable
+  protected readonly positions: readonly Positions[]
 
   constructor(
     readonly config: GptNeoXConfig,
@@ -51,7 +53,8 @@ class GptNeoXForCausalLM extends CausalDecoder<{ gpt_neox: GptNeoXModel; embed_o
       },
       {},
     )
-    this.rotary = new RotaryTable(rope, dimOf(config), maxPositionEmbeddings)
+    const rotary = new RotaryTable(rope, dimOf(config), maxPositionEmbeddings)
+    this.positions = everyBlock(config, { rotary })
   }
 
   get cacheShape(): readonly [number, number] {

@@ -14,6 +14,9 @@ export const familyNames = [
   'llama-yarn',
   'falcon-dynamic',
   'qwen2',
+  'qwen3',
+  'qwen3-window',
+  'mistral',
 ] as const
 /** Those whose tokens have the same angles however long the text is by then. */
 export const steadyNames = familyNames.filter((name) => name !== 'falcon-dynamic')

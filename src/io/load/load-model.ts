@@ -32,7 +32,7 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a model of a known architecture, the Falcon family, Llama's or Qwen2, in Hugging Face's format: config.json,
+ * Loads a model of a known architecture (docs/models.md has the list) in Hugging Face's format: config.json,
  * model.safetensors or its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as
  * they come.
  * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.

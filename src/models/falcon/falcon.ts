@@ -10,8 +10,8 @@ import type { HeadLayout } from '../../ops/head-layout.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Architecture } from '../architecture.ts'
 import { CausalDecoder, type DecoderParts } from '../causal-decoder.ts'
-import { type AttentionContext, type DecoderBlock } from '../decoder-blocks.ts'
-import { inSequence, normalised, type ResidualStream } from '../decoder-blocks.ts'
+import { type DecoderBlock, inSequence, normalised, type ResidualStream } from '../decoder-blocks.ts'
+import { type AttentionContext, everyBlock, type Positions } from '../positions/attention-contexts.ts'
 import { falconAliases, type FalconConfig, formatFalconConfig, parseFalconConfig } from './falcon-config.ts'
 import { RotaryTable } from '../positions/rotary-table.ts'
 import { WeightPicker, type WeightSource } from '../weight-picker.ts'
@@ -23,7 +23,7 @@ import { WeightPicker, type WeightSource } from '../weight-picker.ts'
  */
 export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel; lm_head: Head }> {
   readonly loraTargets = ['query_key_value']
-  protected readonly rotary: RotaryTable | null
+  protected readonly positions: readonly Positions[]
 
   /**
    * @throws MedAwareError `not-found` when `weights` lacks one of `modelWeights(config)`, `shape` where one has
@@ -37,7 +37,8 @@ export class FalconForCausalLM extends CausalDecoder<{ transformer: FalconModel;
     const transformer = new FalconModel(config, get.under('transformer'))
     const { rope } = config
     super({ transformer, lm_head: get.head('lm_head', config, () => transformer.modules.word_embeddings) }, {})
-    this.rotary = rope && new RotaryTable(rope, headDim(config), config.maxPositionEmbeddings)
+    const rotary = rope && new RotaryTable(rope, headDim(config), config.maxPositionEmbeddings)
+    this.positions = everyBlock(config, { rotary, hasAlibi: rotary === null })
   }
 
   get cacheShape(): readonly [number, number] {

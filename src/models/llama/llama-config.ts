@@ -35,12 +35,7 @@ export const llamaRule = configRule<LlamaConfig>('llama')
  */
 export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
   readArgument('parseLlamaConfig', 'json', json, configJsonRule)
-  const type = json['model_type']
-  check(
-    type === 'llama',
-    'unsupported',
-    () => `llama: config.json has model_type ${show(type)}; this loader reads "llama"`,
-  )
+  checkModelType(json, 'llama')
   const fields = new ConfigFields(json, 'llama')
   return {
     modelType: 'llama',
@@ -48,6 +43,14 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
     attentionBias: fields.flag('attention_bias', false),
     mlpBias: fields.flag('mlp_bias', false),
   }
+}
+
+/** @throws MedAwareError `unsupported` for a config of another architecture. */
+export function checkModelType(json: ConfigJson, wanted: string): void {
+  const type = json['model_type']
+  check(type === wanted, 'unsupported', () => {
+    return `${wanted}: config.json has model_type ${show(type)}; this loader reads ${show(wanted)}`
+  })
 }
 
 /**

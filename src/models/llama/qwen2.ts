@@ -1,20 +1,20 @@
-import { check } from '../../core/errors.ts'
 import { readArgument } from '../../core/options.ts'
-import { show } from '../../core/show.ts'
 import type { Architecture } from '../architecture.ts'
 import { ConfigFields, type ConfigJson, configJsonRule, configRule } from '../config-fields.ts'
-import { formatLlamaFields, type LlamaFields, parseLlamaFields } from './llama-config.ts'
-import { LlamaDecoder } from './llama.ts'
 import type { WeightSource } from '../weight-picker.ts'
+import { windowOf, type WindowFields } from './layer-types.ts'
+import { checkModelType, formatLlamaFields, type LlamaFields, parseLlamaFields } from './llama-config.ts'
+import { LlamaDecoder, llamaPieces, rotaryBuffers, rotaryPositions } from './llama-decoder.ts'
+import { formatQwenWindows, parseQwenWindows } from './qwen-windows.ts'
 
 /** What a Qwen2 or Qwen2.5 is made of, in the words of Hugging Face's config.json. */
-export interface Qwen2Config extends LlamaFields {
+export interface Qwen2Config extends LlamaFields, WindowFields {
   readonly modelType: 'qwen2'
 }
 
 /**
  * Qwen2 as transformers computes it (modeling_qwen2.py): Llama's decoder with biases on queries, keys and values, and
- * no others. Every layer sees the whole text: sliding windows are refused.
+ * no others; some layers may have a sliding window.
  */
 export class Qwen2ForCausalLM extends LlamaDecoder<Qwen2Config> {
   /**
@@ -22,33 +22,27 @@ export class Qwen2ForCausalLM extends LlamaDecoder<Qwen2Config> {
    * another.
    */
   constructor(config: Qwen2Config, weights: WeightSource) {
-    super(config, weights, { queries: true, output: false, mlp: false })
+    const biases = { queries: true, output: false, mlp: false }
+    const positions = rotaryPositions(config, (layer) => ({ slidingWindow: windowOf(config, layer) }))
+    super(config, weights, llamaPieces(config, { biases }), positions)
   }
 }
 
 /**
  * Reads a config.json.
- * @throws MedAwareError `unsupported` for another architecture, a sliding window or biases elsewhere, `config` for a
- * missing or senseless value; each names the key.
+ * @throws MedAwareError `unsupported` for another architecture or biases elsewhere, `config` for a missing or senseless
+ * value; each names the key.
  */
 export function parseQwen2Config(json: ConfigJson): Qwen2Config {
   readArgument('parseQwen2Config', 'json', json, configJsonRule)
-  const type = json['model_type']
-  check(type === 'qwen2', 'unsupported', () => {
-    return `qwen2: config.json has model_type ${show(type)}; this loader reads "qwen2"`
-  })
+  checkModelType(json, 'qwen2')
   const fields = new ConfigFields(json, 'qwen2')
-  fields.only('use_sliding_window', false)
-  const layers = fields.given(['layer_types']) ?? []
-  check(Array.isArray(layers) && layers.every((one) => one === 'full_attention'), 'unsupported', () => {
-    return `qwen2: config.json has layer_types ${show(layers)}; only "full_attention" is known`
-  })
   fields.only('attention_bias', true)
   fields.only('mlp_bias', false)
-  // What transformers takes where the file says nothing; some say the size of a window that they do not use.
+  // What transformers takes where the file says nothing; the windows are read below.
   const usual = { num_key_value_heads: 32, max_position_embeddings: 32768 }
-  const all = { ...usual, ...json, use_sliding_window: false }
-  return { modelType: 'qwen2', ...parseLlamaFields(all, 'qwen2') }
+  const common = parseLlamaFields({ ...usual, ...json, use_sliding_window: false }, 'qwen2')
+  return { modelType: 'qwen2', ...common, ...parseQwenWindows(json, 'qwen2', common.numHiddenLayers) }
 }
 
 /** The config.json that transformers reads back as the same model. */
@@ -58,7 +52,7 @@ export function formatQwen2Config(config: Qwen2Config): ConfigJson {
     model_type: 'qwen2',
     architectures: ['Qwen2ForCausalLM'],
     ...formatLlamaFields(config),
-    use_sliding_window: false,
+    ...formatQwenWindows(config),
   }
 }
 
@@ -67,6 +61,5 @@ export const qwen2: Architecture<Qwen2Config> = {
   parse: parseQwen2Config,
   format: formatQwen2Config,
   create: (config, weights) => new Qwen2ForCausalLM(config, weights),
-  // Converters write these.
-  ignores: ['rotary_emb.inv_freq', 'rotary_emb.cos_cached', 'rotary_emb.sin_cached'],
+  ignores: rotaryBuffers,
 }

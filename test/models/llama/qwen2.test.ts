@@ -31,6 +31,8 @@ describe('parseQwen2Config', () => {
     initializerRange: 0.02,
     bosTokenId: 1,
     eosTokenId: 2,
+    slidingWindow: null,
+    layerTypes: ['full_attention', 'full_attention'],
   }
 
   it('reads what transformers writes', () => {
@@ -84,12 +86,36 @@ describe('parseQwen2Config', () => {
     expect(parseQwen2Config(formatQwen2Config(parseQwen2Config(tiny)))).toEqual(parsed)
   })
 
+  it('reads which layers slide, and writes them', () => {
+    const slides = { use_sliding_window: true, sliding_window: 64, layer_types: null }
+    const later = parseQwen2Config({ ...tiny, ...slides, max_window_layers: 1 })
+    expect(later).toEqual({ ...parsed, slidingWindow: 64, layerTypes: ['full_attention', 'sliding_attention'] })
+    expect(parseQwen2Config(formatQwen2Config(later))).toEqual(later)
+    expect(formatQwen2Config(later)).toMatchObject({ max_window_layers: 1, use_sliding_window: true })
+    expect(parseQwen2Config({ ...tiny, ...slides, max_window_layers: 2 })).toEqual(parsed)
+    expect(parseQwen2Config({ ...tiny, ...slides, max_window_layers: 0 }).layerTypes).toEqual(
+      Array(2).fill('sliding_attention'),
+    )
+  })
+
   it.each([
-    [{ model_type: 'qwen3' }, 'qwen2: config.json has model_type "qwen3"; this loader reads "qwen2"'],
-    [{ use_sliding_window: true }, 'qwen2: config.json has use_sliding_window true; only false is known'],
     [
       { layer_types: ['full_attention', 'sliding_attention'] },
-      'qwen2: config.json has layer_types ["full_attention", "sliding_attention"]; only "full_attention" is known',
+      'qwen2: config.json has "sliding_attention" among its layer_types, and no sliding_window that is used',
+    ],
+    [{ layer_types: ['full_attention'] }, 'qwen2: config.json has 1 layer_types for 2 layers'],
+    [{ use_sliding_window: 1 }, 'qwen2: config.json needs use_sliding_window true or false, got 1'],
+    [{ max_window_layers: -1 }, 'qwen2: config.json needs max_window_layers as a whole number, got -1'],
+  ])('refuses %j as senseless', (words, message) => {
+    expect(() => parseQwen2Config({ ...tiny, ...words })).toThrow(expect.objectContaining({ code: 'config', message }))
+  })
+
+  it.each([
+    [{ model_type: 'qwen3' }, 'qwen2: config.json has model_type "qwen3"; this loader reads "qwen2"'],
+    [
+      { layer_types: ['full_attention', 'chunked_attention'] },
+      'qwen2: config.json has layer_types ["full_attention", "chunked_attention"]; known are a list of ' +
+        '"full_attention" and "sliding_attention"',
     ],
     [{ attention_bias: false }, 'qwen2: config.json has attention_bias false; only true is known'],
     [{ mlp_bias: true }, 'qwen2: config.json has mlp_bias true; only false is known'],
