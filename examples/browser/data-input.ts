@@ -1,4 +1,4 @@
-import { bytes } from '../medquad/progress.ts'
+import { bytes } from '../medquad/words.ts'
 import { find } from './find.ts'
 
 /** Where the questions come from: the text field, or a file that is too long to show. */

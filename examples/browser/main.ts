@@ -1,5 +1,5 @@
 /** The page: it takes what a person wants to the worker, and shows what the worker tells. */
-import { bytes, count } from '../medquad/progress.ts'
+import { bytes, count } from '../medquad/words.ts'
 import { DataInput } from './data-input.ts'
 import { find } from './find.ts'
 import type { Engine, News, Opened, Order, Settings, Side } from './messages.ts'

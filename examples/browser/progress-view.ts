@@ -1,5 +1,5 @@
 import type { StepReport } from 'peft-medaware'
-import { count, duration } from '../medquad/progress.ts'
+import { count, duration } from '../medquad/words.ts'
 import { drawCurve, type Point } from './chart.ts'
 import { find } from './find.ts'
 

@@ -14,8 +14,7 @@ import {
   type StepReport,
   type TextTokenizer,
 } from 'peft-medaware'
-import { examplesOf } from '../medquad/held-out.ts'
-import { promptOf } from '../medquad/prompt.ts'
+import { examplesOf, promptOf } from '../medquad/questions.ts'
 import type { Engine, Opened, Settings, Side } from './messages.ts'
 import type { Pair } from './pairs.ts'
 

@@ -1,6 +1,6 @@
 import type { LossReport } from 'peft-medaware'
 import type { FalconConfig } from 'peft-medaware/models'
-import { count, duration } from './progress.ts'
+import { count, duration } from './words.ts'
 
 /** What the model card of the small base says about its making. */
 export interface Pretraining {
@@ -12,8 +12,7 @@ export interface Pretraining {
   readonly batchTokens: number
   readonly learningRate: number
   readonly seed: number
-  /** Null for a run that went on from a checkpoint. */
-  readonly seconds: number | null
+  readonly seconds: number
   readonly engine: string
   readonly command: string
   /** On answers of the validation part, whose diseases it has not seen. */
@@ -49,7 +48,7 @@ sources and makes up what they say. Do not act on anything it writes.
 | Optimiser | AdamW, betas 0.9 and 0.98, weight decay 0.1, cosine from ${made.learningRate} with warm-up, clipping at 1 |
 | Seed | ${made.seed} |
 | Command | \`${made.command}\` |
-| Engine | ${made.engine}${made.seconds === null ? '' : `, ${duration(made.seconds)}`} |
+| Engine | ${made.engine}, ${duration(made.seconds)} |
 | Held-out answers | loss ${heldOut.loss.toFixed(4)} nats a token, perplexity ${heldOut.perplexity.toFixed(2)}, ${heldOut.bitsPerByte?.toFixed(4) ?? '?'} bits per byte, on diseases it has not seen |
 | Stored | float16 |
 

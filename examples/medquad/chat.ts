@@ -3,14 +3,14 @@ import { createInterface } from 'node:readline/promises'
 import { generateText, loadModel, openAdapter, openDevice } from 'peft-medaware'
 import { deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
 import { baseFolder } from './options.ts'
-import { promptOf } from './prompt.ts'
+import { promptOf } from './questions.ts'
 import { reportErrorsPlainly } from './story.ts'
 
 const help = `Asks a model tuned by "npm run medquad" questions. A demonstration, and no medical advice.
 
   npm run medquad:chat -- [options]
 
-  --adapter DIR   the adapter                          (out/medquad/adapter)
+  --adapter DIR   the adapter                          (out/medquad)
   --base          ask the base model, without adapter
   --model DIR     the base model it was trained on     (examples/medquad/base)
   --device WHICH  auto, cpu or webgpu                  (auto)
@@ -24,7 +24,7 @@ Ctrl-C stops an answer; an empty line or Ctrl-D ends.`
 const flags = readFlags(
   process.argv.slice(2),
   {
-    adapter: text('out/medquad/adapter'),
+    adapter: text('out/medquad'),
     base: there,
     model: text(baseFolder),
     device: deviceFlag,

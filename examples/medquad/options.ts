@@ -1,5 +1,6 @@
-import { fileURLToPath } from 'node:url'
 import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type CpuBuild, type CpuOptions, MedAwareError } from 'peft-medaware'
 import { adapterChoice } from './adapter-choice.ts'
 import { buildFlag, deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
@@ -94,13 +95,18 @@ export function perEpochOf(examples: number, { batch, accumulate }: Pick<Options
   return Math.ceil(Math.ceil(examples / batch) / accumulate)
 }
 
+/** The checkpoints in a run's folder. */
+export function checkpointsIn(folder: string): string[] {
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  return names.filter((name) => name.startsWith('checkpoint-')).map((name) => join(folder, name))
+}
+
 /**
- * Refuses to begin a run over the checkpoint of another, and to go on where there is none.
+ * Refuses to begin a run over the checkpoints of another, and to go on where there are none.
  * @throws MedAwareError `config`.
  */
 export function checkFolder(folder: string, isResumed: boolean): void {
-  const isThere = existsSync(folder) && readdirSync(folder).some((name) => name.startsWith('checkpoint-'))
-  if (isThere === isResumed) return
+  if (checkpointsIn(folder).length > 0 === isResumed) return
   const remedy = isResumed ? 'leave --resume out' : 'give --resume to go on with it, another --out, or remove it'
   const what = isResumed ? 'no checkpoint to go on from' : 'a run that has not ended, and would be lost'
   throw new MedAwareError('config', `${folder} holds ${what}; ${remedy}`)

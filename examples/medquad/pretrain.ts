@@ -5,29 +5,27 @@
 import { rm } from 'node:fs/promises'
 import {
   countParameters,
-  diskFolder,
+  evaluateLoss,
   openDevice,
-  restoreRun,
+  ProgressLine,
   saveModel,
-  saveRun,
-  checkpointFileNames,
   tokenizerFromJson,
-  TrainingRun,
+  Trainer,
   writeFolder,
 } from 'peft-medaware'
 import { FalconForCausalLM, falconRwConfig, initialWeights, modelWeights } from 'peft-medaware/models'
+import { answerWindows } from './answer-windows.ts'
 import { loadMedquad } from './data/load-medquad.ts'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { splitForBase } from './data/split-medquad.ts'
 import { baseCard } from './base-card.ts'
 import { buildFlag, deviceFlag, number, readFlags, text, whole } from './flags.ts'
-import { answerWindows, measure } from './held-out.ts'
 import { Interrupts } from './interrupts.ts'
 import { cpuOptions } from './options.ts'
-import { count, describeStep, duration } from './progress.ts'
 import { lockFolder } from './run-lock.ts'
 import { reportErrorsPlainly, Story } from './story.ts'
 import { tokenizerConfig, trainMedquadTokenizer } from './train-tokenizer.ts'
+import { count, duration } from './words.ts'
 
 const help = `Trains the recipe's small Falcon-RW from nothing on the answers of half of MedQuAD's diseases.
 
@@ -66,14 +64,15 @@ const flags = readFlags(process.argv.slice(2), table, help)
 const { seed, length, batch: batchSize, hidden, layers, heads, vocab, lr, tokens } = flags
 
 reportErrorsPlainly()
-const story = new Story()
+const line = new ProgressLine(process.stderr, { memoryBytes: () => process.memoryUsage.rss() })
+const story = new Story(line)
 const { device, reason } = await openDevice({ device: flags.device, cpu: cpuOptions(flags) })
 story.say('device', `${device.description}: ${reason}`)
 
 const data = await loadMedquad({
   ...(flags.data !== undefined && { data: flags.data }),
   cacheDir: cacheDirectory(),
-  warn: (text) => story.say('WARNING', text),
+  warn: story.warn,
 })
 const { read } = splitForBase(data.train)
 const tokenizerJson = trainMedquadTokenizer(read, { vocabSize: vocab })
@@ -97,61 +96,42 @@ const model = new FalconForCausalLM(config, weights).setRequiresGrad(true)
 const parameters = countParameters(model).trainable
 story.say('model', `${count(parameters)} parameters`)
 
-const run = new TrainingRun(model, windows, {
-  maxSteps: Math.ceil(tokens / (batchSize * length)),
-  batchSize,
-  learningRate: lr,
-  schedule: 'cosine',
-  warmup: 0.02,
-  betas: [0.9, 0.98],
-  weightDecay: 0.1,
-  maxGradNorm: 1,
-  seed,
-  onWarning: (text) => story.say('WARNING', text),
-})
-const folder = diskFolder(flags.out)
 await lockFolder(flags.out)
-if (await folder.has(checkpointFileNames.state)) {
-  await restoreRun(run, folder)
-  story.say('resumed', `at step ${run.step}`)
-}
-
 const interrupts = new Interrupts()
+const runFolder = `${flags.out}/run`
+const trainer = new Trainer(model, windows, {
+  ...{ maxSteps: Math.ceil(tokens / (batchSize * length)), batchSize, learningRate: lr, schedule: 'cosine' },
+  ...{ warmup: 0.02, betas: [0.9, 0.98], weightDecay: 0.1, maxGradNorm: 1, seed },
+  ...{ outputDir: runFolder, saveSteps: 250, saveTotalLimit: 1, resumeFromCheckpoint: true, reportTo: 'none' },
+  ...{ callbacks: [line.training, story.resumed], onWarning: story.warn, signal: interrupts.signal },
+})
 interrupts.putOff()
-const begun = run.step
-const started = Date.now()
-let smooth = 0
-try {
-  for await (const report of run.train({ signal: interrupts.signal })) {
-    smooth = smooth === 0 ? report.loss : 0.98 * smooth + 0.02 * report.loss
-    story.line.show(`${describeStep(report)}  (smoothed ${smooth.toFixed(3)})`)
-    if (report.step % 250 === 0 || report.step === report.steps) await saveRun(run, flags.out)
-  }
-} catch (error) {
+const { steps } = await trainer.train().catch((error: unknown) => {
   if (!interrupts.isReason(error)) throw error
-  await saveRun(run, flags.out)
-  story.say('stopped', `at step ${run.step}; the same command goes on from ${flags.out}`)
-  interrupts.leave()
-}
-const seconds = (Date.now() - started) / 1000
-story.say('trained', `${run.steps} steps in ${duration(seconds)}`)
-interrupts.letThrough(`the trained weights are in ${flags.out}; the same command goes on from there`)
+  story.say('stopped', `at step ${trainer.run.step}; the same command goes on from ${flags.out}`)
+  return interrupts.leave()
+})
+const seconds = trainer.state.training.reduce((sum, report) => sum + report.seconds, 0)
+story.say('trained', `${count(steps)} steps in ${duration(seconds)}`)
+interrupts.letThrough(`the trained weights are in ${runFolder}; the same command goes on from there`)
 
-const heldOut = await measure(model, answerWindows(tokenizer, data.validation, length), story.line)
+const heldOut = await evaluateLoss(model, answerWindows(tokenizer, data.validation, length), {
+  onProgress: line.measuring,
+})
 story.measured('held-out', heldOut)
 const batchTokens = batchSize * length
 const made = {
   config,
   parameters,
   batchTokens,
-  tokens: run.steps * batchTokens,
+  tokens: steps * batchTokens,
   corpus: windows.length * length,
   heldOut,
 }
 const changed = Object.entries(flags).filter(([name, value]) => value !== table[name as keyof typeof table].otherwise)
 const told = changed.filter(([name]) => !['data', 'out', 'threads', 'device'].includes(name))
 const command = ['npm run medquad:pretrain', ...(told.length > 0 ? ['--', ...told.map(([k, v]) => `--${k} ${v}`)] : [])]
-const making = { seed, seconds: begun === 0 ? seconds : null, learningRate: lr, engine: device.description }
+const making = { seed, seconds, learningRate: lr, engine: device.description }
 const card = baseCard({ ...made, ...making, command: command.join(' ') })
 await saveModel(model, flags.out, { dtype: 'f16' })
 await writeFolder(
@@ -162,6 +142,6 @@ await writeFolder(
     ['README.md', card],
   ]),
 )
-for (const name of Object.values(checkpointFileNames)) await rm(`${flags.out}/${name}`, { force: true })
+await rm(runFolder, { recursive: true })
 story.say('saved', flags.out)
 device.dispose()

@@ -1,19 +1,44 @@
 import { describeMemoryPlan, type MemoryPlan } from 'peft-medaware'
-import type { Device, LossReport, ParameterCounts, PretrainedLm, StorageReport } from 'peft-medaware'
+import type {
+  Device,
+  LossReport,
+  ParameterCounts,
+  PretrainedLm,
+  ProgressLine,
+  Sample,
+  StorageReport,
+  TrainerCallback,
+  TrainResult,
+} from 'peft-medaware'
 import { formatCounts } from './data/count-medquad.ts'
-import type { LoadedMedquad } from './data/load-medquad.ts'
-import type { Answered } from './held-out.ts'
-import type { Validation } from './history.ts'
-import { bytes, count, ProgressLine } from './progress.ts'
+import type { LoadedMedquad, LoadProgress } from './data/load-medquad.ts'
 import type { Summary } from './summary.ts'
+import { bytes, count } from './words.ts'
 
 /** What the recipe says as it goes: a named line for each thing, and a live line for what takes time. */
 export class Story {
-  readonly line = new ProgressLine()
+  /** @param line Which is taken away before anything is said. */
+  constructor(private readonly line: ProgressLine) {}
 
   say(name: string, ...texts: string[]): void {
-    this.line.done()
+    this.line.clear()
     texts.forEach((text, i) => console.log(`${(i === 0 ? name : '').padEnd(11)}${text}`))
+  }
+
+  readonly warn = (text: string): void => {
+    this.say('WARNING', text)
+  }
+
+  readonly reading = ({ stage, done, total }: LoadProgress): void => {
+    this.line.status(stage, () => `${stage} ${count(done)}${total === undefined ? '' : ` of ${count(total)}`}`)
+  }
+
+  /** Says from where a training goes on. */
+  readonly resumed: TrainerCallback = {
+    name: 'story',
+    onTrainBegin: ({ step, steps }) => {
+      if (step > 0) this.say('resumed', `at step ${step} of ${steps}`)
+    },
   }
 
   data({ counts, origin, pairs, train, validation, test }: LoadedMedquad): void {
@@ -67,9 +92,11 @@ export class Story {
     this.say(when, `held-out loss ${loss.toFixed(4)}${change}; ${bitsPerByte?.toFixed(4) ?? '?'} bits per byte`)
   }
 
-  best({ step, loss }: Validation, steps: number): void {
-    const found = step === 0 ? 'of the base itself: no step made it lower' : `after step ${step} of ${steps}`
-    this.say('best', `validation loss ${loss.toFixed(4)}, ${found}; that adapter is kept`)
+  trained({ step, steps, best, isStopped }: TrainResult): void {
+    if (isStopped) this.say('stopped', `at step ${step} of ${steps}: the validation loss falls no more`)
+    if (best === null) return
+    const found = best.step === 0 ? 'of the base itself: no step made it lower' : `after step ${best.step} of ${steps}`
+    this.say('best', `validation loss ${best.value.toFixed(4)}, ${found}; that adapter is kept`)
   }
 
   profile({ profile }: Device, milliseconds: number): void {
@@ -78,10 +105,11 @@ export class Story {
     console.log(profile.table(milliseconds))
   }
 
-  answers(answered: readonly Answered[]): void {
-    this.line.done()
-    for (const { question, before, after } of answered) {
-      console.log(`\nQ  ${question}\n   before: ${before}\n   after:  ${after}`)
+  answers(samples: readonly Sample[]): void {
+    this.line.clear()
+    for (const { prompt, before, after } of samples) {
+      const [question] = prompt.replace('Question: ', '').split('\n')
+      console.log(`\nQ  ${question}\n   before: ${before?.trim()}\n   after:  ${after?.trim()}`)
     }
     console.log()
   }
@@ -93,7 +121,7 @@ export class Story {
     )
     this.say(
       'saved',
-      `${folder}: adapter/ (PEFT's format), summary.json, report.html`,
+      `${folder}: the adapter (PEFT's format), report.html, log.jsonl, run.json, summary.json`,
       'Ask it with: npm run medquad:chat. A demonstration, and no medical advice.',
     )
   }

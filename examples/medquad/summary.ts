@@ -1,6 +1,5 @@
-import type { Device, LossReport, ParameterCounts, StorageReport, Trainer } from 'peft-medaware'
+import type { Device, LogHistory, LossReport, ParameterCounts, StorageReport, TrainResult } from 'peft-medaware'
 import type { LoadedMedquad } from './data/load-medquad.ts'
-import type { History, Validation } from './history.ts'
 
 /** What a run of the recipe did, as `summary.json` holds it. */
 export type Summary = ReturnType<typeof summarize>
@@ -10,16 +9,15 @@ interface Results {
   readonly data: LoadedMedquad
   readonly parameters: ParameterCounts
   readonly storage: StorageReport
-  readonly trainer: Trainer
-  readonly best: Validation
+  readonly result: TrainResult
   readonly before: LossReport
   readonly after: LossReport
-  readonly history: History
+  readonly history: LogHistory
   readonly seed: number
 }
 
 /** Gathers the results. Loss in nats a label token, memory in bytes resident at most. */
-export function summarize({ device, data, parameters, storage, trainer, best, history, before, after, seed }: Results) {
+export function summarize({ device, data, parameters, storage, result, history, before, after, seed }: Results) {
   const total = (key: 'tokens' | 'seconds') => history.training.reduce((sum, report) => sum + report[key], 0)
   return {
     device: device.description,
@@ -38,9 +36,9 @@ export function summarize({ device, data, parameters, storage, trainer, best, hi
       sharePacked: parameters.sharePacked,
       bitsPerWeight: storage.projections.bitsPerWeight,
     },
-    steps: trainer.run.steps,
-    stepsDone: trainer.run.step,
-    best: { step: best.step, validationLoss: best.loss },
+    steps: result.steps,
+    stepsDone: result.step,
+    best: result.best && { step: result.best.step, validationLoss: result.best.value },
     loss: { before: before.loss, after: after.loss },
     bitsPerByte: { before: before.bitsPerByte, after: after.bitsPerByte },
     tokensPerSecond: total('tokens') / total('seconds'),

@@ -1,4 +1,4 @@
-import { callback, number, type OptionRules, readArgument, readOptions, withMethods } from '../../core/options.ts'
+import { callback, type OptionRules, readArgument, readOptions, withMethods } from '../../core/options.ts'
 import type { PrepareProgress } from '../../data/prepare-options.ts'
 import type { LoadProgress } from '../../io/load/load-options.ts'
 import { showBytes } from '../../io/plan/memory-advice.ts'
@@ -18,8 +18,6 @@ export interface ProgressStream {
 
 /** How progress is shown. */
 export interface ProgressOptions {
-  /** Milliseconds for which nothing is said of what may end soon. Default 2000. */
-  readonly patience?: number
   /** Bytes that the process has, such as `() => process.memoryUsage.rss()`. Default: not shown. */
   readonly memoryBytes?: () => number
   /** Milliseconds since any time. Default `Date.now`. */
@@ -27,7 +25,7 @@ export interface ProgressOptions {
 }
 
 const streamRule = withMethods<ProgressStream>('a stream with a method write, such as process.stderr', ['write'])
-const rules: OptionRules<ProgressOptions> = { patience: number({ from: 0 }), memoryBytes: callback(), now: callback() }
+const rules: OptionRules<ProgressOptions> = { memoryBytes: callback(), now: callback() }
 
 /** How far something is. */
 interface Stage {
@@ -39,6 +37,7 @@ interface Stage {
   readonly of: string
 }
 
+const patience = 2000
 const pauses = { terminal: 100, file: 10_000 } as const
 
 /**
@@ -53,14 +52,12 @@ export class ProgressLine {
   #isOpen = false
   readonly #stream: ProgressStream
   readonly #now: () => number
-  readonly #patience: number
   readonly #memoryBytes: (() => number) | undefined
 
   /** @throws MedAwareError `config`. */
   constructor(stream: ProgressStream, options: ProgressOptions = {}) {
-    const { patience = 2000, memoryBytes, now = Date.now } = readOptions('ProgressLine', options, rules)
+    const { memoryBytes, now = Date.now } = readOptions('ProgressLine', options, rules)
     this.#stream = readArgument('ProgressLine', 'the stream', stream, streamRule)
-    this.#patience = patience
     this.#memoryBytes = memoryBytes
     this.#now = now
   }
@@ -128,7 +125,7 @@ export class ProgressLine {
     }
     const { isTTY = false, columns = 80 } = this.#stream
     const elapsed = now - this.#started
-    if (elapsed < this.#patience || now - this.#shown < (isTTY ? pauses.terminal : pauses.file)) return
+    if (elapsed < patience || now - this.#shown < (isTTY ? pauses.terminal : pauses.file)) return
     this.#shown = now
     const text = describe(elapsed)
     if (isTTY) this.#stream.write(`\r${text.slice(0, columns - 1)}\u001b[K`)

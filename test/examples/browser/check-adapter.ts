@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { examplesOf } from '../../../examples/medquad/held-out.ts'
+import { examplesOf } from '../../../examples/medquad/questions.ts'
 import { evaluateLoss, loadModel, openAdapter, openDevice } from '../../../src/index.ts'
 import { root } from '../medquad/run-script.ts'
 import { download, fourPairs } from './drive-page.ts'

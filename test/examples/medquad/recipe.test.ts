@@ -25,7 +25,12 @@ const quick = [
 ]
 const small = [...quick, '--steps', '6', '--eval', '4']
 
-const adapterOf = (name: string): Buffer => read(`${name}/adapter/adapter_model.safetensors`)
+/** What a run that has ended leaves. */
+const results = [
+  ...['README.md', 'adapter_config.json', 'adapter_model.safetensors'],
+  ...['log.jsonl', 'report.html', 'run.json', 'summary.json'],
+]
+const adapterOf = (name: string): Buffer => read(`${name}/adapter_model.safetensors`)
 const read = (path: string): Buffer => readFileSync(join(work, path))
 
 afterAll(() => rmSync(work, { recursive: true, force: true }))
@@ -75,18 +80,15 @@ describe('npm run medquad', () => {
   it('writes one page that needs no network', () => {
     const page = read('whole/report.html').toString()
     expect(page).toContain('<svg')
+    expect(page.match(/<blockquote>Question: /g)).toHaveLength(3)
     expect(page).not.toMatch(/<script|<link|src=|url\(/)
   })
 
   it('writes an adapter that opens on its base', async () => {
-    expect(readdirSync(join(work, 'whole/adapter')).sort()).toEqual([
-      'README.md',
-      'adapter_config.json',
-      'adapter_model.safetensors',
-    ])
+    expect(readdirSync(join(work, 'whole')).sort()).toEqual(results)
     const { device } = await openDevice({ device: 'cpu', cpu: askedCpu ?? {} })
     const { model } = await loadModel(join(root, 'examples/medquad/base'), { device, quantize: {} })
-    const adapter = await openAdapter(model, join(work, 'whole/adapter'), { device })
+    const adapter = await openAdapter(model, join(work, 'whole'), { device })
     expect(adapter.config).toMatchObject({
       r: 16,
       loraAlpha: 32,
@@ -99,13 +101,13 @@ describe('npm run medquad', () => {
   it('saves on Ctrl-C and goes on to the same adapter, bit for bit', async () => {
     const args = [...small, '--out', join(work, 'parts')]
     const first = await start('medquad', args, '', (text, stop) => {
-      if (/step \d\/6/.test(text)) stop()
+      if (/evaluation after step [1-4]:/.test(text)) stop()
     })
     expect(first.code).toBe(130)
     expect(first.stdout).toMatch(/stopped {4}at step \d of 6, saved; go on with the same options and --resume/)
     const over = await start('medquad', args)
     expect(over.code).toBe(1)
-    expect(over.stderr).toMatch(/\nerror: .*parts\/checkpoint holds a run that has not ended, and would be lost; give /)
+    expect(over.stderr).toMatch(/\nerror: .*parts holds a run that has not ended, and would be lost; give /)
 
     // The trained adapter is there before anything is measured, and the checkpoint until everything is.
     const second = await start('medquad', [...args, '--resume'], '', (text, stop) => {
@@ -118,7 +120,7 @@ describe('npm run medquad', () => {
     const third = await start('medquad', [...args, '--resume'])
     expect(third.code).toBe(0)
     expect(adapterOf('parts').equals(adapterOf('whole'))).toBe(true)
-    expect(readdirSync(join(work, 'parts')).sort()).toEqual(['adapter', 'report.html', 'summary.json'])
+    expect(readdirSync(join(work, 'parts')).sort()).toEqual(results)
     const losses = ['parts', 'whole'].map(
       (name) => (JSON.parse(read(`${name}/summary.json`).toString()) as Summary).loss,
     )
@@ -126,7 +128,7 @@ describe('npm run medquad', () => {
   })
 
   it('says what is wrong in one sentence', async () => {
-    const [help, flag, name, build, model, resume, rate] = await Promise.all([
+    const [help, flag, name, build, model, resume, rate, early] = await Promise.all([
       start('medquad', ['--help']),
       start('medquad', ['--steps', 'many']),
       start('medquad', ['--max-lenght', '9']),
@@ -134,6 +136,7 @@ describe('npm run medquad', () => {
       start('medquad', [...small, '--out', join(work, 'none'), '--model', join(work, 'nowhere')]),
       start('medquad', [...small, '--out', join(work, 'fresh'), '--resume']),
       start('medquad', [...small, '--out', join(work, 'wild'), '--lr', '1e30', '--steps', '60']),
+      start('medquad', [...small, '--out', join(work, 'early'), '--lr', '0.5', '--patience', '1', '--steps', '60']),
     ])
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--steps N') as string })
     expect(flag).toMatchObject({
@@ -147,7 +150,10 @@ describe('npm run medquad', () => {
     expect(model.code).toBe(1)
     expect(model.stderr).toMatch(/\nerror: .*nowhere\/config\.json/)
     expect(resume.code).toBe(1)
-    expect(resume.stderr).toMatch(/\nerror: .*fresh\/checkpoint/)
+    expect(resume.stderr).toMatch(/\nerror: .*fresh holds no checkpoint to go on from; leave --resume out/)
+    expect(early.code).toBe(0)
+    expect(early.stdout).toMatch(/^stopped {4}at step \d+ of 60: the validation loss falls no more$/m)
+    expect(early.stdout).toMatch(/^best {7}validation loss .*; that adapter is kept$/m)
     expect(rate.code).toBe(1)
     expect(rate.stderr).toMatch(
       /\nerror: TrainingRun: the (loss|gradient norm) is .* at step \d: .* is the first .*; lower the learning rate/,
@@ -157,7 +163,7 @@ describe('npm run medquad', () => {
   it('answers in the terminal', async () => {
     const { code, stdout } = await start(
       'chat',
-      ['--adapter', join(work, 'whole/adapter'), '--device', 'cpu', '--tokens', '12'],
+      ['--adapter', join(work, 'whole'), '--device', 'cpu', '--tokens', '12'],
       'What is asthma?\n',
     )
     expect(code).toBe(0)
