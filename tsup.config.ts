@@ -7,7 +7,7 @@ import { defineConfig } from 'tsup'
 const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'URL']
 
 /** The everyday entry, and the rooms that can be imported beside it. */
-const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors']
+const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors', 'worker']
 const entries = {
   index: 'src/index.ts',
   ...Object.fromEntries(rooms.map((room) => [room, `src/${room}/index.ts`])),
@@ -27,6 +27,10 @@ export default defineConfig(({ outDir = 'dist' }) => ({
     cli: 'src/cli/main.ts',
     'platform/node': 'src/platform/node.ts',
     'platform/browser': 'src/platform/browser.ts',
+    'platform/node-thread': 'src/platform/node-thread.ts',
+    'platform/browser-thread': 'src/platform/browser-thread.ts',
+    // Where these two look for it.
+    'worker/thread': 'src/worker/thread.ts',
   },
   format: 'esm',
   target: 'es2022',
@@ -41,8 +45,8 @@ export default defineConfig(({ outDir = 'dist' }) => ({
     // them.
     banner: `declare global {\n${webTypes.map((name) => `  interface ${name} {}\n`).join('')}}`,
   },
-  // `#platform` is resolved where the package runs, by the import map of package.json.
-  external: ['#platform', 'webgpu', /^node:/],
+  // `#platform` and `#thread` are resolved where the package runs, by the import map of package.json.
+  external: ['#platform', '#thread', 'webgpu', /^node:/],
   // Names alone, which nobody imports: the code is in files that the entries share.
   onSuccess: () => rm(path.join(outDir, 'parts'), { recursive: true }),
 }))

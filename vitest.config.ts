@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: '#platform', replacement: path('./src/platform/node.ts') },
+      { find: '#thread', replacement: path('./test/worker/thread-under-test.ts') },
       { find: /^peft-medaware$/, replacement: path('./src/index.ts') },
       { find: /^peft-medaware\/(.*)$/, replacement: path('./src/') + '$1/index.ts' },
     ],

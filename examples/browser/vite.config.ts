@@ -37,6 +37,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: '#platform', replacement: path('../../src/platform/browser.ts') },
+      { find: '#thread', replacement: path('../../src/platform/browser-thread.ts') },
       { find: /^peft-medaware$/, replacement: path('../../src/index.ts') },
       { find: /^peft-medaware\/(.*)$/, replacement: path('../../src/') + '$1/index.ts' },
     ],

@@ -21,6 +21,7 @@ const floors = [
   ['train', 'generate', 'evaluate', 'data'],
   ['io'],
   ['trainer'],
+  ['worker'],
   ['cli'],
 ]
 /** The roof: the public face of the package, which may see every room. */
@@ -108,6 +109,11 @@ describe('the law: the browser path never sees Node', () => {
       import('../../src/platform/browser.ts'),
     ])
     expect(Object.keys(browser).sort()).toEqual(Object.keys(node).sort())
+    const threads = await Promise.all([
+      import('../../src/platform/node-thread.ts'),
+      import('../../src/platform/browser-thread.ts'),
+    ])
+    expect(Object.keys(threads[1]).sort()).toEqual(Object.keys(threads[0]).sort())
   })
 })
 

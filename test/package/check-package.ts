@@ -198,6 +198,20 @@ function checkReadmeExample(): string {
   return `${printed.split('\n').length} lines, as printed in README.md`
 }
 
+/** A program that is done ends, though it leaves its worker as it is. */
+function checkWorker(): string {
+  const base = path.join(root, 'examples/medquad/base')
+  const text = `
+    import { startWorker } from 'peft-medaware/worker'
+    setTimeout(() => { throw new Error('the worker keeps the program alive') }, 30_000).unref()
+    const worker = await startWorker({ device: 'cpu', cpu: { threads: 2 } })
+    const model = await worker.loadModel('${base}')
+    for await (const piece of model.generateText('What is asthma?', { maxNewTokens: 8 })) process.stdout.write(piece)`
+  const said = run(process.execPath, ['--input-type=module', '--eval', text], empty)
+  if (said.trim() === '') throw new Error('the model in the worker says nothing')
+  return `says ${JSON.stringify(said)}, and the program ends`
+}
+
 /** The command as `npx` finds it, on a model that lies beside it. */
 function checkCommand(): string {
   const npx = (...words: string[]) => run('npx', ['--no-install', 'peft-medaware', ...words], empty)
@@ -290,6 +304,7 @@ await check('install in an empty folder', () => installInEmptyFolder(packed))
 await check('import in Node', checkImportsInNode)
 await check('types in strict projects', checkConsumerCompiles)
 await check('README example', checkReadmeExample)
+await check('worker', checkWorker)
 await check('command line', checkCommand)
 await check('bundle for a browser', checkBrowserBundle)
 await check('bundle in pieces', checkSplitBundle)

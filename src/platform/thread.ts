@@ -1,0 +1,26 @@
+/** One end of a line between two threads. */
+export interface ThreadPort {
+  /** @throws what the platform throws of a value that has no form in a message. */
+  post(message: unknown): void
+  /** Hears all messages from here on, in their order. */
+  listen(hear: (message: unknown) => void): void
+}
+
+/** The line to the package's worker, which runs in a thread of its own. */
+export interface StartedThread extends ThreadPort {
+  /** Whether the program stays alive for it. At first it does. */
+  hold(isHeld: boolean): void
+  /** Ends it, whatever it does. */
+  stop(): void
+}
+
+/** What differs between Node and a page about the package's worker. `#thread` is one of the two modules of this face. */
+export interface ThreadPlatform {
+  /**
+   * Starts the package's worker: the module `worker/thread.js` beside this one.
+   * @param onEnd Told once that it has ended, and why, unless by `stop`.
+   */
+  startThread(onEnd: (error: Error) => void): StartedThread
+  /** In the worker: the line to who started it. */
+  ownPort(): ThreadPort
+}

@@ -1,0 +1,13 @@
+import { saveAdapter } from '../../io/adapter-folder.ts'
+import { adapterFiles, type AdapterFilesOptions } from '../../peft/files/adapter-files.ts'
+import type { HeldAdapter } from './held.ts'
+
+/** What can be asked of an adapter in the worker. */
+export const adapterCalls = {
+  adapterFiles: ({ adapter }: HeldAdapter, options?: AdapterFilesOptions) => adapterFiles(adapter, options),
+  saveAdapter: ({ adapter }: HeldAdapter, path: string, options?: AdapterFilesOptions) =>
+    saveAdapter(adapter, path, options),
+  setEnabled: ({ adapter }: HeldAdapter, isEnabled: boolean) => adapter.setEnabled(isEnabled),
+  setRequiresGrad: ({ adapter }: HeldAdapter, isTrainable: boolean) => adapter.setRequiresGrad(isTrainable),
+  detach: ({ adapter }: HeldAdapter): void => adapter.detach(),
+}

@@ -1,0 +1,72 @@
+import type { StepReport } from '../../train/step-report.ts'
+import type { TrainDatasetOptions } from '../../trainer/train.ts'
+import type {
+  EvaluationEntry,
+  TrainerCallback,
+  TrainerContext,
+  TrainerControl,
+} from '../../trainer/trainer-callback.ts'
+
+/** What of a training's context goes to the page: no model, no store, and of its history only what is new. */
+export interface ContextSent extends Pick<TrainerContext, 'steps' | 'step' | 'best' | 'description'> {
+  readonly added: TrainerContext['history']
+}
+
+/** A callback of the page, as the worker calls it: those of its methods that it has. */
+export interface CallbackSent {
+  readonly name: string
+  readonly onTrainBegin?: (context: ContextSent) => Promise<void>
+  /** Gives the control as the page has set it. */
+  readonly onStepEnd?: (report: StepReport, context: ContextSent, control: TrainerControl) => Promise<TrainerControl>
+  readonly onEvaluate?: (
+    entry: EvaluationEntry,
+    context: ContextSent,
+    control: TrainerControl,
+  ) => Promise<TrainerControl>
+  readonly onSave?: (step: number, context: ContextSent) => Promise<void>
+  readonly onWarning?: (message: string) => void
+  readonly onTrainEnd?: (context: ContextSent) => Promise<void>
+}
+
+/** What `train` is told in a worker. */
+export type SentTrainOptions = Omit<TrainDatasetOptions, 'callbacks' | 'tokenizer' | 'loss'> & {
+  readonly callbacks?: readonly CallbackSent[]
+}
+
+/** How much of the history the page has. */
+export interface CallbackSeen {
+  training: number
+  evaluation: number
+}
+
+/** The trainer's own callback in the place of the page's. */
+export function callbackOf(sent: CallbackSent): TrainerCallback {
+  const seen: CallbackSeen = { training: 0, evaluation: 0 }
+  const { name, onTrainBegin, onStepEnd, onEvaluate, onSave, onWarning, onTrainEnd } = sent
+  const news = ({ steps, step, best, description, history }: TrainerContext): ContextSent => {
+    const added = {
+      training: history.training.slice(seen.training),
+      evaluation: history.evaluation.slice(seen.evaluation),
+    }
+    seen.training = history.training.length
+    seen.evaluation = history.evaluation.length
+    return { steps, step, best, description, added }
+  }
+  return {
+    name,
+    ...(onTrainBegin && { onTrainBegin: (context) => onTrainBegin(news(context)) }),
+    ...(onStepEnd && {
+      onStepEnd: async (report, context, control) => {
+        Object.assign(control, await onStepEnd(report, news(context), { ...control }))
+      },
+    }),
+    ...(onEvaluate && {
+      onEvaluate: async (entry, context, control) => {
+        Object.assign(control, await onEvaluate(entry, news(context), { ...control }))
+      },
+    }),
+    ...(onSave && { onSave: (step, context) => onSave(step, news(context)) }),
+    ...(onWarning && { onWarning: (message) => onWarning(message) }),
+    ...(onTrainEnd && { onTrainEnd: (context) => onTrainEnd(news(context)) }),
+  }
+}
