@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { MedAwareError } from '../core/errors.ts'
-import { codeOf, messageOf } from './node-errors.ts'
+import { MedAwareError, messageOf } from '../core/errors.ts'
+import { codeOf } from './node-errors.ts'
 import type { StartedThread } from './thread.ts'
 
 /** A worker thread that runs the module at an address. */

@@ -1,4 +1,4 @@
-import { MedAwareError } from '../core/errors.ts'
+import { MedAwareError, messageOf } from '../core/errors.ts'
 import type { ThreadPort } from '../platform/thread.ts'
 import { ErrorsAcross } from './errors-across.ts'
 import type { WireMessage } from './message.ts'
@@ -137,8 +137,9 @@ export class Wire {
         this.#port.post({ kind: 'call', id, target, args: packed } satisfies WireMessage)
       } catch (cause) {
         this.#settle(id)
-        const why = cause instanceof Error ? cause.message : String(cause)
-        throw new MedAwareError('unsupported', `${who}: an argument cannot go to a worker: ${why}`, { cause })
+        throw new MedAwareError('unsupported', `${who}: an argument cannot go to a worker: ${messageOf(cause)}`, {
+          cause,
+        })
       }
     })
   }
