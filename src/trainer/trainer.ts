@@ -1,5 +1,4 @@
 import { MedAwareError } from '../core/errors.ts'
-import { evaluateLoss } from '../evaluate/loss.ts'
 import { runStore } from '../io/runs/run-store.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
@@ -10,6 +9,7 @@ import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { runFigures } from '../train/run-figures.ts'
 import type { TrainingOptions, TrainingWarningCode } from '../train/training-options.ts'
 import { type StepReport, TrainingRun } from '../train/training-run.ts'
+import { measure, type Measuring } from './measure.ts'
 import { describeTraining } from './run-description.ts'
 import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
 import type { Sample, Sampler } from './report/samples.ts'
@@ -30,7 +30,7 @@ export interface TrainResult {
   /** Steps done, and of the whole run. */
   readonly step: number
   readonly steps: number
-  /** Mean loss of the steps' label tokens. */
+  /** Mean loss of the steps' label tokens, or of the steps where the loss is one's own. */
   readonly trainLoss: number
   /** Numbers of the last evaluation, or of the best one where its weights were put back; null for none. */
   readonly metrics: Readonly<Record<string, number>> | null
@@ -59,6 +59,8 @@ export class Trainer<B = LabelledBatch> {
   readonly #control: TrainerControl = { shouldTrainingStop: false, shouldEvaluate: false, shouldSave: false }
   readonly #saved: SavedTraining<B>
   readonly #signal: AbortSignal | undefined
+  /** What evaluations are measured with. */
+  readonly #learned: Pick<Measuring, 'loss' | 'dataCollator'>
   readonly #onWarning: TrainerOptions['onWarning']
   #description: TrainerContext['description'] = {}
 
@@ -94,6 +96,8 @@ export class Trainer<B = LabelledBatch> {
       },
     }
     this.run = new TrainingRun<B>(model, data as Batches<B>, told)
+    const { loss, dataCollator } = this.run.examples.length > 0 ? run : {}
+    this.#learned = { loss: loss as Measuring['loss'], dataCollator }
     this.#saved = { run: this.run, state: this.state, callbacks: this.#callbacks, best: null }
   }
 
@@ -125,28 +129,18 @@ export class Trainer<B = LabelledBatch> {
   }
 
   /**
-   * Measures on the held-out examples now. As in transformers the loss is of labels smoothed as the run's are; all tokens
-   * weigh alike, where transformers takes the mean of its batches' means. @throws MedAwareError as `evaluateLoss`.
+   * Measures on the held-out examples now, by the loss that the run learns. As in transformers labels are smoothed as the
+   * run's are; all tokens weigh alike, where transformers takes the mean of its batches' means. A run over batches is
+   * measured by the model's own loss, for nobody says how its batches are made of examples.
+   * @throws MedAwareError as `evaluateLoss`, and as the loss.
    */
   async evaluate(): Promise<EvaluationEntry> {
     const { evalDataset, evalBatchSize: batchSize } = this.#own
-    const started = performance.now()
-    const { labelSmoothingFactor } = this.run.options
-    const signal = this.#signal && { signal: this.#signal }
-    const report = await evaluateLoss(this.model, evalDataset ?? [], { batchSize, labelSmoothingFactor, ...signal })
-    const seconds = (performance.now() - started) / 1000
-    const { loss, perplexity, bitsPerByte, tokenAccuracy, tokens } = report
-    const bits = bitsPerByte === null ? {} : { evalBitsPerByte: bitsPerByte }
-    const hits = tokenAccuracy === null ? {} : { evalTokenAccuracy: tokenAccuracy }
-    const metrics = {
-      evalLoss: loss,
-      evalPerplexity: perplexity,
-      ...bits,
-      ...hits,
-      evalTokens: tokens,
-      evalSeconds: seconds,
-    }
-    return { step: this.run.step, epoch: this.run.step / this.run.stepsPerEpoch, metrics }
+    const { step, stepsPerEpoch, options } = this.run
+    const { labelSmoothingFactor } = options
+    const told = { batchSize, labelSmoothingFactor, step, signal: this.#signal }
+    const metrics = await measure(this.model, evalDataset ?? [], { ...this.#learned, ...told })
+    return { step, epoch: step / stepsPerEpoch, metrics }
   }
 
   /** Frees what the run holds; the model stays as it is. */
@@ -247,11 +241,13 @@ export class Trainer<B = LabelledBatch> {
       await this.#folder.store.write('', await this.#adapterFiles())
     }
     await this.#sampler?.askTrained(this.model)
-    const counted = state.training.reduce((sum, { labelTokens }) => sum + labelTokens, 0)
-    const nats = state.training.reduce((sum, { loss, labelTokens }) => sum + loss * labelTokens, 0)
+    // A loss of one's own need not be a mean over tokens: its steps weigh alike, as in transformers' train_loss.
+    const weightOf = (report: StepReport) => (run.lossSettings === null ? report.labelTokens : 1)
+    const counted = state.training.reduce((sum, report) => sum + weightOf(report), 0)
+    const total = state.training.reduce((sum, report) => sum + report.loss * weightOf(report), 0)
     const measured = isLoaded ? state.evaluation.find(({ step }) => step === best.step) : state.evaluation.at(-1)
     return {
-      ...{ step: run.step, steps: run.steps, trainLoss: nats / counted },
+      ...{ step: run.step, steps: run.steps, trainLoss: total / counted },
       metrics: measured?.metrics ?? null,
       best: best && { ...best, isLoaded },
       isStopped: run.step < run.steps,

@@ -25,10 +25,11 @@ export type Untimed = Omit<LogRecord, 'time'>
 
 /** A step as a record. */
 export function stepRecord(report: StepReport): Untimed {
-  const { step, epoch, loss, gradNorm, learningRate, tokens, labelTokens, seconds, tokensPerSecond } = report
+  const { step, epoch, loss, gradNorm, metrics = {}, learningRate, ...rest } = report
+  const { tokens, labelTokens, seconds, tokensPerSecond } = rest
   return {
     step,
-    figures: named({ epoch, loss, gradNorm, learningRate, tokens, labelTokens, seconds, tokensPerSecond }),
+    figures: named({ epoch, loss, gradNorm, ...metrics, learningRate, tokens, labelTokens, seconds, tokensPerSecond }),
   }
 }
 

@@ -28,7 +28,7 @@ export function reportPage(content: ReportContent): string {
   const { history, description, step, steps, samples } = content
   const { nameOrPath } = isJsonObject(description['model']) ? description['model'] : {}
   const title = typeof nameOrPath === 'string' ? `Training of ${nameOrPath}` : 'A training'
-  const curves = step === 0 ? [] : chartsOf(history).map((each) => chart(each, Math.max(step, 1)))
+  const curves = step === 0 ? [] : chartsOf(history, description).map((each) => chart(each, Math.max(step, 1)))
   const answers = samples.length === 0 ? '' : markup`<h2>Samples</h2>${samples.map(sampleOf)}`
   const facts = Object.entries(description).map(([name, value]) => details(name, pairs(flat(value))))
   return markup`<!doctype html>
@@ -50,13 +50,14 @@ ${tables(history)}
 `.source
 }
 
-function chartsOf({ training, evaluation }: LogHistory): readonly ChartContent[] {
+function chartsOf({ training, evaluation }: LogHistory, { options }: JsonObject): readonly ChartContent[] {
   const course = (of: (report: LogHistory['training'][number]) => number): readonly Point[] => {
     return thinned(
       training.map((report) => ({ step: report.step, value: of(report) })),
       most.points,
     )
   }
+  const isOwn = isJsonObject(options) && 'loss' in options
   const losses = course(({ loss }) => loss)
   const heldOut = evaluation.map(({ step, metrics }) => ({ step, value: metrics['evalLoss'] ?? NaN }))
   const one = (title: string, unit: string, points: readonly Point[], isFromZero = true): ChartContent => {
@@ -64,13 +65,14 @@ function chartsOf({ training, evaluation }: LogHistory): readonly ChartContent[]
   }
   return [
     {
-      ...{ title: 'Loss', unit: 'nats a token', isFromZero: false },
+      ...{ title: 'Loss', unit: isOwn ? 'as the run has it' : 'nats a token', isFromZero: false },
       series: [
         { label: 'training', kind: 'dots', points: losses },
         { label: 'training, smoothed', kind: 'line', points: smoothed(losses, Math.max(5, losses.length / 20)) },
         { label: 'held-out', kind: 'marks', points: thinned(heldOut, most.points) },
       ],
     },
+    ...metricCharts(training),
     one(
       'Learning rate',
       'a step',
@@ -87,6 +89,24 @@ function chartsOf({ training, evaluation }: LogHistory): readonly ChartContent[]
       course(({ tokensPerSecond }) => tokensPerSecond),
     ),
   ]
+}
+
+/** What the loss told beside itself: those of a name before a slash share a chart, `rewards/chosen` and its like. */
+function metricCharts(training: LogHistory['training']): readonly ChartContent[] {
+  const names = Object.keys(training.at(-1)?.metrics ?? {})
+  const groups = new Set(names.map((name) => name.split('/', 1)[0] ?? name))
+  return [...groups].map((group) => {
+    const members = names.filter((name) => name === group || name.startsWith(`${group}/`))
+    const series = members.map((name) => {
+      const points = training.map(({ step, metrics }) => ({ step, value: metrics?.[name] ?? NaN }))
+      return {
+        label: name.slice(group.length + 1) || name,
+        kind: 'line' as const,
+        points: thinned(points, most.points),
+      }
+    })
+    return { title: titled(words(group)), unit: 'means over the step', isFromZero: false, series }
+  })
 }
 
 function headlines({ history, best }: ReportContent): readonly Pair[] {
@@ -141,13 +161,14 @@ function sampleOf({ prompt, before, after }: Sample): Html {
 function tables({ training, evaluation }: LogHistory): Html {
   const each = Math.ceil(training.length / most.rows)
   const rows = training.filter(({ step }) => step % Math.max(1, each) === 0)
-  const steps = rows.map(({ step, epoch, loss, gradNorm, learningRate, tokensPerSecond }) => {
-    return [step, epoch, loss, gradNorm, learningRate, tokensPerSecond]
+  const told = Object.keys(training.at(-1)?.metrics ?? {})
+  const steps = rows.map(({ step, epoch, loss, gradNorm, learningRate, tokensPerSecond, metrics: beside }) => {
+    return [step, epoch, loss, gradNorm, learningRate, tokensPerSecond, ...told.map((name) => beside?.[name])]
   })
   const metrics = [...new Set(evaluation.flatMap((entry) => Object.keys(entry.metrics)))]
   const measured = evaluation.map((entry) => [entry.step, ...metrics.map((name) => entry.metrics[name])])
   const title = each > 1 ? `Steps, each ${each}th of them` : 'Steps'
-  const names = ['step', 'epoch', 'loss', 'gradient norm', 'learning rate', 'tokens a second']
+  const names = ['step', 'epoch', 'loss', 'gradient norm', 'learning rate', 'tokens a second', ...told]
   const evaluations =
     measured.length === 0 ? '' : details('Evaluations', numbers(['step', ...metrics.map(words)], measured))
   return markup`${details(title, numbers(names, steps))}
