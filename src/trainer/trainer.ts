@@ -97,7 +97,7 @@ export class Trainer<B = LabelledBatch> {
     }
     this.run = new TrainingRun<B>(model, data as Batches<B>, told)
     const { loss, dataCollator } = this.run.examples.length > 0 ? run : {}
-    this.#learned = { loss: loss as Measuring['loss'], dataCollator }
+    this.#learned = { loss, dataCollator }
     this.#saved = { run: this.run, state: this.state, callbacks: this.#callbacks, best: null }
   }
 
