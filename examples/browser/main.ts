@@ -1,12 +1,14 @@
-/** The page: it takes what a person wants to the worker, and shows what the worker tells. */
+/** The page: it does what a person wants by the session, whose model is in a worker, and shows what comes of it. */
+import { zipSync } from 'fflate'
 import { bytes, count } from '../medquad/words.ts'
 import { DataInput } from './data-input.ts'
 import { find } from './find.ts'
-import type { Engine, News, Opened, Order, Settings, Side } from './messages.ts'
+import { readPairs } from './pairs.ts'
 import { ProgressView } from './progress-view.ts'
+import { type Engine, Session, type Settings, type Side } from './session.ts'
+import { fetchSmallBase } from './small-base.ts'
 
-const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' })
-const order = (message: Order) => worker.postMessage(message)
+const adapterFolder = 'medaware-adapter'
 
 const button = (id: string) => find(id, HTMLButtonElement)
 const input = (id: string) => find(id, HTMLInputElement)
@@ -18,24 +20,26 @@ const say = (id: string, text: string, isWrong = false) => {
 
 const bothSides: readonly Side[] = ['before', 'after']
 
-/** What the page knows of the worker. */
+/** What there is, and what is being done with it. */
 const state = {
   busy: null as 'opening' | 'training' | 'answering' | 'saving' | null,
-  opened: null as Opened | null,
+  session: null as Session | null,
   hasData: false,
   /** Of the adapter there is: how far it was trained. */
   trained: null as { step: number; steps: number } | null,
   /** The question whose answer stands under "Before training". */
   askedBefore: null as string | null,
 }
+/** Of what was begun last. */
+let stop = new AbortController()
 /** What the run of now was warned of, behind a space. */
 let warning = ''
-const data = new DataInput((now) => order({ kind: 'check', data: now }))
+const data = new DataInput((now) => void checkData(now))
 const progress = new ProgressView()
 
 function render(): void {
-  const { busy, opened, hasData, trained } = state
-  const isFree = busy === null && opened !== null
+  const { busy, session, hasData, trained } = state
+  const isFree = busy === null && session !== null
   button('start').disabled = !isFree || !hasData
   button('stop').disabled = busy !== 'training' && busy !== 'answering'
   button('go-on').hidden = trained === null || trained.step >= trained.steps
@@ -46,18 +50,40 @@ function render(): void {
   find('model', HTMLFieldSetElement).disabled = input('folder').disabled = busy !== null
 }
 
-function begin(busy: NonNullable<typeof state.busy>, message: Order): void {
+/** Does one thing, while which no other can be begun, and shows its error where it fails. */
+async function doing(
+  busy: NonNullable<typeof state.busy>,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   state.busy = busy
+  const { signal } = (stop = new AbortController())
   find('error', HTMLElement).hidden = true
   render()
-  order(message)
+  try {
+    await work(signal)
+  } catch (error) {
+    fail(sentence(error))
+  } finally {
+    state.busy = null
+    render()
+  }
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function session(): Session {
+  if (state.session === null) throw new Error('There is no model; choose one first.')
+  return state.session
 }
 
 function openModel(): void {
   const isSmall = input('small').checked
   const files = [...(input('folder').files ?? [])]
   find('folder-field', HTMLElement).hidden = isSmall
-  state.opened = state.trained = state.askedBefore = null
+  state.session?.close()
+  state.session = state.trained = state.askedBefore = null
   const [folder = ''] = files[0]?.webkitRelativePath.split('/') ?? []
   const name = isSmall ? 'examples/medquad/base' : folder || 'the chosen files'
   const engine = find('engine', HTMLSelectElement).value as Engine
@@ -71,7 +97,61 @@ function openModel(): void {
     return
   }
   say('opened', 'Opening…')
-  begin('opening', { kind: 'open', engine, files: isSmall ? null : files, name })
+  void doing('opening', async () => {
+    const opened = await Session.open(engine, isSmall ? await fetchSmallBase() : files, name, ({ done, total }) =>
+      say('opened', `Loading: ${done} of ${total} tensors`),
+    )
+    state.session = opened
+    const { parameters, description, reason } = opened
+    say('opened', `${name}: ${count(parameters)} parameters in ${bytes(opened.bytes)}, on ${description}.`)
+    say('reason', `Why there: ${reason}.`)
+  })
+}
+
+async function checkData(now: string | File): Promise<void> {
+  try {
+    const { pairs, leftOut } = readPairs(await contentOf(now))
+    const rest = leftOut === 0 ? '' : `; ${count(leftOut)} without question or answer left out`
+    say('data-status', `${count(pairs.length)} questions with answers${rest}.`)
+    state.hasData = true
+  } catch (error) {
+    const isEmpty = now === ''
+    say('data-status', isEmpty ? 'No questions yet.' : sentence(error), !isEmpty)
+    state.hasData = false
+  }
+  render()
+}
+
+async function contentOf(given: string | File): Promise<string | Uint8Array> {
+  return typeof given === 'string' ? given : new Uint8Array(await given.arrayBuffer())
+}
+
+async function begin(signal: AbortSignal): Promise<void> {
+  warning = ''
+  const { pairs } = readPairs(await contentOf(data.value))
+  const begun = await session().begin(pairs, settings(), (message) => {
+    warning = ` ${message}.`
+    say('train-status', message)
+  })
+  say('train-status', `Training ${count(begun.trainable)} weights on ${count(begun.examples)} questions.${warning}`)
+  await train(signal)
+}
+
+async function train(signal: AbortSignal): Promise<void> {
+  for await (const report of session().train(signal)) {
+    const { step, steps, loss } = report
+    progress.add(report)
+    if (step % Math.ceil(steps / 5) === 0)
+      say('train-status', `Step ${step} of ${steps}, loss ${loss.toFixed(3)}.${warning}`)
+  }
+  const { step, steps } = (state.trained = session().progress)
+  say('train-status', `${step < steps ? 'Stopped at' : 'Done:'} step ${step} of ${steps}.${warning}`)
+}
+
+/** Who stops it wants the machine back, not an answer. */
+function askWhenDone(): void {
+  const { trained } = state
+  if (trained?.step === trained?.steps && trained !== null && input('question').value.trim() !== '') ask()
 }
 
 function ask(): void {
@@ -83,7 +163,30 @@ function ask(): void {
   if (state.trained === null) say('after', '–')
   find('before', HTMLElement).ariaBusy = find('after', HTMLElement).ariaBusy = 'true'
   state.askedBefore = question
-  begin('answering', { kind: 'ask', question, sides })
+  void doing('answering', async (signal) => {
+    try {
+      for (const side of sides) if (!signal.aborted) await answer(question, side, signal)
+    } finally {
+      for (const side of bothSides) if (find(side, HTMLElement).textContent === '…') say(side, '–')
+      find('before', HTMLElement).ariaBusy = find('after', HTMLElement).ariaBusy = 'false'
+    }
+  })
+}
+
+async function answer(question: string, side: Side, signal: AbortSignal): Promise<void> {
+  let text = ''
+  for await (const piece of session().answer(question, side, signal)) {
+    text += piece
+    say(side, text.trim())
+  }
+  if (text === '') say(side, '(nothing)')
+}
+
+/** The files are as small as can be: the archive stores them. */
+async function save(): Promise<void> {
+  const files = await session().files()
+  const entries = Object.fromEntries([...files].map(([name, content]) => [`${adapterFolder}/${name}`, content]))
+  offer(zipSync(entries, { level: 0 }), `${adapterFolder}.zip`)
 }
 
 function settings(): Settings {
@@ -97,90 +200,12 @@ function settings(): Settings {
   }
 }
 
-function hear(news: News): void {
-  switch (news.kind) {
-    case 'loading':
-      say('opened', `Loading: ${news.done} of ${news.total} tensors`)
-      break
-    case 'opened': {
-      const { model, parameters, description, reason, ...opened } = news.opened
-      state.opened = news.opened
-      say('opened', `${model}: ${count(parameters)} parameters in ${bytes(opened.bytes)}, on ${description}.`)
-      say('reason', `Why there: ${reason}.`)
-      end()
-      break
-    }
-    case 'checked': {
-      const rest = news.leftOut === 0 ? '' : `; ${count(news.leftOut)} without question or answer left out`
-      say('data-status', `${count(news.pairs)} questions with answers${rest}.`)
-      state.hasData = true
-      render()
-      break
-    }
-    case 'refused': {
-      const isEmpty = data.value === ''
-      say('data-status', isEmpty ? 'No questions yet.' : news.message, !isEmpty)
-      state.hasData = false
-      render()
-      break
-    }
-    case 'warning':
-      warning = ` ${news.message}.`
-      say('train-status', news.message)
-      break
-    case 'training':
-      warning = ''
-      say('train-status', `Training ${count(news.trainable)} weights on ${count(news.examples)} questions.`)
-      break
-    case 'step': {
-      const { step, steps, loss } = news.report
-      progress.add(news.report)
-      if (step % Math.ceil(steps / 5) === 0)
-        say('train-status', `Step ${step} of ${steps}, loss ${loss.toFixed(3)}.${warning}`)
-      break
-    }
-    case 'trained':
-      state.trained = news
-      say(
-        'train-status',
-        `${news.step < news.steps ? 'Stopped at' : 'Done:'} step ${news.step} of ${news.steps}.${warning}`,
-      )
-      end()
-      // Who stops it wants the machine back, not an answer.
-      if (news.step === news.steps && input('question').value.trim() !== '') ask()
-      break
-    case 'answer':
-      say(news.side, news.text)
-      break
-    case 'answered':
-      for (const side of bothSides) {
-        if (find(side, HTMLElement).textContent === '…') say(side, '–')
-      }
-      find('before', HTMLElement).ariaBusy = find('after', HTMLElement).ariaBusy = 'false'
-      end()
-      break
-    case 'saved':
-      offer(news.zip, news.fileName)
-      end()
-      break
-    case 'failed':
-      fail(news.message)
-      break
-  }
-}
-
-function end(): void {
-  state.busy = null
-  render()
-}
-
 function fail(message: string): void {
   const alert = find('error', HTMLElement)
   alert.hidden = false
   alert.textContent = message
-  if (state.opened === null) say('opened', 'No model.')
+  if (state.session === null) say('opened', 'No model.')
   if (state.busy === 'training') say('train-status', 'Training ended with an error.')
-  end()
 }
 
 function offer(content: Uint8Array<ArrayBuffer>, fileName: string): void {
@@ -198,23 +223,19 @@ function submitted(id: string, act: () => void): void {
   })
 }
 
-worker.addEventListener('message', ({ data: news }: MessageEvent<News>) => hear(news))
-worker.addEventListener('error', ({ message }) =>
-  fail(`The worker of this page does not run: ${message || 'it could not be loaded'}.`),
-)
 submitted('train', () => {
   state.trained = null
   progress.clear(settings().steps)
-  begin('training', { kind: 'train', data: data.value, settings: settings() })
+  void doing('training', begin).then(askWhenDone)
 })
 submitted('ask', ask)
-button('go-on').addEventListener('click', () => begin('training', { kind: 'go-on' }))
+button('go-on').addEventListener('click', () => void doing('training', train).then(askWhenDone))
 button('stop').addEventListener('click', () => {
-  order({ kind: 'stop' })
+  stop.abort()
   if (state.busy === 'training') say('train-status', 'Stopping after this step…')
   button('stop').disabled = true
 })
-button('save').addEventListener('click', () => begin('saving', { kind: 'save' }))
+button('save').addEventListener('click', () => void doing('saving', save))
 button('reload').addEventListener('click', openModel)
 input('folder').addEventListener('change', openModel)
 for (const [id, learningRate] of [

@@ -1,84 +1,105 @@
+import type { LoadProgress, StepReport } from 'peft-medaware'
 import {
-  adapterFiles,
-  attachLora,
-  countParameters,
-  generateText,
-  loadModel,
-  MedAwareError,
-  openDevice,
-  TrainingRun,
-  type Adapter,
-  type Device,
-  type PretrainedLm,
-  type LoadProgress,
-  type StepReport,
-  type TextTokenizer,
-} from 'peft-medaware'
-import { examplesOf, promptOf } from '../medquad/questions.ts'
-import type { Engine, Opened, Settings, Side } from './messages.ts'
+  type ModelWorker,
+  startWorker,
+  type WorkerAdapter,
+  type WorkerModel,
+  type WorkerRun,
+} from 'peft-medaware/worker'
+import { promptOf } from '../medquad/questions.ts'
 import type { Pair } from './pairs.ts'
 
-/** One engine, one model in 4 bits, and the adapter it is learning. */
-export class Session {
-  readonly #device: Device
-  readonly #model: PretrainedLm
-  readonly #tokenizer: TextTokenizer
-  #adapter: Adapter | null = null
-  #run: TrainingRun | null = null
+export type Engine = 'auto' | 'webgpu' | 'cpu'
 
+/** The model as it was, or with what it has learned. */
+export type Side = 'before' | 'after'
+
+/** How to train. */
+export interface Settings {
+  readonly steps: number
+  /** Questions of a step. */
+  readonly batchSize: number
+  readonly learningRate: number
+  /** r of LoRA; alpha is twice that. */
+  readonly rank: number
+  /** Tokens of a question and its answer. */
+  readonly maxLength: number
+}
+
+/** One engine, one model in 4 bits, and the adapter it is learning, all of it in a worker: the page stays free. */
+export class Session {
+  readonly #worker: ModelWorker
+  readonly #model: WorkerModel
+  #adapter: WorkerAdapter | null = null
+  #run: WorkerRun | null = null
+  #step = 0
+
+  /** @param name Of the model. */
   private constructor(
-    readonly opened: Opened,
-    parts: { device: Device; model: PretrainedLm; tokenizer: TextTokenizer },
+    readonly name: string,
+    worker: ModelWorker,
+    model: WorkerModel,
   ) {
-    this.#device = parts.device
-    this.#model = parts.model
-    this.#tokenizer = parts.tokenizer
+    this.#worker = worker
+    this.#model = model
   }
 
-  /** Opens an engine and loads a model on it. @throws MedAwareError as `openDevice` and `loadModel`. */
+  /** Opens an engine and loads a model on it. @throws MedAwareError as `startWorker` and `loadModel`. */
   static async open(
     engine: Engine,
     files: readonly File[],
     name: string,
     onProgress: (progress: LoadProgress) => void,
   ): Promise<Session> {
-    const { device, reason } = await openDevice({ device: engine })
+    const worker = await startWorker({ device: engine })
     try {
-      const quantize = { type: 'nf4', doubleQuant: true } as const
-      const { model, tokenizer, storage } = await loadModel(files, { device, quantize, onProgress })
-      if (tokenizer === null) throw new MedAwareError('not-found', `${name}: there is no tokenizer.json`)
-      const { parameters, bytes } = storage
-      const { description, kind } = device
-      return new Session(
-        { engine: kind, description, reason, model: name, parameters, bytes },
-        { device, model, tokenizer },
-      )
+      const model = await worker.loadModel(files, { quantize: { type: 'nf4', doubleQuant: true }, onProgress })
+      if (model.tokenizer === null) throw new Error(`${name}: there is no tokenizer.json`)
+      return new Session(name, worker, model)
     } catch (error) {
-      device.dispose()
+      worker.terminate()
       throw error
     }
   }
 
-  /** Puts a fresh adapter on the model. @throws MedAwareError for settings or pairs that cannot be trained on. */
-  begin(
+  /** What it runs on. */
+  get description(): string {
+    return this.#worker.device.description
+  }
+
+  /** Why there. */
+  get reason(): string {
+    return this.#worker.device.reason
+  }
+
+  get parameters(): number {
+    return this.#model.storage.parameters
+  }
+
+  /** Of the model, on the device. */
+  get bytes(): number {
+    return this.#model.storage.bytes
+  }
+
+  /**
+   * Puts a fresh adapter on the model.
+   * @throws MedAwareError for settings or pairs that cannot be trained on.
+   */
+  async begin(
     pairs: readonly Pair[],
     settings: Settings,
     onWarning: (message: string) => void,
-  ): { examples: number; trainable: number } {
-    this.#forget()
+  ): Promise<{ examples: number; trainable: number }> {
+    await this.#forget()
     const { rank, steps, batchSize, learningRate, maxLength } = settings
-    const examples = examplesOf(this.#tokenizer, pairs, maxLength)
+    const rows = pairs.map(({ question, answer }) => ({ prompt: promptOf(question), completion: ` ${answer}` }))
+    const { examples } = await this.#model.prepareExamples(rows, { maxLength })
     if (examples.length === 0) {
-      throw new MedAwareError('config', `Every question fills ${maxLength} tokens, so that no answer is left to learn`)
+      throw new Error(`Every question fills ${maxLength} tokens, so that no answer is left to learn`)
     }
     const lora = { r: rank, loraAlpha: 2 * rank, loraDropout: 0.05 }
-    const adapter = attachLora(
-      this.#model,
-      { ...lora, baseModelNameOrPath: this.opened.model },
-      { device: this.#device },
-    )
-    this.#adapter = adapter
-    this.#run = new TrainingRun(this.#model, examples, {
+    this.#adapter = await this.#model.attachLora({ ...lora, baseModelNameOrPath: this.name })
+    this.#run = await this.#model.trainingRun(examples, {
       maxSteps: steps,
       batchSize,
       learningRate,
@@ -87,7 +108,7 @@ export class Session {
       groupByLength: true,
       onWarning,
     })
-    return { examples: examples.length, trainable: countParameters(this.#model).trainable }
+    return { examples: examples.length, trainable: (await this.#model.countParameters()).trainable }
   }
 
   /**
@@ -95,45 +116,58 @@ export class Session {
    * called again.
    */
   async *train(signal: AbortSignal): AsyncGenerator<StepReport> {
-    if (this.#run === null) throw new MedAwareError('config', 'There is no run to go on with')
-    try {
-      yield* this.#run.train({ signal })
-    } catch (error) {
-      if (!signal.aborted || error !== signal.reason) throw error
-    }
+    if (this.#run === null) throw new Error('There is no run to go on with')
+    yield* until(signal, this.#run.train({ signal }), ({ step }) => (this.#step = step))
   }
 
   /** How far the run is. */
   get progress(): { step: number; steps: number } {
-    return { step: this.#run?.step ?? 0, steps: this.#run?.steps ?? 0 }
+    return { step: this.#step, steps: this.#run?.steps ?? 0 }
   }
 
   /** The answer of the base or of what it has become, in pieces, as the recipe asks. */
   async *answer(question: string, side: Side, signal: AbortSignal): AsyncGenerator<string> {
-    this.#adapter?.setEnabled(side === 'after')
+    await this.#adapter?.setEnabled(side === 'after')
     try {
       const options = { maxNewTokens: 96, repetitionPenalty: 1.15, signal }
-      yield* generateText(this.#model, this.#tokenizer, promptOf(question), options)
+      yield* until(signal, this.#model.generateText(promptOf(question), options))
     } finally {
-      this.#adapter?.setEnabled(true)
+      await this.#adapter?.setEnabled(true)
     }
   }
 
   /** The adapter's files, as PEFT names them. */
   async files(): Promise<Map<string, Uint8Array>> {
-    if (this.#adapter === null) throw new MedAwareError('config', 'There is no adapter yet; train first')
-    return adapterFiles(this.#adapter)
+    if (this.#adapter === null) throw new Error('There is no adapter yet; train first')
+    return this.#adapter.adapterFiles()
   }
 
-  /** Frees everything. */
+  /** Frees everything, whatever is under way. */
   close(): void {
-    this.#device.dispose()
+    this.#worker.terminate()
   }
 
-  #forget(): void {
-    this.#run?.dispose()
-    this.#adapter?.detach()
+  async #forget(): Promise<void> {
+    await this.#run?.dispose()
+    await this.#adapter?.detach()
     this.#run = null
     this.#adapter = null
+    this.#step = 0
+  }
+}
+
+/** What a stream gives, up to where a signal ends it: that is no error. */
+async function* until<T>(
+  signal: AbortSignal,
+  stream: AsyncGenerator<T>,
+  see: (item: T) => void = () => {},
+): AsyncGenerator<T> {
+  try {
+    for await (const item of stream) {
+      see(item)
+      yield item
+    }
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error
   }
 }

@@ -12,7 +12,11 @@ export abstract class Held {
 
 /** A model in the worker, with the tokenizer that came with it. */
 export class HeldModel extends Held {
-  readonly facts: Pick<LoadedModel, 'name' | 'storage'> & Pick<PretrainedLm, 'config'>
+  readonly facts: Pick<LoadedModel, 'name' | 'storage'> &
+    Pick<PretrainedLm, 'config'> & {
+      /** Numbers of the tokenizer that came with it; null for none. */
+      readonly tokenizer: Pick<TextTokenizer, 'vocabSize' | 'eosTokenId' | 'eosToken'> | null
+    }
   readonly model: PretrainedLm
   readonly tokenizer: TextTokenizer | null
 
@@ -20,7 +24,9 @@ export class HeldModel extends Held {
     super()
     this.model = model
     this.tokenizer = tokenizer
-    this.facts = { name, storage, config: model.config }
+    const { vocabSize = 0, eosTokenId = null, eosToken = null } = tokenizer ?? {}
+    const numbers = tokenizer === null ? null : { vocabSize, eosTokenId, eosToken }
+    this.facts = { name, storage, config: model.config, tokenizer: numbers }
   }
 }
 
