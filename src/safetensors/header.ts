@@ -13,6 +13,8 @@ export interface TensorInfo {
   readonly begin: number
   /** One past its last byte. */
   readonly end: number
+  /** The blocks in which a file of another format has what is read as `dtype`, such as 'Q4_K'. Default: none. */
+  readonly storedAs?: string
 }
 
 /** What a valid header says. */

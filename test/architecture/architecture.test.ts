@@ -10,7 +10,7 @@ import { cyclesOf, pathsIn, readSource, resolveImport, root } from './source-fil
 const floors = [
   ['core'],
   ['quant', 'safetensors'],
-  ['platform'],
+  ['platform', 'gguf'],
   ['device'],
   ['tensor'],
   ['autograd'],
