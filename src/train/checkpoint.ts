@@ -142,17 +142,18 @@ const readerRule = withMethods<TensorReader>('a reader, such as openSafetensors 
 function restoreRules(run: TrainingRun): OptionRules<RestoreOptions> {
   const { optimizer: _, ...options } = run.options
   const settings = Object.keys(run.optimizer.hyperparameters)
-  const names = [...Object.keys(options), ...settings, 'loss', 'steps', 'examples', 'adapter', 'base']
+  const names = [...Object.keys(options), ...settings, 'loss', 'dataCollator', 'steps', 'examples', 'adapter', 'base']
   return { acceptDifferences: listOf(oneOf(names)) }
 }
 
 async function describeRun(run: TrainingRun): Promise<SavedRun> {
-  const { step, steps, examples, optimizer, position, lossSettings } = run
+  const { step, steps, examples, optimizer, position, lossSettings, hasOwnCollator } = run
   const options = {
     ...run.options,
     schedule: describeSchedule(run.options.schedule, steps),
     optimizer: { type: optimizer.name, ...optimizer.hyperparameters },
     ...(lossSettings && { loss: lossSettings }),
+    ...(hasOwnCollator && { dataCollator: 'own' }),
   }
   const data = position ?? undefined
   const schedule = run.follower?.state()

@@ -56,6 +56,8 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   readonly examples: readonly Example[]
   /** What its loss is in the place of the model's own: its settings, or 'own' where it says none; null for the model's. */
   readonly lossSettings: LossSettings | 'own' | null
+  /** Whether its batches are made of examples by a function that it was given. */
+  readonly hasOwnCollator: boolean
   readonly #source: BatchSource
   readonly #trainings: AdapterTrainings
   readonly #taker: StepTaker
@@ -119,6 +121,7 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
     const watch = this.#watch
     this.#taker = new StepTaker({ ...options, model, optimizer, trainings, watch, loss: hooks.loss })
     this.lossSettings = hooks.loss === undefined ? null : (hooks.loss.settings ?? 'own')
+    this.hasOwnCollator = hooks.dataCollator !== undefined
     this.#signal = hooks.signal
     Object.freeze(this)
   }

@@ -37,6 +37,7 @@ export async function describeTraining<B>(
       schedule: describeSchedule(options.schedule, steps),
       optimizer: { type: optimizer.name, ...optimizer.hyperparameters },
       ...(run.lossSettings && { loss: run.lossSettings }),
+      ...(run.hasOwnCollator && { dataCollator: 'own' }),
       ...settings,
       samples: samples && { prompts: samples.prompts, generation: samples.generation ?? {} },
       callbacks: callbacks.map(({ name }) => name),

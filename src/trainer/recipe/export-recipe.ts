@@ -9,6 +9,7 @@ import type { ScheduleChoice } from '../../optim/schedules/schedules.ts'
 import { type TensorToWrite, writeSafetensors } from '../../safetensors/writer.ts'
 import { checkpointFileNames } from '../../train/checkpoint.ts'
 import { hashExamples, parseIdentity } from '../../train/run-identity.ts'
+import { whyNotFollowed } from './followed-options.ts'
 import { accelerateConfig, recipeReadme, requirements } from './recipe-texts.ts'
 import { savedBase } from './saved-base.ts'
 import { type CourseOptions, perDevice, stepsLeft } from './steps-left.ts'
@@ -62,7 +63,7 @@ export async function exportRecipe(
   const rows = readExamples('exportRecipe', examples)
   const folder = await openFolder(checkpoint)
   const saved = await readRun(folder, rows)
-  const adapter = await readAdapter(folder)
+  const adapter = await readAdapter(folder, saved.settings['disableDropout'] === true)
   const { step, steps, course, settings, optimizer } = saved
   const base = savedBase(saved.formats, mixedPrecision === 'bf16' ? 'bfloat16' : 'float32')
   const [model = '', revision = null] = (given.model ?? adapter.base ?? '').split('@')
@@ -78,6 +79,7 @@ export async function exportRecipe(
     per_device_train_batch_size: perDevice(course.batchSize, total, processes),
     ...{ examples_per_step: total, seed: course.seed },
     gradient_checkpointing: settings['gradientCheckpointing'] ?? false,
+    disable_dropout: settings['disableDropout'] ?? false,
   }
   return new Map<string, Uint8Array | string>([
     ['train.py', trainScript],
@@ -104,10 +106,9 @@ async function readRun(folder: Folder, examples: readonly Example[]) {
   }
   check(isJsonObject(optimizer), 'format', () => `exportRecipe: ${at} names no optimizer`)
   follow(optimizer['type'] === 'adamw', `the run is trained by ${show(optimizer['type'])}, not adamw`)
-  follow(settings['loss'] === undefined, 'the run has a loss of its own')
+  const why = whyNotFollowed(options)
+  follow(why === null, why ?? '')
   follow(data === undefined, 'the run takes batches as they come')
-  follow((settings['neftuneNoiseAlpha'] ?? null) === null, 'the run puts noise on embeddings (neftuneNoiseAlpha)')
-  follow((settings['labelSmoothingFactor'] ?? 0) === 0, 'the run smooths labels (labelSmoothingFactor)')
   follow(
     !examples.some(({ seqLengths = [] }) => seqLengths.length > 1),
     'examples hold several documents each (packing)',
@@ -140,7 +141,7 @@ function isSchedule(value: unknown): value is ScheduleChoice {
 }
 
 /** The adapter's files, and what is to be said of it. */
-async function readAdapter(folder: Folder) {
+async function readAdapter(folder: Folder, isDropoutDisabled: boolean) {
   check(await folder.has(adapterNames[0]), 'unsupported', () => {
     return `exportRecipe: ${folder.name} has no adapter; a model that is trained whole is not exported`
   })
@@ -156,7 +157,8 @@ async function readAdapter(folder: Folder) {
   check(plainStarts.includes(start), 'unsupported', () => {
     return `exportRecipe: init_lora_weights ${show(start)} changed the base's weights, which PEFT would do once more`
   })
-  const dropout = config['lora_dropout'] ?? config['module_dropout'] ?? 0
+  const ofModules = config['module_dropout'] ?? 0
+  const dropout = isDropoutDisabled ? ofModules : (config['lora_dropout'] ?? ofModules)
   const notes = dropout === 0 ? [] : [`Dropout is ${show(dropout)}: losses will not be equal`]
   const files = adapterNames.map(async (name) => [`adapter/${name}`, await readBytes(folder, name)] as const)
   return { base: typeof base === 'string' ? base : null, notes, files: await Promise.all(files) }

@@ -46,7 +46,12 @@ def load_model():
         layers = sum(isinstance(module, bitsandbytes.nn.Linear4bit) for module in model.modules())
         if layers != quantization["layers"]:
             raise ValueError(f"{layers} layers were quantised, and the run had {quantization['layers']}")
-    return PeftModel.from_pretrained(model, HERE / "adapter", is_trainable=True)
+    model = PeftModel.from_pretrained(model, HERE / "adapter", is_trainable=True)
+    if RECIPE["disable_dropout"]:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+    return model
 
 
 def order_of_rows(order, processes, each):

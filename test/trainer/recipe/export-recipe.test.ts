@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openCpuDevice } from '../../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../../src/device/device.ts'
-import type { Example } from '../../../src/models/example.ts'
+import { collate, type Example } from '../../../src/models/example.ts'
 import { openSafetensors, type TensorReader } from '../../../src/safetensors/reader.ts'
 import { bytesSource } from '../../../src/safetensors/source.ts'
 import { epochBatches } from '../../../src/train/order.ts'
@@ -42,6 +42,12 @@ async function trained(name: string, options: TrainerOptions, rows: readonly Exa
   dispose()
 }
 
+/** Rows side by side, the first of each pair twice. */
+function ownBatch(rows: readonly Example[]) {
+  const { batch, labels } = collate([...rows.slice(0, 1), ...rows])
+  return { ...batch, labels }
+}
+
 const exported = (options: RecipeOptions = {}, rows: readonly Example[] = examples) =>
   exportRecipe(at('run/checkpoint-4'), rows, { model: 'tiiuae/falcon-rw-1b@main', ...options })
 
@@ -63,7 +69,7 @@ describe('exportRecipe', () => {
       ...{ mixed_precision: 'no', step: 4, steps: 7, learning_rate: 0.01, schedule: 'cosine', warmup: 2 },
       ...{ optimizer: { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1 }, max_grad_norm: 0.5 },
       ...{ loraplus_lr_ratio: null, loraplus_lr_embedding: 1e-6, per_device_train_batch_size: 1 },
-      ...{ examples_per_step: 4, seed: 7, gradient_checkpointing: false },
+      ...{ examples_per_step: 4, seed: 7, gradient_checkpointing: false, disable_dropout: false },
     })
     expect(files.get('accelerate.yaml')).toContain('distributed_type: MULTI_GPU\nnum_processes: 4\n')
     const onCpus = (await exported({ processes: 2, cpu: true })).get('accelerate.yaml')
@@ -120,11 +126,34 @@ describe('exportRecipe', () => {
     [{ schedule: () => 1, warmup: 0 }, /the schedule is a function/],
     [{ schedule: 'reduce_lr_on_plateau', warmup: 0 }, /the schedule heeds evaluations/],
     [{ loss: (model, batch, { normalizer }) => model.loss(batch, batch.labels, normalizer) }, /a loss of its own/],
+    [{ dataCollator: ownBatch }, /makes batches in a way of its own \(dataCollator\)/],
+    [{ neftuneNoiseAlpha: 5 }, /puts noise on embeddings \(neftuneNoiseAlpha\)/],
+    [{ labelSmoothingFactor: 0.1 }, /smooths labels \(labelSmoothingFactor\)/],
   ])('refuses a run with %j', async (options, message) => {
     const { weightDecay: _, ...others } = settings
     await trained('other', { ...others, ...options, maxSteps: 3 })
     await expect(exportRecipe(at('other/checkpoint-2'), examples, { model: 'x' })).rejects.toThrow(message)
     await rm(at('other'), { recursive: true })
+  })
+
+  test('switches dropout off where the run did, and says nothing of it then', async () => {
+    await trained('still', { ...settings, disableDropout: true })
+    const warnings: string[] = []
+    const options = { model: 'x', onWarning: (message: string) => warnings.push(message) }
+    const files = await exportRecipe(at('still/checkpoint-4'), examples, options)
+    expect(JSON.parse(String(files.get('recipe.json')))).toMatchObject({ disable_dropout: true })
+    expect(warnings).toEqual([])
+  })
+
+  test('refuses an option that it does not know', async () => {
+    const path = at('run/checkpoint-2/trainer_state.json')
+    const saved = await readFile(path, 'utf8')
+    const state = JSON.parse(saved) as { readonly options: object }
+    await writeFile(path, JSON.stringify({ ...state, options: { ...state.options, tomorrows: 1 } }))
+    await expect(exportRecipe(at('run/checkpoint-2'), examples)).rejects.toThrow(
+      'exportRecipe: the run has an option tomorrows that is not known here, which Python',
+    )
+    await writeFile(path, saved)
   })
 
   test.each<[Record<string, unknown>, RegExp]>([
