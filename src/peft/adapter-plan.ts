@@ -68,7 +68,7 @@ export function planAdapter<C extends AdapterConfig>(
   const options = { ...told, tied }
   const own = inModelOrder(model, method.places(model, config, options))
   checkTying(tying, own, who)
-  tellUnmatched(config, own, options)
+  tellUnmatched(model, config, own, options)
   const shared = method.shared?.(model, config, own) ?? null
   const beside = modulesBeside(model, tying, own, options)
   const also = trainedOf(method, model, config, { own, beside })

@@ -1,3 +1,4 @@
+import { checksumOf } from '../core/checksum.ts'
 import { Random } from '../core/random.ts'
 import { packedZeros } from '../tensor/packed.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -14,22 +15,40 @@ interface Beginning {
   readonly trained: readonly { readonly tensor: Tensor; readonly before: Tensor }[]
 }
 
-const beginnings = new WeakMap<object, Beginning>()
+/** Whether an adapter is as it began. */
+const isAsBegun = new WeakMap<object, () => Promise<boolean>>()
 
 /** Notes how a new adapter began; nothing is kept of its values. */
 export function noteBeginning<C extends AdapterConfig>(adapter: Adapter<C>, beginning: Beginning): void {
-  beginnings.set(adapter, beginning)
+  isAsBegun.set(adapter, () => isAsMade(adapter, beginning))
 }
 
 /**
- * Whether a new adapter's tensors are, bit for bit, as they began: nothing has trained it. Its first values are made
- * again, place by place, up to the first that differs, which in a trained adapter is the first of all. False of one that
- * was read.
+ * Notes that an adapter's tensors are now as a start from data or weights made them, which is not made again for a look:
+ * their checksums are kept. @returns The adapter.
+ */
+export async function noteStart<C extends AdapterConfig>(adapter: Adapter<C>): Promise<Adapter<C>> {
+  const sums = new Map<Tensor, string>()
+  for (const tensor of adapter.namedTensors().values()) sums.set(tensor, checksumOf(await tensor.read()))
+  isAsBegun.set(adapter, async () => {
+    for (const [tensor, sum] of sums) if (checksumOf(await tensor.read()) !== sum) return false
+    return true
+  })
+  return adapter
+}
+
+/**
+ * Whether a new adapter's tensors are, bit for bit, as they began: nothing has trained it. False of one that was read.
  */
 export async function isAsStarted(adapter: Adapter): Promise<boolean> {
-  const beginning = beginnings.get(adapter)
-  if (beginning === undefined) return false
-  const { plan, seed, trained } = beginning
+  return (await isAsBegun.get(adapter)?.()) ?? false
+}
+
+/** Makes first values again, place by place, up to the first that differs, which in a trained adapter is the first of all. */
+async function isAsMade<C extends AdapterConfig>(
+  adapter: Adapter<C>,
+  { plan, seed, trained }: Beginning,
+): Promise<boolean> {
   const { device } = adapter
   const tensors = adapter.namedTensors()
   for (const [i, place] of plan.places.entries()) {

@@ -107,6 +107,14 @@ describe('what a file says of an adapter', async () => {
       'attachLora: no module matches targetModules "q_proj"; the adapter is on all else that it names',
       'attachAdapter: no module matches targetModules "v_proj"; the adapter is on all else that it names',
     ])
+    told.length = 0
+    attachLora(model, { targetModules: 'all-linear', excludeModules: ['dense', 'vision'] }, { onWarning }).detach()
+    attachLora(model, { excludeModules: '.*tower.*' }, { onWarning }).detach()
+    attachLora(model, { excludeModules: 'transformer\\.h\\.0\\..*' }, { onWarning }).detach()
+    expect(told).toEqual([
+      'attachLora: no module matches excludeModules "vision", so nothing is left out for it',
+      'attachLora: no module matches excludeModules ".*tower.*", so nothing is left out for it',
+    ])
     expect(() => attachLora(model, {}, { onWarning: 3 as never })).toThrow(
       'attachLora: onWarning must be a function, got 3',
     )

@@ -7,6 +7,7 @@ import type { Module } from '../../../nn/module.ts'
 import { StoredMatrix } from '../../../tensor/stored-matrix.ts'
 import type { Tensor } from '../../../tensor/tensor.ts'
 import type { Adapter } from '../../adapter.ts'
+import { noteStart } from '../../as-started.ts'
 import { DoraLinear } from '../dora-linear.ts'
 import { LoraLinear } from '../lora-linear.ts'
 import { lostFactors } from './loftq.ts'
@@ -104,6 +105,7 @@ export async function replaceLoftq(
       const secondsLeft = (((performance.now() - begin) / 1000) * (layers.length - done)) / done
       onProgress?.({ path, done, total: layers.length, secondsLeft })
     }
+    if (replaced.length > 0) await noteStart(adapter)
   } catch (error) {
     for (const restore of undo) restore()
     throw error

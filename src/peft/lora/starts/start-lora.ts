@@ -4,6 +4,7 @@ import { show } from '../../../core/show.ts'
 import { adaptableRule, type Adaptable, checkDevice } from '../../adaptable.ts'
 import { planAdapter } from '../../adapter-plan.ts'
 import { type Adapter, adapterSetOf } from '../../adapter.ts'
+import { noteStart } from '../../as-started.ts'
 import { attach, type AttachOptions, attachRules } from '../../attach.ts'
 import type { LoraConfig } from '../lora-config.ts'
 import { isFromData } from '../lora-features.ts'
@@ -12,6 +13,7 @@ import { batchesRule, type StartBatches } from './data/batches.ts'
 import type { StartProgress } from './data/long-start.ts'
 import { startByCorda } from './data/start-by-corda.ts'
 import { startByEva } from './data/start-by-eva.ts'
+import { restStartOf } from './base-starts.ts'
 import { startFromBase } from './start-from-base.ts'
 
 /** How LoRA starts. */
@@ -68,7 +70,7 @@ export async function startLora(
     check(batches !== undefined, 'config', () => {
       return `${who}: initLoraWeights ${show(init)} follows from data; give batches, such as { batches: [{ inputIds, shape, labels }] }`
     })
-    if (init === 'eva') return startByEva(plan, seed, batches, { who, ...long })
+    if (init === 'eva') return noteStart(await startByEva(plan, seed, batches, { who, ...long }))
     adapterSetOf(model)?.checkUnmerged(who)
   } else {
     check(batches === undefined, 'config', () => {
@@ -79,9 +81,9 @@ export async function startLora(
   try {
     if (batches !== undefined) await startByCorda(adapter, batches, { who, ...long })
     else await startFromBase(full, plan.name, adapter.layers, seed)
+    return restStartOf(init) === null ? adapter : await noteStart(adapter)
   } catch (error) {
     adapter.detach()
     throw error
   }
-  return adapter
 }
