@@ -159,6 +159,11 @@ export function oneOf<const T extends string>(words: readonly T[], aliases: Read
   }
 }
 
+/** A rule for a name that others know and that is no option here. @param why It is none. */
+export function refused(why: string): Rule<never> {
+  return { expects: `left out, for ${why}`, read: () => undefined }
+}
+
 /** What one rule takes, or else another. */
 export function either<A, B>(first: Rule<A>, second: Rule<B>): Rule<A | B> {
   return {

@@ -1,16 +1,16 @@
 import { check } from '../core/errors.ts'
-import { callback, flag, type OptionRules, orNull, readArgument, readOptions, that, whole } from '../core/options.ts'
+import { callback, flag, type OptionRules, orNull, readArgument, readOptions, that } from '../core/options.ts'
 import type { Rows } from '../data/dataset.ts'
 import { batchExamples } from '../data/batch-examples.ts'
-import type { ExampleTokenizer } from '../data/example-tokenizer.ts'
 import { prepareExamples, streamExamples } from '../data/prepare-examples.ts'
-import { prepareAliases, type PrepareOptions, type PrepareProgress, prepareRules } from '../data/prepare-options.ts'
+import { prepareAliases, type PrepareOptions, prepareRules } from '../data/prepare-options.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { inOurNames } from '../train/arguments/transformers-names.ts'
 import { optionDefaults, type TrainingWarningCode, trainingRules } from '../train/training-options.ts'
-import { type AdapterToBegin, beginAdapter, waitsForExamples } from './begin-adapter.ts'
+import { beginAdapter, waitsForExamples } from './begin-adapter.ts'
+import { type DatasetOptions, datasetRules, haveAll, pick, toEnd, tokenizerFor } from './dataset-options.ts'
 import { Trainer, type TrainResult } from './trainer.ts'
 import { ownRules, type OwnTrainerOptions, trainerAliases, type TrainerOptions } from './trainer-options.ts'
 
@@ -20,29 +20,19 @@ export type TrainDataset = Rows | readonly Example[]
 /** What is told of how rows become examples, beside the training. */
 type PreparingOptions = Omit<PrepareOptions, 'signal' | 'onWarning' | 'onProgress'>
 
-interface DatasetOptions {
-  /** Makes tokens of rows. Default null, where examples are given. */
-  readonly tokenizer?: ExampleTokenizer | null
-  /**
-   * The adapter to attach before, as `attachAdapter` takes it, or LoRA with any `initLoraWeights` that `startLora` has;
-   * 'eva' looks at the examples, 'corda' at the first 256. Default null: the model has one, or is trained whole.
-   */
-  readonly peftConfig?: AdapterToBegin | null
-  /** Of what `peftConfig` begins with: a whole number, of which the low 32 bits count. Default null: `seed`, or 0. */
-  readonly initSeed?: number | null
+interface StreamingOptions {
   /**
    * Make examples of rows while the training goes on, in the order of the rows: for more than memory holds. It needs
    * `maxSteps`. Default false.
    */
   readonly streaming?: boolean
-  /** Called as rows are made examples of. */
-  readonly onPrepare?: (progress: PrepareProgress) => void
 }
 
 /** All that `train` is told: TRL's SFTConfig, and what SFTTrainer is given beside it. */
 export type TrainDatasetOptions = Omit<TrainerOptions, 'evalDataset' | 'onWarning'> &
   PreparingOptions &
-  DatasetOptions & {
+  DatasetOptions &
+  StreamingOptions & {
     /** Held-out rows or examples to measure on. Default null. */
     readonly evalDataset?: TrainDataset | null
     /** Told of what is odd about the training or, with the code 'data', about rows. Default: nobody. */
@@ -52,21 +42,13 @@ export type TrainDatasetOptions = Omit<TrainerOptions, 'evalDataset' | 'onWarnin
 const dataset = that('rows or examples', (value): value is TrainDataset => {
   return typeof value === 'function' || (typeof value === 'object' && value !== null)
 })
-const orNone = <T>(expects: string) => that<T | null>(expects, (value): value is T | null => typeof value === 'object')
-
-const datasetRules: OptionRules<DatasetOptions> = {
-  tokenizer: orNone('a tokenizer or null'),
-  peftConfig: orNone('an adapter’s config or null'),
-  initSeed: orNull(whole()),
-  streaming: flag,
-  onPrepare: callback(),
-}
 const { signal: _, onWarning: __, onProgress: ___, ...preparingRules } = prepareRules
 const rules: OptionRules<TrainDatasetOptions> = {
   ...trainingRules,
   ...ownRules,
   ...preparingRules,
   ...datasetRules,
+  streaming: flag,
   dataCollator: callback(),
   evalDataset: orNull(dataset),
   onWarning: callback(),
@@ -105,7 +87,7 @@ export async function train(
   }
   const examplesOf = async (rows: TrainDataset): Promise<readonly Example[]> => {
     if (areExamples(rows)) return rows
-    return (await prepareExamples(tokenizerFor(tokenizer), rows, preparing)).examples
+    return (await prepareExamples(tokenizerFor('train', tokenizer), rows, preparing)).examples
   }
   const held: OwnTrainerOptions = evalDataset === null ? {} : { evalDataset: await examplesOf(evalDataset) }
   const told: TrainerOptions = {
@@ -118,31 +100,11 @@ export async function train(
     return toEnd(new Trainer(model, examples, told))
   }
   const { batchSize = optionDefaults.batchSize, ...ours } = inOurNames('train', told)
-  const stream = streamExamples(tokenizerFor(tokenizer), data, preparing)
+  const stream = streamExamples(tokenizerFor('train', tokenizer), data, preparing)
   return toEnd(new Trainer<LabelledBatch>(model, batchExamples(stream, { batchSize }), ours))
-}
-
-async function toEnd(trainer: Trainer): Promise<TrainResult> {
-  try {
-    return await trainer.train()
-  } finally {
-    trainer.dispose()
-  }
-}
-
-function tokenizerFor(tokenizer: ExampleTokenizer | null): ExampleTokenizer {
-  check(tokenizer !== null, 'config', () => 'train: rows need a tokenizer; give { tokenizer }, as loadModel gives it')
-  return tokenizer
 }
 
 /** Whether data needs no tokenizer, as TRL tells it: by the ids that it has. */
 function areExamples(data: TrainDataset): data is readonly Example[] {
-  const list: readonly unknown[] = Array.isArray(data) ? data : []
-  const [first] = list
-  return typeof first === 'object' && first !== null && 'inputIds' in first
-}
-
-/** What of some options is another function's. */
-function pick<T extends object>(options: T, names: readonly string[]): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => names.includes(name))) as Partial<T>
+  return haveAll(data, (item) => 'inputIds' in item)
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openAdapter } from '../../../src/io/adapter-folder.ts'
 import { loadModel } from '../../../src/io/load/load-model.ts'
+import type { Example } from '../../../src/models/example.ts'
 import { dpoLoss } from '../../../src/train/preference/dpo-loss.ts'
 import type { StepReport } from '../../../src/train/step-report.ts'
 import { measure } from '../../../src/trainer/measure.ts'
@@ -32,14 +33,14 @@ const { runs } = JSON.parse(readFileSync(join(fixtures, 'trl-dpo/runs.json'), 'u
   readonly runs: Readonly<Record<string, TrlRun>>
 }
 
-/** Tokens as TRL's collator cuts them. */
-function pairOf({ prompt_ids, chosen_ids, rejected_ids }: Ids, most: number) {
-  const room = Math.max(0, most - prompt_ids.length)
-  return pairExample({
-    promptIds: Int32Array.from(prompt_ids.slice(0, most)),
-    chosenIds: Int32Array.from(chosen_ids.slice(0, room)),
-    rejectedIds: Int32Array.from(rejected_ids.slice(0, room)),
-  })
+/** A pair as TRL's collator cuts it. */
+function pairOf(ids: Ids, most: number) {
+  const rowOf = (completion: readonly number[]): Example => {
+    const labels = [...ids.prompt_ids.map(() => -100), ...completion]
+    const inputIds = Int32Array.from([...ids.prompt_ids, ...completion].slice(0, most))
+    return { inputIds, labels: Int32Array.from(labels.slice(0, most)) }
+  }
+  return pairExample({ chosen: rowOf(ids.chosen_ids), rejected: rowOf(ids.rejected_ids) })
 }
 
 const engines = await testEngines()
