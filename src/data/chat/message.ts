@@ -1,4 +1,5 @@
 import { check } from '../../core/errors.ts'
+import { isJsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
 
 /** One turn of a conversation, as templates of transformers read it. */
@@ -45,6 +46,19 @@ export function plainMessages(messages: readonly Message[]): Record<string, unkn
     const plain = Object.fromEntries(held.map(([key, value]) => [key, plainData(value)]))
     const reasoning = reasoningFields.map((field) => plain[field]).find((value) => value !== undefined)
     return reasoning === undefined ? plain : { thinking: reasoning, ...plain, reasoning_content: reasoning }
+  })
+}
+
+/** Whether two messages say the same: neither the order of keys nor those that hold nothing make a difference. */
+export function isSameMessage(some: Message, other: Message): boolean {
+  return ordered(some) === ordered(other)
+}
+
+function ordered(message: Message): string {
+  return JSON.stringify(plainData(message), (_, value: unknown) => {
+    if (!isJsonObject(value)) return value
+    const held = Object.entries(value).filter(([, each]) => each !== null && each !== undefined)
+    return Object.fromEntries(held.sort(([a], [b]) => (a < b ? -1 : 1)))
   })
 }
 

@@ -1,4 +1,5 @@
-import { isConversation, type Message, readMessages } from '../chat/message.ts'
+import { check } from '../../core/errors.ts'
+import { isConversation, isSameMessage, type Message, readMessages } from '../chat/message.ts'
 import { type Layout, textOf } from '../layouts.ts'
 
 /** A prompt and two answers to it, as texts or as turns of a conversation. */
@@ -17,6 +18,12 @@ export const preferenceLayouts: readonly Layout<Preference>[] = [
     columns: ['prompt', 'chosen', 'rejected'],
     read: ([prompt, chosen, rejected], at) => {
       if (!isConversation(prompt)) {
+        check(typeof prompt !== 'string' || !isConversation(chosen), 'config', () => {
+          return (
+            `${at('prompt')} is a text, and "chosen" a conversation; give a list of messages { role, content }, ` +
+            'or leave "prompt" out where both answers begin with it'
+          )
+        })
         return {
           type: 'text',
           prompt: textOf(prompt, at('prompt')),
@@ -37,7 +44,10 @@ export const preferenceLayouts: readonly Layout<Preference>[] = [
     read: ([chosen, rejected], at) => {
       if (isConversation(chosen)) {
         const [some, others] = [readMessages(at('chosen'), chosen), readMessages(at('rejected'), rejected)]
-        const shared = sharedBegin(some, others, (a, b) => JSON.stringify(a) === JSON.stringify(b))
+        const shared = sharedBegin(some, others, isSameMessage)
+        check(shared > 0, 'config', () => {
+          return `${at('chosen')} begins with no message that "rejected" begins with; give a "prompt", or begin both with it`
+        })
         return {
           type: 'chat',
           prompt: some.slice(0, shared),

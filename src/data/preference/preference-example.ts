@@ -1,6 +1,6 @@
 import { check } from '../../core/errors.ts'
 import { show } from '../../core/show.ts'
-import { collate, type Example } from '../../models/example.ts'
+import { collate, type Example, readExamples } from '../../models/example.ts'
 import type { TokenBatch } from '../../models/causal-lm.ts'
 
 /** Two answers to one prompt, of which the first is preferred; labels are on the answers alone. */
@@ -12,18 +12,30 @@ export interface PreferenceExample {
 /**
  * Pairs side by side as DPO takes them (TRL 1.16, DataCollatorForPreference): all chosen rows and then, in the same
  * order, the rejected ones, padded on the right to the longest of all.
- * @throws MedAwareError as `collate`; `config` for what are no pairs.
+ * @throws MedAwareError as `readExamples`; `config` for what are no pairs, and for none.
  */
 export function collatePreferences(
   examples: readonly PreferenceExample[],
 ): TokenBatch & { readonly labels: Int32Array } {
-  for (const pair of examples) {
-    check(isPair(pair), 'config', () => {
-      return `collatePreferences: a pair must be { chosen, rejected }, as preparePreferences gives, got ${show(pair)}`
-    })
-  }
-  const { batch, labels } = collate([...examples.map(({ chosen }) => chosen), ...examples.map((pair) => pair.rejected)])
+  const who = 'collatePreferences'
+  const pairs = readPairs(who, examples)
+  const chosen = pairs.map((pair) => pair.chosen)
+  const rejected = pairs.map((pair) => pair.rejected)
+  const { batch, labels } = collate([
+    ...readExamples(`${who}: chosen`, chosen),
+    ...readExamples(`${who}: rejected`, rejected),
+  ])
   return { ...batch, labels }
+}
+
+function readPairs(who: string, given: unknown): readonly PreferenceExample[] {
+  const wanted = '{ chosen, rejected }, as preparePreferences gives'
+  check(Array.isArray(given), 'config', () => `${who}: examples must be a list of ${wanted}, got ${show(given)}`)
+  check(given.length > 0, 'config', () => `${who}: there is no pair`)
+  return Array.from(given, (pair: unknown, i) => {
+    check(isPair(pair), 'config', () => `${who}: pair ${i} must be ${wanted}, got ${show(pair)}`)
+    return pair
+  })
 }
 
 /** Whether a value is a pair of rows of tokens. */

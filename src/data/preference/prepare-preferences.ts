@@ -1,5 +1,5 @@
 import { check } from '../../core/errors.ts'
-import { ignoredLabel } from '../../models/example.ts'
+import { ignoredLabel, labelCount } from '../../models/example.ts'
 import { renderChat } from '../chat/apply-chat-template.ts'
 import { templateOf } from '../chat/chat-template.ts'
 import type { Message } from '../chat/message.ts'
@@ -33,7 +33,7 @@ interface Texts {
  * 1.16's DPOTrainer does (dpo_trainer.py's _prepare_dataset): EOS goes behind texts that do not end in it and
  * conversations end as their chat template says; the prompt is as far as its tokens alone are those of both answers'
  * texts. What is longer than `maxLength` is cut, and rows whose prompt alone fills that are left out; both are counted
- * and told once.
+ * and told once, as are pairs of the same answers, or of one that has nothing to learn.
  * @throws MedAwareError as `prepareExamples`.
  */
 export async function preparePreferences(
@@ -47,7 +47,8 @@ export async function preparePreferences(
   const tally = new PrepareTally()
   const examples: PreferenceExample[] = []
   let encoder: Awaited<ReturnType<typeof preferenceEncoder>> | null = null
-  let alike = 0
+  const alike: number[] = []
+  const empty: number[] = []
   for await (const [row, index] of pacedRows(datasetOf(who, dataset), read)) {
     encoder ??= await preferenceEncoder(who, tokenizer, row, read)
     tally.addRow()
@@ -60,16 +61,18 @@ export async function preparePreferences(
       tally.addDropped()
       continue
     }
-    alike += +isAlike(pair)
+    if (isAlike(pair)) alike.push(index)
+    if (labelCount(pair.chosen) === 0 || labelCount(pair.rejected) === 0) empty.push(index)
     tally.addExample(eos.id, pair.chosen, pair.rejected)
     examples.push(pair)
   }
   for (const warning of tally.warnings(who, read.most, eos.token)) read.onWarning(warning)
-  if (alike > 0) {
-    read.onWarning(
-      `${who}: in ${alike} of ${examples.length} pairs chosen and rejected are the same tokens, so nothing is preferred`,
-    )
+  const tellOf = (rows: readonly number[], what: string) => {
+    if (rows.length === 0) return
+    read.onWarning(`${who}: in ${rows.length} of ${examples.length} pairs, first of row ${rows[0]}, ${what}`)
   }
+  tellOf(alike, 'chosen and rejected are the same tokens, so nothing is preferred')
+  tellOf(empty, 'an answer has no token to learn, so its reward is 0 whatever is learned')
   return { examples, report: tally.report }
 }
 

@@ -64,8 +64,37 @@ describe('preparePreferences', () => {
     expect(warnings).toEqual([
       expect.stringMatching(/^preparePreferences: 1 of 3 rows are longer than maxLength 10 and were cut/),
       expect.stringMatching(/^preparePreferences: 1 of 3 rows were left out/),
-      'preparePreferences: in 1 of 2 pairs chosen and rejected are the same tokens, so nothing is preferred',
+      'preparePreferences: in 1 of 2 pairs, first of row 0, chosen and rejected are the same tokens, so nothing is preferred',
     ])
+  })
+
+  it('tells which row has an answer without anything to learn', async () => {
+    const warnings: string[] = []
+    const turn = (role: string, content: string) => ({ role, content })
+    const prompt = [turn('user', 'a')]
+    const rows = [
+      { prompt, chosen: [turn('assistant', 'b')], rejected: [turn('assistant', 'c')] },
+      { prompt, chosen: [turn('assistant', 'b')], rejected: [] },
+    ]
+    const chatTemplate = '{% for message in messages %}{{ message.role + message.content }}{% endfor %}'
+    await preparePreferences(bytes, rows, { chatTemplate, onWarning: (text) => warnings.push(text) })
+    expect(warnings).toContain(
+      'preparePreferences: in 1 of 2 pairs, first of row 1, an answer has no token to learn, ' +
+        'so its reward is 0 whatever is learned',
+    )
+  })
+
+  it('finds the prompt whatever order keys have, and beside keys that hold nothing', async () => {
+    const chatTemplate = '{% for message in messages %}{{ message.role + message.content }}{% endfor %}'
+    const [user, good, bad] = ['q', 'b', 'c'].map((content, i) => ({ role: i === 0 ? 'user' : 'assistant', content }))
+    const turned = { tool_calls: null, content: 'q', role: 'user' }
+    const asTurned = await preparePreferences(bytes, [{ chosen: [user, good], rejected: [turned, bad] }], {
+      chatTemplate,
+    })
+    const asGiven = await preparePreferences(bytes, [{ prompt: [user], chosen: [good], rejected: [bad] }], {
+      chatTemplate,
+    })
+    expect(asTurned).toEqual(asGiven)
   })
 
   it('takes columns by other names', async () => {
@@ -101,6 +130,15 @@ describe('preparePreferences', () => {
         { prompt: [{ role: 'user', content: 'a' }], chosen: [], rejected: [] },
       ],
     ],
+    [
+      'row 0: column "prompt" is a text, and "chosen" a conversation; give a list of messages { role, content }, or leave',
+      [{ prompt: 'a', chosen: [{ role: 'user', content: 'a' }], rejected: [{ role: 'user', content: 'a' }] }],
+    ],
+    [
+      'row 0: column "chosen" begins with no message that "rejected" begins with; give a "prompt"',
+      [{ chosen: [{ role: 'assistant', content: 'a' }], rejected: [{ role: 'assistant', content: 'b' }] }],
+      { chatTemplate: '{{ messages }}' },
+    ],
     ['the tokenizer has no chat template', [{ prompt: [{ role: 'user', content: 'a' }], chosen: [], rejected: [] }]],
     ['there is no option "packing"', [], { packing: true }],
     ['columns: there is no completion; those that can be named are', [], { columns: { completion: 'a' } }],
@@ -110,8 +148,18 @@ describe('preparePreferences', () => {
 
   it('puts no other than pairs side by side', () => {
     const row = { inputIds: Int32Array.of(1), labels: Int32Array.of(1) }
-    expect(() => collatePreferences([{ chosen: row } as never])).toThrow(
-      'collatePreferences: a pair must be { chosen, rejected }, as preparePreferences gives, got { chosen: {…} }',
-    )
+    const long = { inputIds: Int32Array.of(1, 2), labels: Int32Array.of(1) }
+    const refused: [unknown, string][] = [
+      [undefined, 'examples must be a list of { chosen, rejected }, as preparePreferences gives, got undefined'],
+      [[], 'there is no pair'],
+      [
+        [{ chosen: row, rejected: row }, { chosen: row }],
+        'pair 1 must be { chosen, rejected }, as preparePreferences gives, got { chosen: {…} }',
+      ],
+      [[{ chosen: row, rejected: long }], 'rejected: example 0 has 2 ids and 1 labels'],
+    ]
+    for (const [given, message] of refused) {
+      expect(() => collatePreferences(given as never)).toThrow(`collatePreferences: ${message}`)
+    }
   })
 })
