@@ -11,7 +11,7 @@ import { withSavedTables } from './targets/saved-tables.ts'
 import { checkTying, tellDrift, type Tying, withTying } from './targets/tied-tables.ts'
 import { type TableFields, trainedTokenPlaces } from './targets/trained-tokens.ts'
 import { savedModulePlaces } from './targets/saved-modules.ts'
-import { tellUnmatched } from './targets/tell-unmatched.ts'
+import { tellNoBias, tellUnmatched } from './targets/tell-unmatched.ts'
 import { baseName, bareModules, defaultName, keyPrefix, nameInKey } from './layers/adapted-layer.ts'
 
 /** What an adapter may be called: PEFT puts the name between the dots of keys. */
@@ -71,7 +71,7 @@ export function planAdapter<C extends AdapterConfig>(
   tellUnmatched(model, config, own, options)
   const shared = method.shared?.(model, config, own) ?? null
   const beside = modulesBeside(model, tying, own, options)
-  const also = trainedOf(method, model, config, { own, beside })
+  const also = trainedOf(method, model, config, { own, beside }, options)
   if (!inPlace) checkOneTrainsBase(who, model, also.length > 0)
   const spelt = method.spelt?.(config, model, own) ?? config
   const isNamed = spelt.baseModelNameOrPath !== null
@@ -118,9 +118,12 @@ function trainedOf<C extends AdapterConfig>(
   model: Adaptable,
   config: C,
   { own, beside }: { readonly own: readonly Place[]; readonly beside: readonly Place[] },
+  options: PlaceOptions,
 ): readonly (readonly [path: string, tensor: Tensor])[] {
   const copied = new Set(beside.flatMap(({ path, shapes }) => Object.keys(shapes).map((name) => `${path}.${name}`)))
-  return (method.trained?.(model, config, own) ?? []).filter(([path]) => !copied.has(path))
+  const all = method.trained?.(model, config, own) ?? []
+  tellNoBias(config, all.length, options)
+  return all.filter(([path]) => !copied.has(path))
 }
 
 /** The key of a tensor of the model itself: PEFT's layers have the adapted one as their `base_layer`. */

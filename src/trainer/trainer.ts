@@ -259,7 +259,8 @@ export class Trainer<B = LabelledBatch> {
     if (this.#adapter === null) return new Map()
     const reports = this.state.training
     const figures = reports.length === 0 ? {} : { figures: runFigures(this.run, reports) }
-    return adapterFiles(this.#adapter, { ...figures, ...this.#own.card, convertToPlainLora: 'auto' })
+    const onWarning = (message: string) => this.#warn(message)
+    return adapterFiles(this.#adapter, { ...figures, ...this.#own.card, convertToPlainLora: 'auto', onWarning })
   }
 
   #isEvaluationDue(step: number): boolean {

@@ -55,6 +55,29 @@ function killedAt(step: number): TrainerCallback {
   }
 }
 
+test('an adapter that is saved as it began is told', async () => {
+  const warned: string[] = []
+  const onWarning = (message: string) => void warned.push(message)
+  const said = 'adapterFiles: nothing has trained the adapter since it was attached; what is saved is its start'
+  // The first rate of a warm-up is 0.
+  const options = {
+    maxSteps: 2,
+    warmupSteps: 2,
+    saveStrategy: 'no',
+    outputDir: join(folder, 'untrained'),
+    onWarning,
+  } as const
+  const stop: TrainerCallback = {
+    name: 'stop',
+    onStepEnd: (_, __, control) => void (control.shouldTrainingStop = true),
+  }
+  await trained({ ...options, callbacks: [stop] })
+  expect(warned).toContain(said)
+  warned.length = 0
+  await trained(options)
+  expect(warned).not.toContain(said)
+})
+
 describe('checkpoints', () => {
   test.each([1, 4])('a run that is killed at any step goes on bit for bit, loggingSteps %i', async (loggingSteps) => {
     const options = { loggingSteps, evalDataset, evalSteps: 3, saveSteps: 2 }

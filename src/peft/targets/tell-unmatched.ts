@@ -28,6 +28,17 @@ export function tellUnmatched(
     onWarning(`${who}: no module matches ${showNames(left)}; the adapter is on all else that it names`)
 }
 
+/** Tells that biases are to be trained where there are none. @param trained How many are. */
+export function tellNoBias(
+  { bias = 'none' }: AdapterConfig & { readonly bias?: string },
+  trained: number,
+  { who, onWarning }: PlaceOptions,
+): void {
+  if (bias === 'none' || trained > 0) return
+  const where = bias === 'all' ? 'the model has no bias' : 'no layer that is adapted has one'
+  onWarning?.(`${who}: bias ${show(bias)} trains nothing, for ${where}`)
+}
+
 /** Names of modules to leave out that there are not, in words. */
 function idleExclusions(model: Module, excluded: readonly string[] | string, who: string): readonly string[] {
   const patterns = new NamePatterns(who)

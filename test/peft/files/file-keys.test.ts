@@ -6,6 +6,7 @@ import { hotswap } from '../../../src/peft/files/hotswap.ts'
 import { bytesSource, openSafetensors, writeSafetensors } from '../../../src/safetensors/index.ts'
 import { openTestCpu } from '../../device/cpu-under-test.ts'
 import { tinyFalcon, tinyFile, tinyText } from '../tiny-falcon.ts'
+import { tinyLlama } from '../tiny-llama.ts'
 
 const config = JSON.parse(await tinyText('adapters/lora/adapter_config.json')) as Record<string, unknown>
 
@@ -93,7 +94,7 @@ describe('what a file says of an adapter', async () => {
     ])
   })
 
-  it('tells the same of a new adapter, where it may be partial', () => {
+  it('tells the same of a new adapter, where it may be partial, and what does nothing', async () => {
     const partly = { isPartialOk: true, onWarning }
     attachLora(model, { targetModules: ['dense', 'q_proj'] }, partly).detach()
     attachAdapter(
@@ -114,6 +115,16 @@ describe('what a file says of an adapter', async () => {
     expect(told).toEqual([
       'attachLora: no module matches excludeModules "vision", so nothing is left out for it',
       'attachLora: no module matches excludeModules ".*tower.*", so nothing is left out for it',
+    ])
+    told.length = 0
+    const llama = await tinyLlama(device)
+    attachLora(llama, { bias: 'all' }, { onWarning }).detach()
+    attachLora(llama, { bias: 'lora_only' }, { onWarning }).detach()
+    attachLora(model, { bias: 'lora_only' }, { onWarning }).detach()
+    llama.dispose()
+    expect(told).toEqual([
+      'attachLora: bias "all" trains nothing, for the model has no bias',
+      'attachLora: bias "lora_only" trains nothing, for no layer that is adapted has one',
     ])
     expect(() => attachLora(model, {}, { onWarning: 3 as never })).toThrow(
       'attachLora: onWarning must be a function, got 3',
