@@ -68,8 +68,8 @@ export const evaluateCommand: Command = {
 /** What of TRL's arguments is about rows. @throws UsageError for others. */
 async function readRowOptions(sets: readonly string[]): Promise<JsonObject> {
   const { own, args } = await readRecipe(undefined, sets, {})
-  const { run, trainer, data, passedOver } = trainingArguments(args)
-  const [other] = [...Object.keys({ ...own, ...run, ...trainer }), ...passedOver.map(({ name }) => name)]
+  const { run, trainer, data, dpo, passedOver } = trainingArguments(args)
+  const [other] = [...Object.keys({ ...own, ...run, ...trainer, ...dpo }), ...passedOver.map(({ name }) => name)]
   if (other !== undefined) throw new UsageError(`evaluate: ${other} is not about how rows are read`)
   return data
 }

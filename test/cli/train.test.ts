@@ -43,6 +43,31 @@ describe('peft-medaware train', () => {
     expect(await adapterOf('again')).toEqual(await adapterOf('whole'))
   })
 
+  it('learns preferences by trainer: dpo, and goes on with it', async () => {
+    const pairs = rowsOf(8).replaceAll('"question"', '"prompt"').replaceAll('"answer":', '"rejected":"No.","chosen":')
+    await writeFile(at('pairs.jsonl'), pairs)
+    const files = ['--data', at('pairs.jsonl'), '--eval-data', at('pairs.jsonl'), '--out', at('dpo')]
+    const dpo = ['--set', 'trainer=dpo', '--set', 'beta=0.2', '--set', 'max_steps=4']
+    const { code, stdout, stderr } = await runCli([
+      'train',
+      '--model',
+      base,
+      ...files,
+      '--device',
+      'cpu',
+      ...sets,
+      ...dpo,
+    ])
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(/^4 steps, training loss 0\.\d{4}; loss 0\.\d{4}, rewards\/chosen .*rewards\/accuracies /)
+    const run = JSON.parse(await readFile(at('dpo', 'run.json'), 'utf8')) as { options: object }
+    expect(run.options).toMatchObject({ loss: { type: 'dpo', beta: 0.2 }, learningRate: 5e-6, disableDropout: true })
+    expect(await readFile(at('dpo', 'run.yaml'), 'utf8')).toContain('trainer: dpo\n')
+    expect((await runCli(['resume', at('dpo')])).stdout).toMatch(/^4 steps/)
+    const alone = await runCli([...words('beta'), '--set', 'beta=0.2'])
+    expect(alone.stderr).toContain('beta is of preferences; give trainer: dpo too, or leave it out')
+  })
+
   it('saves on Ctrl-C, and goes on to the same bits', async () => {
     let isStopped = false
     const stopped = await runCli(words('stopped', '--json'), {

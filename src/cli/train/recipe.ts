@@ -10,6 +10,7 @@ import { UsageError } from '../command.ts'
 /** What a recipe says beside transformers' and TRL's arguments, with words for each. */
 export const ownKeys = {
   model: 'a model’s folder or its name on the Hub',
+  trainer: 'sft to learn texts, or dpo to learn preferences',
   data: 'what to train on',
   eval_data: 'what to measure on',
   eval_fraction: 'the share of data to measure on instead',

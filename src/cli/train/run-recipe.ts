@@ -13,6 +13,7 @@ import { loadDataset } from '../../io/dataset/load-dataset.ts'
 import { loadModel, loadTokenizer } from '../../io/load/load-model.ts'
 import type { Example } from '../../models/example.ts'
 import { trainingArguments } from '../../train/arguments/training-arguments.ts'
+import { trainDpo, type TrainDpoOptions } from '../../trainer/preference/train-dpo.ts'
 import { train, type TrainDatasetOptions } from '../../trainer/train.ts'
 import type { TrainResult } from '../../trainer/trainer.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
@@ -22,8 +23,8 @@ import { type Recipe, textOf, wordOf } from './recipe.ts'
 
 /** PEFT's usual LoRA, on all projections: what QLoRA's paper and later ones found to do best. */
 const usualAdapter = { peft_type: 'LORA', r: 16, lora_alpha: 32, lora_dropout: 0.05, target_modules: 'all-linear' }
-/** Ten times the rate of full tuning, as is usual for adapters. */
-const adapterRate = 2e-4
+/** Ten times the rates of full tuning, as is usual for adapters; TRL's dpo.py takes the second with LoRA. */
+const adapterRates = { sft: 2e-4, dpo: 5e-6 }
 
 /** Where a recipe keeps its files. @throws MedAwareError `config` without one. */
 export function outputOf({ args }: Recipe): string {
@@ -60,12 +61,12 @@ export async function loadFor(recipe: Recipe, device: Device, { signal, progress
   return { model, tokenizer }
 }
 
-/** Trains as a recipe says, to the end or until the command's signal. @throws MedAwareError as `train`. */
+/** Trains as a recipe says, to the end or until the command's signal. @throws MedAwareError as `train` and `trainDpo`. */
 export async function runRecipe(
   recipe: Recipe,
   device: Device,
   context: CommandContext,
-  told: {
+  given: {
     readonly resume: boolean
     readonly acceptDifferences: readonly string[]
     readonly quiet: boolean
@@ -73,31 +74,44 @@ export async function runRecipe(
   },
 ): Promise<TrainResult> {
   const { signal, progress } = context
-  const { run, trainer, data, passedOver } = trainingArguments(recipe.args)
+  const kind = trainerOf(recipe)
+  const { run, trainer, data, dpo, passedOver } = trainingArguments(recipe.args)
+  const [idle] = kind === 'dpo' ? [] : Object.keys(dpo)
+  check(idle === undefined, 'config', () => `${idle} is of preferences; give trainer: dpo too, or leave it out`)
   for (const { name, why } of passedOver) progress.warn(`${name} does nothing here: ${why}`)
   const adapter = adapterOf(recipe)
   const options = {
-    ...(adapter !== null && { learningRate: adapterRate }),
+    ...(adapter !== null && { learningRate: adapterRates[kind] }),
     ...run,
     ...trainer,
     ...data,
+    ...dpo,
     ...columnsOf(recipe),
   }
   const { rows, evalRows } = await datasetsOf(recipe)
   const { model, tokenizer } = await loadFor(recipe, device, context)
-  return train(model, rows, {
-    ...(options as TrainDatasetOptions),
-    ...{ tokenizer, signal, peftConfig: adapter, callbacks: told.callbacks, outputDir: outputOf(recipe) },
+  const told = {
+    ...{ tokenizer, signal, peftConfig: adapter, callbacks: given.callbacks, outputDir: outputOf(recipe) },
     ...(evalRows !== null && { evalDataset: evalRows }),
     ...(recipe.own.init_seed !== undefined && { initSeed: Number(recipe.own.init_seed) }),
-    ...(told.resume && { resumeFromCheckpoint: true, acceptDifferences: told.acceptDifferences }),
-    ...(!told.quiet && { onPrepare: progress.rows }),
+    ...(given.resume && { resumeFromCheckpoint: true, acceptDifferences: given.acceptDifferences }),
+    ...(!given.quiet && { onPrepare: progress.rows }),
     onWarning: progress.warn,
-  })
+  }
+  return kind === 'dpo'
+    ? trainDpo(model, rows, { ...(options as TrainDpoOptions), ...told })
+    : train(model, rows, { ...(options as TrainDatasetOptions), ...told })
+}
+
+function trainerOf(recipe: Recipe): 'sft' | 'dpo' {
+  return wordOf(recipe, 'trainer', ['sft', 'dpo'])
 }
 
 /** The examples that a recipe's rows become, without its model. @throws MedAwareError as `prepareExamples`. */
 export async function examplesFor(recipe: Recipe, { signal, progress }: CommandContext): Promise<readonly Example[]> {
+  check(trainerOf(recipe) === 'sft', 'unsupported', () => {
+    return 'a run of trainer: dpo cannot go on in Python by a script of this library; TRL reads its adapter'
+  })
   const source = textOf(recipe, 'model')
   const tokenizer = await loadTokenizer(source)
   check(tokenizer !== null, 'not-found', () => `${source} has no tokenizer.json, without which rows have no tokens`)

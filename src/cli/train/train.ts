@@ -13,11 +13,11 @@ const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
   peft-medaware train --config run.yaml [options]
 
   --config FILE     a recipe in YAML: the keys below, and the arguments of transformers' TrainingArguments and TRL's
-                    SFTConfig by their names, such as num_train_epochs or learning_rate
+                    SFTConfig or DPOConfig by their names, such as num_train_epochs or learning_rate
   --set KEY=VALUE   one argument more, or another than the recipe's; adapter.r=8 leads into a table. As often as needed.
   --model SOURCE    a folder in Hugging Face's format, or owner/name[@revision] on its Hub
   --data FILE       rows as .jsonl, .json, .csv, .tsv or .parquet, with columns text, prompt and completion,
-                    question and answer, or messages
+                    question and answer, or messages; with trainer: dpo prompt, chosen and rejected
   --eval-data FILE  held-out rows to measure on; eval_fraction: 0.1 holds out some of data instead, split_by names the
                     column whose rows stay on one side
   --out DIR         checkpoints, logs and the adapter (output_dir)
@@ -28,7 +28,7 @@ const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
   --help
 
 An adapter is PEFT's LoRA with r=16, alpha=32 on all projections at a rate of 2e-4, unless the recipe's adapter (PEFT's
-config) and learning_rate say otherwise. DIR/run.yaml holds the whole recipe. Ctrl-C saves a checkpoint;
+config) and learning_rate say otherwise; with trainer: dpo (--set trainer=dpo) at 5e-6. DIR/run.yaml holds the whole recipe. Ctrl-C saves a checkpoint;
 peft-medaware resume DIR goes on.`
 
 const outputWords = {

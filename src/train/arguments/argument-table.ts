@@ -1,7 +1,7 @@
-/** Whose option an argument is: a run's, a trainer's, or of who makes examples of rows. */
-export type ArgumentOwner = 'run' | 'trainer' | 'data'
+/** Whose option an argument is: a run's, a trainer's, of who makes examples of rows, or of DPO alone. */
+export type ArgumentOwner = 'run' | 'trainer' | 'data' | 'dpo'
 
-/** What an argument of transformers' TrainingArguments and TRL's SFTConfig means here. */
+/** What an argument of transformers' TrainingArguments and TRL's SFTConfig or DPOConfig means here. */
 export interface Argument {
   /** Whose option it is; `null` for what has no meaning here. */
   readonly to: ArgumentOwner | null
@@ -29,6 +29,8 @@ const onHost = 'rows are read and tokenized in this process'
 const logs = 'loggers are callbacks of the trainer'
 const upload = 'nothing is uploaded'
 const lists = 'an evaluation adds up losses and keeps no logits'
+const onePairLoss = 'pairs have one loss, sigmoid'
+const noSync = 'the reference stays as it is'
 const older = 'it is of earlier versions'
 const evaluations = 'evaluations give losses'
 
@@ -54,6 +56,7 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
   loggingSteps: own('run'),
   labelSmoothingFactor: own('run'),
   neftuneNoiseAlpha: own('run'),
+  disableDropout: own('run'),
   seed: own('run'),
   dataSeed: own('run'),
   groupByLength: own('run', [false]),
@@ -83,9 +86,26 @@ export const argumentTable: Readonly<Record<string, Argument>> = {
   assistantOnlyLoss: own('data', [false]),
   datasetTextField: own('data', ['text']),
 
+  beta: own('dpo'),
+  labelSmoothing: refused('only other losses of pairs than sigmoid heed it', 0),
+  lossWeights: refused(onePairLoss),
+  ldAlpha: refused(onePairLoss),
+  fDivergenceType: refused(onePairLoss, 'reverse_kl'),
+  fAlphaDivergenceCoef: idle(onePairLoss, 0.5),
+  useWeighting: refused(onePairLoss, false),
+  discopopTau: idle(onePairLoss, 0.05),
+  syncRefModel: refused('the reference is the model with its adapter off', false),
+  refModelMixupAlpha: idle(noSync, 0.6),
+  refModelSyncSteps: idle(noSync, 512),
+  precomputeRefLogProbs: idle('the reference is asked in each step', false),
+  precomputeRefBatchSize: idle('the reference is asked in each step'),
+
   optimArgs: refused('settings of an optimizer are given with it, as { type, … }'),
   optimTargetModules: refused('it is of optimizers that are not here'),
-  lossType: refused('what is learned is the mean cross-entropy', 'nll', 'chunked_nll'),
+  lossType: refused(
+    'what is learned is the mean cross-entropy, or of pairs the sigmoid loss',
+    ...['nll', 'chunked_nll', 'sigmoid', ['sigmoid']],
+  ),
   routerAuxLossCoef: refused('no architecture with experts is known', 0),
   modelInitKwargs: refused('give them to loadModel'),
   chatTemplatePath: refused('give the template to the tokenizer'),

@@ -22,12 +22,14 @@ export interface ReadArguments {
   readonly trainer: JsonObject
   /** For `prepareExamples`, which checks them: `maxLength`, `packing` and such. */
   readonly data: JsonObject
+  /** For `trainDpo`, beside the rest, which checks them: `beta`. */
+  readonly dpo: JsonObject
   /** What was given, and is not what nobody says, and does nothing here. */
   readonly passedOver: readonly PassedOver[]
 }
 
 /**
- * Reads arguments of transformers' TrainingArguments or TRL's SFTConfig, as a file or Python's `to_dict` has them: in
+ * Reads arguments of transformers' TrainingArguments or TRL's SFTConfig or DPOConfig, as a file or Python's `to_dict` has them: in
  * snake_case, or in camelCase, null like what is not given. What cannot be followed and would change what is learned is
  * refused; what has no meaning here is told. `null` and transformers' own defaults of the trainer and the data are left
  * to those who read them.
@@ -37,7 +39,7 @@ export interface ReadArguments {
 export function trainingArguments(given: JsonObject): ReadArguments {
   const who = 'trainingArguments'
   check(isJsonObject(given), 'config', () => `${who}: arguments must be an object, got ${show(given)}`)
-  const read: Record<ArgumentOwner, Record<string, unknown>> = { run: {}, trainer: {}, data: {} }
+  const read: Record<ArgumentOwner, Record<string, unknown>> = { run: {}, trainer: {}, data: {}, dpo: {} }
   const passedOver: PassedOver[] = []
   for (const [name, value] of Object.entries(given)) {
     const { key, argument } = argumentOf(who, name)
@@ -52,13 +54,13 @@ export function trainingArguments(given: JsonObject): ReadArguments {
     check(!isRefused, 'config', () => `${who}: ${name} ${show(value)} cannot be followed: ${why}`)
     passedOver.push({ name, why })
   }
-  const { run, trainer, data } = read
+  const { run, trainer, data, dpo } = read
   readSchedule(who, run)
   passedOver.push(...dropIdle(who, run))
   const { metricForBestModel: metric } = trainer
   if (typeof metric === 'string') trainer.metricForBestModel = camelCase(metric.replace(/^(eval_)?/, 'eval_'))
   const checked = readUnknown<TrainingOptions<unknown>>(who, run, trainingRules, trainingAliases)
-  return { run: checked, trainer, data, passedOver }
+  return { run: checked, trainer, data, dpo, passedOver }
 }
 
 /** What an argument means, and its name in camelCase. */

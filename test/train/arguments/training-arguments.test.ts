@@ -4,7 +4,9 @@ import { trainingArguments } from '../../../src/train/arguments/training-argumen
 import { trainingOptions } from '../../../src/train/training-options.ts'
 import { readFixture } from '../../fixtures/open-fixture.ts'
 
-const sftConfig = JSON.parse(new TextDecoder().decode(await readFixture('training-arguments.json'))) as JsonObject
+const defaults = async (name: string) => JSON.parse(new TextDecoder().decode(await readFixture(name))) as JsonObject
+const sftConfig = await defaults('training-arguments.json')
+const dpoConfig = await defaults('dpo-arguments.json')
 const optionsOf = (given: JsonObject) => trainingOptions(trainingArguments(given).run).options
 
 describe('trainingArguments', () => {
@@ -15,6 +17,15 @@ describe('trainingArguments', () => {
     const ours = trainingOptions({}).options
     // TRL's logs and memory are other than ours on purpose.
     expect(optionsOf(sftConfig)).toEqual({ ...ours, loggingSteps: 10, gradientCheckpointing: true })
+  })
+
+  it('knows each field of TRL’s DPOConfig', () => {
+    const { run, data, dpo, passedOver } = trainingArguments(dpoConfig)
+    expect([data, dpo, passedOver]).toEqual([{ maxLength: 1024 }, { beta: 0.1 }, []])
+    expect(run).toMatchObject({ learningRate: 1e-6, disableDropout: true })
+    expect(() => trainingArguments({ loss_type: ['ipo'] })).toThrow(
+      'trainingArguments: loss_type ["ipo"] cannot be followed: what is learned is the mean cross-entropy, or of pairs',
+    )
   })
 
   it('reads QLoRA’s recipe from a file in snake_case', () => {
