@@ -18,6 +18,7 @@ export const startThread: ThreadPlatform['startThread'] = (onEnd) => {
     },
     hold: () => {},
     stop: () => worker.terminate(),
+    leave: () => worker.terminate(),
   }
 }
 
@@ -27,4 +28,5 @@ export const ownPort: ThreadPlatform['ownPort'] = () => ({
   listen: (hear) => {
     globalThis.onmessage = ({ data }) => hear(data)
   },
+  close: () => globalThis.close(),
 })

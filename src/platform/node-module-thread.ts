@@ -3,6 +3,9 @@ import { MedAwareError, messageOf } from '../core/errors.ts'
 import { codeOf } from './node-errors.ts'
 import type { StartedThread } from './thread.ts'
 
+/** Milliseconds that a thread may take to end by itself. */
+const patience = 10_000
+
 /** A worker thread that runs the module at an address. */
 export function threadOf(address: URL, onEnd: (error: Error) => void): StartedThread {
   const worker = new Worker(address)
@@ -19,13 +22,21 @@ export function threadOf(address: URL, onEnd: (error: Error) => void): StartedTh
   worker.once('exit', (status) => {
     end(new MedAwareError('device-lost', `startWorker: the worker has ended by itself, with status ${status}`))
   })
+  const stop = () => {
+    isOver = true
+    void worker.terminate()
+  }
   return {
     post: (message) => worker.postMessage(message),
     listen: (hear) => void worker.on('message', hear),
     hold: (isHeld) => (isHeld ? worker.ref() : worker.unref()),
-    stop: () => {
+    stop,
+    leave: () => {
+      if (isOver) return
       isOver = true
-      void worker.terminate()
+      worker.ref()
+      const late = setTimeout(stop, patience)
+      worker.once('exit', () => clearTimeout(late))
     },
   }
 }

@@ -12,5 +12,9 @@ export const startThread: ThreadPlatform['startThread'] = (onEnd) => {
 export const ownPort: ThreadPlatform['ownPort'] = () => {
   const port = parentPort
   check(port !== null, 'config', () => 'peft-medaware/worker: this module runs in a worker, which startWorker starts')
-  return { post: (message) => port.postMessage(message), listen: (hear) => void port.on('message', hear) }
+  return {
+    post: (message) => port.postMessage(message),
+    listen: (hear) => void port.on('message', hear),
+    close: () => port.close(),
+  }
 }

@@ -12,6 +12,17 @@ export interface StartedThread extends ThreadPort {
   hold(isHeld: boolean): void
   /** Ends it, whatever it does. */
   stop(): void
+  /**
+   * Ends it as `stop`, where it has a GPU and has been told to dispose of its device: Dawn ends the whole program if it
+   * is cut off from what it waits for, so Node lets such a thread end by itself, for a while.
+   */
+  leave(): void
+}
+
+/** A thread's own end of the line. */
+export interface OwnPort extends ThreadPort {
+  /** Hears nothing more: the thread ends when all that it does is done. */
+  close(): void
 }
 
 /** What differs between Node and a page about the package's worker. `#thread` is one of the two modules of this face. */
@@ -22,5 +33,5 @@ export interface ThreadPlatform {
    */
   startThread(onEnd: (error: Error) => void): StartedThread
   /** In the worker: the line to who started it. */
-  ownPort(): ThreadPort
+  ownPort(): OwnPort
 }

@@ -53,6 +53,7 @@ export const workerKinds: Kinds<typeof workerCalls> = {
   loadModel: 'model',
   inspectModel: 'value',
   memory: 'value',
+  dispose: 'end',
   resetPeak: 'value',
 }
 

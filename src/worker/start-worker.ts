@@ -8,7 +8,7 @@ import { type WorkerModel, workerModel } from './worker-model.ts'
 type WorkerCalls = Remote<typeof workerCalls>
 
 /** A worker with an open device, and the calls on it. */
-export type ModelWorker = Omit<WorkerCalls, 'loadModel'> & {
+export type ModelWorker = Omit<WorkerCalls, 'loadModel' | 'dispose'> & {
   /** The device that it has opened, as `openDevice` says. */
   readonly device: { readonly kind: 'cpu' | 'webgpu'; readonly description: string; readonly reason: string }
   /** As `loadModel`, on the worker's device. */
@@ -28,21 +28,26 @@ export type ModelWorker = Omit<WorkerCalls, 'loadModel'> & {
 export async function startWorker(options: WorkerOptions = {}): Promise<ModelWorker> {
   const thread = startThread((error) => wire.close(error))
   const wire = new Wire(thread, (isBusy) => thread.hold(isBusy))
-  const terminate = () => {
-    wire.close(new MedAwareError('device', 'the worker was ended by terminate; start another one'))
-    thread.stop()
-  }
+  const close = () => wire.close(new MedAwareError('device', 'the worker was ended by terminate; start another one'))
   try {
     const { id, facts, kept } = await remote<typeof threadCalls>(wire, null, threadKinds).openDevice(options)
-    const { loadModel, ...calls } = remote<typeof workerCalls>(wire, id, workerKinds, kept)
+    const device = facts as ModelWorker['device']
+    const { loadModel, dispose, ...calls } = remote<typeof workerCalls>(wire, id, workerKinds, kept)
     return {
       ...calls,
-      device: facts as ModelWorker['device'],
+      device,
       loadModel: async (source, given) => workerModel(wire, await loadModel(source, given)),
-      terminate,
+      terminate: () => {
+        const isGpu = device.kind === 'webgpu'
+        if (isGpu) void dispose().catch(() => {})
+        close()
+        if (isGpu) thread.leave()
+        else thread.stop()
+      },
     }
   } catch (error) {
-    terminate()
+    close()
+    thread.stop()
     throw error
   }
 }

@@ -10,12 +10,13 @@ import { Wire } from './wire.ts'
 
 /** What each of a kind can be asked, and by which of these it ends. */
 const tables = [
-  { kind: HeldDevice, calls: workerCalls, end: null },
+  { kind: HeldDevice, calls: workerCalls, end: 'dispose' },
   { kind: HeldModel, calls: modelCalls, end: 'dispose' },
   { kind: HeldAdapter, calls: adapterCalls, end: 'detach' },
   { kind: HeldRun, calls: runCalls, end: 'dispose' },
 ] as const
 
+const port = ownPort()
 const held = new Map<number, Held>()
 let next = 1
 
@@ -30,9 +31,10 @@ async function serve(target: number | null, name: string, ...args: unknown[]): P
   if (call === undefined) throw new MedAwareError('config', `peft-medaware/worker: there is no call ${name}`)
   const given = await call(on, ...args)
   if (target !== null && name === table?.end) held.delete(target)
+  if (on instanceof HeldDevice && name === table?.end) port.close()
   if (!(given instanceof Held)) return given
   held.set(next, given)
   return { handle: next++, facts: given.facts }
 }
 
-new Wire(ownPort(), undefined, serve)
+new Wire(port, undefined, serve)

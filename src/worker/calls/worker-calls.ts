@@ -54,5 +54,6 @@ export const workerCalls = {
     const { liveBytes, peakBytes, liveBuffers } = memory
     return { liveBytes, peakBytes, liveBuffers, freeBytes: limits.freeBytes }
   },
+  dispose: ({ device }: HeldDevice): void => device.dispose(),
   resetPeak: ({ device: { memory } }: HeldDevice): void => memory.resetPeak(),
 }
