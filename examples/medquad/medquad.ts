@@ -81,6 +81,7 @@ story.memory(planMemory(model.config, { quantize, adapter: options.adapter, ...s
 const examples = examplesOf(tokenizer, data.train, maxLength)
 const steps = stepsFor(examples.length, options)
 story.training(steps, perEpochOf(examples.length, options), options.patience)
+const asked = pickQuestions(data.test)
 const trainer = new Trainer(model, examples, {
   ...{ maxSteps: steps, batchSize, gradientAccumulationSteps: options.accumulate, groupByLength: true, seed },
   ...{ learningRate: options.lr, schedule: 'cosine', warmup: 0.05, maxGradNorm: 1, gradientCheckpointing },
@@ -90,8 +91,9 @@ const trainer = new Trainer(model, examples, {
   ...{ outputDir: out, saveSteps: options['save-steps'], saveTotalLimit: 2, resumeFromCheckpoint: resume },
   reportTo: ['jsonl', 'html'],
   samples: {
-    ...{ prompts: pickQuestions(data.test).map(promptOf), tokenizer },
-    generation: { maxNewTokens: 96, repetitionPenalty: 1.15 },
+    ...{ prompts: asked.map(({ question }) => promptOf(question)), references: asked.map(({ answer }) => answer) },
+    ...{ tokenizer, generation: { maxNewTokens: 96, repetitionPenalty: 1.15 } },
+    note: 'A demonstration of QLoRA fine-tuning. What the model writes is no medical advice.',
   },
   ...{ callbacks: [line.training, story.resumed], onWarning, signal: interrupts.signal },
 })

@@ -18,13 +18,13 @@ export function examplesOf(
   })
 }
 
-/** Three short held-out questions of different kinds, the same for the same data. */
-export function pickQuestions(pairs: readonly MedquadPair[], number = 3): string[] {
+/** Three short held-out pairs of different kinds, the same for the same data. */
+export function pickQuestions(pairs: readonly MedquadPair[], number = 3): MedquadPair[] {
   const short = pairs.filter(
     ({ question, answer: text }) => question.length < 70 && text.length > 120 && text.length < 700,
   )
   const kinds = ['information', 'inheritance', 'treatment', 'symptoms', 'causes', 'frequency']
   const picked = kinds.flatMap((kind) => short.filter(({ qtype }) => qtype === kind).slice(0, 1))
   const others = short.filter((pair) => !picked.includes(pair))
-  return [...picked, ...others, ...pairs].slice(0, number).map(({ question }) => question)
+  return [...picked, ...others, ...pairs].slice(0, number)
 }

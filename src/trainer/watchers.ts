@@ -33,7 +33,7 @@ export function watchersOf(
   const callbacks = [
     ...(logs.length === 0 ? [] : [runLogs(logs, onWarning)]),
     ...(sampler === null ? [] : [sampler.callback]),
-    ...(reportTo.includes('html') ? [htmlReport(() => sampler?.samples() ?? [], onWarning)] : []),
+    ...(reportTo.includes('html') ? [htmlReport(() => sampler?.samples() ?? [], samples?.note ?? '', onWarning)] : []),
   ]
   return { callbacks, sampler }
 }

@@ -9,13 +9,17 @@ const interval = 10_000
  * Keeps `report.markup` in a training's store: at evaluations and checkpoints, so that it can be looked at meanwhile, and
  * at the end. @param onWarning Told once where it cannot be written.
  */
-export function htmlReport(samples: () => readonly Sample[], onWarning: (message: string) => void): TrainerCallback {
+export function htmlReport(
+  samples: () => readonly Sample[],
+  note: string,
+  onWarning: (message: string) => void,
+): TrainerCallback {
   let last = -Infinity
   let hasWarned = false
   const write = async ({ history, description, step, steps, best, store }: TrainerContext): Promise<void> => {
     if (store === null) return
     const { reportPage } = await import('./report-page.ts')
-    const page = reportPage({ history, description, step, steps, best, samples: samples() })
+    const page = reportPage({ history, description, step, steps, best, samples: samples(), note })
     try {
       await store.write('', new Map([['report.html', page]]))
     } catch (error) {

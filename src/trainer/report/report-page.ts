@@ -15,6 +15,8 @@ export interface ReportContent {
   readonly steps: number
   readonly best: BestEvaluation | null
   readonly samples: readonly Sample[]
+  /** Said over the samples; '' for nothing. */
+  readonly note: string
 }
 
 /** Points of a curve, and rows of a table, from which on neighbours are put together. */
@@ -25,11 +27,12 @@ const most = { points: 400, rows: 500 }
  * throughput, samples, all numbers as a table, and what the run is made of.
  */
 export function reportPage(content: ReportContent): string {
-  const { history, description, step, steps, samples } = content
+  const { history, description, step, steps, samples, note } = content
   const { nameOrPath } = isJsonObject(description['model']) ? description['model'] : {}
   const title = typeof nameOrPath === 'string' ? `Training of ${nameOrPath}` : 'A training'
   const curves = step === 0 ? [] : chartsOf(history, description).map((each) => chart(each, Math.max(step, 1)))
-  const answers = samples.length === 0 ? '' : markup`<h2>Samples</h2>${samples.map(sampleOf)}`
+  const remark = note === '' ? '' : markup`<p class="lead">${note}</p>`
+  const answers = samples.length === 0 ? '' : markup`<h2>Samples</h2>${remark}${samples.map(sampleOf)}`
   const facts = Object.entries(description).map(([name, value]) => details(name, pairs(flat(value))))
   return markup`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -150,12 +153,12 @@ function flat(value: unknown, path = ''): readonly Pair[] {
   return Object.entries(value).flatMap(([name, each]) => flat(each, path === '' ? name : `${path}.${name}`))
 }
 
-function sampleOf({ prompt, before, after }: Sample): Html {
+function sampleOf({ prompt, before, after, reference }: Sample): Html {
   const answer = (when: string, text: string | null) => {
     return text === null ? '' : markup`<dt>${when}</dt><dd>${text}</dd>`
   }
   return markup`<section class="sample"><blockquote>${prompt}</blockquote>
-<dl>${answer('Before', before)}${answer('After', after)}</dl></section>`
+<dl>${answer('Before', before)}${answer('After', after)}${answer('Reference', reference)}</dl></section>`
 }
 
 function tables({ training, evaluation }: LogHistory): Html {

@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/errors.ts'
+import { check, messageOf } from '../../core/errors.ts'
 import { completeText } from '../../generate/generate-text.ts'
 import { isJsonObject } from '../../core/json.ts'
 import { listOf, type OptionRules, table, text, that, withMethods } from '../../core/options.ts'
@@ -14,6 +14,10 @@ export interface SamplesOptions {
   readonly tokenizer: TextTokenizer
   /** How they are continued. Default: as `generateText` does. */
   readonly generation?: Omit<GenerationOptions, 'signal'>
+  /** What each prompt should be answered with, to be shown beside. Default none. */
+  readonly references?: readonly string[]
+  /** What readers of the report are to know of the answers, such as that they are no advice. Default nothing. */
+  readonly note?: string
 }
 
 /** A prompt, and what the model made of it; null where it has not been asked. */
@@ -21,6 +25,8 @@ export interface Sample {
   readonly prompt: string
   readonly before: string | null
   readonly after: string | null
+  /** What was given as the right answer; null for none. */
+  readonly reference: string | null
 }
 
 const rules: OptionRules<SamplesOptions> = {
@@ -28,6 +34,8 @@ const rules: OptionRules<SamplesOptions> = {
   tokenizer: withMethods<TextTokenizer>('a tokenizer', ['encode', 'decode']),
   // completeText reads it, before the first step.
   generation: that('an object', (value): value is Omit<GenerationOptions, 'signal'> => isJsonObject(value)),
+  references: listOf(text),
+  note: text,
 }
 
 /** A rule for them. */
@@ -42,13 +50,19 @@ export interface Sampler {
   samples(): readonly Sample[]
 }
 
-/** Asks a model before its training and after it. @param onWarning Told where it could not be asked at the end. */
+/**
+ * Asks a model before its training and after it. @param onWarning Told where it could not be asked at the end.
+ * @throws MedAwareError `config` for references that are not as many as the prompts.
+ */
 export function sampling(
   options: SamplesOptions,
   signal: AbortSignal | undefined,
   onWarning: (message: string) => void,
 ): Sampler {
-  const { prompts, tokenizer, generation } = options
+  const { prompts, tokenizer, generation, references } = options
+  check(references === undefined || references.length === prompts.length, 'config', () => {
+    return `Trainer: samples: there are ${prompts.length} prompts and ${references?.length ?? 0} references; give one for each`
+  })
   let before: readonly string[] = []
   let after: readonly string[] = []
   const ask = async (model: CausalLm): Promise<readonly string[]> => {
@@ -76,6 +90,10 @@ export function sampling(
         onWarning(`the samples were not continued: ${messageOf(error)}`)
       }
     },
-    samples: () => prompts.map((prompt, i) => ({ prompt, before: before[i] ?? null, after: after[i] ?? null })),
+    samples: () => {
+      return prompts.map((prompt, i) => {
+        return { prompt, before: before[i] ?? null, after: after[i] ?? null, reference: references?.[i] ?? null }
+      })
+    },
   }
 }

@@ -81,6 +81,8 @@ describe('npm run medquad', () => {
     const page = read('whole/report.html').toString()
     expect(page).toContain('<svg')
     expect(page.match(/<blockquote>Question: /g)).toHaveLength(3)
+    expect(page.match(/<dt>Reference<\/dt>/g)).toHaveLength(3)
+    expect(page).toContain('no medical advice')
     expect(page).not.toMatch(/<script|<link|src=|url\(/)
   })
 

@@ -55,7 +55,7 @@ function escaped(text: string): string {
 }
 
 /** Answers in a page, in their order. */
-function answersIn(page: string, when: 'Before' | 'After'): string[] {
+function answersIn(page: string, when: 'Before' | 'After' | 'Reference'): string[] {
   return [...page.matchAll(new RegExp(`<dt>${when}</dt>\\s*<dd>([^]*?)</dd>`, 'g'))].map(([, text = '']) => text)
 }
 
@@ -125,11 +125,24 @@ describe('report.html', () => {
     const first = await trained(options)
     expect(first.result.isStopped).toBe(true)
     expect(first.result.samples).toEqual(
-      prompts.map((prompt, i) => ({ prompt, before: first.before[i], after: first.after[i] })),
+      prompts.map((prompt, i) => ({ prompt, before: first.before[i], after: first.after[i], reference: null })),
     )
     const again = await trained({ ...options, resumeFromCheckpoint: true })
     expect(again.result.samples).toEqual(first.result.samples)
     expect((await trained({ samples: null, reportTo: 'none' })).result.samples).toEqual([])
+  })
+
+  test('shows the right answers beside, and what is to be known of them', async () => {
+    const outputDir = join(folder, 'right')
+    const references = ['a<i>', 'b']
+    const { result } = await trained({ outputDir, samples: { ...samples, references, note: 'No <advice>.' } })
+    expect(result.samples.map(({ reference }) => reference)).toEqual(references)
+    const page = await readFile(join(outputDir, 'report.html'), 'utf8')
+    expect(answersIn(page, 'Reference')).toEqual(references.map(escaped))
+    expect(page).toContain('<h2>Samples</h2><p class="lead">No &lt;advice&gt;.</p>')
+    await expect(trained({ outputDir, samples: { ...samples, references: ['a'] } })).rejects.toThrow(
+      'Trainer: samples: there are 2 prompts and 1 references; give one for each',
+    )
   })
 
   test('samples need a prompt', async () => {
