@@ -1,4 +1,4 @@
-// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · weight, x̂ = (x - mean) · rstd;
+// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · (weight + shift), x̂ = (x - mean) · rstd;
 // stats[row] = mean, rstd; dOut, x, dX [rows,dim]. One workgroup a row.
 // With isRms, of RMS norm, there is no mean(g), and the mean of x counts as 0. dim is a multiple of 4.
 // Parts: lane-sums.
@@ -9,6 +9,7 @@ struct Params {
   dim: u32,
   isRms: u32,
   accumulate: u32,
+  shift: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -41,7 +42,7 @@ fn main(
   var sum = vec4<f32>();
   var product = vec4<f32>();
   for (var c = lane; c < words; c += LANES) {
-    let g = dOut[start + c] * weight[c];
+    let g = dOut[start + c] * (weight[c] + params.shift);
     sum += g;
     product += g * (x[start + c] - mean) * rstd;
   }
@@ -49,7 +50,7 @@ fn main(
   let meanG = select(average, 0.0, params.isRms != 0u);
   let meanProduct = sumOverLanes(lane, sumOf(product)) / f32(params.dim);
   for (var c = lane; c < words; c += LANES) {
-    let g = dOut[start + c] * weight[c];
+    let g = dOut[start + c] * (weight[c] + params.shift);
     let normal = (x[start + c] - mean) * rstd;
     var slope = rstd * (g - meanG - normal * meanProduct);
     if (params.accumulate != 0u) {

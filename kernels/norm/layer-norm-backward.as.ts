@@ -1,4 +1,4 @@
-// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - xHat · mean(g · xHat)), g = dOut · weight, xHat = (x - mean) ·
+// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - xHat · mean(g · xHat)), g = dOut · (weight + shift), xHat = (x - mean) ·
 // rstd; dOut, x, dX [rows,dim], weight [dim], stats [rows,2] as layerNorm wrote them. With isRms, of RMS norm, there is
 // no mean(g). One item is one row.
 import { loadPart, storePart, sumWide, widen } from '../shared/simd.as.ts'
@@ -13,9 +13,11 @@ export function layerNormBackward(
   dim: u32,
   isRms: u32,
   accumulate: u32,
+  shift: f32,
   begin: u32,
   end: u32,
 ): void {
+  const shifts = f32x4.splat(shift)
   for (let row = begin; row < end; row++) {
     const start: usize = row * (dim << 2)
     const means = v128.load32_splat(stats + (row << 3))
@@ -25,8 +27,8 @@ export function layerNormBackward(
     for (let i: u32 = 0; i < dim; i += 4) {
       const at: usize = i << 2
       const left = dim - i
-      // The weight's missing lanes are 0, so those of g are too.
-      const g = f32x4.mul(loadPart(dOut + start + at, left), loadPart(weight + at, left))
+      // Missing lanes of dOut are 0, so those of g are too.
+      const g = f32x4.mul(loadPart(dOut + start + at, left), f32x4.add(loadPart(weight + at, left), shifts))
       const xHat = f32x4.mul(f32x4.sub(loadPart(x + start + at, left), means), rstds)
       sum = widen(sum, g)
       product = widen(product, f32x4.mul(g, xHat))
@@ -36,7 +38,7 @@ export function layerNormBackward(
     for (let i: u32 = 0; i < dim; i += 4) {
       const at: usize = i << 2
       const left = dim - i
-      const g = f32x4.mul(loadPart(dOut + start + at, left), loadPart(weight + at, left))
+      const g = f32x4.mul(loadPart(dOut + start + at, left), f32x4.add(loadPart(weight + at, left), shifts))
       const xHat = f32x4.mul(f32x4.sub(loadPart(x + start + at, left), means), rstds)
       let slope = f32x4.mul(rstds, f32x4.sub(f32x4.sub(g, g1), f32x4.mul(xHat, g2)))
       if (accumulate) slope = f32x4.add(slope, loadPart(dX + start + at, left))

@@ -1,4 +1,4 @@
-// out[rows,dim] = (x - mean) · rstd · weight[dim] + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance + eps).
+// out[rows,dim] = (x - mean) · rstd · (weight[dim] + shift) + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance + eps).
 // The variance is the mean square of x - mean (two passes: no cancellation). One workgroup a row.
 // With isRms the mean counts as 0, and there is no bias: RMS norm.
 // Parts: lane-sums.
@@ -9,6 +9,7 @@ struct Params {
   dim: u32,
   isRms: u32,
   eps: f32,
+  shift: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -45,7 +46,7 @@ fn main(
   let variance = sumOverLanes(lane, squares) / f32(params.dim);
   let rstd = 1.0 / sqrt(variance + params.eps);
   for (var c = lane; c < params.dim; c += LANES) {
-    let scaled = (x[start + c] - mean) * rstd * weight[c];
+    let scaled = (x[start + c] - mean) * rstd * (weight[c] + params.shift);
     if (params.isRms != 0u) {
       out[start + c] = scaled;
     } else {

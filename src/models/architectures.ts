@@ -6,14 +6,18 @@ import { type Architecture, architectureRules } from './architecture.ts'
 import type { ModelConfig, PretrainedLm, WeightSpec } from './causal-lm.ts'
 import { type ConfigJson, configJsonRule, configRule } from './config-fields.ts'
 import { falcon } from './falcon/falcon.ts'
+import { gemma3 } from './gemma/gemma3.ts'
 import { llama } from './llama/llama.ts'
 import { mistral } from './llama/mistral.ts'
 import { qwen2 } from './llama/qwen2.ts'
 import { qwen3 } from './llama/qwen3.ts'
+import { smolLm3 } from './llama/smollm3.ts'
 import { recordWeights } from './recorded-weights.ts'
 
 /** Every architecture there is, by its `modelType`: those of this package, and what `registerArchitecture` adds. */
-const table = new Map<string, Architecture>([falcon, llama, mistral, qwen2, qwen3].map((row) => [row.modelType, row]))
+const table = new Map<string, Architecture>(
+  [falcon, gemma3, llama, mistral, qwen2, qwen3, smolLm3].map((row) => [row.modelType, row]),
+)
 
 /**
  * Adds an architecture of your own, which is then loaded, planned, saved and adapted like those of this package.

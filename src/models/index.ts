@@ -34,6 +34,8 @@ export {
   formatFalconConfig,
   parseFalconConfig,
 } from './falcon/falcon-config.ts'
+export { Gemma3ForCausalLM } from './gemma/gemma3.ts'
+export { formatGemma3Config, type Gemma3Config, parseGemma3Config } from './gemma/gemma3-config.ts'
 export type { GenerationConfig } from './generation-config.ts'
 export { initialWeights } from './initial-weights.ts'
 export { LlamaForCausalLM } from './llama/llama.ts'
@@ -44,4 +46,6 @@ export { RotaryTable } from './positions/rotary-table.ts'
 export { formatMistralConfig, type MistralConfig, MistralForCausalLM, parseMistralConfig } from './llama/mistral.ts'
 export { formatQwen2Config, parseQwen2Config, type Qwen2Config, Qwen2ForCausalLM } from './llama/qwen2.ts'
 export { formatQwen3Config, parseQwen3Config, type Qwen3Config, Qwen3ForCausalLM } from './llama/qwen3.ts'
+export { formatSmolLm3Config, parseSmolLm3Config, type SmolLm3Config, SmolLm3ForCausalLM } from './llama/smollm3.ts'
+export type { LayerType, WindowFields } from './llama/layer-types.ts'
 export { WeightPicker, type WeightSource } from './weight-picker.ts'

@@ -37,9 +37,12 @@ export class WeightPicker {
     return new WeightPicker(this.who, this.source, `${this.prefix}${name}.`)
   }
 
-  /** A table of vectors [rows, columns], which is never quantised. @throws MedAwareError as `tensor`. */
-  embedding(name: string, rows: number, columns: number): Embedding {
-    return new Embedding(this.table(`${name}.weight`, rows, columns))
+  /**
+   * A table of vectors [rows, columns], which is never quantised. @param scale What vectors are multiplied by; default
+   * 1. @throws MedAwareError as `tensor`.
+   */
+  embedding(name: string, rows: number, columns: number, scale?: number): Embedding {
+    return new Embedding(this.table(`${name}.weight`, rows, columns), scale)
   }
 
   /**
@@ -71,9 +74,9 @@ export class WeightPicker {
     return new LayerNorm(this.vector(`${name}.weight`, size, 'ones'), this.vector(`${name}.bias`, size, 'zeros'), eps)
   }
 
-  /** Weight [size]. @throws MedAwareError as `tensor`. */
-  rmsNorm(name: string, size: number, eps: number): RmsNorm {
-    return new RmsNorm(this.vector(`${name}.weight`, size, 'ones'), eps)
+  /** Weight [size]. @param shift What is added to it; with 1 it starts from zeros. @throws MedAwareError as `tensor`. */
+  rmsNorm(name: string, size: number, eps: number, shift: 0 | 1 = 0): RmsNorm {
+    return new RmsNorm(this.vector(`${name}.weight`, size, shift === 1 ? 'zeros' : 'ones'), eps, shift)
   }
 
   /** A tensor [size]. @throws MedAwareError as `tensor`. */

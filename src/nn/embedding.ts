@@ -1,5 +1,6 @@
 import { embedding } from '../ops/embedding.ts'
 import { linear } from '../ops/linear.ts'
+import { mul } from '../ops/mul.ts'
 import type { Products } from '../ops/products.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { Module } from './module.ts'
@@ -16,9 +17,13 @@ export interface Lookup extends Module {
   products(x: Tensor): Products | null
 }
 
-/** A table of vectors: weight f32, f16 or bf16 [v, c]. */
+/** A table of vectors: weight f32, f16 or bf16 [v, c]. A head that is tied to it is not scaled. */
 export class Embedding extends Module<Record<never, never>, { weight: Tensor }> implements Lookup {
-  constructor(weight: Tensor) {
+  /** @param scale What vectors are multiplied by when they are looked up, as Gemma does. Default 1. */
+  constructor(
+    weight: Tensor,
+    readonly scale = 1,
+  ) {
     super({}, { weight })
   }
 
@@ -28,7 +33,12 @@ export class Embedding extends Module<Record<never, never>, { weight: Tensor }> 
 
   /** ids i32 [...] to f32 [..., c]. */
   forward(ids: Tensor): Tensor {
-    return embedding(ids, this.table)
+    return this.scaled(embedding(ids, this.table))
+  }
+
+  /** Rows of the table, or of what is trained in its place, f32 [..., c], as they come out. */
+  scaled(rows: Tensor): Tensor {
+    return this.scale === 1 ? rows : mul(rows, this.scale)
   }
 
   logits(x: Tensor): Tensor {

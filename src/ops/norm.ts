@@ -13,6 +13,8 @@ export interface Norm {
   /** f32 [c]. */
   readonly bias: Tensor | null
   readonly eps: number
+  /** What is added to each weight. Default 0. */
+  readonly shift?: number
 }
 
 /** A sum, and what a normalisation makes of it. */
@@ -28,17 +30,17 @@ export interface NormalSum {
 export function normalize(x: Tensor, norm: Norm): { readonly out: Tensor; readonly stats: Tensor } {
   checkNorm(x, norm)
   const { device, rows, columns: dim } = x
-  const { weight, bias, eps } = norm
+  const { weight, bias, eps, shift = 0 } = norm
   const out = empty(device, x.shape, 'norm')
   const stats = empty(device, [rows, 2], 'norm stats')
-  device.run('layerNorm', { x, weight, bias, out, stats }, { rows, dim, isRms: isRms(norm), eps })
+  device.run('layerNorm', { x, weight, bias, out, stats }, { rows, dim, isRms: isRms(norm), eps, shift })
   return { out, stats }
 }
 
 /** The same of y = x + r. @throws MedAwareError `shape`. */
 export function addNormalize(x: Tensor, r: Tensor, norm: Norm): NormalSum & { readonly stats: Tensor } {
   const { device, rows, columns: dim } = x
-  const { who, weight, bias, eps } = norm
+  const { who, weight, bias, eps, shift = 0 } = norm
   check(
     sameShape(x.shape, r.shape),
     'shape',
@@ -48,18 +50,18 @@ export function addNormalize(x: Tensor, r: Tensor, norm: Norm): NormalSum & { re
   const y = empty(device, x.shape, 'residual')
   const out = empty(device, x.shape, 'norm')
   const stats = empty(device, [rows, 2], 'norm stats')
-  device.run('addLayerNorm', { x, r, weight, bias, y, out, stats }, { rows, dim, isRms: isRms(norm), eps })
+  device.run('addLayerNorm', { x, r, weight, bias, y, out, stats }, { rows, dim, isRms: isRms(norm), eps, shift })
   return { y, out, stats }
 }
 
 /** How to go back from x normalised to x, weight and bias, for `record`. */
 export function wayBack(x: Tensor, norm: Norm, stats: Tensor): [Rule, RuleReads] {
   const { device, rows, columns: dim } = x
-  const { weight, bias } = norm
+  const { weight, bias, shift = 0 } = norm
   const rule: Rule = (dOut, [needsX, needsWeight, needsBias], [total]) => {
     const dX = needsX ? (total ?? empty(device, x.shape, 'norm dX')) : null
     if (dX) {
-      const params = { rows, dim, isRms: isRms(norm), accumulate: +(dX === total) }
+      const params = { rows, dim, isRms: isRms(norm), accumulate: +(dX === total), shift }
       device.run('layerNormBackward', { dOut, x, weight, stats, dX }, params)
     }
     if (!needsWeight && !needsBias) return [dX, null, null]

@@ -19,6 +19,11 @@ export async function batchOf(reader: TensorReader, name: string, mask?: string)
   return { inputIds, shape: [rows, tokens], attentionMask: Uint8Array.from((await reader.read(mask)) as Int32Array) }
 }
 
+/** Last names of the layers that have factors of LoRA in a golden file. */
+export function adaptedNames(reader: TensorReader): readonly string[] {
+  return [...new Set(reader.names.flatMap((name) => /(\w+)\.lora_A/.exec(name)?.[1] ?? []))]
+}
+
 /** Logits of a batch on the host. */
 export async function logitsOf(model: CausalLm, batch: TokenBatch): Promise<Float32Array> {
   const scope = model.device.memory.open()

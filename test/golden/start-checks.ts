@@ -4,7 +4,7 @@ import { startLora } from '../../src/peft/lora/starts/start-lora.ts'
 import { dequantize } from '../../src/ops/dequantize.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { type Check, within, withinShare, worst } from './check.ts'
-import { batchOf, logitsOf } from './model-checks.ts'
+import { adaptedNames, batchOf, logitsOf } from './model-checks.ts'
 
 /** LoRA's starts that follow from the base alone, of which golden folders have numbers. */
 export const goldenStarts = ['pissa', 'olora'] as const
@@ -21,7 +21,7 @@ export async function* startChecks(
   wanted: TensorReader,
   base: TensorReader,
 ): AsyncGenerator<Check> {
-  const adapter = await startLora(model, { r: rank, loraAlpha, initLoraWeights })
+  const adapter = await startLora(model, { r: rank, loraAlpha, initLoraWeights, targetModules: adaptedNames(wanted) })
   const [factors, rests]: [Check[], Check[]] = [[], []]
   for (const [path, layer] of adapter.layers) {
     const part = layer.adapter(adapter.name)

@@ -5,7 +5,7 @@ import { schedule } from '../../src/optim/schedules/schedules.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { within, withinShare, worst, type Check } from './check.ts'
-import { batchOf } from './model-checks.ts'
+import { adaptedNames, batchOf } from './model-checks.ts'
 
 /** What a run of ten optimiser steps is to reproduce. */
 export interface TenSteps {
@@ -26,7 +26,11 @@ const RATE = 5e-3
  */
 export async function* tenStepChecks(model: PretrainedLm, run: TenSteps): AsyncGenerator<Check> {
   const { reference } = run
-  const adapter = attachLora(model, { r: 4, loraAlpha: 8 }, { device: model.device })
+  const adapter = attachLora(
+    model,
+    { r: 4, loraAlpha: 8, targetModules: adaptedNames(reference) },
+    { device: model.device },
+  )
   const named = [...adapter.namedTrainableParameters()]
   for (const [name, tensor] of named) tensor.write(await reference.readF32(`start.${name}`))
   const optimizer = new AdamW(model.trainableParameters(), { weightDecay: run.weightDecay })

@@ -30,12 +30,12 @@ describe('architectures', () => {
     [
       'unsupported',
       { model_type: 'gpt2' },
-      'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, llama, mistral, qwen2, qwen3',
+      'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, gemma3_text, llama, mistral, qwen2, qwen3, smollm3',
     ],
     [
       'config',
       {},
-      'parseModelConfig: config.json has model_type nothing; known are falcon, RefinedWebModel, RefinedWeb, llama, mistral, qwen2, qwen3',
+      'parseModelConfig: config.json has model_type nothing; known are falcon, RefinedWebModel, RefinedWeb, gemma3_text, llama, mistral, qwen2, qwen3, smollm3',
     ],
     ['config', { model_type: 'llama' }, 'llama: config.json needs a positive hidden_size, got nothing'],
     ['config', { model_type: 'falcon' }, 'falcon: config.json needs a positive hidden_size or n_embed, got nothing'],

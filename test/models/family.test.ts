@@ -80,7 +80,7 @@ describe.each(devices)('the family on $description', (device) => {
   it.each(familyNames)('%s takes the memory that was planned', async (name) => {
     const before = memory.liveBytes
     const { model } = await tinyModel(device, name)
-    const lora = { r: 2 }
+    const lora = { r: 2, targetModules: name.startsWith('falcon-') ? ['query_key_value'] : ['q_proj', 'v_proj'] }
     const adapter = attachLora(model, lora, { device })
     const inputIds = Int32Array.from({ length: 64 }, (_, i) => 3 + (i % 20))
     const example = { inputIds, labels: inputIds }
@@ -101,6 +101,7 @@ describe.each(devices)('the family on $description', (device) => {
     ['qwen2', ['q_proj', 'v_proj']],
     ['qwen3', ['q_proj', 'v_proj']],
     ['mistral', ['q_proj', 'v_proj']],
+    ['gemma3', ['q_proj', 'v_proj']],
   ] as const)('%s is adapted where PEFT adapts it, unless it is told otherwise', async (name, targets) => {
     const { model } = await tinyModel(device, name)
     const ends = () => [
@@ -116,6 +117,14 @@ describe.each(devices)('the family on $description', (device) => {
     adapter = attachLora(model, { r: 2, targetModules: 'all-linear' }, { device })
     expect(ends()).not.toContain('lm_head')
     adapter.detach()
+    model.dispose()
+  })
+
+  it('SmolLM3 has no default targets, as in PEFT', async () => {
+    const { model } = await tinyModel(device, 'smollm3')
+    expect(() => attachLora(model, { r: 2 }, { device })).toThrow(
+      /^attachLora: targetModules must be given, for PEFT has no default here; this model has .*q_proj/,
+    )
     model.dispose()
   })
 

@@ -35,7 +35,7 @@ const [configFile, tensorsFile] = [await bytes('config.json'), await bytes('mode
 const files = () => filesOf({ 'config.json': configFile, 'model.safetensors': tensorsFile })
 
 it('is not known before it is registered', () => {
-  expect(() => parseModelConfig(json)).toThrow(/model_type "gpt_neox"; known are falcon, .*, qwen3$/)
+  expect(() => parseModelConfig(json)).toThrow(/model_type "gpt_neox"; known are falcon, .*, smollm3$/)
   registerArchitecture(gptNeoX)
   expect(parseModelConfig(json)).toMatchObject({ modelType: 'gpt_neox', hiddenSize: 16, layerNormEps: 1e-5 })
   expect(parseModelConfig(formatModelConfig(parseModelConfig(json)))).toEqual(parseModelConfig(json))
@@ -59,7 +59,7 @@ it.each([
 it('names what is registered where a config is of none of it', () => {
   const config = { ...parseModelConfig(json), modelType: 'gpt_neo' }
   expect(() => modelWeights(config)).toThrow(
-    'modelWeights: config has modelType "gpt_neo"; known are falcon, llama, mistral, qwen2, qwen3, gpt_neox',
+    'modelWeights: config has modelType "gpt_neo"; known are falcon, gemma3_text, llama, mistral, qwen2, qwen3, smollm3, gpt_neox',
   )
 })
 

@@ -17,6 +17,8 @@ export const familyNames = [
   'qwen3',
   'qwen3-window',
   'mistral',
+  'smollm3',
+  'gemma3',
 ] as const
 /** Those whose tokens have the same angles however long the text is by then. */
 export const steadyNames = familyNames.filter((name) => name !== 'falcon-dynamic')

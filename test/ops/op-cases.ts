@@ -13,7 +13,7 @@ import { linearLogProbs } from '../../src/ops/loss/linear-log-probs.ts'
 import { addLinear, linear } from '../../src/ops/linear.ts'
 import { noise } from '../../src/ops/noise.ts'
 import { addRmsNorm, rmsNorm } from '../../src/ops/rms-norm.ts'
-import { swiGlu } from '../../src/ops/activations/swi-glu.ts'
+import { geGlu, swiGlu } from '../../src/ops/activations/gated-units.ts'
 import { quantizeFourBit } from '../../src/formats/four-bit/quantize-four-bit.ts'
 import { quantizeInt8 } from '../../src/formats/int8/quantize-int8.ts'
 import { dequantizeFourBit, quantizeFourBit as quantizeOnHost } from '../../src/quant/four-bit.ts'
@@ -325,6 +325,14 @@ export const opCases: readonly OpCase[] = [
     tolerance: 5e-5,
   },
   {
+    op: 'rmsNorm',
+    title: 'of weights that lack 1',
+    inputs: { x: { shape: [2, 3, 13], values: normals(78).map((x, i) => 2 * x + 5 - (i % 3)) }, weight: input([13]) },
+    apply: (t) => rmsNorm(part(t, 'x'), part(t, 'weight'), 1e-3, 1),
+    reference: (v) => scaledByRms(part(v, 'x'), 13, { ...v, weight: part(v, 'weight').map((w) => w + 1) }),
+    tolerance: 5e-5,
+  },
+  {
     op: 'swiGlu',
     title: 'both tails',
     inputs: {
@@ -333,6 +341,19 @@ export const opCases: readonly OpCase[] = [
     },
     apply: (t) => swiGlu(part(t, 'gate'), part(t, 'up')),
     reference: (v) => part(v, 'gate').map((g, i) => (g / (1 + Math.exp(-g))) * at(part(v, 'up'), i)),
+  },
+  {
+    op: 'geGlu',
+    title: 'both tails',
+    inputs: {
+      gate: { shape: [3, 9], values: Float32Array.from({ length: 27 }, (_, i) => (i - 13) * 0.31 + 0.03) },
+      up: input([3, 9]),
+    },
+    apply: (t) => geGlu(part(t, 'gate'), part(t, 'up')),
+    reference: (v) =>
+      part(v, 'gate').map((g, i) => {
+        return 0.5 * g * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (g + 0.044715 * g ** 3))) * at(part(v, 'up'), i)
+      }),
   },
   {
     op: 'dropout',

@@ -86,4 +86,31 @@ export const activationKernels = {
         params: { count },
       })),
   }),
+  /** out = gelu(gate) · up, gelu by its tanh approximation. */
+  geGlu: kernel({
+    reads: ['gate', 'up'],
+    writes: ['out'],
+    params: { count: 'u32' },
+    ...byFour,
+    cuts: [perElement('gate', 'up', 'out')],
+    calls: ({ normals }) =>
+      perCount((count) => ({
+        reads: { gate: normals(count).map((x) => 3 * x), up: normals(count) },
+        writes: { out: normals(count) },
+        params: { count },
+      })),
+  }),
+  geGluBackward: kernel({
+    reads: ['dOut', 'gate', 'up'],
+    writes: ['dGate', 'dUp'],
+    params: { count: 'u32' },
+    ...byFour,
+    cuts: [perElement('dOut', 'gate', 'up', 'dGate', 'dUp')],
+    calls: ({ normals }) =>
+      perCount((count) => ({
+        reads: { dOut: normals(count), gate: normals(count).map((x) => 3 * x), up: normals(count) },
+        writes: { dGate: normals(count), dUp: normals(count) },
+        params: { count },
+      })),
+  }),
 }

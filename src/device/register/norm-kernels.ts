@@ -15,26 +15,26 @@ const perNorm = <T>(make: (rows: number, dim: number, isRms: number) => T) =>
 export const normKernels = {
   /**
    * stats: mean and 1/sqrt(variance + eps) of each row. With isRms nothing is taken off or added: the mean counts as 0,
-   * and bias is null.
+   * and bias is null. `shift` is added to each weight.
    */
   layerNorm: kernel({
     reads: ['x', 'weight', 'bias'],
     writes: ['out', 'stats'],
-    params: { rows: 'u32', dim: 'u32', isRms: 'u32', eps: 'f32' },
+    params: { rows: 'u32', dim: 'u32', isRms: 'u32', eps: 'f32', shift: 'f32' },
     ...byRow,
     cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, out: 4 * dim, stats: 8 }) }],
     calls: ({ normals }) =>
       perNorm((rows, dim, isRms) => ({
         reads: { x: normals(rows * dim), weight: normals(dim), bias: isRms === 1 ? null : normals(dim) },
         writes: { out: normals(rows * dim), stats: normals(2 * rows) },
-        params: { rows, dim, isRms, eps: 1e-5 },
+        params: { rows, dim, isRms, eps: 1e-5, shift: rows % 2 },
       })),
   }),
   /** y = x + r, and out and stats as layerNorm gives them of y. */
   addLayerNorm: kernel({
     reads: ['x', 'r', 'weight', 'bias'],
     writes: ['y', 'out', 'stats'],
-    params: { rows: 'u32', dim: 'u32', isRms: 'u32', eps: 'f32' },
+    params: { rows: 'u32', dim: 'u32', isRms: 'u32', eps: 'f32', shift: 'f32' },
     ...byRow,
     cuts: [{ along: 'rows', windows: ({ dim }) => ({ x: 4 * dim, r: 4 * dim, y: 4 * dim, out: 4 * dim, stats: 8 }) }],
     calls: ({ normals }) =>
@@ -43,7 +43,7 @@ export const normKernels = {
         return {
           reads: { x: normals(rows * dim), r: normals(rows * dim), weight: normals(dim), bias },
           writes: { y: normals(rows * dim), out: normals(rows * dim), stats: normals(2 * rows) },
-          params: { rows, dim, isRms, eps: 1e-5 },
+          params: { rows, dim, isRms, eps: 1e-5, shift: rows % 2 },
         }
       }),
   }),
@@ -51,14 +51,14 @@ export const normKernels = {
   layerNormBackward: kernel({
     reads: ['dOut', 'x', 'weight', 'stats'],
     writes: ['dX'],
-    params: { rows: 'u32', dim: 'u32', isRms: 'u32', accumulate: 'u32' },
+    params: { rows: 'u32', dim: 'u32', isRms: 'u32', accumulate: 'u32', shift: 'f32' },
     ...byRow,
     cuts: [{ along: 'rows', windows: ({ dim }) => ({ dOut: 4 * dim, x: 4 * dim, stats: 8, dX: 4 * dim }) }],
     calls: ({ normals, positives }) =>
       perNorm((rows, dim, isRms) => ({
         reads: { dOut: normals(rows * dim), x: normals(rows * dim), weight: normals(dim), stats: positives(2 * rows) },
         writes: { dX: normals(rows * dim) },
-        params: { rows, dim, isRms, accumulate: rows % 2 },
+        params: { rows, dim, isRms, accumulate: rows % 2, shift: dim % 2 },
       })),
   }),
   layerNormParamsBackward: kernel({

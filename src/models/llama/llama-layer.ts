@@ -1,7 +1,7 @@
 import type { Projection } from '../../nn/linear.ts'
 import { Module } from '../../nn/module.ts'
 import type { NormLayer } from '../../nn/norm-layer.ts'
-import { swiGlu } from '../../ops/activations/swi-glu.ts'
+import { swiGlu } from '../../ops/activations/gated-units.ts'
 import { reshape } from '../../ops/array/reshape.ts'
 import { attention, type KeyValueCache } from '../../ops/attention.ts'
 import type { HeadLayout } from '../../ops/head-layout.ts'

@@ -3,6 +3,7 @@ import { show } from '../../core/show.ts'
 import { Embedding, type Lookup } from '../../nn/embedding.ts'
 import type { Module } from '../../nn/module.ts'
 import { dequantize } from '../../ops/dequantize.ts'
+import { embedding } from '../../ops/embedding.ts'
 import { type Products, sumOfProducts } from '../../ops/products.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { AdaptedLayer, defaultName, type Factors, LayerAdapter } from './adapted-layer.ts'
@@ -80,7 +81,7 @@ export class AdaptedEmbedding extends AdaptedLayer<Embedding, EmbeddingAdapter> 
   }
 
   merged(): Embedding {
-    return new Embedding(this.mergedWeight('weight'))
+    return new Embedding(this.mergedWeight('weight'), this.base.scale)
   }
 
   deltaWeight(name = defaultName): Tensor {
@@ -88,13 +89,14 @@ export class AdaptedEmbedding extends AdaptedLayer<Embedding, EmbeddingAdapter> 
   }
 
   #through(names: readonly string[], ids: Tensor): Tensor {
-    let lookUp: LookUp = (given) => this.base.forward(given)
+    // Adapters change the table, and what is looked up is scaled behind them, as in PEFT.
+    let lookUp: LookUp = (given) => embedding(given, this.table)
     for (const name of names) {
       const part = this.adapters.get(name)
       const inner = lookUp
       if (part !== undefined) lookUp = (given) => part.forward(given, inner)
     }
-    return lookUp(ids)
+    return this.base.scaled(lookUp(ids))
   }
 
   #tied(x: Tensor, names: readonly string[] = this.active): Products {

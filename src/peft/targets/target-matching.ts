@@ -100,6 +100,7 @@ export function findLayers<L extends Module>(
       (field) => !isEmpty(names[field]),
     )
     const under = narrowed.map((field) => ` under ${field} ${show(names[field])}`).join('')
+    if (targetModules.length === 0) return `${who}: targetModules must be given, for PEFT has no default here; ${there}`
     return `${who}: no module matches targetModules ${show(targetModules)}${under}; ${there}`
   })
   const targets = matched.map(([path, module]): Target<L> => {

@@ -30,6 +30,20 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 const silu = (x: number) => x * sigmoid(x)
 const siluSlope = (x: number) => sigmoid(x) * (1 + x * (1 - sigmoid(x)))
 
+const [steep, cubic] = [2 * Math.sqrt(2 / Math.PI), 0.044715]
+/** GELU by its tanh approximation. */
+const geluTanh = (x: number) => x * sigmoid(steep * (x + cubic * x ** 3))
+const geluTanhSlope = (x: number) => {
+  const share = sigmoid(steep * (x + cubic * x ** 3))
+  return share + x * share * (1 - share) * steep * (1 + 3 * cubic * x * x)
+}
+
+/** What gates of linear units let through. */
+const units = [
+  { name: 'swiGlu', of: silu, slope: siluSlope },
+  { name: 'geGlu', of: geluTanh, slope: geluTanhSlope },
+] as const
+
 /** By the number of their kind; slopes by what they give. */
 const activations = [
   { name: 'relu', of: (x: number) => Math.max(x, 0), slopeAt: (y: number) => +(y > 0) },
@@ -61,23 +75,25 @@ const perCount = counts.flatMap((count) => {
       expected: { dX: doubles(count, (i) => at(b, i) * geluSlope(at(wide, i))) },
       tolerance: 1e-6,
     }),
-    kernelCase('swiGlu', title, {
-      reads: { gate: wide, up: b },
-      writes: { out: junk(count) },
-      params: { count },
-      expected: { out: doubles(count, (i) => silu(at(wide, i)) * at(b, i)) },
-      tolerance: 1e-6,
-    }),
-    kernelCase('swiGluBackward', title, {
-      reads: { dOut: a, gate: wide, up: b },
-      writes: { dGate: junk(count), dUp: junk(count) },
-      params: { count },
-      expected: {
-        dGate: doubles(count, (i) => at(a, i) * at(b, i) * siluSlope(at(wide, i))),
-        dUp: doubles(count, (i) => at(a, i) * silu(at(wide, i))),
-      },
-      tolerance: 1e-6,
-    }),
+    ...units.flatMap(({ name, of, slope }) => [
+      kernelCase(name, title, {
+        reads: { gate: wide, up: b },
+        writes: { out: junk(count) },
+        params: { count },
+        expected: { out: doubles(count, (i) => of(at(wide, i)) * at(b, i)) },
+        tolerance: 1e-6,
+      }),
+      kernelCase(`${name}Backward`, title, {
+        reads: { dOut: a, gate: wide, up: b },
+        writes: { dGate: junk(count), dUp: junk(count) },
+        params: { count },
+        expected: {
+          dGate: doubles(count, (i) => at(a, i) * at(b, i) * slope(at(wide, i))),
+          dUp: doubles(count, (i) => at(a, i) * of(at(wide, i))),
+        },
+        tolerance: 1e-6,
+      }),
+    ]),
     ...activations.flatMap(({ name, of, slopeAt }, kind) => [
       kernelCase('activate', `${title}, ${name}`, {
         reads: { x: wide },
@@ -228,23 +244,25 @@ const gateCases = [
       tolerance: 1e-6,
     }),
   ),
-  kernelCase('swiGlu', 'from -200 to 200', {
-    reads: { gate: gates, up: gates.map(() => 1) },
-    writes: { out: junk(gates.length) },
-    params: { count: gates.length },
-    expected: { out: doubles(gates.length, (i) => silu(at(gates, i))) },
-    tolerance: 1e-7,
-  }),
-  kernelCase('swiGluBackward', 'from -200 to 200', {
-    reads: { dOut: gates.map(() => 1), gate: gates, up: gates.map(() => 1) },
-    writes: { dGate: junk(gates.length), dUp: junk(gates.length) },
-    params: { count: gates.length },
-    expected: {
-      dGate: doubles(gates.length, (i) => siluSlope(at(gates, i))),
-      dUp: doubles(gates.length, (i) => silu(at(gates, i))),
-    },
-    tolerance: 1e-6,
-  }),
+  ...units.flatMap(({ name, of, slope }) => [
+    kernelCase(name, 'from -200 to 200', {
+      reads: { gate: gates, up: gates.map(() => 1) },
+      writes: { out: junk(gates.length) },
+      params: { count: gates.length },
+      expected: { out: doubles(gates.length, (i) => of(at(gates, i))) },
+      tolerance: 1e-7,
+    }),
+    kernelCase(`${name}Backward`, 'from -200 to 200', {
+      reads: { dOut: gates.map(() => 1), gate: gates, up: gates.map(() => 1) },
+      writes: { dGate: junk(gates.length), dUp: junk(gates.length) },
+      params: { count: gates.length },
+      expected: {
+        dGate: doubles(gates.length, (i) => slope(at(gates, i))),
+        dUp: doubles(gates.length, (i) => of(at(gates, i))),
+      },
+      tolerance: 1e-6,
+    }),
+  ]),
 ]
 
 export const elementwiseCases: KernelCase[] = [...perCount, ...tailCases, ...gateCases]

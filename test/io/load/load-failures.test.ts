@@ -77,7 +77,7 @@ describe('loadModel refuses', () => {
     expect(await failure(files)).toEqual(
       refusal(
         'unsupported',
-        'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, llama, mistral, qwen2, qwen3',
+        'parseModelConfig: config.json has model_type "gpt2"; known are falcon, RefinedWebModel, RefinedWeb, gemma3_text, llama, mistral, qwen2, qwen3, smollm3',
       ),
     )
   })
