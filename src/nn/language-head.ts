@@ -1,7 +1,7 @@
 import { add } from '../ops/add.ts'
 import { embedding } from '../ops/embedding.ts'
 import { gather } from '../ops/gather.ts'
-import { labelledRows } from '../ops/loss/labelled-rows.ts'
+import { labelledRows } from '../ops/loss/labelled-logits.ts'
 import { linearCrossEntropy } from '../ops/loss/linear-cross-entropy.ts'
 import { linearLogProbs } from '../ops/loss/linear-log-probs.ts'
 import { linear } from '../ops/linear.ts'

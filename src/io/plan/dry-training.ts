@@ -1,7 +1,7 @@
 import { valueAndGrad } from '../../autograd/value-and-grad.ts'
 import { check } from '../../core/errors.ts'
 import type { PretrainedLm } from '../../models/causal-lm.ts'
-import { logitRows } from '../../ops/loss/linear-cross-entropy.ts'
+import { logitRows } from '../../ops/loss/labelled-logits.ts'
 import { createOptimizer, type OptimizerChoice, resolveOptimizer } from '../../optim/optimizers.ts'
 import { attachUnstarted, type PlannedAdapter } from '../../peft/attach.ts'
 
