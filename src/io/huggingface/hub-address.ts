@@ -6,6 +6,8 @@ import type { HubModel } from './hub-client.ts'
 export interface HubPlace extends HubModel {
   /** Below the model's own folder; empty for that one. */
   readonly subfolder: string
+  /** The one file in it that is meant. Default: the folder is. */
+  readonly file?: string
 }
 
 /** The Hub's own names, whatever `HF_ENDPOINT` says: a page's address is copied from there. */
@@ -15,12 +17,25 @@ const folderPages: readonly string[] = ['tree', 'commits', 'commit']
 const filePages: readonly string[] = ['blob', 'resolve', 'raw', 'blame']
 const namePattern = /^[\w-][\w.-]*\/[\w-][\w.-]*$/
 
-/** `owner/name` or `owner/name@revision`; null for what cannot be one. */
+/**
+ * `owner/name` or `owner/name@revision`, or a GGUF file of one such as `owner/name/file.gguf`; null for what cannot be
+ * one.
+ */
 export function parseModelName(text: string): HubPlace | null {
-  const [, name = '', revision = 'main'] = /^([^@]+?)\/?(?:@(.+))?$/.exec(text) ?? []
-  if (!namePattern.test(name)) return null
+  const [, path = '', revision = 'main'] = /^([^@]+?)\/?(?:@(.+))?$/.exec(text) ?? []
+  const [owner = '', model = '', ...rest] = path.split('/')
+  const file = rest.at(-1)
+  const isPlain = rest.length === 0 || (isGguf(path) && rest.every((part) => !/\\|^\.*$/.test(part)))
+  const name = `${owner}/${model}`
+  if (!namePattern.test(name) || !isPlain) return null
+  const subfolder = rest.slice(0, -1).join('/')
   // As it stands in a page's address.
-  return { name, revision: revision.replaceAll(/%2f/gi, '/'), subfolder: '' }
+  return { name, revision: revision.replaceAll(/%2f/gi, '/'), subfolder, ...(file !== undefined && { file }) }
+}
+
+/** Whether a file is a GGUF file, by its name. */
+export function isGguf(fileName: string): boolean {
+  return /\.gguf$/i.test(fileName)
 }
 
 /** An address on the Hub that was given without `https://`; any other text as it is. */
@@ -57,7 +72,8 @@ export function parseHubAddress(url: URL, endpoint: string): HubPlace | null {
     'config',
     () => `${who} names a folder that cannot be: ${folders.join('/')}`,
   )
-  return { name, revision, subfolder: folders.join('/') }
+  const file = isFile ? rest.at(-1) : undefined
+  return { name, revision, subfolder: folders.join('/'), ...(file !== undefined && isGguf(file) && { file }) }
 }
 
 /** What stands behind the Hub's own address; null for an address that is not below it. */
@@ -67,7 +83,8 @@ function pathOnHub(url: URL, endpoint: URL): string | null {
   return url.origin === endpoint.origin && url.pathname.startsWith(base) ? url.pathname.slice(base.length) : null
 }
 
-function partsOf(path: string, who: string): string[] {
+/** The names of a path in an address. @throws MedAwareError `config` for one that cannot be decoded. */
+export function partsOf(path: string, who: string): string[] {
   const parts = path.split('/').filter((part) => part !== '')
   try {
     return parts.map(decodeURIComponent)

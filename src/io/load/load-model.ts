@@ -14,6 +14,7 @@ import { hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { checkRoom } from '../plan/check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
+import { describeSecondLoss, quantisedTwice } from './second-loss.ts'
 import { type FileTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer.ts'
 import { storageAliases, storageRules } from './weight-storage.ts'
 import type { LoadModelOptions } from './load-options.ts'
@@ -33,9 +34,10 @@ export interface LoadedModel {
 
 /**
  * Loads a model of a known architecture (docs/models.md has the list) in Hugging Face's format: config.json,
- * model.safetensors or its shards with their index, and tokenizer.json. Tensors come one at a time and are quantised as
- * they come.
- * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, or a `Folder`.
+ * model.safetensors or its shards with their index, and tokenizer.json; or in one GGUF file. Tensors come one at a time
+ * and are quantised as they come; those that a GGUF file has in blocks are decoded.
+ * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, a `Folder`, or
+ * a GGUF file.
  * @throws MedAwareError `not-found`, `format`, `config`, `numeric`, `unsupported`, `memory` or `network`, or the
  * signal's reason; what was loaded by then is freed.
  */
@@ -54,7 +56,10 @@ export async function loadModel(source: Source, given: LoadModelOptions): Promis
     const { config: settled, checkpoint } = await settledHead(opened, config, head)
     const specs = fittingWeights(checkpoint, settled, folder.name)
     checkRoom(checkpoint, specs, folder.name, options)
-    const { weights, storage } = await loadWeights(checkpoint, specs, options)
+    const twice = quantisedTwice(checkpoint, specs, options)
+    const measureError = options.measureError === true || (twice.length > 0 && options.onWarning !== undefined)
+    const { weights, storage } = await loadWeights(checkpoint, specs, { ...options, measureError })
+    if (twice.length > 0) warn(`${folder.name}: ${describeSecondLoss(checkpoint, twice, storage)}`)
     const model = Object.assign(makeModel(settled, weights), folder.origin)
     if (generation !== null) {
       model.generationConfig = { eosTokenId: model.generationConfig?.eosTokenId ?? [], ...generation }
@@ -151,6 +156,7 @@ function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): P
 
 /** Opens the weights of a folder, one file or shards. @throws MedAwareError `not-found`, or as `openSafetensors`. */
 export async function openCheckpoint(folder: Folder): Promise<Checkpoint> {
+  if (folder.tensors !== undefined) return checkpointOf(await folder.tensors())
   if (await folder.has('model.safetensors')) return checkpointOf(await openTensors(folder, 'model.safetensors'))
   const index = 'model.safetensors.index.json'
   if (await folder.has(index)) {

@@ -61,7 +61,7 @@ export interface ModelReport {
   /** With an adapter on the 4-bit model. */
   readonly adapter: ParameterCounts & AdapterSummary
   readonly files: TensorTotals & {
-    /** By safetensors' names of dtypes. */
+    /** By safetensors' names of dtypes, and ggml's of blocks. */
     readonly dtypes: Readonly<Record<string, TensorTotals>>
     /** Projections have what bitsandbytes keeps beside them. */
     readonly kinds: Readonly<Record<WeightSpec['role'], TensorTotals & { readonly parameters: number }>>
@@ -215,8 +215,8 @@ async function checkpointQuantization(
 function filesOf(reader: TensorReader): TensorTotals & { dtypes: Record<string, TensorTotals> } {
   const dtypes: Record<string, TensorTotals> = {}
   for (const name of reader.names) {
-    const { dtype, begin, end } = reader.info(name)
-    dtypes[dtype] = added(dtypes[dtype], end - begin)
+    const { dtype, storedAs = dtype, begin, end } = reader.info(name)
+    dtypes[storedAs] = added(dtypes[storedAs], end - begin)
   }
   return { ...Object.values(dtypes).reduce((sum, { tensors, bytes }) => added(sum, bytes, tensors), none), dtypes }
 }

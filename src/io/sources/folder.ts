@@ -24,6 +24,8 @@ export interface Folder {
    * @throws MedAwareError `not-found`.
    */
   open(fileName: string, mostBytes?: number): Promise<ByteSource>
+  /** The weights, where they are in no safetensors file. Default: they are. */
+  tensors?(): Promise<TensorReader>
 }
 
 /** Bytes that a file of JSON may have: what is read whole is believed to be small. */

@@ -1,10 +1,19 @@
-import { disk } from '#platform'
-import { MedAwareError } from '../../core/errors.ts'
+import { disk, fileExists, fileSource } from '#platform'
+import { check, MedAwareError } from '../../core/errors.ts'
 import { readArgument, readOptions, withMethods } from '../../core/options.ts'
 import { encodePath, HttpClient, shownUrl } from '../../safetensors/http-client.ts'
+import { blobSource } from '../../safetensors/source.ts'
 import { parseAddress, sourceAt } from '../../safetensors/url-source.ts'
 import { directoryFolder, diskFolder, fileFolder, type Folder, isThere, subfolderOf } from './folder.ts'
-import { completeAddress, type HubPlace, parseHubAddress, parseModelName } from '../huggingface/hub-address.ts'
+import { ggufFolder } from '../gguf/gguf-folder.ts'
+import {
+  completeAddress,
+  type HubPlace,
+  isGguf,
+  parseHubAddress,
+  parseModelName,
+  partsOf,
+} from '../huggingface/hub-address.ts'
 import { HubClient } from '../huggingface/hub-client.ts'
 import { folderOn, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
 import { findHubSettings } from '../huggingface/hub-settings.ts'
@@ -16,8 +25,10 @@ import { findHubSettings } from '../huggingface/hub-settings.ts'
  *   out
  * - the address of a folder, whose files are read in parts by Range requests, or of a model's page on the Hub
  * - files a page was given, or a directory the user opened to it
+ * - a GGUF file: its path, its address, `owner/name/file.gguf` or `owner/name/file.gguf@revision` on the Hub, a `File`,
+ *   or one among the files that a page was given, where there is no config.json
  */
-export type Source = string | URL | Iterable<File> | FileSystemDirectoryHandle | Folder
+export type Source = string | URL | File | Iterable<File> | FileSystemDirectoryHandle | Folder
 
 /**
  * Opens a source; nothing is read yet.
@@ -28,7 +39,8 @@ export async function openFolder(source: Source, options: HubFolderOptions = {})
   const read = readOptions('openFolder', options, hubFolderRules)
   if (source instanceof URL) return folderAt(source, read)
   if (typeof source === 'string') return folderOfText(source, read)
-  if (isIterable(source)) return fileFolder(source)
+  if (isFile(source)) return ggufOfFile(source)
+  if (isIterable(source)) return folderOfFiles(source)
   if (isDirectory(source)) return directoryFolder(source)
   return readArgument('openFolder', 'source', source, folderRule)
 }
@@ -42,6 +54,27 @@ function isIterable(source: unknown): source is Iterable<File> {
   return typeof source === 'object' && source !== null && Symbol.iterator in source
 }
 
+function isFile(source: unknown): source is File {
+  return source instanceof Blob && 'name' in source
+}
+
+/** @throws MedAwareError `config` for a file of another kind. */
+function ggufOfFile(file: File): Folder {
+  check(isGguf(file.name), 'config', () => `openFolder: ${file.name} is one file, and no .gguf; give all of its folder`)
+  return ggufFolder({ name: file.name, open: async () => blobSource(file) })
+}
+
+async function folderOfFiles(given: Iterable<File>): Promise<Folder> {
+  const files = [...given]
+  const folder = fileFolder(files)
+  const [gguf, second] = files.filter(({ name }) => isGguf(name))
+  if (gguf === undefined || (await folder.has('config.json'))) return folder
+  check(second === undefined, 'config', () => {
+    return `openFolder: there are several GGUF files, such as ${gguf.name} and ${second?.name}; give one`
+  })
+  return ggufOfFile(gguf)
+}
+
 function isDirectory(source: unknown): source is FileSystemDirectoryHandle {
   return typeof source === 'object' && source !== null && 'getFileHandle' in source
 }
@@ -50,8 +83,9 @@ async function folderOfText(given: string, options: HubFolderOptions): Promise<F
   const text = completeAddress(given)
   if (/^[a-z][a-z\d+.-]+:\/\//i.test(text)) return folderAt(parseAddress('openFolder', text), options)
   if (disk !== null) {
-    if (text.startsWith('~/')) return diskFolder(disk.home + text.slice(1))
-    if (/^(\.{0,2}[/\\]|\.{1,2}$|[a-z]:[/\\])/i.test(text) || (await disk.isFolder(text))) return diskFolder(text)
+    if (text.startsWith('~/')) return atPath(disk.home + text.slice(1))
+    const isPath = /^(\.{0,2}[/\\]|\.{1,2}$|[a-z]:[/\\])/i.test(text)
+    if (isPath || (await disk.isFolder(text)) || (isGguf(text) && (await fileExists(text)))) return atPath(text)
   }
   const place = parseModelName(text)
   if (place === null) {
@@ -64,10 +98,23 @@ async function folderOfText(given: string, options: HubFolderOptions): Promise<F
   return explained(await folderOnHub(place, options), text)
 }
 
-async function folderOnHub({ subfolder, ...model }: HubPlace, options: HubFolderOptions): Promise<Folder> {
+function atPath(path: string): Folder {
+  if (!isGguf(path)) return diskFolder(path)
+  return ggufFolder({ name: path, origin: { nameOrPath: path, revision: null }, open: () => fileSource(path) })
+}
+
+/** A GGUF file of a folder, which others find under the folder's name and its own. */
+function ggufIn(folder: Folder, fileName: string): Folder {
+  const { name, origin } = folder
+  const named = origin && { ...origin, nameOrPath: `${origin.nameOrPath}/${fileName}` }
+  return ggufFolder({ name: `${name}/${fileName}`, origin: named, open: () => folder.open(fileName) })
+}
+
+async function folderOnHub({ subfolder, file, ...model }: HubPlace, options: HubFolderOptions): Promise<Folder> {
   const client = new HubClient(await findHubSettings(options.hub), options.signal)
   const folder = folderOn(client, model, options)
-  return subfolder === '' ? folder : subfolderOf(folder, subfolder)
+  const own = subfolder === '' ? folder : subfolderOf(folder, subfolder)
+  return file === undefined ? own : ggufIn(own, file)
 }
 
 /** A folder of the Hub that says of a missing model where else it was looked for. */
@@ -85,20 +132,28 @@ function explained(folder: Folder, text: string): Folder {
   }
 }
 
-/** The files beside one another at an address. A page of a model on the Hub stands for the model. */
+/**
+ * The files beside one another at an address, or the GGUF file there. A page of a model on the Hub stands for the
+ * model.
+ */
 async function folderAt(address: URL, options: HubFolderOptions): Promise<Folder> {
-  if (address.protocol === 'file:' && disk !== null) return diskFolder(disk.pathOf(address))
+  if (address.protocol === 'file:' && disk !== null) return atPath(disk.pathOf(address))
   parseAddress('openFolder', address)
   const settings = await findHubSettings(options.hub)
   const place = parseHubAddress(address, settings.endpoint)
   if (place !== null) return folderOnHub(place, options)
+  const [fileName] = isGguf(address.pathname)
+    ? partsOf(address.pathname, `openFolder: ${shownUrl(address)}`).slice(-1)
+    : []
+  const parent = new URL(address)
+  if (fileName !== undefined) parent.pathname = address.pathname.replace(/[^/]+$/, '')
   const client = new HttpClient(settings, options.signal)
-  const open = async (fileName: string, mostBytes?: number) => {
-    const url = new URL(address)
-    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${encodePath(fileName)}`
+  const open = async (name: string, mostBytes?: number) => {
+    const url = new URL(parent)
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${encodePath(name)}`
     if (!settings.offline) return sourceAt(url, { client, mostBytes })
     throw new MedAwareError('network', `openFolder: ${shownUrl(url)} is not asked for, HF_HUB_OFFLINE is set`)
   }
-  const name = shownUrl(address).replace(/\/+$/, '')
-  return { name, has: (fileName) => isThere(open(fileName)), open }
+  const folder = { name: shownUrl(parent).replace(/\/+$/, ''), has: (name: string) => isThere(open(name)), open }
+  return fileName === undefined ? folder : ggufIn(folder, fileName)
 }

@@ -1,0 +1,72 @@
+import { MedAwareError } from '../../core/errors.ts'
+import { show } from '../../core/show.ts'
+import type { GgufFields } from './gguf-fields.ts'
+
+/** How llama.cpp's converter writes an architecture (convert_hf_to_gguf.py), and so how it is read. */
+export interface GgufArchitecture {
+  /** What `general.architecture` calls it. */
+  readonly name: string
+  /** What config.json calls it, and the class of transformers. */
+  readonly modelType: string
+  readonly className: string
+  /** Whether rows of q and k are written in pairs, which transformers has in halves. */
+  readonly hasPairedRows: boolean
+  /** Whether config.json says which layers have biases. */
+  readonly saysBiases: boolean
+}
+
+const rows: readonly GgufArchitecture[] = [
+  { name: 'llama', modelType: 'llama', className: 'LlamaForCausalLM', hasPairedRows: true, saysBiases: true },
+  { name: 'qwen2', modelType: 'qwen2', className: 'Qwen2ForCausalLM', hasPairedRows: false, saysBiases: false },
+  { name: 'qwen3', modelType: 'qwen3', className: 'Qwen3ForCausalLM', hasPairedRows: false, saysBiases: false },
+]
+
+/** @throws MedAwareError `unsupported` for an architecture that has no row, and a file that is no whole model. */
+export function ggufArchitecture(fields: GgufFields): GgufArchitecture {
+  const type = fields.text('general.type') ?? 'model'
+  if (type !== 'model') throw new MedAwareError('unsupported', `${fields.who}: it is no model, but has ${show(type)}`)
+  const parts = fields.number('split.count') ?? 1
+  if (parts > 1) {
+    throw new MedAwareError('unsupported', `${fields.who}: is one of ${parts} files; join them with llama-gguf-split`)
+  }
+  const name = fields.needed('general.architecture', fields.text('general.architecture'))
+  const found = rows.find((row) => row.name === name)
+  if (found !== undefined) return found
+  const known = rows.map((row) => row.name).join(', ')
+  throw new MedAwareError(
+    'unsupported',
+    `${fields.who}: general.architecture ${show(name)} is not read from GGUF; known are ${known}`,
+  )
+}
+
+/** Tensors of a block, and of the whole model, by the part of their names before `.weight` or `.bias`. */
+const ofBlock: Readonly<Record<string, string>> = {
+  attn_norm: 'input_layernorm',
+  attn_q: 'self_attn.q_proj',
+  attn_k: 'self_attn.k_proj',
+  attn_v: 'self_attn.v_proj',
+  attn_output: 'self_attn.o_proj',
+  attn_q_norm: 'self_attn.q_norm',
+  attn_k_norm: 'self_attn.k_norm',
+  ffn_norm: 'post_attention_layernorm',
+  ffn_gate: 'mlp.gate_proj',
+  ffn_up: 'mlp.up_proj',
+  ffn_down: 'mlp.down_proj',
+}
+const ofModel: Readonly<Record<string, string>> = {
+  token_embd: 'model.embed_tokens',
+  output_norm: 'model.norm',
+  output: 'lm_head',
+}
+
+/** What transformers calls a tensor; a name that is not known stays, for the error that lists what is not expected. */
+export function checkpointName(name: string): string {
+  const [, index, block = '', part, end = ''] = /^(?:blk\.(\d+)\.(\w+)|(\w+))\.(weight|bias)$/.exec(name) ?? []
+  const known = index === undefined ? own(ofModel, part ?? '') : own(ofBlock, block)
+  if (known === undefined) return name
+  return index === undefined ? `${known}.${end}` : `model.layers.${index}.${known}.${end}`
+}
+
+function own(table: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
+}

@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest'
+import { ggufFolder } from '../../../src/io/gguf/gguf-folder.ts'
+import { mergesOf } from '../../../src/io/gguf/sentencepiece-merges.ts'
+import { loadTokenizer } from '../../../src/io/load/load-model.ts'
+import { readJson } from '../../../src/io/sources/folder.ts'
+import { bytesSource } from '../../../src/safetensors/source.ts'
+import { readFixture } from '../../fixtures/open-fixture.ts'
+import { type Entry, f32, ggufFile, joined, text, u32, u64 } from '../../gguf/gguf-file.ts'
+
+interface Vector {
+  readonly text: string
+  readonly ids: readonly number[]
+  readonly decoded: string
+}
+
+const folderOf = (bytes: Uint8Array) => ggufFolder({ name: 'f', open: async () => bytesSource(bytes, 'f') })
+const vectors = JSON.parse(new TextDecoder().decode(await readFixture('gguf/tokenizers.json'))) as Record<
+  string,
+  readonly Vector[]
+>
+
+const textEntry = (key: string, value: string): Entry => [key, 8, text(value)]
+const number = (key: string, value: number): Entry => [key, 4, u32(value)]
+const texts = (key: string, values: readonly string[]): Entry => {
+  return [key, 9, joined([u32(8), u64(values.length), ...values.map(text)])]
+}
+const config: readonly Entry[] = [
+  textEntry('general.architecture', 'llama'),
+  ...['block_count', 'context_length', 'embedding_length', 'feed_forward_length', 'vocab_size'].map((key) => {
+    return number(`llama.${key}`, 8)
+  }),
+  number('llama.attention.head_count', 2),
+  ['llama.attention.layer_norm_rms_epsilon', 6, f32(0.5)],
+]
+const changed = (...more: readonly Entry[]) => {
+  const keys = more.map(([key]) => key)
+  return folderOf(ggufFile({ entries: [...config.filter(([key]) => !keys.includes(key)), ...more] }))
+}
+
+describe('the tokenizer of a GGUF file', () => {
+  it.each(Object.keys(vectors))("%s gives the ids and texts of Hugging Face's tokenizers", async (kind) => {
+    const tokenizer = await loadTokenizer(folderOf(new Uint8Array(await readFixture(`gguf/tokenizer-${kind}.gguf`))))
+    for (const { text: given, ids, decoded } of vectors[kind] ?? []) {
+      expect([given, tokenizer?.encode(given)]).toEqual([given, ids])
+      expect([given, tokenizer?.decode(ids)]).toEqual([given, decoded])
+    }
+    const isSentencePiece = kind.startsWith('llama') && kind !== 'llama-bpe'
+    expect(tokenizer?.eosToken).toBe(isSentencePiece ? '</s>' : '<|im_end|>')
+    expect(tokenizer?.chatTemplate).toBe(isSentencePiece ? null : '{{ messages[0].content }}')
+    // What only fills the table up is no token.
+    if (!isSentencePiece) expect(tokenizer?.vocabSize).toBeLessThanOrEqual(340)
+  })
+
+  it('may have several templates by name', async () => {
+    const folder = changed(
+      texts('tokenizer.ggml.tokens', ['a']),
+      textEntry('tokenizer.ggml.model', 'gpt2'),
+      textEntry('tokenizer.ggml.pre', 'gpt-2'),
+      texts('tokenizer.ggml.merges', []),
+      textEntry('tokenizer.chat_template', 'A'),
+      texts('tokenizer.chat_templates', ['tool_use']),
+      textEntry('tokenizer.chat_template.tool_use', 'B'),
+    )
+    expect((await loadTokenizer(folder))?.chatTemplate).toEqual({ default: 'A', tool_use: 'B' })
+  })
+
+  const tokens = texts('tokenizer.ggml.tokens', ['a', 'b'])
+  const gpt2 = [tokens, textEntry('tokenizer.ggml.model', 'gpt2'), texts('tokenizer.ggml.merges', [])]
+  it.each<[string, readonly Entry[], string]>([
+    [
+      'another kind',
+      [tokens, textEntry('tokenizer.ggml.model', 'bert')],
+      'f: tokenizer.ggml.model "bert" is not read; gpt2 and llama are',
+    ],
+    [
+      'another pre-tokenizer',
+      [...gpt2, textEntry('tokenizer.ggml.pre', 'tekken')],
+      'f: tokenizer.ggml.pre "tekken" is not read; known are gpt-2, smollm,',
+    ],
+    ['the pre-tokenizer of files that name none', gpt2, 'f: tokenizer.ggml.pre "default" is not read'],
+    [
+      'a token twice',
+      [texts('tokenizer.ggml.tokens', ['a', 'a']), textEntry('tokenizer.ggml.model', 'gpt2')],
+      'f: tokenizer.ggml.tokens has a token twice',
+    ],
+    [
+      'an id that no token has',
+      [...gpt2, textEntry('tokenizer.ggml.pre', 'gpt-2'), number('tokenizer.ggml.bos_token_id', 2)],
+      "f: tokenizer.ggml.bos_token_id 2 is no token's",
+    ],
+    [
+      'lists of different lengths',
+      [
+        ...[tokens, textEntry('tokenizer.ggml.model', 'llama')],
+        ['tokenizer.ggml.scores', 9, joined([u32(6), u64(1), f32(0)])],
+      ],
+      'f: tokenizer.ggml.scores has 1 entries, tokenizer.ggml.tokens 2',
+    ],
+    [
+      'no merges',
+      [...gpt2.slice(0, 2), textEntry('tokenizer.ggml.pre', 'gpt-2')],
+      'f: the metadata has no tokenizer.ggml.merges',
+    ],
+    [
+      'values of another kind',
+      [textEntry('tokenizer.ggml.tokens', 'a'), textEntry('tokenizer.ggml.model', 'gpt2')],
+      'f: metadata tokenizer.ggml.tokens must be a list of texts, got "a"',
+    ],
+  ])('refuses %s', async (_, entries, message) => {
+    await expect(loadTokenizer(changed(...entries))).rejects.toThrow(message)
+  })
+
+  it('refuses tokens whose cuts would take time without end', () => {
+    const long = 'a'.repeat(129)
+    expect(() => mergesOf('f', [long], [0], () => true)).toThrow('f: token 0 has 129 characters, 128 are the most')
+    expect(mergesOf('f', [long, 'a', 'aa'], [0, -1, -2], (id) => id > 0)).toEqual([['a', 'a']])
+  })
+})
+
+describe('the config of a GGUF file', () => {
+  it('has the words of transformers', async () => {
+    const json = await readJson(changed(number('llama.attention.head_count_kv', 1)), 'config.json')
+    expect(json).toMatchObject({
+      ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], num_key_value_heads: 1, head_dim: 4 },
+      ...{ rms_norm_eps: 0.5, tie_word_embeddings: true, rope_scaling: null, bos_token_id: null, eos_token_id: [] },
+    })
+  })
+
+  it('has linear and yarn scaling, and several end tokens', async () => {
+    const factor: Entry = ['llama.rope.scaling.factor', 6, f32(4)]
+    const linear = changed(textEntry('llama.rope.scaling.type', 'linear'), factor)
+    expect(await readJson(linear, 'config.json')).toMatchObject({ rope_scaling: { rope_type: 'linear', factor: 4 } })
+    const yarn = changed(
+      ...[textEntry('llama.rope.scaling.type', 'yarn'), factor],
+      ...[number('llama.rope.scaling.original_context_length', 64), number('tokenizer.ggml.eos_token_id', 3)],
+      number('tokenizer.ggml.eot_token_id', 4),
+    )
+    expect(await readJson(yarn, 'config.json')).toMatchObject({
+      rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 64 },
+      eos_token_id: [3, 4],
+    })
+  })
+
+  it.each<[string, readonly Entry[], string]>([
+    [
+      'another architecture',
+      [textEntry('general.architecture', 'gpt2')],
+      'f: general.architecture "gpt2" is not read from GGUF; known are llama, qwen2, qwen3',
+    ],
+    ['an adapter', [textEntry('general.type', 'adapter')], 'f: it is no model, but has "adapter"'],
+    ['a part', [number('split.count', 2)], 'f: is one of 2 files; join them with llama-gguf-split'],
+    ['experts', [number('llama.expert_count', 8)], 'f: llama.expert_count 8 is not read'],
+    [
+      'a value of another kind',
+      [textEntry('llama.block_count', '2')],
+      'f: metadata llama.block_count must be a number, got "2"',
+    ],
+    [
+      'partial positions',
+      [number('llama.rope.dimension_count', 2)],
+      'f: llama.rope.dimension_count is 2, heads have 4 channels',
+    ],
+    [
+      'other scaling',
+      [textEntry('llama.rope.scaling.type', 'longrope'), ['llama.rope.scaling.factor', 6, f32(2)]],
+      'f: llama.rope.scaling.type "longrope" is not read',
+    ],
+  ])('refuses %s', async (_, entries, message) => {
+    await expect(readJson(changed(...entries), 'config.json')).rejects.toThrow(message)
+  })
+
+  it('refuses factors of positions that are no scaling of Llama 3’s', async () => {
+    const tensor = (sizes: readonly number[]) => [{ name: 'rope_freqs.weight', sizes, type: 0, offset: 0 }]
+    const bytes = ggufFile({ entries: config, tensors: tensor([2]), data: 8 })
+    new DataView(bytes.buffer).setFloat32(bytes.length - 8, 7, true)
+    await expect(readJson(folderOf(bytes), 'config.json')).rejects.toThrow(
+      'f: rope_freqs.weight has 2 factors up to 7, which are no scaling of Llama 3',
+    )
+    const many = folderOf(ggufFile({ entries: config, tensors: tensor([64]), data: 256 }))
+    await expect(readJson(many, 'config.json')).rejects.toThrow('f: rope_freqs.weight is [64], not [2]')
+  })
+})
