@@ -50,6 +50,7 @@ export const families: readonly Family[] = [
   { name: 'llama', folder: 'tiny-family/falcon3', ...llama },
   { name: 'llama, tied', folder: 'tiny-family/llama-tied', ...llama },
   { name: 'qwen2', folder: 'tiny-family/qwen2', ...llama },
+  { name: 'gemma3', folder: 'tiny-family/gemma3', ...llama },
 ]
 
 type Fields = Readonly<Record<string, unknown>>
@@ -98,7 +99,7 @@ export const rows: readonly Row[] = [
   {
     name: 'lora, lora_bias',
     config: lora({ lora_bias: true }),
-    notMerged: { 'falcon-7b': noBias, 'falcon-40b': noBias, llama: noBias },
+    notMerged: { 'falcon-7b': noBias, 'falcon-40b': noBias, llama: noBias, gemma3: noBias },
   },
   {
     name: 'lora, embedding',

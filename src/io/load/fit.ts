@@ -1,6 +1,6 @@
 import { check } from '../../core/errors.ts'
 import { sameShape, showShape } from '../../core/shape.ts'
-import { shorten } from '../../core/show.ts'
+import { shorten, showNames } from '../../core/show.ts'
 import type { Checkpoint } from '../../formats/format.ts'
 import { storedWeight, weightBeside } from '../../formats/formats.ts'
 import { ignoredTensors, modelWeights, tiedTensors } from '../../models/architectures.ts'
@@ -66,9 +66,26 @@ function* problemsOf(checkpoint: Checkpoint, config: ModelConfig, specs: readonl
 /** Weights, what formats keep beside them, a tied head that is written twice, and what is passed over. */
 function expects(config: ModelConfig, known: ReadonlySet<string>): (name: string) => boolean {
   const { head } = tiedTensors(config)
-  const passed = ignoredTensors(config).map((end) => `.${end}`)
   return (name) => {
-    if (known.has(name) || name === head || known.has(weightBeside(name) ?? '')) return true
-    return passed.some((end) => name.endsWith(end) || name === end.slice(1))
+    return known.has(name) || name === head || known.has(weightBeside(name) ?? '') || bufferOf(config, name) !== null
   }
+}
+
+/** How the name of a buffer that was saved once ends; `null` for what is none. */
+function bufferOf(config: ModelConfig, name: string): string | null {
+  return ignoredTensors(config).find((end) => name === end || name.endsWith(`.${end}`)) ?? null
+}
+
+/** Says which tensors of a checkpoint that fits are passed over; `null` where none is. */
+export function tellBuffers(
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  specs: readonly WeightSpec[],
+  source: string,
+): string | null {
+  const known = new Set(specs.map(({ name }) => name))
+  const ends = checkpoint.names.flatMap((name) => (known.has(name) ? [] : (bufferOf(config, name) ?? [])))
+  if (ends.length === 0) return null
+  const kinds = showNames([...new Set(ends)])
+  return `${source}: ${ends.length} buffers that were saved once are passed over, for the model makes them: ${kinds}`
 }

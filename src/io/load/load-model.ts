@@ -19,7 +19,7 @@ import { type FileTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer.ts
 import { storageAliases, storageRules } from './weight-storage.ts'
 import type { LoadModelOptions } from './load-options.ts'
 import { checkpointOf } from './checkpoint.ts'
-import { fittingWeights } from './fit.ts'
+import { fittingWeights, tellBuffers } from './fit.ts'
 import { settledHead } from './tied-head.ts'
 
 /** A model and what came with it. */
@@ -55,6 +55,8 @@ export async function loadModel(source: Source, given: LoadModelOptions): Promis
     const head = { source: folder.name, ...(options.onWarning && { warn: options.onWarning }) }
     const { config: settled, checkpoint } = await settledHead(opened, config, head)
     const specs = fittingWeights(checkpoint, settled, folder.name)
+    const buffers = tellBuffers(checkpoint, settled, specs, folder.name)
+    if (buffers !== null) warn(buffers)
     checkRoom(checkpoint, specs, folder.name, options)
     const twice = quantisedTwice(checkpoint, specs, options)
     const measureError = options.measureError === true || (twice.length > 0 && options.onWarning !== undefined)

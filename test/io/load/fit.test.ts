@@ -51,14 +51,19 @@ describe('a checkpoint with buffers that were saved once', () => {
     const plain = await bytes(`${folder}/model.safetensors`)
     const old = writeSafetensors([...(await tensorsOf(plain)), ...buffers])
     const logits = []
+    const told: string[] = []
     for (const weights of [plain, old]) {
       const files = filesOf({ 'config.json': config, 'model.safetensors': weights })
-      const { model } = await loadModel(files, { device })
+      const { model } = await loadModel(files, { device, onWarning: (message) => told.push(message) })
       logits.push(await logitsOf(model, { inputIds: Int32Array.of(3, 17, 5), shape: [1, 3] }))
       model.dispose()
       expect((await inspectModel(files)).kind).toBe('model')
     }
     expect(logits[1]).toEqual(logits[0])
+    const buffersTold = told.filter((message) => message.includes('passed over'))
+    expect(buffersTold).toEqual([
+      expect.stringMatching(`: ${buffers.length} buffers that were saved once are passed over.*rotary_emb.inv_freq`),
+    ])
   })
 
   it('is still refused for a tensor that only ends like one', async () => {
