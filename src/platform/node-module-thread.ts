@@ -8,7 +8,9 @@ const patience = 10_000
 
 /** A worker thread that runs the module at an address. */
 export function threadOf(address: URL, onEnd: (error: Error) => void): StartedThread {
-  const worker = new Worker(address)
+  // Of a program that is given as text Node 20 takes this flag for the thread's module too, and refuses it.
+  const execArgv = process.execArgv.filter((flag) => !flag.startsWith('--input-type'))
+  const worker = new Worker(address, { execArgv })
   let isOver = false
   const end = (error: Error) => {
     if (!isOver) onEnd(error)

@@ -1,3 +1,9 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { threadOf } from '../../src/platform/node-module-thread.ts'
@@ -42,4 +48,17 @@ test('it is told why a thread has ended, once, and not where it was stopped', as
   left.leave()
   await endOf('')
   expect(ends).toEqual([])
+})
+
+test('a program that was given as text has threads of files too', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'thread-'))
+  const file = join(folder, 'ends.mjs')
+  await writeFile(file, 'process.exit(4)')
+  const at = new URL('../../src/platform/node-module-thread.ts', import.meta.url).href
+  const program = `import { threadOf } from '${at}'
+    threadOf(new URL('${pathToFileURL(file).href}'), ({ message }) => console.log(message))`
+  const flags = ['--import', 'tsx', '--input-type=module', '--eval', program]
+  const { stdout } = await promisify(execFile)(process.execPath, flags)
+  expect(stdout).toBe('startWorker: the worker has ended by itself, with status 4\n')
+  await rm(folder, { recursive: true })
 })
