@@ -1,6 +1,6 @@
 import { MedAwareError } from '../core/errors.ts'
 import { openDevice } from '../device/open-device.ts'
-import { storageTypes } from '../formats/formats.ts'
+import { savedTypes } from '../formats/formats.ts'
 import { loadModel } from '../io/load/load-model.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
 import { saveModel } from '../io/save/save-model.ts'
@@ -35,7 +35,7 @@ export const quantizeCommand: Command = {
       device: { type: 'string', default: 'auto' },
     })
     const { SOURCE: source, OUT: out } = words
-    const type = oneOf('type', values.type, storageTypes())
+    const type = oneOf('type', values.type, savedTypes())
     const blockSize = values['block-size']
     // A list replaces the default, which spares the head.
     const skipModules = { skipModules: ['lm_head', ...values.skip] }

@@ -15,6 +15,8 @@ export interface StorageFormat<M extends StoredMatrix = StoredMatrix, Type exten
   readonly words: string
   /** The types it has, as `quantize` and `StorageRecipe` call them. */
   readonly types: readonly Type[]
+  /** Whether a folder of safetensors can have it, which `save` writes. Default true. */
+  readonly isSaved?: boolean
   /** Whether a matrix is in this format. */
   owns(matrix: StoredMatrix): matrix is M
   /** @throws MedAwareError `config` for options of `quantize` that it does not have. */
@@ -58,6 +60,12 @@ export interface Checkpoint extends TensorReader {
 
 /** A weight of a checkpoint that is in a format already. */
 export interface StoredWeight {
+  /**
+   * Whether the checkpoint gives its numbers as well, so that it may be stored in another way. Default: it does not.
+   */
+  readonly readsAsNumbers?: boolean
+  /** Bytes that it takes on a device, and those of its codes alone. Default: those of the checkpoint. */
+  readonly onDevice?: { readonly byteLength: number; readonly packedCount: number }
   /** What of its headers does not fit a weight of a shape, to be listed in an error; `null` where it fits. */
   misfit(shape: Shape): string | null
   /** How it is stored; of what the checkpoint has of it, only small parts are read. */

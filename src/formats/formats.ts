@@ -4,9 +4,10 @@ import { show } from '../core/show.ts'
 import type { StoredMatrix } from '../tensor/stored-matrix.ts'
 import { fourBit } from './four-bit/four-bit.ts'
 import type { Checkpoint, StorageFormat, StoredWeight } from './format.ts'
+import { gguf } from './gguf/gguf.ts'
 import { int8 } from './int8/int8.ts'
 
-const builtIn = [fourBit, int8] as const
+const builtIn = [fourBit, int8, gguf] as const
 
 /** A type of a format: one of this library's, or of one that was added. */
 export type StorageType = (typeof builtIn)[number]['types'][number] | (string & Record<never, never>)
@@ -76,6 +77,11 @@ export function weightBeside(tensor: string): string | null {
 /** The types of all formats, in the table's order. */
 export function storageTypes(): readonly string[] {
   return formats.flatMap(({ types }) => types)
+}
+
+/** Those that a model can be saved in. */
+export function savedTypes(): readonly string[] {
+  return formats.filter(({ isSaved = true }) => isSaved).flatMap(({ types }) => types)
 }
 
 function listOfTypes(): string {

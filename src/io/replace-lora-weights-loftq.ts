@@ -50,7 +50,8 @@ export async function replaceLoraWeightsLoftq(
       async (path, shape) => {
         const name = `${path}.weight`
         check(checkpoint.has(name), 'format', () => `${who}: ${folder.name} has no ${name}; it is of another model`)
-        check(storedWeight(checkpoint, name) === null, 'unsupported', () => {
+        const stored = storedWeight(checkpoint, name)
+        check(stored === null || stored.readsAsNumbers === true, 'unsupported', () => {
           return `${who}: ${folder.name} has ${name} quantised; give the model as it was before`
         })
         const { shape: its } = checkpoint.info(name)

@@ -127,14 +127,14 @@ describe.each(devices)('a format that was added, on $description', (device) => {
 
   it('is quantised to, in place and while loading, and merged into', async () => {
     const model = await tinyFalcon(device)
-    expect(quantize(model, 'q8_0')).toHaveLength(projections.size)
+    expect(quantize(model, 'own_q8')).toHaveLength(projections.size)
     const stored = [...model.namedWeights()].filter(([, weight]) => weight instanceof StoredMatrix)
     expect(stored.every(([, weight]) => weight instanceof Q8Tensor)).toBe(true)
     attachLora(model, { r: 2 }, { device })
     await saveModel(model, await temporaryFolder(), { merge: 'force' })
     model.dispose()
     const { model: loaded, storage } = await loadModel(await changedTiny((tensors) => tensors), {
-      ...{ device, quantize: { type: 'q8_0' }, measureError: true },
+      ...{ device, quantize: { type: 'own_q8' }, measureError: true },
     })
     expect(storage.projections.bitsPerWeight).toBe(9)
     expect(storage.error?.relative).toBeLessThan(0.01)
@@ -144,16 +144,16 @@ describe.each(devices)('a format that was added, on $description', (device) => {
 
 describe('a format that was added', () => {
   it('is in plans and reports', async () => {
-    const plan = planMemory(config, { quantize: 'q8_0' })
+    const plan = planMemory(config, { quantize: 'own_q8' })
     const count = modelWeights(config).reduce(
       (sum, { name, shape }) => sum + (projections.has(name) ? shape.reduce((a, b) => a * b) : 0),
       0,
     )
-    expect(plan.weights['q8_0']).toBe((count / 32) * 36)
-    expect(describeMemoryPlan(plan)).toMatch(/Q8_0 weights [\d.]+ kB/)
+    expect(plan.weights['own_q8']).toBe((count / 32) * 36)
+    expect(describeMemoryPlan(plan)).toMatch(/own Q8 weights [\d.]+ kB/)
     const report = await inspectModel(await asBlocks())
     expect(report).toMatchObject({
-      quantization: { type: 'q8_0', blockSize: 32, doubleQuant: false, layers: projections.size },
+      quantization: { type: 'own_q8', blockSize: 32, doubleQuant: false, layers: projections.size },
     })
   })
 
@@ -164,8 +164,8 @@ describe('a format that was added', () => {
       const { model } = await loadModel(await asBlocks(), { device, quantize })
       model.dispose()
     }
-    await expect(load('q8_1')).rejects.toThrow(/'nf4', 'fp4', 'int8', 'q8_0'/)
-    await expect(load({ type: 'q8_0', blockSize: 64 })).rejects.toThrow('blocks of q8_0 are of 32')
+    await expect(load('q8_1')).rejects.toThrow(/'nf4', 'fp4', 'int8', 'q8_0', 'q4_0'.*'own_q8'/)
+    await expect(load({ type: 'own_q8', blockSize: 64 })).rejects.toThrow('blocks of own_q8 are of 32')
   })
 
   it('does not fit a weight of another size', async () => {
@@ -173,12 +173,12 @@ describe('a format that was added', () => {
       { name, dtype: 'U8', shape: [blocks.length - 34], data: blocks.subarray(34) },
       { name: `${name}.ggml_type`, dtype: 'U8', shape: [], data: Uint8Array.of(8) },
     ])
-    await expect(inspectModel(cut)).rejects.toThrow(/is \d+ bytes of q8_0/)
+    await expect(inspectModel(cut)).rejects.toThrow(/is \d+ bytes of own_q8/)
   })
 
   it('takes no name or type that there is', () => {
     expect(() => registerStorageFormat(q8)).toThrow(
-      new MedAwareError('config', 'registerStorageFormat: there is a format "q8_0" already'),
+      new MedAwareError('config', 'registerStorageFormat: there is a format "own_q8" already'),
     )
     expect(() => registerStorageFormat({ ...q8, name: 'other', types: ['nf4'] })).toThrow(
       'there is a format "nf4" already',

@@ -1,5 +1,5 @@
 /**
- * GGUF's Q8_0 as a stranger would add it: one file, by the package's public rooms. A block of 32 elements is 34 bytes,
+ * GGUF's Q8_0 as a stranger would add it under a name of its own: one file, by the package's public rooms. A block of 32 elements is 34 bytes,
  * an f16 scale and 32 signed codes; the value of a code is code · scale (ggml-common.h, block_q8_0). In the checkpoint
  * of these tests a weight is its blocks as they lie in a GGUF file, in U8, with a marker beside it.
  */
@@ -20,7 +20,12 @@ export class Q8Tensor extends StoredMatrix {
     readonly absmax: Tensor,
   ) {
     const one = { nested: null, tables: null, bits: 8, isBf16: 0, isNested: 0, nestedCount: 0 } as const
-    super(shape, [codes, absmax], { codes, absmax, blockSize, ...one }, { type: 'q8_0', blockSize, doubleQuant: false })
+    super(
+      shape,
+      [codes, absmax],
+      { codes, absmax, blockSize, ...one },
+      { type: 'own_q8', blockSize, doubleQuant: false },
+    )
   }
 }
 
@@ -59,13 +64,13 @@ const markerOf = (weight: string) => `${weight}.ggml_type`
 const bytesFor = (shape: Shape) => (shape.reduce((count, size) => count * size, 1) / blockSize) * blockBytes
 
 export const q8: StorageFormat<Q8Tensor> = {
-  name: 'q8_0',
-  words: 'Q8_0',
-  types: ['q8_0'],
+  name: 'own_q8',
+  words: 'own Q8',
+  types: ['own_q8'],
   owns: (matrix) => matrix instanceof Q8Tensor,
   check(options) {
     if ((options.blockSize ?? blockSize) === blockSize) return
-    throw new MedAwareError('config', `quantize: blocks of q8_0 are of ${blockSize}`)
+    throw new MedAwareError('config', `quantize: blocks of own_q8 are of ${blockSize}`)
   },
   quantize(x) {
     const { device, shape, count } = x
@@ -82,8 +87,8 @@ export const q8: StorageFormat<Q8Tensor> = {
     if (!checkpoint.beside(weight).includes(markerOf(weight))) return null
     const { begin, end } = checkpoint.info(weight)
     return {
-      misfit: (shape) => (end - begin === bytesFor(shape) ? null : `${weight} is ${end - begin} bytes of q8_0`),
-      recipe: async () => ({ type: 'q8_0', blockSize, doubleQuant: false }),
+      misfit: (shape) => (end - begin === bytesFor(shape) ? null : `${weight} is ${end - begin} bytes of own_q8`),
+      recipe: async () => ({ type: 'own_q8', blockSize, doubleQuant: false }),
       async load(device, shape) {
         const bytes = await checkpoint.readBytes(weight)
         return device.memory.rooted(() => q8FromBlocks(device, bytes, shape))

@@ -5,6 +5,7 @@ import { dynamicMap } from '../../quant/dynamic-map.ts'
 import { fourBitBlockSizes, fourBitCode, fourBitDecision, type FourBitType } from '../../quant/four-bit.ts'
 import { empty, fromArray, Tensor } from '../../tensor/tensor.ts'
 import { checkMatrix } from '../check-matrix.ts'
+import { sharedTable } from '../shared-table.ts'
 import { FourBitTensor, type FourBitParts } from './four-bit-tensor.ts'
 
 /** How a matrix is stored in 4 bits, in bitsandbytes' words. */
@@ -88,24 +89,14 @@ function nestedTensor(device: Device, { absmax, offset }: NonNullable<StoredFour
 
 /** The decoding tables of a type: 16 code values and the dynamic map's 256, made once per device. */
 export function codeTables(device: Device, type: FourBitType): Tensor {
-  return shared(device, `${type} tables`, () => Float32Array.of(...fourBitCode(type), ...dynamicMap(true)))
+  return sharedTable(device, `${type} tables`, () => Float32Array.of(...fourBitCode(type), ...dynamicMap(true)))
 }
 
 function decisionTable(device: Device, type: FourBitType): Tensor {
   const { thresholds, codes } = fourBitDecision(type)
-  return shared(device, `${type} decision`, () => Float32Array.of(...thresholds, 0, ...codes))
+  return sharedTable(device, `${type} decision`, () => Float32Array.of(...thresholds, 0, ...codes))
 }
 
 function dynamicMapTable(device: Device): Tensor {
-  return shared(device, 'dynamic map', () => dynamicMap(true))
-}
-
-const tablesOf = new WeakMap<Device, Map<string, Tensor>>()
-
-function shared(device: Device, name: string, values: () => Float32Array): Tensor {
-  const tables = tablesOf.get(device) ?? new Map<string, Tensor>()
-  tablesOf.set(device, tables)
-  const made = tables.get(name) ?? device.memory.rooted(() => fromArray(device, values(), [values().length], name))
-  tables.set(name, made)
-  return made
+  return sharedTable(device, 'dynamic map', () => dynamicMap(true))
 }

@@ -1,10 +1,11 @@
 import type { Device } from '../../device/device.ts'
 import { filledTensor } from '../../formats/fill-tensor.ts'
 import type { Checkpoint } from '../../formats/format.ts'
-import { formatOf, storedWeight } from '../../formats/formats.ts'
+import { formatOf } from '../../formats/formats.ts'
 import { quantizeMatrix } from '../../formats/quantize-matrix.ts'
 import type { WeightSpec } from '../../models/causal-lm.ts'
 import { type Matrix, rootedMatrix } from '../../tensor/matrix.ts'
+import { keptWeight } from './kept-weight.ts'
 import type { StorageError } from './storage-error.ts'
 import { dtypeFor, quantizationFor, type WeightStorage } from './weight-storage.ts'
 
@@ -23,7 +24,7 @@ export interface MatrixLoading extends WeightStorage {
 export async function loadMatrix(checkpoint: Checkpoint, spec: WeightSpec, how: MatrixLoading): Promise<Matrix> {
   const { name, shape } = spec
   const { device, error = null } = how
-  const stored = storedWeight(checkpoint, name)
+  const stored = keptWeight(checkpoint, spec, how)
   if (stored !== null) return stored.load(device, shape)
   const options = quantizationFor(spec, how)
   const dtype = options === null ? dtypeFor(spec, how) : 'f32'

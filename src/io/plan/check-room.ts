@@ -1,9 +1,9 @@
 import { MedAwareError } from '../../core/errors.ts'
 import { DryDevice } from '../../device/dry-device.ts'
 import type { Checkpoint } from '../../formats/format.ts'
-import { storedWeight } from '../../formats/formats.ts'
 import type { WeightSpec } from '../../models/causal-lm.ts'
 import type { LoadModelOptions } from '../load/load-options.ts'
+import { keptWeight } from '../load/kept-weight.ts'
 import { adviceFor, type Change, type Need } from './memory-advice.ts'
 import { dryWeights } from './dry-weights.ts'
 import type { WeightStorage } from '../load/weight-storage.ts'
@@ -20,7 +20,7 @@ export function checkRoom(
 ): void {
   const need = (storage: WeightStorage): Need => {
     const dry = new DryDevice(options.device.kind)
-    dryWeights(dry, specs, storage, (name) => storedBytes(reader, name))
+    dryWeights(dry, specs, storage, (spec) => storedBytes(reader, spec, storage))
     const { label, byteLength: bytes } = dry.largest
     return { total: dry.memory.peakBytes, largest: { label, bytes } }
   }
@@ -41,9 +41,14 @@ function* changesOf(
 }
 
 /**
- * Bytes of a weight that the checkpoint has quantised, with what stands beside it; undefined for one of plain numbers.
+ * Bytes of a weight that stays as the checkpoint has it, with what stands beside it; undefined for another.
  */
-function storedBytes(reader: Checkpoint, name: string): number | undefined {
-  if (storedWeight(reader, name) === null) return undefined
-  return [name, ...reader.beside(name)].reduce((sum, key) => sum + reader.info(key).end - reader.info(key).begin, 0)
+function storedBytes(reader: Checkpoint, spec: WeightSpec, storage: WeightStorage): number | undefined {
+  const kept = keptWeight(reader, spec, storage)
+  if (kept === null) return undefined
+  if (kept.onDevice !== undefined) return kept.onDevice.byteLength
+  return [spec.name, ...reader.beside(spec.name)].reduce(
+    (sum, key) => sum + reader.info(key).end - reader.info(key).begin,
+    0,
+  )
 }

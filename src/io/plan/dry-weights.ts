@@ -7,18 +7,18 @@ import { dtypeFor, quantizationFor, type WeightStorage } from '../load/weight-st
 
 /**
  * Weights of the given shapes on a dry device, stored as `loadModel` stores them.
- * @param bytesOf Bytes of a weight that the checkpoint has quantised already; such a weight is not in the result.
+ * @param bytesOf Bytes of a weight that stays as the checkpoint has it; such a weight is not in the result.
  * Default: none is.
  */
 export function dryWeights(
   device: DryDevice,
   specs: readonly WeightSpec[],
   storage: WeightStorage,
-  bytesOf: (name: string) => number | undefined = () => undefined,
+  bytesOf: (spec: WeightSpec) => number | undefined = () => undefined,
 ): Map<string, Weight> {
   const weights = new Map<string, Weight>()
   for (const spec of specs) {
-    const bytes = bytesOf(spec.name)
+    const bytes = bytesOf(spec)
     if (bytes === undefined) weights.set(spec.name, dryWeight(device, spec, storage))
     else device.memory.allocate(bytes, spec.name)
   }

@@ -3,7 +3,7 @@ import { countOf } from '../../core/shape.ts'
 import { DryDevice } from '../../device/dry-device.ts'
 import type { Checkpoint } from '../../formats/format.ts'
 import { optionsOf } from '../../formats/quantize-matrix.ts'
-import { storageFormats, storedWeight, type StorageType } from '../../formats/formats.ts'
+import { storageFormats, type StorageType } from '../../formats/formats.ts'
 import { createModel, modelWeights, parseModelConfig } from '../../models/architectures.ts'
 import type { ModelConfig, WeightSpec } from '../../models/causal-lm.ts'
 import { parseAdapterConfig } from '../../peft/config/adapter-config.ts'
@@ -19,6 +19,7 @@ import { dryWeights } from './dry-weights.ts'
 import { planMemory, type MemoryPlan } from './memory-plan.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { fittingWeights } from '../load/fit.ts'
+import { keptWeight } from '../load/kept-weight.ts'
 import { settledHead } from '../load/tied-head.ts'
 
 /** What is asked about a source. */
@@ -140,8 +141,10 @@ async function inspectBase(folder: Folder, options: InspectOptions): Promise<Mod
     const specs = fittingWeights(reader, config, folder.name)
     const quantization = await checkpointQuantization(reader, specs)
     const tokenizer = await loadTokenizer(folder)
-    const packedCount = ({ name, role, shape }: WeightSpec) => {
-      if (storedWeight(reader, name) !== null) return reader.info(name).end - reader.info(name).begin
+    const packedCount = (spec: WeightSpec) => {
+      const { name, role, shape } = spec
+      const kept = keptWeight(reader, spec, {})
+      if (kept !== null) return kept.onDevice?.packedCount ?? reader.info(name).end - reader.info(name).begin
       return quantization === null && role === 'projection' ? Math.ceil(countOf(shape) / 2) : countOf(shape)
     }
     const { all, allPacked } = countWeights(
@@ -199,15 +202,23 @@ function plansOf(
   }
 }
 
-/** By the first format of which a checkpoint has any. */
+/**
+ * By the first format of which a checkpoint has any. A GGUF file has a type for each tensor: it is told where all
+ * projections are of the same.
+ */
 async function checkpointQuantization(
   reader: Checkpoint,
   specs: readonly WeightSpec[],
 ): Promise<ModelReport['quantization']> {
   for (const format of storageFormats()) {
-    const stored = specs.flatMap(({ name }) => format.find(reader, name) ?? [])
+    const stored = specs.flatMap((spec) => (keptWeight(reader, spec, {}) && format.find(reader, spec.name)) ?? [])
     const [first] = stored
-    if (first !== undefined) return { ...(await first.recipe()), layers: stored.length }
+    if (first === undefined) continue
+    const recipe = await first.recipe()
+    const projections = specs.filter(({ role }) => role === 'projection').length
+    const types = first.readsAsNumbers === true ? await Promise.all(stored.map((each) => each.recipe())) : []
+    const isMixed = types.length > 0 && (types.length < projections || types.some(({ type }) => type !== recipe.type))
+    if (!isMixed) return { ...recipe, layers: stored.length }
   }
   return null
 }

@@ -4,13 +4,16 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { checkpointTensors } from '../../../src/io/gguf/gguf-tensors.ts'
+import { valueAndGrad } from '../../../src/autograd/value-and-grad.ts'
 import { readGgufHeader } from '../../../src/gguf/header.ts'
 import { ggufTensors } from '../../../src/gguf/reader.ts'
 import { loadModel } from '../../../src/io/load/load-model.ts'
 import { inspectModel } from '../../../src/io/plan/inspect-model.ts'
 import { diskFolder } from '../../../src/io/sources/folder.ts'
 import type { Source } from '../../../src/io/sources/open-folder.ts'
+import { attachLora } from '../../../src/peft/attach.ts'
 import { bytesSource } from '../../../src/safetensors/source.ts'
+import { StoredMatrix } from '../../../src/tensor/stored-matrix.ts'
 import { testEngines } from '../../device/devices.ts'
 import { openFixture, readFixture } from '../../fixtures/open-fixture.ts'
 import { batchOf, logitsOf } from '../../golden/model-checks.ts'
@@ -52,11 +55,37 @@ describe.each(devices)('loadModel of a GGUF file on $description', (device) => {
     const wanted = await (await openFixture('tiny-family/falcon3/reference.safetensors')).readF32('logits')
     expect(maxDifference(half.values, wanted)).toBeLessThan(5e-3)
     const reference = 'gguf/blocks-llama/reference.safetensors'
-    const { values, storage } = await logits(at('blocks-llama.gguf'), reference)
+    const { values, storage } = await logits(at('blocks-llama.gguf'), reference, { quantize: false })
     expect(maxDifference(values, await (await openFixture(reference)).readF32('logits'))).toBeLessThan(1e-5)
     expect(values).toEqual((await logits(at('blocks-llama'), reference)).values)
     expect(storage.checkpointBytes).toBeLessThan(storage.bytes / 2)
     expect(storage.error).toBeNull()
+  })
+
+  it('keeps projections in Q8_0 and Q4_0 as they are, and trains over them', async () => {
+    const reference = 'gguf/blocks-llama/reference.safetensors'
+    const batch = await batchOf(await openFixture(reference), 'input_ids')
+    const trained = async (quantize?: false) => {
+      const { model } = await loadModel(at('blocks-llama.gguf'), { device, ...(quantize === false && { quantize }) })
+      const types = [...model.namedWeights()].flatMap(([, w]) => (w instanceof StoredMatrix ? [w.recipe.type] : []))
+      const logits = await logitsOf(model, batch)
+      const scope = device.memory.open()
+      attachLora(model, { targetModules: 'all-linear', r: 2 }, { device, seed: 3 })
+      const { grads } = valueAndGrad(model, () => model.loss(batch, batch.inputIds))(null)
+      const gradients = await Promise.all([...grads.values()].map((grad) => grad.read()))
+      scope.close()
+      model.dispose()
+      return { types, logits, gradients }
+    }
+    const kept = await trained()
+    const numbers = await trained(false)
+    expect([kept.types.sort(), numbers.types]).toEqual([['q4_0', 'q8_0', 'q8_0'], []])
+    expect(maxDifference(kept.logits, await (await openFixture(reference)).readF32('logits'))).toBeLessThan(1e-5)
+    expect(kept.gradients.length).toBeGreaterThan(10)
+    expect(kept.gradients.some((values) => values.some((value) => Math.abs(value) > 1e-3))).toBe(true)
+    kept.gradients.forEach((values, i) => {
+      expect(maxDifference(values, numbers.gradients[i] ?? [])).toBeLessThan(1e-5)
+    })
   })
 
   it('quantises what is in blocks once more, and says what that loses', async () => {

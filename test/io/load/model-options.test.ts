@@ -28,11 +28,14 @@ describe('options of models', () => {
   const load = (options: unknown) => loadModel(tinyFolder, unchecked({ device, ...(options as object) }))
   it.each<[string, () => unknown]>([
     [
-      "loadModel: quantize must be 'nf4', 'fp4', 'int8' or an object such as { type: 'nf4' } or false, got \"int4\"",
+      "loadModel: quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0' or an object such as { type: 'nf4' } or false, got \"int4\"",
       () => load({ quantize: 'int4' }),
     ],
     ["such as { type: 'nf4' } or false, got true", () => load({ quantize: true })],
-    ["loadModel: quantize.type must be 'nf4', 'fp4', 'int8', got \"nf5\"", () => load({ quantize: { type: 'nf5' } })],
+    [
+      "loadModel: quantize.type must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0', got \"nf5\"",
+      () => load({ quantize: { type: 'nf5' } }),
+    ],
     [
       'loadModel: quantize: there is no option "bnb_4bit_quant_type"; did you mean type?',
       () => load({ quantize: { bnb_4bit_quant_type: 'nf4' } }),
@@ -63,7 +66,7 @@ describe('options of models', () => {
       () => loadModel(tinyFolder, unchecked({ device: 'cpu' })),
     ],
     [
-      "quantize must be 'nf4', 'fp4', 'int8' or an object such as { type: 'nf4' }, got \"q4\"",
+      "quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0' or an object such as { type: 'nf4' }, got \"q4\"",
       () => quantize(model, unchecked('q4')),
     ],
     [
@@ -87,7 +90,10 @@ describe('options of models', () => {
       'planMemory: a batch of 8 × 2000000000 tokens is more than 268435456',
       () => planMemory(config, { adapter: {}, length: 2e9 }),
     ],
-    ["planMemory: quantize must be 'nf4', 'fp4', 'int8' or", () => planMemory(config, unchecked({ quantize: 'q8' }))],
+    [
+      "planMemory: quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0' or",
+      () => planMemory(config, unchecked({ quantize: 'q8' })),
+    ],
     [
       'modelWeights: config must be a config, such as parseModelConfig gives, got',
       () => planMemory(unchecked({ model_type: 'falcon' })),

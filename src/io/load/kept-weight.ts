@@ -1,0 +1,15 @@
+import type { Checkpoint, StoredWeight } from '../../formats/format.ts'
+import { storedWeight } from '../../formats/formats.ts'
+import type { WeightSpec } from '../../models/causal-lm.ts'
+import { quantizationFor, type WeightStorage } from './weight-storage.ts'
+
+/**
+ * A weight that stays as the checkpoint has it stored; `null` for one whose numbers are read, which are those of a GGUF
+ * file's embeddings, and of its projections where the options ask for another storage.
+ */
+export function keptWeight(checkpoint: Checkpoint, spec: WeightSpec, storage: WeightStorage): StoredWeight | null {
+  const stored = storedWeight(checkpoint, spec.name)
+  if (stored === null || stored.readsAsNumbers !== true) return stored
+  const asksForNone = storage.quantize !== false && quantizationFor(spec, storage) === null
+  return spec.role === 'projection' && asksForNone ? stored : null
+}
