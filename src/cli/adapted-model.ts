@@ -48,7 +48,7 @@ export async function withAdaptedModel(
   try {
     const { model, tokenizer, name } = await loadModel(source, {
       ...{ device, dtype, signal, onProgress: progress.load, onWarning: progress.warn },
-      quantize: type === null ? false : { type },
+      ...(type !== null && { quantize: { type } }),
     })
     check(tokenizer !== null, 'not-found', () => `${who}: ${name} has no tokenizer.json`)
     if (adapter !== undefined) {

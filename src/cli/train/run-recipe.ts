@@ -54,7 +54,7 @@ export async function loadFor(recipe: Recipe, device: Device, { signal, progress
   const type = wordOf(recipe, 'quantize', ['none', ...storageTypes()], 'nf4')
   const loaded = await loadModel(textOf(recipe, 'model'), {
     ...{ device, dtype: wordOf(recipe, 'dtype', ['f32', 'f16', 'bf16']), signal },
-    ...{ quantize: type === 'none' ? false : { type }, onProgress: progress.load, onWarning: progress.warn },
+    ...{ onProgress: progress.load, onWarning: progress.warn, ...(type !== 'none' && { quantize: { type } }) },
   })
   const { tokenizer, model, name } = loaded
   check(tokenizer !== null, 'not-found', () => `${name} has no tokenizer.json, without which rows have no tokens`)

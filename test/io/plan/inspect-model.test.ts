@@ -1,6 +1,8 @@
 import { expect, describe, it } from 'vitest'
 import { DryDevice } from '../../../src/device/dry-device.ts'
-import type { Folder } from '../../../src/io/sources/folder.ts'
+import { checkpointOf } from '../../../src/io/load/checkpoint.ts'
+import { checkRoom } from '../../../src/io/plan/check-room.ts'
+import { type Folder, openTensors } from '../../../src/io/sources/folder.ts'
 import { inspectModel, type ModelReport } from '../../../src/io/plan/inspect-model.ts'
 import { dryWeights } from '../../../src/io/plan/dry-weights.ts'
 import { tensorsToSave, type SaveDType } from '../../../src/io/save/tensors-to-save.ts'
@@ -9,9 +11,16 @@ import { falconRwConfig } from '../../../src/models/falcon/falcon-config.ts'
 import type { QuantizeOptions } from '../../../src/nn/quantize.ts'
 import { bytesSource } from '../../../src/safetensors/source.ts'
 import { encodeSafetensorsHeader } from '../../../src/safetensors/writer.ts'
+import { checkedDevice } from '../dry-limits.ts'
 import { filesOf, tinyFolder } from '../tiny-files.ts'
 
 const config = falconRwConfig({ vocabSize: 50304, hiddenSize: 2048, numHiddenLayers: 24, numAttentionHeads: 32 })
+
+/** falcon-rw-1b's tensors as a GGUF file might have them, of which no number can be read. */
+async function blocksOf(typeOf: (name: string) => string) {
+  const reader = await openTensors(await headersOf('f16', false), 'model.safetensors')
+  return { ...reader, info: (name: string) => ({ ...reader.info(name), storedAs: typeOf(name) }) }
+}
 
 /**
  * falcon-rw-1b's files, of which no weight can be read: headers, configs and the words of a quantised layer are all
@@ -92,6 +101,34 @@ describe('inspectModel', () => {
     const { quantization, parameters } = (await inspectModel(await headersOf('f16', { type: 'int8' }))) as ModelReport
     expect(quantization).toEqual({ type: 'int8', blockSize: null, doubleQuant: false, layers: 96 })
     expect(parameters).toEqual({ all: 1_311_625_216, packed: 1_311_625_216 })
+  })
+
+  it('says the type of blocks that all projections of a GGUF file are in', async () => {
+    const folder = await headersOf('f16', false)
+    const inspect = async (typeOf: (name: string) => string) =>
+      (await inspectModel({ ...folder, tensors: () => blocksOf(typeOf) })) as ModelReport
+    const { quantization, parameters, memory } = await inspect(() => 'Q4_0')
+    expect(quantization).toEqual({ type: 'q4_0', blockSize: 32, doubleQuant: false, layers: 96 })
+    expect(parameters).toEqual({ all: 1_311_625_216, packed: 707_645_440 })
+    expect(memory.load.weights).toMatchObject({ gguf: (1_207_959_552 * 5) / 8 })
+    const mixed = await inspect((name) => (name.includes('.3.') ? 'Q6_K' : 'Q8_0'))
+    expect(mixed.quantization).toBeNull()
+    expect((await inspect((name) => (name.includes('.3.') ? 'Q4_0' : 'Q8_0'))).quantization).toBeNull()
+  })
+
+  it('finds room for the blocks of a GGUF file as they are kept, and for others as numbers', async () => {
+    const specs = modelWeights(config)
+    const check = async (type: string, freeBytes: number, quantize?: false) => {
+      const device = checkedDevice('cpu', { bufferBytes: 2 ** 32, freeBytes })
+      const reader = checkpointOf(await blocksOf(() => type))
+      checkRoom(reader, specs, 'f', { device, ...(quantize === false && { quantize }) })
+    }
+    const [projections, others] = [1_207_959_552, 103_665_664]
+    const needed = (projections * 9) / 8 + 4 * others
+    await check('Q8_0', needed)
+    await expect(check('Q8_0', needed - 1e6)).rejects.toMatchObject({ code: 'memory' })
+    await expect(check('Q8_0', needed, false)).rejects.toMatchObject({ code: 'memory' })
+    await expect(check('Q6_K', needed)).rejects.toMatchObject({ code: 'memory' })
   })
 
   it('reads an adapter', async () => {
