@@ -9,6 +9,7 @@ export type {
   WorkerAdapter,
   WorkerModel,
   WorkerRun,
+  WorkerTrainDpoOptions,
   WorkerTrainerCallback,
   WorkerTrainerContext,
   WorkerTrainOptions,

@@ -78,6 +78,7 @@ export const modelKinds: Kinds<typeof modelCalls> = {
   saveModel: 'value',
   modelFiles: 'value',
   train: 'value',
+  trainDpo: 'value',
   trainingRun: 'run',
   dispose: 'end',
 }

@@ -1,8 +1,9 @@
 import type { Rows } from '../data/dataset.ts'
-import type { TrainDataset } from '../trainer/train.ts'
+import type { PreferenceDataset, TrainDpoOptions } from '../trainer/preference/train-dpo.ts'
+import type { TrainDataset, TrainDatasetOptions } from '../trainer/train.ts'
 import type { TrainResult } from '../trainer/trainer.ts'
 import type { adapterCalls } from './calls/adapter-calls.ts'
-import type { SentTrainOptions } from './calls/callbacks-sent.ts'
+import type { Sent } from './calls/callbacks-sent.ts'
 import type { HeldAdapter, HeldModel, HeldRun } from './calls/held.ts'
 import type { AnyConfig, modelCalls } from './calls/model-calls.ts'
 import type { runCalls } from './calls/run-calls.ts'
@@ -22,20 +23,31 @@ export type WorkerTrainerCallback = WorkerCallback<WorkerModel>
 /** Where a training in the worker is. */
 export type WorkerTrainerContext = WorkerContext<WorkerModel>
 
-/** What `train` is told in a worker: as on the main thread, but for what cannot go there. */
-export type WorkerTrainOptions = Omit<SentTrainOptions, 'callbacks'> & {
+/** What a training is told in a worker: its options `O` on the main thread, but for what cannot go there. */
+export type InWorker<O> = Omit<Sent<O>, 'callbacks'> & {
   /** Told of the training as it goes, here; the worker waits for them. Default none. */
   readonly callbacks?: readonly WorkerTrainerCallback[]
 }
+
+/** What `train` is told in a worker. */
+export type WorkerTrainOptions = InWorker<TrainDatasetOptions>
+
+/** What `trainDpo` is told in a worker. */
+export type WorkerTrainDpoOptions = InWorker<TrainDpoOptions>
 
 type ModelCalls = Remote<typeof modelCalls>
 type Giving<K extends keyof ModelCalls, T> = (...args: Parameters<ModelCalls[K]>) => Promise<T>
 
 /** A model in the worker, with the tokenizer that came with it: the calls of the main thread, without their model. */
 export type WorkerModel = HeldModel['facts'] &
-  Omit<ModelCalls, 'train' | 'prepareExamples' | 'attachAdapter' | 'attachLora' | 'openAdapter' | 'trainingRun'> & {
+  Omit<
+    ModelCalls,
+    'train' | 'trainDpo' | 'prepareExamples' | 'attachAdapter' | 'attachLora' | 'openAdapter' | 'trainingRun'
+  > & {
     /** As `train`. @throws MedAwareError also `unsupported`, for options that cannot go to a worker. */
     train(data: TrainDataset, options?: WorkerTrainOptions): Promise<TrainResult>
+    /** As `trainDpo`. @throws MedAwareError also `unsupported`, for options that cannot go to a worker. */
+    trainDpo(data: PreferenceDataset, options?: WorkerTrainDpoOptions): Promise<TrainResult>
     readonly prepareExamples: ModelCalls['prepareExamples']
     attachAdapter(config: AnyConfig, options?: Parameters<ModelCalls['attachAdapter']>[1]): Promise<WorkerAdapter>
     readonly attachLora: Giving<'attachLora', WorkerAdapter>
@@ -49,15 +61,16 @@ export function workerModel(wire: Wire, { id, facts, kept }: Handle): WorkerMode
   const model: WorkerModel = {
     ...(facts as HeldModel['facts']),
     ...calls,
-    train: async (data, { callbacks, evalDataset, ...options } = {}) => {
-      return calls.train(sentRows(data), {
-        // There always is one, by which a callback that throws ends the training.
-        signal: new AbortController().signal,
-        ...options,
-        ...(evalDataset !== undefined && { evalDataset: evalDataset === null ? null : sentRows(evalDataset) }),
-        ...(callbacks && { callbacks: sentCallbacks(callbacks, model) }),
-      })
-    },
+    train: async (data, { callbacks, evalDataset, ...options } = {}) =>
+      calls.train(sentRows(data), {
+        ...{ signal: new AbortController().signal, ...options },
+        ...sentParts(model, callbacks, evalDataset),
+      }),
+    trainDpo: async (data, { callbacks, evalDataset, ...options } = {}) =>
+      calls.trainDpo(sentRows(data), {
+        ...{ signal: new AbortController().signal, ...options },
+        ...sentParts(model, callbacks, evalDataset),
+      }),
     prepareExamples: (rows, options) => calls.prepareExamples(sentRows(rows), options),
     attachAdapter: async (config, options) => workerAdapter(wire, await calls.attachAdapter(config, options)),
     attachLora: async (config, options) => workerAdapter(wire, await calls.attachLora(config, options)),
@@ -65,6 +78,18 @@ export function workerModel(wire: Wire, { id, facts, kept }: Handle): WorkerMode
     trainingRun: async (examples, options) => workerRun(wire, await calls.trainingRun(examples, options)),
   }
   return model
+}
+
+/** What of a training's options cannot go to the worker as it is. A signal always can: by it a callback that throws ends all. */
+function sentParts<D extends TrainDataset | PreferenceDataset>(
+  model: WorkerModel,
+  callbacks: readonly WorkerTrainerCallback[] | undefined,
+  evalDataset: D | null | undefined,
+) {
+  return {
+    ...(evalDataset !== undefined && { evalDataset: evalDataset === null ? null : sentRows(evalDataset) }),
+    ...(callbacks && { callbacks: sentCallbacks(callbacks, model) }),
+  }
 }
 
 function workerAdapter(wire: Wire, { id, facts, kept }: Handle): WorkerAdapter {
@@ -76,7 +101,7 @@ function workerRun(wire: Wire, { id, facts, kept }: Handle): WorkerRun {
 }
 
 /** Rows that a function opens, as what opens anew for each pass: an iterable can go to a worker. */
-function sentRows<T extends Rows | TrainDataset>(data: T): T | AsyncIterable<never> {
+function sentRows<T extends Rows | TrainDataset | PreferenceDataset>(data: T): T | AsyncIterable<never> {
   if (typeof data !== 'function') return data
   return {
     async *[Symbol.asyncIterator]() {

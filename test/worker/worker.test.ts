@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -13,6 +14,7 @@ import {
   openDevice,
   type StepReport,
   train,
+  trainDpo,
   TrainingRun,
 } from '../../src/index.ts'
 import { type ModelWorker, startWorker, type WorkerModel } from '../../src/worker/index.ts'
@@ -74,6 +76,30 @@ describe('the calls of the main thread', () => {
     await far.dispose()
     await there.detach()
     here.model.dispose()
+  })
+
+  test('teach preferences as on the main thread', async () => {
+    const here = await loadModel(base, { device })
+    const { tokenizer } = here
+    attachLora(here.model, lora, { seed: 1 })
+    const adapter = await model.attachLora(lora, { seed: 1 })
+    const preferences = rows.map(({ prompt, completion: chosen }) => ({ prompt, chosen, rejected: ' Who knows.' }))
+    const result = await trainDpo(here.model, preferences, { ...settings, tokenizer })
+    expect(await model.trainDpo(() => preferences, settings)).toEqual(result)
+    await adapter.detach()
+    here.model.dispose()
+  })
+
+  test('write a run folder with samples of the worker’s tokenizer', async () => {
+    const outputDir = await mkdtemp(join(tmpdir(), 'worker-'))
+    const samples = { prompts: ['What is gout?'], generation: { maxNewTokens: 4 } }
+    const adapter = await model.attachLora(lora)
+    const result = await model.train(rows, { ...settings, outputDir, reportTo: ['html'], samples })
+    const before = await adapter.setEnabled(false).then(() => model.completeText('What is gout?', samples.generation))
+    expect(result.samples).toMatchObject([{ prompt: 'What is gout?', before }])
+    expect(await readdir(outputDir)).toEqual(expect.arrayContaining(['adapter_model.safetensors', 'report.html']))
+    await adapter.detach()
+    await rm(outputDir, { recursive: true })
   })
 
   test('load from files, tell of progress before they end, and say what is held', async () => {
@@ -237,6 +263,7 @@ describe('errors', () => {
         message: expect.stringContaining(`train: ${at}`) as string,
       })
     await refused({ loss: () => null }, 'loss is a function')
+    await refused({ dataCollator: () => null }, 'dataCollator is a function')
     await refused({ optimizer: () => null }, 'optimizer is a function')
     await refused({ schedule: { type: 'linear', of: () => 1 } }, 'schedule.of is a function')
     await refused({ outputDir: { list: () => [], write: () => null } }, 'outputDir.list is a function')

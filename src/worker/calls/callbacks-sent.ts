@@ -1,5 +1,6 @@
+import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
 import type { StepReport } from '../../train/step-report.ts'
-import type { TrainDatasetOptions } from '../../trainer/train.ts'
+import type { SamplesOptions } from '../../trainer/report/samples.ts'
 import type {
   EvaluationEntry,
   TrainerCallback,
@@ -28,10 +29,15 @@ export interface CallbackSent {
   readonly onTrainEnd?: (context: ContextSent) => Promise<void>
 }
 
-/** What `train` is told in a worker. */
-export type SentTrainOptions = Omit<TrainDatasetOptions, 'callbacks' | 'tokenizer' | 'loss'> & {
+/** What is made again in the worker of what a training is told. */
+export interface SentParts {
   readonly callbacks?: readonly CallbackSent[]
+  /** Continued with the tokenizer that came with the model. */
+  readonly samples?: Omit<SamplesOptions, 'tokenizer'> | null
 }
+
+/** What a training is told in a worker, of its options `O` on the main thread. */
+export type Sent<O> = Omit<O, keyof SentParts | 'tokenizer' | 'loss' | 'dataCollator'> & SentParts
 
 /** How much of the history the page has. */
 export interface CallbackSeen {
@@ -39,8 +45,19 @@ export interface CallbackSeen {
   evaluation: number
 }
 
+/** The parts as the trainer takes them, with the model's tokenizer. */
+export function receivedParts({ callbacks, samples }: SentParts, tokenizer: TextTokenizer | null) {
+  // The rules of samples refuse null with the remedy.
+  const whole = samples && { ...samples, tokenizer: tokenizer as TextTokenizer }
+  return {
+    ...{ tokenizer },
+    ...(callbacks && { callbacks: callbacks.map(callbackOf) }),
+    ...(whole !== undefined && { samples: whole }),
+  }
+}
+
 /** The trainer's own callback in the place of the page's. */
-export function callbackOf(sent: CallbackSent): TrainerCallback {
+function callbackOf(sent: CallbackSent): TrainerCallback {
   const seen: CallbackSeen = { training: 0, evaluation: 0 }
   const { name, onTrainBegin, onStepEnd, onEvaluate, onSave, onWarning, onTrainEnd } = sent
   const news = ({ steps, step, best, description, history }: TrainerContext): ContextSent => {

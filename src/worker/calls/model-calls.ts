@@ -20,8 +20,9 @@ import { countParameters } from '../../peft/parameter-counts.ts'
 import { activeAdapters, setAdapter } from '../../peft/several/several-adapters.ts'
 import type { TrainingOptions } from '../../train/training-options.ts'
 import { TrainingRun } from '../../train/training-run.ts'
-import { train, type TrainDataset } from '../../trainer/train.ts'
-import { callbackOf, type SentTrainOptions } from './callbacks-sent.ts'
+import { type PreferenceDataset, trainDpo, type TrainDpoOptions } from '../../trainer/preference/train-dpo.ts'
+import { train, type TrainDataset, type TrainDatasetOptions } from '../../trainer/train.ts'
+import { receivedParts, type Sent } from './callbacks-sent.ts'
 import { HeldAdapter, type HeldModel, HeldRun, tokenizerOf } from './held.ts'
 
 /** A config of any method, by its `peftType`. */
@@ -57,8 +58,14 @@ export const modelCalls = {
   countParameters: ({ model }: HeldModel) => countParameters(model),
   saveModel: ({ model }: HeldModel, path: string, options?: SaveModelOptions) => saveModel(model, path, options),
   modelFiles: ({ model }: HeldModel, options?: SaveModelOptions) => modelFiles(model, options),
-  train: ({ model, tokenizer }: HeldModel, data: TrainDataset, { callbacks, ...options }: SentTrainOptions = {}) =>
-    train(model, data, { tokenizer, ...options, ...(callbacks && { callbacks: callbacks.map(callbackOf) }) }),
+  train: ({ model, tokenizer }: HeldModel, data: TrainDataset, options: Sent<TrainDatasetOptions> = {}) => {
+    const { callbacks, samples, ...others } = options
+    return train(model, data, { ...others, ...receivedParts(options, tokenizer) })
+  },
+  trainDpo: ({ model, tokenizer }: HeldModel, data: PreferenceDataset, options: Sent<TrainDpoOptions> = {}) => {
+    const { callbacks, samples, ...others } = options
+    return trainDpo(model, data, { ...others, ...receivedParts(options, tokenizer) })
+  },
   trainingRun: ({ model }: HeldModel, examples: readonly Example[], options?: TrainingOptions) =>
     new HeldRun(new TrainingRun(model, examples, options)),
   dispose: ({ model }: HeldModel): void => model.dispose(),
