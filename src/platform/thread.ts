@@ -25,7 +25,7 @@ export interface OwnPort extends ThreadPort {
   close(): void
 }
 
-/** What differs between Node and a page about the package's worker. `#thread` is one of the two modules of this face. */
+/** What differs about the package's worker in Node and a page. `#thread` is one of the two modules of this face. */
 export interface ThreadPlatform {
   /**
    * Starts the package's worker: the module `worker/thread.js` beside this one.

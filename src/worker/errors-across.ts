@@ -12,8 +12,8 @@ const builtIn: Readonly<Record<string, ErrorConstructor>> = {
 }
 
 /**
- * Errors as messages. One that comes back to the thread it came from is the same object there, so that who aborts with a
- * reason, or throws in a callback, catches just that.
+ * Errors as messages. One that comes back to the thread it came from is the same object there, so that who aborts with
+ * a reason, or throws in a callback, catches just that.
  */
 export class ErrorsAcross {
   readonly #mine = new Map<number, WeakRef<object>>()

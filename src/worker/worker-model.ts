@@ -63,12 +63,12 @@ export function workerModel(wire: Wire, { id, facts, kept }: Handle): WorkerMode
     ...calls,
     train: async (data, { callbacks, evalDataset, ...options } = {}) =>
       calls.train(sentRows(data), {
-        ...{ signal: new AbortController().signal, ...options },
+        ...{ signal: ownSignal(), ...options },
         ...sentParts(model, callbacks, evalDataset),
       }),
     trainDpo: async (data, { callbacks, evalDataset, ...options } = {}) =>
       calls.trainDpo(sentRows(data), {
-        ...{ signal: new AbortController().signal, ...options },
+        ...{ signal: ownSignal(), ...options },
         ...sentParts(model, callbacks, evalDataset),
       }),
     prepareExamples: (rows, options) => calls.prepareExamples(sentRows(rows), options),
@@ -80,7 +80,12 @@ export function workerModel(wire: Wire, { id, facts, kept }: Handle): WorkerMode
   return model
 }
 
-/** What of a training's options cannot go to the worker as it is. A signal always can: by it a callback that throws ends all. */
+/** A training has a signal in any case: an on… callback that throws ends it by that. */
+function ownSignal(): AbortSignal {
+  return new AbortController().signal
+}
+
+/** What of a training's options cannot go to the worker as it is. */
 function sentParts<D extends TrainDataset | PreferenceDataset>(
   model: WorkerModel,
   callbacks: readonly WorkerTrainerCallback[] | undefined,
