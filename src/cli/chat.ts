@@ -16,7 +16,7 @@ const help = `Answers what is typed, as it comes.
   --temperature X       0 takes the likeliest token                  (as the model's generation_config.json says)
   --repetition-penalty X  above 1 makes tokens that were seen less likely
   --seed N              same seed, same questions, same answers      (0)
-  --quantize NAME       load in nf4, fp4 or int8                     (as it is)
+  --quantize NAME       load in nf4, fp4, int8, q8_0 or q4_0         (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised   (f32)
   --device NAME         auto, cpu or webgpu                          (auto)
   --help

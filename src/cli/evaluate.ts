@@ -16,7 +16,7 @@ const help = `Measures how well a model predicts rows of text: loss, perplexity 
   --max-length N        tokens of a row; what is beyond is cut off   (1024)
   --batch N             rows of a forward pass                       (8)
   --set KEY=VALUE       how rows are read, by TRL's names, such as assistant_only_loss=true. As often as needed.
-  --quantize NAME       load in nf4, fp4 or int8                     (as it is)
+  --quantize NAME       load in nf4, fp4, int8, q8_0 or q4_0         (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised   (f32)
   --device NAME         auto, cpu or webgpu                          (auto)
   --json                the numbers as JSON

@@ -18,7 +18,7 @@ const help = `Continues a text, as it comes, on stdout.
   --repetition-penalty X  above 1 makes tokens that were seen less likely (1)
                         What is not given is as the model's generation_config.json says, else the likeliest token is taken.
   --seed N              same seed, same text                    (0)
-  --quantize NAME       load in nf4, fp4 or int8                (as it is)
+  --quantize NAME       load in nf4, fp4, int8, q8_0 or q4_0    (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised (f32)
   --device NAME         auto, cpu or webgpu                     (auto)
   --help
