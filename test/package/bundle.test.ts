@@ -43,7 +43,7 @@ function loadedAtOnce({ outputs }: Metafile): Metafile['outputs'][string][] {
 it('loading and generating pull in no code of training, adapters or evaluation', async () => {
   const rooms = await roomsIn('openDevice', 'loadModel', 'generateText')
   expect([...rooms.keys()].sort()).toEqual(
-    `autograd core device formats generate io models nn ops platform quant safetensors tensor`.split(' '),
+    `autograd core device formats generate gguf io models nn ops platform quant safetensors tensor`.split(' '),
   )
 })
 
@@ -52,6 +52,12 @@ it('training pulls in nothing of reading and writing', async () => {
   expect(
     [...rooms.keys()].filter((room) => ['io', 'generate', 'evaluate', 'safetensors', 'cli'].includes(room)),
   ).toEqual([])
+})
+
+it('loading brings what reads GGUF files when there is one', async () => {
+  const rooms = await roomsIn('openDevice', 'loadModel')
+  // Formats of blocks read their scales.
+  expect(rooms.get('gguf')).toBeLessThan(1000)
 })
 
 it('preparing data brings no parser and no template before it needs them', async () => {
