@@ -1,5 +1,7 @@
 import { MedAwareError } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
+import type { GgufFacts } from './gguf-facts.ts'
 import type { GgufFields } from './gguf-fields.ts'
 
 /** How llama.cpp's converter writes an architecture (convert_hf_to_gguf.py), and so how it is read. */
@@ -11,15 +13,29 @@ export interface GgufArchitecture {
   readonly className: string
   /** Whether rows of q and k are written in pairs, which transformers has in halves. */
   readonly hasPairedRows: boolean
-  /** Whether config.json says which layers have biases. */
-  readonly saysBiases: boolean
+  /** What config.json has beyond what all have. */
+  readonly words: (model: GgufFacts) => JsonObject
 }
 
 const rows: readonly GgufArchitecture[] = [
-  { name: 'llama', modelType: 'llama', className: 'LlamaForCausalLM', hasPairedRows: true, saysBiases: true },
-  { name: 'qwen2', modelType: 'qwen2', className: 'Qwen2ForCausalLM', hasPairedRows: false, saysBiases: false },
-  { name: 'qwen3', modelType: 'qwen3', className: 'Qwen3ForCausalLM', hasPairedRows: false, saysBiases: false },
+  { name: 'llama', modelType: 'llama', className: 'LlamaForCausalLM', hasPairedRows: true, words: biases },
+  // Mistral Small 3.1's text model; llama.cpp has its older ones as llama. None of either has a window.
+  {
+    ...{ name: 'mistral3', modelType: 'mistral', className: 'MistralForCausalLM', hasPairedRows: true },
+    words: () => ({ sliding_window: null }),
+  },
+  { name: 'qwen2', modelType: 'qwen2', className: 'Qwen2ForCausalLM', hasPairedRows: false, words: () => ({}) },
+  { name: 'qwen3', modelType: 'qwen3', className: 'Qwen3ForCausalLM', hasPairedRows: false, words: () => ({}) },
+  {
+    ...{ name: 'smollm3', modelType: 'smollm3', className: 'SmolLM3ForCausalLM', hasPairedRows: true },
+    // llama.cpp has one layer in four without positions, whatever the model (src/models/smollm3.cpp), and no window.
+    words: (model) => ({ ...biases(model), no_rope_layer_interval: 4, use_sliding_window: false }),
+  },
 ]
+
+function biases({ has }: GgufFacts): JsonObject {
+  return { attention_bias: has('blk.0.attn_q.bias'), mlp_bias: has('blk.0.ffn_gate.bias') }
+}
 
 /** @throws MedAwareError `unsupported` for an architecture that has no row, and a file that is no whole model. */
 export function ggufArchitecture(fields: GgufFields): GgufArchitecture {

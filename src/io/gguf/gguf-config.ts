@@ -15,7 +15,8 @@ const idle: Readonly<Record<string, readonly unknown[]>> = {
   'attention.max_alibi_bias': [0],
   'attention.clamp_kqv': [0],
   'attention.scale': [],
-  'attention.temperature_scale': [],
+  'attention.temperature_scale': [0],
+  'rope.scaling.yarn_log_multiplier': [0],
   use_parallel_residual: [false],
   logit_scale: [1],
   residual_scale: [1],
@@ -67,7 +68,7 @@ export async function configOf(fields: GgufFields, row: GgufArchitecture, tensor
     tie_word_embeddings: !has('output.weight'),
     bos_token_id: fields.number('tokenizer.ggml.bos_token_id') ?? null,
     eos_token_id: [...new Set(ends.filter((id) => id !== undefined))],
-    ...(row.saysBiases && { attention_bias: has('blk.0.attn_q.bias'), mlp_bias: has('blk.0.ffn_gate.bias') }),
+    ...row.words({ fields, number, has }),
   }
 }
 

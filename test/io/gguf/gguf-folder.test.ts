@@ -145,10 +145,11 @@ describe('the config of a GGUF file', () => {
     [
       'another architecture',
       [textEntry('general.architecture', 'gpt2')],
-      'f: general.architecture "gpt2" is not read from GGUF; known are llama, qwen2, qwen3',
+      'f: general.architecture "gpt2" is not read from GGUF; known are llama, mistral3, qwen2, qwen3,',
     ],
     ['an adapter', [textEntry('general.type', 'adapter')], 'f: it is no model, but has "adapter"'],
     ['a part', [number('split.count', 2)], 'f: is one of 2 files; join them with llama-gguf-split'],
+    ['a window', [number('llama.attention.sliding_window', 8)], 'f: llama.attention.sliding_window 8 is not read'],
     ['experts', [number('llama.expert_count', 8)], 'f: llama.expert_count 8 is not read'],
     [
       'a value of another kind',

@@ -50,6 +50,17 @@ describe.each(devices)('loadModel of a GGUF file on $description', (device) => {
     },
   )
 
+  it.each([
+    ['mistral', 'mistral'],
+    ['mistral3', 'mistral'],
+    ['smollm3', 'smollm3'],
+  ])('%s in F32 has the bits of what transformers has of it, %s', async (file, own) => {
+    const reference = `gguf/${own}/reference.safetensors`
+    const { values } = await logits(at(`${file}-f32.gguf`), reference)
+    expect(maxDifference(values, await (await openFixture(reference)).readF32('logits'))).toBeLessThan(1e-4)
+    expect(values).toEqual((await logits(at(own), reference)).values)
+  })
+
   it('F16, and in blocks: transformers’ logits of what the gguf package decodes', async () => {
     const half = await logits(at('falcon3-f16.gguf'), 'tiny-family/falcon3/reference.safetensors')
     const wanted = await (await openFixture('tiny-family/falcon3/reference.safetensors')).readF32('logits')
