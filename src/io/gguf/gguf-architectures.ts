@@ -1,6 +1,7 @@
 import { MedAwareError } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
+import { gemma3Keys, gemma3Words } from './gemma3-words.ts'
 import type { GgufFacts } from './gguf-facts.ts'
 import type { GgufFields } from './gguf-fields.ts'
 
@@ -13,11 +14,28 @@ export interface GgufArchitecture {
   readonly className: string
   /** Whether rows of q and k are written in pairs, which transformers has in halves. */
   readonly hasPairedRows: boolean
+  /** Whether norms are written as 1 + weight. Default false. */
+  readonly hasShiftedNorms?: boolean
+  /** Names of a block's tensors that differ from the others'. */
+  readonly ofBlock?: Readonly<Record<string, string>>
+  /** Keys that it reads of those that nothing else does. */
+  readonly reads?: readonly string[]
   /** What config.json has beyond what all have. */
   readonly words: (model: GgufFacts) => JsonObject
 }
 
 const rows: readonly GgufArchitecture[] = [
+  {
+    ...{ name: 'gemma3', modelType: 'gemma3_text', className: 'Gemma3ForCausalLM', hasPairedRows: false },
+    hasShiftedNorms: true,
+    ofBlock: {
+      post_attention_norm: 'post_attention_layernorm',
+      ffn_norm: 'pre_feedforward_layernorm',
+      post_ffw_norm: 'post_feedforward_layernorm',
+    },
+    reads: gemma3Keys,
+    words: gemma3Words,
+  },
   { name: 'llama', modelType: 'llama', className: 'LlamaForCausalLM', hasPairedRows: true, words: biases },
   // Mistral Small 3.1's text model; llama.cpp has its older ones as llama. None of either has a window.
   {
@@ -76,9 +94,9 @@ const ofModel: Readonly<Record<string, string>> = {
 }
 
 /** What transformers calls a tensor; a name that is not known stays, for the error that lists what is not expected. */
-export function checkpointName(name: string): string {
+export function checkpointName(row: GgufArchitecture, name: string): string {
   const [, index, block = '', part, end = ''] = /^(?:blk\.(\d+)\.(\w+)|(\w+))\.(weight|bias)$/.exec(name) ?? []
-  const known = index === undefined ? own(ofModel, part ?? '') : own(ofBlock, block)
+  const known = index === undefined ? own(ofModel, part ?? '') : own({ ...ofBlock, ...row.ofBlock }, block)
   if (known === undefined) return name
   return index === undefined ? `${known}.${end}` : `model.layers.${index}.${known}.${end}`
 }

@@ -21,8 +21,8 @@ const idle: Readonly<Record<string, readonly unknown[]>> = {
   logit_scale: [1],
   residual_scale: [1],
   embedding_scale: [1],
-  attn_logit_softcapping: [],
-  final_logit_softcapping: [],
+  attn_logit_softcapping: [0],
+  final_logit_softcapping: [0],
 }
 
 /**
@@ -35,11 +35,12 @@ export async function configOf(fields: GgufFields, row: GgufArchitecture, tensor
   const needed = (key: string) => fields.needed(at(key), number(key))
   for (const [key, nothing] of Object.entries(idle)) {
     const value = fields.metadata.get(at(key))
-    check(value === undefined || nothing.includes(value), 'unsupported', () => {
+    check(value === undefined || nothing.includes(value) || row.reads?.includes(key) === true, 'unsupported', () => {
       return `${fields.who}: ${at(key)} ${show(value)} is not read`
     })
   }
   const [hidden, heads] = [needed('embedding_length'), needed('attention.head_count')]
+  const layers = needed('block_count')
   const headDim = number('attention.key_length') ?? hidden / heads
   for (const key of ['rope.dimension_count', 'attention.value_length']) {
     check((number(key) ?? headDim) === headDim, 'unsupported', () => {
@@ -49,14 +50,13 @@ export async function configOf(fields: GgufFields, row: GgufArchitecture, tensor
   const has = (name: string) => tensors.has(name)
   const theta = number('rope.freq_base') ?? 10_000
   const factors = has(ropeFactors) ? await factorsOf(tensors, fields.who, headDim / 2) : null
-  const ends = [fields.number('tokenizer.ggml.eos_token_id'), fields.number('tokenizer.ggml.eot_token_id')]
   return {
     model_type: row.modelType,
     architectures: [row.className],
     vocab_size: has('token_embd.weight') ? (tensors.info('token_embd.weight').shape[0] ?? 0) : needed('vocab_size'),
     hidden_size: hidden,
     intermediate_size: needed('feed_forward_length'),
-    num_hidden_layers: needed('block_count'),
+    num_hidden_layers: layers,
     num_attention_heads: heads,
     num_key_value_heads: number('attention.head_count_kv') ?? heads,
     head_dim: headDim,
@@ -67,9 +67,20 @@ export async function configOf(fields: GgufFields, row: GgufArchitecture, tensor
     rope_scaling: ropeScaling(fields, row.name, { theta, headDim, factors }),
     tie_word_embeddings: !has('output.weight'),
     bos_token_id: fields.number('tokenizer.ggml.bos_token_id') ?? null,
-    eos_token_id: [...new Set(ends.filter((id) => id !== undefined))],
-    ...row.words({ fields, number, has }),
+    eos_token_id: endsOf(fields),
+    ...row.words({ fields, key: at, number, has, layers, hidden, heads, headDim }),
   }
+}
+
+/** Tokens that end a turn, whatever the file says of them: llama.cpp stops at these too (src/llama-vocab.cpp). */
+const turnEnds = ['<|eot_id|>', '<|eom_id|>', '<|im_end|>', '<end_of_turn>']
+
+/** The end of texts first. */
+function endsOf(fields: GgufFields): readonly number[] {
+  const told = ['eos', 'eot', 'eom'].map((end) => fields.number(`tokenizer.ggml.${end}_token_id`))
+  const tokens = fields.texts('tokenizer.ggml.tokens') ?? []
+  const found = turnEnds.map((token) => tokens.indexOf(token)).filter((id) => id >= 0)
+  return [...new Set([...told.filter((id) => id !== undefined), ...found])]
 }
 
 /** One factor for each frequency; the header is looked at before they are read. */

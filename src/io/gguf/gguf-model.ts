@@ -38,9 +38,12 @@ export async function readModel(file: GgufFile): Promise<GgufModel> {
     if (tokenizer !== null) {
       files.set('tokenizer.json', tokenizer.tokenizer).set('tokenizer_config.json', tokenizer.config)
     }
-    const numbers = { queries: Number(config['num_attention_heads']), keys: Number(config['num_key_value_heads']) }
-    const heads = row.hasPairedRows ? numbers : null
-    return { files, tensors: async () => checkpointTensors(ggufTensors(await file.open(), header), heads) }
+    const heads = {
+      who: source.name,
+      queries: Number(config['num_attention_heads']),
+      keys: Number(config['num_key_value_heads']),
+    }
+    return { files, tensors: async () => checkpointTensors(ggufTensors(await file.open(), header), row, heads) }
   } finally {
     await source.close?.()
   }

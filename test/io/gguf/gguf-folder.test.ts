@@ -141,11 +141,71 @@ describe('the config of a GGUF file', () => {
     })
   })
 
+  it('ends turns at the tokens that llama.cpp ends them at', async () => {
+    const folder = changed(
+      ...[texts('tokenizer.ggml.tokens', ['a', '<end_of_turn>', '<eos>', '<|im_end|>'])],
+      number('tokenizer.ggml.eos_token_id', 2),
+    )
+    expect(await readJson(folder, 'config.json')).toMatchObject({ eos_token_id: [2, 3, 1] })
+  })
+
+  const gemma = (...more: readonly Entry[]) => {
+    const own = config.map(([key, ...rest]): Entry => [key.replace('llama.', 'gemma3.'), ...rest])
+    return folderOf(ggufFile({ entries: [textEntry('general.architecture', 'gemma3'), ...own.slice(1), ...more] }))
+  }
+  const flags = (key: string, values: readonly number[]): Entry => {
+    return [key, 9, joined([u32(7), u64(values.length), new Uint8Array(values)])]
+  }
+  const window = number('gemma3.attention.sliding_window', 4)
+  const pattern = 'gemma3.attention.sliding_window_pattern'
+
+  it.each<[string, readonly Entry[], string, object]>([
+    [
+      'every sixth',
+      [window],
+      'sssssfss',
+      { sliding_window: 4, rope_local_base_freq: 10_000, query_pre_attn_scalar: 4 },
+    ],
+    ['every third', [window, number(pattern, 3)], 'ssfssfss', { sliding_window: 4 }],
+    ['those that it lists', [window, flags(pattern, [0, 0, 1, 0, 0, 0, 1, 1])], 'ffsfffss', { sliding_window: 4 }],
+    ['all', [], 'ffffffff', { sliding_window: null }],
+    ['all without a window', [number('gemma3.attention.sliding_window', 0)], 'ffffffff', { sliding_window: null }],
+  ])('lets layers of a Gemma 3 see all: %s', async (_, entries, layers, words) => {
+    const json = await readJson(gemma(...entries), 'config.json')
+    expect(json).toMatchObject({ model_type: 'gemma3_text', hidden_activation: 'gelu_pytorch_tanh', ...words })
+    const types = Array.from(layers, (letter) => (letter === 's' ? 'sliding_attention' : 'full_attention'))
+    expect(json['layer_types']).toEqual(types)
+  })
+
+  it('refuses norms of a Gemma 3 that are not in F32', async () => {
+    const own = config.map(([key, ...rest]): Entry => [key.replace('llama.', 'gemma3.'), ...rest]).slice(1)
+    const entries = [textEntry('general.architecture', 'gemma3'), ...own]
+    const tensors = [{ name: 'blk.0.attn_q_norm.weight', sizes: [4], type: 1, offset: 0 }]
+    const folder = folderOf(ggufFile({ entries, tensors, data: 8 }))
+    await expect(Promise.resolve(folder.tensors?.())).rejects.toThrow(
+      'f: model.layers.0.self_attn.q_norm.weight is F16; norms that are written as 1 + weight are F32',
+    )
+  })
+
+  it('has the scale of the 27B alone, by its layers, and refuses a pattern for other layers', async () => {
+    const entries = [...config].map(([key, ...rest]): Entry => [key.replace('llama.', 'gemma3.'), ...rest])
+    const large = entries.map((entry) => (entry[0] === 'gemma3.block_count' ? number(entry[0], 62) : entry)).slice(1)
+    const folder = folderOf(
+      ggufFile({
+        entries: [textEntry('general.architecture', 'gemma3'), ...large, number('gemma3.attention.key_length', 6)],
+      }),
+    )
+    expect(await readJson(folder, 'config.json')).toMatchObject({ query_pre_attn_scalar: 4, head_dim: 6 })
+    await expect(readJson(gemma(window, flags(pattern, [1])), 'config.json')).rejects.toThrow(
+      'f: metadata gemma3.attention.sliding_window_pattern must be a number or true or false for each layer',
+    )
+  })
+
   it.each<[string, readonly Entry[], string]>([
     [
       'another architecture',
       [textEntry('general.architecture', 'gpt2')],
-      'f: general.architecture "gpt2" is not read from GGUF; known are llama, mistral3, qwen2, qwen3,',
+      'f: general.architecture "gpt2" is not read from GGUF; known are gemma3, llama, mistral3, qwen2, qwen3,',
     ],
     ['an adapter', [textEntry('general.type', 'adapter')], 'f: it is no model, but has "adapter"'],
     ['a part', [number('split.count', 2)], 'f: is one of 2 files; join them with llama-gguf-split'],

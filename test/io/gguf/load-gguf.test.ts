@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { ggufArchitecture } from '../../../src/io/gguf/gguf-architectures.ts'
+import { GgufFields } from '../../../src/io/gguf/gguf-fields.ts'
 import { checkpointTensors } from '../../../src/io/gguf/gguf-tensors.ts'
 import { valueAndGrad } from '../../../src/autograd/value-and-grad.ts'
 import { readGgufHeader } from '../../../src/gguf/header.ts'
@@ -51,6 +53,7 @@ describe.each(devices)('loadModel of a GGUF file on $description', (device) => {
   )
 
   it.each([
+    ['gemma3', 'gemma3'],
     ['mistral', 'mistral'],
     ['mistral3', 'mistral'],
     ['smollm3', 'smollm3'],
@@ -179,8 +182,13 @@ describe('where a GGUF file may be', () => {
 describe('checkpointTensors', () => {
   it('puts rows of q and k back, in any part that is asked for, and their blocks too', async () => {
     const source = bytesSource(await bytesOf('blocks-llama.gguf'), 'f')
-    const file = ggufTensors(source, await readGgufHeader(source))
-    const tensors = checkpointTensors(file, { queries: 4, keys: 2 })
+    const header = await readGgufHeader(source)
+    const file = ggufTensors(source, header)
+    const tensors = checkpointTensors(file, ggufArchitecture(new GgufFields(header.metadata, 'f')), {
+      who: 'f',
+      queries: 4,
+      keys: 2,
+    })
     const expected = await openFixture('gguf/blocks-llama/model.safetensors')
     for (const name of ['model.layers.0.self_attn.q_proj.weight', 'model.layers.0.self_attn.k_proj.weight']) {
       const whole = await expected.readF32(name)

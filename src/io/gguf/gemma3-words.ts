@@ -1,0 +1,40 @@
+import { check } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { show } from '../../core/show.ts'
+import type { GgufFacts } from './gguf-facts.ts'
+
+const windowKey = 'attention.sliding_window'
+
+/** Keys that no other architecture reads. */
+export const gemma3Keys = [windowKey]
+
+/**
+ * What config.json has of a Gemma 3 alone, as llama.cpp takes it (src/models/gemma3.cpp): which layers see all, their
+ * other rotary base, and the scale of queries, which the file does not have.
+ * @throws MedAwareError `format` for a pattern that does not fit the layers.
+ */
+export function gemma3Words({ fields, key, number, layers, hidden, heads, headDim }: GgufFacts): JsonObject {
+  const window = number(windowKey) ?? 0
+  const pattern = key('attention.sliding_window_pattern')
+  const told = fields.metadata.get(pattern)
+  check(told === undefined || Number.isInteger(told) || areFlags(told, layers), 'format', () => {
+    return `${fields.who}: metadata ${pattern} must be a number or true or false for each layer, got ${show(told)}`
+  })
+  const every = typeof told === 'number' ? told : 6
+  const slides = (layer: number): boolean => {
+    if (window === 0) return false
+    return Array.isArray(told) ? told[layer] === true : every === 0 || layer % every < every - 1
+  }
+  return {
+    hidden_activation: 'gelu_pytorch_tanh',
+    rope_local_base_freq: number('rope.freq_base_swa') ?? 10_000,
+    // The 27B alone has another scale, and is known by its layers.
+    query_pre_attn_scalar: layers === 62 ? Math.floor(hidden / heads) : headDim,
+    sliding_window: window === 0 ? null : window,
+    layer_types: Array.from({ length: layers }, (_, layer) => (slides(layer) ? 'sliding_attention' : 'full_attention')),
+  }
+}
+
+function areFlags(value: unknown, count: number): boolean {
+  return Array.isArray(value) && value.length === count && value.every((each) => typeof each === 'boolean')
+}
