@@ -16,6 +16,8 @@ export interface GgufArchitecture {
   readonly hasPairedRows: boolean
   /** Whether norms are written as 1 + weight. Default false. */
   readonly hasShiftedNorms?: boolean
+  /** Whether merges of its SentencePiece go by the order of tokens (transformers, `gemma_tokenizer`). Default false. */
+  readonly ordersMerges?: boolean
   /** Names of a block's tensors that differ from the others'. */
   readonly ofBlock?: Readonly<Record<string, string>>
   /** Keys that it reads of those that nothing else does. */
@@ -28,6 +30,7 @@ const rows: readonly GgufArchitecture[] = [
   {
     ...{ name: 'gemma3', modelType: 'gemma3_text', className: 'Gemma3ForCausalLM', hasPairedRows: false },
     hasShiftedNorms: true,
+    ordersMerges: true,
     ofBlock: {
       post_attention_norm: 'post_attention_layernorm',
       ffn_norm: 'pre_feedforward_layernorm',

@@ -33,7 +33,7 @@ export async function readModel(file: GgufFile): Promise<GgufModel> {
     const fields = new GgufFields(header.metadata, source.name)
     const row = ggufArchitecture(fields)
     const config = await configOf(fields, row, ggufTensors(source, header))
-    const tokenizer = tokenizerFilesOf(fields)
+    const tokenizer = tokenizerFilesOf(fields, row.ordersMerges)
     const files = new Map<string, JsonObject>([['config.json', config]])
     if (tokenizer !== null) {
       files.set('tokenizer.json', tokenizer.tokenizer).set('tokenizer_config.json', tokenizer.config)

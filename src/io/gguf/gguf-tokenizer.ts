@@ -20,6 +20,7 @@ const key = (name: string): string => `tokenizer.ggml.${name}`
 interface Vocabulary {
   readonly tokens: readonly string[]
   readonly types: readonly number[]
+  readonly ordersMerges: boolean
 }
 
 /** What differs between the kinds of tokenizers. */
@@ -33,17 +34,20 @@ interface Parts {
 
 /**
  * tokenizer.json and tokenizer_config.json of a GGUF file, `null` where it has no tokenizer.
+ * @param ordersMerges Whether SentencePiece's merges go by the order of tokens, as Gemma's, and not by scores.
  * @throws MedAwareError `unsupported` for a kind or a pre-tokenizer that is not known, `format` for lists that do not
  * fit together.
  */
-export function tokenizerFilesOf(fields: GgufFields): TokenizerFiles | null {
-  const tokens = fields.texts(key('tokens'))
+export function tokenizerFilesOf(fields: GgufFields, ordersMerges = false): TokenizerFiles | null {
+  const written = fields.texts(key('tokens'))
   const kind = fields.text(key('model'))
-  if (tokens === undefined || kind === undefined || kind === 'none') return null
+  if (written === undefined || kind === undefined || kind === 'none') return null
+  const tokens = ordersMerges ? written.map(asPiece) : written
   check(new Set(tokens).size === tokens.length, 'format', () => `${fields.who}: ${key('tokens')} has a token twice`)
-  const types = fields.numbers(key('token_type')) ?? tokens.map(() => kinds.normal)
-  checkLength(fields, 'token_type', types, tokens)
-  const vocabulary = { tokens, types }
+  const told = fields.numbers(key('token_type')) ?? tokens.map(() => kinds.normal)
+  checkLength(fields, 'token_type', told, tokens)
+  const types = told.map((type, id) => (tokens[id] === written[id] ? type : kinds.normal))
+  const vocabulary = { tokens, types, ordersMerges }
   const { addsBos, ...parts } = partsOf(fields, kind, vocabulary)
   const at = (name: string): string | undefined => {
     const id = fields.number(key(`${name}_token_id`))
@@ -103,8 +107,8 @@ function byteLevelParts(fields: GgufFields, vocabulary: Vocabulary): Parts {
 
 /** SentencePiece's BPE, as transformers makes it of a tokenizer.model (convert_slow_tokenizer.py, `LlamaConverter`). */
 function sentencePieceParts(fields: GgufFields, vocabulary: Vocabulary): Parts {
-  const { tokens, types } = vocabulary
-  const scores = fields.needed(key('scores'), fields.numbers(key('scores')))
+  const { tokens, types, ordersMerges } = vocabulary
+  const scores = ordersMerges ? tokens.map((_, id) => -id) : fields.needed(key('scores'), fields.numbers(key('scores')))
   checkLength(fields, 'scores', scores, tokens)
   const merges = mergesOf(fields.who, tokens, scores, (id) => types[id] === kinds.normal)
   const prefixed = fields.flag(key('add_space_prefix')) ?? true
@@ -127,6 +131,11 @@ function sentencePieceParts(fields: GgufFields, vocabulary: Vocabulary): Parts {
     },
     addsBos: true,
   }
+}
+
+/** A run of spaces, which the converter writes as such, as the piece that merges make. */
+function asPiece(token: string): string {
+  return /^ +$/.test(token) ? '▁'.repeat(token.length) : token
 }
 
 /** Ids by token; what only fills the table up to the model's size is left out. */

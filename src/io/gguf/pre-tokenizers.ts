@@ -22,6 +22,9 @@ const split = (regex: string): JsonObject => {
 const gpt4 = (digits: string): string =>
   String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
+const [upper, lower] = [String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`]
+const tekkenCuts = String.raw`[^\r\n\p{L}\p{N}]?${upper}*${lower}+|[^\r\n\p{L}\p{N}]?${upper}+${lower}*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
 const gpt2: PreTokenizer = { pre_tokenizer: byteLevel(true) }
 const digitsApart: PreTokenizer = {
   pre_tokenizer: sequence({ type: 'Digits', individual_digits: true }, byteLevel(true)),
@@ -34,6 +37,13 @@ const llama3: PreTokenizer = {
 const qwen2: PreTokenizer = {
   pre_tokenizer: sequence(split(gpt4(String.raw`\p{N}`)), byteLevel(false)),
   normalizer: { type: 'NFC' },
+}
+
+/** Mistral's since Nemo, whose letters part where upper case follows lower. */
+const tekken: PreTokenizer = {
+  pre_tokenizer: sequence(split(tekkenCuts), byteLevel(false)),
+  ignoresMerges: true,
+  addsBos: true,
 }
 
 /**
@@ -51,4 +61,5 @@ export const preTokenizers: Readonly<Record<string, PreTokenizer>> = {
   'smaug-bpe': { pre_tokenizer: llama3.pre_tokenizer },
   qwen2,
   'deepseek-r1-qwen': qwen2,
+  tekken,
 }

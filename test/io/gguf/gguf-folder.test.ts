@@ -44,8 +44,9 @@ describe('the tokenizer of a GGUF file', () => {
       expect([given, tokenizer?.encode(given)]).toEqual([given, ids])
       expect([given, tokenizer?.decode(ids)]).toEqual([given, decoded])
     }
-    const isSentencePiece = kind.startsWith('llama') && kind !== 'llama-bpe'
-    expect(tokenizer?.eosToken).toBe(isSentencePiece ? '</s>' : '<|im_end|>')
+    const end = { gemma: '<eos>', llama: '</s>', 'llama-bare': '</s>' }[kind]
+    const isSentencePiece = end !== undefined
+    expect(tokenizer?.eosToken).toBe(end ?? '<|im_end|>')
     expect(tokenizer?.chatTemplate).toBe(isSentencePiece ? null : '{{ messages[0].content }}')
     // What only fills the table up is no token.
     if (!isSentencePiece) expect(tokenizer?.vocabSize).toBeLessThanOrEqual(340)
@@ -74,8 +75,8 @@ describe('the tokenizer of a GGUF file', () => {
     ],
     [
       'another pre-tokenizer',
-      [...gpt2, textEntry('tokenizer.ggml.pre', 'tekken')],
-      'f: tokenizer.ggml.pre "tekken" is not read; known are gpt-2, smollm,',
+      [...gpt2, textEntry('tokenizer.ggml.pre', 'gpt-4o')],
+      'f: tokenizer.ggml.pre "gpt-4o" is not read; known are gpt-2, smollm,',
     ],
     ['the pre-tokenizer of files that name none', gpt2, 'f: tokenizer.ggml.pre "default" is not read'],
     [
