@@ -17,22 +17,24 @@ export function gemma3Words({ fields, key, number, layers, hidden, heads, headDi
   const window = number(windowKey) ?? 0
   const pattern = key('attention.sliding_window_pattern')
   const told = fields.metadata.get(pattern)
-  check(told === undefined || Number.isInteger(told) || areFlags(told, layers), 'format', () => {
+  check(told === undefined || isNatural(told) || areFlags(told, layers), 'format', () => {
     return `${fields.who}: metadata ${pattern} must be a number or true or false for each layer, got ${show(told)}`
   })
-  const every = typeof told === 'number' ? told : 6
-  const slides = (layer: number): boolean => {
-    if (window === 0) return false
-    return Array.isArray(told) ? told[layer] === true : every === 0 || layer % every < every - 1
-  }
   return {
     hidden_activation: 'gelu_pytorch_tanh',
     rope_local_base_freq: number('rope.freq_base_swa') ?? 10_000,
     // The 27B alone has another scale, and is known by its layers.
     query_pre_attn_scalar: layers === 62 ? Math.floor(hidden / heads) : headDim,
     sliding_window: window === 0 ? null : window,
-    layer_types: Array.from({ length: layers }, (_, layer) => (slides(layer) ? 'sliding_attention' : 'full_attention')),
+    // Layers are not counted out here: how many there are is the file's word alone.
+    ...(window > 0 && Array.isArray(told)
+      ? { layer_types: told.map((slides) => (slides === true ? 'sliding_attention' : 'full_attention')) }
+      : { sliding_window_pattern: window === 0 ? 1 : told === 0 ? layers + 1 : (told ?? 6) }),
   }
+}
+
+function isNatural(value: unknown): boolean {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0
 }
 
 function areFlags(value: unknown, count: number): boolean {

@@ -3,6 +3,7 @@ import { ggufFolder } from '../../../src/io/gguf/gguf-folder.ts'
 import { mergesOf } from '../../../src/io/gguf/sentencepiece-merges.ts'
 import { loadTokenizer } from '../../../src/io/load/load-model.ts'
 import { readJson } from '../../../src/io/sources/folder.ts'
+import { parseGemma3Config } from '../../../src/models/gemma/gemma3-config.ts'
 import { bytesSource } from '../../../src/safetensors/source.ts'
 import { readFixture } from '../../fixtures/open-fixture.ts'
 import { type Entry, f32, ggufFile, joined, text, u32, u64 } from '../../gguf/gguf-file.ts'
@@ -169,13 +170,15 @@ describe('the config of a GGUF file', () => {
     ],
     ['every third', [window, number(pattern, 3)], 'ssfssfss', { sliding_window: 4 }],
     ['those that it lists', [window, flags(pattern, [0, 0, 1, 0, 0, 0, 1, 1])], 'ffsfffss', { sliding_window: 4 }],
+    ['none', [window, number(pattern, 0)], 'ssssssss', { sliding_window: 4 }],
+    ['all by a list', [flags(pattern, [1, 1, 1, 1, 1, 1, 1, 1])], 'ffffffff', { sliding_window: null }],
     ['all', [], 'ffffffff', { sliding_window: null }],
     ['all without a window', [number('gemma3.attention.sliding_window', 0)], 'ffffffff', { sliding_window: null }],
   ])('lets layers of a Gemma 3 see all: %s', async (_, entries, layers, words) => {
     const json = await readJson(gemma(...entries), 'config.json')
     expect(json).toMatchObject({ model_type: 'gemma3_text', hidden_activation: 'gelu_pytorch_tanh', ...words })
     const types = Array.from(layers, (letter) => (letter === 's' ? 'sliding_attention' : 'full_attention'))
-    expect(json['layer_types']).toEqual(types)
+    expect(parseGemma3Config(json).layerTypes).toEqual(types)
   })
 
   it('refuses norms of a Gemma 3 that are not in F32', async () => {
@@ -186,6 +189,15 @@ describe('the config of a GGUF file', () => {
     await expect(Promise.resolve(folder.tensors?.())).rejects.toThrow(
       'f: model.layers.0.self_attn.q_norm.weight is F16; norms that are written as 1 + weight are F32',
     )
+  })
+
+  it('counts no layers out before they are held against the rest', async () => {
+    const many = config.map(([key, ...rest]): Entry => [key.replace('llama.', 'gemma3.'), ...rest]).slice(1)
+    const entries = many.map((entry) => (entry[0] === 'gemma3.block_count' ? number(entry[0], 2 ** 32 - 1) : entry))
+    const folder = folderOf(ggufFile({ entries: [textEntry('general.architecture', 'gemma3'), ...entries, window] }))
+    const json = await readJson(folder, 'config.json')
+    expect(json).toMatchObject({ num_hidden_layers: 2 ** 32 - 1, sliding_window_pattern: 6 })
+    expect(() => parseGemma3Config(json)).toThrow(/num_hidden_layers/)
   })
 
   it('has the scale of the 27B alone, by its layers, and refuses a pattern for other layers', async () => {
