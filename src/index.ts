@@ -74,6 +74,14 @@ export {
   saveAdapter,
   saveAsLora,
 } from './io/adapter-folder.ts'
+export {
+  adapterGguf,
+  type AdapterGgufOptions,
+  type ConvertedLora,
+  convertLoraToGguf,
+  type ConvertLoraToGgufOptions,
+  saveAdapterGguf,
+} from './io/gguf/adapter-gguf.ts'
 export { replaceLoraWeightsLoftq, type ReplaceLoraWeightsLoftqOptions } from './io/replace-lora-weights-loftq.ts'
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 

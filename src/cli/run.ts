@@ -3,6 +3,7 @@ import { version } from '../core/version.ts'
 import { type Command, remedyFor, UsageError } from './command.ts'
 import { chatCommand } from './chat.ts'
 import { evaluateCommand } from './evaluate.ts'
+import { exportCommand } from './export.ts'
 import { exportRecipeCommand } from './export-recipe.ts'
 import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
@@ -20,6 +21,7 @@ const commands: Readonly<Record<string, Command>> = {
   train: trainCommand,
   resume: resumeCommand,
   evaluate: evaluateCommand,
+  export: exportCommand,
   'export-recipe': exportRecipeCommand,
 }
 

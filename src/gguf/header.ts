@@ -28,11 +28,12 @@ export interface GgufHeader {
   readonly dataBegin: number
 }
 
-const magic = 0x46554747
+/** The letters that a file begins with. */
+export const magic = 0x46554747
 const versions: readonly number[] = [2, 3]
 /** ggml's bounds: of dimensions, and of a tensor's name in bytes. */
-const mostDimensions = 4
-const longestName = 64
+export const mostDimensions = 4
+export const longestName = 64
 /** A name's length, a letter, the number of dimensions, a type and an offset. */
 const leastTensor = 8 + 1 + 4 + 4 + 8
 const mostAlignment = 65536

@@ -34,7 +34,12 @@ const types: ReadonlyMap<number, GgufType> = new Map([
   [30, { name: 'BF16', elements: 1, bytes: 2, dtype: 'BF16' }],
 ])
 
-/** Names of those that are not. */
+/** Types that are written. */
+const written = { F32: 0, F16: 1 } as const
+
+export type GgufTypeName = keyof typeof written
+
+/** Names of those that are not read. */
 const others: Readonly<Record<number, string>> = {
   ...{ 9: 'Q8_1', 10: 'Q2_K', 11: 'Q3_K', 15: 'Q8_K', 16: 'IQ2_XXS', 17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S' },
   ...{ 20: 'IQ4_NL', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS', 24: 'I8', 25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64' },
@@ -51,4 +56,10 @@ export function typeOf(id: number, who: () => string): GgufType {
   })
   check(type !== undefined, 'format', () => `${who()}: there is no type ${id}`)
   return type
+}
+
+/** A type that is written, with its number in files. */
+export function typeNamed(name: GgufTypeName): { readonly id: number; readonly type: GgufType } {
+  const id = written[name]
+  return { id, type: typeOf(id, () => name) }
 }

@@ -91,7 +91,7 @@ export async function hotswapAdapter(
 }
 
 /** Opens an adapter's two files for some work. */
-async function withAdapterFolder<T>(
+export async function withAdapterFolder<T>(
   source: Source,
   options: HubFolderOptions,
   use: (config: unknown, reader: TensorReader) => Promise<T>,

@@ -86,6 +86,8 @@ export const modelKinds: Kinds<typeof modelCalls> = {
 export const adapterKinds: Kinds<typeof adapterCalls> = {
   adapterFiles: 'value',
   saveAdapter: 'value',
+  adapterGguf: 'value',
+  saveAdapterGguf: 'value',
   setEnabled: 'value',
   setRequiresGrad: 'value',
   detach: 'end',

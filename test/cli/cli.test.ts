@@ -48,6 +48,7 @@ describe('peft-medaware', () => {
       'train',
       'resume',
       'evaluate',
+      'export',
       'export-recipe',
     ])
     const helps = await Promise.all(commands.map((name) => runPlainly([name, '--help'])))
@@ -59,10 +60,14 @@ describe('peft-medaware', () => {
   })
 
   it.each([
-    [[], 'a command is needed: inspect, quantize, merge, generate, chat, train, resume, evaluate, export-recipe', ''],
+    [
+      [],
+      'a command is needed: inspect, quantize, merge, generate, chat, train, resume, evaluate, export, export-recipe',
+      '',
+    ],
     [
       ['finetune'],
-      'there is no command "finetune"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export-recipe',
+      'there is no command "finetune"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export, export-recipe',
       '',
     ],
     [['inspect'], 'needs SOURCE, nothing was given', 'inspect '],
@@ -94,7 +99,7 @@ describe('peft-medaware', () => {
     [['quantise', tiny], 'there is no command "quantise"; did you mean quantize?'],
     [
       ['constructor'],
-      'there is no command "constructor"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export-recipe',
+      'there is no command "constructor"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export, export-recipe',
     ],
   ])('%o: an unknown word is refused with the nearest known one', async (words, message) => {
     const { code, stderr } = await runCli(words)

@@ -12,6 +12,8 @@ export interface GgufArchitecture {
   /** What config.json calls it, and the class of transformers. */
   readonly modelType: string
   readonly className: string
+  /** What the converter writes a model of this type as, where that is another row's. */
+  readonly writtenAs?: string
   /** Whether rows of q and k are written in pairs, which transformers has in halves. */
   readonly hasPairedRows: boolean
   /** Whether norms are written as 1 + weight. Default false. */
@@ -44,6 +46,7 @@ const rows: readonly GgufArchitecture[] = [
   {
     ...{ name: 'mistral3', modelType: 'mistral', className: 'MistralForCausalLM', hasPairedRows: true },
     words: () => ({ sliding_window: null }),
+    writtenAs: 'llama',
   },
   { name: 'qwen2', modelType: 'qwen2', className: 'Qwen2ForCausalLM', hasPairedRows: false, words: () => ({}) },
   { name: 'qwen3', modelType: 'qwen3', className: 'Qwen3ForCausalLM', hasPairedRows: false, words: () => ({}) },
@@ -76,6 +79,21 @@ export function ggufArchitecture(fields: GgufFields): GgufArchitecture {
   )
 }
 
+/**
+ * How a model of config.json's `model_type` is written.
+ * @throws MedAwareError `unsupported` for one that has no row.
+ */
+export function ggufArchitectureOf(who: string, modelType: string): GgufArchitecture {
+  const own = rows.find((row) => row.modelType === modelType)
+  const found = own?.writtenAs === undefined ? own : rows.find(({ name }) => name === own.writtenAs)
+  if (found !== undefined) return found
+  const known = rows.map((row) => row.modelType).join(', ')
+  throw new MedAwareError(
+    'unsupported',
+    `${who}: model_type ${show(modelType)} is not written as GGUF; known are ${known}`,
+  )
+}
+
 /** Tensors of a block, and of the whole model, by the part of their names before `.weight` or `.bias`. */
 const ofBlock: Readonly<Record<string, string>> = {
   attn_norm: 'input_layernorm',
@@ -102,6 +120,14 @@ export function checkpointName(row: GgufArchitecture, name: string): string {
   const known = index === undefined ? own(ofModel, part ?? '') : own({ ...ofBlock, ...row.ofBlock }, block)
   if (known === undefined) return name
   return index === undefined ? `${known}.${end}` : `model.layers.${index}.${known}.${end}`
+}
+
+/** What llama.cpp calls the weight of a module of transformers', `null` for one that it does not know. */
+export function ggufWeightName(path: string): string | null {
+  const [, index = '', block = ''] = /^model\.layers\.(\d+)\.(.+)$/.exec(path) ?? []
+  const [name] = Object.entries(index === '' ? ofModel : ofBlock).find(([, its]) => its === (block || path)) ?? []
+  if (name === undefined) return null
+  return index === '' ? `${name}.weight` : `blk.${index}.${name}.weight`
 }
 
 function own(table: Readonly<Record<string, string>>, name: string): string | undefined {

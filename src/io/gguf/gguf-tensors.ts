@@ -2,6 +2,7 @@ import { check } from '../../core/errors.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 import { checkpointName, type GgufArchitecture } from './gguf-architectures.ts'
 import { ropeFactors } from './gguf-rope.ts'
+import { inHalves } from './paired-rows.ts'
 
 /** Whose tensors they are, and the heads whose rows of q and k may be in pairs. */
 export interface GgufHeads {
@@ -76,18 +77,4 @@ function checkIsF32(who: string, name: string, dtype: string): void {
 /** The weight of a norm that is written as 1 + weight: exact from 1/2 to 2, and 1 + it is the file's number again. */
 function lessOne(values: Float32Array): Float32Array<ArrayBuffer> {
   return Float32Array.from(values, (value) => value - 1)
-}
-
-/** Rows 0, 1, 2, 3, … of each head to 0, 2, …, 1, 3, …: what convert_hf_to_gguf.py's `permute` did, undone. */
-function inHalves<T extends Float32Array | Uint16Array | Uint8Array>(data: T, heads: number, rows: number): T {
-  const halves = data.slice() as T
-  const row = data.length / (heads * rows)
-  for (let head = 0; head < heads; head++) {
-    for (let i = 0; i < rows; i++) {
-      const from = (head * rows + i) * row
-      const to = head * rows + (i >> 1) + (i & 1) * (rows / 2)
-      halves.set(data.subarray(from, from + row), to * row)
-    }
-  }
-  return halves
 }

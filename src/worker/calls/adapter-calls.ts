@@ -1,4 +1,5 @@
 import { saveAdapter } from '../../io/adapter-folder.ts'
+import { adapterGguf, type AdapterGgufOptions, saveAdapterGguf } from '../../io/gguf/adapter-gguf.ts'
 import { adapterFiles, type AdapterFilesOptions } from '../../peft/files/adapter-files.ts'
 import type { HeldAdapter } from './held.ts'
 
@@ -7,6 +8,9 @@ export const adapterCalls = {
   adapterFiles: ({ adapter }: HeldAdapter, options?: AdapterFilesOptions) => adapterFiles(adapter, options),
   saveAdapter: ({ adapter }: HeldAdapter, path: string, options?: AdapterFilesOptions) =>
     saveAdapter(adapter, path, options),
+  adapterGguf: ({ adapter }: HeldAdapter, options?: AdapterGgufOptions) => adapterGguf(adapter, options),
+  saveAdapterGguf: ({ adapter }: HeldAdapter, path: string, options?: AdapterGgufOptions) =>
+    saveAdapterGguf(adapter, path, options),
   setEnabled: ({ adapter }: HeldAdapter, isEnabled: boolean) => adapter.setEnabled(isEnabled),
   setRequiresGrad: ({ adapter }: HeldAdapter, isTrainable: boolean) => adapter.setRequiresGrad(isTrainable),
   detach: ({ adapter }: HeldAdapter): void => adapter.detach(),
