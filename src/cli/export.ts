@@ -12,8 +12,8 @@ const help = `Writes an adapter for llama.cpp and what is built on it: a GGUF Lo
   --ignore-fields A,B   fields of the adapter's config to pass over, though they are not known here
   --help
 
-FILE ends in .gguf. Models are Llama, Mistral, Qwen2, Qwen3, Gemma 3 and SmolLM3; what llama.cpp cannot apply is refused. Then:
-llama-cli -m base.gguf --lora FILE`
+FILE ends in .gguf. Models are Llama, Mistral, Qwen2, Qwen3, Gemma 3 and SmolLM3; what llama.cpp cannot apply is
+refused. Then: llama-cli -m base.gguf --lora FILE`
 
 /** `peft-medaware export`. */
 export const exportCommand: Command = {

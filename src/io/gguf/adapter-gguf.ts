@@ -43,8 +43,8 @@ const aliases = { outtype: 'dtype' } as const
 
 /**
  * A LoRA adapter as a GGUF file for llama.cpp, tensor for tensor as its convert_lora_to_gguf.py makes it of what PEFT
- * saves; of Llama, Mistral, Qwen2, Qwen3, Gemma 3 and SmolLM3. Adapters that started from the base's weights are made plain ones first
- * (`convertToPlainLora`). The adapter stays as it is.
+ * saves; of Llama, Mistral, Qwen2, Qwen3, Gemma 3 and SmolLM3. Adapters that started from the base's weights are made
+ * plain ones first (`convertToPlainLora`). The adapter stays as it is.
  * @throws MedAwareError `unsupported` for what llama.cpp cannot apply, with the way out: other methods and DoRA
  * (`saveAsLora`), trained biases, tokens and whole modules (`mergeAndUnload`), other architectures; `config` for an
  * adapter that was detached or merged, or bad options; `numeric` for what f16 has no number for; `device`.

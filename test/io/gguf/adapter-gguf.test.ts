@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readGgufHeader } from '../../../src/gguf/header.ts'
 import { ggufTensors } from '../../../src/gguf/reader.ts'
-import { openAdapter, saveAdapter } from '../../../src/io/adapter-folder.ts'
+import { openAdapter, saveAdapter, saveAsLora } from '../../../src/io/adapter-folder.ts'
 import { adapterGguf, convertLoraToGguf, saveAdapterGguf } from '../../../src/io/gguf/adapter-gguf.ts'
 import { loadModel } from '../../../src/io/load/load-model.ts'
 import { attachAdapter, attachLora, type GivenConfig } from '../../../src/peft/attach.ts'
@@ -151,6 +151,18 @@ describe('what llama.cpp cannot apply is refused, with the way out', () => {
     await expect(adapterGguf(adapter)).rejects.toThrow(message)
     await expect(adapterGguf(adapter)).rejects.toMatchObject({ code: 'unsupported' })
     model.dispose()
+  })
+
+  it('and that way leads there: DoRA as LoRA of a rank', async () => {
+    const model = await loaded('falcon3')
+    const adapter = attachLora(model, { r: 2, useDora: true, initLoraWeights: false }, { device, seed: 2 })
+    const folder = await temporaryFolder()
+    await saveAsLora(adapter, join(folder, 'a'), { rank: 4 })
+    model.dispose()
+    const { layers } = await convertLoraToGguf(join(folder, 'a'), join(folder, 'a.gguf'))
+    const { tensors, metadata } = await open(await readFile(join(folder, 'a.gguf')))
+    expect([layers, tensors.info('blk.1.attn_q.weight.lora_b').shape[1]]).toEqual([4, 4])
+    expect(metadata.get('adapter.lora.alpha')).toBe(4)
   })
 
   it('another architecture, an adapter that is off its model, one for another base, and wrong options', async () => {
