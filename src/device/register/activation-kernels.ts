@@ -2,6 +2,35 @@ import { perElement } from './cut.ts'
 import { perCount } from './kernel-call.ts'
 import { byFour, kernel } from './kernel-row.ts'
 
+/** A gated unit: out = f(gate) · up. */
+const gated = kernel({
+  reads: ['gate', 'up'],
+  writes: ['out'],
+  params: { count: 'u32' },
+  ...byFour,
+  cuts: [perElement('gate', 'up', 'out')],
+  calls: ({ normals }) =>
+    perCount((count) => ({
+      reads: { gate: normals(count).map((x) => 3 * x), up: normals(count) },
+      writes: { out: normals(count) },
+      params: { count },
+    })),
+})
+
+const gatedBackward = kernel({
+  reads: ['dOut', 'gate', 'up'],
+  writes: ['dGate', 'dUp'],
+  params: { count: 'u32' },
+  ...byFour,
+  cuts: [perElement('dOut', 'gate', 'up', 'dGate', 'dUp')],
+  calls: ({ normals }) =>
+    perCount((count) => ({
+      reads: { dOut: normals(count), gate: normals(count).map((x) => 3 * x), up: normals(count) },
+      writes: { dGate: normals(count), dUp: normals(count) },
+      params: { count },
+    })),
+})
+
 /** The register's rows for what stands between linear layers. */
 export const activationKernels = {
   /** Exact (erf) GELU. */
@@ -60,57 +89,9 @@ export const activationKernels = {
       })),
   }),
   /** out = silu(gate) · up, silu(x) = x / (1 + e^-x). */
-  swiGlu: kernel({
-    reads: ['gate', 'up'],
-    writes: ['out'],
-    params: { count: 'u32' },
-    ...byFour,
-    cuts: [perElement('gate', 'up', 'out')],
-    calls: ({ normals }) =>
-      perCount((count) => ({
-        reads: { gate: normals(count).map((x) => 3 * x), up: normals(count) },
-        writes: { out: normals(count) },
-        params: { count },
-      })),
-  }),
-  swiGluBackward: kernel({
-    reads: ['dOut', 'gate', 'up'],
-    writes: ['dGate', 'dUp'],
-    params: { count: 'u32' },
-    ...byFour,
-    cuts: [perElement('dOut', 'gate', 'up', 'dGate', 'dUp')],
-    calls: ({ normals }) =>
-      perCount((count) => ({
-        reads: { dOut: normals(count), gate: normals(count).map((x) => 3 * x), up: normals(count) },
-        writes: { dGate: normals(count), dUp: normals(count) },
-        params: { count },
-      })),
-  }),
+  swiGlu: gated,
+  swiGluBackward: gatedBackward,
   /** out = gelu(gate) · up, gelu by its tanh approximation. */
-  geGlu: kernel({
-    reads: ['gate', 'up'],
-    writes: ['out'],
-    params: { count: 'u32' },
-    ...byFour,
-    cuts: [perElement('gate', 'up', 'out')],
-    calls: ({ normals }) =>
-      perCount((count) => ({
-        reads: { gate: normals(count).map((x) => 3 * x), up: normals(count) },
-        writes: { out: normals(count) },
-        params: { count },
-      })),
-  }),
-  geGluBackward: kernel({
-    reads: ['dOut', 'gate', 'up'],
-    writes: ['dGate', 'dUp'],
-    params: { count: 'u32' },
-    ...byFour,
-    cuts: [perElement('dOut', 'gate', 'up', 'dGate', 'dUp')],
-    calls: ({ normals }) =>
-      perCount((count) => ({
-        reads: { dOut: normals(count), gate: normals(count).map((x) => 3 * x), up: normals(count) },
-        writes: { dGate: normals(count), dUp: normals(count) },
-        params: { count },
-      })),
-  }),
+  geGlu: gated,
+  geGluBackward: gatedBackward,
 }
