@@ -15,15 +15,8 @@ import { Trainer } from '../../src/trainer/trainer.ts'
 import { train, type TrainDataset, type TrainDatasetOptions } from '../../src/trainer/train.ts'
 import { maxDifference, tinyFalcon } from '../peft/tiny-falcon.ts'
 import { trainedNumbers } from '../train/tiny-run.ts'
+import { endedTokenizer as tokenizer } from './letter-tokenizer.ts'
 
-/** Letters are tokens, from 3 on; 2 ends a text. */
-const tokenizer = {
-  encode: (text: string) =>
-    [...text.matchAll(/<end>|[\s\S]/g)].map(([piece]) => (piece === '<end>' ? 2 : 3 + (piece.charCodeAt(0) % 61))),
-  decode: (ids: readonly number[]) => ids.map((id) => String.fromCharCode(97 + (id % 26))).join(''),
-  eosTokenId: 2,
-  eosToken: '<end>',
-}
 const rows = Array.from({ length: 12 }, (_, i) => ({
   question: `what is ${i}?`,
   answer: 'so it is '.repeat(1 + (i % 3)).trim(),

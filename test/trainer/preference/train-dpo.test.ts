@@ -12,15 +12,8 @@ import { collatePairs } from '../../../src/trainer/preference/pair-examples.ts'
 import { type PreferenceDataset, trainDpo, type TrainDpoOptions } from '../../../src/trainer/preference/train-dpo.ts'
 import { tinyFalcon } from '../../peft/tiny-falcon.ts'
 import { randomExamples, told, trainedNumbers } from '../../train/tiny-run.ts'
+import { endedTokenizer as tokenizer } from '../letter-tokenizer.ts'
 
-/** Letters are tokens, from 3 on; 2 ends a text. */
-const tokenizer = {
-  encode: (text: string) =>
-    [...text.matchAll(/<end>|[\s\S]/g)].map(([piece]) => (piece === '<end>' ? 2 : 3 + (piece.charCodeAt(0) % 61))),
-  decode: (ids: readonly number[]) => ids.map((id) => String.fromCharCode(97 + (id % 26))).join(''),
-  eosTokenId: 2,
-  eosToken: '<end>',
-}
 const rows = Array.from({ length: 9 }, (_, i) => ({
   prompt: `is ${i} so?`,
   chosen: ' it is'.repeat(1 + (i % 2)),
