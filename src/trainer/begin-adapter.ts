@@ -17,6 +17,9 @@ export interface AdapterToBegin {
 
 /** What an adapter begins with besides. */
 export interface BeginOptions {
+  /** Default null: `seed`. */
+  readonly initSeed?: number | null
+  /** The training's. Default 0. */
   readonly seed?: number
   readonly signal?: AbortSignal
 }
@@ -40,19 +43,24 @@ export async function beginAdapter(
   model: CausalLm,
   config: AdapterToBegin,
   examples: readonly Example[],
-  options: BeginOptions,
+  { initSeed, signal, ...run }: BeginOptions,
 ): Promise<void> {
   const adaptable = readArgument(who, 'model', model, adaptableRule)
   check(adapterSetOf(model) === null || adapterSetOf(model)?.members.size === 0, 'config', () => {
     return `${who}: the model has an adapter already, which peftConfig would stand beside; leave peftConfig out, or detach that one`
   })
+  const seed = initSeed ?? run.seed
+  const seeded = { ...(seed !== undefined && { seed }) }
   if (config.peftType !== 'LORA') {
-    const { seed } = options
-    attachAdapter(adaptable, config, { ...(seed !== undefined && { seed }) })
+    attachAdapter(adaptable, config, seeded)
     return
   }
   const { peftType: _, ...fields } = config
   const rows = fields['initLoraWeights'] === 'corda' ? examples.slice(0, cordaRows) : examples
   const open = batchExamples(rows, { batchSize })
-  await startLora(adaptable, fields, { ...options, ...(waitsForExamples(config) && { batches: () => open(0) }) })
+  await startLora(adaptable, fields, {
+    ...seeded,
+    ...(signal && { signal }),
+    ...(waitsForExamples(config) && { batches: () => open(0) }),
+  })
 }

@@ -1,8 +1,10 @@
 import { check } from '../core/errors.ts'
-import { callback, type OptionRules, orNull, that, whole } from '../core/options.ts'
+import { callback, type OptionRules, orNull, type Rule, that, whole } from '../core/options.ts'
 import type { ExampleTokenizer } from '../data/example-tokenizer.ts'
 import type { PrepareProgress } from '../data/prepare-options.ts'
+import { trainingRules } from '../train/training-options.ts'
 import type { AdapterToBegin } from './begin-adapter.ts'
+import { ownRules } from './trainer-options.ts'
 import type { Trainer, TrainResult } from './trainer.ts'
 
 /** What a training over a data set is told beside what a `Trainer` is. */
@@ -43,8 +45,41 @@ export function haveAll(data: unknown, isExample: (item: object) => boolean): bo
   return typeof first === 'object' && first !== null && isExample(first)
 }
 
-/** What of some options is another function's. */
-export function pick<T extends object>(options: T, names: readonly string[]): Partial<T> {
+/** Data that a training over a data set takes. */
+export function dataRule<T extends object>(expects: string): Rule<T> {
+  return that(expects, (value): value is T => {
+    return typeof value === 'function' || (typeof value === 'object' && value !== null)
+  })
+}
+
+/** What who makes examples of rows is told besides. */
+interface Preparing {
+  readonly onProgress?: (progress: PrepareProgress) => void
+  readonly signal?: AbortSignal
+  readonly onWarning?: (message: string) => void
+}
+
+/** What of a training's options is about how rows become examples. @param rules Of who makes them, but for `Preparing`. */
+export function preparingOf<T extends object>(
+  options: T & { readonly signal?: AbortSignal; readonly onWarning?: (message: string, code: 'data') => void },
+  onPrepare: DatasetOptions['onPrepare'],
+  rules: object,
+): Partial<T> & Preparing {
+  const { signal, onWarning } = options
+  return {
+    ...pick<T>(options, Object.keys(rules)),
+    ...(onPrepare && { onProgress: onPrepare }),
+    ...(signal && { signal }),
+    ...(onWarning && { onWarning: (message) => onWarning(message, 'data') }),
+  }
+}
+
+/** What of a training's options is a `Trainer`'s. */
+export function trainerOptionsOf<T extends object>(options: T): Partial<T> {
+  return pick<T>(options, [...Object.keys(trainingRules), ...Object.keys(ownRules)])
+}
+
+function pick<T extends object>(options: T, names: readonly string[]): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([name]) => names.includes(name))) as Partial<T>
 }
 

@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import { callback, flag, type OptionRules, orNull, readArgument, readOptions, that } from '../core/options.ts'
+import { callback, flag, type OptionRules, orNull, readArgument, readOptions } from '../core/options.ts'
 import type { Rows } from '../data/dataset.ts'
 import { batchExamples } from '../data/batch-examples.ts'
 import { prepareExamples, streamExamples } from '../data/prepare-examples.ts'
@@ -10,7 +10,16 @@ import type { LabelledBatch } from '../train/labelled-batch.ts'
 import { inOurNames } from '../train/arguments/transformers-names.ts'
 import { optionDefaults, type TrainingWarningCode, trainingRules } from '../train/training-options.ts'
 import { beginAdapter, waitsForExamples } from './begin-adapter.ts'
-import { type DatasetOptions, datasetRules, haveAll, pick, toEnd, tokenizerFor } from './dataset-options.ts'
+import {
+  dataRule,
+  type DatasetOptions,
+  datasetRules,
+  haveAll,
+  preparingOf,
+  toEnd,
+  tokenizerFor,
+  trainerOptionsOf,
+} from './dataset-options.ts'
 import { Trainer, type TrainResult } from './trainer.ts'
 import { ownRules, type OwnTrainerOptions, trainerAliases, type TrainerOptions } from './trainer-options.ts'
 
@@ -39,9 +48,7 @@ export type TrainDatasetOptions = Omit<TrainerOptions, 'evalDataset' | 'onWarnin
     readonly onWarning?: (message: string, code: TrainingWarningCode | 'run-folder' | 'data') => void
   }
 
-const dataset = that('rows or examples', (value): value is TrainDataset => {
-  return typeof value === 'function' || (typeof value === 'object' && value !== null)
-})
+const dataset = dataRule<TrainDataset>('rows or examples')
 const { signal: _, onWarning: __, onProgress: ___, ...preparingRules } = prepareRules
 const rules: OptionRules<TrainDatasetOptions> = {
   ...trainingRules,
@@ -69,31 +76,21 @@ export async function train(
   const { tokenizer = null, peftConfig = null, initSeed = null, streaming = false, ...others } = read
   const { onPrepare, evalDataset = null, ...rest } = others
   readArgument('train', 'the data', data, dataset)
-  const seed = initSeed ?? rest.seed
-  const beginning = { ...(seed !== undefined && { seed }), ...(rest.signal && { signal: rest.signal }) }
   const begin = async (examples: readonly Example[]) => {
-    if (peftConfig !== null) await beginAdapter('train', model, peftConfig, examples, beginning)
+    if (peftConfig !== null) await beginAdapter('train', model, peftConfig, examples, { ...rest, initSeed })
   }
   const isWaiting = waitsForExamples(peftConfig)
   check(!isWaiting || !streaming, 'config', () => {
     return `train: a start from examples goes over them before, and streaming makes them only once; await startLora first, and leave peftConfig out`
   })
   if (!isWaiting) await begin([])
-  const preparing: PrepareOptions = {
-    ...pick<PreparingOptions>(rest, Object.keys(preparingRules)),
-    ...(onPrepare && { onProgress: onPrepare }),
-    ...(rest.signal && { signal: rest.signal }),
-    ...(rest.onWarning && { onWarning: (message) => rest.onWarning?.(message, 'data') }),
-  }
+  const preparing: PrepareOptions = preparingOf(rest, onPrepare, preparingRules)
   const examplesOf = async (rows: TrainDataset): Promise<readonly Example[]> => {
     if (areExamples(rows)) return rows
     return (await prepareExamples(tokenizerFor('train', tokenizer), rows, preparing)).examples
   }
   const held: OwnTrainerOptions = evalDataset === null ? {} : { evalDataset: await examplesOf(evalDataset) }
-  const told: TrainerOptions = {
-    ...pick<TrainerOptions>(rest, [...Object.keys(trainingRules), ...Object.keys(ownRules)]),
-    ...held,
-  }
+  const told: TrainerOptions = { ...trainerOptionsOf<TrainerOptions>(rest), ...held }
   if (!streaming || areExamples(data)) {
     const examples = await examplesOf(data)
     if (isWaiting) await begin(examples)

@@ -1,13 +1,4 @@
-import {
-  callback,
-  oneOf,
-  type OptionRules,
-  orNull,
-  readArgument,
-  readOptions,
-  refused,
-  that,
-} from '../../core/options.ts'
+import { callback, oneOf, type OptionRules, orNull, readArgument, readOptions, refused } from '../../core/options.ts'
 import { check } from '../../core/errors.ts'
 import type { Rows } from '../../data/dataset.ts'
 import { isPair, type PreferenceExample } from '../../data/preference/preference-example.ts'
@@ -20,7 +11,16 @@ import { adapterSetOf } from '../../peft/adapter.ts'
 import { dpoLoss, type DpoOptions, dpoRules } from '../../train/preference/dpo-loss.ts'
 import { type TrainingWarningCode, trainingRules } from '../../train/training-options.ts'
 import { beginAdapter } from '../begin-adapter.ts'
-import { type DatasetOptions, datasetRules, haveAll, pick, toEnd, tokenizerFor } from '../dataset-options.ts'
+import {
+  dataRule,
+  type DatasetOptions,
+  datasetRules,
+  haveAll,
+  preparingOf,
+  toEnd,
+  tokenizerFor,
+  trainerOptionsOf,
+} from '../dataset-options.ts'
 import type { TrainerCallback } from '../trainer-callback.ts'
 import { ownRules, trainerAliases, type TrainerOptions } from '../trainer-options.ts'
 import { Trainer, type TrainResult } from '../trainer.ts'
@@ -64,9 +64,7 @@ export type TrainDpoOptions = Omit<TrainerOptions, 'evalDataset' | 'onWarning' |
     readonly onWarning?: (message: string, code: TrainingWarningCode | 'run-folder' | 'data' | 'reference') => void
   }
 
-const dataset = that('rows or pairs', (value): value is PreferenceDataset => {
-  return typeof value === 'function' || (typeof value === 'object' && value !== null)
-})
+const dataset = dataRule<PreferenceDataset>('rows or pairs')
 const { signal: _, onWarning: __, onProgress: ___, ...preparingRules } = preferenceRules
 const refusing = Object.fromEntries(Object.entries(refusals).map(([name, why]) => [name, refused(why)]))
 const rules: OptionRules<TrainDpoOptions> = {
@@ -98,14 +96,9 @@ export async function trainDpo(
   const who = 'trainDpo'
   const read = readOptions(who, options, rules, { ...trainerAliases, ...prepareAliases })
   const { tokenizer = null, peftConfig = null, initSeed = null, onPrepare, evalDataset = null, beta, ...rest } = read
-  const { signal, onWarning, callbacks = [] } = rest
+  const { onWarning, callbacks = [] } = rest
   readArgument(who, 'the data', data, dataset)
-  const preparing: PreferenceOptions = {
-    ...pick<PreparingOptions>(rest, Object.keys(preparingRules)),
-    ...(onPrepare && { onProgress: onPrepare }),
-    ...(signal && { signal }),
-    ...(onWarning && { onWarning: (message) => onWarning(message, 'data') }),
-  }
+  const preparing: PreferenceOptions = preparingOf(rest, onPrepare, preparingRules)
   const examplesOf = async (rows: PreferenceDataset): Promise<readonly Example[]> => {
     const pairs = arePairs(rows)
       ? rows
@@ -113,15 +106,13 @@ export async function trainDpo(
     return pairs.map(pairExample)
   }
   const examples = await examplesOf(data)
-  const seed = initSeed ?? rest.seed
-  const beginning = { ...(seed !== undefined && { seed }), ...(signal && { signal }) }
-  if (peftConfig !== null) await beginAdapter(who, model, peftConfig, examples, beginning)
+  if (peftConfig !== null) await beginAdapter(who, model, peftConfig, examples, { ...rest, initSeed })
   check((adapterSetOf(model)?.active.length ?? 0) > 0, 'config', () => {
     return `${who}: the reference is the model with its adapter off, and there is none on it; give peftConfig, or attach one`
   })
   const told: TrainerOptions = {
     ...{ learningRate: 1e-6, disableDropout: true },
-    ...pick<TrainerOptions>(rest, [...Object.keys(trainingRules), ...Object.keys(ownRules)]),
+    ...trainerOptionsOf<TrainerOptions>(rest),
     ...(evalDataset !== null && { evalDataset: await examplesOf(evalDataset) }),
     callbacks: [...callbacks, ...(onWarning ? [referenceWatch((message) => onWarning(message, 'reference'))] : [])],
     loss: dpoLoss({ ...(beta !== undefined && { beta }) }),
