@@ -97,6 +97,13 @@ export const fileExists: Platform['fileExists'] = async (path) => {
 /** A page keeps no files. */
 export const disk: Platform['disk'] = null
 
+/** By the page's own base; by the origin in a worker from a Blob, whose script lies nowhere. */
+export const resolveAddress: Platform['resolveAddress'] = (text) => {
+  const own = globalThis.document?.baseURI ?? globalThis.location?.href
+  const base = own?.startsWith('blob:') ? globalThis.origin : own
+  return URL.canParse(text, base) ? new URL(text, base) : null
+}
+
 /** A browser knows its proxies. */
 export const fetch: Platform['fetch'] = (address, init) => globalThis.fetch(address, init)
 

@@ -28,6 +28,8 @@ export const requestGpu: Platform['requestGpu'] = async ({ exactTimestamps = fal
   const flags = exactTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []
   const answer = answers.get(flags.join()) ?? findGpu(flags)
   answers.set(flags.join(), answer)
+  // What failed for now may work the next time.
+  answer.catch(() => answers.delete(flags.join()))
   return answer
 }
 
@@ -48,6 +50,9 @@ async function findGpu(flags: string[]): Promise<GpuAnswer> {
   }
   return { gpu }
 }
+
+/** Texts are paths here. */
+export const resolveAddress: Platform['resolveAddress'] = () => null
 
 /** A round of the event loop, with what timers and sockets have for it: a timer of 0 would wait a millisecond. */
 export const nextTurn: Platform['nextTurn'] = () => new Promise((resolve) => setImmediate(resolve))

@@ -100,6 +100,11 @@ export interface Platform {
   fileExists(path: string): Promise<boolean>
   /** Files that outlast the program; null where there are none. */
   readonly disk: Disk | null
+  /**
+   * The address that a text means beside the page, or beside a worker's script; null where texts are paths (Node), or
+   * nothing can be beside it.
+   */
+  resolveAddress(text: string): URL | null
   /** `fetch`, by the proxies that the environment names. */
   readonly fetch: Fetch
   /** A variable of the environment, if it is set and not empty. */

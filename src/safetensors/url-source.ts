@@ -48,7 +48,7 @@ const wholeFileLimit = 64 * 1024 * 1024
  * to answer within 10 s and not be silent for 30 s; one that breaks off, or is busy, is asked up to four times. A name
  * and a password in the address are sent as HTTP Basic has it.
  * @throws `network` when a request fails, or the answer is not the range asked for or of another version of the file;
- * `not-found` for 404; `unsupported` when a larger file cannot be had in parts; `config` for what is no address, or an
+ * `not-found` for 404, or a page in HTML where none was asked for; `unsupported` when a larger file cannot be had in parts; `config` for what is no address, or an
  * unknown option.
  */
 export async function urlSource(url: string | URL, options: UrlSourceOptions = {}): Promise<ByteSource> {
@@ -172,6 +172,13 @@ class RangeRequest {
       response = asked.response
       const { status, statusText } = response
       check(status !== 404, 'not-found', () => `${name}: no such file (404)`)
+      // Servers of single-page applications send the page where there is no file.
+      const isPage = response.ok && response.headers.get('content-type')?.startsWith('text/html') === true
+      check(
+        !isPage || name.endsWith('.html'),
+        'not-found',
+        () => `${name}: no such file, the server sends a page (HTML)`,
+      )
       if (![200, 206, 416].includes(status)) {
         throw refusalOf(`${name}: the server answered ${status} ${statusText}`.trimEnd(), status)
       }

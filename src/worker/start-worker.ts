@@ -1,5 +1,6 @@
 import { startThread } from '#thread'
 import { MedAwareError } from '../core/errors.ts'
+import { fromThisPage } from '../io/sources/relative-address.ts'
 import type { threadCalls, WorkerOptions, workerCalls } from './calls/worker-calls.ts'
 import { type Remote, remote, threadKinds, workerKinds } from './remote.ts'
 import { Wire } from './wire.ts'
@@ -36,7 +37,8 @@ export async function startWorker(options: WorkerOptions = {}): Promise<ModelWor
     return {
       ...calls,
       device,
-      loadModel: async (source, given) => workerModel(wire, await loadModel(source, given)),
+      inspectModel: (source, given) => calls.inspectModel(fromThisPage(source), given),
+      loadModel: async (source, given) => workerModel(wire, await loadModel(fromThisPage(source), given)),
       terminate: () => {
         const isGpu = device.kind === 'webgpu'
         if (isGpu) void dispose().catch(() => {})

@@ -1,4 +1,5 @@
 import type { Rows } from '../data/dataset.ts'
+import { fromThisPage } from '../io/sources/relative-address.ts'
 import type { PreferenceDataset, TrainDpoOptions } from '../trainer/preference/train-dpo.ts'
 import type { TrainDataset, TrainDatasetOptions } from '../trainer/train.ts'
 import type { TrainResult } from '../trainer/trainer.ts'
@@ -74,7 +75,7 @@ export function workerModel(wire: Wire, { id, facts, kept }: Handle): WorkerMode
     prepareExamples: (rows, options) => calls.prepareExamples(sentRows(rows), options),
     attachAdapter: async (config, options) => workerAdapter(wire, await calls.attachAdapter(config, options)),
     attachLora: async (config, options) => workerAdapter(wire, await calls.attachLora(config, options)),
-    openAdapter: async (source, options) => workerAdapter(wire, await calls.openAdapter(source, options)),
+    openAdapter: async (source, options) => workerAdapter(wire, await calls.openAdapter(fromThisPage(source), options)),
     trainingRun: async (examples, options) => workerRun(wire, await calls.trainingRun(examples, options)),
   }
   return model
@@ -102,7 +103,9 @@ function workerAdapter(wire: Wire, { id, facts, kept }: Handle): WorkerAdapter {
 }
 
 function workerRun(wire: Wire, { id, facts, kept }: Handle): WorkerRun {
-  return { ...(facts as HeldRun['facts']), ...remote<typeof runCalls>(wire, id, runKinds, kept) }
+  const calls = remote<typeof runCalls>(wire, id, runKinds, kept)
+  const restoreRun: typeof calls.restoreRun = (source, options) => calls.restoreRun(fromThisPage(source), options)
+  return { ...(facts as HeldRun['facts']), ...calls, restoreRun }
 }
 
 /** Rows that a function opens, as what opens anew for each pass: an iterable can go to a worker. */

@@ -1,4 +1,4 @@
-import { disk, fileSource } from '#platform'
+import { disk, fileSource, resolveAddress } from '#platform'
 import { check, MedAwareError } from '../../core/errors.ts'
 import { HttpClient, shownUrl } from '../../safetensors/http-client.ts'
 import { blobSource, type ByteSource } from '../../safetensors/source.ts'
@@ -12,7 +12,7 @@ export interface OpenableFile {
 }
 
 /**
- * A file by its path (Node), its address, or as a page was given it; nothing is read yet.
+ * A file by its path (Node), its address, in a page also a relative one, or as a page was given it; nothing is read yet.
  * @param hub Proxies' `fetch` and times to wait.
  */
 export function fileOf(who: string, source: string | URL | Blob, hub: HubOptions): OpenableFile {
@@ -21,8 +21,8 @@ export function fileOf(who: string, source: string | URL | Blob, hub: HubOptions
     return { name, open: async () => blobSource(source, name) }
   }
   const isAddress = source instanceof URL || /^[a-z][a-z\d+.-]+:\/\//i.test(source)
-  if (!isAddress) return diskFile(who, source)
-  const url = new URL(source)
+  const url = isAddress ? new URL(source) : resolveAddress(source)
+  if (url === null) return diskFile(who, String(source))
   if (url.protocol === 'file:' && disk !== null) return diskFile(who, disk.pathOf(url))
   const address = parseAddress(who, url)
   return {

@@ -17,15 +17,18 @@ import {
 import { HubClient } from '../huggingface/hub-client.ts'
 import { folderOn, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
 import { findHubSettings } from '../huggingface/hub-settings.ts'
+import { relativeAddress } from './relative-address.ts'
 
 /**
  * Where a model, an adapter or a checkpoint comes from:
  * - a directory's path (Node); one that begins with `/`, `./`, `../` or `~/`, or that is there, is always a path
  * - `owner/name` or `owner/name@revision` on the Hugging Face Hub: a branch, a tag or a commit, `main` when it is left
  *   out
- * - the address of a folder, whose files are read in parts by Range requests, or of a model's page on the Hub
+ * - the address of a folder, whose files are read in parts by Range requests, or of a model's page on the Hub; in a
+ *   page also a relative one: what begins with `/`, `./` or `../` is beside the page, as `fetch` has it, and beside its
+ *   own script in a worker
  * - files a page was given, or a directory the user opened to it
- * - a GGUF file: its path, its address, `owner/name/file.gguf` or `owner/name/file.gguf@revision` on the Hub, a `File`,
+ * - a GGUF file: its path, its address (in a page also `x.gguf` and `models/x.gguf`), `owner/name/file.gguf` or `owner/name/file.gguf@revision` on the Hub, a `File`,
  *   or one among the files that a page was given, where there is no config.json
  */
 export type Source = string | URL | File | Iterable<File> | FileSystemDirectoryHandle | Folder
@@ -87,6 +90,8 @@ async function folderOfText(given: string, options: HubFolderOptions): Promise<F
     const isPath = /^(\.{0,2}[/\\]|\.{1,2}$|[a-z]:[/\\])/i.test(text)
     if (isPath || (await disk.isFolder(text)) || (isGguf(text) && (await fileExists(text)))) return atPath(text)
   }
+  const beside = relativeAddress(text)
+  if (beside !== null) return folderAt(beside, options)
   const place = parseModelName(text)
   if (place === null) {
     const looked = disk === null ? 'this page has no folders' : 'there is no such folder here'
