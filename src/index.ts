@@ -41,13 +41,7 @@ export {
   type ModelReport,
   type TensorTotals,
 } from './io/plan/inspect-model.ts'
-export {
-  modelFiles,
-  saveModel,
-  type SavedModel,
-  type SaveModelOptions,
-  type SaveProgress,
-} from './io/save/save-model.ts'
+export { modelFiles, saveModel, type SavedModel, type SaveModelOptions } from './io/save/save-model.ts'
 export type { SaveDType, SaveWeightsOptions } from './io/save/tensors-to-save.ts'
 export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './io/sources/folder.ts'
 export { openFolder, type Source } from './io/sources/open-folder.ts'
@@ -74,6 +68,15 @@ export {
   saveAdapter,
   saveAsLora,
 } from './io/adapter-folder.ts'
+export type { SaveProgress } from './io/save/tensor-loader.ts'
+export {
+  convertModelToGguf,
+  type ConvertModelToGgufOptions,
+  modelGguf,
+  type ModelGgufOptions,
+  saveModelGguf,
+  type SavedGguf,
+} from './io/gguf/model-gguf.ts'
 export {
   adapterGguf,
   type AdapterGgufOptions,

@@ -15,7 +15,8 @@ export class ByteWriter {
 
   /** Writes a number by the method of a DataView that does so. */
   put(bytes: number, write: (view: DataView, at: number) => void): void {
-    write(this.#view, this.#room(bytes))
+    const at = this.#room(bytes)
+    write(this.#view, at)
   }
 
   u32(value: number): void {

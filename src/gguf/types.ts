@@ -35,7 +35,7 @@ const types: ReadonlyMap<number, GgufType> = new Map([
 ])
 
 /** Types that are written. */
-const written = { F32: 0, F16: 1 } as const
+const written = { F32: 0, F16: 1, Q8_0: 8, BF16: 30 } as const
 
 export type GgufTypeName = keyof typeof written
 

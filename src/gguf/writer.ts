@@ -3,7 +3,7 @@ import { countOf, showShape } from '../core/shape.ts'
 import { show } from '../core/show.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { longestName, magic, mostDimensions } from './header.ts'
-import type { GgufScalar, GgufValue } from './metadata.ts'
+import type { GgufMetadata, GgufScalar, GgufValue } from './metadata.ts'
 import { type GgufTypeName, typeNamed } from './types.ts'
 
 /** A key of the metadata. */
@@ -107,6 +107,16 @@ export async function* streamGguf(
     yield new Uint8Array(data.buffer, data.byteOffset, bytes)
     if (aligned(bytes) > bytes) yield new Uint8Array(aligned(bytes) - bytes)
   }
+}
+
+/** What a reader has of keys: floats are of 32 bits. */
+export function readBack(entries: readonly GgufEntry[]): GgufMetadata {
+  return new Map(
+    entries.map(({ key, type, value }) => {
+      const isFloat = type === 'float32' && typeof value === 'number'
+      return [key, isFloat ? Math.fround(value) : value]
+    }),
+  )
 }
 
 function writeEntry(to: ByteWriter, { key, type, value }: GgufEntry): void {

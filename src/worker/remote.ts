@@ -77,6 +77,8 @@ export const modelKinds: Kinds<typeof modelCalls> = {
   countParameters: 'value',
   saveModel: 'value',
   modelFiles: 'value',
+  modelGguf: 'value',
+  saveModelGguf: 'value',
   train: 'value',
   trainDpo: 'value',
   trainingRun: 'run',

@@ -41,6 +41,7 @@ describe('a GGUF file that is written', () => {
       { key: 's', type: 'string', value: 'naïve 🩺' },
       { key: 'texts', type: 'string', value: Array.from({ length: 900 }, (_, i) => `token ${i}`) },
       { key: 'scores', type: 'float32', value: [0, -1.5] },
+      { key: 'ids', type: 'uint32', value: Array.from({ length: 9000 }, (_, i) => i) },
       { key: 'none', type: 'int32', value: [] },
     ]
     const a = Float32Array.of(1, 2, 3)

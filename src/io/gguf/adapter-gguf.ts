@@ -1,14 +1,11 @@
-import { writeFilesAtomic } from '#platform'
-import { check } from '../../core/errors.ts'
 import { callback, listOf, oneOf, type OptionRules, readArgument, readOptions, text, that } from '../../core/options.ts'
-import { show } from '../../core/show.ts'
 import type { Adapter } from '../../peft/adapter.ts'
 import { adapterRule } from '../../peft/files/adapter-files.ts'
-import { isGguf } from '../huggingface/hub-address.ts'
 import { folderOptions, type HubFolderOptions, hubFolderRules } from '../huggingface/hub-folder.ts'
 import type { Source } from '../sources/open-folder.ts'
-import type { GgufToWrite } from './lora-gguf.ts'
+import type { LoraToWrite } from './lora-gguf.ts'
 import { liveLora, withSavedLora } from './lora-sources.ts'
+import { bytesOfGguf, ggufPlace, writeGguf } from './write-gguf.ts'
 
 /** How an adapter is written as GGUF. */
 export interface AdapterGgufOptions {
@@ -50,14 +47,7 @@ const aliases = { outtype: 'dtype' } as const
  * adapter that was detached or merged, or bad options; `numeric` for what f16 has no number for; `device`.
  */
 export async function adapterGguf(adapter: Adapter, options: AdapterGgufOptions = {}): Promise<Uint8Array> {
-  const { byteLength, pieces } = await fileOf('adapterGguf', adapter, options)
-  const bytes = new Uint8Array(byteLength)
-  let at = 0
-  for await (const piece of pieces()) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
+  return bytesOfGguf(await fileOf('adapterGguf', adapter, options))
 }
 
 /**
@@ -65,8 +55,8 @@ export async function adapterGguf(adapter: Adapter, options: AdapterGgufOptions 
  * @throws MedAwareError as `adapterGguf`, `config` for a path that does not end in .gguf, `disk`.
  */
 export async function saveAdapterGguf(adapter: Adapter, path: string, options: AdapterGgufOptions = {}): Promise<void> {
-  const place = placeOf('saveAdapterGguf', path)
-  await write(place, await fileOf('saveAdapterGguf', adapter, options))
+  const place = ggufPlace('saveAdapterGguf', path)
+  await writeGguf(place, await fileOf('saveAdapterGguf', adapter, options))
 }
 
 /**
@@ -80,35 +70,18 @@ export async function convertLoraToGguf(
   options: ConvertLoraToGgufOptions = {},
 ): Promise<ConvertedLora> {
   const who = 'convertLoraToGguf'
-  const place = placeOf(who, path)
+  const place = ggufPlace(who, path)
   const { dtype = 'f32', base, ignoreFields = [], onWarning, ...hub } = readOptions(who, options, convertRules, aliases)
   const own = { ...{ who, dtype, base, ignoreFields, onWarning }, folder: folderOptions(hub) }
   return withSavedLora(source, own, async (file) => {
-    await write(place, file)
+    await writeGguf(place, file)
     return { layers: file.layers, bytes: file.byteLength }
   })
 }
 
-async function fileOf(who: string, given: Adapter, options: AdapterGgufOptions): Promise<GgufToWrite> {
+async function fileOf(who: string, given: Adapter, options: AdapterGgufOptions): Promise<LoraToWrite> {
   const adapter = readArgument(who, 'adapter', given, adapterRule)
   const { dtype = 'f32', onWarning } = readOptions(who, options, rules, aliases)
   adapter.checkAttached(who)
   return liveLora(who, adapter, dtype, onWarning)
-}
-
-/** A file's folder and its name. */
-interface FilePlace {
-  readonly folder: string
-  readonly name: string
-}
-
-function placeOf(who: string, given: string): FilePlace {
-  const path = readArgument(who, 'path', given, text)
-  const [, folder, name = ''] = /^(?:(.*)[/\\])?([^/\\]+)$/.exec(path) ?? []
-  check(isGguf(name), 'config', () => `${who}: path must end in .gguf, got ${show(path)}`)
-  return { folder: folder === '' ? '/' : (folder ?? '.'), name }
-}
-
-async function write({ folder, name }: FilePlace, { byteLength, pieces }: GgufToWrite): Promise<void> {
-  await writeFilesAtomic(folder, [{ name, byteLength, pieces }])
 }

@@ -1,6 +1,7 @@
 import { check } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
+import type { GgufEntry } from '../../gguf/writer.ts'
 import type { GgufFacts } from './gguf-facts.ts'
 
 const windowKey = 'attention.sliding_window'
@@ -31,6 +32,25 @@ export function gemma3Words({ fields, key, number, layers, hidden, heads, headDi
       ? { layer_types: told.map((slides) => (slides === true ? 'sliding_attention' : 'full_attention')) }
       : { sliding_window_pattern: window === 0 ? 1 : told === 0 ? layers + 1 : (told ?? 6) }),
   }
+}
+
+/**
+ * The keys of that. llama.cpp takes every sixth layer to see all where nothing else is said; of other lists every n-th
+ * one can be told, and what else differs is found when the keys are read back.
+ */
+export function gemma3Entries(config: JsonObject): readonly GgufEntry[] {
+  const { sliding_window: window, layer_types: types, rope_local_base_freq: theta } = config
+  const local: GgufEntry = { key: 'gemma3.rope.freq_base_swa', type: 'float32', value: Number(theta) }
+  if (typeof window !== 'number' || !Array.isArray(types)) return [local]
+  const found = types.indexOf('full_attention') + 1
+  const period = found === 0 ? types.length + 1 : found
+  return [
+    local,
+    { key: `gemma3.${windowKey}`, type: 'uint32', value: window },
+    ...(period === 6 || (found === 0 && types.length < 6)
+      ? []
+      : [{ key: 'gemma3.attention.sliding_window_pattern', type: 'uint32', value: period } as const]),
+  ]
 }
 
 function isNatural(value: unknown): boolean {

@@ -1,7 +1,8 @@
 import { MedAwareError } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
-import { gemma3Keys, gemma3Words } from './gemma3-words.ts'
+import type { GgufEntry } from '../../gguf/writer.ts'
+import { gemma3Entries, gemma3Keys, gemma3Words } from './gemma3-words.ts'
 import type { GgufFacts } from './gguf-facts.ts'
 import type { GgufFields } from './gguf-fields.ts'
 
@@ -26,6 +27,8 @@ export interface GgufArchitecture {
   readonly reads?: readonly string[]
   /** What config.json has beyond what all have. */
   readonly words: (model: GgufFacts) => JsonObject
+  /** The keys that are written of those, from config.json. Default none. */
+  readonly entries?: (config: JsonObject) => readonly GgufEntry[]
 }
 
 const rows: readonly GgufArchitecture[] = [
@@ -40,6 +43,7 @@ const rows: readonly GgufArchitecture[] = [
     },
     reads: gemma3Keys,
     words: gemma3Words,
+    entries: gemma3Entries,
   },
   { name: 'llama', modelType: 'llama', className: 'LlamaForCausalLM', hasPairedRows: true, words: biases },
   // Mistral Small 3.1's text model; llama.cpp has its older ones as llama. None of either has a window.
@@ -122,12 +126,14 @@ export function checkpointName(row: GgufArchitecture, name: string): string {
   return index === undefined ? `${known}.${end}` : `model.layers.${index}.${known}.${end}`
 }
 
-/** What llama.cpp calls the weight of a module of transformers', `null` for one that it does not know. */
-export function ggufWeightName(path: string): string | null {
-  const [, index = '', block = ''] = /^model\.layers\.(\d+)\.(.+)$/.exec(path) ?? []
-  const [name] = Object.entries(index === '' ? ofModel : ofBlock).find(([, its]) => its === (block || path)) ?? []
-  if (name === undefined) return null
-  return index === '' ? `${name}.weight` : `blk.${index}.${name}.weight`
+/** What llama.cpp calls a weight or a bias of transformers', `null` for one that it does not know. */
+export function ggufName(row: GgufArchitecture, name: string): string | null {
+  const [, index, block = '', part = '', end = ''] =
+    /^(?:model\.layers\.(\d+)\.(.+)|(.+))\.(weight|bias)$/.exec(name) ?? []
+  const table = Object.entries(index === undefined ? ofModel : { ...ofBlock, ...row.ofBlock })
+  const [known] = table.find(([, its]) => its === (index === undefined ? part : block)) ?? []
+  if (known === undefined) return null
+  return index === undefined ? `${known}.${end}` : `blk.${index}.${known}.${end}`
 }
 
 function own(table: Readonly<Record<string, string>>, name: string): string | undefined {

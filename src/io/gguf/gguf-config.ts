@@ -7,6 +7,11 @@ import type { GgufArchitecture } from './gguf-architectures.ts'
 import type { GgufFields } from './gguf-fields.ts'
 import { ropeFactors, ropeScaling } from './gguf-rope.ts'
 
+/** What is asked of a file's tensors. */
+export type GgufShapes = Pick<TensorReader, 'has' | 'readF32'> & {
+  info(name: string): { readonly shape: readonly number[] }
+}
+
 /** Keys of what changes a model and is not read, with the values at which it changes nothing. */
 const idle: Readonly<Record<string, readonly unknown[]>> = {
   expert_count: [0],
@@ -29,7 +34,7 @@ const idle: Readonly<Record<string, readonly unknown[]>> = {
  * The config.json that transformers has for the model of a GGUF file.
  * @throws MedAwareError `format` for a missing or senseless value, `unsupported` for what is not read.
  */
-export async function configOf(fields: GgufFields, row: GgufArchitecture, tensors: TensorReader): Promise<JsonObject> {
+export async function configOf(fields: GgufFields, row: GgufArchitecture, tensors: GgufShapes): Promise<JsonObject> {
   const at = (key: string) => `${row.name}.${key}`
   const number = (key: string) => fields.number(at(key))
   const needed = (key: string) => fields.needed(at(key), number(key))
@@ -84,7 +89,7 @@ function endsOf(fields: GgufFields): readonly number[] {
 }
 
 /** One factor for each frequency; the header is looked at before they are read. */
-async function factorsOf(tensors: TensorReader, who: string, count: number): Promise<Float32Array> {
+async function factorsOf(tensors: GgufShapes, who: string, count: number): Promise<Float32Array> {
   const { shape } = tensors.info(ropeFactors)
   check(sameShape(shape, [count]), 'format', () => `${who}: ${ropeFactors} is ${showShape(shape)}, not [${count}]`)
   return tensors.readF32(ropeFactors)

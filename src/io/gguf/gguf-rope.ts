@@ -1,6 +1,7 @@
 import { check, MedAwareError } from '../../core/errors.ts'
-import type { JsonObject } from '../../core/json.ts'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
+import type { GgufEntry } from '../../gguf/writer.ts'
 import type { GgufFields } from './gguf-fields.ts'
 
 /** The tensor in which Llama 3's scaling is written: what each frequency is divided by. */
@@ -43,7 +44,7 @@ function llama3Scaling(who: string, factors: Float32Array, { theta, headDim }: G
   const factor = factors.reduce((most, each) => Math.max(most, each), 1)
   const original = originals.find((context) => {
     return factors.every((each, i) => {
-      const wanted = llama3Factor(theta ** ((2 * i) / headDim), factor, context)
+      const wanted = llama3Factor(theta ** ((2 * i) / headDim), { factor, low: 1, high: 4, context })
       return Math.abs(each - wanted) <= 1e-4 * wanted
     })
   })
@@ -59,11 +60,65 @@ function llama3Scaling(who: string, factors: Float32Array, { theta, headDim }: G
   }
 }
 
+/** Bounds of Llama 3's scaling, in turns of the context that it began from. */
+interface Llama3Bounds {
+  readonly factor: number
+  readonly low: number
+  readonly high: number
+  readonly context: number
+}
+
 /** What a frequency of 1 / `period` is divided by (convert_hf_to_gguf.py, `generate_extra_tensors`). */
-function llama3Factor(period: number, factor: number, context: number): number {
+function llama3Factor(period: number, { factor, low, high, context }: Llama3Bounds): number {
   const turns = context / (2 * Math.PI * period)
-  if (turns > 4) return 1
-  if (turns < 1) return factor
-  const smooth = (turns - 1) / 3
+  if (turns > high) return 1
+  if (turns < low) return factor
+  const smooth = (turns - low) / (high - low)
   return 1 / ((1 - smooth) / factor + smooth)
+}
+
+/** The tensor of factors that a config.json asks for, `null` for none. */
+export function ropeFactorsOf({ rope_scaling: words, rope_theta: theta, head_dim: headDim }: JsonObject) {
+  if (!isJsonObject(words) || words['rope_type'] !== 'llama3') return null
+  const bounds = {
+    factor: Number(words['factor']),
+    low: Number(words['low_freq_factor']),
+    high: Number(words['high_freq_factor']),
+    context: Number(words['original_max_position_embeddings']),
+  }
+  // In floats of 32 bits, as torch counts the periods there.
+  return Float32Array.from({ length: Number(headDim) / 2 }, (_, i) => {
+    const frequency = Math.fround(1 / Math.fround(Number(theta) ** Math.fround((2 * i) / Number(headDim))))
+    return llama3Factor(1 / frequency, bounds)
+  })
+}
+
+/** Keys of a config.json's rotary positions; of kinds that have none but a tensor, theta alone. */
+export function ropeEntries(architecture: string, json: JsonObject): readonly GgufEntry[] {
+  const at = (key: string) => `${architecture}.rope.${key}`
+  const number = (key: string, value: unknown): GgufEntry => ({ key: at(key), type: 'float32', value: Number(value) })
+  const theta = number('freq_base', json['rope_theta'])
+  const words = json['rope_scaling']
+  if (!isJsonObject(words)) return [theta]
+  const { rope_type: type, factor } = words
+  if (type !== 'linear' && type !== 'yarn') return [theta]
+  const scaling: readonly GgufEntry[] = [
+    { key: at('scaling.type'), type: 'string', value: type },
+    number('scaling.factor', factor),
+  ]
+  if (type === 'linear') return [...scaling, theta]
+  // llama.cpp multiplies the usual sharpness by the one that is said.
+  const isUsual = Math.abs(Number(words['attention_factor']) - (0.1 * Math.log(Number(factor)) + 1)) < 1e-6
+  return [
+    ...scaling,
+    {
+      key: at('scaling.original_context_length'),
+      type: 'uint32',
+      value: Number(words['original_max_position_embeddings']),
+    },
+    ...(isUsual ? [] : [number('scaling.attn_factor', words['attention_factor'])]),
+    ...(words['beta_fast'] === 32 ? [] : [number('scaling.yarn_beta_fast', words['beta_fast'])]),
+    ...(words['beta_slow'] === 1 ? [] : [number('scaling.yarn_beta_slow', words['beta_slow'])]),
+    theta,
+  ]
 }

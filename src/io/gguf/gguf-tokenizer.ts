@@ -3,16 +3,11 @@ import type { JsonObject } from '../../core/json.ts'
 import { show } from '../../core/show.ts'
 import type { GgufFields } from './gguf-fields.ts'
 import { preTokenizers } from './pre-tokenizers.ts'
+import type { TokenizerFiles } from '../tokenizer/tokenizer-files.ts'
 import { mergesOf } from './sentencepiece-merges.ts'
 
-/** The files that transformers would have beside the model. */
-export interface TokenizerFiles {
-  readonly tokenizer: JsonObject
-  readonly config: JsonObject
-}
-
 /** `tokenizer.ggml.token_type` (llama.h): what a token is for. */
-const kinds = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5 } as const
+export const tokenKinds = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
 const key = (name: string): string => `tokenizer.ggml.${name}`
 
@@ -44,9 +39,9 @@ export function tokenizerFilesOf(fields: GgufFields, ordersMerges = false): Toke
   if (written === undefined || kind === undefined || kind === 'none') return null
   const tokens = ordersMerges ? written.map(asPiece) : written
   check(new Set(tokens).size === tokens.length, 'format', () => `${fields.who}: ${key('tokens')} has a token twice`)
-  const told = fields.numbers(key('token_type')) ?? tokens.map(() => kinds.normal)
+  const told = fields.numbers(key('token_type')) ?? tokens.map(() => tokenKinds.normal)
   checkLength(fields, 'token_type', told, tokens)
-  const types = told.map((type, id) => (tokens[id] === written[id] ? type : kinds.normal))
+  const types = told.map((type, id) => (tokens[id] === written[id] ? type : tokenKinds.normal))
   const vocabulary = { tokens, types, ordersMerges }
   const { addsBos, ...parts } = partsOf(fields, kind, vocabulary)
   const at = (name: string): string | undefined => {
@@ -110,10 +105,10 @@ function sentencePieceParts(fields: GgufFields, vocabulary: Vocabulary): Parts {
   const { tokens, types, ordersMerges } = vocabulary
   const scores = ordersMerges ? tokens.map((_, id) => -id) : fields.needed(key('scores'), fields.numbers(key('scores')))
   checkLength(fields, 'scores', scores, tokens)
-  const merges = mergesOf(fields.who, tokens, scores, (id) => types[id] === kinds.normal)
+  const merges = mergesOf(fields.who, tokens, scores, (id) => types[id] === tokenKinds.normal)
   const prefixed = fields.flag(key('add_space_prefix')) ?? true
   const spaces = { type: 'Replace', pattern: { String: ' ' }, content: '▁' }
-  const unknown = tokens[fields.number(key('unknown_token_id')) ?? types.indexOf(kinds.unknown)]
+  const unknown = tokens[fields.number(key('unknown_token_id')) ?? types.indexOf(tokenKinds.unknown)]
   return {
     model: {
       ...{ type: 'BPE', vocab: vocabOf(vocabulary), merges, unk_token: unknown ?? null },
@@ -140,14 +135,14 @@ function asPiece(token: string): string {
 
 /** Ids by token; what only fills the table up to the model's size is left out. */
 function vocabOf({ tokens, types }: Vocabulary): JsonObject {
-  return Object.fromEntries(tokens.flatMap((token, id) => (types[id] === kinds.unused ? [] : [[token, id]])))
+  return Object.fromEntries(tokens.flatMap((token, id) => (types[id] === tokenKinds.unused ? [] : [[token, id]])))
 }
 
 function addedTokens({ tokens, types }: Vocabulary): readonly JsonObject[] {
-  const added: readonly (number | undefined)[] = [kinds.unknown, kinds.control, kinds.userDefined]
+  const added: readonly (number | undefined)[] = [tokenKinds.unknown, tokenKinds.control, tokenKinds.userDefined]
   return tokens.flatMap((content, id) => {
     if (!added.includes(types[id])) return []
-    const special = types[id] !== kinds.userDefined
+    const special = types[id] !== tokenKinds.userDefined
     return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }]
   })
 }

@@ -1,13 +1,14 @@
 import { check } from '../../core/errors.ts'
-import { f32ToF16, findNonFinite } from '../../core/float16.ts'
 import { sameShape, showShape } from '../../core/shape.ts'
 import { show } from '../../core/show.ts'
+import { encodeGguf } from '../../gguf/encode.ts'
 import { encodeGgufHeader, type GgufEntry, streamGguf } from '../../gguf/writer.ts'
-import { formatModelConfig, modelWeights, tiedTensors } from '../../models/architectures.ts'
+import { modelWeights, tiedTensors } from '../../models/architectures.ts'
 import type { ModelConfig } from '../../models/causal-lm.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
-import { type GgufArchitecture, ggufArchitectureOf, ggufWeightName } from './gguf-architectures.ts'
-import { inPairs } from './paired-rows.ts'
+import { type GgufArchitecture, ggufArchitectureOf, ggufName } from './gguf-architectures.ts'
+import { inPairs, pairedHeads } from './paired-rows.ts'
+import type { GgufToWrite } from './write-gguf.ts'
 
 /** A's and B's of a layer. */
 export interface LoraPair {
@@ -36,11 +37,9 @@ export interface LoraOfModel {
 }
 
 /** A file to be written. */
-export interface GgufToWrite {
-  readonly byteLength: number
+export interface LoraToWrite extends GgufToWrite {
   /** Weights that have an A and a B. */
   readonly layers: number
-  readonly pieces: () => AsyncIterable<Uint8Array>
 }
 
 /** One of a pair's two tensors. */
@@ -56,12 +55,12 @@ interface Half {
  * @throws MedAwareError `unsupported` for what llama.cpp cannot apply, `format` for tensors that do not fit the base or
  * one another, `numeric` where f16 has no number.
  */
-export function loraGguf({ who, alpha, baseModel, pairs: given, tensors, base, dtype }: LoraOfModel): GgufToWrite {
+export function loraGguf({ who, alpha, baseModel, pairs: given, tensors, base, dtype }: LoraOfModel): LoraToWrite {
   const row = ggufArchitectureOf(who, base.modelType)
   const { head, embeddings } = tiedTensors(base)
   const shapes = new Map(modelWeights(base).map(({ name, shape }) => [name, shape]))
   const pairs = given.map(({ path, a, b, isTable, alpha: own }): readonly [Half, Half] => {
-    const name = ggufWeightName(path)
+    const name = ggufName(row, `${path}.weight`)
     check(name !== null, 'unsupported', () => `${who}: llama.cpp knows no ${show(path)} in a ${row.name} model`)
     const isOfTied = base.tieWordEmbeddings && [head, embeddings].includes(`${path}.weight`)
     check(!isOfTied, 'unsupported', () => {
@@ -76,7 +75,7 @@ export function loraGguf({ who, alpha, baseModel, pairs: given, tensors, base, d
       return `${who}: ${show(path)} of the base is ${showShape(wanted)}, which A ${showShape(aShape)} and B ${showShape(bShape)} do not fit; is it another base?`
     })
     const factor = own(rank) / alpha
-    const heads = headsOf(row, base, path)
+    const heads = pairedHeads(row, base, path)
     const readA = async () => (isTable ? transposed(await tensors.readF32(a), rank) : tensors.readF32(a))
     const readB = async () => {
       const values = await tensors.readF32(b)
@@ -96,7 +95,7 @@ export function loraGguf({ who, alpha, baseModel, pairs: given, tensors, base, d
   )
   const load = async (name: string) => {
     const values = (await halves.get(name)?.read()) ?? new Float32Array(0)
-    return type === 'F16' ? halved(who, name, values) : values
+    return encodeGguf(who, name, values, type)
   }
   return { byteLength: header.fileBytes, layers: pairs.length, pieces: () => streamGguf(header, load) }
 }
@@ -113,24 +112,7 @@ function metadataOf({ name }: GgufArchitecture, alpha: number, baseModel: string
   ]
 }
 
-/** The heads of a projection whose rows are written in pairs; `null` for all others. */
-function headsOf({ hasPairedRows }: GgufArchitecture, base: ModelConfig, path: string): number | null {
-  const [, letter] = /\.(q|k)_proj$/.exec(path) ?? []
-  if (!hasPairedRows || letter === undefined) return null
-  const keys = formatModelConfig(base)['num_key_value_heads']
-  return letter === 'k' && typeof keys === 'number' ? keys : base.numAttentionHeads
-}
-
 function transposed(values: Float32Array, rows: number): Float32Array {
   const columns = values.length / rows
   return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)] ?? 0)
-}
-
-function halved(who: string, name: string, values: Float32Array): Uint16Array {
-  const bits = f32ToF16(values)
-  const at = findNonFinite(bits, 0x7c00)
-  check(at < 0, 'numeric', () => {
-    return `${who}: ${name} has ${values[at]}, for which f16 has no number; export it with dtype 'f32'`
-  })
-  return bits
 }

@@ -14,7 +14,7 @@ import type { HubFolderOptions } from '../huggingface/hub-folder.ts'
 import { readJson } from '../sources/folder.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { applicableLora, productOnly } from './applicable-lora.ts'
-import type { GgufToWrite } from './lora-gguf.ts'
+import type { LoraToWrite } from './lora-gguf.ts'
 import { loraPairs, scaledAlpha } from './lora-pairs.ts'
 
 type DType = 'f32' | 'f16'
@@ -25,7 +25,7 @@ export async function liveLora(
   adapter: Adapter,
   dtype: DType,
   onWarning: ((message: string) => void) | undefined,
-): Promise<GgufToWrite> {
+): Promise<LoraToWrite> {
   const model = readArgument(who, "the adapter's model", adapter.model, modelRule)
   const base = { ...model.config, tieWordEmbeddings: model.getOutputEmbeddings() instanceof TiedHead }
   // What it began with is taken out of it below.
@@ -51,7 +51,7 @@ export interface SavedLora {
 export async function withSavedLora<T>(
   source: Source,
   { who, dtype, base, ignoreFields, onWarning, folder }: SavedLora,
-  use: (file: GgufToWrite) => Promise<T>,
+  use: (file: LoraToWrite) => Promise<T>,
 ): Promise<T> {
   return withAdapterFolder(source, folder, async (json, tensors) => {
     const parsed = parseAdapterConfig(json)
@@ -74,7 +74,7 @@ async function fileOf(
   config: AdapterConfig,
   tensors: TensorReader,
   to: { readonly base: ModelConfig; readonly dtype: DType },
-): Promise<GgufToWrite> {
+): Promise<LoraToWrite> {
   const lora = applicableLora(who, config)
   const { loraGguf } = await import('./lora-gguf.ts')
   return loraGguf({

@@ -1,3 +1,7 @@
+import { formatModelConfig } from '../../models/architectures.ts'
+import type { ModelConfig } from '../../models/causal-lm.ts'
+import type { GgufArchitecture } from './gguf-architectures.ts'
+
 type Rows = Float32Array | Uint16Array | Uint8Array
 
 /** Rows 0, 1, 2, 3, … of each head to 0, 2, …, 1, 3, …: what convert_hf_to_gguf.py's `permute` did, undone. */
@@ -20,4 +24,12 @@ function moved<T extends Rows>(data: T, heads: number, rows: number, placeOf: (i
     }
   }
   return result
+}
+
+/** The heads of a projection whose rows are written in pairs, by its path; `null` for all others. */
+export function pairedHeads({ hasPairedRows }: GgufArchitecture, model: ModelConfig, path: string): number | null {
+  const [, letter] = /\.(q|k)_proj$/.exec(path) ?? []
+  if (!hasPairedRows || letter === undefined) return null
+  const keys = formatModelConfig(model)['num_key_value_heads']
+  return letter === 'k' && typeof keys === 'number' ? keys : model.numAttentionHeads
 }

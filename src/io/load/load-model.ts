@@ -15,6 +15,7 @@ import { openFolder, type Source } from '../sources/open-folder.ts'
 import { checkRoom } from '../plan/check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
 import { describeSecondLoss, quantisedTwice } from './second-loss.ts'
+import { readTokenizerFiles } from '../tokenizer/tokenizer-files.ts'
 import { type FileTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer.ts'
 import { storageAliases, storageRules } from './weight-storage.ts'
 import type { LoadModelOptions } from './load-options.ts'
@@ -92,13 +93,8 @@ async function openTokenizer(
   folder: Folder,
   warn: (message: string) => void = () => {},
 ): Promise<FileTokenizer | null> {
-  if (await folder.has('tokenizer.json')) {
-    const config = (await folder.has('tokenizer_config.json')) ? await readJson(folder, 'tokenizer_config.json') : {}
-    // transformers writes the template into a file of its own, which then is the one that counts.
-    const hasTemplate = await folder.has('chat_template.jinja')
-    const template = hasTemplate && { chat_template: await readText(folder, 'chat_template.jinja') }
-    return tokenizerFromJson(await readJson(folder, 'tokenizer.json'), { ...config, ...template })
-  }
+  const files = await readTokenizerFiles(folder)
+  if (files !== null) return tokenizerFromJson(files.tokenizer, files.config)
   const others = ['tokenizer.model', 'vocab.json', 'spiece.model', 'vocab.txt']
   const has = await Promise.all(others.map((name) => folder.has(name)))
   const other = others[has.indexOf(true)]

@@ -10,7 +10,6 @@ import {
   text,
   that,
 } from '../../core/options.ts'
-import type { TensorToSave } from '../../formats/format.ts'
 import { formatModelConfig } from '../../models/architectures.ts'
 import { modelRule, type PretrainedLm } from '../../models/causal-lm.ts'
 import { TiedHead } from '../../nn/language-head.ts'
@@ -27,6 +26,7 @@ import { encodeSafetensorsHeader, streamSafetensors } from '../../safetensors/wr
 import { wholeFiles, type Folder } from '../sources/folder.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { quantizationConfig } from './quantization-config.ts'
+import { type SaveProgress, tensorLoader } from './tensor-loader.ts'
 import { dtypeWords, saveWeightsRules, tensorsToSave, type SaveWeightsOptions } from './tensors-to-save.ts'
 
 /** How a model is saved. */
@@ -44,18 +44,6 @@ export interface SaveModelOptions extends SaveWeightsOptions {
   readonly onProgress?: (progress: SaveProgress) => void
   /** Ends saving with its reason at the next tensor; nothing is left behind. */
   readonly signal?: AbortSignal
-}
-
-/** How far saving is. */
-export interface SaveProgress {
-  readonly tensor: string
-  readonly file: string
-  /** Tensors. */
-  readonly done: number
-  readonly total: number
-  /** Bytes of tensors. */
-  readonly bytesDone: number
-  readonly bytesTotal: number
 }
 
 /** What was saved. */
@@ -137,7 +125,10 @@ async function filesToWrite(who: string, model: PretrainedLm, given: SaveModelOp
   const quantization = dequantize ? null : quantizationConfig(who, model, word)
   const tensors = await tensorsToSave(who, model, options)
   const shards = splitIntoShards(tensors, maxBytes)
-  const load = loader(model, tensors, options)
+  const load = tensorLoader(
+    tensors.map((tensor) => ({ ...tensor, byteLength: tensorBytes(tensor) })),
+    { ...options, settle: () => model.device.settle() },
+  )
   const metadata = { format: 'pt' }
   const files: FileToWrite[] = shards.map(({ fileName, tensors: inside }) => ({
     name: fileName,
@@ -162,26 +153,6 @@ async function filesToWrite(who: string, model: PretrainedLm, given: SaveModelOp
   const json = JSON.stringify(config, null, 2).replace(/("llm_int8_threshold": \d+)(?=[,\n])/, '$1.0')
   small.set('config.json', `${json}\n`)
   return [...files, ...wholeFiles(small)]
-}
-
-/** Makes one tensor after another, and tells of it. */
-function loader(
-  { device }: PretrainedLm,
-  tensors: readonly TensorToSave[],
-  { signal, onProgress }: SaveModelOptions,
-): (name: string, file: string) => Promise<ArrayBufferView> {
-  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  const bytesTotal = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0)
-  let [done, bytesDone] = [0, 0]
-  return async (name, file) => {
-    await device.settle()
-    signal?.throwIfAborted()
-    const bytes = (await byName.get(name)?.bytes()) ?? new Uint8Array(0)
-    bytesDone += bytes.byteLength
-    done++
-    onProgress?.({ tensor: name, file, done, total: tensors.length, bytesDone, bytesTotal })
-    return bytes
-  }
 }
 
 async function copies(folder: Folder): Promise<Map<string, Uint8Array>> {

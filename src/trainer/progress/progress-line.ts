@@ -2,7 +2,7 @@ import { callback, type OptionRules, readArgument, readOptions, withMethods } fr
 import type { PrepareProgress } from '../../data/prepare-options.ts'
 import type { LoadProgress } from '../../io/load/load-options.ts'
 import { showBytes } from '../../io/plan/memory-advice.ts'
-import type { SaveProgress } from '../../io/save/save-model.ts'
+import type { SaveProgress } from '../../io/save/tensor-loader.ts'
 import type { TrainerCallback } from '../trainer-callback.ts'
 import { duration } from './duration.ts'
 import { describeMetrics, describeStep } from './training-line.ts'

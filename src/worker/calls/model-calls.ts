@@ -9,6 +9,7 @@ import type { GenerationOptions } from '../../generate/generation-options.ts'
 import { generateTokens } from '../../generate/generate.ts'
 import type { EncodeOptions } from '../../generate/text-tokenizer.ts'
 import { openAdapter, type OpenAdapterOptions } from '../../io/adapter-folder.ts'
+import { modelGguf, type ModelGgufOptions, saveModelGguf } from '../../io/gguf/model-gguf.ts'
 import { modelFiles, saveModel, type SaveModelOptions } from '../../io/save/save-model.ts'
 import type { Source } from '../../io/sources/open-folder.ts'
 import type { Example } from '../../models/example.ts'
@@ -58,6 +59,9 @@ export const modelCalls = {
   countParameters: ({ model }: HeldModel) => countParameters(model),
   saveModel: ({ model }: HeldModel, path: string, options?: SaveModelOptions) => saveModel(model, path, options),
   modelFiles: ({ model }: HeldModel, options?: SaveModelOptions) => modelFiles(model, options),
+  modelGguf: ({ model }: HeldModel, options?: ModelGgufOptions) => modelGguf(model, options),
+  saveModelGguf: ({ model }: HeldModel, path: string, options?: ModelGgufOptions) =>
+    saveModelGguf(model, path, options),
   train: ({ model, tokenizer }: HeldModel, data: TrainDataset, options: Sent<TrainDatasetOptions> = {}) => {
     const { callbacks, samples, ...others } = options
     return train(model, data, { ...others, ...receivedParts(options, tokenizer) })

@@ -193,7 +193,7 @@ describe('what llama.cpp cannot apply is refused, with the way out', () => {
       tensor.write(new Float32Array((await tensor.read()).length).fill(7e4))
     }
     await expect(adapterGguf(adapter, { dtype: 'f16' })).rejects.toThrow(
-      "adapterGguf: blk.0.attn_v.weight.lora_a has 70000, for which f16 has no number; export it with dtype 'f32'",
+      'adapterGguf: blk.0.attn_v.weight.lora_a has 70000, for which F16 has no number; write it as F32',
     )
     model.dispose()
   })
