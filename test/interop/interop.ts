@@ -1,8 +1,8 @@
 /**
  * `npm run interop`: adapters trained here load in real PEFT without a warning and give the same logits, adapters
- * trained there load here, a model merged here loads in transformers, PEFT reads the adapter that the page hands out,
- * TensorBoard reads a run's event file, and huggingface_hub and the Hub's client here find each other's downloads. Talks to peft_side.py; needs Python with
- * its requirements.txt.
+ * trained there load here, a model merged here loads in transformers, from safetensors and from GGUF, PEFT reads the
+ * adapter that the page hands out, TensorBoard reads a run's event file, and huggingface_hub and the Hub's client here
+ * find each other's downloads. Talks to peft_side.py; needs Python with its requirements.txt.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -24,6 +24,7 @@ import { servePage } from '../examples/browser/serve-page.ts'
 import { within, withinShare, worst, type Check } from '../golden/check.ts'
 import { batchOf, logitsOf } from '../golden/model-checks.ts'
 import { exportedRuns } from './exported-runs.ts'
+import { ggufChecks } from './gguf-models.ts'
 import { quantisedChecks } from './quantised.ts'
 import { eventFileProblems } from './event-file.ts'
 import { hubCacheProblems } from './hub-cache.ts'
@@ -152,6 +153,12 @@ async function writeQuantised(device: Device): Promise<void> {
     print(`${device.description}: ${name} there`, check)
 }
 
+/** Models written here as GGUF, read by transformers. */
+async function writeGgufs(device: Device): Promise<void> {
+  for await (const [name, check] of ggufChecks(device, { python, work, open }))
+    print(`${device.description}: ${name}`, check)
+}
+
 /** Runs that go on there, on two processes. */
 async function goOnThere(device: Device): Promise<void> {
   for await (const [name, check] of exportedRuns(device, { python, work }))
@@ -198,6 +205,7 @@ try {
   if (first) printProblems("a run's event file in TensorBoard", await eventFileProblems(python, first))
   if (first) await writeMerged(first)
   if (first) await writeQuantised(first)
+  if (first) await writeGgufs(first)
   if (first) await goOnThere(first)
   if (first) await readPages(first)
   for (const device of devices) device.dispose()

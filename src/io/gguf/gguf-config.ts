@@ -77,14 +77,17 @@ export async function configOf(fields: GgufFields, row: GgufArchitecture, tensor
   }
 }
 
-/** Tokens that end a turn, whatever the file says of them: llama.cpp stops at these too (src/llama-vocab.cpp). */
-const turnEnds = ['<|eot_id|>', '<|eom_id|>', '<|im_end|>', '<end_of_turn>']
+/** Tokens that end a text, whatever the file says of them: llama.cpp stops at these too (src/llama-vocab.cpp). */
+const textEnds = [
+  ...['<|eot_id|>', '<|eom_id|>', '<|im_end|>', '<end_of_turn>', '<|end|>'],
+  ...['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>'],
+]
 
 /** The end of texts first. */
 function endsOf(fields: GgufFields): readonly number[] {
   const told = ['eos', 'eot', 'eom'].map((end) => fields.number(`tokenizer.ggml.${end}_token_id`))
   const tokens = fields.texts('tokenizer.ggml.tokens') ?? []
-  const found = turnEnds.map((token) => tokens.indexOf(token)).filter((id) => id >= 0)
+  const found = textEnds.map((token) => tokens.indexOf(token)).filter((id) => id >= 0)
   return [...new Set([...told.filter((id) => id !== undefined), ...found])]
 }
 

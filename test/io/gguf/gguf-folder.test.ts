@@ -143,12 +143,12 @@ describe('the config of a GGUF file', () => {
     })
   })
 
-  it('ends turns at the tokens that llama.cpp ends them at', async () => {
+  it('ends texts at the tokens that llama.cpp ends them at', async () => {
     const folder = changed(
-      ...[texts('tokenizer.ggml.tokens', ['a', '<end_of_turn>', '<eos>', '<|im_end|>'])],
+      ...[texts('tokenizer.ggml.tokens', ['a', '<end_of_turn>', '<eos>', '<|im_end|>', '<|endoftext|>'])],
       number('tokenizer.ggml.eos_token_id', 2),
     )
-    expect(await readJson(folder, 'config.json')).toMatchObject({ eos_token_id: [2, 3, 1] })
+    expect(await readJson(folder, 'config.json')).toMatchObject({ eos_token_id: [2, 3, 1, 4] })
   })
 
   const gemma = (...more: readonly Entry[]) => {
