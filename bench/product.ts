@@ -62,7 +62,7 @@ export class Product {
   /** The same with b in double-quantised NF4. */
   fourBit(m: number, transB: 0 | 1): void {
     const { a, out } = this.#dense
-    const storage = { bits: 4, isBf16: 0, blockSize: 64, isNested: 1, nestedCount: this.#nestedCount }
+    const storage = { bits: 4, isBf16: 0, blockSize: 64, scaling: 1, nestedCount: this.#nestedCount }
     this.#device.run(
       'matmulStored',
       { a, out, ...this.#packed, bias: null },

@@ -150,7 +150,7 @@ expectSmall(
   worst(halfRows, [...halfRows.keys()], (at) => rounded[(edges[Math.floor(at / dim)] ?? 0) * dim + (at % dim)] ?? NaN),
   0,
 )
-const storage = { bits: 16, isBf16: 0, blockSize: dim, isNested: 0, nestedCount: 0 }
+const storage = { bits: 16, isBf16: 0, blockSize: dim, scaling: 0, nestedCount: 0 }
 const asStored = { codes: half, absmax: null, nested: null, tables: null, bias: null }
 const headParams = { m: rows, n: vocab, k: dim, pitchA: dim, pitchOut: vocab, hasBias: 0, accumulate: 0, alpha: 1 }
 await timed('head in f16, x Wᵀ', async () => {

@@ -1,15 +1,16 @@
 // updated-norms.wgsl without workgroup memory, for adapters whose subgroups have at least 8 lanes and pay for each load.
 // A lane does four rows, a vector element each: it decodes four columns of its own, to which RANKS steps of r are added,
 // at least as many as there are: of eight of them each lane loads one of a, and all get it by broadcasts. BITS and
-// IS_BF16 are bits and isBf16; dim is a multiple of 8; of 4 bits, and of 8 in blocks that are no rows, a row is whole
-// blocks of a multiple of 8.
-// Parts: eight-lanes, half-words, stored-scale.
+// IS_BF16 are bits and isBf16; IN_BLOCKS: scaling is 2 or more. dim is a multiple of 8; of 4 bits, and of others in
+// blocks that are no rows, a row is whole blocks of a multiple of 8.
+// Parts: eight-lanes, half-words, stored-blocks, stored-scale.
 enable subgroups;
 
 override LANES: u32 = 8;
 override RANKS: u32 = 16;
 override BITS: u32 = 4;
 override IS_BF16: u32 = 0;
+override IN_BLOCKS: u32 = 0;
 
 struct Params {
   rows: u32,
@@ -18,7 +19,7 @@ struct Params {
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   alpha: f32,
 }
@@ -26,7 +27,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> codes: array<u32>;
 @group(0) @binding(2) var<storage, read> absmax: array<u32>;
-@group(0) @binding(3) var<storage, read> nested: array<f32>;
+@group(0) @binding(3) var<storage, read> nested: array<u32>;
 @group(0) @binding(4) var<storage, read> tables: array<f32>;
 @group(0) @binding(5) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> b: array<f32>;
@@ -47,8 +48,11 @@ fn levelsOf(half: u32, low: f32, high: f32) -> vec4<f32> {
   );
 }
 
-/// Elements element … element + 3 of a W of 8, 16 or 32 bits, before they are scaled.
+/// Elements element … element + 3 of a W of 8, 16 or 32 bits or in blocks, before they are scaled.
 fn fourAt(element: u32) -> vec4<f32> {
+  if (IN_BLOCKS != 0u) {
+    return codesOfBlock(element, BITS);
+  }
   if (BITS == 32u) {
     return bitcast<vec4<f32>>(vec4<u32>(codes[element], codes[element + 1u], codes[element + 2u], codes[element + 3u]));
   }
@@ -71,7 +75,8 @@ fn main(
   let eighth = lane & 7u;
   var low = 0.0;
   var high = 0.0;
-  if (BITS == 4u) {
+  let isPacked = BITS == 4u && IN_BLOCKS == 0u;
+  if (isPacked) {
     low = tables[eighth];
     high = tables[8u + eighth];
   }
@@ -89,6 +94,7 @@ fn main(
   }
   var words: vec4<u32>;
   var scales = vec4<f32>(1.0);
+  var leasts: vec4<f32>;
   var total = vec4<f32>();
 
   for (var c0 = 0u; c0 < params.dim; c0 += 64u) {
@@ -98,28 +104,34 @@ fn main(
     for (var c = c0; c < end; c += 8u) {
       for (var i = 0u; i < 4u; i++) {
         let element = rows[i] * params.dim + c;
-        if (BITS == 4u) {
+        if (isPacked) {
           words[i] = codes[element / 8u];
         }
         if (BITS < 16u && c % params.blockSize == 0u) {
-          scales[i] = scaleOf(element / params.blockSize);
+          if (IN_BLOCKS != 0u) {
+            let pair = scaleAndLeast(element);
+            scales[i] = pair.x;
+            leasts[i] = pair.y;
+          } else {
+            scales[i] = scaleOf(element / params.blockSize);
+          }
         }
       }
       for (var half = 0u; half < 2u; half++) {
         let c4 = c + 4u * half;
         var along: mat4x4<f32>;
         for (var i = 0u; i < 4u; i++) {
-          if (BITS == 4u) {
+          if (isPacked) {
             along[i] = levelsOf(words[i] >> (16u * half), low, high);
           } else {
             along[i] = fourAt(rows[i] * params.dim + c4);
           }
         }
         let turned = transpose(along);
-        var y0 = turned[0] * scales;
-        var y1 = turned[1] * scales;
-        var y2 = turned[2] * scales;
-        var y3 = turned[3] * scales;
+        var y0 = turned[0] * scales + leasts;
+        var y1 = turned[1] * scales + leasts;
+        var y2 = turned[2] * scales + leasts;
+        var y3 = turned[3] * scales + leasts;
         for (var k = 0u; k < RANKS; k += 8u) {
           let x = ofEight(a[(min(k + eighth, params.r - 1u) * params.dim + c4) / 4u]);
           for (var i = 0u; i < 8u; i++) {

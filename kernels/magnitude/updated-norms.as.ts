@@ -26,7 +26,7 @@ export function updatedNorms(
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   alpha: f32,
   begin: u32,
@@ -38,7 +38,7 @@ export function updatedNorms(
   const totals = block + BLOCK_BYTES
   if (bits != 32) {
     const planes = totals + GROUP * 16
-    prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, isNested, nestedCount, planes)
+    prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, planes)
   }
   const last = min<u32>(end << 2, rows)
   for (let row = begin << 2; row < last; row += GROUP) {

@@ -2,7 +2,7 @@
 // is 32; a [r,dim], b [rows,r], f32. The sum itself is made: ‖W‖² + 2 alpha W·(b a) + alpha² ‖b a‖² would lose all digits
 // of a row that the update cancels. A workgroup does ROWS rows, a lane four elements of each, as many behind them, and
 // so on; ROWS is at most 16.
-// Parts: half-words, lane-sums, stored-scale.
+// Parts: half-words, lane-sums, stored-blocks, stored-scale.
 override LANES: u32 = 64;
 override ROWS: u32 = 4;
 
@@ -13,7 +13,7 @@ struct Params {
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   alpha: f32,
 }
@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> codes: array<u32>;
 @group(0) @binding(2) var<storage, read> absmax: array<u32>;
-@group(0) @binding(3) var<storage, read> nested: array<f32>;
+@group(0) @binding(3) var<storage, read> nested: array<u32>;
 @group(0) @binding(4) var<storage, read> tables: array<f32>;
 @group(0) @binding(5) var<storage, read> a: array<f32>;
 @group(0) @binding(6) var<storage, read> b: array<f32>;
@@ -32,6 +32,9 @@ var<workgroup> partial: array<f32, LANES>;
 fn oneAt(element: u32) -> f32 {
   if (params.bits == 32u) {
     return bitcast<f32>(codes[element]);
+  }
+  if (params.scaling > 1u) {
+    return fourOfBlock(element & ~3u, params.bits)[element % 4u];
   }
   if (params.bits == 16u) {
     return pairOf(codes[element / 2u], params.isBf16 != 0u)[element % 2u];
@@ -47,6 +50,9 @@ fn oneAt(element: u32) -> f32 {
 fn fourAt(element: u32) -> vec4<f32> {
   if (params.bits == 32u) {
     return bitcast<vec4<f32>>(vec4<u32>(codes[element], codes[element + 1u], codes[element + 2u], codes[element + 3u]));
+  }
+  if (params.scaling > 1u) {
+    return fourOfBlock(element, params.bits);
   }
   if (params.bits == 16u) {
     return vec4<f32>(pairOf(codes[element / 2u], params.isBf16 != 0u), pairOf(codes[element / 2u + 1u], params.isBf16 != 0u));

@@ -1,10 +1,10 @@
 // matmul-stored.wgsl without workgroup memory: matmul-broadcast-vectors.wgsl's tiles with W decoded on the way. BITS,
-// IS_BF16 and TRANS_B are bits, isBf16 and transB; n, k and pitches are multiples of 4. Of 4 bits a word of eight codes
-// is loaded at a time, and the sixteen levels lie in two registers of eight lanes, where a code finds its level by
-// shuffles. With transB a lane decodes its own columns, and a row of W is whole blocks. Else lane i of eight loads the
+// IS_BF16 and TRANS_B are bits, isBf16 and transB; IN_BLOCKS: scaling is 2 or more. n, k and pitches are multiples of 4.
+// Of 4 bits but in blocks a word of eight codes is loaded at a time, and the sixteen levels lie in two registers of
+// eight lanes, where a code finds its level by shuffles. With transB a lane decodes its own columns, and a row of W is whole blocks. Else lane i of eight loads the
 // subgroup's columns and scale of row i, and they go around: n and blockSize are multiples of 8 · 4, n one of
 // blockSize.
-// Parts: eight-lanes, half-words, stored-scale.
+// Parts: eight-lanes, half-words, stored-blocks, stored-scale.
 enable subgroups;
 
 override ROWS: u32 = 16;
@@ -12,6 +12,7 @@ override LANES: u32 = 8;
 override TRANS_B: u32 = 1;
 override BITS: u32 = 4;
 override IS_BF16: u32 = 0;
+override IN_BLOCKS: u32 = 0;
 
 struct Params {
   m: u32,
@@ -23,7 +24,7 @@ struct Params {
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   hasBias: u32,
   accumulate: u32,
@@ -34,7 +35,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> codes: array<u32>;
 @group(0) @binding(3) var<storage, read> absmax: array<u32>;
-@group(0) @binding(4) var<storage, read> nested: array<f32>;
+@group(0) @binding(4) var<storage, read> nested: array<u32>;
 @group(0) @binding(5) var<storage, read> tables: array<f32>;
 @group(0) @binding(6) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> out: array<vec4<f32>>;
@@ -54,8 +55,11 @@ fn levelsOf(half: u32, low: f32, high: f32) -> vec4<f32> {
   );
 }
 
-/// Elements element … element + 3 of a W of 8 or 16 bits, before they are scaled.
+/// Elements element … element + 3 of a W of 8 or 16 bits or in blocks, before they are scaled.
 fn fourAt(element: u32) -> vec4<f32> {
+  if (IN_BLOCKS != 0u) {
+    return codesOfBlock(element, BITS);
+  }
   if (BITS == 8u) {
     return unpack4x8snorm(codes[element / 4u]);
   }
@@ -77,7 +81,8 @@ fn main(
   let eighth = lane & 7u;
   var low = 0.0;
   var high = 0.0;
-  if (BITS == 4u) {
+  let isPacked = BITS == 4u && IN_BLOCKS == 0u;
+  if (isPacked) {
     low = tables[eighth];
     high = tables[8u + eighth];
   }
@@ -85,25 +90,35 @@ fn main(
   // With transB the words and scales of the lane's columns, else those of its row.
   var words: vec4<u32>;
   var scales = vec4<f32>(1.0);
+  // What is added in blocks: of the lane's columns; of its row scale and that, of the first and the last 16 columns.
+  var leasts: vec4<f32>;
 
   for (var depth = 0u; depth < params.k; depth += 8u) {
     if (TRANS_B != 0u) {
       for (var c = 0u; c < 4u; c++) {
         let element = (column + c) * params.k + depth;
-        if (BITS == 4u) {
+        if (isPacked) {
           words[c] = codes[element / 8u];
         }
         if (BITS != 16u && depth % params.blockSize == 0u) {
-          scales[c] = scaleOf(element / params.blockSize);
+          if (IN_BLOCKS != 0u) {
+            let pair = scaleAndLeast(element);
+            scales[c] = pair.x;
+            leasts[c] = pair.y;
+          } else {
+            scales[c] = scaleOf(element / params.blockSize);
+          }
         }
       }
     } else {
       let element = min(depth + eighth, params.k - 1u) * params.n + min(first, params.n - 4u);
-      if (BITS == 4u) {
+      if (isPacked) {
         let word = element / 8u;
         words = vec4<u32>(codes[word], codes[word + 1u], codes[word + 2u], codes[word + 3u]);
       }
-      if (BITS != 16u) {
+      if (IN_BLOCKS != 0u) {
+        leasts = vec4<f32>(scaleAndLeast(element), scaleAndLeast(element + 16u));
+      } else if (BITS != 16u) {
         scales.x = scaleOf(element / params.blockSize);
       }
     }
@@ -116,7 +131,7 @@ fn main(
         if (TRANS_B != 0u) {
           var along: mat4x4<f32>;
           for (var c = 0u; c < 4u; c++) {
-            if (BITS == 4u) {
+            if (isPacked) {
               along[c] = levelsOf(words[c] >> (16u * half), low, high);
             } else {
               along[c] = fourAt((column + c) * params.k + depth4);
@@ -125,11 +140,14 @@ fn main(
           let turned = transpose(along);
           for (var i = 0u; i < 4u; i++) {
             y[i] = turned[i] * scales;
+            if (IN_BLOCKS != 0u) {
+              y[i] += leasts;
+            }
           }
         } else {
           for (var i = 0u; i < 4u; i++) {
             let source = (lane & ~7u) + 4u * half + i;
-            if (BITS == 4u) {
+            if (isPacked) {
               let row = subgroupShuffle(words, source);
               let pair = select(row.xy, row.zw, (local & 4u) != 0u);
               let word = select(pair.x, pair.y, (local & 2u) != 0u);
@@ -137,7 +155,11 @@ fn main(
             } else {
               y[i] = fourAt((depth4 + i) * params.n + column);
             }
-            if (BITS != 16u) {
+            if (IN_BLOCKS != 0u) {
+              let both = subgroupShuffle(leasts, source);
+              let pair = select(both.xy, both.zw, (local & 4u) != 0u);
+              y[i] = y[i] * pair.x + pair.y;
+            } else if (BITS != 16u) {
               y[i] *= subgroupShuffle(scales.x, source);
             }
           }

@@ -1,11 +1,12 @@
 // matmul-stored.wgsl cut along k as matmul-split.wgsl is, for k, pitchA, blockSize and, without transB, n that are
-// multiples of 4. BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB.
-// Parts: half-words, stored-four, stored-scale.
+// multiples of 4. BITS, IS_BF16 and TRANS_B are bits, isBf16 and transB; IN_BLOCKS: scaling is 2 or more.
+// Parts: half-words, stored-blocks, stored-four, stored-scale.
 override LANES: u32 = 64;
 override ROWS: u32 = 4;
 override TRANS_B: u32 = 1;
 override BITS: u32 = 4;
 override IS_BF16: u32 = 0;
+override IN_BLOCKS: u32 = 0;
 
 struct Params {
   m: u32,
@@ -17,7 +18,7 @@ struct Params {
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   hasBias: u32,
   accumulate: u32,
@@ -28,7 +29,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> codes: array<u32>;
 @group(0) @binding(3) var<storage, read> absmax: array<u32>;
-@group(0) @binding(4) var<storage, read> nested: array<f32>;
+@group(0) @binding(4) var<storage, read> nested: array<u32>;
 @group(0) @binding(5) var<storage, read> tables: array<f32>;
 @group(0) @binding(6) var<storage, read> bias: array<f32>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
@@ -45,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let column0 = 4u * (group.x * width + lane % width);
   var sums: array<vec4<f32>, 4>;
 
-  if (BITS == 4u) {
+  if (BITS == 4u && IN_BLOCKS == 0u) {
     for (var i = lane; i < 16u; i += LANES) {
       levels[i] = tables[i];
     }

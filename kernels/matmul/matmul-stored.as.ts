@@ -36,7 +36,7 @@ export function matmulStored(
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   hasBias: u32,
   accumulate: u32,
@@ -50,7 +50,7 @@ export function matmulStored(
   const rows = panels + PANELS_BYTES
   const planes = rows + ROWS_BYTES
   const decoded = planes + PLANE_BYTES
-  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, isNested, nestedCount, planes)
+  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, planes)
   if (m < 4 || (transB && m <= FEW)) {
     multiplyRows(
       a,

@@ -1,11 +1,11 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · a · op(W) + bias[n]; a is [m,k]; W is [n,k] when transB, else [k,n]; rows
-// of a and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element: 4: tables[code] ·
-// scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or when
-//    isNested its u8 code: tables[16 + code] · nested[block / 256] + nested[nestedCount].
-// 8: code / 127 · absmax[element / blockSize], i8 codes; of LLM.int8 a row is one block. 16: f16, or bf16 when isBf16.
-// What is not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four
-// elements at a time where none of the four lies in another block or word.
-// Parts: half-words, stored-scale.
+// of a and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element. 4: tables[code] ·
+// scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or, scaling 1, its u8
+// code: tables[16 + code] · nested[block / 256] + nested[nestedCount]. 8: code / 127 · absmax[element / blockSize], i8;
+// of LLM.int8 a row is one block. 16: f16, or bf16 when isBf16. scaling from 2 on: GGUF's blocks of 4 to 6 bits. What is
+// not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four elements at
+// a time where none of the four lies in another block or word.
+// Parts: half-words, stored-blocks, stored-scale.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 
@@ -19,7 +19,7 @@ struct Params {
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   hasBias: u32,
   accumulate: u32,
@@ -30,7 +30,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> codes: array<u32>;
 @group(0) @binding(3) var<storage, read> absmax: array<u32>;
-@group(0) @binding(4) var<storage, read> nested: array<f32>;
+@group(0) @binding(4) var<storage, read> nested: array<u32>;
 @group(0) @binding(5) var<storage, read> tables: array<f32>;
 @group(0) @binding(6) var<storage, read> bias: array<f32>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
@@ -41,6 +41,9 @@ var<workgroup> tileB: array<vec4<f32>, DEPTH * (4 * SIDE + 1)>;
 
 /// Elements element … element + 3 of W, where element is a multiple of 4.
 fn fourAt(element: u32) -> vec4<f32> {
+  if (params.scaling > 1u) {
+    return fourOfBlock(element, params.bits);
+  }
   if (params.bits == 16u) {
     return vec4<f32>(pairOf(codes[element / 2u], params.isBf16 != 0u), pairOf(codes[element / 2u + 1u], params.isBf16 != 0u));
   }
@@ -58,6 +61,9 @@ fn fourAt(element: u32) -> vec4<f32> {
 }
 
 fn oneAt(element: u32) -> f32 {
+  if (params.scaling > 1u) {
+    return fourOfBlock(element & ~3u, params.bits)[element % 4u];
+  }
   if (params.bits == 16u) {
     return pairOf(codes[element / 2u], params.isBf16 != 0u)[element % 2u];
   }

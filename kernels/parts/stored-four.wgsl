@@ -1,8 +1,11 @@
-// Four elements of a stored matrix, from BITS of the bindings of matmulStored and `levels`, the code in workgroup
+// Four elements of a stored matrix, from BITS and IN_BLOCKS (whether scaling is 2 or more) of the bindings of matmulStored and `levels`, the code in workgroup
 // memory.
 
 /// Elements element … element + 3 of W, where element is a multiple of 4.
 fn fourAt(element: u32) -> vec4<f32> {
+  if (IN_BLOCKS != 0u) {
+    return fourOfBlock(element, BITS);
+  }
   if (BITS == 16u) {
     return vec4<f32>(pairOf(codes[element / 2u], IS_BF16 != 0u), pairOf(codes[element / 2u + 1u], IS_BF16 != 0u));
   }

@@ -16,12 +16,12 @@ export function dequantize(
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   begin: u32,
   end: u32,
 ): void {
-  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, isNested, nestedCount, scratch(PLANE_BYTES))
+  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, scratch(PLANE_BYTES))
   for (let block = begin; block < end; block++) {
     const start = block * blockSize
     decodeStored(start, min<u32>(blockSize, count - start), out + (start << 2), WIDTH * 4)

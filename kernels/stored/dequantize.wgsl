@@ -1,6 +1,6 @@
 // out[i] = the value of element i of a matrix as it is stored: bits, isBf16, tables, absmax and nested as in
 // matmul-stored.wgsl; those that are not used may be null. One invocation an element.
-// Parts: half-words, stored-scale.
+// Parts: half-words, stored-blocks, stored-scale.
 override LANES: u32 = 64;
 
 struct Params {
@@ -8,18 +8,21 @@ struct Params {
   bits: u32,
   isBf16: u32,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> codes: array<u32>;
 @group(0) @binding(2) var<storage, read> absmax: array<u32>;
-@group(0) @binding(3) var<storage, read> nested: array<f32>;
+@group(0) @binding(3) var<storage, read> nested: array<u32>;
 @group(0) @binding(4) var<storage, read> tables: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 fn valueOf(i: u32) -> f32 {
+  if (params.scaling > 1u) {
+    return fourOfBlock(i & ~3u, params.bits)[i % 4u];
+  }
   if (params.bits == 16u) {
     return pairOf(codes[i / 2u], params.isBf16 != 0u)[i % 2u];
   }

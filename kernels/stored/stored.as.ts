@@ -1,12 +1,15 @@
+import { decodeBlocks, dotBlocks, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
 import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { packRows } from '../shared/panel.as.ts'
 import { DEPTH, WIDTH } from '../shared/tile.as.ts'
 import { decodeBytes, dotBytes, isOneBlock, packBytes, prepareBytes } from './whole-bytes.as.ts'
 
-// Decoding of a weight in any format, by its bits an element: 4 as in four-bit.as.ts, 8 and 16 as in whole-bytes.as.ts.
+// Decoding of a weight in any format. scaling 2 and above: GGUF's blocks, as in blocks.as.ts. Else by the bits of an
+// element: 4 as in four-bit.as.ts, 8 and 16 as in whole-bytes.as.ts.
 
 let bits: u32 = 4
 let isBf16: u32 = 0
+let inBlocks: bool = false
 
 /** Says what the functions below read; `planesAt` is scratch, PLANE_BYTES of it. */
 export function prepareStored(
@@ -17,13 +20,15 @@ export function prepareStored(
   nested: usize,
   tables: usize,
   blockSize: u32,
-  isNested: u32,
+  scaling: u32,
   nestedCount: u32,
   planesAt: usize,
 ): void {
   bits = bitsEach
   isBf16 = hasBf16
-  if (bits == 4) prepare(codes, absmax, nested, tables, blockSize, isNested, nestedCount, planesAt)
+  inBlocks = scaling > 1
+  if (inBlocks) prepareBlocks(bits, codes, absmax, nested, scaling, planesAt)
+  else if (bits == 4) prepare(codes, absmax, nested, tables, blockSize, scaling, nestedCount, planesAt)
   else prepareBytes(codes, absmax, blockSize)
 }
 
@@ -32,7 +37,8 @@ export function prepareStored(
  * on.
  */
 export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void {
-  if (bits == 16) {
+  if (inBlocks) decodeBlocks(start, count, to, jump)
+  else if (bits == 16) {
     if (isBf16) decodeBytes<u16>(start, count, to, jump)
     else decodeBytes<i16>(start, count, to, jump)
   } else if (bits == 8) decodeBytes<i8>(start, count, to, jump)
@@ -52,11 +58,13 @@ export function packStored(
   step: u32,
   decoded: usize,
 ): void {
-  if (bits == 16) {
+  if (inBlocks && rows == 4 && fitsUnits(start | rowValues)) packBlocks(start, rowValues, depth, to, step)
+  else if (bits == 16) {
     if (isBf16) packBytes<u16>(start, rowValues, rows, depth, to, step)
     else packBytes<i16>(start, rowValues, rows, depth, to, step)
   } else if (bits == 8 && isOneBlock(rowValues)) packBytes<i8>(start, rowValues, rows, depth, to, step)
-  else if (bits == 4 && rows == 4 && fitsBlocks(rowValues)) decodeTransposed(start, rowValues, depth, to, step)
+  else if (bits == 4 && !inBlocks && rows == 4 && fitsBlocks(rowValues))
+    decodeTransposed(start, rowValues, depth, to, step)
   else {
     for (let j: u32 = 0; j < rows; j++) {
       decodeStored(start + j * rowValues, depth, decoded + j * DEPTH * 4, WIDTH * 4)
@@ -67,12 +75,14 @@ export function packStored(
 
 /** Whether `dotStored` takes rows of `count` values. */
 export function hasDots(count: u32): bool {
+  if (inBlocks) return fitsUnits(count)
   if (bits == 4) return fitsBlocks(count)
   return bits == 16 || isOneBlock(count)
 }
 
 /** Σ a[i] · value[start + i] over a row. */
 export function dotStored(a: usize, start: u32, count: u32): f32 {
+  if (inBlocks) return dotBlocks(a, start, count)
   if (bits == 16) return isBf16 ? dotBytes<u16>(a, start, count) : dotBytes<i16>(a, start, count)
   if (bits == 8) return dotBytes<i8>(a, start, count)
   return dotDecoded(a, start, count)

@@ -60,7 +60,7 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
     )
     return out
   }
-  const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storageOf(b)
+  const { codes, absmax, nested, tables, bits, isBf16, blockSize, scaling, nestedCount } = storageOf(b)
   const out = given ?? empty(device, shape, 'matmul')
   device.run(
     'matmulStored',
@@ -75,7 +75,7 @@ export function matmul(a: Tensor, b: Matrix, options: MatmulOptions = {}): Tenso
       bits,
       isBf16,
       blockSize,
-      isNested,
+      scaling,
       nestedCount,
       hasBias,
       accumulate: +accumulate,

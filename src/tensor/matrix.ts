@@ -31,7 +31,7 @@ function storageOfHalf(tensor: Tensor): Storage {
   const { dtype, columns } = tensor
   check(dtype === 'f16' || dtype === 'bf16', 'unsupported', () => `storageOf: no product takes a matrix of ${dtype}`)
   // Of formats without blocks a row is one.
-  const plain = { absmax: null, nested: null, tables: null, blockSize: columns, isNested: 0, nestedCount: 0 } as const
+  const plain = { absmax: null, nested: null, tables: null, blockSize: columns, scaling: 0, nestedCount: 0 } as const
   return { codes: tensor, bits: 16, isBf16: dtype === 'bf16' ? 1 : 0, ...plain }
 }
 

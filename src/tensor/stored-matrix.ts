@@ -8,11 +8,16 @@ export interface Storage {
   readonly absmax: Tensor | null
   readonly nested: Tensor | null
   readonly tables: Tensor | null
-  readonly bits: 4 | 8 | 16
+  readonly bits: 4 | 5 | 6 | 8 | 16
   /** Whether 16 bits are those of a bf16. */
   readonly isBf16: 0 | 1
   readonly blockSize: number
-  readonly isNested: 0 | 1
+  /**
+   * How scales are stored. 0: f32 a block, or none; 1: u8 a block, decoded by `nested`. Those of GGUF's blocks of 4 to 6
+   * bits, whose codes lie as in kernels/stored/blocks.as.ts, 2: f16 a block of 32; 3: two f16, what is added second; 4:
+   * i8 a block of 16, times nested's f32 of 256 elements; 5: two u8 a block of 32, times nested's two f16.
+   */
+  readonly scaling: 0 | 1 | 2 | 3 | 4 | 5
   readonly nestedCount: number
 }
 

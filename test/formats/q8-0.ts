@@ -19,7 +19,7 @@ export class Q8Tensor extends StoredMatrix {
     /** f32 [blocks]. */
     readonly absmax: Tensor,
   ) {
-    const one = { nested: null, tables: null, bits: 8, isBf16: 0, isNested: 0, nestedCount: 0 } as const
+    const one = { nested: null, tables: null, bits: 8, isBf16: 0, scaling: 0, nestedCount: 0 } as const
     super(
       shape,
       [codes, absmax],

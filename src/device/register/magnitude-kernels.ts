@@ -24,7 +24,7 @@ export const magnitudeKernels = {
       bits: 'u32',
       isBf16: 'u32',
       blockSize: 'u32',
-      isNested: 'u32',
+      scaling: 'u32',
       nestedCount: 'u32',
       alpha: 'f32',
     },
@@ -49,7 +49,7 @@ export const magnitudeKernels = {
         ).map(([rows, dim, r]) => {
           const values = normals(rows * dim)
           const none = { absmax: null, nested: null, tables: null }
-          const full = { bits: 32, isBf16: 0, blockSize: dim, isNested: 0, nestedCount: 0 }
+          const full = { bits: 32, isBf16: 0, blockSize: dim, scaling: 0, nestedCount: 0 }
           const w =
             format === 'f32' ? { reads: { ...none, codes: values }, params: full } : storedMatrix(values, dim, format)
           return {

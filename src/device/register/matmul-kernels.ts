@@ -107,7 +107,7 @@ export const matmulKernels = {
       bits: 'u32',
       isBf16: 'u32',
       blockSize: 'u32',
-      isNested: 'u32',
+      scaling: 'u32',
       nestedCount: 'u32',
       hasBias: 'u32',
       accumulate: 'u32',

@@ -8,7 +8,7 @@ const ignored = new Set([
 ])
 
 /** What makes another task of a call: how operands lie and are decoded, and sizes that programs are cut to. */
-const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|dim$)/
+const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|scaling$|dim$)/
 
 /**
  * Calls that one choice of a program serves: the kernel, its parameters that matter, and sizes rounded up to a power of
@@ -17,7 +17,7 @@ const exact = /^(trans[A-Z]|is[A-Z]|write[A-Z]|bits$|dim$)/
 export function shapeClass(kernel: KernelName, params: Params): string {
   const types: Readonly<Record<string, ParamType>> = kernels[kernel].params
   // Blocks of 8 and 16 bits are whole rows mostly: a size.
-  const isCut = params['bits'] === 4
+  const isCut = (params['bits'] ?? 8) < 8
   const words = Object.entries(types)
     .filter(([name, type]) => type === 'u32' && !ignored.has(name))
     .map(([name]) => {

@@ -1,8 +1,12 @@
 import { dynamicMap, fourBitDecision } from '../../quant/index.ts'
+import { blockBytes, blockForms } from '../../quant/block-forms.ts'
 import { perTable } from './kernel-call.ts'
 import { fold, kernel, LANES, lanes, wide } from './kernel-row.ts'
 import { nestedFrom, storedWindows } from './stored-cuts.ts'
 import { storedFormats, storedMatrix } from './stored-matrix.ts'
+
+/** Elements that quantizeBlocks does together. */
+const quantizedAtOnce = ({ scaling }: { readonly scaling: number }) => (scaling < 4 ? 64 : 256)
 
 /** The register's rows for weights as they are stored. */
 export const storedKernels = {
@@ -46,11 +50,45 @@ export const storedKernels = {
         params: { rows, dim },
       })),
   }),
+  /** GGUF's blocks of 4 to 6 bits; count is a multiple of 32, of 256 where nested is written (scaling 4 and 5). */
+  quantizeBlocks: kernel({
+    reads: ['input'],
+    writes: ['codes', 'absmax', 'nested'],
+    params: { count: 'u32', bits: 'u32', blockSize: 'u32', scaling: 'u32' },
+    items: (p) => Math.ceil(p.count / quantizedAtOnce(p)),
+    constants: lanes,
+    groups: (p) => fold(p.count / quantizedAtOnce(p) / LANES),
+    cuts: [
+      {
+        along: 'count',
+        step: quantizedAtOnce,
+        windows: (p) => {
+          const { nested, ...own } = storedWindows(1, { ...p, nestedCount: 0 })
+          return { input: 4, ...own, ...(p.scaling > 3 && { nested }) }
+        },
+      },
+    ],
+    calls: ({ normals }) =>
+      Object.values(blockForms).flatMap((form) =>
+        [512, ...(form.scaling < 4 ? [96] : [])].map((count) => {
+          const { codes, absmax, nested } = blockBytes(form, count)
+          return {
+            reads: { input: normals(count) },
+            writes: {
+              codes: new Uint8Array(codes),
+              absmax: new Uint8Array(absmax),
+              nested: new Uint8Array(Math.max(4, nested)),
+            },
+            params: { count, ...form },
+          }
+        }),
+      ),
+  }),
   /** The values of a matrix as it is stored, in the terms of matmulStored. */
   dequantize: kernel({
     reads: ['codes', 'absmax', 'nested', 'tables'],
     writes: ['out'],
-    params: { count: 'u32', bits: 'u32', isBf16: 'u32', blockSize: 'u32', isNested: 'u32', nestedCount: 'u32' },
+    params: { count: 'u32', bits: 'u32', isBf16: 'u32', blockSize: 'u32', scaling: 'u32', nestedCount: 'u32' },
     items: (p) => Math.ceil(p.count / p.blockSize),
     constants: lanes,
     groups: (p) => fold(p.count / LANES),

@@ -29,7 +29,7 @@ export class FourBitTensor extends StoredMatrix {
     readonly parts: FourBitParts,
   ) {
     const { type, blockSize, codes, absmax, nested, tables } = parts
-    const double = { isNested: nested === null ? 0 : 1, nestedCount: nested === null ? 0 : nested.count - 1 } as const
+    const double = { scaling: nested === null ? 0 : 1, nestedCount: nested === null ? 0 : nested.count - 1 } as const
     super(
       shape,
       nested === null ? [codes, absmax] : [codes, absmax, nested],

@@ -1,58 +1,58 @@
-import { halfAt } from '../../gguf/half-at.ts'
-
-/** Elements of a block of the types that kernels decode. */
-export const blockSize = 32
-
-/** Blocks of a GGUF file in the two parts that kernels read. */
-export interface SplitBlocks {
-  readonly codes: Uint8Array
-  /** f32 [blocks]: a block's scale times 127 for codes of 8 bits, times 8 for those of 4; exact. */
-  readonly absmax: Float32Array
-}
+import { check } from '../../core/errors.ts'
+import { show } from '../../core/show.ts'
+import { blockBytes, blockForms } from '../../quant/block-forms.ts'
+import { splitPlain, type SplitBlocks, splitQ4, splitQ8 } from './split-blocks.ts'
+import { splitK4, splitK5, splitK6 } from './split-k-blocks.ts'
 
 /** A type of blocks that kernels decode as it is. */
 export interface BlockLayout {
   /** ggml's name, as a reader's `storedAs` has it. */
   readonly storedAs: string
+  /** Elements of a block of the file. */
+  readonly size: 32 | 256
   /** Of a code. */
-  readonly bits: 4 | 8
+  readonly bits: 4 | 5 | 6 | 8
+  /** As `Storage` has it: how scales are stored, and the elements that share one. */
+  readonly scaling: 0 | 2 | 3 | 4 | 5
+  readonly blockSize: 16 | 32
   split(blocks: Uint8Array): SplitBlocks
 }
 
-/** By the name in `StorageRecipe`, which is ggml's in small letters. */
+const oneScale = { size: 32, scaling: 0, blockSize: 32 } as const
+
+/** By the name in `StorageRecipe`, which is ggml's in small letters; blocks are those of ggml-common.h. */
 export const blockLayouts = {
-  /** 34 bytes: an f16 scale and 32 signed codes (ggml-common.h, block_q8_0). */
-  q8_0: { storedAs: 'Q8_0', bits: 8, split: splitQ8 },
-  /** 18 bytes: an f16 scale, and codes 0 to 15 for -8 to 7, element i beside element i + 16 (block_q4_0). */
-  q4_0: { storedAs: 'Q4_0', bits: 4, split: splitQ4 },
+  q8_0: { storedAs: 'Q8_0', bits: 8, ...oneScale, split: splitQ8 },
+  q4_0: { storedAs: 'Q4_0', bits: 4, ...oneScale, split: splitQ4 },
+  q4_1: { storedAs: 'Q4_1', size: 32, ...blockForms.q4_1, split: splitPlain(blockForms.q4_1) },
+  q5_0: { storedAs: 'Q5_0', size: 32, ...blockForms.q5_0, split: splitPlain(blockForms.q5_0) },
+  q5_1: { storedAs: 'Q5_1', size: 32, ...blockForms.q5_1, split: splitPlain(blockForms.q5_1) },
+  q4_k: { storedAs: 'Q4_K', size: 256, ...blockForms.q4_k, split: splitK4 },
+  q5_k: { storedAs: 'Q5_K', size: 256, ...blockForms.q5_k, split: splitK5 },
+  q6_k: { storedAs: 'Q6_K', size: 256, ...blockForms.q6_k, split: splitK6 },
 } as const satisfies Record<string, BlockLayout>
 
 export type BlockType = keyof typeof blockLayouts
 
-function splitQ8(blocks: Uint8Array): SplitBlocks {
-  const width = 2 + blockSize
-  const absmax = new Float32Array(blocks.length / width)
-  const codes = new Uint8Array(absmax.length * blockSize)
-  for (let i = 0, at = 0; at < blocks.length; i++, at += width) {
-    absmax[i] = 127 * halfAt(blocks, at)
-    codes.set(blocks.subarray(at + 2, at + width), i * blockSize)
-  }
-  return { codes, absmax }
+/** All of them, as `quantize` and `StorageRecipe` call them. */
+export const blockTypes = [
+  ...(['q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k'] as const satisfies readonly BlockType[]),
+]
+
+/** Bytes that a matrix of so many elements takes on a device, in its parts. */
+export function bytesOfBlocks(type: BlockType, count: number) {
+  if (type !== 'q8_0' && type !== 'q4_0') return blockBytes(blockForms[type], count)
+  const { bits, blockSize } = blockLayouts[type]
+  return { codes: (count * bits) / 8, absmax: (4 * count) / blockSize, nested: 0 }
 }
 
-/** Kernels have two elements that follow one another in a byte, the first in its high half. */
-function splitQ4(blocks: Uint8Array): SplitBlocks {
-  const half = blockSize / 2
-  const width = 2 + half
-  const absmax = new Float32Array(blocks.length / width)
-  const codes = new Uint8Array(absmax.length * half)
-  for (let i = 0, at = 0; at < blocks.length; i++, at += width) {
-    absmax[i] = 8 * halfAt(blocks, at)
-    for (let j = 0; j < half / 2; j++) {
-      const [first, second] = [blocks[at + 2 + 2 * j] as number, blocks[at + 3 + 2 * j] as number]
-      codes[i * half + j] = ((first & 15) << 4) | (second & 15)
-      codes[i * half + half / 2 + j] = (first & 0xf0) | (second >> 4)
-    }
-  }
-  return { codes, absmax }
+/** A type of blocks by its name. @throws MedAwareError `config` where there is none. */
+export function blockTypeOf(type: string): BlockType {
+  const found = blockTypes.find((each) => each === type)
+  check(
+    found !== undefined,
+    'config',
+    () => `quantize: type must be one of ${blockTypes.join(', ')}, got ${show(type)}`,
+  )
+  return found
 }

@@ -3,32 +3,35 @@ import type { Device } from '../../device/device.ts'
 import { StoredMatrix } from '../../tensor/stored-matrix.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { sharedTable } from '../shared-table.ts'
-import { blockLayouts, blockSize, type BlockType } from './block-layouts.ts'
+import { blockLayouts, type BlockType } from './block-layouts.ts'
 
 /** The parts of a matrix in a GGUF file's blocks. */
 export interface GgufParts {
   readonly type: BlockType
-  /** u8: a byte an element in Q8_0, in Q4_0 two elements a byte, the first in its high half. */
+  /**
+   * u8: a byte an element in Q8_0, in Q4_0 two elements a byte, the first in its high half; of the others as
+   * kernels/stored/blocks.as.ts has them.
+   */
   readonly codes: Tensor
-  /** f32 [blocks], as `SplitBlocks` has it. */
+  /** As `SplitBlocks` has it, f32 or the bytes of what else it is. */
   readonly absmax: Tensor
+  readonly nested: Tensor | null
 }
 
-/** A frozen matrix in blocks of 32 as a GGUF file has them, decoded by the kernels that use it. */
+/** A frozen matrix in blocks as a GGUF file has them, decoded by the kernels that use it. */
 export class GgufTensor extends StoredMatrix {
   constructor(
     shape: Shape,
     readonly parts: GgufParts,
   ) {
-    const { type, codes, absmax } = parts
-    const { bits } = blockLayouts[type]
-    const tables = bits === 4 ? fourBitTable(codes.device) : null
-    const one = { nested: null, isBf16: 0, isNested: 0, nestedCount: 0 } as const
+    const { type, codes, absmax, nested } = parts
+    const { bits, scaling, blockSize, size } = blockLayouts[type]
+    const tables = type === 'q4_0' ? fourBitTable(codes.device) : null
     super(
       shape,
-      [codes, absmax],
-      { codes, absmax, tables, bits, blockSize, ...one },
-      { type, blockSize, doubleQuant: false },
+      nested === null ? [codes, absmax] : [codes, absmax, nested],
+      { codes, absmax, nested, tables, bits, isBf16: 0, blockSize, scaling, nestedCount: 0 },
+      { type, blockSize: size, doubleQuant: false },
     )
   }
 }

@@ -20,7 +20,7 @@ export class Int8Tensor extends StoredMatrix {
     readonly parts: Int8Parts,
   ) {
     const { codes, scale } = parts
-    const oneScale = { nested: null, tables: null, isBf16: 0, isNested: 0, nestedCount: 0 } as const
+    const oneScale = { nested: null, tables: null, isBf16: 0, scaling: 0, nestedCount: 0 } as const
     super(
       shape,
       [codes, scale],

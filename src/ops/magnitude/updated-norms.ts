@@ -4,7 +4,7 @@ import { isFull, type Matrix, storageOf } from '../../tensor/matrix.ts'
 import { empty, type Tensor } from '../../tensor/tensor.ts'
 
 /** What kernels read of a weight in f32, in the terms of those in other formats. */
-const full = { absmax: null, nested: null, tables: null, bits: 32, isBf16: 0, isNested: 0, nestedCount: 0 } as const
+const full = { absmax: null, nested: null, tables: null, bits: 32, isBf16: 0, scaling: 0, nestedCount: 0 } as const
 
 /**
  * Lengths of the rows of weight + alpha · b · a, without history: f32 [out]. weight [out, in] in any format, a f32
@@ -21,11 +21,11 @@ export function updatedNorms(weight: Matrix, a: Tensor, b: Tensor, alpha: number
   const { device } = a
   const norms = empty(device, [rows], 'norms')
   const storage = isFull(weight) ? { ...full, codes: weight, blockSize: dim } : storageOf(weight)
-  const { codes, absmax, nested, tables, bits, isBf16, blockSize, isNested, nestedCount } = storage
+  const { codes, absmax, nested, tables, bits, isBf16, blockSize, scaling, nestedCount } = storage
   device.run(
     'updatedNorms',
     { codes, absmax, nested, tables, a, b, norms },
-    { rows, dim, r, bits, isBf16, blockSize, isNested, nestedCount, alpha },
+    { rows, dim, r, bits, isBf16, blockSize, scaling, nestedCount, alpha },
   )
   return norms
 }

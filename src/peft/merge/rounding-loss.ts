@@ -68,7 +68,8 @@ export async function valuesOf(weight: Weight): Promise<Float32Array> {
 
 /** Elements that are stored otherwise now: codes of a format of few bits, else numbers. */
 async function changedElements(before: Weight, now: Weight): Promise<number> {
-  if (before instanceof Tensor || now instanceof Tensor) {
+  // GGUF's blocks of 4 to 6 bits have codes' bits in several bytes.
+  if (before instanceof Tensor || now instanceof Tensor || storageOf(before).scaling > 1) {
     const [a, b] = [await valuesOf(before), await valuesOf(now)]
     return a.reduce((count, value, i) => count + Number(value !== b[i]), 0)
   }

@@ -19,7 +19,7 @@ export function fourBit(count: number, type: FourBitType, blockSize: number, isN
     const values = dequantizeFourBit({ codes, absmax, count, type, blockSize })
     return {
       reads: { codes, absmax, nested: null, tables },
-      params: { bits: 4, isBf16: 0, blockSize, isNested: 0, nestedCount: 0 },
+      params: { bits: 4, isBf16: 0, blockSize, scaling: 0, nestedCount: 0 },
       values,
     }
   }
@@ -27,7 +27,7 @@ export function fourBit(count: number, type: FourBitType, blockSize: number, isN
   const nested = Float32Array.of(...double.nestedAbsmax, double.offset)
   return {
     reads: { codes, absmax: double.codes, nested, tables },
-    params: { bits: 4, isBf16: 0, blockSize, isNested: 1, nestedCount: nested.length - 1 },
+    params: { bits: 4, isBf16: 0, blockSize, scaling: 1, nestedCount: nested.length - 1 },
     values: dequantizeFourBit({ codes, absmax: dequantizeAbsmax(double), count, type, blockSize }),
   }
 }

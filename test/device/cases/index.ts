@@ -2,6 +2,7 @@ import { openCpuDevice } from '../../../src/device/cpu/cpu-device.ts'
 import { selfTestCases } from '../../../src/device/self-test/cases.ts'
 import { type KernelCase, runCase } from '../kernel-case.ts'
 import { attentionCases } from './attention.ts'
+import { blockCases } from './blocks.ts'
 import { elementwiseCases } from './elementwise.ts'
 import { fourBitCases } from './four-bit.ts'
 import { headCases } from './heads.ts'
@@ -18,6 +19,7 @@ export const formulaCases: readonly KernelCase[] = [
   ...matmulCases,
   ...fourBitCases,
   ...storedCases,
+  ...blockCases,
   ...magnitudeCases,
   ...attentionCases,
   ...headCases,

@@ -21,7 +21,7 @@ function stored(rows: number, dim: number, format: (typeof formats)[number]) {
   if (format !== 'f32') return wholeBytes(rows, dim, format)
   const values = normals(rows * dim)
   const none = { absmax: null, nested: null, tables: null }
-  const params = { bits: 32, isBf16: 0, blockSize: dim, isNested: 0, nestedCount: 0 }
+  const params = { bits: 32, isBf16: 0, blockSize: dim, scaling: 0, nestedCount: 0 }
   return { reads: { ...none, codes: values }, params, values }
 }
 
@@ -78,7 +78,7 @@ const extremes = (['cancelled', 'far larger', 'all zeros'] as const).map((title)
   return kernelCase('updatedNorms', `f32, ${title}`, {
     reads: { codes: w, absmax: null, nested: null, tables: null, a, b },
     writes: { norms: junk(rows) },
-    params: { rows, dim, r, bits: 32, isBf16: 0, blockSize: dim, isNested: 0, nestedCount: 0, alpha: 2 },
+    params: { rows, dim, r, bits: 32, isBf16: 0, blockSize: dim, scaling: 0, nestedCount: 0, alpha: 2 },
     expected: { norms: lengths(w, a, b, size, 2) },
     tolerance: title === 'all zeros' ? 0 : 1e-6,
   })

@@ -14,7 +14,7 @@ export function wholeBytes(rows: number, columns: number, format: WholeByteForma
     bits: format === 'f16' || format === 'bf16' ? 16 : 8,
     isBf16: +(format === 'bf16'),
     blockSize: format === 'int8 by 32' ? 32 : columns,
-    isNested: 0,
+    scaling: 0,
     nestedCount: 0,
   }
   const none = { absmax: null, nested: null, tables: null }
@@ -145,7 +145,7 @@ const everyHalf = (() => {
   return kernelCase('dequantize', 'every finite f16', {
     reads: { codes, absmax: null, nested: null, tables: null },
     writes: { out: junk(codes.length) },
-    params: { count: codes.length, bits: 16, isBf16: 0, blockSize: 62, isNested: 0, nestedCount: 0 },
+    params: { count: codes.length, bits: 16, isBf16: 0, blockSize: 62, scaling: 0, nestedCount: 0 },
     expected: { out: f16ToF32(codes) },
     tolerance: 0,
   })
@@ -160,7 +160,7 @@ const everyBf16 = (() => {
   return kernelCase('dequantize', 'every bf16 that is zero or normal', {
     reads: { codes, absmax: null, nested: null, tables: null },
     writes: { out: junk(codes.length) },
-    params: { count: codes.length, bits: 16, isBf16: 1, blockSize: 62, isNested: 0, nestedCount: 0 },
+    params: { count: codes.length, bits: 16, isBf16: 1, blockSize: 62, scaling: 0, nestedCount: 0 },
     expected: { out: bf16ToF32(codes) },
     tolerance: 0,
   })

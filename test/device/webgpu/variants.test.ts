@@ -18,7 +18,7 @@ function choice(kernel: string, params: Readonly<Record<string, number>>, traits
 
 describe('which program does a product', () => {
   const size = { m: 128, n: 2048, k: 2048, pitchA: 2048, pitchOut: 2048, transA: 0, transB: 1 }
-  const packed = { ...size, bits: 4, isBf16: 0, blockSize: 64, isNested: 1 }
+  const packed = { ...size, bits: 4, isBf16: 0, blockSize: 64, scaling: 1 }
 
   it('goes by the rows of the product', () => {
     const tiles = [1, 2, 3, 4, 5, 8, 9, 128].map((m) => choice('matmul', { ...size, n: 2047, m }).split(' ')[1])
@@ -43,11 +43,11 @@ describe('which program does a product', () => {
   })
 
   it('leaves to the twin what has words or blocks across rows', () => {
-    expect(choice('matmulStored', packed)).toBe('matmulStoredBroadcast 16 8 1 4 0')
-    expect(choice('matmulStored', { ...packed, transB: 0 })).toBe('matmulStoredBroadcast 16 8 0 4 0')
+    expect(choice('matmulStored', packed)).toBe('matmulStoredBroadcast 16 8 1 4 0 0')
+    expect(choice('matmulStored', { ...packed, transB: 0 })).toBe('matmulStoredBroadcast 16 8 0 4 0 0')
     const half = { ...packed, bits: 16, blockSize: 2048, transB: 0 }
-    expect(choice('matmulStored', half)).toBe('matmulStoredBroadcast 16 8 0 16 0')
-    expect(choice('matmulStored', { ...half, isBf16: 1 })).toBe('matmulStoredBroadcast 16 8 0 16 1')
+    expect(choice('matmulStored', half)).toBe('matmulStoredBroadcast 16 8 0 16 0 0')
+    expect(choice('matmulStored', { ...half, isBf16: 1 })).toBe('matmulStoredBroadcast 16 8 0 16 1 0')
     expect(choice('matmulStored', { ...packed, k: 2080 })).toBe('none')
     expect(choice('matmulStored', { ...packed, transB: 0, n: 2080 })).toBe('none')
     expect(choice('matmulStored', { ...packed, bits: 8, n: 2046 })).toBe('none')
@@ -61,20 +61,20 @@ describe('which program does a product', () => {
     expect(choice('matmul', { ...size, m: 2048 }, laptop)).toBe('matmulTile 16 2 8 8 0 1')
     expect(choice('matmul', size, laptop)).toBe('matmulTile 16 4 4 4 0 1')
     expect(choice('matmul', { ...size, m: 16, transB: 0 }, laptop)).toBe('matmulTile 8 4 8 4 0 0')
-    expect(choice('matmulStored', packed, laptop)).toBe('matmulStoredTile 16 4 4 4 1 4 0')
+    expect(choice('matmulStored', packed, laptop)).toBe('matmulStoredTile 16 4 4 4 1 4 0 0')
     expect(choice('matmul', { ...size, k: 2046 }, laptop)).toBe('none')
   })
 
   it('cuts few rows or columns along k on hardware', () => {
-    expect(choice('matmulStored', { ...packed, m: 1 }, laptop)).toBe('matmulStoredSplit 64 1 1 4 0')
+    expect(choice('matmulStored', { ...packed, m: 1 }, laptop)).toBe('matmulStoredSplit 64 1 1 4 0 0')
     expect(choice('matmul', { ...size, n: 16 }, laptop)).toBe('matmulSplit 64 4 1')
     expect(choice('matmul', { ...size, n: 16, k: 128 }, laptop)).toMatch(/^matmulTile /)
   })
 
   it('measures rows for DoRA by broadcasts on llvmpipe, where steps of r fit its registers', () => {
     const norms = { rows: 2048, dim: 2048, r: 16, bits: 4, isBf16: 0, blockSize: 64 }
-    expect(choice('updatedNorms', norms)).toBe('updatedNormsBroadcast 8 16 4 0')
-    expect(choice('updatedNorms', { ...norms, r: 17, bits: 32 })).toBe('updatedNormsBroadcast 8 32 32 0')
+    expect(choice('updatedNorms', norms)).toBe('updatedNormsBroadcast 8 16 4 0 0')
+    expect(choice('updatedNorms', { ...norms, r: 17, bits: 32 })).toBe('updatedNormsBroadcast 8 32 32 0 0')
     for (const odd of [{ r: 65 }, { dim: 2080 }, { dim: 2044, bits: 32 }]) {
       expect(choice('updatedNorms', { ...norms, ...odd })).toBe('none')
     }
@@ -84,7 +84,7 @@ describe('which program does a product', () => {
   it('prefers subgroup matrices where there are any', () => {
     const apple = { ...laptop, hasMatrices: true }
     expect(choice('matmul', size, apple)).toBe('matmulSubgroupMatrix ')
-    expect(choice('matmulStored', { ...packed, transB: 0 }, apple)).toBe('matmulStoredSubgroupMatrix 0 4 0')
+    expect(choice('matmulStored', { ...packed, transB: 0 }, apple)).toBe('matmulStoredSubgroupMatrix 0 4 0 0')
     expect(choice('matmul', { ...size, m: 4 }, apple)).toMatch(/^matmulSplit /)
   })
 })

@@ -28,12 +28,12 @@ describe('options of models', () => {
   const load = (options: unknown) => loadModel(tinyFolder, unchecked({ device, ...(options as object) }))
   it.each<[string, () => unknown]>([
     [
-      "loadModel: quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0' or an object such as { type: 'nf4' } or false, got \"int4\"",
+      "loadModel: quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k' or an object such as { type: 'nf4' } or false, got \"int4\"",
       () => load({ quantize: 'int4' }),
     ],
     ["such as { type: 'nf4' } or false, got true", () => load({ quantize: true })],
     [
-      "loadModel: quantize.type must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0', got \"nf5\"",
+      "loadModel: quantize.type must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k', got \"nf5\"",
       () => load({ quantize: { type: 'nf5' } }),
     ],
     [
@@ -66,7 +66,7 @@ describe('options of models', () => {
       () => loadModel(tinyFolder, unchecked({ device: 'cpu' })),
     ],
     [
-      "quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0' or an object such as { type: 'nf4' }, got \"q4\"",
+      "quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k' or an object such as { type: 'nf4' }, got \"q4\"",
       () => quantize(model, unchecked('q4')),
     ],
     [
@@ -91,7 +91,7 @@ describe('options of models', () => {
       () => planMemory(config, { adapter: {}, length: 2e9 }),
     ],
     [
-      "planMemory: quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0' or",
+      "planMemory: quantize must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k', 'q6_k' or",
       () => planMemory(config, unchecked({ quantize: 'q8' })),
     ],
     [

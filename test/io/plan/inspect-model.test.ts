@@ -116,7 +116,7 @@ describe('inspectModel', () => {
     expect((await inspect((name) => (name.includes('.3.') ? 'Q4_0' : 'Q8_0'))).quantization).toBeNull()
   })
 
-  it('finds room for the blocks of a GGUF file as they are kept, and for others as numbers', async () => {
+  it('finds room for the blocks of a GGUF file as they are kept, or as numbers', async () => {
     const specs = modelWeights(config)
     const check = async (type: string, freeBytes: number, quantize?: false) => {
       const device = checkedDevice('cpu', { bufferBytes: 2 ** 32, freeBytes })
@@ -124,11 +124,18 @@ describe('inspectModel', () => {
       checkRoom(reader, specs, 'f', { device, ...(quantize === false && { quantize }) })
     }
     const [projections, others] = [1_207_959_552, 103_665_664]
-    const needed = (projections * 9) / 8 + 4 * others
-    await check('Q8_0', needed)
-    await expect(check('Q8_0', needed - 1e6)).rejects.toMatchObject({ code: 'memory' })
-    await expect(check('Q8_0', needed, false)).rejects.toMatchObject({ code: 'memory' })
-    await expect(check('Q6_K', needed)).rejects.toMatchObject({ code: 'memory' })
+    for (const [type, bits] of [
+      ['Q8_0', 9],
+      ['Q4_1', 5],
+      ['Q5_0', 5.5],
+      ['Q4_K', 4.625],
+      ['Q6_K', 6.625],
+    ] as const) {
+      const needed = (projections * bits) / 8 + 4 * others
+      await check(type, needed)
+      await expect(check(type, needed - 1e6)).rejects.toMatchObject({ code: 'memory' })
+      await expect(check(type, needed, false)).rejects.toMatchObject({ code: 'memory' })
+    }
   })
 
   it('reads an adapter', async () => {

@@ -1,15 +1,10 @@
 import { fold } from '../../register/kernel-row.ts'
+import { isFormat, storedFormats } from './stored-formats.ts'
 import type { Params } from '../../register/param-type.ts'
 import type { AdapterTraits, Variant } from './variant.ts'
 
-/** Formats of the weights whose rows are measured: bits an element, and whether 16 are those of a bf16. */
-const formats = [
-  { BITS: 4, IS_BF16: 0 },
-  { BITS: 8, IS_BF16: 0 },
-  { BITS: 16, IS_BF16: 0 },
-  { BITS: 16, IS_BF16: 1 },
-  { BITS: 32, IS_BF16: 0 },
-] as const
+/** Formats of the weights whose rows are measured. */
+const formats = [...storedFormats, { BITS: 32, IS_BF16: 0, IN_BLOCKS: 0 }] as const
 
 /** Lanes of a workgroup, which are those of a CPU's vectors. */
 const LANES = 8
@@ -23,15 +18,12 @@ function isEven({ bits, dim = 0, blockSize = 1 }: Params): boolean {
 /** Programs of DoRA's norms for adapters that a CPU stands in for. */
 export function magnitudeVariants({ isSoftware, subgroupLanes }: AdapterTraits): readonly Variant[] {
   if (!isSoftware || subgroupLanes < LANES) return []
-  return formats.flatMap(({ BITS, IS_BF16 }) =>
+  return formats.flatMap((format) =>
     [8, 16, 32, 64].map((RANKS): Variant => ({
       kernel: 'updatedNorms',
       text: 'updatedNormsBroadcast',
-      constants: { LANES, RANKS, BITS, IS_BF16 },
-      takes: (params) => {
-        const isFormat = params['bits'] === BITS && params['isBf16'] === IS_BF16
-        return isFormat && isEven(params) && (params['r'] ?? 0) <= RANKS
-      },
+      constants: { LANES, RANKS, ...format },
+      takes: (params) => isFormat(format, params) && isEven(params) && (params['r'] ?? 0) <= RANKS,
       groups: ({ rows = 0 }) => fold(rows / (4 * LANES)),
     })),
   )

@@ -1,3 +1,4 @@
+import { isFormat, isInBlocks, storedFormats as formats } from './stored-formats.ts'
 import type { KernelName } from '../../register/kernels.ts'
 import type { WgslText } from './texts.ts'
 import type { AdapterTraits, Variant } from './variant.ts'
@@ -7,15 +8,6 @@ type Constants = Readonly<Record<string, number>>
 
 /** Two programs of one text, for x · Wᵀ and for dY · W. */
 const bothWays = [1, 0] as const
-/** Storage formats of weights: bits an element, and whether 16 are those of a bf16. */
-const formats = [
-  { BITS: 4, IS_BF16: 0 },
-  { BITS: 8, IS_BF16: 0 },
-  { BITS: 16, IS_BF16: 0 },
-  { BITS: 16, IS_BF16: 1 },
-] as const
-const isFormat = ({ BITS, IS_BF16 }: (typeof formats)[number], params: Params) =>
-  params['bits'] === BITS && params['isBf16'] === IS_BF16
 
 const sizesOf = ({ m = 0, n = 0, k = 0, pitchA = 0, pitchOut = 0, blockSize = 4 }: Params) => ({
   m,
@@ -159,6 +151,8 @@ const isEven = (params: Params) => {
   const { n, k, blockSize } = sizesOf(params)
   const isRow = blockSize === (params['transB'] === 1 ? k : n)
   if (params['bits'] === 16 || (params['bits'] === 8 && isRow)) return true
+  // Words hold eight codes, and lanes that share scales have 32 columns.
+  if (isInBlocks(params)) return (params['transB'] === 1 ? k % 8 : n % (4 * EIGHT)) === 0
   return params['transB'] === 1
     ? k % blockSize === 0 && blockSize % 8 === 0
     : n % blockSize === 0 && blockSize % (4 * EIGHT) === 0
