@@ -84,7 +84,7 @@ export {
   convertLoraToGguf,
   type ConvertLoraToGgufOptions,
   saveAdapterGguf,
-} from './io/gguf/adapter-gguf.ts'
+} from './io/gguf/lora/adapter-gguf.ts'
 export { replaceLoraWeightsLoftq, type ReplaceLoraWeightsLoftqOptions } from './io/replace-lora-weights-loftq.ts'
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 

@@ -1,6 +1,6 @@
 import { openDevice } from '../device/open-device.ts'
 import { openAdapter } from '../io/adapter-folder.ts'
-import { convertLoraToGguf } from '../io/gguf/adapter-gguf.ts'
+import { convertLoraToGguf } from '../io/gguf/lora/adapter-gguf.ts'
 import { convertModelToGguf, type SavedGguf, saveModelGguf } from '../io/gguf/model-gguf.ts'
 import { loadModel } from '../io/load/load-model.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'

@@ -1,5 +1,5 @@
 import { saveAdapter } from '../../io/adapter-folder.ts'
-import { adapterGguf, type AdapterGgufOptions, saveAdapterGguf } from '../../io/gguf/adapter-gguf.ts'
+import { adapterGguf, type AdapterGgufOptions, saveAdapterGguf } from '../../io/gguf/lora/adapter-gguf.ts'
 import { adapterFiles, type AdapterFilesOptions } from '../../peft/files/adapter-files.ts'
 import type { HeldAdapter } from './held.ts'
 

@@ -1,23 +1,23 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readGgufHeader } from '../../../src/gguf/header.ts'
-import { ggufTensors } from '../../../src/gguf/reader.ts'
-import { openAdapter, saveAdapter, saveAsLora } from '../../../src/io/adapter-folder.ts'
-import { adapterGguf, convertLoraToGguf, saveAdapterGguf } from '../../../src/io/gguf/adapter-gguf.ts'
-import { loadModel } from '../../../src/io/load/load-model.ts'
-import { attachAdapter, attachLora, type GivenConfig } from '../../../src/peft/attach.ts'
-import { AdaptedLinear } from '../../../src/peft/layers/adapted-linear.ts'
-import { startLora } from '../../../src/peft/lora/starts/start-lora.ts'
-import type { KnownType } from '../../../src/peft/methods.ts'
-import type { TensorReader } from '../../../src/safetensors/reader.ts'
-import { bytesSource } from '../../../src/safetensors/source.ts'
-import { openTestCpu } from '../../device/cpu-under-test.ts'
-import { temporaryFolder } from '../tiny-files.ts'
+import { readGgufHeader } from '../../../../src/gguf/header.ts'
+import { ggufTensors } from '../../../../src/gguf/reader.ts'
+import { openAdapter, saveAdapter, saveAsLora } from '../../../../src/io/adapter-folder.ts'
+import { adapterGguf, convertLoraToGguf, saveAdapterGguf } from '../../../../src/io/gguf/lora/adapter-gguf.ts'
+import { loadModel } from '../../../../src/io/load/load-model.ts'
+import { attachAdapter, attachLora, type GivenConfig } from '../../../../src/peft/attach.ts'
+import { AdaptedLinear } from '../../../../src/peft/layers/adapted-linear.ts'
+import { startLora } from '../../../../src/peft/lora/starts/start-lora.ts'
+import type { KnownType } from '../../../../src/peft/methods.ts'
+import type { TensorReader } from '../../../../src/safetensors/reader.ts'
+import { bytesSource } from '../../../../src/safetensors/source.ts'
+import { openTestCpu } from '../../../device/cpu-under-test.ts'
+import { temporaryFolder } from '../../tiny-files.ts'
 
 const device = await openTestCpu()
 afterAll(() => device.dispose())
-const fixtures = join(import.meta.dirname, '../../fixtures')
+const fixtures = join(import.meta.dirname, '../../../fixtures')
 const judged = join(fixtures, 'gguf-adapters')
 const base = (name: string) => join(fixtures, 'tiny-family', name)
 

@@ -1,10 +1,10 @@
-import { check } from '../../core/errors.ts'
-import { show, showNames } from '../../core/show.ts'
-import { keyPrefix } from '../../peft/layers/adapted-layer.ts'
-import type { LoraConfig } from '../../peft/lora/lora-config.ts'
-import { NamePatterns } from '../../peft/targets/module-names.ts'
-import { patternReader } from '../../peft/targets/target-matching.ts'
-import type { TensorReader } from '../../safetensors/reader.ts'
+import { check } from '../../../core/errors.ts'
+import { show, showNames } from '../../../core/show.ts'
+import { keyPrefix } from '../../../peft/layers/adapted-layer.ts'
+import type { LoraConfig } from '../../../peft/lora/lora-config.ts'
+import { NamePatterns } from '../../../peft/targets/module-names.ts'
+import { patternReader } from '../../../peft/targets/target-matching.ts'
+import type { TensorReader } from '../../../safetensors/reader.ts'
 import type { LoraPair } from './lora-gguf.ts'
 
 const halfKey = /^(.+)\.lora_(?:([AB])\.weight|embedding_([AB]))$/

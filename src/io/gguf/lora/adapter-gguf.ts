@@ -1,11 +1,20 @@
-import { callback, listOf, oneOf, type OptionRules, readArgument, readOptions, text, that } from '../../core/options.ts'
-import type { Adapter } from '../../peft/adapter.ts'
-import { adapterRule } from '../../peft/files/adapter-files.ts'
-import { folderOptions, type HubFolderOptions, hubFolderRules } from '../huggingface/hub-folder.ts'
-import type { Source } from '../sources/open-folder.ts'
+import {
+  callback,
+  listOf,
+  oneOf,
+  type OptionRules,
+  readArgument,
+  readOptions,
+  text,
+  that,
+} from '../../../core/options.ts'
+import type { Adapter } from '../../../peft/adapter.ts'
+import { adapterRule } from '../../../peft/files/adapter-files.ts'
+import { folderOptions, type HubFolderOptions, hubFolderRules } from '../../huggingface/hub-folder.ts'
+import type { Source } from '../../sources/open-folder.ts'
 import type { LoraToWrite } from './lora-gguf.ts'
 import { liveLora, withSavedLora } from './lora-sources.ts'
-import { bytesOfGguf, ggufPlace, writeGguf } from './write-gguf.ts'
+import { bytesOfGguf, ggufPlace, writeGguf } from '../write-gguf.ts'
 
 /** How an adapter is written as GGUF. */
 export interface AdapterGgufOptions {
