@@ -2,11 +2,12 @@ import { check, MedAwareError } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { show, showNames } from '../../core/show.ts'
 import { type GgufEntry, readBack } from '../../gguf/writer.ts'
-import { chatTemplateOf } from '../tokenizer/chat-fields.ts'
+import { checkTokenizer } from '../tokenizer/check-tokenizer.ts'
 import type { TokenizerFiles } from '../tokenizer/tokenizer-files.ts'
 import { GgufFields } from './gguf-fields.ts'
 import { tokenizerFilesOf, tokenKinds } from './gguf-tokenizer.ts'
 import { preTokenizers } from './pre-tokenizers.ts'
+import { specialEntries, templateEntries, tokenNamed } from './special-entries.ts'
 import {
   type AddedToken,
   addedTokens,
@@ -15,7 +16,7 @@ import {
   mergesOf,
   prefixesFirst,
   tokensOf,
-} from './tokenizer-essence.ts'
+} from '../tokenizer/tokenizer-essence.ts'
 
 /** A tokenizer that is written, and the model that it belongs to. */
 export interface TokenizerToWrite {
@@ -37,10 +38,12 @@ const key = (name: string): string => `tokenizer.ggml.${name}`
 /**
  * A tokenizer in GGUF's keys, as convert_hf_to_gguf.py writes it. They are read back, and held against the tokenizer.
  * @throws MedAwareError `unsupported` for one that GGUF cannot express: another algorithm than BPE, texts that are cut
- * in a way that it has no word for, or anything else that reads back as another tokenizer.
+ * in a way that it has no word for, or anything else that reads back as another tokenizer; `format` for a file that is
+ * no tokenizer.json.
  */
 export function tokenizerEntries(given: TokenizerToWrite): readonly GgufEntry[] {
   const { who, ordersMerges, warn } = given
+  checkTokenizer(given.files.tokenizer)
   const files = withinTable(given)
   const { tokenizer, config } = files
   const model = isJsonObject(tokenizer['model']) ? tokenizer['model'] : {}
@@ -67,7 +70,7 @@ export function tokenizerEntries(given: TokenizerToWrite): readonly GgufEntry[] 
     ...words.behind(table),
     { key: key('token_type'), type: 'int32', value: table.types },
     ...words.merges,
-    ...specialEntries(given, tokenizer, unknown),
+    ...specialEntries(files, { ...given, unknown }),
     ...templateEntries(config),
   ]
   checkSame(who, entries, files, ordersMerges)
@@ -153,68 +156,6 @@ function isControl({ special, content }: AddedToken): boolean {
     ['<pad>', '<mask>', '<2mass>', '[@BOS@]'].includes(content) ||
     /^<(\|.*\||｜.*｜|unused.*)>$/s.test(content)
   )
-}
-
-/** The content of a special token that tokenizer_config.json names. */
-function tokenNamed(config: JsonObject, name: string): string | null {
-  const token = config[`${name}_token`]
-  const content = isJsonObject(token) ? token['content'] : token
-  return typeof content === 'string' ? content : null
-}
-
-function specialEntries(
-  { files: { config }, bos, eos }: TokenizerToWrite,
-  tokenizer: JsonObject,
-  unknown: unknown,
-): readonly GgufEntry[] {
-  const ids = tokensOf(tokenizer)
-  const idOf = (token: unknown) => (typeof token === 'string' ? (ids.get(token) ?? null) : null)
-  const named = {
-    bos: idOf(tokenNamed(config, 'bos')) ?? bos,
-    eos: idOf(tokenNamed(config, 'eos')) ?? eos,
-    unknown: idOf(unknown),
-    seperator: idOf(tokenNamed(config, 'sep')),
-    padding: idOf(tokenNamed(config, 'pad')),
-    cls: idOf(tokenNamed(config, 'cls')),
-    mask: idOf(tokenNamed(config, 'mask')),
-  }
-  const [before, after] = aroundIds(tokenizer, ids)
-  return [
-    ...Object.entries(named).flatMap(([name, id]): GgufEntry[] => {
-      return id === null ? [] : [{ key: key(`${name}_token_id`), type: 'uint32', value: id }]
-    }),
-    { key: key('add_bos_token'), type: 'bool', value: before !== null && before === named.bos },
-    { key: key('add_eos_token'), type: 'bool', value: after !== null && after === named.eos },
-  ]
-}
-
-/** Ids of the tokens that a text begins and ends with, `null` for none. */
-function aroundIds({ post_processor: part }: JsonObject, ids: ReadonlyMap<string, number>) {
-  const steps: unknown = isJsonObject(part) && Array.isArray(part['processors']) ? part['processors'] : [part]
-  const template = (steps as readonly unknown[]).find((step): step is JsonObject => {
-    return isJsonObject(step) && step['type'] === 'TemplateProcessing'
-  })
-  const single: readonly unknown[] = Array.isArray(template?.['single']) ? template['single'] : []
-  return [single[0], single.at(-1)].map((piece) => {
-    const special = isJsonObject(piece) ? piece['SpecialToken'] : undefined
-    return isJsonObject(special) ? (ids.get(String(special['id'])) ?? null) : null
-  })
-}
-
-function templateEntries(config: JsonObject): readonly GgufEntry[] {
-  const templates = chatTemplateOf(config)
-  if (templates === null) return []
-  const byName = typeof templates === 'string' ? { default: templates } : templates
-  const text = (name: string, value: string): GgufEntry => ({ key: `tokenizer.${name}`, type: 'string', value })
-  const { default: main, ...others } = byName
-  const named = Object.entries(others).map(([name, value]) => [name.replaceAll(/[^A-Za-z0-9]/g, '_'), value] as const)
-  return [
-    ...named.map(([name, value]) => text(`chat_template.${name}`, value)),
-    ...(named.length === 0
-      ? []
-      : [{ key: 'tokenizer.chat_templates', type: 'string', value: named.map(([name]) => name) } as const]),
-    ...(main === undefined ? [] : [text('chat_template', main)]),
-  ]
 }
 
 /** Without added tokens that the model has no embedding for, and in Gemma's order without runs of spaces. */

@@ -125,7 +125,7 @@ describe('a tokenizer that GGUF cannot express is refused', () => {
             { Sequence: { id: 'A', type_id: 0 } },
           ],
           pair: [],
-          special_tokens: {},
+          special_tokens: { '<|im_start|>': { id: '<|im_start|>', ids: [1], tokens: ['<|im_start|>'] } },
         },
       }),
       /these would differ: tokens around a text/,
@@ -142,6 +142,17 @@ describe('a tokenizer that GGUF cannot express is refused', () => {
     ['a token that no merge makes', 'llama-spm', withoutMerge, /these would differ: merges/],
   ] as const)('%s', async (_, family, change, message) => {
     await expect(converted(family, { 'tokenizer.json': change })).rejects.toThrow(message)
+  })
+
+  it('but not for merges that no text comes to, of tokens that it is cut at before', async () => {
+    const unreached = (json: JsonObject) => {
+      const { vocab, merges } = json['model'] as { vocab: Record<string, number>; merges: (readonly string[])[] }
+      const used = new Set(merges.flat())
+      const spare = Object.keys(vocab).find((token) => token.length === 1 && !used.has(token)) ?? ''
+      const { [spare]: id, ...others } = vocab
+      return model({ vocab: { ...others, '\n': id }, merges: [['\n', '\n'], ...merges] })(json)
+    }
+    expect(await converted('gemma3', { 'tokenizer.json': unreached })).toEqual([])
   })
 
   it('and what is only told of: a space before the first word alone, tokens without an embedding', async () => {
