@@ -15,8 +15,8 @@ import type { TensorReader } from '../../safetensors/reader.ts'
 import { openTensors, readJson, type Folder } from '../sources/folder.ts'
 import { folderOptions, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
 import { loadTokenizer, openCheckpoint } from '../load/load-model.ts'
-import { dryWeights } from './dry-weights.ts'
-import { planMemory, type MemoryPlan } from './memory-plan.ts'
+import { dryWeights, type KeptRecipes } from './dry-weights.ts'
+import { type MemoryPlan, planKept, planMemory } from './memory-plan.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { fittingWeights } from '../load/fit.ts'
 import { keptWeight } from '../load/kept-weight.ts'
@@ -156,7 +156,7 @@ async function inspectBase(folder: Folder, options: InspectOptions): Promise<Mod
       adapter: countAdapter(config, options.adapter),
       files: { ...filesOf(reader), kinds: kindsOf(reader, specs) },
       tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId },
-      memory: plansOf(config, quantization, options),
+      memory: plansOf(config, quantization, quantization === null ? await keptRecipes(reader, specs) : null, options),
     }
   } finally {
     await opened.close()
@@ -192,14 +192,25 @@ function summaryOf(method: AdapterMethod, config: AdapterConfig): AdapterSummary
 function plansOf(
   config: ModelConfig,
   quantization: ModelReport['quantization'],
+  kept: KeptRecipes | null,
   { adapter, batchSize = 1, length = Math.min(512, config.maxPositionEmbeddings) }: InspectOptions,
 ): ModelReport['memory'] {
   const stored = quantization && optionsOf(quantization)
   const step = { adapter: usual(adapter), batchSize, length }
+  if (kept !== null && kept.size > 0) return { load: planKept(config, {}, kept), train: planKept(config, step, kept) }
   return {
     load: planMemory(config, { quantize: stored ?? false }),
     train: planMemory(config, { ...step, quantize: stored ?? { type: 'nf4' } }),
   }
+}
+
+/** How weights stay stored whose types differ, as those of a GGUF file may. */
+async function keptRecipes(reader: Checkpoint, specs: readonly WeightSpec[]): Promise<KeptRecipes> {
+  const found = specs.flatMap((spec) => {
+    const kept = keptWeight(reader, spec, {})
+    return kept === null ? [] : [{ name: spec.name, kept }]
+  })
+  return new Map(await Promise.all(found.map(async ({ name, kept }) => [name, await kept.recipe()] as const)))
 }
 
 /**

@@ -10,7 +10,7 @@ import type { PlannedAdapter } from '../../peft/attach.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { adviceFor, type Change } from './memory-advice.ts'
 import { dryTraining, noTraining, type TrainingBytes, type TrainingPlanOptions } from './dry-training.ts'
-import { dryWeights } from './dry-weights.ts'
+import { dryWeights, type KeptRecipes } from './dry-weights.ts'
 import { storageAliases, storageRules, type WeightStorage } from '../load/weight-storage.ts'
 
 type Place = Pick<Device, 'description' | 'kind' | 'limits'>
@@ -56,6 +56,11 @@ export function planMemory(config: ModelConfig, given: MemoryPlanOptions = {}): 
   return device === undefined ? plan : { ...plan, advice: adviceFor(device, plan, changesOf(config, options)) }
 }
 
+/** The same, without advice, of a checkpoint of which some weights stay as they are stored there. */
+export function planKept(config: ModelConfig, options: MemoryPlanOptions, kept: KeptRecipes): MemoryPlan {
+  return planFor(config, readOptions('planMemory', options, rules, aliases), kept)
+}
+
 const placeRule = that('a device, such as openDevice gives', (value): value is Place => {
   if (typeof value !== 'object' || value === null || !('limits' in value)) return false
   return typeof value.limits === 'object' && value.limits !== null
@@ -83,12 +88,12 @@ const aliases = {
   optim: 'optimizer',
 } as const
 
-function planFor(config: ModelConfig, options: MemoryPlanOptions): MemoryPlan {
+function planFor(config: ModelConfig, options: MemoryPlanOptions, kept?: KeptRecipes): MemoryPlan {
   const { adapter = null } = options
   const device = new DryDevice('cpu')
   const { memory } = device
   const specs = modelWeights(config)
-  const stored = dryWeights(device, specs, options)
+  const stored = dryWeights(device, specs, options, undefined, kept)
   const loading = memory.peakBytes
   const weights = bytesByFormat(stored.values())
   const training = adapter === null ? noTraining : dryTraining(createModel(config, stored), adapter, options)

@@ -113,6 +113,10 @@ describe('inspectModel', () => {
     expect(memory.load.weights).toMatchObject({ gguf: (1_207_959_552 * 5) / 8 })
     const mixed = await inspect((name) => (name.includes('.3.') ? 'Q6_K' : 'Q8_0'))
     expect(mixed.quantization).toBeNull()
+    const [rest, own] = [(23 * 9) / 8, 6.625 / 8]
+    const gguf = (1_207_959_552 / 24) * (rest + own)
+    expect(mixed.memory.load.weights).toMatchObject({ gguf, f32: 4 * 103_665_664, fourBit: 0 })
+    expect(mixed.memory.train.weights).toEqual(mixed.memory.load.weights)
     expect((await inspect((name) => (name.includes('.3.') ? 'Q4_0' : 'Q8_0'))).quantization).toBeNull()
   })
 
