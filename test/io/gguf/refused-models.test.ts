@@ -9,7 +9,7 @@ import {
   modelGguf,
   saveModelGguf,
 } from '../../../src/io/gguf/model-gguf.ts'
-import { loadModel } from '../../../src/io/load/load-model.ts'
+import { loadModel, loadTokenizer } from '../../../src/io/load/load-model.ts'
 import { filesOf, temporaryFolder } from '../tiny-files.ts'
 
 const { device } = await openDevice({ device: 'cpu' })
@@ -19,9 +19,17 @@ const at = (name: string) => join(fixtures, 'gguf-exports', name)
 const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json'] as const
 type Changes = Partial<Record<(typeof names)[number], (json: JsonObject) => JsonObject>>
 
-/** Converts a family's folder, of which some files are changed; says where to, and what it warned of. */
-async function converted(family: string, changes: Changes, options: ConvertModelToGgufOptions = {}) {
+const yarn = { rope_type: 'yarn', rope_theta: 1e6, factor: 4, original_max_position_embeddings: 64 }
+
+async function readBackTokenizer(changes: Changes) {
   const folder = await temporaryFolder()
+  await converted('qwen3', changes, {}, folder)
+  return loadTokenizer(join(folder, 'm.gguf'))
+}
+
+/** Converts a family's folder, of which some files are changed; says what it warned of. */
+async function converted(family: string, changes: Changes, options: ConvertModelToGgufOptions = {}, out?: string) {
+  const folder = out ?? (await temporaryFolder())
   const files: Record<string, Uint8Array | string> = {
     'model.safetensors': new Uint8Array(await readFile(join(at(family), 'model.safetensors'))),
   }
@@ -220,6 +228,28 @@ describe('a model that GGUF cannot express is refused', () => {
     ],
   ] as const)('%s with %j', async (family, change, message) => {
     await expect(converted(family, { 'config.json': part(change) })).rejects.toThrow(message)
+  })
+
+  it.each([
+    ['mistral', { rope_parameters: { rope_type: 'linear', factor: 2.5, rope_theta: 1e4 } }],
+    ['qwen2', { rope_parameters: { ...yarn, attention_factor: 1.5, beta_fast: 20, beta_slow: 2 } }],
+    ['gemma3', { layer_types: ['full_attention'] }],
+    ['smollm3', { no_rope_layers: [1], use_sliding_window: true, sliding_window: 6, layer_types: ['full_attention'] }],
+  ] as const)('but %s with %j is written, and read back as the same', async (family, change) => {
+    expect(await converted(family, { 'config.json': part(change) })).toEqual([])
+  })
+
+  it('nor one with several chat templates', async () => {
+    const templates = [
+      { name: 'default', template: 'a' },
+      { name: 'tool-use', template: 'b' },
+    ]
+    const named = await readBackTokenizer({ 'tokenizer_config.json': part({ chat_template: templates }) })
+    expect(named?.chatTemplate).toEqual({ default: 'a', tool_use: 'b' })
+    const alone = await readBackTokenizer({ 'tokenizer_config.json': part({ chat_template: templates.slice(1) }) })
+    expect(alone?.chatTemplate).toEqual({ tool_use: 'b' })
+    const none = await readBackTokenizer({ 'tokenizer_config.json': part({ chat_template: null }) })
+    expect(none?.chatTemplate).toBeNull()
   })
 
   it('and of a window that llama.cpp has not it is told', async () => {
