@@ -45,7 +45,14 @@ export { modelFiles, saveModel, type SavedModel, type SaveModelOptions } from '.
 export type { SaveDType, SaveWeightsOptions } from './io/save/tensors-to-save.ts'
 export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './io/sources/folder.ts'
 export { openFolder, type Source } from './io/sources/open-folder.ts'
-export { hubFolder, type DownloadProgress, type HubFolderOptions } from './io/huggingface/hub-folder.ts'
+export {
+  type CachedModel,
+  cachedModels,
+  type CachedModelsOptions,
+  deleteCachedModel,
+} from './io/huggingface/cached-models.ts'
+export { hubFolder } from './io/huggingface/hub-folder.ts'
+export type { DownloadProgress, HubFolderOptions } from './io/huggingface/hub-folder-options.ts'
 export type { HubModel } from './io/huggingface/hub-client.ts'
 export type { HubOptions } from './io/huggingface/hub-settings.ts'
 export type { BodyReader, Fetch, FetchInit, HttpResponse } from './safetensors/http-client.ts'

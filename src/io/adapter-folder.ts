@@ -19,7 +19,7 @@ import type { TensorReader } from '../safetensors/reader.ts'
 import type { Adapter } from '../peft/adapter.ts'
 import type { Adaptable } from '../peft/adaptable.ts'
 import { type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'
-import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder.ts'
+import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder-options.ts'
 import { openFolder, type Source } from './sources/open-folder.ts'
 
 /** How an adapter is opened. */

@@ -11,7 +11,7 @@ import {
   type ReplaceLoftqOptions,
   replaceLoftqRules,
 } from '../peft/lora/starts/replace-loftq.ts'
-import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder.ts'
+import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder-options.ts'
 import { openCheckpoint } from './load/load-model.ts'
 import { openFolder, type Source } from './sources/open-folder.ts'
 

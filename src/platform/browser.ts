@@ -1,4 +1,4 @@
-import { MedAwareError } from '../core/errors.ts'
+import { MedAwareError, messageOf } from '../core/errors.ts'
 import type { Platform } from './platform.ts'
 
 /** Which of the two platforms this is. */
@@ -96,6 +96,26 @@ export const fileExists: Platform['fileExists'] = async (path) => {
 
 /** A page keeps no files. */
 export const disk: Platform['disk'] = null
+
+/** What is loaded when it is needed first; a failure is not kept. */
+let opening: ReturnType<Platform['openCacheStore']> | null = null
+
+/** The origin private file system, where a page may not have it the Cache API. */
+export const openCacheStore: Platform['openCacheStore'] = async () => {
+  opening ??= import('./page-cache/open-page-store.ts').then(({ openPageStore }) => openPageStore())
+  const answer = await opening.catch((error: unknown) => ({ reason: messageOf(error) }))
+  if ('reason' in answer) opening = null
+  return answer
+}
+
+/** A worker may not ask. */
+export const persistStorage: Platform['persistStorage'] = async () => {
+  try {
+    return await navigator.storage.persist()
+  } catch {
+    return false
+  }
+}
 
 /** By the page's own base; by the origin in a worker from a Blob, whose script lies nowhere. */
 export const resolveAddress: Platform['resolveAddress'] = (text) => {

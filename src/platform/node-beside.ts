@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { nodeDisk } from './node-disk.ts'
+import { ownName, programHasEnded } from './node-programs.ts'
 
 /** After so many milliseconds a file that a program of another machine left is nobody's any more. */
 const day = 24 * 60 * 60 * 1000
 
 /** A name beside a file to write it under until it is whole; it says which program does. */
 export function besideOf(path: string): string {
-  return join(dirname(path), `${basename(path)}.${nodeDisk.processName}.${randomUUID()}.tmp`)
+  return join(dirname(path), `${basename(path)}.${ownName()}.${randomUUID()}.tmp`)
 }
 
 /** What `besideOf` gives; earlier versions left out the program. */
@@ -25,12 +25,12 @@ export async function clearLeftovers(folder: string): Promise<void> {
 
 async function isLeftover(path: string): Promise<boolean> {
   const [, writer] = pattern.exec(path) ?? []
-  if (writer === undefined || nodeDisk.hasEnded(writer)) return true
+  if (writer === undefined || programHasEnded(writer)) return true
   const writtenAt = await stat(path).then(
     ({ mtimeMs }) => mtimeMs,
     () => Infinity,
   )
   // A program may be given the number of one that ended, as the first in a container always is.
-  const isOfOwnNumber = writer === nodeDisk.processName
+  const isOfOwnNumber = writer === ownName()
   return writtenAt < (isOfOwnNumber ? Date.now() - process.uptime() * 1000 : Date.now() - day)
 }

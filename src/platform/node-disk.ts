@@ -1,18 +1,22 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { appendFile, copyFile, mkdir, open, rename, rm, stat, statfs, symlink } from 'node:fs/promises'
-import { homedir, hostname } from 'node:os'
-import { dirname, relative } from 'node:path'
+import { appendFile, copyFile, mkdir, open, readlink, rename, rm, stat, statfs, symlink } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MedAwareError, messageOf } from '../core/errors.ts'
-import type { Disk, DigestKind, GrowingFile } from './disk.ts'
+import type { DigestKind, GrowingFile } from './cache-store.ts'
+import type { Disk } from './disk.ts'
 import { codeOf, explain } from './node-errors.ts'
-
-/** Of programs on machines whose names are not known, none is known to have ended. */
-const nameless = 'here'
+import { openFile } from './node-file.ts'
+import { ownName, programHasEnded } from './node-programs.ts'
+import { fileExists, listFolder, readTextFile, writeFileAtomic } from './node-text-files.ts'
 
 /** Files of the system, as a cache needs them. */
 export const nodeDisk: Disk = {
+  name: null,
+  remedy: 'set HF_HOME to another disk',
+
   get home() {
     try {
       return homedir()
@@ -26,20 +30,10 @@ export const nodeDisk: Disk = {
 
   // Asked for when it is needed: Deno lets a program know its host's name only with permission.
   get processName() {
-    return `${machine()}.${process.pid}`
+    return ownName()
   },
 
-  hasEnded(processName) {
-    const [, name, pid] = /^(.*)\.(\d+)$/.exec(processName) ?? []
-    if (name !== machine() || name === nameless) return false
-    try {
-      process.kill(Number(pid), 0)
-      return false
-    } catch (cause) {
-      // EPERM: there is one, of another user.
-      return codeOf(cause) === 'ESRCH'
-    }
-  },
+  hasEnded: async (processName) => programHasEnded(processName),
 
   pathOf(url) {
     try {
@@ -48,6 +42,18 @@ export const nodeDisk: Disk = {
       throw new MedAwareError('config', `openFolder: ${url.href} is no path here, ${messageOf(cause)}`, { cause })
     }
   },
+
+  has: fileExists,
+  list: async (folder) => ((await fileExists(folder)) ? listFolder(folder) : []),
+  readText: async (path) => ((await isFile(path)) ? readTextFile(path) : null),
+  writeText: writeFileAtomic,
+  open: (path) => openFile(path),
+
+  byteLength: (path) =>
+    stat(path).then(
+      (found) => (found.isFile() ? found.size : null),
+      () => null,
+    ),
 
   isFolder: (path) =>
     stat(path).then(
@@ -103,6 +109,12 @@ export const nodeDisk: Disk = {
 
   grow: growingFile,
 
+  target: (path) =>
+    readlink(path).then(
+      (target) => join(dirname(path), target),
+      () => null,
+    ),
+
   async link(file, path) {
     try {
       await mkdir(dirname(path), { recursive: true })
@@ -117,6 +129,13 @@ export const nodeDisk: Disk = {
       })
     }
   },
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
 }
 
 async function growingFile(path: string, { algorithm, prefix }: DigestKind): Promise<GrowingFile> {
@@ -163,13 +182,4 @@ async function growingFile(path: string, { algorithm, prefix }: DigestKind): Pro
 
 async function digestFile(path: string, hash: Hash): Promise<void> {
   for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
-}
-
-/** The machine's name without what a file's name may not have; `nameless` where it may not be known. */
-function machine(): string {
-  try {
-    return hostname().replace(/[^\w-]/g, '-') || nameless
-  } catch {
-    return nameless
-  }
 }

@@ -1,19 +1,20 @@
-import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { availableParallelism, homedir } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { check, messageOf } from '../core/errors.ts'
-import { besideOf, clearLeftovers } from './node-beside.ts'
+import { messageOf } from '../core/errors.ts'
 import { nodeDisk } from './node-disk.ts'
 import { mayHaveGpu } from './node-gpu-devices.ts'
-import { codeOf, explain } from './node-errors.ts'
+import { codeOf } from './node-errors.ts'
 import { variable } from './node-environment.ts'
 import { openFile } from './node-file.ts'
+import { writeFileAtomic } from './node-text-files.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
 export { fetch } from './node-fetch.ts'
 export { waitForGpu } from './node-gpu-wait.ts'
+export { fileExists, listFolder, readTextFile, writeFileAtomic } from './node-text-files.ts'
 export { writeFilesAtomic } from './node-write-files.ts'
 
 /** Which of the two platforms this is. */
@@ -83,9 +84,6 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
     }
   })
 
-/** A text that is no JSON of a model: a token, a commit. */
-const mostText = 16 * 1024 * 1024
-
 const major = Number.parseInt(process.versions.node, 10)
 const flags = { relaxed: '--experimental-wasm-relaxed-simd', wide: '--experimental-wasm-revectorize' } as const
 
@@ -104,58 +102,14 @@ export const unlockSimd: Platform['unlockSimd'] = (build) => {
 /** A file that is read in part. @throws MedAwareError `not-found`, `disk`. */
 export const fileSource: Platform['fileSource'] = (path) => openFile(path)
 
-/** A file of at most 16 MiB as text. @throws MedAwareError `not-found`, `disk`, `format` for a larger one. */
-export const readTextFile: Platform['readTextFile'] = async (path) => {
-  const source = await openFile(path, 'readTextFile')
-  try {
-    const { byteLength } = source
-    check(byteLength <= mostText, 'format', () => `readTextFile: ${path} has ${byteLength} bytes, over ${mostText}`)
-    return new TextDecoder().decode(await source.read(0, byteLength))
-  } finally {
-    await source.close?.()
-  }
-}
-
-/**
- * Writes beside the file, makes sure of the disk, then renames: a crash leaves the old file or the new one, never half.
- * Makes the folder. @throws MedAwareError `disk` when there is no room or no permission.
- */
-export const writeFileAtomic: Platform['writeFileAtomic'] = async (path, bytes) => {
-  const beside = besideOf(path)
-  try {
-    await mkdir(dirname(path), { recursive: true })
-    await clearLeftovers(dirname(path))
-    const file = await open(beside, 'wx')
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(beside, path)
-  } catch (cause) {
-    await rm(beside, { force: true }).catch(() => undefined)
-    throw explain('writeFileAtomic', path, cause)
-  }
-}
-
-/** Names in a folder, sorted. @throws MedAwareError `not-found`. */
-export const listFolder: Platform['listFolder'] = async (path) => {
-  const names = await readdir(path).catch((cause: unknown) => {
-    throw explain('listFolder', path, cause)
-  })
-  return names.sort()
-}
-
-/** Whether there is a file or folder of this path. */
-export const fileExists: Platform['fileExists'] = (path) =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
-
 /** Files that outlast the program. */
 export const disk: Platform['disk'] = nodeDisk
+
+/** The disk. */
+export const openCacheStore: Platform['openCacheStore'] = async () => ({ store: nodeDisk })
+
+/** Nobody clears a disk. */
+export const persistStorage: Platform['persistStorage'] = async () => true
 
 /** A variable of the process's environment; an empty one is none. */
 export const environment: Platform['environment'] = variable

@@ -1,5 +1,6 @@
 import type { Fetch } from '../safetensors/http-client.ts'
 import type { ByteSource } from '../safetensors/source.ts'
+import type { CacheAnswer } from './cache-store.ts'
 import type { Disk } from './disk.ts'
 
 /**
@@ -100,6 +101,10 @@ export interface Platform {
   fileExists(path: string): Promise<boolean>
   /** Files that outlast the program; null where there are none. */
   readonly disk: Disk | null
+  /** Where downloads are kept: the disk in Node, what the browser lets a page keep. Asked for again, it is the same. */
+  openCacheStore(): Promise<CacheAnswer>
+  /** Asks the browser not to clear what is kept when room is short; whether it will not. Never rejects. */
+  persistStorage(): Promise<boolean>
   /**
    * The address that a text means beside the page, or beside a worker's script; null where texts are paths (Node), or
    * nothing can be beside it.

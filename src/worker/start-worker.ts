@@ -1,3 +1,4 @@
+import { persistStorage } from '#platform'
 import { startThread } from '#thread'
 import { MedAwareError } from '../core/errors.ts'
 import { fromThisPage } from '../io/sources/relative-address.ts'
@@ -38,7 +39,11 @@ export async function startWorker(options: WorkerOptions = {}): Promise<ModelWor
       ...calls,
       device,
       inspectModel: (source, given) => calls.inspectModel(fromThisPage(source), given),
-      loadModel: async (source, given) => workerModel(wire, await loadModel(fromThisPage(source), given)),
+      loadModel: async (source, given) => {
+        // Only the page may ask, the worker keeps the files.
+        if (typeof source === 'string') void persistStorage()
+        return workerModel(wire, await loadModel(fromThisPage(source), given))
+      },
       terminate: () => {
         const isGpu = device.kind === 'webgpu'
         if (isGpu) void dispose().catch(() => {})

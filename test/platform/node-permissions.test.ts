@@ -19,7 +19,7 @@ it('Node’s platform asks nothing of the host when it is imported', async () =>
     env.mockRestore()
   }
   expect(platform.disk?.processName).toBe(`here.${process.pid}`)
-  expect(platform.disk?.hasEnded('here.4194305')).toBe(false)
+  expect(await platform.disk?.hasEnded('here.4194305')).toBe(false)
   expect(() => platform.disk?.home).toThrow(
     "home: the user's folder is not known, Requires access to homedir; set HOME",
   )

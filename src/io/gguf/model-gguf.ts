@@ -11,7 +11,7 @@ import {
   that,
 } from '../../core/options.ts'
 import { modelRule, type PretrainedLm } from '../../models/causal-lm.ts'
-import { type HubFolderOptions, hubFolderRules } from '../huggingface/hub-folder.ts'
+import { type HubFolderOptions, hubFolderRules } from '../huggingface/hub-folder-options.ts'
 import type { SaveProgress } from '../save/tensor-loader.ts'
 import type { Source } from '../sources/open-folder.ts'
 import { loadedModel, withModelFolder } from './model-sources.ts'

@@ -1,5 +1,5 @@
-import { fileExists, readTextFile, writeFileAtomic } from '#platform'
-import type { Disk } from '../../platform/disk.ts'
+import type { CacheStore } from '../../platform/cache-store.ts'
+import type { ByteSource } from '../../safetensors/source.ts'
 import type { HubModel } from './hub-client.ts'
 
 /**
@@ -10,7 +10,7 @@ export class HubCache {
   readonly folder: string
 
   constructor(
-    readonly disk: Disk,
+    readonly store: CacheStore,
     cacheFolder: string,
     { name }: HubModel,
   ) {
@@ -19,35 +19,38 @@ export class HubCache {
 
   /** The commit a branch or tag stood for when it was last asked for; null when it never was. */
   async commitOf(revision: string): Promise<string | null> {
-    const path = `${this.folder}/refs/${revision}`
-    return (await fileExists(path)) && !(await this.disk.isFolder(path)) ? (await readTextFile(path)).trim() : null
+    return (await this.store.readText(`${this.folder}/refs/${revision}`))?.trim() ?? null
   }
 
   /** Notes the commit of a branch or tag. A cache that may only be read stays as it is. */
   async setCommit(revision: string, commit: string): Promise<void> {
     if (revision === commit || (await this.commitOf(revision)) === commit) return
-    await writeFileAtomic(`${this.folder}/refs/${revision}`, commit).catch(() => undefined)
+    await this.store.writeText(`${this.folder}/refs/${revision}`, commit).catch(() => undefined)
   }
 
-  /** Where a file of a commit is, when it is there. */
-  async find(commit: string, fileName: string): Promise<string | null> {
-    const path = this.#snapshot(commit, fileName)
-    return (await fileExists(path)) ? path : null
+  /** Whether a file of a commit is there. */
+  find(commit: string, fileName: string): Promise<boolean> {
+    return this.store.has(this.#snapshot(commit, fileName))
+  }
+
+  /** A file of a commit that is there. @throws MedAwareError `format` for one that is not as it was written. */
+  open(commit: string, fileName: string): Promise<ByteSource> {
+    return this.store.open(this.#snapshot(commit, fileName))
   }
 
   /** Whether any file of a commit is there. */
   async has(commit: string): Promise<boolean> {
-    return this.disk.isFolder(`${this.folder}/snapshots/${commit}`)
+    return this.store.isFolder(`${this.folder}/snapshots/${commit}`)
   }
 
   /** Whether it was noted that a commit has no such file. */
   async isKnownMissing(commit: string, fileName: string): Promise<boolean> {
-    return fileExists(`${this.folder}/.no_exist/${commit}/${fileName}`)
+    return this.store.has(`${this.folder}/.no_exist/${commit}/${fileName}`)
   }
 
   /** Notes that a commit has no such file. */
   async setMissing(commit: string, fileName: string): Promise<void> {
-    await writeFileAtomic(`${this.folder}/.no_exist/${commit}/${fileName}`, '').catch(() => undefined)
+    await this.store.writeText(`${this.folder}/.no_exist/${commit}/${fileName}`, '').catch(() => undefined)
   }
 
   /** Where the bytes of a version lie. */
@@ -55,11 +58,22 @@ export class HubCache {
     return `${this.folder}/blobs/${etag}`
   }
 
-  /** Lets a file of a commit stand for a blob. */
-  async link(commit: string, fileName: string, etag: string): Promise<string> {
+  /** Removes a file of a commit, and the bytes that it stands for. */
+  async forget(commit: string, fileName: string): Promise<void> {
     const path = this.#snapshot(commit, fileName)
-    await this.disk.link(this.blob(etag), path)
-    return path
+    const blob = await this.store.target(path)
+    await this.store.remove(path)
+    if (blob !== null) await this.store.remove(blob)
+  }
+
+  /** How sentences call it. */
+  get place(): string {
+    return this.store.name ?? this.folder
+  }
+
+  /** Lets a file of a commit stand for a blob. */
+  link(commit: string, fileName: string, etag: string): Promise<void> {
+    return this.store.link(this.blob(etag), this.#snapshot(commit, fileName))
   }
 
   #snapshot(commit: string, fileName: string): string {

@@ -1,3 +1,4 @@
+import { disk } from '#platform'
 import { check, MedAwareError } from '../../core/errors.ts'
 import {
   type Answer,
@@ -9,6 +10,7 @@ import {
   refusalOf,
 } from '../../safetensors/http-client.ts'
 import { Patience } from '../../safetensors/patience.ts'
+import { type HubFile, type HubListing, readListing } from './hub-listing.ts'
 import type { HubSettings } from './hub-settings.ts'
 
 /** A model on the Hub. */
@@ -17,14 +19,6 @@ export interface HubModel {
   readonly name: string
   /** A branch, a tag or a commit. */
   readonly revision: string
-}
-
-/** What the Hub says of a file without sending it. */
-export interface HubFile {
-  /** Its version: the sha256 of a large file, git's sha1 of a small one. */
-  readonly etag: string
-  /** Null where the server does not say. */
-  readonly byteLength: number | null
 }
 
 /** What the Hub says of a file's place. */
@@ -41,6 +35,7 @@ export interface HubAnswer {
  */
 export class HubClient {
   readonly http: HttpClient
+  readonly #listings = new Map<string, HubListing>()
 
   constructor(
     readonly settings: HubSettings,
@@ -60,8 +55,42 @@ export class HubClient {
     return token === null ? {} : { authorization: `Bearer ${token}` }
   }
 
-  /** Asks for a file's version and size, by huggingface_hub's file_download.py, get_hf_file_metadata. */
+  /**
+   * Asks for a file's version and size. A page cannot see what the Hub says when it redirects to where a file is
+   * stored, so there the Hub is asked for the list of all.
+   */
   async describe(model: HubModel, fileName: string): Promise<HubAnswer> {
+    const listing = disk === null ? await this.#list(model) : null
+    if (listing === null) return this.#describeFile(model, fileName)
+    return { commit: listing.commit, file: listing.files.get(fileName) ?? null }
+  }
+
+  /** A model's files, by huggingface_hub's hf_api.py, model_info; null where a server has no such list. */
+  async #list(model: HubModel): Promise<HubListing | null> {
+    const known = this.#listings.get(`${model.name}@${model.revision}`)
+    if (known !== undefined) return known
+    const { name, revision } = model
+    const url = `${this.settings.endpoint}/api/models/${name}/revision/${encodeURIComponent(revision)}?blobs=true`
+    const patience = new Patience(this.signal)
+    try {
+      const { response } = await this.#ask(url, { method: 'GET' }, patience)
+      if (!response.ok) {
+        await response.body?.cancel()
+        this.#refuse(model, response, url)
+        return null
+      }
+      const listing = await readListing(`hub: ${url}`, response, () => patience.within(this.settings.silence))
+      for (const each of [revision, listing.commit]) this.#listings.set(`${name}@${each}`, listing)
+      return listing
+    } catch (error) {
+      throw this.http.failure(`hub: ${url}`, error, patience)
+    } finally {
+      patience.stop()
+    }
+  }
+
+  /** By huggingface_hub's file_download.py, get_hf_file_metadata. */
+  async #describeFile(model: HubModel, fileName: string): Promise<HubAnswer> {
     const patience = new Patience(this.signal)
     try {
       const url = this.urlOf(model, fileName)

@@ -1,7 +1,7 @@
-import { fileExists, listFolder } from '#platform'
 import { check, MedAwareError } from '../../core/errors.ts'
-import type { Disk, DigestKind, GrowingFile } from '../../platform/disk.ts'
-import type { HubClient, HubFile, HubModel } from './hub-client.ts'
+import type { CacheStore, DigestKind, GrowingFile } from '../../platform/cache-store.ts'
+import type { HubClient, HubModel } from './hub-client.ts'
+import type { HubFile } from './hub-listing.ts'
 import { showBytes } from '../plan/memory-advice.ts'
 import { type BodyReader, PassingError } from '../../safetensors/http-client.ts'
 import { pause, Patience } from '../../safetensors/patience.ts'
@@ -25,30 +25,30 @@ export interface Download {
  * @throws MedAwareError `network` when the connection fails again and again, `format` when the bytes are not those that
  * the Hub announced, `disk` when there is no room for them; the signal's reason when it aborts.
  */
-export async function downloadBlob(client: HubClient, disk: Disk, download: Download): Promise<void> {
+export async function downloadBlob(client: HubClient, store: CacheStore, download: Download): Promise<void> {
   const { blob } = download
-  await disk.makeFolder(folderOf(blob))
-  if (await waitForOthers(client, disk, download)) return
-  const own = `${blob}.${disk.processName}-${Math.random().toString(36).slice(2, 10)}.incomplete`
-  await claimRemains(disk, blob, own)
+  await store.makeFolder(folderOf(blob))
+  if (await waitForOthers(client, store, download)) return
+  const own = `${blob}.${store.processName}-${Math.random().toString(36).slice(2, 10)}.incomplete`
+  await claimRemains(store, blob, own)
   try {
-    const digest = await fill(client, disk, own, download)
-    await verify(disk, own, digest, download)
-    await disk.move(own, blob)
+    const digest = await fill(client, store, own, download)
+    await verify(store, own, digest, download)
+    await store.move(own, blob)
   } catch (error) {
-    await disk.move(own, `${blob}.incomplete`)
+    await store.move(own, `${blob}.incomplete`)
     throw error
   }
 }
 
 /** Waits while another program downloads the same file; true when that one has brought it. */
-async function waitForOthers({ signal, settings }: HubClient, disk: Disk, { blob }: Download): Promise<boolean> {
+async function waitForOthers({ signal, settings }: HubClient, store: CacheStore, { blob }: Download): Promise<boolean> {
   for (;;) {
-    if (await fileExists(blob)) return true
+    if (await store.has(blob)) return true
     const busy = await Promise.all(
-      (await partials(blob)).map(async ({ path, owner }) => {
-        if (owner === null || disk.hasEnded(owner)) return false
-        return Date.now() - ((await disk.writtenAt(path)) ?? 0) < settings.silence
+      (await partials(store, blob)).map(async ({ path, owner }) => {
+        if (owner === null || (await store.hasEnded(owner))) return false
+        return Date.now() - ((await store.writtenAt(path)) ?? 0) < settings.silence
       }),
     )
     if (!busy.includes(true)) return false
@@ -57,9 +57,9 @@ async function waitForOthers({ signal, settings }: HubClient, disk: Disk, { blob
 }
 
 /** Takes over what an attempt that ended has left. Renaming is one step: of several programs that try, one succeeds. */
-async function claimRemains(disk: Disk, blob: string, own: string): Promise<void> {
-  for (const { path, owner } of await partials(blob)) {
-    if ((owner === null || disk.hasEnded(owner)) && (await disk.move(path, own))) return
+async function claimRemains(store: CacheStore, blob: string, own: string): Promise<void> {
+  for (const { path, owner } of await partials(store, blob)) {
+    if ((owner === null || (await store.hasEnded(owner))) && (await store.move(path, own))) return
   }
 }
 
@@ -70,10 +70,10 @@ interface PartialFile {
 }
 
 /** Partial files of a blob. */
-async function partials(blob: string): Promise<PartialFile[]> {
+async function partials(store: CacheStore, blob: string): Promise<PartialFile[]> {
   const [folder, etag] = [folderOf(blob), blob.slice(blob.lastIndexOf('/') + 1)]
   const found: PartialFile[] = []
-  for (const name of await listFolder(folder)) {
+  for (const name of await store.list(folder)) {
     if (!name.startsWith(`${etag}.`) || !name.endsWith('.incomplete')) continue
     // Newer versions of huggingface_hub write to names of their own, which only they remove.
     const [, owner] = /^(.+\.\d+)-[a-z0-9]+$/.exec(name.slice(etag.length + 1, -'.incomplete'.length)) ?? []
@@ -84,11 +84,11 @@ async function partials(blob: string): Promise<PartialFile[]> {
 }
 
 /** Asks for bytes until all are there, again where a connection broke. Gives the digest. */
-async function fill(client: HubClient, disk: Disk, path: string, download: Download): Promise<string> {
+async function fill(client: HubClient, store: CacheStore, path: string, download: Download): Promise<string> {
   const { fileName, model, file } = download
-  const partial = await disk.grow(path, digestOf(file))
+  const partial = await store.grow(path, digestOf(file))
   const receiveAll = async (): Promise<void> => {
-    const total = await receive(client, disk, partial, download)
+    const total = await receive(client, store, partial, download)
     if (partial.byteLength === total) return
     throw new PassingError(`hub: ${fileName} of ${model.name} came with ${partial.byteLength} of ${total} bytes`)
   }
@@ -105,7 +105,12 @@ async function fill(client: HubClient, disk: Disk, path: string, download: Downl
 }
 
 /** One request: appends what comes of the bytes that are not there yet. Gives the file's length. */
-async function receive(client: HubClient, disk: Disk, partial: GrowingFile, download: Download): Promise<number> {
+async function receive(
+  client: HubClient,
+  store: CacheStore,
+  partial: GrowingFile,
+  download: Download,
+): Promise<number> {
   const { model, fileName, file, onBytes } = download
   checkSize(download, file.byteLength ?? 0)
   if (partial.byteLength === file.byteLength) return partial.byteLength
@@ -131,7 +136,7 @@ async function receive(client: HubClient, disk: Disk, partial: GrowingFile, down
       return `hub: ${fileName} of ${model.name} has ${file.byteLength ?? 'unsaid'} bytes by the Hub, ${said} by where it is stored`
     })
     checkSize(download, total)
-    await checkSpace(disk, download, total - partial.byteLength)
+    await checkSpace(store, download, total - partial.byteLength)
     onBytes?.(partial.byteLength, total)
     for (;;) {
       patience.within(client.settings.silence)
@@ -158,17 +163,22 @@ function checkSize({ model, fileName, mostBytes }: Download, total: number): voi
   })
 }
 
-async function checkSpace(disk: Disk, { fileName, model, blob }: Download, bytes: number): Promise<void> {
-  const free = await disk.freeBytes(folderOf(blob))
+async function checkSpace(store: CacheStore, { fileName, model, blob }: Download, bytes: number): Promise<void> {
+  const free = await store.freeBytes(folderOf(blob))
   check(free === null || bytes <= free, 'disk', () => {
-    const room = `${folderOf(blob)} has ${showBytes(free ?? 0)}`
-    return `hub: ${fileName} of ${model.name} needs ${showBytes(bytes)}, ${room}; free some, or set HF_HOME to another disk`
+    const room = `${store.name ?? folderOf(blob)} has ${showBytes(free ?? 0)}`
+    return `hub: ${fileName} of ${model.name} needs ${showBytes(bytes)}, ${room}; free some, or ${store.remedy}`
   })
 }
 
-async function verify(disk: Disk, path: string, digest: string, { model, fileName, file }: Download): Promise<void> {
+async function verify(
+  store: CacheStore,
+  path: string,
+  digest: string,
+  { model, fileName, file }: Download,
+): Promise<void> {
   if (digest === file.etag || !isDigest(file)) return
-  await disk.remove(path)
+  await store.remove(path)
   const kind = file.etag.length === 64 ? 'sha256' : 'sha1'
   throw new MedAwareError(
     'format',

@@ -16,10 +16,23 @@ export interface HubOptions {
    * `HF_TOKEN_PATH` or `HF_HOME`/token. It is sent to the endpoint only, never to where that redirects.
    */
   readonly token?: string | null
-  /** Folder of the cache. Default: `HF_HUB_CACHE`, `HF_HOME`/hub, else ~/.cache/huggingface/hub. Browsers have none. */
+  /**
+   * Folder of the cache. Default: `HF_HUB_CACHE`, `HF_HOME`/hub, else ~/.cache/huggingface/hub; in a page
+   * peft-medaware, in what the browser keeps for its origin.
+   */
   readonly cacheFolder?: string
   /** Make no request, take what is in the cache. Default: whether `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is set. */
   readonly offline?: boolean
+  /**
+   * Ask the Hub which commit a branch or a tag is now, though files of one are kept. Default: true in Node, as
+   * huggingface_hub has it; false in a page, so that a second visit makes no request.
+   */
+  readonly refresh?: boolean
+  /**
+   * Download files whole and keep them. Else what is not kept is read in parts: enough for a plan, which needs headers
+   * only. Default true.
+   */
+  readonly download?: boolean
   /**
    * Default: the platform's `fetch`; in Node by the proxies that `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and
    * `NO_PROXY` name. How long it is waited for is `HF_HUB_ETAG_TIMEOUT` (10 s for an answer) and
@@ -34,6 +47,8 @@ export const hubRules: OptionRules<HubOptions> = {
   token: orNull(text),
   cacheFolder: text,
   offline: flag,
+  refresh: flag,
+  download: flag,
   fetch: callback<Fetch>(),
 }
 
@@ -53,8 +68,10 @@ export interface HubSettings extends HttpSettings {
   /** Without a slash at its end. */
   readonly endpoint: string
   readonly token: string | null
-  readonly cacheFolder: string | null
+  readonly cacheFolder: string
   readonly offline: boolean
+  readonly refresh: boolean
+  readonly download: boolean
 }
 
 /** By huggingface_hub's constants.py and utils/_auth.py. */
@@ -66,7 +83,9 @@ export async function findHubSettings(options: HubOptions = {}): Promise<HubSett
   return {
     endpoint: endpointOf(options.endpoint ?? environment('HF_ENDPOINT') ?? 'https://huggingface.co'),
     token: options.token === undefined ? await findToken(home) : options.token,
-    cacheFolder: disk === null ? null : cache(),
+    cacheFolder: disk === null ? (options.cacheFolder ?? 'peft-medaware') : cache(),
+    refresh: options.refresh ?? disk !== null,
+    download: options.download ?? true,
     offline: options.offline ?? (isOn('HF_HUB_OFFLINE') || isOn('TRANSFORMERS_OFFLINE')),
     fetch: options.fetch ?? platformFetch,
     answerWithin: secondsOf('HF_HUB_ETAG_TIMEOUT') ?? defaultWaits.answerWithin,

@@ -10,7 +10,7 @@ import { type GenerationConfig, parseGenerationConfig } from '../../models/gener
 import type { Weight } from '../../nn/module.ts'
 import { openShardedSafetensors } from '../../safetensors/shards.ts'
 import { openTensors, readJson, readText, type Folder } from '../sources/folder.ts'
-import { hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
+import { folderOptions, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder-options.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { checkRoom } from '../plan/check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
@@ -45,7 +45,7 @@ export interface LoadedModel {
 export async function loadModel(source: Source, given: LoadModelOptions): Promise<LoadedModel> {
   const options = readOptions('loadModel', given, rules, aliases)
   readArgument('loadModel', 'device', options.device, deviceRule)
-  const folder = await openFolder(source, folderOptions(options))
+  const folder = await openFolder(source, sourceOptions(options))
   const config = parseModelConfig(await readJson(folder, 'config.json'))
   const warn = options.onWarning ?? (() => {})
   const tokenizer = await openTokenizer(folder, warn)
@@ -139,8 +139,8 @@ async function readGenerationConfig(
   return config
 }
 
-function folderOptions({ hub, signal, onProgress }: LoadModelOptions): HubFolderOptions {
-  return { ...(hub && { hub }), ...(signal && { signal }), ...(onProgress && { onDownload: onProgress }) }
+function sourceOptions({ onProgress, ...options }: LoadModelOptions): HubFolderOptions {
+  return { ...folderOptions(options), ...(onProgress && { onDownload: onProgress }) }
 }
 
 function makeModel(config: ModelConfig, weights: ReadonlyMap<string, Weight>): PretrainedLm {

@@ -1,5 +1,5 @@
 import type { Device } from '../../device/device.ts'
-import type { DownloadProgress } from '../huggingface/hub-folder.ts'
+import type { DownloadProgress } from '../huggingface/hub-folder-options.ts'
 import type { HubOptions } from '../huggingface/hub-settings.ts'
 import type { WeightStorage } from './weight-storage.ts'
 

@@ -15,7 +15,8 @@ import {
   partsOf,
 } from '../huggingface/hub-address.ts'
 import { HubClient } from '../huggingface/hub-client.ts'
-import { folderOn, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder.ts'
+import { folderOn } from '../huggingface/hub-folder.ts'
+import { hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder-options.ts'
 import { findHubSettings } from '../huggingface/hub-settings.ts'
 import { relativeAddress } from './relative-address.ts'
 
@@ -117,7 +118,7 @@ function ggufIn(folder: Folder, fileName: string): Folder {
 
 async function folderOnHub({ subfolder, file, ...model }: HubPlace, options: HubFolderOptions): Promise<Folder> {
   const client = new HubClient(await findHubSettings(options.hub), options.signal)
-  const folder = folderOn(client, model, options)
+  const folder = await folderOn(client, model, options)
   const own = subfolder === '' ? folder : subfolderOf(folder, subfolder)
   return file === undefined ? own : ggufIn(own, file)
 }

@@ -51,6 +51,15 @@ export async function startFakeHub(
     return each
   }
 
+  const revisions: readonly string[] = ['main', 'v1', 'refs/pr/1', commit]
+  const siblings = () =>
+    [...contents].map(([rfilename, { length: size }]) => {
+      const etag = hub.etagOf(rfilename)
+      return etag.length === 64
+        ? { rfilename, size, blobId: '0'.repeat(40), lfs: { sha256: etag, size, pointerSize: 134 } }
+        : { rfilename, size, blobId: etag }
+    })
+
   const storage = createServer((request, response) => {
     const each = hear('storage', request)
     const body = contents.get(decodeURIComponent(each.path.slice(1))) ?? Buffer.alloc(0)
@@ -65,6 +74,15 @@ export async function startFakeHub(
     const refuse = (status: number, code: string) => {
       response.writeHead(status, { 'x-error-code': code, 'x-error-message': code, 'x-repo-commit': commit }).end()
     }
+    const listed = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/?]+)\?blobs=true$/.exec(each.path)
+    if (listed !== null) {
+      const [, name, asked = ''] = listed
+      if (hub.twist?.(each, response, Buffer.alloc(0)) === true) return
+      if (name !== 'lab/tiny' || (token !== null && each.token !== token)) refuse(401, 'RepoNotFound')
+      else if (!revisions.includes(decodeURIComponent(asked))) refuse(404, 'RevisionNotFound')
+      else response.writeHead(200).end(JSON.stringify({ sha: commit, siblings: siblings() }))
+      return
+    }
     const [, model, revision, fileName = ''] =
       /^\/(?:api\/resolve-cache\/models\/)?([^/]+\/[^/]+)\/(?:resolve\/)?([^/]+)\/(.+)$/.exec(each.path) ?? []
     const body = contents.get(decodePath(fileName))
@@ -73,7 +91,7 @@ export async function startFakeHub(
       refuse(401, 'RepoNotFound')
       return
     }
-    if (!['main', 'v1', 'refs/pr/1', commit].includes(decodeURIComponent(revision ?? ''))) {
+    if (!revisions.includes(decodeURIComponent(revision ?? ''))) {
       refuse(404, 'RevisionNotFound')
       return
     }

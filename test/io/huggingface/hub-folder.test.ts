@@ -6,7 +6,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { hubFolder, type DownloadProgress, type HubFolderOptions } from '../../../src/io/huggingface/hub-folder.ts'
+import { hubFolder } from '../../../src/io/huggingface/hub-folder.ts'
+import type { DownloadProgress, HubFolderOptions } from '../../../src/io/huggingface/hub-folder-options.ts'
 import type { HubOptions } from '../../../src/io/huggingface/hub-settings.ts'
 import { readText } from '../../../src/io/sources/folder.ts'
 import { disk } from '../../../src/platform/node.ts'
@@ -85,6 +86,8 @@ describe('a model of the Hub', () => {
       file: 'config.json',
       done: 7,
       total: 7,
+      bytesPerSecond: expect.any(Number) as number,
+      secondsLeft: 0,
     })
     const ofModel = progress.filter(({ file }) => file === 'model.safetensors').map(({ done }) => done)
     expect(ofModel).toEqual(ofModel.toSorted((a, b) => a - b))

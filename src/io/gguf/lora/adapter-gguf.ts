@@ -10,7 +10,7 @@ import {
 } from '../../../core/options.ts'
 import type { Adapter } from '../../../peft/adapter.ts'
 import { adapterRule } from '../../../peft/files/adapter-files.ts'
-import { folderOptions, type HubFolderOptions, hubFolderRules } from '../../huggingface/hub-folder.ts'
+import { folderOptions, type HubFolderOptions, hubFolderRules } from '../../huggingface/hub-folder-options.ts'
 import type { Source } from '../../sources/open-folder.ts'
 import type { LoraToWrite } from './lora-gguf.ts'
 import { liveLora, withSavedLora } from './lora-sources.ts'
