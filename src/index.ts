@@ -75,7 +75,6 @@ export {
   saveAdapter,
   saveAsLora,
 } from './io/adapter-folder.ts'
-export type { SaveProgress } from './io/save/tensor-loader.ts'
 export {
   convertModelToGguf,
   type ConvertModelToGgufOptions,

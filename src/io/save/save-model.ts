@@ -29,6 +29,8 @@ import { quantizationConfig } from './quantization-config.ts'
 import { type SaveProgress, tensorLoader } from './tensor-loader.ts'
 import { dtypeWords, saveWeightsRules, tensorsToSave, type SaveWeightsOptions } from './tensors-to-save.ts'
 
+export type { SaveProgress } from './tensor-loader.ts'
+
 /** How a model is saved. */
 export interface SaveModelOptions extends SaveWeightsOptions {
   /**
