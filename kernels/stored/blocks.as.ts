@@ -130,7 +130,7 @@ export function decodeBlocks(start: u32, count: u32, to: usize, jump: u32): void
   }
 }
 
-/** Whether `packBlocks` and `dotBlocks` take rows of `count` values. */
+/** Whether `packBlocks` takes rows of `count` values. */
 export function fitsUnits(count: u32): bool {
   return (count & 15) == 0
 }
@@ -196,25 +196,60 @@ function storeFour(
   )
 }
 
-/** Σ a[i] · value[start + i] over a row. */
+/** Whether `dotBlocks` takes rows of `count` values. */
+export function fitsBlocksOf32(count: u32): bool {
+  return (count & 31) == 0
+}
+
+/** Σ a[i] · value[start + i] over whole blocks of 32. */
 export function dotBlocks(a: usize, start: u32, count: u32): f32 {
+  if (bits == 4) return dotCodes<u8>(a, start, count)
+  return bits == 5 ? dotCodes<u16>(a, start, count) : dotCodes<u32>(a, start, count)
+}
+
+/**
+ * The same; T is u8 for codes of 4 bits, u16 of 5, u32 of 6. `codesOf` is written out: of a row by itself calls would
+ * take most of the time.
+ */
+function dotCodes<T>(a: usize, start: u32, count: u32): f32 {
+  const nibble = i8x16.splat(15)
+  const middle = i8x16.splat(centre)
+  const isByUnit = scaling == 4
+  const blockBytes: usize = sizeof<T>() == 1 ? 16 : sizeof<T>() == 2 ? 20 : 24
   let s0 = f32x4.splat(0)
   let s1 = s0
   let s2 = s0
   let s3 = s0
+  let scale = s0
+  let least = s0
   let x = a
   let unit = start >> 4
-  for (const last = a + (count << 2); x < last; x += 64, unit++) {
-    const all = codesOf(unit)
-    const pair = scaleOf(unit)
-    const scale = scales(pair)
-    const least = leasts(pair)
-    const low = i16x8.extend_low_i8x16_s(all)
-    const high = i16x8.extend_high_i8x16_s(all)
-    s0 = madd(v128.load(x), firstFour(low, scale, least), s0)
-    s1 = madd(v128.load(x, 16), lastFour(low, scale, least), s1)
-    s2 = madd(v128.load(x, 32), firstFour(high, scale, least), s2)
-    s3 = madd(v128.load(x, 48), lastFour(high, scale, least), s3)
+  let from = codes + (unit >> 1) * blockBytes
+  for (const last = a + (count << 2); x < last; from += blockBytes) {
+    for (let half: u32 = 0; half < 2; half++, unit++, x += 64) {
+      const bytes = v128.load64_zero(from + (half << 3))
+      let all = v128.shuffle<u32>(v128.and(bytes, nibble), v128.and(i16x8.shr_u(bytes, 4), nibble), 0, 4, 1, 5)
+      if (sizeof<T>() == 2) {
+        const word = i32x4.shr_u(v128.load32_splat(from + 16), half << 2)
+        all = v128.or(all, v128.and(i32x4.mul(word, i32x4(16, 8, 4, 2)), i8x16.splat(16)))
+      } else if (sizeof<T>() == 4) {
+        const word = v128.load32_splat(from + 16 + (half << 2))
+        const behind = v128.and(i32x4.shr_u(word, 2), i32x4(0, 0, 0, -1))
+        all = v128.or(all, v128.and(v128.or(i32x4.mul(word, i32x4(16, 4, 1, 0)), behind), i8x16.splat(48)))
+      }
+      all = i8x16.sub(all, middle)
+      if (half == 0 || isByUnit) {
+        const pair = scaleOf(unit)
+        scale = v128.shuffle<f32>(pair, pair, 0, 0, 0, 0)
+        least = v128.shuffle<f32>(pair, pair, 1, 1, 1, 1)
+      }
+      const low = i16x8.extend_low_i8x16_s(all)
+      const high = i16x8.extend_high_i8x16_s(all)
+      s0 = madd(v128.load(x), madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low)), scale, least), s0)
+      s1 = madd(v128.load(x, 16), madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low)), scale, least), s1)
+      s2 = madd(v128.load(x, 32), madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high)), scale, least), s2)
+      s3 = madd(v128.load(x, 48), madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high)), scale, least), s3)
+    }
   }
   return sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)))
 }

@@ -1,4 +1,4 @@
-import { decodeBlocks, dotBlocks, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
+import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
 import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { packRows } from '../shared/panel.as.ts'
 import { DEPTH, WIDTH } from '../shared/tile.as.ts'
@@ -75,7 +75,7 @@ export function packStored(
 
 /** Whether `dotStored` takes rows of `count` values. */
 export function hasDots(count: u32): bool {
-  if (inBlocks) return fitsUnits(count)
+  if (inBlocks) return fitsBlocksOf32(count)
   if (bits == 4) return fitsBlocks(count)
   return bits == 16 || isOneBlock(count)
 }
