@@ -5,6 +5,7 @@ import { anyText, flag, listOf, readArgument, readOptions, whole } from '../../c
 import { linearPattern } from '../../core/pattern-cost.ts'
 import { shorten, show } from '../../core/show.ts'
 import type { EncodeOptions, TextTokenizer } from '../../generate/text-tokenizer.ts'
+import { withByteLevelCuts } from './byte-level-cuts.ts'
 import { chatTemplateOf, specialTokensOf } from './chat-fields.ts'
 import { checkTokenizer } from './check-tokenizer.ts'
 import { tokenOffsets } from './token-offsets.ts'
@@ -98,7 +99,7 @@ function openTokenizer(tokenizerJson: JsonObject, configJson: JsonObject): Token
       {
         ...tokenizerJson,
         normalizer: part('normalizer'),
-        pre_tokenizer: part('pre_tokenizer'),
+        pre_tokenizer: withByteLevelCuts(part('pre_tokenizer')),
         post_processor: part('post_processor'),
         decoder: part('decoder'),
         added_tokens: tokenizerJson['added_tokens'] ?? [],
