@@ -1,6 +1,7 @@
 /** The page: it does what a person wants by the session, whose model is in a worker, and shows what comes of it. */
 import { zipSync } from 'fflate'
-import { bytes, count } from '../medquad/words.ts'
+import type { LoadProgress } from 'peft-medaware'
+import { bytes, count, duration } from '../medquad/words.ts'
 import { DataInput } from './data-input.ts'
 import { find } from './find.ts'
 import { readPairs } from './pairs.ts'
@@ -47,7 +48,7 @@ function render(): void {
   button('ask-button').disabled = !isFree
   button('save').disabled = !isFree || trained === null
   button('reload').disabled = find('engine', HTMLSelectElement).disabled = busy !== null
-  find('model', HTMLFieldSetElement).disabled = input('folder').disabled = busy !== null
+  find('model', HTMLFieldSetElement).disabled = input('folder').disabled = input('gguf').disabled = busy !== null
 }
 
 /** Does one thing, while which no other can be begun, and shows its error where it fails. */
@@ -80,32 +81,39 @@ function session(): Session {
 
 function openModel(): void {
   const isSmall = input('small').checked
-  const files = [...(input('folder').files ?? [])]
-  find('folder-field', HTMLElement).hidden = isSmall
+  const onHub = (['smollm2', 'qwen3'] as const).map(input).find(({ checked }) => checked)?.value
+  const files = [...(input('folder').files ?? []), ...(input('gguf').files ?? [])]
+  find('folder-field', HTMLElement).hidden = !input('large').checked
   state.session?.close()
   state.session = state.trained = state.askedBefore = null
   const [folder = ''] = files[0]?.webkitRelativePath.split('/') ?? []
-  const name = isSmall ? 'examples/medquad/base' : folder || 'the chosen files'
+  const name = isSmall ? 'examples/medquad/base' : (onHub ?? (folder || files[0]?.name || 'the chosen files'))
   const engine = find('engine', HTMLSelectElement).value as Engine
   progress.clear(Number(input('steps').value))
   for (const side of bothSides) say(side, '–')
   say('reason', '')
   say('train-status', '')
-  if (!isSmall && files.length === 0) {
+  if (!isSmall && onHub === undefined && files.length === 0) {
     say('opened', 'Choose the folder of the model.')
     render()
     return
   }
   say('opened', 'Opening…')
   void doing('opening', async () => {
-    const opened = await Session.open(engine, isSmall ? await fetchSmallBase() : files, name, ({ done, total }) =>
-      say('opened', `Loading: ${done} of ${total} tensors`),
-    )
+    const source = isSmall ? await fetchSmallBase() : (onHub ?? files)
+    const opened = await Session.open(engine, source, name, (progress) => say('opened', loadingLine(progress)))
     state.session = opened
     const { parameters, description, reason } = opened
     say('opened', `${name}: ${count(parameters)} parameters in ${bytes(opened.bytes)}, on ${description}.`)
     say('reason', `Why there: ${reason}.`)
   })
+}
+
+function loadingLine(progress: LoadProgress): string {
+  if (progress.phase === 'load') return `Loading: ${progress.done} of ${progress.total} tensors`
+  const { file, done, total, bytesPerSecond, secondsLeft } = progress
+  const rate = secondsLeft === null ? '' : `, ${bytes(bytesPerSecond)} a second, ${duration(secondsLeft)} left`
+  return `Fetching ${file}: ${bytes(done)} of ${bytes(total)}${rate}`
 }
 
 async function checkData(now: string | File): Promise<void> {
@@ -237,9 +245,19 @@ button('stop').addEventListener('click', () => {
 })
 button('save').addEventListener('click', () => void doing('saving', save))
 button('reload').addEventListener('click', openModel)
-input('folder').addEventListener('change', openModel)
+for (const [id, other] of [
+  ['folder', 'gguf'],
+  ['gguf', 'folder'],
+] as const) {
+  input(id).addEventListener('change', () => {
+    input(other).value = ''
+    openModel()
+  })
+}
 for (const [id, learningRate] of [
   ['small', '0.004'],
+  ['smollm2', '0.0005'],
+  ['qwen3', '0.0002'],
   ['large', '0.0002'],
 ] as const) {
   input(id).addEventListener('change', () => {

@@ -47,13 +47,13 @@ export class Session {
   /** Opens an engine and loads a model on it. @throws MedAwareError as `startWorker` and `loadModel`. */
   static async open(
     engine: Engine,
-    files: readonly File[],
+    source: string | readonly File[],
     name: string,
     onProgress: (progress: LoadProgress) => void,
   ): Promise<Session> {
     const worker = await startWorker({ device: engine })
     try {
-      const model = await worker.loadModel(files, { quantize: { type: 'nf4', doubleQuant: true }, onProgress })
+      const model = await worker.loadModel(source, { quantize: { type: 'nf4', doubleQuant: true }, onProgress })
       if (model.tokenizer === null) throw new Error(`${name}: there is no tokenizer.json`)
       return new Session(name, worker, model)
     } catch (error) {

@@ -8,13 +8,13 @@ const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-e
 
 /**
  * What the page may do: run its own scripts, compile WebAssembly, start the CPU engine's threads from a blob, and ask
- * nobody but the server it came from. Even a flaw in a script could then send no data away.
+ * nobody but the server it came from and the Hugging Face Hub, with where the Hub's files are stored.
  */
 const policy = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "worker-src 'self' blob:",
-  "connect-src 'self'",
+  "connect-src 'self' https://huggingface.co https://*.hf.co",
   "style-src 'self'",
   "img-src 'self' data:",
   "base-uri 'none'",

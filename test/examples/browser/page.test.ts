@@ -160,9 +160,11 @@ describe('the page as it is built', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('may ask nobody but the server it came from, in the page and in its worker', async () => {
+  it('may ask nobody but the server it came from and the Hub, in the page and in its worker', async () => {
     const answer = await page.goto(served.url)
-    expect(answer?.headers()['content-security-policy']).toContain("connect-src 'self';")
+    expect(answer?.headers()['content-security-policy']).toContain(
+      "connect-src 'self' https://huggingface.co https://*.hf.co;",
+    )
     const policy = await page.locator('meta[http-equiv="content-security-policy"]').getAttribute('content')
     expect(policy).toContain("default-src 'none'")
     await isOpened(page)
