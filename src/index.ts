@@ -64,7 +64,7 @@ export {
   type LoadDatasetOptions,
 } from './io/dataset/load-dataset.ts'
 export { tokenizerFromJson } from './io/tokenizer/tokenizer.ts'
-export type { EncodeOptions, TextTokenizer } from './generate/text-tokenizer.ts'
+export type { DecodeOptions, EncodeOptions, TextTokenizer } from './generate/text-tokenizer.ts'
 export type { StorageReport } from './io/load/load-weights.ts'
 
 export {

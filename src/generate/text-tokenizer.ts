@@ -5,6 +5,18 @@ export interface EncodeOptions {
    * transformers.
    */
   readonly addSpecialTokens?: boolean
+  /**
+   * Read special tokens that are written out in the text as any other text, which is how to encode what strangers wrote:
+   * `<|im_end|>` in it ends no turn. Default false, as transformers' split_special_tokens. The first such call opens the
+   * tokenizer a second time.
+   */
+  readonly splitSpecialTokens?: boolean
+}
+
+/** How ids are decoded. */
+export interface DecodeOptions {
+  /** Leave special tokens out (transformers' skip_special_tokens, which is false there). Default true. */
+  readonly skipSpecialTokens?: boolean
 }
 
 /** Turns text into token ids and back: what training on text and generating it need of a tokenizer. */
@@ -29,5 +41,5 @@ export interface TextTokenizer {
   /** Ids of `text`, in which special tokens may be written out. */
   encode(text: string, options?: EncodeOptions): number[]
   /** Text of `ids`; special tokens and ids it does not know are left out, bytes that are no UTF-8 become U+FFFD. */
-  decode(ids: readonly number[]): string
+  decode(ids: readonly number[], options?: DecodeOptions): string
 }

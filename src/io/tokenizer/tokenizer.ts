@@ -1,10 +1,10 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { check, MedAwareError, messageOf } from '../../core/errors.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../../core/json.ts'
-import { anyText, flag, listOf, readArgument, readOptions, whole } from '../../core/options.ts'
+import { anyText, flag, listOf, type OptionRules, readArgument, readOptions, whole } from '../../core/options.ts'
 import { linearPattern } from '../../core/pattern-cost.ts'
 import { shorten, show } from '../../core/show.ts'
-import type { EncodeOptions, TextTokenizer } from '../../generate/text-tokenizer.ts'
+import type { DecodeOptions, EncodeOptions, TextTokenizer } from '../../generate/text-tokenizer.ts'
 import { withByteLevelCuts } from './byte-level-cuts.ts'
 import { chatTemplateOf, specialTokensOf } from './chat-fields.ts'
 import { checkTokenizer } from './check-tokenizer.ts'
@@ -41,6 +41,7 @@ export function tokenizerFromJson(
   const learned = [...ids.learned.values()].filter((id) => !added.has(id))
   const above = (some: Iterable<number>) => [...some].reduce((highest, id) => Math.max(highest, id), -1) + 1
   const eosToken = eosTokenOf(tokenizer, config)
+  let splitting: Tokenizer | null = null
   return {
     vocabSize: Math.max(above(learned), above(added.keys())),
     learnedVocabSize: above(learned),
@@ -54,15 +55,23 @@ export function tokenizerFromJson(
       return tokenOffsets(text, tokens, json['decoder'])
     },
     encode(text, options) {
-      return encode(tokenizer, text, options)
+      readArgument('tokenizer', 'what is encoded', text, anyText)
+      const { addSpecialTokens = true, splitSpecialTokens = false } = readOptions('encode', options, encodeRules)
+      const read = { add_special_tokens: addSpecialTokens }
+      return encode(text, () => {
+        if (!splitSpecialTokens) return tokenizer.encode(text, read).ids
+        splitting ??= openTokenizer(withoutSpecialTokens(json), config)
+        // What stands around a text are special tokens too: the whole tokenizer knows their ids.
+        const { tokens, ids } = splitting.encode(text, read)
+        return ids.map((id, i) => tokenizer.token_to_id(tokens[i] ?? '') ?? id)
+      })
     },
-    decode(some) {
-      const known = readArgument(
-        'tokenizer',
-        'what is decoded',
-        ArrayBuffer.isView(some) ? Array.from(some) : some,
-        idsRule,
-      ).filter((id) => !specials.has(id) && tokenizer.id_to_token(id) !== undefined)
+    decode(some, options) {
+      const { skipSpecialTokens = true } = readOptions('decode', options, decodeRules)
+      const given = ArrayBuffer.isView(some) ? Array.from(some) : some
+      const known = readArgument('tokenizer', 'what is decoded', given, idsRule).filter((id) => {
+        return !(skipSpecialTokens && specials.has(id)) && tokenizer.id_to_token(id) !== undefined
+      })
       // Tidying spaces would make the text of a few tokens differ from its place in the whole.
       if (known.length === 0) return ''
       return run('decodes', () => tokenizer.decode(known, { clean_up_tokenization_spaces: false }))
@@ -73,10 +82,11 @@ export function tokenizerFromJson(
 /** Ids that no token has are passed over, as transformers does; what can be no id is refused. */
 const idsRule = listOf(whole({ from: 0 }))
 
-function encode(tokenizer: Tokenizer, text: string, options: EncodeOptions | undefined): number[] {
-  readArgument('tokenizer', 'what is encoded', text, anyText)
-  const { addSpecialTokens = true } = readOptions<EncodeOptions>('encode', options, { addSpecialTokens: flag })
-  const { ids } = run('encodes', () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }))
+const encodeRules: OptionRules<EncodeOptions> = { addSpecialTokens: flag, splitSpecialTokens: flag }
+const decodeRules: OptionRules<DecodeOptions> = { skipSpecialTokens: flag }
+
+function encode(text: string, work: () => number[]): number[] {
+  const ids = run('encodes', work)
   check(
     ids.every((id: unknown) => typeof id === 'number'),
     'unsupported',
@@ -84,6 +94,14 @@ function encode(tokenizer: Tokenizer, text: string, options: EncodeOptions | und
       `tokenizer: no token for a part of ${JSON.stringify(text.slice(0, 40))}, and the vocabulary has no unknown token`,
   )
   return ids
+}
+
+/** A tokenizer.json that finds no special token in a text. */
+function withoutSpecialTokens(json: JsonObject): JsonObject {
+  const { added_tokens: added } = json
+  if (!Array.isArray(added)) return json
+  const isSpecial = (token: unknown) => isJsonObject(token) && token['special'] === true
+  return { ...json, added_tokens: added.filter((token) => !isSpecial(token)) }
 }
 
 function parse(json: string | JsonObject, file: string): JsonObject {

@@ -7,7 +7,7 @@ import { evaluateLoss, type EvaluateLossOptions } from '../../evaluate/loss.ts'
 import { completeText, generateText } from '../../generate/generate-text.ts'
 import type { GenerationOptions } from '../../generate/generation-options.ts'
 import { generateTokens } from '../../generate/generate.ts'
-import type { EncodeOptions } from '../../generate/text-tokenizer.ts'
+import type { DecodeOptions, EncodeOptions } from '../../generate/text-tokenizer.ts'
 import { openAdapter, type OpenAdapterOptions } from '../../io/adapter-folder.ts'
 import { modelGguf, type ModelGgufOptions, saveModelGguf } from '../../io/gguf/model-gguf.ts'
 import { modelFiles, saveModel, type SaveModelOptions } from '../../io/save/save-model.ts'
@@ -38,7 +38,7 @@ export const modelCalls = {
   generateTokens: ({ model }: HeldModel, prompts: readonly (readonly number[])[], options?: GenerationOptions) =>
     generateTokens(model, prompts, options),
   encode: (held: HeldModel, text: string, options?: EncodeOptions) => tokenizerOf(held).encode(text, options),
-  decode: (held: HeldModel, ids: readonly number[]) => tokenizerOf(held).decode(ids),
+  decode: (held: HeldModel, ids: readonly number[], options?: DecodeOptions) => tokenizerOf(held).decode(ids, options),
   applyChatTemplate: (held: HeldModel, messages: readonly Message[], options?: ChatTemplateOptions) =>
     applyChatTemplate(tokenizerOf(held), messages, options),
   prepareExamples: (held: HeldModel, rows: Rows, options?: PrepareOptions) =>

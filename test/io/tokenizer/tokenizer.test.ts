@@ -49,6 +49,29 @@ describe('tokenizerFromJson', () => {
     expect(tokenizer.decode(Int32Array.from(tokenizer.encode('diet')) as never)).toBe('diet')
   })
 
+  it('reads special tokens as text where it is told to, and still puts its own around it', () => {
+    const special = { id: 300, content: '<end>', special: true, normalized: false }
+    const around = {
+      type: 'TemplateProcessing',
+      single: [{ Sequence: { id: 'A' } }, { SpecialToken: { id: '<end>' } }],
+      special_tokens: { '<end>': { id: '<end>', ids: [300], tokens: ['<end>'] } },
+    }
+    const ending = tokenizerFromJson(
+      changed({
+        added_tokens: [special, { ...special, id: 301, content: '<kept>', special: false }],
+        post_processor: around,
+      }),
+    )
+    const written = ending.encode('a<end><kept>', { splitSpecialTokens: true })
+    expect(written.slice(-2)).toEqual([301, 300])
+    expect(written.slice(0, -2)).toEqual(tokenizer.encode('a<end>'))
+    expect(ending.encode('a<end><kept>').slice(-3)).toEqual([300, 301, 300])
+    expect(ending.decode(written)).toBe('a<end><kept>')
+    expect(ending.decode(written, { skipSpecialTokens: false })).toBe('a<end><kept><end>')
+    expect(() => ending.encode('a', { splitSpecialTokens: 1 as never })).toThrow('encode: splitSpecialTokens must be')
+    expect(() => ending.decode([0], { skipSpecialTokens: 'no' as never })).toThrow('decode: skipSpecialTokens must be')
+  })
+
   it('shows an unfinished character as U+FFFD', () => {
     expect(tokenizer.decode(tokenizer.encode('🩺').slice(0, 3))).toBe('\uFFFD')
   })
@@ -308,10 +331,19 @@ describe('real tokenizers', () => {
     const read = (file: string) => readFileSync(join(folder, file), 'utf8')
     const tokenizer = tokenizerFromJson(read('tokenizer.json'), read('tokenizer_config.json'))
     const { vectors } = JSON.parse(read('tokenizer-vectors.json')) as {
-      vectors: { text: string; ids: number[]; ids_no_special: number[]; decoded_skip_special: string }[]
+      vectors: {
+        text: string
+        ids: number[]
+        ids_no_special: number[]
+        ids_special_as_text?: number[]
+        decoded: string
+        decoded_skip_special: string
+      }[]
     }
     expect(vectors.length).toBeGreaterThan(10)
-    for (const { text, ids, ids_no_special, decoded_skip_special } of vectors) {
+    for (const { text, ids, ids_no_special, ids_special_as_text = ids, decoded, decoded_skip_special } of vectors) {
+      expect(tokenizer.encode(text, { splitSpecialTokens: true }), text).toEqual(ids_special_as_text)
+      expect(tokenizer.decode(ids, { skipSpecialTokens: false }), text).toBe(decoded)
       expect(tokenizer.encode(text), text).toEqual(ids)
       expect(tokenizer.encode(text, { addSpecialTokens: false }), text).toEqual(ids_no_special)
       expect(tokenizer.decode(ids), text).toBe(decoded_skip_special)
