@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { fileSource } from '../../src/platform/node.ts'
 import { testDevices } from '../device/devices.ts'
 import { compareInChromium } from './chromium.ts'
+import { CheckLines } from './check-lines.ts'
 import { type GoldenCheck, goldenChecks } from './golden-checks.ts'
 import { GoldenFolder } from './golden-folder.ts'
 
@@ -33,25 +34,8 @@ if (root === undefined || !existsSync(root) || dtype === undefined) {
 }
 
 const options = { only, dtype }
-const counts = { passed: 0, failed: 0, unsupported: 0, leftOut: 0 }
-
-function print({ group, device, check }: GoldenCheck): void {
-  const head = `${`${group}: ${check.name}`.padEnd(96)} ${device.padEnd(34)}`
-  if ('unsupported' in check) {
-    counts.unsupported++
-    console.log(`${head} not supported yet: ${check.unsupported}`)
-    return
-  }
-  if ('leftOut' in check) {
-    counts.leftOut++
-    console.log(`${head} left out: ${check.leftOut}`)
-    return
-  }
-  counts[check.ok ? 'passed' : 'failed']++
-  console.log(
-    `${head} error ${check.error.toExponential(2)}  bound ${check.bound.toExponential(0)}  ${check.ok ? 'ok' : 'FAILED'}`,
-  )
-}
+const lines = new CheckLines()
+const print = ({ group, device, check }: GoldenCheck) => lines.print(`${group}: ${check.name}`, device, check)
 
 /** Compares on Node's devices, and says on how many. */
 async function compareHere(paths: readonly string[], root: string): Promise<string> {
@@ -69,7 +53,6 @@ const paths = readdirSync(root, { recursive: true, withFileTypes: true })
 const where = flags.browser
   ? `Chromium ${await compareInChromium(root, paths, options, print)}`
   : await compareHere(paths, root)
-console.log(
-  `\n${counts.passed} passed, ${counts.failed} failed; ${counts.unsupported} not supported yet, ${counts.leftOut} left out, on ${where}`,
-)
-process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0)
+const { passed, failed, unsupported, leftOut, exitCode } = lines
+console.log(`\n${passed} passed, ${failed} failed; ${unsupported} not supported yet, ${leftOut} left out, on ${where}`)
+process.exit(exitCode)

@@ -1,0 +1,39 @@
+import { parseModelConfig } from '../../src/models/architectures.ts'
+import type { ModelConfig, PretrainedLm } from '../../src/models/causal-lm.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
+import { type Check, same } from '../golden/check.ts'
+import type { Numbers } from './numbers.ts'
+import { Totals } from './totals.ts'
+
+interface Checksum {
+  readonly shape: readonly number[]
+  readonly sum: number
+  readonly sum_of_squares: number
+  readonly first8: readonly number[]
+}
+
+/** The config, and every weight of the model, decoded from its blocks: names, shapes, sums and first values. */
+export async function* weightChecks(model: PretrainedLm, numbers: Numbers): AsyncGenerator<Check> {
+  const config = parseModelConfig(numbers.json('config.json') as Record<string, unknown>)
+  yield same('config of the metadata', lines(model.config), lines(config))
+  const { tensors } = numbers.json('weights-checksums.json') as { tensors: Readonly<Record<string, Checksum>> }
+  const totals = new Totals()
+  const found: string[] = []
+  for (const [name, weight] of model.namedWeights()) {
+    found.push(`${name} ${String(weight.shape)}`)
+    const known = tensors[name]
+    if (!(weight instanceof Tensor) || known === undefined) continue
+    totals.add(await weight.read(), { sum: known.sum, squares: known.sum_of_squares, first: known.first8 })
+  }
+  const wanted = Object.entries(tensors).map(([name, { shape }]) => `${name} ${String(shape)}`)
+  yield same(`names and shapes of ${wanted.length} weights`, found.sort().join('\n'), wanted.sort().join('\n'))
+  yield* totals.checks('weights')
+}
+
+/** Fields in the order of their names, a line each. One end of a text is as good as a list of one. */
+function lines(config: ModelConfig): string {
+  const fields = Object.entries({ ...config, eosTokenId: [config.eosTokenId].flat() }).map(([name, value]) => {
+    return `${name} ${JSON.stringify(value)}`
+  })
+  return fields.sort().join('\n')
+}
