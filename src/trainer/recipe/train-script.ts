@@ -8,6 +8,7 @@ What there is to change stands in recipe.json and accelerate.yaml. The number of
 from the same examples, and its loss is the mean over all their label tokens, whoever computes which part of it.
 """
 
+import gc
 import json
 import math
 import os
@@ -177,4 +178,8 @@ def main():
 
 if __name__ == "__main__":
     main()
+    if torch.distributed.is_initialized():
+        # Freed as Python exits, or last of all by DDP's reducer, the group can abort or hang a finished process.
+        gc.collect()
+        torch.distributed.destroy_process_group()
 `
