@@ -1,7 +1,7 @@
 import { parseModelConfig } from '../../src/models/architectures.ts'
 import type { ModelConfig, PretrainedLm } from '../../src/models/causal-lm.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
-import { type Check, same } from '../golden/check.ts'
+import { type Check, equal, same } from '../golden/check.ts'
 import type { Numbers } from './numbers.ts'
 import { Totals } from './totals.ts'
 
@@ -16,6 +16,12 @@ interface Checksum {
 export async function* weightChecks(model: PretrainedLm, numbers: Numbers): AsyncGenerator<Check> {
   const config = parseModelConfig(numbers.json('config.json') as Record<string, unknown>)
   yield same('config of the metadata', lines(model.config), lines(config))
+  const ends = [model.config.eosTokenId].flat()
+  yield equal(
+    'its end of a text, among those where llama.cpp ends too',
+    [config.eosTokenId].flat().map((id) => +ends.includes(id)),
+    [1],
+  )
   const { tensors } = numbers.json('weights-checksums.json') as { tensors: Readonly<Record<string, Checksum>> }
   const totals = new Totals()
   const found: string[] = []
@@ -30,10 +36,11 @@ export async function* weightChecks(model: PretrainedLm, numbers: Numbers): Asyn
   yield* totals.checks('weights')
 }
 
-/** Fields in the order of their names, a line each. One end of a text is as good as a list of one. */
+/** Fields in the order of their names, a line each, but for the ends of a text. */
 function lines(config: ModelConfig): string {
-  const fields = Object.entries({ ...config, eosTokenId: [config.eosTokenId].flat() }).map(([name, value]) => {
-    return `${name} ${JSON.stringify(value)}`
-  })
-  return fields.sort().join('\n')
+  const { eosTokenId: _, ...fields } = config
+  return Object.entries(fields)
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+    .sort()
+    .join('\n')
 }
