@@ -207,6 +207,15 @@ export { generateTokens } from './generate/generate.ts'
 export type { GenerationOptions } from './generate/generation-options.ts'
 export { completeText, generateText } from './generate/generate-text.ts'
 export { evaluateLoss, type EvaluateLossOptions, type LossReport } from './evaluate/loss.ts'
+export { bootstrapInterval, type BootstrapOptions, type Interval } from './evaluate/bootstrap.ts'
+export {
+  lossByGroup,
+  lossChangeByGroup,
+  type ExampleLoss,
+  type GroupLoss,
+  type LossByGroup,
+  type LossFigures,
+} from './evaluate/loss-by-group.ts'
 
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'

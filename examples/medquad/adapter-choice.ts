@@ -8,7 +8,7 @@ export interface AdapterChoice {
 }
 
 /**
- * The adapter that the recipe trains: the paper's LoRA, or what `given` says, which is JSON or the path of a file of it.
+ * The adapter that the recipe trains: the paper's LoRA, on what PEFT takes by default for the kind of model, or what `given` says, which is JSON or the path of a file of it.
  * Its fields are the library's or PEFT's, so that an adapter_config.json will do.
  * @throws MedAwareError `config` for what is no such JSON.
  */
@@ -18,7 +18,7 @@ export function adapterChoice(
 ): AdapterChoice {
   if (given === undefined) {
     const paper = { peftType: 'LORA', r: 16, loraAlpha: 32, loraDropout: 0.05 }
-    return { ...paper, targetModules: targetModules ?? ['query_key_value'] }
+    return { ...paper, ...(targetModules && { targetModules }) }
   }
   const fields = Object.entries(parsed(given)).map(([key, value]) => [camelCase(key), value] as const)
   const { peftType = 'LORA', ...config } = Object.fromEntries(fields.filter(([key]) => !remarks.includes(key)))

@@ -2,8 +2,8 @@
 import { createInterface } from 'node:readline/promises'
 import { generateText, loadModel, openAdapter, openDevice } from 'peft-medaware'
 import { deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
-import { baseFolder } from './options.ts'
-import { promptOf } from './questions.ts'
+import { baseOf } from './bases.ts'
+import { dialogueOf } from './dialogue.ts'
 import { reportErrorsPlainly } from './story.ts'
 
 const help = `Asks a model tuned by "npm run medquad" questions. A demonstration, and no medical advice.
@@ -12,7 +12,7 @@ const help = `Asks a model tuned by "npm run medquad" questions. A demonstration
 
   --adapter DIR   the adapter                          (out/medquad)
   --base          ask the base model, without adapter
-  --model DIR     the base model it was trained on     (examples/medquad/base)
+  --model SOURCE  the base model it was trained on     (examples/medquad/base)
   --device WHICH  auto, cpu or webgpu                  (auto)
   --tokens N      the longest answer                   (200)
   --temperature X 0 answers greedily                   (0.7)
@@ -26,7 +26,7 @@ const flags = readFlags(
   {
     adapter: text('out/medquad'),
     base: there,
-    model: text(baseFolder),
+    model: text(undefined),
     device: deviceFlag,
     tokens: whole(200),
     temperature: number(0.7, { from0: true }),
@@ -37,8 +37,10 @@ const flags = readFlags(
 
 reportErrorsPlainly()
 const { device, reason } = await openDevice({ device: flags.device })
-const { model, tokenizer } = await loadModel(flags.model, { device, quantize: { type: 'nf4' } })
-if (tokenizer === null) throw new Error(`${flags.model} has no tokenizer.json`)
+const { source } = baseOf(flags.model)
+const { model, tokenizer } = await loadModel(source, { device, quantize: { type: 'nf4' } })
+if (tokenizer === null) throw new Error(`${source} has no tokenizer.json`)
+const { promptOf } = dialogueOf(tokenizer)
 if (!flags.base) await openAdapter(model, flags.adapter, { device })
 console.log(`${device.description}: ${reason}`)
 console.log('A demonstration of a very small language model. It makes things up: nothing it says is medical advice.\n')
@@ -56,7 +58,7 @@ for await (const line of terminal) {
   if (question === '') break
   answering = new AbortController()
   try {
-    for await (const text of generateText(model, tokenizer, promptOf(question), {
+    for await (const text of generateText(model, tokenizer, await promptOf(question), {
       ...options,
       signal: answering.signal,
     })) {

@@ -1,5 +1,5 @@
 /**
- * The recipe of PEFT-MedAware (arXiv 2311.10697): a 4-bit Falcon learns to answer medical questions with QLoRA, on
+ * The recipe of PEFT-MedAware (arXiv 2311.10697): a 4-bit model, its Falcon or another, learns to answer medical questions with QLoRA, on
  * MedQuAD. `npm run medquad -- --help` lists what can be changed.
  */
 import { rm } from 'node:fs/promises'
@@ -21,9 +21,12 @@ import {
 import { cacheDirectory } from './data/cache-directory.ts'
 import { loadMedquad } from './data/load-medquad.ts'
 import type { MedquadPair } from './data/medquad-pair.ts'
+import { dialogueOf } from './dialogue.ts'
+import { describeHeldOut, heldOutOf } from './held-out.ts'
 import { Interrupts } from './interrupts.ts'
 import { checkFolder, checkpointsIn, parseOptions, perEpochOf, stepsFor } from './options.ts'
-import { examplesOf, pickQuestions, promptOf } from './questions.ts'
+import { PeakMemory } from './peak-memory.ts'
+import { pickQuestions } from './questions.ts'
 import { lockFolder } from './run-lock.ts'
 import { reportErrorsPlainly, Story } from './story.ts'
 import { summarize } from './summary.ts'
@@ -33,7 +36,7 @@ const validations = 15
 
 reportErrorsPlainly()
 const options = parseOptions(process.argv.slice(2))
-const { seed, out, resume, batch: batchSize, 'max-length': maxLength } = options
+const { base, seed, out, resume, batch: batchSize, 'max-length': maxLength } = options
 const gradientCheckpointing = options['gradient-checkpointing']
 const line = new ProgressLine(process.stderr, { memoryBytes: () => process.memoryUsage.rss() })
 const story = new Story(line)
@@ -55,47 +58,57 @@ story.data(data)
 
 // 3. The base model, quantised as it loads
 const quantize = { type: 'nf4', doubleQuant: true } as const
-const { model, tokenizer, storage } = await loadModel(options.model, {
+const { model, tokenizer, storage } = await loadModel(base.source, {
   ...{ device, quantize, measureError: true, onProgress: line.load, onWarning },
 })
-if (tokenizer === null) throw new MedAwareError('not-found', `${options.model}: no tokenizer.json`)
-story.model(options.model, model, storage)
+if (tokenizer === null) throw new MedAwareError('not-found', `${base.source}: no tokenizer.json`)
+const dialogue = dialogueOf(tokenizer)
+story.model(base.source, model, storage)
 
 // 4. Before: as the base does, on diseases that nothing is learned of
 const some = (from: readonly MedquadPair[], number: number) => {
-  return examplesOf(tokenizer, new Random(seed).shuffle([...from]), maxLength).slice(0, number)
+  return heldOutOf(dialogue, new Random(seed).shuffle([...from]), number, maxLength)
 }
-const heldOut = some(data.test, options.eval)
-const measure = (): Promise<LossReport> => evaluateLoss(model, heldOut, { onProgress: line.measuring })
-const before = await measure()
+const heldOut = await some(data.test, options.eval)
+const measure = async (): Promise<{ report: LossReport; seconds: number }> => {
+  const began = performance.now()
+  const examples = heldOut.map(({ example }) => example)
+  const report = await evaluateLoss(model, examples, { onProgress: line.measuring })
+  return { report, seconds: (performance.now() - began) / 1000 }
+}
+const { report: before, seconds: heldOutBefore } = await measure()
 story.measured('before', before)
 
 // 5. The adapter, which is LoRA where nothing else is asked for
-const adapter = attachAdapter(model, { ...options.adapter, baseModelNameOrPath: options.model }, { device, seed })
+const adapter = attachAdapter(model, { ...options.adapter, baseModelNameOrPath: base.source }, { device, seed })
 const parameters = countParameters(model)
 story.adapter(`${adapter.method.name} ${adapter.method.describe(adapter.config)}`, parameters)
 const shape = { batchSize, length: maxLength, gradientCheckpointing }
-story.memory(planMemory(model.config, { quantize, adapter: options.adapter, ...shape }))
+const plan = planMemory(model.config, { quantize, adapter: options.adapter, ...shape })
+story.memory(plan)
 
 // 6. Training, which keeps the adapter of the lowest validation loss and stops when it falls no more
-const examples = examplesOf(tokenizer, data.train, maxLength)
+const examples = await dialogue.examplesOf(data.train, maxLength)
 const steps = stepsFor(examples.length, options)
 story.training(steps, perEpochOf(examples.length, options), options.patience)
-const asked = pickQuestions(data.test)
+const asked = pickQuestions(data.test, base.samples)
+const validated = await some(data.validation, Math.min(base.validated, Math.ceil(options.eval / 2)))
+const memory = new PeakMemory()
 const trainer = new Trainer(model, examples, {
   ...{ maxSteps: steps, batchSize, gradientAccumulationSteps: options.accumulate, groupByLength: true, seed },
   ...{ learningRate: options.lr, schedule: 'cosine', warmup: 0.05, maxGradNorm: 1, gradientCheckpointing },
-  evalDataset: some(data.validation, Math.ceil(options.eval / 2)),
+  evalDataset: validated.map(({ example }) => example),
   ...{ evalSteps: Math.max(1, Math.round(steps / validations)), evalOnStart: true, loadBestModelAtEnd: true },
   ...(options.patience > 0 && { earlyStoppingPatience: options.patience }),
   ...{ outputDir: out, saveSteps: options['save-steps'], saveTotalLimit: 2, resumeFromCheckpoint: resume },
   reportTo: ['jsonl', 'html'],
   samples: {
-    ...{ prompts: asked.map(({ question }) => promptOf(question)), references: asked.map(({ answer }) => answer) },
-    ...{ tokenizer, generation: { maxNewTokens: 96, repetitionPenalty: 1.15 } },
+    prompts: await Promise.all(asked.map(({ question }) => dialogue.promptOf(question))),
+    references: asked.map(({ answer }) => answer),
+    ...{ tokenizer, generation: { maxNewTokens: base.answerTokens, repetitionPenalty: 1.15, doSample: false } },
     note: 'A demonstration of QLoRA fine-tuning. What the model writes is no medical advice.',
   },
-  ...{ callbacks: [line.training, story.resumed], onWarning, signal: interrupts.signal },
+  ...{ callbacks: [line.training, story.resumed, memory], onWarning, signal: interrupts.signal },
 })
 device.profile?.reset()
 const started = performance.now()
@@ -113,10 +126,19 @@ interrupts.letThrough(`the adapter is saved in ${out}; --resume goes on to the m
 trainer.dispose()
 adapter.detach()
 await openAdapter(model, out, { device })
-const after = await measure()
-story.answers(result.samples)
-const summary = summarize({ device, data, parameters, storage, result, history: trainer.state, before, after, seed })
-await writeFolder(out, new Map([['summary.json', `${JSON.stringify(summary, null, 2)}\n`]]))
+const { report: after, seconds: heldOutAfter } = await measure()
+story.answers(result.samples, asked)
+const summary = summarize({
+  ...{ device, data, parameters, storage, result, history: trainer.state, before, after, seed },
+  ...{ plannedMemoryBytes: plan.total, peakMemoryBytes: memory.bytes, seconds: { heldOutBefore, heldOutAfter } },
+})
+const files = {
+  'summary.json': summary,
+  'held-out.json': describeHeldOut(heldOut, before, after, seed),
+  'answers.json': result.samples.map((sample, i) => ({ id: asked[i]?.id, question: asked[i]?.question, ...sample })),
+}
+const texts = Object.entries(files).map(([name, value]) => [name, `${JSON.stringify(value, null, 2)}\n`] as const)
+await writeFolder(out, new Map(texts))
 for (const checkpoint of checkpointsIn(out)) await rm(checkpoint, { recursive: true })
 story.measured('after', after, before)
 story.end(out, summary)

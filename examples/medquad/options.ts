@@ -1,19 +1,17 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type CpuBuild, type CpuOptions, MedAwareError } from 'peft-medaware'
 import { adapterChoice } from './adapter-choice.ts'
+import { baseNames, baseOf } from './bases.ts'
 import { buildFlag, deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
 
-/** The small Falcon-RW that comes with the recipe. */
-export const baseFolder = fileURLToPath(new URL('base', import.meta.url))
-
-const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answers with QLoRA.
+const help = `Fine-tunes a 4-bit model on MedQuAD's medical questions and answers with QLoRA.
 
   npm run medquad -- [options]
 
-  --model SOURCE        a Falcon in Hugging Face's format: a folder, or owner/name[@revision] on the Hub
-                        (default: the small one of examples/medquad/base)
+  --model SOURCE        ${baseNames.join(', ')}, or a model that the library loads: a folder in Hugging Face's
+                        format, a .gguf file, or owner/name[@revision] on the Hub; one with a chat template is asked
+                        and tuned in conversation   (default: the small Falcon of examples/medquad/base)
   --data DIR|FILE       MedQuAD as XML or .tar.gz, or pairs as .jsonl, .csv, .tsv or .parquet
                         (default: MedQuAD, downloaded once; the recipe's own sample where that cannot be)
   --paper               the 16,407 pairs of the paper instead of all 16,423
@@ -22,16 +20,16 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
   --build NAME          of the CPU engine: simd, relaxed or wide
                         (relaxed where there is any; wide is faster in Node 24 and later with AVX2)
   --adapter JSON|FILE   another adapter than the paper's LoRA, such as '{"peft_type": "IA3"}' or an adapter_config.json
-  --targets NAMES       modules to adapt, with commas between, or all-linear   (query_key_value, as the paper does,
-                        or what --adapter says)
+  --targets NAMES       modules to adapt, with commas between, or all-linear   (as the paper does, and PEFT for its
+                        kind of model: query_key_value, or q_proj and v_proj; or what --adapter says)
   --epochs X            passes over the training pairs      (as many as 600 steps are, 10 at most)
   --steps N             optimiser steps, instead of epochs
   --patience N          validations without a fall of the loss before it stops; 0 for never   (4)
   --batch N             questions of a forward pass         (4)
   --accumulate N        forward passes of a step            (4)
-  --lr X                peak learning rate                  (4e-3)
-  --max-length N        tokens of a question and answer     (256)
-  --eval N              held-out questions to measure on    (96)
+  --lr X                peak learning rate                  (4e-3; 5e-4 for another model than the small Falcon)
+  --max-length N        tokens of a question and answer     (256; 128)
+  --eval N              held-out questions to measure on    (96; 200)
   --gradient-checkpointing   less memory and more time for the same result
   --seed N              (42)
   --save-steps N        steps between two checkpoints in --out    (50)
@@ -43,7 +41,7 @@ const help = `Fine-tunes a 4-bit Falcon on MedQuAD's medical questions and answe
 Ctrl-C saves a checkpoint as well. The result is a demonstration, and no medical advice.`
 
 const flags = {
-  model: text(baseFolder),
+  model: text(undefined),
   data: text(undefined),
   paper: there,
   device: deviceFlag,
@@ -56,9 +54,9 @@ const flags = {
   patience: whole(4, 0),
   batch: whole(4),
   accumulate: whole(4),
-  lr: number(4e-3),
-  'max-length': whole(256, 2),
-  eval: whole(96),
+  lr: number(undefined),
+  'max-length': whole(undefined, 2),
+  eval: whole(undefined),
   'gradient-checkpointing': there,
   seed: whole(42, 0),
   'save-steps': whole(50),
@@ -76,7 +74,10 @@ export function parseOptions(args: readonly string[]) {
   const { profile, targets } = values
   const names = targets?.split(',').map((name) => name.trim())
   const adapter = adapterChoice(values.adapter, targets === 'all-linear' ? targets : names)
-  return { ...values, adapter, cpu: { profile, ...cpuOptions(values) }, webgpu: { profile } }
+  const base = baseOf(values.model)
+  const { lr = base.learningRate, 'max-length': maxLength = base.maxLength, eval: heldOut = base.heldOut } = values
+  const suiting = { base, lr, 'max-length': maxLength, eval: heldOut }
+  return { ...values, ...suiting, adapter, cpu: { profile, ...cpuOptions(values) }, webgpu: { profile } }
 }
 
 /** What --threads and --build ask of the CPU engine. */

@@ -18,13 +18,25 @@ export function examplesOf(
   })
 }
 
-/** Three short held-out pairs of different kinds, the same for the same data. */
+/**
+ * Short held-out pairs of different kinds, each about another disease where there are so many; the same for the same
+ * data.
+ */
 export function pickQuestions(pairs: readonly MedquadPair[], number = 3): MedquadPair[] {
   const short = pairs.filter(
     ({ question, answer: text }) => question.length < 70 && text.length > 120 && text.length < 700,
   )
+  const picked: MedquadPair[] = []
+  const seen = new Set<string>()
+  const pick = (pair: MedquadPair | undefined) => {
+    if (pair === undefined || picked.length === number) return
+    picked.push(pair)
+    seen.add(pair.focus)
+  }
+  const isNew = (pair: MedquadPair) => !seen.has(pair.focus)
   const kinds = ['information', 'inheritance', 'treatment', 'symptoms', 'causes', 'frequency']
-  const picked = kinds.flatMap((kind) => short.filter(({ qtype }) => qtype === kind).slice(0, 1))
-  const others = short.filter((pair) => !picked.includes(pair))
-  return [...picked, ...others, ...pairs].slice(0, number)
+  for (const kind of kinds) pick(short.find((pair) => pair.qtype === kind && isNew(pair)))
+  for (const pair of [...short, ...pairs]) if (isNew(pair)) pick(pair)
+  for (const pair of pairs) if (!picked.includes(pair)) pick(pair)
+  return picked
 }

@@ -12,6 +12,7 @@ import type {
 } from 'peft-medaware'
 import { formatCounts } from './data/count-medquad.ts'
 import type { LoadedMedquad, LoadProgress } from './data/load-medquad.ts'
+import type { MedquadPair } from './data/medquad-pair.ts'
 import type { Summary } from './summary.ts'
 import { bytes, count } from './words.ts'
 
@@ -105,10 +106,10 @@ export class Story {
     console.log(profile.table(milliseconds))
   }
 
-  answers(samples: readonly Sample[]): void {
+  answers(samples: readonly Sample[], asked: readonly MedquadPair[]): void {
     this.line.clear()
-    for (const { prompt, before, after } of samples) {
-      const [question] = prompt.replace('Question: ', '').split('\n')
+    for (const [i, { before, after }] of samples.entries()) {
+      const { question = '' } = asked[i] ?? {}
       console.log(`\nQ  ${question}\n   before: ${before?.trim()}\n   after:  ${after?.trim()}`)
     }
     console.log()
@@ -121,7 +122,7 @@ export class Story {
     )
     this.say(
       'saved',
-      `${folder}: the adapter (PEFT's format), report.html, log.jsonl, run.json, summary.json`,
+      `${folder}: the adapter (PEFT's format), report.html, log.jsonl, run.json, summary.json, held-out.json`,
       'Ask it with: npm run medquad:chat. A demonstration, and no medical advice.',
     )
   }

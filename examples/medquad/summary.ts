@@ -13,11 +13,19 @@ interface Results {
   readonly before: LossReport
   readonly after: LossReport
   readonly history: LogHistory
+  /** Bytes that were planned, and held at most. */
+  readonly plannedMemoryBytes: number
+  readonly peakMemoryBytes: number
+  readonly seconds: { readonly heldOutBefore: number; readonly heldOutAfter: number }
   readonly seed: number
 }
 
-/** Gathers the results. Loss in nats a label token, memory in bytes resident at most. */
-export function summarize({ device, data, parameters, storage, result, history, before, after, seed }: Results) {
+/**
+ * Gathers the results. Loss in nats a label token; memory in bytes, planned on the device and resident at most; seconds
+ * of training and validation are of all parts of a run that was gone on with.
+ */
+export function summarize(results: Results) {
+  const { device, data, parameters, storage, result, history, before, after, seed } = results
   const total = (key: 'tokens' | 'seconds') => history.training.reduce((sum, report) => sum + report[key], 0)
   return {
     device: device.description,
@@ -42,7 +50,13 @@ export function summarize({ device, data, parameters, storage, result, history, 
     loss: { before: before.loss, after: after.loss },
     bitsPerByte: { before: before.bitsPerByte, after: after.bitsPerByte },
     tokensPerSecond: total('tokens') / total('seconds'),
-    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    seconds: {
+      training: total('seconds'),
+      validation: history.evaluation.reduce((sum, { metrics }) => sum + (metrics['evalSeconds'] ?? 0), 0),
+      ...results.seconds,
+    },
+    plannedMemoryBytes: results.plannedMemoryBytes,
+    peakMemoryBytes: results.peakMemoryBytes,
     seed,
   }
 }

@@ -13,7 +13,8 @@ import {
 import { modelRule } from '../models/causal-lm.ts'
 import { collate, type Example, labelCount, readExamples } from '../models/example.ts'
 import { inference } from '../models/inference.ts'
-import { countingHits } from '../ops/loss/label-hits.ts'
+import { watchingLabels } from '../ops/loss/label-watch.ts'
+import type { ExampleLoss } from './loss-by-group.ts'
 
 /** How a loss is measured. */
 export interface EvaluateLossOptions {
@@ -55,6 +56,8 @@ export interface LossReport {
   readonly tokenAccuracy: number | null
   /** Tokens that were counted. */
   readonly tokens: number
+  /** What each example that was given comes to, in their order; `null` for a model whose loss does not say. */
+  readonly examples: readonly ExampleLoss[] | null
 }
 
 /**
@@ -84,6 +87,7 @@ export async function evaluateLoss(
   signal?.throwIfAborted()
   await prepare(model, sorted.slice(0, batchSize))
   let [smoothed, nats, hits] = [0, 0, 0]
+  const natsOf = new Map<Example, number>()
   for (let begin = 0; begin < sorted.length; begin += batchSize) {
     signal?.throwIfAborted()
     const batch = sorted.slice(begin, begin + batchSize)
@@ -92,13 +96,19 @@ export async function evaluateLoss(
     nats += sums.nats
     // One batch that does not say leaves the share unknown.
     hits += sums.hits ?? NaN
+    batch.forEach((example, i) => natsOf.set(example, sums.each[i] ?? NaN))
     onProgress?.(begin + batch.length, sorted.length)
   }
   const tokens = counted.reduce((sum, example) => sum + labelCount(example, model), 0)
   const bytes = counted.reduce((sum, example) => sum + (example.bytes ?? NaN), 0)
   const bitsPerByte = bytes > 0 ? nats / (bytes * Math.LN2) : null
   const tokenAccuracy = Number.isNaN(hits) ? null : hits / tokens
-  return { loss: smoothed / tokens, perplexity: Math.exp(nats / tokens), bitsPerByte, tokenAccuracy, tokens }
+  const losses = rows.map((example): ExampleLoss => {
+    return { nats: natsOf.get(example) ?? 0, tokens: labelCount(example, model), bytes: example.bytes ?? null }
+  })
+  const each = losses.some((one) => Number.isNaN(one.nats)) ? null : losses
+  const [loss, perplexity] = [smoothed / tokens, Math.exp(nats / tokens)]
+  return { loss, perplexity, bitsPerByte, tokenAccuracy, tokens, examples: each }
 }
 
 /** Lets the device choose its programs for batches like this one. */
@@ -109,24 +119,33 @@ async function prepare(model: CausalLm, examples: readonly Example[]): Promise<v
 }
 
 /**
- * Σ cross-entropy of a batch, in nats, against its labels and against what they are smoothed to, and how many of them are
- * the likeliest; null where that is not known.
+ * Σ cross-entropy of a batch, in nats, against its labels and against what they are smoothed to, how many of them are
+ * the likeliest, null where that is not known, and the Σ of each example; none where that is not.
  */
 async function sumsOf(model: CausalLm, examples: readonly Example[], smoothing: number) {
   const { batch, labels } = collate(examples)
   const lossOf = (share: number) => {
     return model.device.memory.rooted(() => inference(model, () => model.loss(batch, labels, 1, share)))
   }
-  const { result: loss, hits } = countingHits(() => lossOf(0))
+  const { result: loss, hits, losses } = watchingLabels(() => lossOf(0))
   const other = smoothing === 0 ? null : lossOf(smoothing)
   try {
     const nats = await loss.item()
     const smoothed = other === null ? nats : await other.item()
     const count = hits === null ? null : await hits.item()
+    const ofLabels = (await Promise.all(losses.map((some) => some.read()))).flatMap((some) => [...some])
     await model.device.settle()
     check(Number.isFinite(nats), 'numeric', () => `evaluateLoss: the loss of a batch is ${nats}`)
-    return { nats, smoothed, hits: count }
+    return { nats, smoothed, hits: count, each: sumsOfEach(ofLabels, examples, model) }
   } finally {
-    for (const tensor of [loss, other, hits]) tensor?.dispose()
+    for (const tensor of [loss, other, hits, ...losses]) tensor?.dispose()
   }
+}
+
+/** Σ of each example's labels, which lie one behind another; none where there are not as many. */
+function sumsOfEach(ofLabels: readonly number[], examples: readonly Example[], model: CausalLm): readonly number[] {
+  const counts = examples.map((example) => labelCount(example, model))
+  if (counts.reduce((sum, count) => sum + count, 0) !== ofLabels.length) return []
+  let at = 0
+  return counts.map((count) => ofLabels.slice(at, (at += count)).reduce((sum, nats) => sum + nats, 0))
 }

@@ -5,7 +5,7 @@ import { gatherRows } from '../embedding.ts'
 import { matmul } from '../matmul.ts'
 import { mul } from '../mul.ts'
 import type { Products } from '../products.ts'
-import { noteHits } from './label-hits.ts'
+import { noteHits, noteLosses } from './label-watch.ts'
 
 /** Most rows whose logits exist at one time. */
 export const logitRows = 256
@@ -89,6 +89,7 @@ export class LabelledLogits {
         }
       })
     }
+    if (!this.#isNoted) noteLosses(losses)
     this.#isNoted = true
     return losses
   }

@@ -1,0 +1,33 @@
+import { applyChatTemplate, type Example, prepareExamples, type TextTokenizer } from 'peft-medaware'
+import type { MedquadPair } from './data/medquad-pair.ts'
+import * as plain from './questions.ts'
+
+type Pair = Pick<MedquadPair, 'question' | 'answer'>
+
+/** How a model is asked, and what it learns to answer. */
+export interface Dialogue {
+  /** What the model reads before it answers. */
+  promptOf(question: string): Promise<string>
+  /** Pairs as tokens, of which only the answer is learned; those whose question fills the whole length are left out. */
+  examplesOf(pairs: readonly Pair[], maxLength: number): Promise<Example[]>
+}
+
+/** By the tokenizer's chat template, where it has one, with the end of the answer's turn learned; else as plain text. */
+export function dialogueOf(tokenizer: TextTokenizer): Dialogue {
+  if ((tokenizer.chatTemplate ?? null) === null) {
+    return {
+      promptOf: async (question) => plain.promptOf(question),
+      examplesOf: async (pairs, maxLength) => plain.examplesOf(tokenizer, pairs, maxLength),
+    }
+  }
+  const ask = (question: string) => ({ role: 'user', content: question })
+  return {
+    promptOf: (question) => applyChatTemplate(tokenizer, [ask(question)], { addGenerationPrompt: true }),
+    async examplesOf(pairs, maxLength) {
+      const rows = pairs.map(({ question, answer }) => {
+        return { messages: [ask(question), { role: 'assistant', content: answer }] }
+      })
+      return (await prepareExamples(tokenizer, rows, { maxLength, assistantOnlyLoss: true })).examples
+    },
+  }
+}
