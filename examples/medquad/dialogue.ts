@@ -7,9 +7,9 @@ type Pair = Pick<MedquadPair, 'question' | 'answer'>
 /** How a model is asked, and what it learns to answer. */
 export interface Dialogue {
   /** What the model reads before it answers. */
-  promptOf(question: string): Promise<string>
+  readonly promptOf: (question: string) => Promise<string>
   /** Pairs as tokens, of which only the answer is learned; those whose question fills the whole length are left out. */
-  examplesOf(pairs: readonly Pair[], maxLength: number): Promise<Example[]>
+  readonly examplesOf: (pairs: readonly Pair[], maxLength: number) => Promise<Example[]>
 }
 
 /** By the tokenizer's chat template, where it has one, with the end of the answer's turn learned; else as plain text. */
@@ -22,7 +22,13 @@ export function dialogueOf(tokenizer: TextTokenizer): Dialogue {
   }
   const ask = (question: string) => ({ role: 'user', content: question })
   return {
-    promptOf: (question) => applyChatTemplate(tokenizer, [ask(question)], { addGenerationPrompt: true }),
+    async promptOf(question) {
+      const text = await applyChatTemplate(tokenizer, [ask(question)], { addGenerationPrompt: true })
+      // Encoding puts the begin of a text before it, which the template may have written already.
+      const begin = tokenizer.specialTokens?.['bos_token'] ?? ''
+      const isTwice = text.startsWith(begin) && tokenizer.encode('')[0] === tokenizer.encode(begin).at(-1)
+      return isTwice ? text.slice(begin.length) : text
+    },
     async examplesOf(pairs, maxLength) {
       const rows = pairs.map(({ question, answer }) => {
         return { messages: [ask(question), { role: 'assistant', content: answer }] }

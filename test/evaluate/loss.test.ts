@@ -106,6 +106,24 @@ describe.each(devices)('evaluateLoss on $description', (device) => {
     }
   })
 
+  it('tells what each example comes to, in their order, whatever the batches', async () => {
+    const whole = golden[1]?.inputIds ?? new Int32Array()
+    const examples = [3, 12, 7, 1, 9].map((length, i): Example => {
+      const inputIds = whole.slice(0, length)
+      const labels = inputIds.map((id, at) => (at === i ? -100 : id))
+      return { inputIds, labels, ...(i !== 2 && { bytes: 2 * length }) }
+    })
+    const wanted = await Promise.all(examples.map((example) => byHand(model, example)))
+    for (const batchSize of [1, 2, 8]) {
+      const { examples: each, loss } = await evaluateLoss(model, examples, { batchSize, labelSmoothingFactor: 0 })
+      expect(each?.map(({ tokens }) => tokens)).toEqual(wanted.map(([, tokens]) => tokens))
+      expect(each?.map(({ bytes }) => bytes)).toEqual([6, 24, null, 2, 18])
+      each?.forEach(({ nats }, i) => expect(nats).toBeCloseTo(wanted[i]?.[0] ?? NaN, 4))
+      const [nats, tokens] = wanted.reduce(([n, t], [ofN, ofT]) => [n + ofN, t + ofT], [0, 0])
+      expect(loss).toBeCloseTo(nats / tokens, 5)
+    }
+  })
+
   it('tells how far it is', async () => {
     const seen: [number, number][] = []
     const examples = [...golden, ...golden, ...golden]

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { baseFolder } from '../../../examples/medquad/bases.ts'
 import { parseOptions, stepsFor } from '../../../examples/medquad/options.ts'
 import { describeChange } from '../../../examples/medquad/story.ts'
 
@@ -11,11 +12,24 @@ describe('what the recipe says and does by itself', () => {
   })
 
   it('adapts what it is told to', () => {
-    const paper = { peftType: 'LORA', r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: ['query_key_value'] }
-    expect(parseOptions([]).adapter).toEqual(paper)
+    // On PEFT's default for the kind of model, which is query_key_value for a Falcon.
+    expect(parseOptions([]).adapter).toEqual({ peftType: 'LORA', r: 16, loraAlpha: 32, loraDropout: 0.05 })
     expect(parseOptions(['--targets', 'all-linear']).adapter['targetModules']).toBe('all-linear')
     const two = parseOptions(['--targets', 'query_key_value, dense']).adapter
     expect(two['targetModules']).toEqual(['query_key_value', 'dense'])
+  })
+
+  it('takes what suits the model, unless told otherwise', () => {
+    const suiting = (...flags: string[]) => {
+      const { base, lr, 'max-length': length, eval: heldOut } = parseOptions(flags)
+      return [base.source, base.samples, lr, length, heldOut]
+    }
+    expect(suiting()).toEqual([baseFolder, 3, 4e-3, 256, 96])
+    expect(suiting('--model', 'smollm2-135m')).toEqual(['HuggingFaceTB/SmolLM2-135M-Instruct', 10, 5e-4, 128, 200])
+    expect(suiting('--model', 'some/model.gguf', '--lr', '1e-3', '--max-length', '64', '--eval', '8')).toEqual([
+      ...['some/model.gguf', 10, 1e-3, 64, 8],
+    ])
+    expect(suiting('--model', 'toString')[0]).toBe('toString')
   })
 
   it('takes another method, in the words of the library or of PEFT, from JSON or from its file', () => {

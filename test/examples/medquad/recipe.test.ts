@@ -27,7 +27,7 @@ const small = [...quick, '--steps', '6', '--eval', '4']
 
 /** What a run that has ended leaves. */
 const results = [
-  ...['README.md', 'adapter_config.json', 'adapter_model.safetensors'],
+  ...['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'answers.json', 'held-out.json'],
   ...['log.jsonl', 'report.html', 'run.json', 'summary.json'],
 ]
 const adapterOf = (name: string): Buffer => read(`${name}/adapter_model.safetensors`)

@@ -13,7 +13,7 @@ export interface Ended {
 
 /**
  * Runs a script of the recipe; `watch` sees what it has printed so far and may press Ctrl-C, or send another signal,
- * once; `flags` are Node's.
+ * once; `flags` are Node's, and `environment` is added to this process's.
  */
 export function start(
   script: string,
@@ -21,10 +21,12 @@ export function start(
   input = '',
   watch?: (text: string, stop: (signal?: NodeJS.Signals) => void) => void,
   flags: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--import', 'tsx', ...flags, `examples/medquad/${script}.ts`, ...args], {
       cwd: root,
+      env: { ...process.env, ...environment },
     })
     let interrupted = false
     const interrupt = (signal: NodeJS.Signals = 'SIGINT') => {

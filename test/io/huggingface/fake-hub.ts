@@ -29,13 +29,13 @@ export interface FakeHub {
 export const fakeCommit = 'c0ffee'.padEnd(40, '0')
 
 /**
- * The Hugging Face Hub for one model, `lab/tiny`, on this machine, as its answers were in 2026: files of `largeFrom`
+ * The Hugging Face Hub for one model, `lab/tiny` or another, on this machine, as its answers were in 2026: files of `largeFrom`
  * bytes and more redirect to storage on another origin and have their sha256 for an ETag, small ones redirect within
  * the Hub and have git's sha1.
  */
 export async function startFakeHub(
   files: Readonly<Record<string, Uint8Array | string>>,
-  { token = null as string | null, largeFrom = 4096, commit = fakeCommit } = {},
+  { token = null as string | null, largeFrom = 4096, commit = fakeCommit, name = 'lab/tiny' } = {},
 ): Promise<FakeHub> {
   const contents = new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]))
   const heard: Heard[] = []
@@ -87,7 +87,7 @@ export async function startFakeHub(
       /^\/(?:api\/resolve-cache\/models\/)?([^/]+\/[^/]+)\/(?:resolve\/)?([^/]+)\/(.+)$/.exec(each.path) ?? []
     const body = contents.get(decodePath(fileName))
     if (hub.twist?.(each, response, body ?? Buffer.alloc(0)) === true) return
-    if (model !== 'lab/tiny' || (token !== null && each.token !== token)) {
+    if (model !== name || (token !== null && each.token !== token)) {
       refuse(401, 'RepoNotFound')
       return
     }
