@@ -53,7 +53,7 @@ export {
 } from './io/huggingface/cached-models.ts'
 export { hubFolder } from './io/huggingface/hub-folder.ts'
 export type { DownloadProgress, HubFolderOptions } from './io/huggingface/hub-folder-options.ts'
-export type { HubModel } from './io/huggingface/hub-client.ts'
+export type { HubModel } from './io/huggingface/hub-address.ts'
 export type { HubOptions } from './io/huggingface/hub-settings.ts'
 export type { BodyReader, Fetch, FetchInit, HttpResponse } from './safetensors/http-client.ts'
 export type { Gpu, GpuAdapter, PowerPreference } from './platform/platform.ts'

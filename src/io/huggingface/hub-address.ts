@@ -1,6 +1,13 @@
 import { check, MedAwareError } from '../../core/errors.ts'
 import { shownUrl } from '../../safetensors/http-client.ts'
-import type { HubModel } from './hub-client.ts'
+
+/** A model on the Hub. */
+export interface HubModel {
+  /** `owner/name`. */
+  readonly name: string
+  /** A branch, a tag or a commit. */
+  readonly revision: string
+}
 
 /** A folder of a model on the Hub. */
 export interface HubPlace extends HubModel {

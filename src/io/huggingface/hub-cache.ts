@@ -1,6 +1,6 @@
 import type { CacheStore } from '../../platform/cache-store.ts'
 import type { ByteSource } from '../../safetensors/source.ts'
-import type { HubModel } from './hub-client.ts'
+import type { HubModel } from './hub-address.ts'
 
 /**
  * A model's folder in huggingface_hub's cache, as its file_download.py lays it out: `blobs/<etag>`, `refs/<revision>`

@@ -11,15 +11,8 @@ import {
 } from '../../safetensors/http-client.ts'
 import { Patience } from '../../safetensors/patience.ts'
 import { type HubFile, type HubListing, readListing } from './hub-listing.ts'
+import type { HubModel } from './hub-address.ts'
 import type { HubSettings } from './hub-settings.ts'
-
-/** A model on the Hub. */
-export interface HubModel {
-  /** `owner/name`. */
-  readonly name: string
-  /** A branch, a tag or a commit. */
-  readonly revision: string
-}
 
 /** What the Hub says of a file's place. */
 export interface HubAnswer {

@@ -1,6 +1,7 @@
 import { check, MedAwareError } from '../../core/errors.ts'
 import type { CacheStore, DigestKind, GrowingFile } from '../../platform/cache-store.ts'
-import type { HubClient, HubModel } from './hub-client.ts'
+import type { HubModel } from './hub-address.ts'
+import type { HubClient } from './hub-client.ts'
 import type { HubFile } from './hub-listing.ts'
 import { showBytes } from '../plan/memory-advice.ts'
 import { type BodyReader, PassingError } from '../../safetensors/http-client.ts'

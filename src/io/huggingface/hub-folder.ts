@@ -6,7 +6,8 @@ import type { ModelOrigin } from '../../models/causal-lm.ts'
 import type { ByteSource } from '../../safetensors/source.ts'
 import { sourceAt } from '../../safetensors/url-source.ts'
 import { isThere, type Folder } from '../sources/folder.ts'
-import { HubClient, type HubModel } from './hub-client.ts'
+import type { HubModel } from './hub-address.ts'
+import type { HubClient } from './hub-client.ts'
 import { hubFolderRules, type HubFolderOptions } from './hub-folder-options.ts'
 import { findHubSettings } from './hub-settings.ts'
 import { once } from './once.ts'
@@ -25,13 +26,14 @@ export async function hubFolder(model: HubModel, options: HubFolderOptions = {})
   readArgument('hubFolder', 'model.name', name, text)
   readArgument('hubFolder', 'model.revision', revision, text)
   const read = readOptions('hubFolder', options, hubFolderRules)
-  const client = new HubClient(await findHubSettings(read.hub), read.signal)
-  return folderOn(client, { name, revision }, read)
+  return folderOn({ name, revision }, read)
 }
 
-/** `hubFolder` for who has a client. */
-export async function folderOn(client: HubClient, model: HubModel, options: HubFolderOptions): Promise<Folder> {
+/** `hubFolder`, whose arguments are checked. */
+export async function folderOn(model: HubModel, options: HubFolderOptions): Promise<Folder> {
   checkNames(model)
+  const { HubClient } = await import('./hub-client.ts')
+  const client = new HubClient(await findHubSettings(options.hub), options.signal)
   const answer = await openCacheStore()
   if ('store' in answer) {
     if (client.settings.download) void persistStorage()

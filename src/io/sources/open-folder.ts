@@ -14,7 +14,6 @@ import {
   parseModelName,
   partsOf,
 } from '../huggingface/hub-address.ts'
-import { HubClient } from '../huggingface/hub-client.ts'
 import { folderOn } from '../huggingface/hub-folder.ts'
 import { hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder-options.ts'
 import { findHubSettings } from '../huggingface/hub-settings.ts'
@@ -29,8 +28,9 @@ import { relativeAddress } from './relative-address.ts'
  *   page also a relative one: what begins with `/`, `./` or `../` is beside the page, as `fetch` has it, and beside its
  *   own script in a worker
  * - files a page was given, or a directory the user opened to it
- * - a GGUF file: its path, its address (in a page also `x.gguf` and `models/x.gguf`), `owner/name/file.gguf` or `owner/name/file.gguf@revision` on the Hub, a `File`,
- *   or one among the files that a page was given, where there is no config.json
+ * - a GGUF file: its path, its address (in a page also `x.gguf` and `models/x.gguf`), `owner/name/file.gguf` or
+ *   `owner/name/file.gguf@revision` on the Hub, a `File`, or one among the files that a page was given, where there is
+ *   no config.json
  */
 export type Source = string | URL | File | Iterable<File> | FileSystemDirectoryHandle | Folder
 
@@ -117,8 +117,7 @@ function ggufIn(folder: Folder, fileName: string): Folder {
 }
 
 async function folderOnHub({ subfolder, file, ...model }: HubPlace, options: HubFolderOptions): Promise<Folder> {
-  const client = new HubClient(await findHubSettings(options.hub), options.signal)
-  const folder = await folderOn(client, model, options)
+  const folder = await folderOn(model, options)
   const own = subfolder === '' ? folder : subfolderOf(folder, subfolder)
   return file === undefined ? own : ggufIn(own, file)
 }
