@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { type LoadModelOptions, loadModel, openDevice } from '../../src/index.ts'
 import { CheckLines } from '../golden/check-lines.ts'
-import type { Check, LeftOut } from '../golden/check.ts'
+import type { Check } from '../golden/check.ts'
 import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
 import { answerChecks } from './answer-checks.ts'
 import { Numbers } from './numbers.ts'
@@ -33,7 +33,7 @@ const isWhole = engine === 'cpu'
 const load = (options: Partial<LoadModelOptions> = {}) => loadModel(file, { device, ...options })
 
 /** Prints checks, and how long they took together. */
-async function print(what: string, checks: AsyncGenerator<Check | LeftOut>): Promise<void> {
+async function print(what: string, checks: AsyncGenerator<Check>): Promise<void> {
   const start = performance.now()
   for await (const check of checks) lines.print(check.name, '', check)
   console.log(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
