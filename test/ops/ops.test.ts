@@ -92,7 +92,7 @@ describe('ops refuse what does not fit', () => {
     ],
     [
       'config',
-      `quantize: type must be 'nf4', 'fp4', 'int8', 'q8_0' or 'q4_0', got "int4"`,
+      `quantize: type must be 'nf4', 'fp4', 'int8', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k', 'q5_k' or 'q6_k', got "int4"`,
       () => quantizeMatrix(make(2, 64), { type: 'int4' as 'nf4' }),
     ],
     [
