@@ -66,6 +66,7 @@ const dequantisers = blockNames.flatMap((name) =>
 // Few rows, whole and ragged tiles, depths beyond 512; then windows of columns of a and of out.
 const sizes = [
   [1, 13, 256],
+  [1, 64, 256],
   [1, 66, 1280],
   [2, 9, 512],
   [3, 40, 256],

@@ -7,6 +7,7 @@ import { programName } from '../../../src/device/webgpu/programs/candidates.ts'
 import { loadTexts } from '../../../src/device/webgpu/programs/texts.ts'
 import type { Variant } from '../../../src/device/webgpu/programs/variant.ts'
 import { attentionCases } from '../cases/attention.ts'
+import { blockCases } from '../cases/blocks.ts'
 import { fourBitCases } from '../cases/four-bit.ts'
 import { matmulCases } from '../cases/matmul.ts'
 import { normCases } from '../cases/norms.ts'
@@ -15,7 +16,9 @@ import { storedCases } from '../cases/stored.ts'
 import { expectCase, runCase } from '../kernel-case.ts'
 import { testGpu } from '../test-gpu.ts'
 
-const products = [...matmulCases, ...fourBitCases, ...storedCases].filter(({ kernel }) => kernel.startsWith('matmul'))
+const products = [...matmulCases, ...fourBitCases, ...storedCases, ...blockCases].filter(({ kernel }) => {
+  return kernel.startsWith('matmul')
+})
 const cases = [...products, ...attentionCases.filter(({ kernel }) => kernel.startsWith('attention'))]
 
 /** The software adapter under another name, so that it takes what is chosen for hardware. */
