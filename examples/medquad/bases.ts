@@ -18,15 +18,13 @@ export interface Base {
 export const baseFolder = fileURLToPath(new URL('base', import.meta.url))
 
 const small: Base = {
-  ...{
-    source: baseFolder,
-    learningRate: 4e-3,
-    maxLength: 256,
-    heldOut: 96,
-    validated: 48,
-    samples: 3,
-    answerTokens: 96,
-  },
+  source: baseFolder,
+  learningRate: 4e-3,
+  maxLength: 256,
+  heldOut: 96,
+  validated: 48,
+  samples: 3,
+  answerTokens: 96,
 }
 
 /** For models of a hundred million weights and more. */

@@ -1,6 +1,6 @@
 /**
- * The recipe of PEFT-MedAware (arXiv 2311.10697): a 4-bit model, its Falcon or another, learns to answer medical questions with QLoRA, on
- * MedQuAD. `npm run medquad -- --help` lists what can be changed.
+ * The recipe of PEFT-MedAware (arXiv 2311.10697): a 4-bit model, its Falcon or another, learns to answer medical
+ * questions with QLoRA, on MedQuAD. `npm run medquad -- --help` lists what can be changed.
  */
 import { rm } from 'node:fs/promises'
 import {

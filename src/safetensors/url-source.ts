@@ -48,8 +48,8 @@ const wholeFileLimit = 64 * 1024 * 1024
  * to answer within 10 s and not be silent for 30 s; one that breaks off, or is busy, is asked up to four times. A name
  * and a password in the address are sent as HTTP Basic has it.
  * @throws `network` when a request fails, or the answer is not the range asked for or of another version of the file;
- * `not-found` for 404, or a page in HTML where none was asked for; `unsupported` when a larger file cannot be had in parts; `config` for what is no address, or an
- * unknown option.
+ * `not-found` for 404, or a page in HTML where none was asked for; `unsupported` when a larger file cannot be had in
+ * parts; `config` for what is no address, or an unknown option.
  */
 export async function urlSource(url: string | URL, options: UrlSourceOptions = {}): Promise<ByteSource> {
   const { headers = {}, fetch = globalThis.fetch, signal } = readOptions('urlSource', options, rules)

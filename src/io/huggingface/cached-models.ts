@@ -2,6 +2,7 @@ import { openCacheStore } from '#platform'
 import { check } from '../../core/errors.ts'
 import { type OptionRules, readArgument, readOptions, text } from '../../core/options.ts'
 import type { CacheStore } from '../../platform/cache-store.ts'
+import { namePattern } from './hub-address.ts'
 import { findHubSettings } from './hub-settings.ts'
 
 /** A model of the Hub that is kept here; huggingface_hub's `CachedRepoInfo`. */
@@ -47,7 +48,7 @@ export async function cachedModels(options: CachedModelsOptions = {}): Promise<C
  */
 export async function deleteCachedModel(name: string, options: CachedModelsOptions = {}): Promise<number> {
   readArgument('deleteCachedModel', 'name', name, text)
-  check(/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name), 'config', () => {
+  check(namePattern.test(name), 'config', () => {
     return `deleteCachedModel: "${name}" is no name of a model; it is owner/name`
   })
   const { cacheFolder } = await findHubSettings(readOptions('deleteCachedModel', options, rules))

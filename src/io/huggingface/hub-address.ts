@@ -22,7 +22,8 @@ const hubHosts: readonly string[] = ['huggingface.co', 'www.huggingface.co', 'hf
 /** What stands before a revision in the addresses of folders, and of files. */
 const folderPages: readonly string[] = ['tree', 'commits', 'commit']
 const filePages: readonly string[] = ['blob', 'resolve', 'raw', 'blame']
-const namePattern = /^[\w-][\w.-]*\/[\w-][\w.-]*$/
+/** What `owner/name` looks like. */
+export const namePattern = /^[\w-][\w.-]*\/[\w-][\w.-]*$/
 
 /**
  * `owner/name` or `owner/name@revision`, or a GGUF file of one such as `owner/name/file.gguf`; null for what cannot be

@@ -6,7 +6,7 @@ import type { ModelOrigin } from '../../models/causal-lm.ts'
 import type { ByteSource } from '../../safetensors/source.ts'
 import { sourceAt } from '../../safetensors/url-source.ts'
 import { isThere, type Folder } from '../sources/folder.ts'
-import type { HubModel } from './hub-address.ts'
+import { type HubModel, namePattern } from './hub-address.ts'
 import type { HubClient } from './hub-client.ts'
 import { hubFolderRules, type HubFolderOptions } from './hub-folder-options.ts'
 import { findHubSettings } from './hub-settings.ts'
@@ -47,7 +47,7 @@ export async function folderOn(model: HubModel, options: HubFolderOptions): Prom
 /** Names become paths of the cache and parts of an address. */
 function checkNames({ name, revision }: HubModel): void {
   const isPlain = (path: string): boolean => path.split('/').every((part) => !/^\.*$|[\\\p{Cc}]/u.test(part))
-  check(/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name) && isPlain(revision), 'config', () => {
+  check(namePattern.test(name) && isPlain(revision), 'config', () => {
     return `hub: ${shorten(`${name}@${revision}`)} is no name of a model; it is owner/name, or owner/name@revision`
   })
 }
