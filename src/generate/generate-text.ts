@@ -9,10 +9,10 @@ import type { TextTokenizer } from './text-tokenizer.ts'
 const REPLACEMENT = '\uFFFD'
 
 /**
- * Continues `prompt`, a text that is encoded with the tokenizer's special tokens, or ids, and yields the new text in pieces as it comes, never
- * half a character. Unless `eosTokenId` says otherwise it stops at the tokenizer's end of text, which training teaches,
- * and at those of the model's `generationConfig` (generation_config.json's, else config.json's) that are added tokens
- * of the tokenizer. Frees what it holds when it ends, fails or is left.
+ * Continues `prompt`, a text that is encoded with the tokenizer's special tokens, or ids, and yields the new text in
+ * pieces as it comes, never half a character. Unless `eosTokenId` says otherwise it stops at the tokenizer's end of
+ * text, which training teaches, and at those of the model's `generationConfig` (generation_config.json's, else
+ * config.json's) that are added tokens of the tokenizer. Frees what it holds when it ends, fails or is left.
  * @throws MedAwareError as `generateTokens`.
  */
 export async function* generateText(
@@ -54,10 +54,11 @@ function readTokenizer(tokenizer: unknown): void {
  * and old Falcons name an id of another model's, which is an ordinary piece of text here.
  */
 function endsOf({ generationConfig, vocabSize }: CausalLm, { eosTokenId, addedIds }: TextTokenizer): number[] {
-  const said = generationConfig?.eosTokenId ?? []
+  const said = (generationConfig?.eosTokenId ?? []).filter((id) => id < vocabSize)
   const added = new Set(addedIds)
-  const ends = new Set([...said.filter((id) => added.has(id)), ...(eosTokenId === null ? [] : [eosTokenId])])
-  return [...(ends.size === 0 ? said : ends)].filter((id) => id < vocabSize)
+  const own = eosTokenId !== null && eosTokenId < vocabSize ? [eosTokenId] : []
+  const ends = new Set([...said.filter((id) => added.has(id)), ...own])
+  return [...(ends.size === 0 ? said : ends)]
 }
 
 /** The whole text that `generateText` yields in pieces. @throws MedAwareError as `generateText`. */

@@ -174,7 +174,9 @@ function readNumbers(at: string, name: keyof Example, given: unknown, least: num
     if (isToken || (value === least && least < 0)) continue
     const range = most === Infinity ? 'from 0' : `from 0 to ${most}, below the model's vocabSize`
     const or = least < 0 ? `${least} or ` : ''
-    throw new MedAwareError('config', `${at}: ${name}[${i}] must be ${or}a whole number ${range}, got ${show(value)}`)
+    const remedy = Number.isInteger(value) && Number(value) > limit ? "; is this the model's tokenizer?" : ''
+    const rule = `must be ${or}a whole number ${range}`
+    throw new MedAwareError('config', `${at}: ${name}[${i}] ${rule}, got ${show(value)}${remedy}`)
   }
   return values instanceof Int32Array ? values : Int32Array.from(values as readonly number[])
 }

@@ -358,6 +358,7 @@ describe('TrainingRun', async () => {
   const [ids, labels] = [Int32Array.of(3, 4, 5), Int32Array.of(-100, 4, 5)]
   const make = 'promptCompletionExample makes one of { prompt, completion }'
   const range = "a whole number from 0 to 63, below the model's vocabSize"
+  const other = "; is this the model's tokenizer?"
   it.each([
     ['text', 'examples must be a list of { inputIds, labels }, got "text"'],
     [null, 'examples must be a list of { inputIds, labels }, got null'],
@@ -381,8 +382,11 @@ describe('TrainingRun', async () => {
     [[{ inputIds: [3, 4.5, 5], labels }], `example 0: inputIds[1] must be ${range}, got 4.5`],
     [[{ inputIds: [3, '4', 5], labels }], `example 0: inputIds[1] must be ${range}, got "4"`],
     [[{ inputIds: Int32Array.of(3, -4, 5), labels }], `example 0: inputIds[1] must be ${range}, got -4`],
-    [[{ inputIds: Int32Array.of(3, 64, 5), labels }], `example 0: inputIds[1] must be ${range}, got 64`],
-    [[{ inputIds: ids, labels: Int32Array.of(-100, 4, 64) }], `example 0: labels[2] must be -100 or ${range}, got 64`],
+    [[{ inputIds: Int32Array.of(3, 64, 5), labels }], `example 0: inputIds[1] must be ${range}, got 64${other}`],
+    [
+      [{ inputIds: ids, labels: Int32Array.of(-100, 4, 64) }],
+      `example 0: labels[2] must be -100 or ${range}, got 64${other}`,
+    ],
     [[{ inputIds: ids, labels: Int32Array.of(-1, 4, 5) }], `example 0: labels[0] must be -100 or ${range}, got -1`],
     [[{ inputIds: ids, labels, bytes: NaN }], 'example 0: bytes must be a number from 0, got NaN'],
     [[{ inputIds: ids, labels: Int32Array.of(4, 5) }], 'example 0 has 3 ids and 2 labels', 'shape'],

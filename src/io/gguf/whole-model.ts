@@ -137,7 +137,7 @@ function typeOf(name: string, shape: readonly number[], type: GgufTypeName): Ggu
 function vocabularyEntries(row: GgufArchitecture, model: WholeModel): readonly GgufEntry[] {
   const { who, config, tokenizer: files, warn } = model
   if (files === null) return [{ key: 'tokenizer.ggml.model', type: 'string', value: 'none' }]
-  const only = (id: number | readonly number[] | null) => (typeof id === 'number' ? id : null)
+  const only = (id: number | readonly number[] | null) => (typeof id === 'number' && id < config.vocabSize ? id : null)
   return tokenizerEntries({
     ...{ who, files, warn, vocabSize: config.vocabSize, ordersMerges: row.ordersMerges === true },
     ...{ bos: only(config.bosTokenId), eos: only(config.eosTokenId) },

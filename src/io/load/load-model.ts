@@ -1,6 +1,5 @@
-import { check, MedAwareError } from '../../core/errors.ts'
+import { MedAwareError } from '../../core/errors.ts'
 import { abortSignal, callback, flag, type OptionRules, readArgument, readOptions } from '../../core/options.ts'
-import { showNames } from '../../core/show.ts'
 import { deviceRule } from '../../device/device.ts'
 import type { Checkpoint } from '../../formats/format.ts'
 import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
@@ -15,6 +14,7 @@ import { openFolder, type Source } from '../sources/open-folder.ts'
 import { checkRoom } from '../plan/check-room.ts'
 import { loadWeights, type StorageReport } from './load-weights.ts'
 import { describeSecondLoss, quantisedTwice } from './second-loss.ts'
+import { tokenizerOfModel } from '../tokenizer/model-vocabulary.ts'
 import { readTokenizerFiles } from '../tokenizer/tokenizer-files.ts'
 import { type FileTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer.ts'
 import { storageAliases, storageRules } from './weight-storage.ts'
@@ -26,7 +26,10 @@ import { settledHead } from './tied-head.ts'
 /** A model and what came with it. */
 export interface LoadedModel {
   readonly model: PretrainedLm
-  /** `null` when the folder has no tokenizer.json, of which `onWarning` is told. */
+  /**
+   * `null` when the folder has no tokenizer.json, of which `onWarning` is told. It encodes no text that uses a token
+   * beyond the model's vocabulary.
+   */
   readonly tokenizer: TextTokenizer | null
   readonly storage: StorageReport
   /** The source's name, for adapter cards. */
@@ -48,8 +51,8 @@ export async function loadModel(source: Source, given: LoadModelOptions): Promis
   const folder = await openFolder(source, sourceOptions(options))
   const config = parseModelConfig(await readJson(folder, 'config.json'))
   const warn = options.onWarning ?? (() => {})
-  const tokenizer = await openTokenizer(folder, warn)
-  checkSameVocabulary(tokenizer, config, folder.name, warn)
+  const found = await openTokenizer(folder, warn)
+  const tokenizer = found && tokenizerOfModel(found, config.vocabSize, folder.name, warn)
   const generation = await readGenerationConfig(folder, warn)
   const opened = await openCheckpoint(folder)
   try {
@@ -103,29 +106,6 @@ async function openTokenizer(
     other === undefined ? 'take that of the model it was made from, with loadTokenizer' : `it has ${other}: ${convert}`
   warn(`${folder.name}: there is no tokenizer.json, so the model comes without a tokenizer; ${remedy}`)
   return null
-}
-
-/**
- * An added token that the model has no embedding for is no reason to refuse the model: a text in which it stands is
- * refused.
- * @throws MedAwareError `format` where the learned vocabulary is larger than the model's.
- */
-function checkSameVocabulary(
-  tokenizer: FileTokenizer | null,
-  { vocabSize }: ModelConfig,
-  name: string,
-  warn: (message: string) => void,
-): void {
-  if (tokenizer === null || tokenizer.vocabSize <= vocabSize) return
-  check(tokenizer.learnedVocabSize <= vocabSize, 'format', () => {
-    const highest = tokenizer.learnedVocabSize - 1
-    return `${name}: tokenizer.json has ids up to ${highest}, config.json a vocab_size of ${vocabSize}; they are not of one model`
-  })
-  const beyond = tokenizer.addedIds.filter((id) => id >= vocabSize)
-  warn(
-    `${name}: tokenizer.json has added tokens beyond config.json's vocab_size of ${vocabSize}: ${showNames(beyond.map(String))}; ` +
-      'the model has no embedding for them, and texts with them are refused',
-  )
 }
 
 async function readGenerationConfig(

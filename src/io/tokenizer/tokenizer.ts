@@ -13,10 +13,15 @@ import { tokenOffsets } from './token-offsets.ts'
 /** How common tokenizers name the end of a text, looked for when no tokenizer_config.json says. */
 const EOS_NAMES = ['<|endoftext|>', '</s>', '<|end_of_text|>', '<eos>', '<|im_end|>']
 
+export interface NumberedToken {
+  readonly id: number
+  readonly token: string
+}
+
 /** A tokenizer of a tokenizer.json. */
 export interface FileTokenizer extends TextTokenizer {
-  /** The highest id of the vocabulary that was learned, added tokens left out, + 1. */
-  readonly learnedVocabSize: number
+  /** Tokens whose ids are from `id` on, as tokenizer.json writes them, ascending. */
+  tokensFrom(id: number): readonly NumberedToken[]
 }
 
 /**
@@ -38,18 +43,21 @@ export function tokenizerFromJson(
   const tokenizer = openTokenizer(json, config)
   const added = tokenizer.get_added_tokens_decoder()
   const specials = new Set([...added].flatMap(([id, token]) => (token.special ? [id] : [])))
-  const learned = [...ids.learned.values()].filter((id) => !added.has(id))
-  const above = (some: Iterable<number>) => [...some].reduce((highest, id) => Math.max(highest, id), -1) + 1
+  const highest = [...ids.learned.values(), ...added.keys()].reduce((most, id) => Math.max(most, id), -1)
   const eosToken = eosTokenOf(tokenizer, config)
   let splitting: Tokenizer | null = null
   return {
-    vocabSize: Math.max(above(learned), above(added.keys())),
-    learnedVocabSize: above(learned),
+    vocabSize: highest + 1,
     eosToken,
     eosTokenId: eosToken === null ? null : (tokenizer.token_to_id(eosToken) ?? null),
     addedIds: [...added.keys()].sort((a, b) => a - b),
     chatTemplate: chatTemplateOf(config),
     specialTokens: specialTokensOf(config, eosToken),
+    tokensFrom(from) {
+      const some = [...ids.learned, ...[...added].map(([id, { content }]) => [content, id] as const)]
+      const byId = new Map(some.flatMap(([token, id]) => (id >= from ? [[id, token]] : [])))
+      return [...byId].map(([id, token]) => ({ id, token })).sort((a, b) => a.id - b.id)
+    },
     offsets(text, some) {
       const tokens = some.map((id) => ({ written: tokenizer.id_to_token(id) ?? '', isAdded: added.has(id) }))
       return tokenOffsets(text, tokens, json['decoder'])

@@ -181,6 +181,18 @@ describe('a tokenizer that GGUF cannot express is refused', () => {
     expect(await converted('qwen3', { 'tokenizer.json': more })).toEqual([
       expect.stringMatching(/the model has no embedding for "?<more>"?, which the file is written without/),
     ])
+    const ends = {
+      'tokenizer_config.json': part({ eos_token: '<more>' }),
+      'config.json': part({ eos_token_id: 5000 }),
+    }
+    expect(await converted('qwen3', { 'tokenizer.json': more, ...ends })).toHaveLength(1)
+    const learned = (json: JsonObject) => {
+      const { vocab, merges } = json['model'] as { readonly vocab: JsonObject; readonly merges: readonly unknown[] }
+      return model({ vocab: { ...vocab, zz: 5000 }, merges: [...merges, ['z', 'z']] })(json)
+    }
+    await expect(converted('qwen3', { 'tokenizer.json': learned })).rejects.toThrow(
+      /tokenizer\.json has "zz" as token 5000, the model a table of 274/,
+    )
   })
 
   it('none, unless that is asked for', async () => {

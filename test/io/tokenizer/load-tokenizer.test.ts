@@ -87,34 +87,6 @@ describe('what comes with a model', () => {
     )
   })
 
-  it('lets an added token stand beyond the vocabulary, warns, and refuses texts with it', async () => {
-    const json = JSON.parse(read('tokenizer.json')) as { added_tokens: object[] }
-    const added = {
-      id: 357,
-      content: '[PAD]',
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    }
-    const { model, tokenizer, warnings } = await load({
-      'tokenizer.json': { ...json, added_tokens: [...json.added_tokens, added] },
-    })
-    expect(warnings).toEqual([
-      expect.stringContaining(
-        "added tokens beyond config.json's vocab_size of 357: 357; the model has no embedding for them",
-      ),
-    ])
-    expect(await completeText(model, tokenizer!, 'Answer', { maxNewTokens: 2 })).toEqual(expect.any(String))
-    await expect(completeText(model, tokenizer!, 'Answer[PAD]')).rejects.toThrow(
-      "generate: prompt 0 has token 357 at 4, beyond the model's vocabulary of 357",
-    )
-    await expect(load({}, { vocab_size: 300 })).rejects.toThrow(
-      'tokenizer.json has ids up to 356, config.json a vocab_size of 300; they are not of one model',
-    )
-  })
-
   describe('of the shared cases', () => {
     const shared = (name: string) => {
       const folder = join(cases, name)

@@ -293,8 +293,11 @@ describe('special tokens', () => {
   it('tells added tokens from learned ones', () => {
     expect(llama.addedIds).toEqual([0, 1, 2])
     expect(llama.eosToken).toBe('</s>')
-    expect(llama.learnedVocabSize).toBe(llama.vocabSize)
-    expect(tokenizerFromJson(text('tokenizer.json')).learnedVocabSize).toBe(300)
+    const some = tokenizerFromJson(text('tokenizer.json'))
+    expect(some.addedIds[1]).toBe(300)
+    expect(some.tokensFrom(299).map(({ id }) => id)).toEqual([299, 300, 301])
+    expect(some.tokensFrom(302)).toEqual([])
+    expect(llama.tokensFrom(0)).toHaveLength(llama.vocabSize)
   })
 })
 
