@@ -113,7 +113,7 @@ export async function examplesFor(recipe: Recipe, { signal, progress }: CommandC
     return 'a run of trainer: dpo cannot go on in Python by a script of this library; TRL reads its adapter'
   })
   const source = textOf(recipe, 'model')
-  const tokenizer = await loadTokenizer(source)
+  const tokenizer = await loadTokenizer(source, { signal, onWarning: progress.warn })
   check(tokenizer !== null, 'not-found', () => `${source} has no tokenizer.json, without which rows have no tokens`)
   const { data } = trainingArguments(recipe.args)
   const { rows } = await datasetsOf(recipe)

@@ -28,6 +28,7 @@ export function ggufFolder(file: GgufFile): Folder {
       throw new MedAwareError('not-found', `${name}: no ${fileName}; it is a GGUF file`)
     },
     tensors: async () => (await model()).tensors(),
+    warnings: async () => (await model()).warnings,
   }
 }
 

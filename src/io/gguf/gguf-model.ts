@@ -8,7 +8,7 @@ import { ggufArchitecture } from './gguf-architectures.ts'
 import { configOf } from './gguf-config.ts'
 import { GgufFields } from './gguf-fields.ts'
 import { checkpointTensors } from './gguf-tensors.ts'
-import { tokenizerFilesOf } from './gguf-tokenizer.ts'
+import { tokenizerFilesOf, tokenizerWarnings } from './gguf-tokenizer.ts'
 
 /** Where a GGUF file is. */
 export interface GgufFile {
@@ -21,6 +21,8 @@ export interface GgufFile {
 export interface GgufModel {
   /** Files that a model's folder has, by name. */
   readonly files: ReadonlyMap<string, JsonObject>
+  /** What is odd but not wrong about it. */
+  readonly warnings: readonly string[]
   /** The weights, by the names that a checkpoint has. */
   tensors(): Promise<TensorReader>
 }
@@ -43,7 +45,12 @@ export async function readModel(file: GgufFile): Promise<GgufModel> {
       queries: Number(config['num_attention_heads']),
       keys: Number(config['num_key_value_heads']),
     }
-    return { files, tensors: async () => checkpointTensors(ggufTensors(await file.open(), header), row, heads) }
+    const warnings = tokenizer === null ? [] : tokenizerWarnings(fields)
+    return {
+      files,
+      warnings,
+      tensors: async () => checkpointTensors(ggufTensors(await file.open(), header), row, heads),
+    }
   } finally {
     await source.close?.()
   }

@@ -77,6 +77,23 @@ export function tokenizerFilesOf(fields: GgufFields, ordersMerges = false): Toke
   }
 }
 
+/** What is odd about a file's tokenizer; llama.cpp warns so where a file names no pre-tokenizer (llama-vocab.cpp). */
+export function tokenizerWarnings(fields: GgufFields): readonly string[] {
+  if (fields.text(key('model')) !== 'gpt2' || preOf(fields) !== unsaidPre) return []
+  const said =
+    fields.text(key('pre')) === undefined ? `the metadata has no ${key('pre')}` : `${key('pre')} is "default"`
+  return [
+    `${fields.who}: ${said}, so texts are cut into tokens as llama.cpp does by default; a model that was trained on others ` +
+      'answers worse: convert it anew with a present convert_hf_to_gguf.py, or take the tokenizer of the original with loadTokenizer',
+  ]
+}
+
+const unsaidPre = 'default'
+
+function preOf(fields: GgufFields): string {
+  return fields.text(key('pre')) ?? unsaidPre
+}
+
 function partsOf(fields: GgufFields, kind: string, vocabulary: Vocabulary): Parts {
   if (kind === 'gpt2') return byteLevelParts(fields, vocabulary)
   if (kind === 'llama') return sentencePieceParts(fields, vocabulary)
@@ -84,7 +101,7 @@ function partsOf(fields: GgufFields, kind: string, vocabulary: Vocabulary): Part
 }
 
 function byteLevelParts(fields: GgufFields, vocabulary: Vocabulary): Parts {
-  const pre = fields.text(key('pre')) ?? 'default'
+  const pre = preOf(fields)
   const known = Object.hasOwn(preTokenizers, pre) ? preTokenizers[pre] : undefined
   check(known !== undefined, 'unsupported', () => {
     return `${fields.who}: ${key('pre')} ${show(pre)} is not read; known are ${Object.keys(preTokenizers).join(', ')}`

@@ -87,9 +87,14 @@ const rules: OptionRules<LoadModelOptions> = {
 }
 const aliases = { ...storageAliases, device_map: 'device' } as const
 
-/** The folder's tokenizer, or `null` where it has no tokenizer.json. */
+/**
+ * The folder's tokenizer, or `null` where it has no tokenizer.json. `onWarning` is told of that, and of a GGUF file that
+ * does not say how its tokenizer cuts texts.
+ * @throws MedAwareError as `openFolder`; `not-found`, `format` or `unsupported` for a tokenizer that cannot be used.
+ */
 export async function loadTokenizer(source: Source, options: HubFolderOptions = {}): Promise<TextTokenizer | null> {
-  return openTokenizer(await openFolder(source, options))
+  const folder = await openFolder(source, options)
+  return openTokenizer(folder, options.onWarning)
 }
 
 async function openTokenizer(
@@ -97,6 +102,7 @@ async function openTokenizer(
   warn: (message: string) => void = () => {},
 ): Promise<FileTokenizer | null> {
   const files = await readTokenizerFiles(folder)
+  for (const warning of (await folder.warnings?.()) ?? []) warn(warning)
   if (files !== null) return tokenizerFromJson(files.tokenizer, files.config)
   const others = ['tokenizer.model', 'vocab.json', 'spiece.model', 'vocab.txt']
   const has = await Promise.all(others.map((name) => folder.has(name)))

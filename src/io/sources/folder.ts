@@ -26,6 +26,8 @@ export interface Folder {
   open(fileName: string, mostBytes?: number): Promise<ByteSource>
   /** The weights, where they are in no safetensors file. Default: they are. */
   tensors?(): Promise<TensorReader>
+  /** What is odd but not wrong about the files, for who reads the tokenizer to tell. Default: nothing. */
+  warnings?(): Promise<readonly string[]>
 }
 
 /** Bytes that a file of JSON may have: what is read whole is believed to be small. */

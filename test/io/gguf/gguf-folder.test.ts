@@ -54,13 +54,24 @@ describe('the tokenizer of a GGUF file', () => {
   })
 
   it('cuts texts as llama.cpp does by default where the file does not say how', async () => {
-    const tokenizers = [[], [textEntry('tokenizer.ggml.pre', 'default')]].map(async (pre) => {
+    const open = async (pre: readonly Entry[], model = 'gpt2') => {
       const tokens = texts('tokenizer.ggml.tokens', ['a', '1', '2', '!', 'a!', '12'])
       const merges = texts('tokenizer.ggml.merges', ['a !', '1 2'])
-      return loadTokenizer(changed(tokens, textEntry('tokenizer.ggml.model', 'gpt2'), merges, ...pre))
-    })
-    for (const tokenizer of await Promise.all(tokenizers))
-      expect(tokenizer?.encode('a!12a1212')).toEqual([0, 3, 5, 0, 5, 1, 2])
+      const scores: Entry = ['tokenizer.ggml.scores', 9, joined([u32(6), u64(6), ...[0, 0, 0, 0, 0, 0].map(f32)])]
+      const folder = changed(tokens, textEntry('tokenizer.ggml.model', model), merges, scores, ...pre)
+      const warnings: string[] = []
+      return { tokenizer: await loadTokenizer(folder, { onWarning: (one) => warnings.push(one) }), warnings }
+    }
+    const unsaid = await open([])
+    const said = await open([textEntry('tokenizer.ggml.pre', 'default')])
+    for (const { tokenizer } of [unsaid, said]) expect(tokenizer?.encode('a!12a1212')).toEqual([0, 3, 5, 0, 5, 1, 2])
+    const rest =
+      ', so texts are cut into tokens as llama.cpp does by default; a model that was trained on others answers worse'
+    expect(unsaid.warnings).toEqual([expect.stringContaining(`f: the metadata has no tokenizer.ggml.pre${rest}`)])
+    expect(said.warnings).toEqual([expect.stringContaining(`f: tokenizer.ggml.pre is "default"${rest}`)])
+    expect((await open([textEntry('tokenizer.ggml.pre', 'gpt-2')])).warnings).toEqual([])
+    // SentencePiece cuts no texts beforehand.
+    expect((await open([textEntry('tokenizer.ggml.pre', 'default')], 'llama')).warnings).toEqual([])
   })
 
   it('may have several templates by name', async () => {

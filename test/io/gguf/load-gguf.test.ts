@@ -117,6 +117,28 @@ describe.each(devices)('loadModel of a GGUF file on $description', (device) => {
   })
 })
 
+describe('a GGUF file that names no pre-tokenizer', () => {
+  const [device] = devices
+  it.each([
+    ['qwen2-bf16.gguf', 1],
+    ['llama-spm-q8_0.gguf', 0],
+  ])('%s is told of %s times', async (name, times) => {
+    if (device === undefined) throw new Error('no engine')
+    const file = Buffer.from(await readFixture(`gguf-exports/${name}`))
+    // Under another key of the same length.
+    Buffer.from('tokenizer.ggml.not').copy(file, file.indexOf('tokenizer.ggml.pre'))
+    const warnings: string[] = []
+    const onWarning = (warning: string) => warnings.push(warning)
+    const source = filesOf({ 'm.gguf': new Uint8Array(file) })
+    const { model } = await loadModel(source, { device, onWarning })
+    model.dispose()
+    const told =
+      /^m\.gguf: the metadata has no tokenizer\.ggml\.pre, so texts are cut into tokens as llama\.cpp does by default/
+    expect(warnings.filter((warning) => told.test(warning))).toHaveLength(times)
+    expect(warnings).toHaveLength(times)
+  })
+})
+
 describe('where a GGUF file may be', () => {
   const [device] = devices
   const name = 'falcon3-f32.gguf'
