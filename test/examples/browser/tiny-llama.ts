@@ -20,10 +20,11 @@ const config = {
 
 /**
  * Saves a model of Llama's architecture with random weights and a tokenizer into `folder`, as Hugging Face lays it out.
+ * @param changes Of its config.
  */
-export async function saveTinyLlama(folder: string): Promise<void> {
+export async function saveTinyLlama(folder: string, changes: Partial<typeof config> = {}): Promise<void> {
   const { device } = await openDevice({ device: 'cpu' })
-  const parsed = parseModelConfig(config)
+  const parsed = parseModelConfig({ ...config, ...changes })
   await saveModel(createModel(parsed, initialWeights(device, modelWeights(parsed), 0.1, 0)), folder)
   device.dispose()
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo, Server } from 'node:net'
 
 /** A request as it came, to the Hub or to its storage. */
 export interface Heard {
@@ -16,6 +17,8 @@ export type Twist = (heard: Heard, response: ServerResponse, body: Uint8Array) =
 
 export interface FakeHub {
   readonly endpoint: string
+  /** Where large files are stored. */
+  readonly storage: string
   readonly heard: Heard[]
   /** The commit that `main` is. */
   readonly commit: string
@@ -24,6 +27,14 @@ export interface FakeHub {
   /** Changes what is answered from here on. */
   twist: Twist | null
   close(): Promise<void>
+}
+
+/** For pages: over TLS, with the headers that let another origin read, and storage that has a name. */
+export interface FakeHubForPages {
+  readonly key: string
+  readonly cert: string
+  /** The address that leads a page to the storage. */
+  readonly storage: string
 }
 
 export const fakeCommit = 'c0ffee'.padEnd(40, '0')
@@ -35,7 +46,13 @@ export const fakeCommit = 'c0ffee'.padEnd(40, '0')
  */
 export async function startFakeHub(
   files: Readonly<Record<string, Uint8Array | string>>,
-  { token = null as string | null, largeFrom = 4096, commit = fakeCommit, name = 'lab/tiny' } = {},
+  {
+    token = null as string | null,
+    largeFrom = 4096,
+    commit = fakeCommit,
+    name = 'lab/tiny',
+    pages = null as FakeHubForPages | null,
+  } = {},
 ): Promise<FakeHub> {
   const contents = new Map(Object.entries(files).map(([name, content]) => [name, Buffer.from(content)]))
   const heard: Heard[] = []
@@ -60,25 +77,35 @@ export async function startFakeHub(
         : { rfilename, size, blobId: etag }
     })
 
-  const storage = createServer((request, response) => {
+  const serve = (listener: RequestListener): Server & ReturnType<typeof createServer> => {
+    if (pages === null) return createServer(listener)
+    return createSecureServer(pages, (request, response) => {
+      response.setHeader('access-control-allow-origin', '*')
+      response.setHeader('access-control-expose-headers', shownToPages)
+      if (request.method === 'OPTIONS') response.writeHead(204, { 'access-control-allow-headers': '*' }).end()
+      else listener(request, response)
+    })
+  }
+
+  const storage = serve((request, response) => {
     const each = hear('storage', request)
     const body = contents.get(decodeURIComponent(each.path.slice(1))) ?? Buffer.alloc(0)
     // As signed addresses do: they are made for one method.
     if (each.method !== 'GET') return void response.writeHead(403).end()
     if (hub.twist?.(each, response, body) !== true) sendRanged(response, body, each.range, {})
   })
-  const storageAddress = await listen(storage)
+  const storageAddress = await listen(storage, pages !== null)
 
-  const server = createServer((request, response) => {
+  const server = serve((request, response) => {
     const each = hear('hub', request)
     const refuse = (status: number, code: string) => {
       response.writeHead(status, { 'x-error-code': code, 'x-error-message': code, 'x-repo-commit': commit }).end()
     }
     const listed = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/?]+)\?blobs=true$/.exec(each.path)
     if (listed !== null) {
-      const [, name, asked = ''] = listed
+      const [, model, asked = ''] = listed
       if (hub.twist?.(each, response, Buffer.alloc(0)) === true) return
-      if (name !== 'lab/tiny' || (token !== null && each.token !== token)) refuse(401, 'RepoNotFound')
+      if (model !== name || (token !== null && each.token !== token)) refuse(401, 'RepoNotFound')
       else if (!revisions.includes(decodeURIComponent(asked))) refuse(404, 'RevisionNotFound')
       else response.writeHead(200).end(JSON.stringify({ sha: commit, siblings: siblings() }))
       return
@@ -101,7 +128,7 @@ export async function startFakeHub(
     }
     const etag = `"${hub.etagOf(decodePath(fileName))}"`
     if (body.length >= largeFrom) {
-      const location = `${storageAddress}/${encodeURIComponent(decodePath(fileName))}`
+      const location = `${pages?.storage ?? storageAddress}/${encodeURIComponent(decodePath(fileName))}`
       const linked = { 'x-linked-etag': etag, 'x-linked-size': body.length, 'x-repo-commit': commit }
       return void response.writeHead(302, { ...linked, location }).end()
     }
@@ -115,7 +142,8 @@ export async function startFakeHub(
   })
 
   const hub: FakeHub = {
-    endpoint: await listen(server),
+    endpoint: await listen(server, pages !== null),
+    storage: storageAddress,
     heard,
     commit,
     etagOf(fileName) {
@@ -154,7 +182,10 @@ export function sendRanged(
   response.writeHead(206, { ...headers, ...part }).end(body.subarray(begin, end))
 }
 
-async function listen(server: ReturnType<typeof createServer>): Promise<string> {
+/** What the Hub lets pages see of its answers. */
+const shownToPages = 'X-Repo-Commit,X-Error-Code,X-Error-Message,ETag,Accept-Ranges,Content-Range,X-Linked-Size'
+
+async function listen(server: Server, isSecure: boolean): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `${isSecure ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
