@@ -136,8 +136,8 @@ it('takes what a closed page has left, but not what a page that lives is writing
   const halted = folder.open('model.safetensors')
   halted.catch(() => undefined)
   const partial = () => [...shelf.pieces.keys()].find((path) => path.endsWith('.incomplete'))
-  await vi.waitFor(() => expect(partial()).toContain('page.'))
-  await vi.waitFor(() => expect([...shelf.pieces.keys()].some((path) => /parts-\w+\/0$/.test(path))).toBe(true))
+  await vi.waitFor(() => expect(partial()).toContain('page.'), 20_000)
+  await vi.waitFor(() => expect([...shelf.pieces.keys()].some((path) => /parts-\w+\/0$/.test(path))).toBe(true), 20_000)
   isSlow.now = false
   // Another tab waits for it.
   const [first] = stores
