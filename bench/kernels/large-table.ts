@@ -72,8 +72,11 @@ const hidden = place(x, 'hidden')
 const logits = window(4 * rows * vocab, 'logits')
 const gathered = window(4 * rows * dim, 'gathered')
 
+const unscaled = { absmax: null, nested: null, tables: null }
+const plain = { isBf16: 0, blockSize: dim, scaling: 0, nestedCount: 0 }
+const lookUp = { rows, dim, first: 0, vocab }
 await timed('embedding', async () => {
-  device.run('embedding', { ids, table, out: gathered }, { rows, dim, first: 0, vocab, bits: 32, isBf16: 0 })
+  device.run('embedding', { ids, ...unscaled, codes: table, out: gathered }, { ...lookUp, ...plain, bits: 32 })
   await device.settle()
 })
 const rowsOf = await floats(gathered)
@@ -143,15 +146,15 @@ const half = await timed('upload of the table in f16', async () => {
   await device.settle()
   return placed
 })
-device.run('embedding', { ids, table: half, out: gathered }, { rows, dim, first: 0, vocab, bits: 16, isBf16: 0 })
+device.run('embedding', { ids, ...unscaled, codes: half, out: gathered }, { ...lookUp, ...plain, bits: 16 })
 const halfRows = await floats(gathered)
 expectSmall(
   'embedding in f16',
   worst(halfRows, [...halfRows.keys()], (at) => rounded[(edges[Math.floor(at / dim)] ?? 0) * dim + (at % dim)] ?? NaN),
   0,
 )
-const storage = { bits: 16, isBf16: 0, blockSize: dim, scaling: 0, nestedCount: 0 }
-const asStored = { codes: half, absmax: null, nested: null, tables: null, bias: null }
+const storage = { bits: 16, ...plain }
+const asStored = { codes: half, ...unscaled, bias: null }
 const headParams = { m: rows, n: vocab, k: dim, pitchA: dim, pitchOut: vocab, hasBias: 0, accumulate: 0, alpha: 1 }
 await timed('head in f16, x Wᵀ', async () => {
   device.run('matmulStored', { a: hidden, ...asStored, out: logits }, { ...headParams, ...storage, transB: 1 })

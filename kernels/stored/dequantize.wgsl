@@ -1,6 +1,6 @@
 // out[i] = the value of element i of a matrix as it is stored: bits, isBf16, tables, absmax and nested as in
 // matmul-stored.wgsl; those that are not used may be null. One invocation an element.
-// Parts: half-words, stored-blocks, stored-scale.
+// Parts: half-words, stored-blocks, stored-scale, stored-value.
 override LANES: u32 = 64;
 
 struct Params {
@@ -18,20 +18,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> nested: array<u32>;
 @group(0) @binding(4) var<storage, read> tables: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
-
-fn valueOf(i: u32) -> f32 {
-  if (params.scaling > 1u) {
-    return fourOfBlock(i & ~3u, params.bits)[i % 4u];
-  }
-  if (params.bits == 16u) {
-    return pairOf(codes[i / 2u], params.isBf16 != 0u)[i % 2u];
-  }
-  if (params.bits == 8u) {
-    return unpack4x8snorm(codes[i / 4u])[i % 4u] * scaleOf(i / params.blockSize);
-  }
-  let shift = 8u * ((i / 2u) % 4u) + 4u * (1u - i % 2u);
-  return tables[(codes[i / 8u] >> shift) & 15u] * scaleOf(i / params.blockSize);
-}
 
 @compute @workgroup_size(LANES)
 fn main(

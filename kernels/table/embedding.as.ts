@@ -1,12 +1,17 @@
-// out[row] = table[ids[row] - first]; ids u32 [rows], table [vocab,dim] f32 (bits 32), f16 or, when isBf16, bf16 (16),
-// out f32 [rows,dim]. A row whose id is below first or not below first + vocab stays: the table may be a window of a
-// larger one. One item is one row.
+// out[row] = table[ids[row] - first]; ids u32 [rows], out f32 [rows,dim]; the table [vocab,dim] as matmul-stored.as.ts
+// reads it, or f32 where bits is 32. A row whose id is below first or not below first + vocab stays: the table may be a
+// window of a larger one. One item is one row.
+import { scratch } from '../shared/scratch.as.ts'
 import { WIDTH } from '../shared/tile.as.ts'
-import { decodeBytes, prepareBytes } from '../stored/whole-bytes.as.ts'
+import { PLANE_BYTES } from '../stored/four-bit.as.ts'
+import { decodeStored, prepareStored } from '../stored/stored.as.ts'
 
 export function embedding(
   ids: usize,
-  table: usize,
+  codes: usize,
+  absmax: usize,
+  nested: usize,
+  tables: usize,
   out: usize,
   rows: u32,
   dim: u32,
@@ -14,18 +19,22 @@ export function embedding(
   vocab: u32,
   bits: u32,
   isBf16: u32,
+  blockSize: u32,
+  scaling: u32,
+  nestedCount: u32,
   begin: u32,
   end: u32,
 ): void {
   const bytes = dim << 2
-  prepareBytes(table, 0, dim)
+  if (bits != 32) {
+    prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, scratch(PLANE_BYTES))
+  }
   for (let row = begin; row < end; row++) {
     // An id below first wraps around to one past vocab.
     const from = load<u32>(ids + (row << 2)) - first
     if (from >= vocab) continue
     const to = out + row * bytes
-    if (bits == 32) memory.copy(to, table + from * bytes, bytes)
-    else if (isBf16) decodeBytes<u16>(from * dim, dim, to, WIDTH * 4)
-    else decodeBytes<i16>(from * dim, dim, to, WIDTH * 4)
+    if (bits == 32) memory.copy(to, codes + from * bytes, bytes)
+    else decodeStored(from * dim, dim, to, WIDTH * 4)
   }
 }

@@ -1,7 +1,7 @@
-// out[row] = table[ids[row] - first]; ids i32 [rows], table [vocab,dim] f32 (bits 32), f16 or, when isBf16, bf16 (16),
-// out f32 [rows,dim]. A row whose id is below first or not below first + vocab stays: the table may be a window of a
-// larger one. One invocation an element.
-// Parts: half-words.
+// out[row] = table[ids[row] - first]; ids i32 [rows], out f32 [rows,dim]; the table [vocab,dim] as matmul-stored.wgsl reads
+// it, or f32 where bits is 32. A row whose id is below first or not below first + vocab stays: the table may be a window
+// of a larger one. One invocation an element.
+// Parts: half-words, stored-blocks, stored-scale, stored-value.
 override LANES: u32 = 64;
 
 struct Params {
@@ -11,12 +11,18 @@ struct Params {
   vocab: u32,
   bits: u32,
   isBf16: u32,
+  blockSize: u32,
+  scaling: u32,
+  nestedCount: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<i32>;
-@group(0) @binding(2) var<storage, read> table: array<u32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<storage, read> codes: array<u32>;
+@group(0) @binding(3) var<storage, read> absmax: array<u32>;
+@group(0) @binding(4) var<storage, read> nested: array<u32>;
+@group(0) @binding(5) var<storage, read> tables: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -34,9 +40,9 @@ fn main(
     return;
   }
   let at = row * params.dim + i % params.dim;
-  if (params.bits == 16u) {
-    out[i] = pairOf(table[at / 2u], params.isBf16 != 0u)[at % 2u];
+  if (params.bits == 32u) {
+    out[i] = bitcast<f32>(codes[at]);
   } else {
-    out[i] = bitcast<f32>(table[at]);
+    out[i] = valueOf(at);
   }
 }

@@ -38,7 +38,7 @@ export class WeightPicker {
   }
 
   /**
-   * A table of vectors [rows, columns], which is never quantised. @param scale What vectors are multiplied by; default
+   * A table of vectors [rows, columns] in any storage format. @param scale What vectors are multiplied by; default
    * 1. @throws MedAwareError as `tensor`.
    */
   embedding(name: string, rows: number, columns: number, scale?: number): Embedding {
@@ -54,9 +54,9 @@ export class WeightPicker {
     return new LanguageHead(this.table(`${name}.weight`, vocabSize, hiddenSize))
   }
 
-  /** The tensor of a table of vectors, or of a head: [rows, columns]. @throws MedAwareError as `tensor`. */
-  table(name: string, rows: number, columns: number): Tensor {
-    return this.tensor(name, { shape: [rows, columns], role: 'embedding', init: 'normal' })
+  /** A table of vectors, or of a head: [rows, columns] in any storage format. @throws MedAwareError as `tensor`. */
+  table(name: string, rows: number, columns: number): Weight {
+    return this.#weight(name, [rows, columns], 'embedding', 'normal')
   }
 
   /**

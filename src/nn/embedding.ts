@@ -3,12 +3,12 @@ import { linear } from '../ops/linear.ts'
 import { mul } from '../ops/mul.ts'
 import type { Products } from '../ops/products.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { Module } from './module.ts'
+import { Module, type Weight } from './module.ts'
 
 /** What stands where a model looks vectors up: a plain table or an adapted one. */
 export interface Lookup extends Module {
-  /** f32, f16 or bf16 [v, c]: the table that is looked up, or that adapters are on. */
-  readonly table: Tensor
+  /** [v, c] in any storage format: the table that is looked up, or that adapters are on. */
+  readonly table: Weight
   /** ids i32 [...] to f32 [..., c]. */
   forward(ids: Tensor): Tensor
   /** Logits of a head that is tied to it: x f32 [..., c] to f32 [..., v]. */
@@ -17,17 +17,17 @@ export interface Lookup extends Module {
   products(x: Tensor): Products | null
 }
 
-/** A table of vectors: weight f32, f16 or bf16 [v, c]. A head that is tied to it is not scaled. */
-export class Embedding extends Module<Record<never, never>, { weight: Tensor }> implements Lookup {
+/** A table of vectors: weight [v, c] in any storage format. A head that is tied to it is not scaled. */
+export class Embedding extends Module<Record<never, never>, { weight: Weight }> implements Lookup {
   /** @param scale What vectors are multiplied by when they are looked up, as Gemma does. Default 1. */
   constructor(
-    weight: Tensor,
+    weight: Weight,
     readonly scale = 1,
   ) {
     super({}, { weight })
   }
 
-  get table(): Tensor {
+  get table(): Weight {
     return this.weights.weight
   }
 

@@ -13,26 +13,26 @@ import { sum } from '../ops/array/sum.ts'
 import { fromArray, type Tensor } from '../tensor/tensor.ts'
 import type { Lookup } from './embedding.ts'
 import type { Projection } from './linear.ts'
-import { Module } from './module.ts'
+import { Module, type Weight } from './module.ts'
 
 /** What stands where a model makes logits: a head of its own, one tied to the embeddings, or an adapted one. */
 export interface Head extends Projection {
-  /** f32, f16 or bf16 [v, c]: the table that it multiplies by, or that adapters are on. */
-  readonly table: Tensor
+  /** [v, c] in any storage format: the table that it multiplies by, or that adapters are on. */
+  readonly table: Weight
   /** Logits of x f32 [..., c] as products whose sum they are, `null` where they are not to be had so. */
   products(x: Tensor): Products | null
 }
 
 /**
- * A head that is not tied to the embeddings: f32, f16 or bf16 [v, c]. It is no `Linear`, for it is never quantised, but
- * adapters of linear layers take it by its name.
+ * A head that is not tied to the embeddings: [v, c] in any storage format. It is no `Linear`, for `quantize` leaves it,
+ * but adapters of linear layers take it by its name.
  */
-export class LanguageHead extends Module<Record<never, never>, { weight: Tensor }> implements Head {
-  constructor(weight: Tensor) {
+export class LanguageHead extends Module<Record<never, never>, { weight: Weight }> implements Head {
+  constructor(weight: Weight) {
     super({}, { weight })
   }
 
-  get table(): Tensor {
+  get table(): Weight {
     return this.weights.weight
   }
 
@@ -60,7 +60,7 @@ export class TiedHead extends Module implements Head {
     super({}, {})
   }
 
-  get table(): Tensor {
+  get table(): Weight {
     return this.embeddings().table
   }
 

@@ -1,28 +1,31 @@
 import { record } from '../autograd/record.ts'
-import { sizeOf } from '../core/dtype.ts'
 import { check } from '../core/errors.ts'
 import { showShape } from '../core/shape.ts'
+import { anyStorageOf, type Matrix, trainedOf } from '../tensor/matrix.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 
 /**
- * Rows of a table. ids i32 [...], each in [0, v); table f32, f16 or bf16 [v, c], frozen unless f32; out f32 [..., c].
+ * Rows of a table. ids i32 [...], each in [0, v); table [v, c] in any format, frozen unless f32; out f32 [..., c].
  * @throws MedAwareError `shape` if ids are not i32 or the table not 2-D.
  */
-export function embedding(ids: Tensor, table: Tensor): Tensor {
+export function embedding(ids: Tensor, table: Matrix): Tensor {
   check(ids.dtype === 'i32' && table.shape.length === 2, 'shape', () => {
     return `embedding: needs i32 ids and a 2-D table, got ${ids.dtype} ${showShape(ids.shape)} and ${showShape(table.shape)}`
   })
   const out = gatherRows(ids, table, [...ids.shape, table.columns])
-  return record(out, [table], (dOut) => [scatterRows(ids, dOut, table.shape)], { reads: [ids] })
+  return record(out, [trainedOf(table)], (dOut) => [scatterRows(ids, dOut, table.shape)], { reads: [ids] })
 }
 
 /** table[ids], without history. */
-export function gatherRows(ids: Tensor, table: Tensor, shape: readonly number[]): Tensor {
+export function gatherRows(ids: Tensor, table: Matrix, shape: readonly number[]): Tensor {
   const out = empty(table.device, shape, 'gathered rows')
   const { rows: vocab, columns: dim } = table
-  const bits = 8 * sizeOf(table.dtype)
-  const isBf16 = +(table.dtype === 'bf16')
-  table.device.run('embedding', { ids, table, out }, { rows: ids.count, dim, first: 0, vocab, bits, isBf16 })
+  const { codes, absmax, nested, tables, bits, isBf16, blockSize, scaling, nestedCount } = anyStorageOf(table)
+  table.device.run(
+    'embedding',
+    { ids, codes, absmax, nested, tables, out },
+    { rows: ids.count, dim, first: 0, vocab, bits, isBf16, blockSize, scaling, nestedCount },
+  )
   return out
 }
 

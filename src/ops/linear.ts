@@ -1,5 +1,5 @@
 import { record } from '../autograd/record.ts'
-import { isFull, type Matrix } from '../tensor/matrix.ts'
+import { type Matrix, trainedOf } from '../tensor/matrix.ts'
 import { empty, reshaped, type Tensor } from '../tensor/tensor.ts'
 import { matmul, type MatmulOptions } from './matmul.ts'
 
@@ -10,7 +10,7 @@ import { matmul, type MatmulOptions } from './matmul.ts'
  */
 export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {
   const out = matmul(x, weight, { transB: true, bias })
-  const trained = isFull(weight) ? weight : null
+  const trained = trainedOf(weight)
   const reads = [...weight.tensors, weight.requiresGrad ? x : null]
   return record(
     out,
@@ -26,21 +26,22 @@ export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): T
 
 /**
  * y = base + alpha · x Wᵀ + bias, written over base, which must not be used afterwards: the shape of LoRA's second
- * product. base f32 [..., out], x f32 [..., r], weight f32 [out, r], bias f32 [out].
+ * product. base f32 [..., out], x f32 [..., r], weight [out, r] in any format, bias f32 [out].
  * @throws MedAwareError `shape` where sizes do not fit.
  */
-export function addLinear(base: Tensor, x: Tensor, weight: Tensor, alpha: number, bias: Tensor | null = null): Tensor {
+export function addLinear(base: Tensor, x: Tensor, weight: Matrix, alpha: number, bias: Tensor | null = null): Tensor {
   const out = matmul(x, weight, { transB: true, alpha, bias, out: reshaped(base, base.shape), accumulate: true })
+  const trained = trainedOf(weight)
   return record(
     out,
-    [base, x, weight, bias],
+    [base, x, trained, bias],
     (dOut, [needsBase, needsX, needsWeight, needsBias], [, , total = null]) => [
       needsBase ? dOut : null,
       needsX ? matmul(dOut, weight, { alpha }) : null,
       needsWeight ? matmul(dOut, x, { transA: true, alpha, ...addedTo(total) }) : null,
       needsBias ? sumRows(dOut) : null,
     ],
-    { reads: [weight, weight.requiresGrad ? x : null], addsTo: [weight] },
+    { reads: [...weight.tensors, weight.requiresGrad ? x : null], addsTo: trained === null ? [] : [trained] },
   )
 }
 

@@ -1,10 +1,11 @@
+import type { Matrix } from '../tensor/matrix.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { addLinear, linear } from './linear.ts'
 
-/** x weightᵀ: x f32 [..., k], weight [v, k] f32, or frozen in f16 or bf16. */
+/** x weightᵀ: x f32 [..., k], weight [v, k] f32, or frozen in any other format. */
 export interface Product {
   readonly x: Tensor
-  readonly weight: Tensor
+  readonly weight: Matrix
 }
 
 /** Products of one shape that are added up. */

@@ -30,9 +30,21 @@ export function storageOf(matrix: Matrix): Storage {
 function storageOfHalf(tensor: Tensor): Storage {
   const { dtype, columns } = tensor
   check(dtype === 'f16' || dtype === 'bf16', 'unsupported', () => `storageOf: no product takes a matrix of ${dtype}`)
-  // Of formats without blocks a row is one.
-  const plain = { absmax: null, nested: null, tables: null, blockSize: columns, scaling: 0, nestedCount: 0 } as const
-  return { codes: tensor, bits: 16, isBf16: dtype === 'bf16' ? 1 : 0, ...plain }
+  return { codes: tensor, ...unscaled, bits: 16, isBf16: dtype === 'bf16' ? 1 : 0, blockSize: columns }
+}
+
+/** Of formats without blocks, of which a row is one. */
+const unscaled = { absmax: null, nested: null, tables: null, scaling: 0, nestedCount: 0 } as const
+
+/** How any matrix is stored, for kernels that read f32 as well: bits are 32 then. */
+export function anyStorageOf(matrix: Matrix): Omit<Storage, 'bits'> & { readonly bits: Storage['bits'] | 32 } {
+  if (!isFull(matrix)) return storageOf(matrix)
+  return { codes: matrix, ...unscaled, bits: 32, isBf16: 0, blockSize: matrix.columns }
+}
+
+/** The tensor that a matrix is, where it may want a gradient; `null` where its format is frozen. */
+export function trainedOf(matrix: Matrix): Tensor | null {
+  return isFull(matrix) ? matrix : null
 }
 
 /** A matrix that belongs to nobody; what else `make` allocates is freed, all of it where it throws. */

@@ -57,6 +57,16 @@ export abstract class StoredMatrix {
     return countOf(this.shape)
   }
 
+  /** Size of the last dimension. */
+  get columns(): number {
+    return this.shape.at(-1) ?? 1
+  }
+
+  /** Number of rows when all but the last dimension are flattened. */
+  get rows(): number {
+    return this.columns === 0 ? 0 : this.count / this.columns
+  }
+
   /** Number of elements that its codes are, as PEFT counts it: two of 4 bits are one. */
   get packedCount(): number {
     return this.storage.codes.count

@@ -8,6 +8,8 @@ import { checkpointOf } from '../../src/io/load/checkpoint.ts'
 import { loadMatrix, type MatrixLoading } from '../../src/io/load/load-matrix.ts'
 import { saveModel } from '../../src/io/save/save-model.ts'
 import type { WeightSpec } from '../../src/models/causal-lm.ts'
+import { Embedding } from '../../src/nn/embedding.ts'
+import { TiedHead } from '../../src/nn/language-head.ts'
 import { quantize } from '../../src/nn/quantize.ts'
 import { quantizeMatrix } from '../../src/formats/quantize-matrix.ts'
 import { dequantize } from '../../src/ops/dequantize.ts'
@@ -122,22 +124,49 @@ describe.each(devices)('blocks of a GGUF file, on $description', (device) => {
     scope.close()
   })
 
+  it.each(types)('of %s are decoded where another storage is asked for', async (_, blocks) => {
+    const file = fileOf(blocks)
+    // Tables of a format are made once and stay.
+    const first = await load(file, { quantize: { type: 'nf4' } })
+    first.dispose()
+    const before = device.memory.liveBytes
+    const made = [
+      await load(file, { quantize: false }),
+      await load(file, { quantize: { type: 'nf4' } }),
+      await load(file, { quantize: false, dtype: 'bf16' }, { role: 'embedding' }),
+      await load(file, { quantize: { type: 'nf4' } }, { role: 'embedding' }),
+    ]
+    expect(made.map((w) => (w instanceof StoredMatrix ? w.recipe.type : w.dtype))).toEqual([
+      ...['f32', 'nf4', 'bf16', 'f32'],
+    ])
+    for (const w of made) w.dispose()
+    expect(device.memory.liveBytes).toBe(before)
+  })
+
   it.each(types)(
-    'of %s are decoded where they are no projection, or another storage is asked for',
-    async (_, blocks) => {
-      const file = fileOf(blocks)
-      // Tables of a format are made once and stay.
-      const first = await load(file, { quantize: { type: 'nf4' } })
-      first.dispose()
-      const before = device.memory.liveBytes
-      const full = await load(file, { quantize: false })
-      const table = await load(file, { dtype: 'bf16' }, { role: 'embedding' })
-      const nf4 = await load(file, { quantize: { type: 'nf4' } })
-      expect([full, table, nf4].map((w) => (w instanceof StoredMatrix ? w.recipe.type : w.dtype))).toEqual([
-        ...['f32', 'bf16', 'nf4'],
-      ])
-      for (const w of [full, table, nf4]) w.dispose()
-      expect(device.memory.liveBytes).toBe(before)
+    'of %s are a table: its rows are the decoded ones to the bit, a tied head its product',
+    async (_, its) => {
+      const w = await load(fileOf(its), { dtype: 'f16' }, { role: 'embedding' })
+      expect(w).toBeInstanceOf(StoredMatrix)
+      const scope = device.memory.open()
+      const values = await dequantize(w).read()
+      const embeddings = new Embedding(w)
+      const ids = [69, 0, 7, 0, 33]
+      const found = embeddings.forward(fromArray(device, Int32Array.from(ids), [5, 1], 'ids'))
+      expect(found.shape).toEqual([5, 1, its.columns])
+      expect(await found.read()).toEqual(
+        Float32Array.from(ids.flatMap((id) => [...values.subarray(id * its.columns, (id + 1) * its.columns)])),
+      )
+      const random = new Random(9)
+      const x = fromArray(
+        device,
+        Float32Array.from({ length: 3 * its.columns }, () => random.normal()),
+        [3, its.columns],
+      )
+      const head = new TiedHead(() => embeddings)
+      expect([head.outFeatures, head.inFeatures]).toEqual([rows, its.columns])
+      expect(await head.forward(x).read()).toEqual(await matmul(x, w, { transB: true }).read())
+      scope.close()
     },
   )
 

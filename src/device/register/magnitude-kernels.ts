@@ -2,7 +2,7 @@ import { added } from './cut.ts'
 import { perTable } from './kernel-call.ts'
 import { fold, kernel, LANES, lanes } from './kernel-row.ts'
 import { nestedFrom, storedWindows } from './stored-cuts.ts'
-import { storedFormats, storedMatrix } from './stored-matrix.ts'
+import { anyFormat, anyMatrix } from './stored-matrix.ts'
 
 /** Rows of a workgroup of updatedNorms, and of rescale. */
 const ROWS = 4
@@ -39,7 +39,7 @@ export const magnitudeKernels = {
       },
     ],
     calls: ({ normals }) =>
-      (['f32', ...storedFormats] as const).flatMap((format) =>
+      anyFormat.flatMap((format) =>
         (
           [
             [3, 5, 2],
@@ -47,11 +47,7 @@ export const magnitudeKernels = {
             [18, 192, 16],
           ] as const
         ).map(([rows, dim, r]) => {
-          const values = normals(rows * dim)
-          const none = { absmax: null, nested: null, tables: null }
-          const full = { bits: 32, isBf16: 0, blockSize: dim, scaling: 0, nestedCount: 0 }
-          const w =
-            format === 'f32' ? { reads: { ...none, codes: values }, params: full } : storedMatrix(values, dim, format)
+          const w = anyMatrix(normals(rows * dim), dim, format)
           return {
             reads: { ...w.reads, a: normals(r * dim), b: normals(rows * r) },
             writes: { norms: normals(rows) },

@@ -9,6 +9,17 @@ export const storedFormats = [
 ]
 export type StoredFormat = (typeof storedFormats)[number]
 
+/** Those of kernels that read f32 as well. */
+export const anyFormat = ['f32', ...storedFormats] as const
+
+/** The same as `storedMatrix`, or f32, whose bits are 32. */
+export function anyMatrix(values: Float32Array, columns: number, format: (typeof anyFormat)[number]) {
+  if (format !== 'f32') return storedMatrix(values, columns, format)
+  const none = { absmax: null, nested: null, tables: null }
+  const params = { bits: 32, isBf16: 0, blockSize: columns, scaling: 0, nestedCount: 0 }
+  return { reads: { ...none, codes: values }, params }
+}
+
 /** A matrix of `values`, rows of `columns`, as kernels are given it: what `matmulStored` reads of it, and is told. */
 export function storedMatrix(values: Float32Array, columns: number, format: StoredFormat) {
   const none = { absmax: null, nested: null, tables: null }

@@ -1,37 +1,51 @@
-import { f32ToBf16, f32ToF16 } from '../../core/float16.ts'
 import { added, further } from './cut.ts'
 import { perTable } from './kernel-call.ts'
 import { fold, kernel, LANES, lanes } from './kernel-row.ts'
+import { nestedFrom, storedWindows } from './stored-cuts.ts'
+import { anyFormat, anyMatrix } from './stored-matrix.ts'
 
 /** The register's rows for rows of a table. */
 export const tableKernels = {
   /**
-   * out[row] = table[ids[row] - first] where that is a row below vocab, of f32 (bits 32), f16 or bf16 (16); other rows
-   * stay.
+   * out[row] = table[ids[row] - first] where that is a row below vocab; other rows stay. The table [vocab,dim] in the
+   * terms of matmulStored, or f32 where bits is 32, with the other three null.
    */
   embedding: kernel({
-    reads: ['ids', 'table'],
+    reads: ['ids', 'codes', 'absmax', 'nested', 'tables'],
     writes: ['out'],
-    params: { rows: 'u32', dim: 'u32', first: 'u32', vocab: 'u32', bits: 'u32', isBf16: 'u32' },
+    params: {
+      rows: 'u32',
+      dim: 'u32',
+      first: 'u32',
+      vocab: 'u32',
+      bits: 'u32',
+      isBf16: 'u32',
+      blockSize: 'u32',
+      scaling: 'u32',
+      nestedCount: 'u32',
+    },
     items: (p) => p.rows,
     constants: lanes,
     groups: (p) => fold((p.rows * p.dim) / LANES),
     cuts: [
       { along: 'rows', windows: ({ dim }) => ({ ids: 4, out: 4 * dim }) },
-      { along: 'vocab', windows: ({ dim, bits }) => ({ table: { bytes: dim * bits, per: 8 } }), from: further },
+      {
+        along: 'vocab',
+        windows: (p) => storedWindows(p.dim, p),
+        from: (begin, p) => ({ ...further(begin, p), ...nestedFrom(begin * p.dim, p) }),
+      },
     ],
     calls: ({ normals, ids }) =>
-      perTable((rows, dim) =>
-        [
-          { bits: 32, isBf16: 0, table: normals(13 * dim) },
-          { bits: 16, isBf16: 0, table: f32ToF16(normals(13 * dim)) },
-          { bits: 16, isBf16: 1, table: f32ToBf16(normals(13 * dim)) },
-        ].map(({ table, ...storage }) => ({
-          reads: { ids: ids(rows, 13), table },
-          writes: { out: normals(rows * dim) },
-          params: { rows, dim, first: 0, vocab: 13, ...storage },
-        })),
-      ).flat(),
+      anyFormat.flatMap((format) =>
+        perTable((rows, dim) => {
+          const table = anyMatrix(normals(13 * dim), dim, format)
+          return {
+            reads: { ids: ids(rows, 13), ...table.reads },
+            writes: { out: normals(rows * dim) },
+            params: { rows, dim, first: 0, vocab: 13, ...table.params },
+          }
+        }),
+      ),
   }),
   /** dTable[v] = (accumulate ? dTable[v] : 0) + Σ dOut[row] over rows with ids[row] = first + v. */
   embeddingBackward: kernel({

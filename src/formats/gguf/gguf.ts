@@ -41,7 +41,7 @@ export const gguf: StorageFormat<GgufTensor, BlockType> = {
 function noCheckpoint(): MedAwareError {
   return new MedAwareError(
     'unsupported',
-    "saveModel: projections are in GGUF's blocks, which transformers reads from no safetensors file; write the numbers " +
+    "saveModel: weights are in GGUF's blocks, which transformers reads from no safetensors file; write the numbers " +
       'they stand for with { dequantize: true }',
   )
 }

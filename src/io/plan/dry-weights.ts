@@ -3,7 +3,7 @@ import type { WeightSpec } from '../../models/causal-lm.ts'
 import type { Weight } from '../../nn/module.ts'
 import { optionsOf, quantizeMatrix } from '../../formats/quantize-matrix.ts'
 import type { StorageRecipe } from '../../tensor/stored-matrix.ts'
-import { empty } from '../../tensor/tensor.ts'
+import { empty, Tensor } from '../../tensor/tensor.ts'
 import { dtypeFor, quantizationFor, type WeightStorage } from '../load/weight-storage.ts'
 
 /** How weights of a checkpoint stay stored, by name. */
@@ -31,10 +31,14 @@ export function dryWeights(
   return weights
 }
 
+const nothing = { byteLength: 0, label: 'nothing', writes: 0 }
+
 function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage, kept?: StorageRecipe): Weight {
   const { name, shape } = spec
   const quantization = kept === undefined ? quantizationFor(spec, storage) : optionsOf(kept)
   if (quantization === null) return empty(device, shape, name, dtypeFor(spec, storage))
+  // What stays as it is comes without its numbers, which would be the largest buffer of all.
+  if (kept !== undefined) return quantizeMatrix(new Tensor(device, shape, 'f32', nothing), quantization)
   const full = empty(device, shape, name)
   const weight = quantizeMatrix(full, quantization)
   full.dispose()

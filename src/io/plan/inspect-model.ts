@@ -156,7 +156,7 @@ async function inspectBase(folder: Folder, options: InspectOptions): Promise<Mod
       adapter: countAdapter(config, options.adapter),
       files: { ...filesOf(reader), kinds: kindsOf(reader, specs) },
       tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.eosTokenId },
-      memory: plansOf(config, quantization, quantization === null ? await keptRecipes(reader, specs) : null, options),
+      memory: plansOf(config, quantization, await keptRecipes(reader, specs), options),
     }
   } finally {
     await opened.close()
@@ -192,23 +192,23 @@ function summaryOf(method: AdapterMethod, config: AdapterConfig): AdapterSummary
 function plansOf(
   config: ModelConfig,
   quantization: ModelReport['quantization'],
-  kept: KeptRecipes | null,
+  kept: KeptRecipes,
   { adapter, batchSize = 1, length = Math.min(512, config.maxPositionEmbeddings) }: InspectOptions,
 ): ModelReport['memory'] {
   const stored = quantization && optionsOf(quantization)
   const step = { adapter: usual(adapter), batchSize, length }
-  if (kept !== null && kept.size > 0) return { load: planKept(config, {}, kept), train: planKept(config, step, kept) }
+  if (kept.size > 0) return { load: planKept(config, {}, kept), train: planKept(config, step, kept) }
   return {
     load: planMemory(config, { quantize: stored ?? false }),
     train: planMemory(config, { ...step, quantize: stored ?? { type: 'nf4' } }),
   }
 }
 
-/** How weights stay stored whose types differ, as those of a GGUF file may. */
+/** How weights stay stored that a GGUF file has in blocks, each in a type of its own. */
 async function keptRecipes(reader: Checkpoint, specs: readonly WeightSpec[]): Promise<KeptRecipes> {
   const found = specs.flatMap((spec) => {
     const kept = keptWeight(reader, spec, {})
-    return kept === null ? [] : [{ name: spec.name, kept }]
+    return kept?.readsAsNumbers === true ? [{ name: spec.name, kept }] : []
   })
   return new Map(await Promise.all(found.map(async ({ name, kept }) => [name, await kept.recipe()] as const)))
 }
@@ -221,14 +221,15 @@ async function checkpointQuantization(
   reader: Checkpoint,
   specs: readonly WeightSpec[],
 ): Promise<ModelReport['quantization']> {
+  const projections = specs.filter(({ role }) => role === 'projection')
   for (const format of storageFormats()) {
-    const stored = specs.flatMap((spec) => (keptWeight(reader, spec, {}) && format.find(reader, spec.name)) ?? [])
+    const stored = projections.flatMap((spec) => (keptWeight(reader, spec, {}) && format.find(reader, spec.name)) ?? [])
     const [first] = stored
     if (first === undefined) continue
     const recipe = await first.recipe()
-    const projections = specs.filter(({ role }) => role === 'projection').length
     const types = first.readsAsNumbers === true ? await Promise.all(stored.map((each) => each.recipe())) : []
-    const isMixed = types.length > 0 && (types.length < projections || types.some(({ type }) => type !== recipe.type))
+    const isMixed =
+      types.length > 0 && (types.length < projections.length || types.some(({ type }) => type !== recipe.type))
     if (!isMixed) return { ...recipe, layers: stored.length }
   }
   return null

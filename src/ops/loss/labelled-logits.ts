@@ -1,5 +1,6 @@
 import { check } from '../../core/errors.ts'
 import { showShape } from '../../core/shape.ts'
+import type { Matrix } from '../../tensor/matrix.ts'
 import { empty, fromArray, rowsOf, type Tensor, zeros } from '../../tensor/tensor.ts'
 import { gatherRows } from '../embedding.ts'
 import { matmul } from '../matmul.ts'
@@ -13,7 +14,7 @@ export const logitRows = 256
 /** A product of the labelled rows, and what its gradients are written to. */
 export interface LogitTerm {
   readonly x: Tensor
-  readonly weight: Tensor
+  readonly weight: Matrix
   /** What the weight's gradient is a product with: hidden states, scaled where rows weigh differently. */
   readonly rows: Tensor
   readonly dHidden: Tensor | null

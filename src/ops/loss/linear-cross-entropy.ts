@@ -1,5 +1,6 @@
 import { record, records } from '../../autograd/record.ts'
 import { number, readArgument } from '../../core/options.ts'
+import { type Matrix, trainedOf } from '../../tensor/matrix.ts'
 import { empty, type Tensor } from '../../tensor/tensor.ts'
 import { scatterRows } from '../embedding.ts'
 import type { Product, Products } from '../products.ts'
@@ -7,7 +8,7 @@ import { LabelledLogits } from './labelled-logits.ts'
 
 /**
  * Head and loss in one: Σ cross-entropy(x weightᵀ, labels) / normalizer, over rows whose label is not negative. x f32
- * [..., c]; weight [v, c] f32, or frozen in f16 or bf16; labels, one per row of x; loss f32 [1]. Only rows with a label
+ * [..., c]; weight [v, c] f32, or frozen in any other format; labels, one per row of x; loss f32 [1]. Only rows with a label
  * reach the head, and only 256 rows of logits exist at once; their gradient is taken on the way (Liger Kernel, arXiv
  * 2410.10989; TRL's chunked_nll).
  * @param normalizer Default: the number of labels that are not negative, so that the loss is their mean.
@@ -19,7 +20,7 @@ import { LabelledLogits } from './labelled-logits.ts'
  */
 export function linearCrossEntropy(
   x: Tensor,
-  weight: Tensor,
+  weight: Matrix,
   labels: Int32Array,
   normalizer?: number,
   others: readonly Product[] = [],
@@ -31,7 +32,7 @@ export function linearCrossEntropy(
   const logits = new LabelledLogits('linearCrossEntropy', products, labels)
   const { ids, hidden } = logits
   const scale = 1 / (normalizer ?? ids.count)
-  const inputs = products.flatMap((each) => [each.x, each.weight])
+  const inputs = products.flatMap((each) => [each.x, trainedOf(each.weight)])
   const terms = records(inputs) ? logits.terms() : []
   const losses = logits.losses(scale, smoothing, terms)
   const loss = empty(device, [1], 'loss')

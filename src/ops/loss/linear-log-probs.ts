@@ -1,4 +1,5 @@
 import { record } from '../../autograd/record.ts'
+import { type Matrix, trainedOf } from '../../tensor/matrix.ts'
 import { reshaped, type Tensor } from '../../tensor/tensor.ts'
 import { gatherRows, scatterRows } from '../embedding.ts'
 import { mul } from '../mul.ts'
@@ -7,14 +8,14 @@ import { LabelledLogits } from './labelled-logits.ts'
 
 /**
  * The log-probability of each row's label, log softmax(x weightᵀ)[label], 0 where the label is negative: f32, x's shape
- * without its last axis. x f32 [..., c]; weight [v, c] f32, or frozen in f16 or bf16. Only rows with a label reach the
+ * without its last axis. x f32 [..., c]; weight [v, c] f32, or frozen in any other format. Only rows with a label reach the
  * head, and only 256 rows of logits exist at once; the way back makes them again, since it must know what each row's
  * log-probability is wanted for (TRL's _ChunkedLogProbFunction).
  * @param labels One a row of x.
  * @param others Products that are added to the logits, such as an adapter's of low rank. Default none.
  * @throws MedAwareError `shape` where sizes do not fit, `config` when every label is negative or one is no token's.
  */
-export function linearLogProbs(x: Tensor, weight: Tensor, labels: Int32Array, others: readonly Product[] = []): Tensor {
+export function linearLogProbs(x: Tensor, weight: Matrix, labels: Int32Array, others: readonly Product[] = []): Tensor {
   const products: Products = [{ x, weight }, ...others]
   const logits = new LabelledLogits('linearLogProbs', products, labels)
   const { ids, hidden } = logits
@@ -34,7 +35,7 @@ export function linearLogProbs(x: Tensor, weight: Tensor, labels: Int32Array, ot
         return [dX, term.dWeight]
       })
     })
-  const inputs = products.flatMap((each) => [each.x, each.weight])
-  const reads = products.map((each) => each.weight)
+  const inputs = products.flatMap((each) => [each.x, trainedOf(each.weight)])
+  const reads = products.flatMap((each) => each.weight.tensors)
   return record(out, inputs, rule, { reads, saved: [ids, logits.labels, ...hidden] })
 }

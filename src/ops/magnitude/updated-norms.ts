@@ -1,10 +1,7 @@
 import { check } from '../../core/errors.ts'
 import { showShape } from '../../core/shape.ts'
-import { isFull, type Matrix, storageOf } from '../../tensor/matrix.ts'
+import { anyStorageOf, type Matrix } from '../../tensor/matrix.ts'
 import { empty, type Tensor } from '../../tensor/tensor.ts'
-
-/** What kernels read of a weight in f32, in the terms of those in other formats. */
-const full = { absmax: null, nested: null, tables: null, bits: 32, isBf16: 0, scaling: 0, nestedCount: 0 } as const
 
 /**
  * Lengths of the rows of weight + alpha · b · a, without history: f32 [out]. weight [out, in] in any format, a f32
@@ -20,8 +17,7 @@ export function updatedNorms(weight: Matrix, a: Tensor, b: Tensor, alpha: number
   })
   const { device } = a
   const norms = empty(device, [rows], 'norms')
-  const storage = isFull(weight) ? { ...full, codes: weight, blockSize: dim } : storageOf(weight)
-  const { codes, absmax, nested, tables, bits, isBf16, blockSize, scaling, nestedCount } = storage
+  const { codes, absmax, nested, tables, bits, isBf16, blockSize, scaling, nestedCount } = anyStorageOf(weight)
   device.run(
     'updatedNorms',
     { codes, absmax, nested, tables, a, b, norms },

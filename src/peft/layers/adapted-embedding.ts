@@ -1,7 +1,7 @@
 import { MedAwareError } from '../../core/errors.ts'
 import { show } from '../../core/show.ts'
 import { Embedding, type Lookup } from '../../nn/embedding.ts'
-import type { Module } from '../../nn/module.ts'
+import type { Module, Weight } from '../../nn/module.ts'
 import { dequantize } from '../../ops/dequantize.ts'
 import { embedding } from '../../ops/embedding.ts'
 import { type Products, sumOfProducts } from '../../ops/products.ts'
@@ -44,7 +44,7 @@ export class AdaptedEmbedding extends AdaptedLayer<Embedding, EmbeddingAdapter> 
     super({ base_layer: base }, {})
   }
 
-  get table(): Tensor {
+  get table(): Weight {
     return this.base.table
   }
 

@@ -1,6 +1,6 @@
 import { LanguageHead, type Head, TiedHead } from '../../nn/language-head.ts'
 import { Linear } from '../../nn/linear.ts'
-import type { Module, Weights } from '../../nn/module.ts'
+import type { Module, Weight, Weights } from '../../nn/module.ts'
 import type { Products } from '../../ops/products.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { AdaptedEmbedding } from './adapted-embedding.ts'
@@ -11,7 +11,7 @@ import { AdaptedLinear, AdaptedProjection } from './adapted-linear.ts'
  * no more when they are merged: it gets a table of its own.
  */
 export class AdaptedHead extends AdaptedProjection<LanguageHead | TiedHead> implements Head {
-  get table(): Tensor {
+  get table(): Weight {
     return this.base.table
   }
 

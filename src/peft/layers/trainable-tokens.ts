@@ -1,6 +1,6 @@
 import type { Shape } from '../../core/shape.ts'
 import { f32ToF16 } from '../../core/float16.ts'
-import type { Module } from '../../nn/module.ts'
+import type { Module, Weight } from '../../nn/module.ts'
 import { add } from '../../ops/add.ts'
 import { transpose } from '../../ops/array/transpose.ts'
 import { embedding, gatherRows } from '../../ops/embedding.ts'
@@ -17,8 +17,8 @@ import { LinearAdapter, type Project } from './adapted-linear.ts'
 /** Rows of a table that are trained, and where. */
 export interface TokenPlace {
   readonly path: string
-  /** f32, f16 or bf16 [v, c]. */
-  readonly table: Tensor
+  /** [v, c] in any storage format. */
+  readonly table: Weight
   readonly tokens: readonly number[]
   /** What the trained rows are called behind the path in PEFT's file. */
   readonly name: string
@@ -66,7 +66,7 @@ export function tokenPlace(
 }
 
 /** Rows of a table, f32 [n, c], without history. */
-function rowsAt(table: Tensor, tokens: readonly number[]): Tensor {
+function rowsAt(table: Weight, tokens: readonly number[]): Tensor {
   const ids = fromArray(table.device, Int32Array.from(tokens), [tokens.length], 'trained tokens')
   return gatherRows(ids, table, [tokens.length, table.columns])
 }
@@ -85,7 +85,7 @@ class TokenRows {
   constructor(
     readonly rows: Tensor,
     readonly tokens: readonly number[],
-    table: Tensor,
+    table: Weight,
   ) {
     const { memory } = table.device
     const [vocab, n] = [table.rows, tokens.length]

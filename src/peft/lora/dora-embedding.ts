@@ -1,6 +1,7 @@
 import { noGrad } from '../../autograd/no-grad.ts'
 import { MedAwareError } from '../../core/errors.ts'
 import type { Embedding } from '../../nn/embedding.ts'
+import type { Weight } from '../../nn/module.ts'
 import { reshape } from '../../ops/array/reshape.ts'
 import { transpose } from '../../ops/array/transpose.ts'
 import { dequantize } from '../../ops/dequantize.ts'
@@ -64,13 +65,13 @@ export class DoraEmbedding extends LoraEmbedding {
   #lengths(): Tensor {
     const { table } = this.#base
     const { lora_embedding_A: a, lora_embedding_B: b } = this.factors
-    const columns = this.#transposed.get([table], () => noGrad(() => transposedOf(table)))
-    return this.#norms.get([a, b, table], () => updatedNorms(columns, a, b, this.scaling))
+    const columns = this.#transposed.get(table.tensors, () => noGrad(() => transposedOf(table)))
+    return this.#norms.get([a, b, ...table.tensors], () => updatedNorms(columns, a, b, this.scaling))
   }
 }
 
 /** f32 [c, v]. */
-function transposedOf(table: Tensor): Tensor {
+function transposedOf(table: Weight): Tensor {
   const full = dequantize(table)
   const made = transpose(full, 0, 1)
   full.dispose()

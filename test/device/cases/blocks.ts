@@ -63,6 +63,26 @@ const dequantisers = blockNames.flatMap((name) =>
   }),
 )
 
+const gathered = blockNames.flatMap((name) =>
+  [0, 2].map((first) => {
+    const [dim, vocab] = [blockLayouts[name].size, 5]
+    const { reads, params, values } = inBlocks(vocab * dim, name, hostile)
+    const [ids, before] = [Int32Array.of(4, first, 4, 6, 3), junk(5 * dim)]
+    return kernelCase('embedding', `${name}, rows from ${first} on`, {
+      reads: { ids, ...reads },
+      writes: { out: before },
+      params: { rows: 5, dim, first, vocab, ...params },
+      expected: {
+        out: Float32Array.from(before, (was, e) => {
+          const row = at(ids, Math.floor(e / dim)) - first
+          return row >= 0 && row < vocab ? at(values, row * dim + (e % dim)) : was
+        }),
+      },
+      tolerance: 0,
+    })
+  }),
+)
+
 // Few rows, whole and ragged tiles, depths beyond 512; then windows of columns of a and of out.
 const sizes = [
   [1, 13, 256],
@@ -173,4 +193,4 @@ const quantisers = blockNames.flatMap((name) =>
   }),
 )
 
-export const blockCases: KernelCase[] = [...dequantisers, ...products, ...quantisers]
+export const blockCases: KernelCase[] = [...dequantisers, ...gathered, ...products, ...quantisers]

@@ -10,6 +10,9 @@ const shapes = [
   [5, 100],
 ] as const
 
+const unscaled = { absmax: null, nested: null, tables: null }
+const plain = (dim: number) => ({ blockSize: dim, scaling: 0, nestedCount: 0 })
+
 const tableCases = shapes.flatMap(([rows, dim]) => {
   const vocab = 13
   const ids = integers(rows, vocab)
@@ -23,22 +26,22 @@ const tableCases = shapes.flatMap(([rows, dim]) => {
     })
   return [
     ...[
-      { title: 'f32', bits: 32, isBf16: 0, stored: table, values: table },
-      { title: 'f16', bits: 16, isBf16: 0, stored: halves, values: f16ToF32(halves) },
-      { title: 'bf16', bits: 16, isBf16: 1, stored: brains, values: bf16ToF32(brains) },
-    ].map(({ title, bits, isBf16, stored, values }) =>
+      { title: 'f32', bits: 32, isBf16: 0, codes: table, values: table },
+      { title: 'f16', bits: 16, isBf16: 0, codes: halves, values: f16ToF32(halves) },
+      { title: 'bf16', bits: 16, isBf16: 1, codes: brains, values: bf16ToF32(brains) },
+    ].map(({ title, bits, isBf16, codes, values }) =>
       kernelCase('embedding', `${rows}x${dim} of ${title}`, {
-        reads: { ids, table: stored },
+        reads: { ids, ...unscaled, codes },
         writes: { out: junk(rows * dim) },
-        params: { rows, dim, first: 0, vocab, bits, isBf16 },
+        params: { rows, dim, first: 0, vocab, ...plain(dim), bits, isBf16 },
         expected: { out: doubles(rows * dim, (e) => at(values, at(ids, Math.floor(e / dim)) * dim + (e % dim))) },
         tolerance: 0,
       }),
     ),
     kernelCase('embedding', `${rows}x${dim}, rows 4 to 8 of the table alone`, {
-      reads: { ids, table: table.slice(4 * dim, 9 * dim) },
+      reads: { ids, ...unscaled, codes: table.slice(4 * dim, 9 * dim) },
       writes: { out: rowsBefore },
-      params: { rows, dim, first: 4, vocab: 5, bits: 32, isBf16: 0 },
+      params: { rows, dim, first: 4, vocab: 5, ...plain(dim), bits: 32, isBf16: 0 },
       expected: {
         out: doubles(rows * dim, (e) => {
           const id = at(ids, Math.floor(e / dim))

@@ -62,7 +62,7 @@ describe('inspectModel', () => {
         quantization: null,
         tokenizer: null,
       },
-      parameters: { all: 1_311_625_216, packed: 707_645_440 },
+      parameters: { all: 1_311_625_216, packed: 656_134_144 },
       adapter: {
         ...{ method: 'LoRA', settings: 'r=16 alpha=32 dropout=0 on query_key_value' },
         config: { r: 16, targetModules: ['query_key_value'] },
@@ -91,7 +91,7 @@ describe('inspectModel', () => {
       ...{ batchSize: 2, length: 64 },
     })) as ModelReport
     expect(report.quantization).toEqual({ type: 'nf4', blockSize: 64, doubleQuant: true, layers: 96 })
-    expect(report.parameters).toEqual({ all: 1_311_625_216, packed: 707_645_440 })
+    expect(report.parameters).toEqual({ all: 1_311_625_216, packed: 656_134_144 })
     expect(report.adapter.trainable).toBe(6_291_456)
     expect(report.files.dtypes).toMatchObject({ F16: { bytes: 2 * 103_665_664 } })
     expect(report.memory.load.weights.fourBit).toBe(report.memory.train.weights.fourBit)
@@ -109,13 +109,13 @@ describe('inspectModel', () => {
       (await inspectModel({ ...folder, tensors: () => blocksOf(typeOf) })) as ModelReport
     const { quantization, parameters, memory } = await inspect(() => 'Q4_0')
     expect(quantization).toEqual({ type: 'q4_0', blockSize: 32, doubleQuant: false, layers: 96 })
-    expect(parameters).toEqual({ all: 1_311_625_216, packed: 707_645_440 })
-    expect(memory.load.weights).toMatchObject({ gguf: (1_207_959_552 * 5) / 8 })
+    expect(parameters).toEqual({ all: 1_311_625_216, packed: 656_134_144 })
+    expect(memory.load.weights).toMatchObject({ gguf: ((1_207_959_552 + 103_022_592) * 5) / 8 })
     const mixed = await inspect((name) => (name.includes('.3.') ? 'Q6_K' : 'Q8_0'))
     expect(mixed.quantization).toBeNull()
     const [rest, own] = [(23 * 9) / 8, 6.625 / 8]
-    const gguf = (1_207_959_552 / 24) * (rest + own)
-    expect(mixed.memory.load.weights).toMatchObject({ gguf, f32: 4 * 103_665_664, fourBit: 0 })
+    const gguf = (1_207_959_552 / 24) * (rest + own) + (103_022_592 * 9) / 8
+    expect(mixed.memory.load.weights).toMatchObject({ gguf, f32: 4 * 643_072, fourBit: 0 })
     expect(mixed.memory.train.weights).toEqual(mixed.memory.load.weights)
     expect((await inspect((name) => (name.includes('.3.') ? 'Q4_0' : 'Q8_0'))).quantization).toBeNull()
   })
@@ -127,7 +127,7 @@ describe('inspectModel', () => {
       const reader = checkpointOf(await blocksOf(() => type))
       checkRoom(reader, specs, 'f', { device, ...(quantize === false && { quantize }) })
     }
-    const [projections, others] = [1_207_959_552, 103_665_664]
+    const [matrices, vectors] = [1_207_959_552 + 103_022_592, 643_072]
     for (const [type, bits] of [
       ['Q8_0', 9],
       ['Q4_1', 5],
@@ -135,7 +135,7 @@ describe('inspectModel', () => {
       ['Q4_K', 4.625],
       ['Q6_K', 6.625],
     ] as const) {
-      const needed = (projections * bits) / 8 + 4 * others
+      const needed = (matrices * bits) / 8 + 4 * vectors
       await check(type, needed)
       await expect(check(type, needed - 1e6)).rejects.toMatchObject({ code: 'memory' })
       await expect(check(type, needed, false)).rejects.toMatchObject({ code: 'memory' })
