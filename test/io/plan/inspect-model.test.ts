@@ -62,7 +62,7 @@ describe('inspectModel', () => {
         quantization: null,
         tokenizer: null,
       },
-      parameters: { all: 1_311_625_216, packed: 656_134_144 },
+      parameters: { all: 1_311_625_216, packed: 707_645_440 },
       adapter: {
         ...{ method: 'LoRA', settings: 'r=16 alpha=32 dropout=0 on query_key_value' },
         config: { r: 16, targetModules: ['query_key_value'] },
@@ -91,7 +91,7 @@ describe('inspectModel', () => {
       ...{ batchSize: 2, length: 64 },
     })) as ModelReport
     expect(report.quantization).toEqual({ type: 'nf4', blockSize: 64, doubleQuant: true, layers: 96 })
-    expect(report.parameters).toEqual({ all: 1_311_625_216, packed: 656_134_144 })
+    expect(report.parameters).toEqual({ all: 1_311_625_216, packed: 707_645_440 })
     expect(report.adapter.trainable).toBe(6_291_456)
     expect(report.files.dtypes).toMatchObject({ F16: { bytes: 2 * 103_665_664 } })
     expect(report.memory.load.weights.fourBit).toBe(report.memory.train.weights.fourBit)
