@@ -150,7 +150,7 @@ export interface WeightSpec {
   /** Its key in a checkpoint. */
   readonly name: string
   readonly shape: Shape
-  /** Projections may be stored in 4 or 8 bits, the rest, the head too, may not. */
+  /** Projections can be quantised; embeddings, which are tables and heads, stay in blocks that a file has. */
   readonly role: 'projection' | 'embedding' | 'vector'
   /** How it starts when trained from nothing: N(0, initializer_range²), 0 or 1. */
   readonly init: 'normal' | 'zeros' | 'ones'
