@@ -1,6 +1,6 @@
-// out[row] = table[ids[row] - first]; ids i32 [rows], out f32 [rows,dim]; the table [vocab,dim] as matmul-stored.wgsl reads
-// it, or f32 where bits is 32. A row whose id is below first or not below first + vocab stays: the table may be a window
-// of a larger one. One invocation an element.
+// out[row] = table[ids[row] - first]; ids i32 [rows], out f32 [rows,dim]; the table [vocab,dim] as matmul-stored.wgsl
+// reads it, or f32 where bits is 32. A row whose id is below first or not below first + vocab stays: the table may be a
+// window of a larger one. One invocation an element.
 // Parts: half-words, stored-blocks, stored-scale, stored-value.
 override LANES: u32 = 64;
 

@@ -38,7 +38,7 @@ export class WeightPicker {
   }
 
   /**
-   * A table of vectors [rows, columns] in any storage format. @param scale What vectors are multiplied by; default
+   * A table of vectors [rows, columns] in a format for tables. @param scale What vectors are multiplied by; default
    * 1. @throws MedAwareError as `tensor`.
    */
   embedding(name: string, rows: number, columns: number, scale?: number): Embedding {
@@ -54,9 +54,11 @@ export class WeightPicker {
     return new LanguageHead(this.table(`${name}.weight`, vocabSize, hiddenSize))
   }
 
-  /** A table of vectors, or of a head: [rows, columns] in any storage format. @throws MedAwareError as `tensor`. */
+  /** A table of vectors, or of a head: [rows, columns] in a format for tables. @throws MedAwareError as `tensor`. */
   table(name: string, rows: number, columns: number): Weight {
-    return this.#weight(name, [rows, columns], 'embedding', 'normal')
+    const weight = this.#weight(name, [rows, columns], 'embedding', 'normal')
+    if (weight instanceof Tensor || weight.isForTables) return weight
+    throw this.#cannotBeQuantised(name)
   }
 
   /**
@@ -91,7 +93,11 @@ export class WeightPicker {
   tensor(name: string, { shape, role, init }: Omit<WeightSpec, 'name'>): Tensor {
     const weight = this.#weight(name, shape, role, init)
     if (weight instanceof Tensor) return weight
-    throw new MedAwareError('unsupported', `${this.who}: ${this.prefix}${name} cannot be quantised`)
+    throw this.#cannotBeQuantised(name)
+  }
+
+  #cannotBeQuantised(name: string): MedAwareError {
+    return new MedAwareError('unsupported', `${this.who}: ${this.prefix}${name} cannot be quantised`)
   }
 
   #weight(below: string, shape: Shape, role: WeightSpec['role'], init: WeightSpec['init']): Weight {

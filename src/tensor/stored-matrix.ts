@@ -36,6 +36,8 @@ export interface StorageRecipe {
  */
 export abstract class StoredMatrix {
   readonly requiresGrad = false
+  /** Whether tables of vectors and heads may be stored so, and not the weights of linear layers alone. Default false. */
+  readonly isForTables: boolean = false
 
   /**
    * @param tensors Those that are its own, which are kept and freed with it: none that it shares with others.

@@ -20,6 +20,8 @@ export interface GgufParts {
 
 /** A frozen matrix in blocks as a GGUF file has them, decoded by the kernels that use it. */
 export class GgufTensor extends StoredMatrix {
+  override readonly isForTables = true
+
   constructor(
     shape: Shape,
     readonly parts: GgufParts,

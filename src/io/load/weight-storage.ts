@@ -14,8 +14,8 @@ export interface WeightStorage {
   readonly dtype?: 'f32' | HalfType
   /**
    * Store projections in 4 or 8 bits as they come, as `quantize` does, `{}` in QLoRA's double-quantised NF4; `false`
-   * keeps them in `dtype`. Default: `false`, as in transformers, but for those that a GGUF file has in blocks, and tables
-   * in blocks, which stay as they are. What bitsandbytes quantised stays so whatever is asked.
+   * keeps them in `dtype`. Default: `false`, as in transformers, but for those that a GGUF file has in blocks, and
+   * tables in blocks, which stay as they are. What bitsandbytes quantised stays so whatever is asked.
    */
   readonly quantize?: Quantization | false
 }

@@ -31,14 +31,14 @@ export function dryWeights(
   return weights
 }
 
-const nothing = { byteLength: 0, label: 'nothing', writes: 0 }
+/** What stays stored comes without its numbers, which would be the largest buffer of all. */
+const noNumbers = { byteLength: 0, label: 'no numbers', writes: 0 }
 
 function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage, kept?: StorageRecipe): Weight {
   const { name, shape } = spec
-  const quantization = kept === undefined ? quantizationFor(spec, storage) : optionsOf(kept)
+  if (kept !== undefined) return quantizeMatrix(new Tensor(device, shape, 'f32', noNumbers), optionsOf(kept))
+  const quantization = quantizationFor(spec, storage)
   if (quantization === null) return empty(device, shape, name, dtypeFor(spec, storage))
-  // What stays as it is comes without its numbers, which would be the largest buffer of all.
-  if (kept !== undefined) return quantizeMatrix(new Tensor(device, shape, 'f32', nothing), quantization)
   const full = empty(device, shape, name)
   const weight = quantizeMatrix(full, quantization)
   full.dispose()

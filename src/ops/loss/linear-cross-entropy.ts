@@ -8,9 +8,9 @@ import { LabelledLogits } from './labelled-logits.ts'
 
 /**
  * Head and loss in one: Σ cross-entropy(x weightᵀ, labels) / normalizer, over rows whose label is not negative. x f32
- * [..., c]; weight [v, c] f32, or frozen in any other format; labels, one per row of x; loss f32 [1]. Only rows with a label
- * reach the head, and only 256 rows of logits exist at once; their gradient is taken on the way (Liger Kernel, arXiv
- * 2410.10989; TRL's chunked_nll).
+ * [..., c]; weight [v, c] f32, or frozen in any other format; labels, one per row of x; loss f32 [1]. Only rows with a
+ * label reach the head, and only 256 rows of logits exist at once; their gradient is taken on the way (Liger Kernel,
+ * arXiv 2410.10989; TRL's chunked_nll).
  * @param normalizer Default: the number of labels that are not negative, so that the loss is their mean.
  * @param others Products that are added to the logits, such as an adapter's of low rank. Default none.
  * @param smoothing Share of what is wanted that all tokens have alike, the label having the rest: transformers'

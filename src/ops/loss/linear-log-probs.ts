@@ -8,9 +8,9 @@ import { LabelledLogits } from './labelled-logits.ts'
 
 /**
  * The log-probability of each row's label, log softmax(x weightᵀ)[label], 0 where the label is negative: f32, x's shape
- * without its last axis. x f32 [..., c]; weight [v, c] f32, or frozen in any other format. Only rows with a label reach the
- * head, and only 256 rows of logits exist at once; the way back makes them again, since it must know what each row's
- * log-probability is wanted for (TRL's _ChunkedLogProbFunction).
+ * without its last axis. x f32 [..., c]; weight [v, c] f32, or frozen in any other format. Only rows with a label reach
+ * the head, and only 256 rows of logits exist at once; the way back makes them again, since it must know what each
+ * row's log-probability is wanted for (TRL's _ChunkedLogProbFunction).
  * @param labels One a row of x.
  * @param others Products that are added to the logits, such as an adapter's of low rank. Default none.
  * @throws MedAwareError `shape` where sizes do not fit, `config` when every label is negative or one is no token's.
