@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { cpuBuilds, defaultCpuBuild } from '../src/device/cpu/cpu-device.ts'
 import { adapterRows } from './adapters.ts'
 import { cpuRows } from './cpu.ts'
+import { smollm2File } from './smollm2.ts'
 import { type Figure, fullLayers, type Row, type RowResult, tunings } from './row.ts'
 import { clocks } from './stats.ts'
 import { webgpuRows } from './webgpu.ts'
@@ -23,6 +24,7 @@ const help = `Measures peft-medaware in alternating rounds of one run, each figu
   --build NAME   of the CPU kernels: ${builds.join(', ')}    (${defaultBuild})
   --tuning HOW   of the WebGPU engine: ${tunings.join(', ')}      (auto)
   --clock HOW    of the rows of adapters: ${clocks.join(', ')}  (wall)
+  --model FILE   SmolLM2-135M-Instruct, GGUF or a folder  (${smollm2File})
   --profile      kernels of a step: calls, time, speed, share
   --json         figures as JSON, and nothing else on standard output
 
@@ -40,6 +42,7 @@ const { values: flags, positionals } = parseArgs({
     build: { type: 'string', default: defaultBuild },
     tuning: { type: 'string', default: 'auto' },
     clock: { type: 'string', default: 'wall' },
+    model: { type: 'string', default: smollm2File },
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -89,7 +92,16 @@ for (const row of rows) {
   if (flags.only.length > 0 && !flags.only.includes(row.name)) continue
   const rounds = Number(flags.rounds ?? row.rounds)
   say(`\n${row.name}: ${row.about}; ${rounds} rounds`)
-  const result = await row.run({ rounds, layers, build, tuning, clock, profile: flags.profile, say })
+  const result = await row.run({
+    rounds,
+    layers,
+    build,
+    tuning,
+    clock,
+    model: flags.model,
+    profile: flags.profile,
+    say,
+  })
   results[row.name] = { about: row.about, rounds, ...result }
   const { figures, versions = {}, absent = {} } = result
   if (Object.keys(versions).length > 0) say(`  ${list(versions)}`)

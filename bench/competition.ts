@@ -37,8 +37,12 @@ export interface Comparison {
 export interface Rules {
   readonly competitors: readonly Competitor[]
   readonly compare?: readonly Comparison[]
-  /** Those who compute the same: the losses of their first steps may not be further apart than `mostApart`. */
+  /** Those who compute the same: the losses of their first steps may not be further apart than `lossesApart`. */
   readonly sameLosses?: readonly string[]
+  /** On losses that should be equal, in nats. Default '<= 0.001'. */
+  readonly lossesApart?: Bar
+  /** That a call trains on: with it their number a second is told beside times. */
+  readonly tokens?: number
   /** Calls of a round. Default 1. */
   readonly calls?: number
   readonly unit?: 's' | 'ms'
@@ -48,12 +52,10 @@ export interface Rules {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** On losses that should be equal, in nats. */
-const mostApart: Bar = '<= 0.001'
-
 /** Builds all competitors one after another, lets each work once a round while the others sleep, and ends them. */
 export async function compete(rules: Rules, { rounds, layers, profile, say }: RowOptions): Promise<RowResult> {
-  const { competitors, compare = [], sameLosses = [], calls = 1, unit = 'ms', isModel = true, env = {} } = rules
+  const { competitors, compare = [], calls = 1, unit = 'ms', isModel = true, env = {} } = rules
+  const { sameLosses = [], lossesApart = '<= 0.001', tokens } = rules
   const runners = new Map<string, Runner>()
   const processes = new Map<string, Runner | Error>()
   const ready = new Map<string, Ready>()
@@ -110,6 +112,10 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
       const times = samples(name)
       const scaled = unit === 's' ? times.map((ms) => ms / 1000) : times
       figures.push(figure(name, unit, scaled, barOf(time)))
+      if (tokens !== undefined) {
+        const speeds = times.map((ms) => (1000 * tokens) / ms)
+        figures.push(figure(`${name}: tokens a second`, '', speeds))
+      }
       // Of what comes with the times, the first round does not count either.
       const engine = encoding.get(name)?.slice(1)
       if (engine) figures.push(figure(`${name}: encode, bind, submit`, 'ms', engine, barOf(encodingBar)))
@@ -139,21 +145,21 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
       figures.push(figure(`${slower} over ${faster}`, 'x', ratios(samples(slower), samples(faster)), barOf(bar)))
     }
     const losses = present.filter(({ name }) => sameLosses.includes(name)).map(({ name }) => ready.get(name)?.losses)
-    return { figures: [...figures, ...lossFigures(losses)], versions, absent }
+    return { figures: [...figures, ...lossFigures(losses, lossesApart)], versions, absent }
   } finally {
     for (const runner of new Set(runners.values())) await runner.stop()
   }
 }
 
 /** How far the losses of several programs fall, and how far apart they are at most. */
-function lossFigures(losses: readonly (readonly number[] | undefined)[]): readonly Figure[] {
+function lossFigures(losses: readonly (readonly number[] | undefined)[], bar: Bar): readonly Figure[] {
   const [first = [], ...others] = losses
   if (others.length === 0) return []
   const apart = others.flatMap((other = []) => first.map((loss, step) => Math.abs(loss - (other[step] ?? NaN))))
   const steps = `of the first ${first.length} steps`
   return [
     figure(`fall of the losses ${steps}`, 'nats', [(first[0] ?? NaN) - (first.at(-1) ?? NaN)], '> 0'),
-    figure(`losses ${steps}, furthest apart`, 'nats', [Math.max(...apart)], mostApart),
+    figure(`losses ${steps}, furthest apart`, 'nats', [Math.max(...apart)], bar),
   ]
 }
 

@@ -38,6 +38,8 @@ export interface RowOptions {
   readonly clock: Clock
   /** Decoder layers of the models that are made. */
   readonly layers: number
+  /** GGUF file or Hugging Face folder of SmolLM2-135M-Instruct. */
+  readonly model: string
   /** Whether to print the kernels of a row that runs a model. */
   readonly profile: boolean
   /** Where a row has more to say than figures. */
