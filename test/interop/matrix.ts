@@ -53,7 +53,10 @@ const fullBase = ({ folder }: Family) => fileURLToPath(new URL(`../fixtures/${fo
 const fourBitBase = (work: string, { name }: Family) => join(work, 'four-bit', name)
 
 function jobsIn(work: string, folder: string): readonly Job[] {
-  const jobs = families.flatMap((family) => rows.map((row) => ({ row, family })))
+  const jobs = families.flatMap((family) => {
+    const those = rows.filter(({ name }) => family.rows?.includes(name) ?? true)
+    return those.map((row) => ({ row, family }))
+  })
   return jobs.map(({ row, family }, at) => {
     const [full, isFourBit] = [fullBase(family), row.replaced ?? false]
     return {

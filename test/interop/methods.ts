@@ -9,6 +9,8 @@ export interface Family {
   readonly norm: string
   readonly lastNorm: string
   readonly embedding: string
+  /** The only rows that run on it, where another family has the same parts. Default: all. */
+  readonly rows?: readonly string[]
 }
 
 /** A PEFT config as adapter_config.json has it, without what it does not care for. */
@@ -43,6 +45,10 @@ const llama = {
   ...{ lastNorm: 'norm', embedding: 'embed_tokens' },
 }
 
+/** What meets a family's own parts: every linear, a norm, the table, what is merged, and keys and values before the text. */
+const few = ['lora, all-linear', 'lora, embedding', 'dora, all-linear', 'loftq, replaced', 'ia3', 'oft', 'ln tuning']
+const own = { rows: [...few, 'prefix tuning'] }
+
 export const families: readonly Family[] = [
   { name: 'falcon-rw', folder: 'tiny-falcon-rw', norm: 'input_layernorm', ...falcon },
   { name: 'falcon-7b', folder: 'tiny-family/falcon-7b', norm: 'input_layernorm', ...falcon },
@@ -51,6 +57,10 @@ export const families: readonly Family[] = [
   { name: 'llama, tied', folder: 'tiny-family/llama-tied', ...llama },
   { name: 'qwen2', folder: 'tiny-family/qwen2', ...llama },
   { name: 'gemma3', folder: 'tiny-family/gemma3', ...llama },
+  { name: 'qwen3', folder: 'tiny-family/qwen3', ...llama, ...own },
+  { name: 'qwen3, window', folder: 'tiny-family/qwen3-window', ...llama, ...own },
+  { name: 'mistral', folder: 'tiny-family/mistral', ...llama, ...own },
+  { name: 'smollm3', folder: 'tiny-family/smollm3', ...llama, ...own },
 ]
 
 type Fields = Readonly<Record<string, unknown>>
