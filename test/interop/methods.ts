@@ -46,8 +46,18 @@ const llama = {
 }
 
 /** What meets a family's own parts: every linear, a norm, the table, what is merged, and keys and values before the text. */
-const few = ['lora, all-linear', 'lora, embedding', 'dora, all-linear', 'loftq, replaced', 'ia3', 'oft', 'ln tuning']
-const own = { rows: [...few, 'prefix tuning'] }
+const few = [
+  'lora, all-linear',
+  'lora, embedding',
+  'dora, all-linear',
+  'loftq, replaced',
+  'oft',
+  'ln tuning',
+  'prefix tuning',
+]
+const own = { rows: [...few, 'ia3'] }
+/** PEFT does not say where IA3 goes in it. */
+const smollm3 = { rows: [...few, 'ia3, random start'] }
 
 export const families: readonly Family[] = [
   { name: 'falcon-rw', folder: 'tiny-falcon-rw', norm: 'input_layernorm', ...falcon },
@@ -60,7 +70,7 @@ export const families: readonly Family[] = [
   { name: 'qwen3', folder: 'tiny-family/qwen3', ...llama, ...own },
   { name: 'qwen3, window', folder: 'tiny-family/qwen3-window', ...llama, ...own },
   { name: 'mistral', folder: 'tiny-family/mistral', ...llama, ...own },
-  { name: 'smollm3', folder: 'tiny-family/smollm3', ...llama, ...own },
+  { name: 'smollm3', folder: 'tiny-family/smollm3', ...llama, ...smollm3 },
 ]
 
 type Fields = Readonly<Record<string, unknown>>

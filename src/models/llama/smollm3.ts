@@ -87,6 +87,9 @@ function areFlags(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((one) => one === 0 || one === 1)
 }
 
+/** The pad_token_id of transformers' SmolLM3Config. */
+const usualPadding = 128004
+
 /** The config.json that transformers reads back as the same model. */
 export function formatSmolLm3Config(config: SmolLm3Config): ConfigJson {
   readArgument('formatSmolLm3Config', 'config', config, configRule<SmolLm3Config>('smollm3'))
@@ -100,6 +103,8 @@ export function formatSmolLm3Config(config: SmolLm3Config): ConfigJson {
     use_sliding_window: config.slidingWindow !== null,
     sliding_window: config.slidingWindow,
     layer_types: config.layerTypes,
+    // SmolLM3Config takes this id where none is named, and no model whose vocabulary ends before it can be made there.
+    ...(config.vocabSize <= usualPadding && { pad_token_id: null }),
   }
 }
 

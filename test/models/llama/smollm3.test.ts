@@ -22,6 +22,13 @@ describe('parseSmolLm3Config', () => {
     expect(parseSmolLm3Config(formatSmolLm3Config(config))).toEqual(config)
   })
 
+  it('names no padding where the one that transformers would take is beyond the vocabulary', () => {
+    const config = parseSmolLm3Config(tiny)
+    expect(formatSmolLm3Config(config)).toHaveProperty('pad_token_id', null)
+    expect(formatSmolLm3Config({ ...config, vocabSize: 128004 })).toHaveProperty('pad_token_id', null)
+    expect(formatSmolLm3Config({ ...config, vocabSize: 128005 })).not.toHaveProperty('pad_token_id')
+  })
+
   it('reads SmolLM3-3B’s, each fourth of whose layers knows no positions', () => {
     const fourth = Array.from({ length: 36 }, (_, layer) => +(layer % 4 !== 3))
     const json = {
