@@ -43,7 +43,7 @@ async function raceOnSmollm2(options: RowOptions): Promise<RowResult> {
           { name: ours, file: 'own/smollm2.ts', args: [folder, options.build] },
           { name: theirs, file: 'peers/smollm2.py', args: [folder] },
         ],
-        compare: [{ slower: theirs, faster: ours }],
+        compare: [{ slower: ours, faster: theirs }],
         sameLosses: [ours, theirs],
         lossesApart: '<= 0.0001',
         tokens,
