@@ -22,24 +22,39 @@ interface Bytes {
 /** Normal forms that a tokenizer may bring a text into before it looks at it. */
 const forms = [null, 'NFC', 'NFKC'] as const
 
+const encoder = new TextEncoder()
+
 /**
- * Where each token of a text stands in it, found by reading tokens and text side by side: a token that begins with a
- * space may have been given it, and spaces may be between tokens that strip them.
- * @throws MedAwareError `unsupported` where the tokenizer changes the text in another way, such as to lower case.
+ * Says where each token of a text stands in it, by reading tokens and text side by side: a token that begins with a
+ * space may have been given it, and spaces may be between tokens that strip them. It keeps the bytes of the tokens that
+ * it has met.
+ * @param decoder That of tokenizer.json, which says how the vocabulary writes bytes.
+ * @returns A function that throws MedAwareError `unsupported` where the tokenizer changes the text in another way than
+ * to a normal form, such as to lower case.
  */
-export function tokenOffsets(text: string, tokens: readonly TokenText[], decoder: unknown): Span[] {
-  const surfaces = tokens.map((token) => bytesOf(token, decoder))
-  let furthest = 0
-  for (const form of forms) {
-    const spans = aligned(surfaces, normalized(text, form))
-    if (spans.length === tokens.length) return spans
-    furthest = Math.max(furthest, spans.length)
+export function tokenLocator(decoder: unknown): (text: string, tokens: readonly TokenText[]) => Span[] {
+  const kinds = kindsOf(decoder)
+  const met = new Map<string, Uint8Array>()
+  const surfaceOf = (token: TokenText): Uint8Array => {
+    if (token.isAdded) return encoder.encode(token.written)
+    const known = met.get(token.written) ?? bytesOf(token.written, kinds)
+    met.set(token.written, known)
+    return known
   }
-  const token = show(tokens[furthest]?.written)
-  throw new MedAwareError(
-    'unsupported',
-    `tokenizer: token ${furthest}, ${token}, is not found in the text where it should stand; its normalizer changes the text`,
-  )
+  return (text, tokens) => {
+    const surfaces = tokens.map(surfaceOf)
+    let furthest = 0
+    for (const form of forms) {
+      const spans = aligned(surfaces, form === null ? asWritten(text) : normalized(text, form))
+      if (spans.length === tokens.length) return spans
+      furthest = Math.max(furthest, spans.length)
+    }
+    const token = show(tokens[furthest]?.written)
+    throw new MedAwareError(
+      'unsupported',
+      `tokenizer: token ${furthest}, ${token}, is not found in the text where it should stand; its normalizer changes the text`,
+    )
+  }
 }
 
 /** Spans of the tokens, as far as they are found one behind another. */
@@ -70,14 +85,34 @@ function place(surface: Uint8Array, bytes: Uint8Array, from: number): readonly [
 }
 
 function isAt(surface: Uint8Array, bytes: Uint8Array, at: number): boolean {
-  return at + surface.length <= bytes.length && surface.every((byte, i) => bytes[at + i] === byte)
+  if (at + surface.length > bytes.length) return false
+  for (let i = 0; i < surface.length; i++) if (bytes[at + i] !== surface[i]) return false
+  return true
+}
+
+/** A text's bytes as it is written. */
+function asWritten(text: string): Bytes {
+  const bytes = encoder.encode(text)
+  const [begins, ends] = [new Uint32Array(bytes.length + 1), new Uint32Array(bytes.length)]
+  let unit = 0
+  for (let at = 0; at < bytes.length;) {
+    const first = bytes[at] ?? 0
+    // By its first byte: a character of four bytes is a pair of surrogates.
+    const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
+    const next = unit + (length === 4 ? 2 : 1)
+    begins.fill(unit, at, at + length)
+    ends.fill(next, at, at + length)
+    at += length
+    unit = next
+  }
+  begins[bytes.length] = unit
+  return { bytes, begins, ends }
 }
 
 /** A text's bytes in a normal form, each character with the marks behind it. */
-function normalized(text: string, form: 'NFC' | 'NFKC' | null): Bytes {
-  const parts = form === null ? Array.from(text) : (text.match(/\P{M}\p{M}*|\p{M}+/gsu) ?? [])
-  const encoder = new TextEncoder()
-  const pieces = parts.map((part) => encoder.encode(form === null ? part : part.normalize(form)))
+function normalized(text: string, form: 'NFC' | 'NFKC'): Bytes {
+  const parts = text.match(/\P{M}\p{M}*|\p{M}+/gsu) ?? []
+  const pieces = parts.map((part) => encoder.encode(part.normalize(form)))
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
   const [bytes, begins, ends] = [new Uint8Array(length), new Uint32Array(length + 1), new Uint32Array(length)]
   let [at, unit] = [0, 0]
@@ -93,11 +128,8 @@ function normalized(text: string, form: 'NFC' | 'NFKC' | null): Bytes {
   return { bytes, begins, ends }
 }
 
-/** The bytes of a text that a token stands for. */
-function bytesOf({ written, isAdded }: TokenText, decoder: unknown): Uint8Array {
-  const encoder = new TextEncoder()
-  if (isAdded) return encoder.encode(written)
-  const kinds = kindsOf(decoder)
+/** The bytes of a text that a token of a vocabulary stands for. */
+function bytesOf(written: string, kinds: ReadonlySet<unknown>): Uint8Array {
   if (kinds.has('ByteLevel')) return Uint8Array.from(written, (letter) => byteOfLetter.get(letter) ?? space)
   const byte = kinds.has('ByteFallback') ? /^<0x([\dA-F]{2})>$/.exec(written)?.[1] : undefined
   if (byte !== undefined) return Uint8Array.of(parseInt(byte, 16))

@@ -8,7 +8,7 @@ import type { DecodeOptions, EncodeOptions, TextTokenizer } from '../../generate
 import { withByteLevelCuts } from './byte-level-cuts.ts'
 import { chatTemplateOf, specialTokensOf } from './chat-fields.ts'
 import { checkTokenizer } from './check-tokenizer.ts'
-import { tokenOffsets } from './token-offsets.ts'
+import { tokenLocator } from './token-offsets.ts'
 
 /** How common tokenizers name the end of a text, looked for when no tokenizer_config.json says. */
 const EOS_NAMES = ['<|endoftext|>', '</s>', '<|end_of_text|>', '<eos>', '<|im_end|>']
@@ -45,6 +45,7 @@ export function tokenizerFromJson(
   const specials = new Set([...added].flatMap(([id, token]) => (token.special ? [id] : [])))
   const highest = [...ids.learned.values(), ...added.keys()].reduce((most, id) => Math.max(most, id), -1)
   const eosToken = eosTokenOf(tokenizer, config)
+  const locate = tokenLocator(json['decoder'])
   let splitting: Tokenizer | null = null
   return {
     vocabSize: highest + 1,
@@ -60,7 +61,7 @@ export function tokenizerFromJson(
     },
     offsets(text, some) {
       const tokens = some.map((id) => ({ written: tokenizer.id_to_token(id) ?? '', isAdded: added.has(id) }))
-      return tokenOffsets(text, tokens, json['decoder'])
+      return locate(text, tokens)
     },
     encode(text, options) {
       readArgument('tokenizer', 'what is encoded', text, anyText)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tokenizerFromJson } from '../../../src/io/tokenizer/tokenizer.ts'
-import { tokenOffsets } from '../../../src/io/tokenizer/token-offsets.ts'
+import { tokenLocator } from '../../../src/io/tokenizer/token-offsets.ts'
 
 const read = (path: string) => readFileSync(join(import.meta.dirname, '../../fixtures/tokenizer', path), 'utf8')
 const bytes = tokenizerFromJson(read('tokenizer.json'), read('tokenizer_config.json'))
@@ -25,6 +25,7 @@ describe('offsets', () => {
   it('give each piece of a character the whole of it', () => {
     const ids = bytes.encode('a🩺é')
     expect(parts(bytes, 'a🩺é')).toEqual(['a', ...Array<string>(ids.length - 3).fill('🩺'), 'é', 'é'])
+    expect(new Set(parts(bytes, 'a\ud83db'))).toEqual(new Set(['a', '\ud83d', 'b']))
   })
 
   it('leave out the space that a tokenizer of Llama puts in front', () => {
@@ -35,19 +36,19 @@ describe('offsets', () => {
 
   it('stand in the text as it is given, not as a tokenizer composes or strips it', () => {
     const token = (written: string, isAdded = true) => ({ written, isAdded })
-    expect(tokenOffsets('cafe\u0301!', [token('caf\u00e9'), token('!')], null)).toEqual([
+    expect(tokenLocator(null)('cafe\u0301!', [token('caf\u00e9'), token('!')])).toEqual([
       [0, 5],
       [5, 6],
     ])
-    expect(tokenOffsets('<|end|> \n a', [token('<|end|>'), token('a')], null)).toEqual([
+    expect(tokenLocator(null)('<|end|> \n a', [token('<|end|>'), token('a')])).toEqual([
       [0, 7],
       [10, 11],
     ])
-    expect(tokenOffsets('ab', [token('a', false), token('##b', false)], { type: 'WordPiece' })).toEqual([
+    expect(tokenLocator({ type: 'WordPiece' })('ab', [token('a', false), token('##b', false)])).toEqual([
       [0, 1],
       [1, 2],
     ])
-    expect(() => tokenOffsets('Abc', [token('abc')], null)).toThrow('token 0, "abc", is not found in the text')
+    expect(() => tokenLocator(null)('Abc', [token('abc')])).toThrow('token 0, "abc", is not found in the text')
   })
 })
 
