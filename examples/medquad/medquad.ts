@@ -83,7 +83,7 @@ story.measured('before', before)
 const adapter = attachAdapter(model, { ...options.adapter, baseModelNameOrPath: base.source }, { device, seed })
 const parameters = countParameters(model)
 story.adapter(`${adapter.method.name} ${adapter.method.describe(adapter.config)}`, parameters)
-const shape = { batchSize, length: maxLength, gradientCheckpointing }
+const shape = { batchSize, length: maxLength, gradientAccumulationSteps: options.accumulate, gradientCheckpointing }
 const plan = planMemory(model.config, { quantize, adapter: options.adapter, ...shape })
 story.memory(plan)
 
