@@ -9,15 +9,16 @@ import { serveSteps } from '../serve-steps.ts'
 
 const [folder = '', build = 'simd'] = process.argv.slice(2)
 const inputIds = Int32Array.from(JSON.parse(readFileSync(join(folder, 'ids.json'), 'utf8')) as number[])
-const device = await openCpuDevice({ build: build as CpuBuild })
+const device = await openCpuDevice({ build: build as CpuBuild, profile: true })
 const { model } = await loadModel(join(folder, 'base'), { device })
 await openAdapter(model, join(folder, 'adapter'), { device, trainable: true })
 const run = new TrainingRun(model, [{ inputIds, labels: inputIds }], {
   ...{ batchSize: 1, maxSteps: 100_000, learningRate: 2e-4, schedule: 'constant', weightDecay: 0, maxGradNorm: 1 },
 })
 const steps = run[Symbol.asyncIterator]()
-await serveSteps({}, async () => {
+const step = async () => {
   const { value, done } = await steps.next()
   if (done === true) throw new Error('the run has ended')
   return value.loss
-})
+}
+await serveSteps({}, step, device)
