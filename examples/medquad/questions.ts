@@ -1,5 +1,6 @@
 import { type Example, promptCompletionExample, type TextTokenizer } from 'peft-medaware'
 import type { MedquadPair } from './data/medquad-pair.ts'
+import { groupByDisease } from './data/split-medquad.ts'
 
 /** What the model reads before it answers. */
 export function promptOf(question: string): string {
@@ -19,21 +20,22 @@ export function examplesOf(
 }
 
 /**
- * Short held-out pairs of different kinds, each about another disease where there are so many; the same for the same
- * data.
+ * Short held-out pairs of different kinds, each about another disease where there are so many, by what the split takes
+ * for one; the same for the same data.
  */
 export function pickQuestions(pairs: readonly MedquadPair[], number = 3): MedquadPair[] {
   const short = pairs.filter(
     ({ question, answer: text }) => question.length < 70 && text.length > 120 && text.length < 700,
   )
+  const diseases = new Map([...groupByDisease(pairs)].flatMap(([disease, rows]) => rows.map((row) => [row, disease])))
   const picked: MedquadPair[] = []
-  const seen = new Set<string>()
+  const seen = new Set<string | undefined>()
   const pick = (pair: MedquadPair | undefined) => {
     if (pair === undefined || picked.length === number) return
     picked.push(pair)
-    seen.add(pair.focus)
+    seen.add(diseases.get(pair))
   }
-  const isNew = (pair: MedquadPair) => !seen.has(pair.focus)
+  const isNew = (pair: MedquadPair) => !seen.has(diseases.get(pair))
   const kinds = ['information', 'inheritance', 'treatment', 'symptoms', 'causes', 'frequency']
   for (const kind of kinds) pick(short.find((pair) => pair.qtype === kind && isNew(pair)))
   for (const pair of [...short, ...pairs]) if (isNew(pair)) pick(pair)

@@ -7,8 +7,8 @@ import { type Dataset, datasetOf, type Row, type Rows } from './dataset.ts'
 /** How a data set is split. */
 export interface SplitOptions<R extends Row = Row> {
   /**
-   * What keeps rows together: a column, or a function that gives a key. Default: the whole row, so that rows that are
-   * alike stay on one side.
+   * What keeps rows together: a column, or a function that gives a key. Texts that differ in case are two keys: a
+   * function can make one of them. Default: the whole row, so that rows that are alike stay on one side.
    */
   readonly by?: string | ((row: R) => string | number)
   /** Of the keys that are held out, about; from 0 to 1. Default 0.1. */
