@@ -15,20 +15,32 @@ export interface GgufRope {
 }
 
 /**
- * transformers' `rope_scaling` of a GGUF file, `null` for none.
- * @throws MedAwareError `unsupported` for another kind, or factors that are no scaling of Llama 3's.
+ * transformers' `rope_scaling` of a GGUF file, `null` for none. As in llama.cpp (llama-model.cpp, `load_hparams`) a
+ * factor without a type is linear, old files call it `rope.scale_linear`, and 0 stands for none.
+ * @throws MedAwareError `unsupported` for another kind or two of them, or factors that are no scaling of Llama 3's.
  */
 export function ropeScaling(fields: GgufFields, architecture: string, rope: GgufRope): JsonObject | null {
   const at = (key: string) => `${architecture}.rope.scaling.${key}`
-  const type = fields.text(at('type')) ?? 'none'
-  if (rope.factors !== null) return llama3Scaling(fields.who, rope.factors, rope)
+  const written = fields.number(at('factor')) ?? fields.number(`${architecture}.rope.scale_linear`)
+  const type = fields.text(at('type')) ?? (written === undefined ? 'none' : 'linear')
+  const sharpness = fields.number(at('attn_factor'))
+  check(type === 'yarn' || (sharpness ?? 1) === 1, 'unsupported', () => {
+    return `${fields.who}: ${at('attn_factor')} ${sharpness} is not read where ${at('type')} is ${show(type)}`
+  })
+  const changes = type !== 'none' && ![undefined, 0, 1].includes(written)
+  if (rope.factors !== null) {
+    check(!changes, 'unsupported', () => {
+      return `${fields.who}: has ${ropeFactors} and a factor of ${written} (${show(type)}); only one of them is read`
+    })
+    return llama3Scaling(fields.who, rope.factors, rope)
+  }
   if (type === 'none') return null
-  const factor = fields.needed(at('factor'), fields.number(at('factor')))
-  if (type === 'linear') return { rope_type: type, factor }
+  const factor = fields.needed(at('factor'), written) || 1
+  if (type === 'linear') return factor === 1 ? null : { rope_type: type, factor }
   if (type !== 'yarn') throw new MedAwareError('unsupported', `${fields.who}: ${at('type')} ${show(type)} is not read`)
   const told = {
     original_max_position_embeddings: fields.number(at('original_context_length')),
-    attention_factor: fields.number(at('attn_factor')),
+    attention_factor: sharpness,
     beta_fast: fields.number(at('yarn_beta_fast')),
     beta_slow: fields.number(at('yarn_beta_slow')),
   }

@@ -163,6 +163,20 @@ describe('the config of a GGUF file', () => {
     })
   })
 
+  it.each<[string, readonly Entry[], object | null]>([
+    ['a factor alone is linear', [['llama.rope.scaling.factor', 6, f32(4)]], { rope_type: 'linear', factor: 4 }],
+    ['an old one', [['llama.rope.scale_linear', 6, f32(2)]], { rope_type: 'linear', factor: 2 }],
+    [
+      'a factor of none',
+      [textEntry('llama.rope.scaling.type', 'none'), ['llama.rope.scaling.factor', 6, f32(4)]],
+      null,
+    ],
+    ['a factor of 0', [['llama.rope.scaling.factor', 6, f32(0)]], null],
+    ['a factor of 1', [['llama.rope.scaling.factor', 6, f32(1)]], null],
+  ])('scales positions as llama.cpp does: %s', async (_, entries, rope_scaling) => {
+    expect(await readJson(changed(...entries), 'config.json')).toMatchObject({ rope_scaling })
+  })
+
   it('ends texts at the tokens that llama.cpp ends them at', async () => {
     const folder = changed(
       ...[texts('tokenizer.ggml.tokens', ['a', '<end_of_turn>', '<eos>', '<|im_end|>', '<|endoftext|>'])],
@@ -259,6 +273,11 @@ describe('the config of a GGUF file', () => {
       [textEntry('llama.rope.scaling.type', 'longrope'), ['llama.rope.scaling.factor', 6, f32(2)]],
       'f: llama.rope.scaling.type "longrope" is not read',
     ],
+    [
+      'sharper attention without yarn',
+      [['llama.rope.scaling.attn_factor', 6, f32(2)]],
+      'f: llama.rope.scaling.attn_factor 2 is not read where llama.rope.scaling.type is "none"',
+    ],
   ])('refuses %s', async (_, entries, message) => {
     await expect(readJson(changed(...entries), 'config.json')).rejects.toThrow(message)
   })
@@ -270,6 +289,10 @@ describe('the config of a GGUF file', () => {
     await expect(readJson(folderOf(bytes), 'config.json')).rejects.toThrow(
       'f: rope_freqs.weight has 2 factors up to 7, which are no scaling of Llama 3',
     )
+    const both = [...config, ['llama.rope.scaling.factor', 6, f32(2)] as const]
+    await expect(
+      readJson(folderOf(ggufFile({ entries: both, tensors: tensor([2]), data: 8 })), 'config.json'),
+    ).rejects.toThrow('f: has rope_freqs.weight and a factor of 2 ("linear"); only one of them is read')
     const many = folderOf(ggufFile({ entries: config, tensors: tensor([64]), data: 256 }))
     await expect(readJson(many, 'config.json')).rejects.toThrow('f: rope_freqs.weight is [64], not [2]')
   })
