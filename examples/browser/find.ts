@@ -4,3 +4,13 @@ export function find<T extends Element>(id: string, type: new () => T): T {
   if (element instanceof type) return element
   throw new Error(`the page has no ${type.name} with the id ${id}`)
 }
+
+export const button = (id: string) => find(id, HTMLButtonElement)
+export const input = (id: string) => find(id, HTMLInputElement)
+
+/** Sets the text of an element. @param isWrong Whether it tells of something that is not as it should be. */
+export function say(id: string, text: string, isWrong = false): void {
+  const element = find(id, HTMLElement)
+  element.textContent = text
+  element.classList.toggle('is-wrong', isWrong)
+}

@@ -1,29 +1,22 @@
 /** The page: it does what a person wants by the session, whose model is in a worker, and shows what comes of it. */
-import { zipSync } from 'fflate'
-import type { LoadProgress } from 'peft-medaware'
-import { bytes, count, duration } from '../medquad/words.ts'
+import { bytes, count } from '../medquad/words.ts'
 import { DataInput } from './data-input.ts'
-import { find } from './find.ts'
+import { button, find, input, say } from './find.ts'
+import { handOut } from './hand-out.ts'
+import { type Engine, Opening } from './opening.ts'
+import { loadingLine, planWords } from './opening-words.ts'
 import { readPairs } from './pairs.ts'
 import { ProgressView } from './progress-view.ts'
-import { type Engine, Session, type Settings, type Side } from './session.ts'
+import type { Session, Settings, Side } from './session.ts'
 import { fetchSmallBase } from './small-base.ts'
-
-const adapterFolder = 'medaware-adapter'
-
-const button = (id: string) => find(id, HTMLButtonElement)
-const input = (id: string) => find(id, HTMLInputElement)
-const say = (id: string, text: string, isWrong = false) => {
-  const element = find(id, HTMLElement)
-  element.textContent = text
-  element.classList.toggle('is-wrong', isWrong)
-}
 
 const bothSides: readonly Side[] = ['before', 'after']
 
 /** What there is, and what is being done with it. */
 const state = {
   busy: null as 'opening' | 'training' | 'answering' | 'saving' | null,
+  /** A model that waits for a word before it is fetched. */
+  waiting: null as Opening | null,
   session: null as Session | null,
   hasData: false,
   /** Of the adapter there is: how far it was trained. */
@@ -39,7 +32,9 @@ const data = new DataInput((now) => void checkData(now))
 const progress = new ProgressView()
 
 function render(): void {
-  const { busy, session, hasData, trained } = state
+  const { busy, waiting, session, hasData, trained } = state
+  // Another model can be chosen while one is on its way.
+  const isHeld = busy !== null && busy !== 'opening'
   const isFree = busy === null && session !== null
   button('start').disabled = !isFree || !hasData
   button('stop').disabled = busy !== 'training' && busy !== 'answering'
@@ -47,25 +42,29 @@ function render(): void {
   button('go-on').disabled = !isFree
   button('ask-button').disabled = !isFree
   button('save').disabled = !isFree || trained === null
-  button('reload').disabled = find('engine', HTMLSelectElement).disabled = busy !== null
-  find('model', HTMLFieldSetElement).disabled = input('folder').disabled = input('gguf').disabled = busy !== null
+  button('reload').disabled = busy !== null
+  button('fetch').hidden = busy !== null || waiting === null
+  button('halt').hidden = busy !== 'opening'
+  for (const element of [find('model', HTMLFieldSetElement), find('engine', HTMLSelectElement), ...pickers()]) {
+    element.disabled = isHeld
+  }
 }
 
-/** Does one thing, while which no other can be begun, and shows its error where it fails. */
+/** Does one thing, and shows its error where it fails; what was under way is no more waited for. */
 async function doing(
   busy: NonNullable<typeof state.busy>,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   state.busy = busy
-  const { signal } = (stop = new AbortController())
+  const own = (stop = new AbortController())
   find('error', HTMLElement).hidden = true
   render()
   try {
-    await work(signal)
+    await work(own.signal)
   } catch (error) {
-    fail(sentence(error))
+    if (stop === own && !own.signal.aborted) fail(sentence(error))
   } finally {
-    state.busy = null
+    if (stop === own) state.busy = null
     render()
   }
 }
@@ -79,13 +78,17 @@ function session(): Session {
   return state.session
 }
 
+const pickers = () => [input('folder'), input('gguf')]
+
 function openModel(): void {
   const isSmall = input('small').checked
   const onHub = (['smollm2', 'qwen3'] as const).map(input).find(({ checked }) => checked)?.value
-  const files = [...(input('folder').files ?? []), ...(input('gguf').files ?? [])]
+  const files = pickers().flatMap((picker) => [...(picker.files ?? [])])
   find('folder-field', HTMLElement).hidden = !input('large').checked
+  stop.abort()
   state.session?.close()
-  state.session = state.trained = state.askedBefore = null
+  state.waiting?.close()
+  state.session = state.waiting = state.trained = state.askedBefore = null
   const [folder = ''] = files[0]?.webkitRelativePath.split('/') ?? []
   const name = isSmall ? 'examples/medquad/base' : (onHub ?? (folder || files[0]?.name || 'the chosen files'))
   const engine = find('engine', HTMLSelectElement).value as Engine
@@ -95,25 +98,67 @@ function openModel(): void {
   say('train-status', '')
   if (!isSmall && onHub === undefined && files.length === 0) {
     say('opened', 'Choose the folder of the model.')
+    state.busy = null
     render()
     return
   }
-  say('opened', 'Opening…')
-  void doing('opening', async () => {
+  say('opened', onHub === undefined ? 'Opening…' : 'Asking the Hub…')
+  void doing('opening', async (signal) => {
     const source = isSmall ? await fetchSmallBase() : (onHub ?? files)
-    const opened = await Session.open(engine, source, name, (progress) => say('opened', loadingLine(progress)))
-    state.session = opened
-    const { parameters, description, reason } = opened
-    say('opened', `${name}: ${count(parameters)} parameters in ${bytes(opened.bytes)}, on ${description}.`)
-    say('reason', `Why there: ${reason}.`)
+    await carried(await Opening.start(engine, source, name), signal, async (opening) => {
+      const plan = onHub === undefined ? null : await opening.plan(settings(), signal)
+      if (plan === null || plan.missing === 0) return load(opening, signal)
+      signal.throwIfAborted()
+      const { text, isTooLarge } = planWords(name, plan)
+      say('opened', text, isTooLarge)
+      button('fetch').textContent = `Fetch ${bytes(plan.missing)} and load`
+      state.waiting = opening
+    })
   })
 }
 
-function loadingLine(progress: LoadProgress): string {
-  if (progress.phase === 'load') return `Loading: ${progress.done} of ${progress.total} tensors`
-  const { file, done, total, bytesPerSecond, secondsLeft } = progress
-  const rate = secondsLeft === null ? '' : `, ${bytes(bytesPerSecond)} a second, ${duration(secondsLeft)} left`
-  return `Fetching ${file}: ${bytes(done)} of ${bytes(total)}${rate}`
+/** Frees what is being opened where that is stopped, or fails. */
+async function carried(opening: Opening, signal: AbortSignal, work: (opening: Opening) => Promise<void>) {
+  try {
+    signal.throwIfAborted()
+    await work(opening)
+  } catch (error) {
+    opening.close()
+    throw error
+  }
+}
+
+async function load(opening: Opening, signal: AbortSignal): Promise<void> {
+  const tell = (text: string) => signal.aborted || say('opened', text)
+  const opened = await opening.load((progress) => tell(loadingLine(progress)), signal)
+  signal.throwIfAborted()
+  state.session = opened
+  const { name, parameters, description, reason } = opened
+  say('opened', `${name}: ${count(parameters)} parameters in ${bytes(opened.bytes)}, on ${description}.`)
+  say('reason', `Why there: ${reason}.`)
+}
+
+/** Fetches what was waited with; where that fails or is stopped, it can be gone on with. */
+function fetchModel(): void {
+  const { waiting } = state
+  if (waiting === null) return
+  state.waiting = null
+  say('opened', 'Opening…')
+  void doing('opening', async (signal) => {
+    try {
+      await load(waiting, signal)
+    } catch (error) {
+      if (stop.signal === signal) state.waiting = waiting
+      else waiting.close()
+      button('fetch').textContent = 'Go on fetching'
+      throw error
+    }
+  })
+}
+
+function halt(): void {
+  stop.abort()
+  say('opened', 'Stopped. What has come is kept.')
 }
 
 async function checkData(now: string | File): Promise<void> {
@@ -190,13 +235,6 @@ async function answer(question: string, side: Side, signal: AbortSignal): Promis
   if (text === '') say(side, '(nothing)')
 }
 
-/** The files are as small as can be: the archive stores them. */
-async function save(): Promise<void> {
-  const files = await session().files()
-  const entries = Object.fromEntries([...files].map(([name, content]) => [`${adapterFolder}/${name}`, content]))
-  offer(zipSync(entries, { level: 0 }), `${adapterFolder}.zip`)
-}
-
 function settings(): Settings {
   const number = (id: string) => input(id).valueAsNumber
   return {
@@ -214,14 +252,6 @@ function fail(message: string): void {
   alert.textContent = message
   if (state.session === null) say('opened', 'No model.')
   if (state.busy === 'training') say('train-status', 'Training ended with an error.')
-}
-
-function offer(content: Uint8Array<ArrayBuffer>, fileName: string): void {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([content], { type: 'application/zip' }))
-  link.download = fileName
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
 function submitted(id: string, act: () => void): void {
@@ -243,8 +273,10 @@ button('stop').addEventListener('click', () => {
   if (state.busy === 'training') say('train-status', 'Stopping after this step…')
   button('stop').disabled = true
 })
-button('save').addEventListener('click', () => void doing('saving', save))
+button('save').addEventListener('click', () => void doing('saving', async () => handOut(await session().files())))
 button('reload').addEventListener('click', openModel)
+button('fetch').addEventListener('click', fetchModel)
+button('halt').addEventListener('click', halt)
 for (const [id, other] of [
   ['folder', 'gguf'],
   ['gguf', 'folder'],

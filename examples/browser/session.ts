@@ -1,15 +1,7 @@
-import type { LoadProgress, StepReport } from 'peft-medaware'
-import {
-  type ModelWorker,
-  startWorker,
-  type WorkerAdapter,
-  type WorkerModel,
-  type WorkerRun,
-} from 'peft-medaware/worker'
+import type { StepReport } from 'peft-medaware'
+import type { ModelWorker, WorkerAdapter, WorkerModel, WorkerRun } from 'peft-medaware/worker'
 import { promptOf } from '../medquad/questions.ts'
 import type { Pair } from './pairs.ts'
-
-export type Engine = 'auto' | 'webgpu' | 'cpu'
 
 /** The model as it was, or with what it has learned. */
 export type Side = 'before' | 'after'
@@ -26,6 +18,11 @@ export interface Settings {
   readonly maxLength: number
 }
 
+/** The adapter that is trained. */
+export function loraOf(rank: number) {
+  return { r: rank, loraAlpha: 2 * rank, loraDropout: 0.05 }
+}
+
 /** One engine, one model in 4 bits, and the adapter it is learning, all of it in a worker: the page stays free. */
 export class Session {
   readonly #worker: ModelWorker
@@ -35,31 +32,13 @@ export class Session {
   #step = 0
 
   /** @param name Of the model. */
-  private constructor(
+  constructor(
     readonly name: string,
     worker: ModelWorker,
     model: WorkerModel,
   ) {
     this.#worker = worker
     this.#model = model
-  }
-
-  /** Opens an engine and loads a model on it. @throws MedAwareError as `startWorker` and `loadModel`. */
-  static async open(
-    engine: Engine,
-    source: string | readonly File[],
-    name: string,
-    onProgress: (progress: LoadProgress) => void,
-  ): Promise<Session> {
-    const worker = await startWorker({ device: engine })
-    try {
-      const model = await worker.loadModel(source, { quantize: { type: 'nf4', doubleQuant: true }, onProgress })
-      if (model.tokenizer === null) throw new Error(`${name}: there is no tokenizer.json`)
-      return new Session(name, worker, model)
-    } catch (error) {
-      worker.terminate()
-      throw error
-    }
   }
 
   /** What it runs on. */
@@ -97,8 +76,7 @@ export class Session {
     if (examples.length === 0) {
       throw new Error(`Every question fills ${maxLength} tokens, so that no answer is left to learn`)
     }
-    const lora = { r: rank, loraAlpha: 2 * rank, loraDropout: 0.05 }
-    this.#adapter = await this.#model.attachLora({ ...lora, baseModelNameOrPath: this.name })
+    this.#adapter = await this.#model.attachLora({ ...loraOf(rank), baseModelNameOrPath: this.name })
     this.#run = await this.#model.trainingRun(examples, {
       maxSteps: steps,
       batchSize,

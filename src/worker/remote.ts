@@ -52,6 +52,9 @@ export const threadKinds: Kinds<typeof threadCalls> = { openDevice: 'device' }
 export const workerKinds: Kinds<typeof workerCalls> = {
   loadModel: 'model',
   inspectModel: 'value',
+  planMemory: 'value',
+  cachedModels: 'value',
+  deleteCachedModel: 'value',
   memory: 'value',
   dispose: 'end',
   resetPeak: 'value',

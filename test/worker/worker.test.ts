@@ -12,6 +12,7 @@ import {
   type LoadProgress,
   MedAwareError,
   openDevice,
+  planMemory,
   type StepReport,
   train,
   trainDpo,
@@ -120,6 +121,19 @@ describe('the calls of the main thread', () => {
     expect((await worker.memory()).liveBytes).toBeLessThan(before.liveBytes + 4096)
     await expect(another.countParameters()).rejects.toThrow('it has been disposed of')
   })
+})
+
+test('a worker plans memory for its own device, and lists what is kept of the Hub', async () => {
+  const report = await worker.inspectModel(base)
+  const config = report.kind === 'model' ? report.config : expect.unreachable()
+  const options = { quantize: { type: 'nf4' }, adapter: { r: 8 }, batchSize: 2, length: 32 } as const
+  const plan = await worker.planMemory(config, options)
+  expect(plan).toEqual(planMemory(config, { ...options, device }))
+  expect((await worker.planMemory(config, { ...options, batchSize: 2 ** 22 })).advice).toContain('are needed')
+  const cacheFolder = await mkdtemp(join(tmpdir(), 'worker-cache-'))
+  expect(await worker.cachedModels({ cacheFolder })).toEqual([])
+  expect(await worker.deleteCachedModel('lab/tiny', { cacheFolder })).toBe(0)
+  await rm(cacheFolder, { recursive: true })
 })
 
 describe('callbacks', () => {

@@ -56,3 +56,12 @@ export async function download(page: Page): Promise<{ name: string; files: Map<s
   const entries = Object.entries(unzipSync(await readFile(await archive.path())))
   return { name: archive.suggestedFilename(), files: new Map(entries.map(([path, bytes]) => [path, bytes.slice()])) }
 }
+
+/** Moves the focus with the Tab key, as one without a mouse does. */
+export async function tabTo(page: Page, id: string): Promise<void> {
+  for (let presses = 0; presses < 40; presses++) {
+    if ((await page.evaluate('document.activeElement?.id')) === id) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`the Tab key does not lead to ${id}`)
+}

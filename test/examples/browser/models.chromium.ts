@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import type { FakeHub, Twist } from '../../io/huggingface/fake-hub.ts'
+import type { FakeHub, Heard, Twist } from '../../io/huggingface/fake-hub.ts'
 import { root } from '../medquad/run-script.ts'
 import { convertModelToGguf } from '../../../src/index.ts'
-import { isOpened, textOf, trainTenSteps } from './drive-page.ts'
+import { isOpened, tabTo, textOf, trainTenSteps } from './drive-page.ts'
 import { offered, openHubAndBrowser } from './hub-for-page.ts'
 import { serveBuiltPage, type ServedPage } from './serve-page.ts'
 import { saveTinyLlama } from './tiny-llama.ts'
@@ -60,8 +60,13 @@ async function visitAnew(): Promise<Page> {
   return visit
 }
 
+/** Chooses the model; then its size and what a training takes are shown, and `fetchIt` loads it. */
 async function choose(): Promise<void> {
   await page.getByLabel('SmolLM2-135M-Instruct').check()
+}
+
+async function fetchIt(): Promise<void> {
+  await page.getByRole('button', { name: /^Fetch 3\.21 MB and load$|^Go on fetching$/ }).click()
 }
 
 /** Waits for the page's error, whose sentence it gives. */
@@ -71,19 +76,21 @@ async function failure(): Promise<string> {
   return textOf(page, 'error')
 }
 
-const isWeights: (path: string) => boolean = (path) => path.endsWith('model.safetensors')
+/** Whether the weights are asked for, and not their header alone. */
+const isDownload = ({ place, path, range = '' }: Heard): boolean =>
+  place === 'storage' && path.endsWith('model.safetensors') && !/-\d+$/.test(range)
 /** Where the requests for the weights began since the last call. */
 function starts(): number[] {
-  const stored = hub.heard.splice(0).filter(({ place, path }) => place === 'storage' && isWeights(path))
-  return stored.map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]))
+  const downloads = hub.heard.splice(0).filter(isDownload)
+  return downloads.map(({ range }) => Number(/^bytes=(\d+)-$/.exec(range ?? 'bytes=0-')?.[1]))
 }
 
 /** A storage that sends the weights up to a byte, and does something then. */
 function upTo(byte: number, then: (response: Parameters<Twist>[1], body: Uint8Array) => void): Twist {
-  return ({ place, path, range }, response, body) => {
-    if (place !== 'storage' || !isWeights(path)) return false
-    const [, begin = '0'] = /^bytes=(\d+)-$/.exec(range ?? '') ?? []
-    const from = Number(begin)
+  return (heard, response, body) => {
+    if (!isDownload(heard)) return false
+    const { range } = heard
+    const from = Number(/\d+/.exec(range ?? '0')?.[0])
     const length = { 'content-length': body.length - from }
     const ranged = { ...length, 'content-range': `bytes ${from}-${body.length - 1}/${body.length}` }
     if (range === undefined) response.writeHead(200, length)
@@ -106,6 +113,13 @@ it('fetches a model by its name, tells how far it is and how fast, trains it, an
     /270 MB/,
   )
   await choose()
+  await page
+    .locator('#opened', {
+      hasText: /802,464 parameters, 3\.21 MB to fetch\. In 4 bits, training .* takes at most [\d.]+ MB/,
+    })
+    .waitFor()
+  expect(starts()).toEqual([])
+  await fetchIt()
   const line = /^Fetching model\.safetensors: \d\.\d\d MB of 3\.21 MB, [\d.]+ [kM]B a second, \d+:\d\d left$/
   await page.locator('#opened').filter({ hasText: line }).waitFor()
   goOn()
@@ -123,7 +137,7 @@ it('fetches a model by its name, tells how far it is and how fast, trains it, an
   expect(hub.heard).toEqual([])
 })
 
-it('asks again for what a server refuses once, and goes on where a connection broke', async () => {
+it('asks again for what a server refuses once, and goes on where a connection broke, by the keyboard alone', async () => {
   const broken = cutOff(2 * mebibyte)
   let refusals = 1
   hub.twist = (heard, response, body) => {
@@ -132,10 +146,15 @@ it('asks again for what a server refuses once, and goes on where a connection br
       response.writeHead(500).end()
       return true
     }
-    if (heard.place === 'storage' && isWeights(heard.path)) hub.twist = null
+    if (isDownload(heard)) hub.twist = null
     return broken(heard, response, body)
   }
-  await choose()
+  await tabTo(page, 'small')
+  await page.keyboard.press('ArrowDown')
+  await page.locator('#fetch').waitFor()
+  expect(await page.evaluate('document.activeElement?.id')).toBe('smollm2')
+  await tabTo(page, 'fetch')
+  await page.keyboard.press('Enter')
   await isOpened(page)
   expect(await textOf(page, 'opened')).toContain(offered)
   expect(starts()).toEqual([0, 2 * mebibyte])
@@ -152,31 +171,69 @@ it('lets a person go on where the Hub was away for longer', async () => {
 
   hub.twist = cutOff(mebibyte)
   await page.locator('#reload').click()
+  await fetchIt()
   expect(await failure()).toMatch(/model\.safetensors .* 1\.05 MB are kept, the next attempt goes on from there$/)
   expect(starts()[0]).toBe(0)
 
   hub.twist = null
-  await page.locator('#reload').click()
+  await fetchIt()
   await isOpened(page)
   expect(starts()).toEqual([mebibyte])
   expect(await textOf(page, 'opened')).toContain(offered)
 })
 
+it('stops a download on request, and goes on from there, then or at the next visit', async () => {
+  hub.twist = upTo(2 * mebibyte, () => {})
+  await choose()
+  await fetchIt()
+  await page.getByText('Fetching model.safetensors: ').waitFor()
+  await page.getByRole('button', { name: 'Stop loading' }).click()
+  await page.getByText('Stopped. What has come is kept.').waitFor()
+  await page.getByRole('button', { name: 'Go on fetching' }).waitFor()
+  await page.close()
+
+  hub.twist = null
+  page = await visitAnew()
+  starts()
+  await choose()
+  await page.getByText(/ \d\.\d\d MB of 3\.21 MB are left to fetch\. /).waitFor()
+  await page.getByRole('button', { name: /^Fetch [12]\.\d\d MB and load$/ }).click()
+  await isOpened(page)
+  const [start = 0] = starts()
+  expect(start).toBeGreaterThanOrEqual(mebibyte)
+  expect(start).toBeLessThanOrEqual(2 * mebibyte)
+})
+
+it('says what does not fit before it is fetched, and lets another model be chosen on its way', async () => {
+  hub.twist = upTo(2 * mebibyte, () => {})
+  await page.evaluate('navigator.storage.estimate = async () => ({ quota: 3e6, usage: 1e6 })')
+  await choose()
+  await page
+    .locator('#opened.is-wrong', { hasText: / It does not fit: this browser lets the page keep 2\.00 MB more\.$/ })
+    .waitFor()
+  await fetchIt()
+  await page.getByText('Fetching model.safetensors: ').waitFor()
+  await page.getByLabel('Small Falcon-RW').check()
+  await page.locator('#opened', { hasText: /^examples\/medquad\/base: 1,25/ }).waitFor()
+  expect(await page.getByRole('button', { name: 'Go on fetching' }).isVisible()).toBe(false)
+})
+
 it('tells of a file whose checksum is another, and fetches it anew', async () => {
-  hub.twist = ({ place, path }, response, body) => {
-    if (place !== 'storage' || !isWeights(path)) return false
+  hub.twist = (heard, response, body) => {
+    if (!isDownload(heard)) return false
     const other = Uint8Array.from(body)
     other[weights - 1] = 255 - (other[weights - 1] ?? 0)
     response.writeHead(200, { 'content-length': weights }).end(other)
     return true
   }
   await choose()
+  await fetchIt()
   expect(await failure()).toMatch(
     /^hub: model\.safetensors of .* was damaged on its way: its sha256 is \w{64}, not \w{64}; it was removed, try again$/,
   )
   starts()
   hub.twist = null
-  await page.locator('#reload').click()
+  await fetchIt()
   await isOpened(page)
   expect(starts()).toEqual([0])
 })

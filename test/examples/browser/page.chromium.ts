@@ -7,7 +7,7 @@ import { openBrowser, webGpuFlags } from '../../device/browser.ts'
 import { root } from '../medquad/run-script.ts'
 import { sampleSize } from '../medquad/sample-size.ts'
 import { checkAdapter } from './check-adapter.ts'
-import { download, fourLines, isOpened, isTrained, textOf, trainTenSteps, visit } from './drive-page.ts'
+import { download, fourLines, isOpened, isTrained, tabTo, textOf, trainTenSteps, visit } from './drive-page.ts'
 import { serveBuiltPage, type ServedPage, servePage } from './serve-page.ts'
 import { saveTinyLlama } from './tiny-llama.ts'
 
@@ -37,15 +37,6 @@ afterEach(async () => {
   expect(wrong).toEqual([])
 })
 
-/** Moves the focus with the Tab key, as one without a mouse does. */
-async function tabTo(id: string): Promise<void> {
-  for (let presses = 0; presses < 40; presses++) {
-    if ((await page.evaluate('document.activeElement?.id')) === id) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`the Tab key does not lead to ${id}`)
-}
-
 describe('the page as it is built', () => {
   beforeAll(async () => {
     served = await serveBuiltPage(built)
@@ -59,11 +50,11 @@ describe('the page as it is built', () => {
     expect(await visit(page, served.url, 'cpu')).toMatch(
       /^examples\/medquad\/base: 1,25\d,\d{3} parameters in \d\.\d\d MB, on CPU engine \(WebAssembly.* threads?\)\.$/,
     )
-    await tabTo('data')
+    await tabTo(page, 'data')
     await page.keyboard.press('ControlOrMeta+A')
     await page.keyboard.insertText(fourLines)
     await page.getByText('4 questions with answers.').waitFor()
-    await tabTo('steps')
+    await tabTo(page, 'steps')
     await page.keyboard.type('10')
     await page.keyboard.press('Enter')
     const losses = await isTrained(page)
