@@ -3,12 +3,12 @@ import { bytes, count } from '../medquad/words.ts'
 import { DataInput } from './data-input.ts'
 import { button, find, input, say } from './find.ts'
 import { handOut } from './hand-out.ts'
+import { chosenModel, pickers } from './model-choice.ts'
 import { type Engine, Opening } from './opening.ts'
 import { loadingLine, planWords } from './opening-words.ts'
 import { readPairs } from './pairs.ts'
 import { ProgressView } from './progress-view.ts'
 import type { Session, Settings, Side } from './session.ts'
-import { fetchSmallBase } from './small-base.ts'
 
 const bothSides: readonly Side[] = ['before', 'after']
 
@@ -78,35 +78,27 @@ function session(): Session {
   return state.session
 }
 
-const pickers = () => [input('folder'), input('gguf')]
-
 function openModel(): void {
-  const isSmall = input('small').checked
-  const onHub = (['smollm2', 'qwen3'] as const).map(input).find(({ checked }) => checked)?.value
-  const files = pickers().flatMap((picker) => [...(picker.files ?? [])])
-  find('folder-field', HTMLElement).hidden = !input('large').checked
+  const { name, source, isOnHub } = chosenModel()
   stop.abort()
   state.session?.close()
   state.waiting?.close()
   state.session = state.waiting = state.trained = state.askedBefore = null
-  const [folder = ''] = files[0]?.webkitRelativePath.split('/') ?? []
-  const name = isSmall ? 'examples/medquad/base' : (onHub ?? (folder || files[0]?.name || 'the chosen files'))
   const engine = find('engine', HTMLSelectElement).value as Engine
   progress.clear(Number(input('steps').value))
   for (const side of bothSides) say(side, '–')
   say('reason', '')
   say('train-status', '')
-  if (!isSmall && onHub === undefined && files.length === 0) {
+  if (source === null) {
     say('opened', 'Choose the folder of the model.')
     state.busy = null
     render()
     return
   }
-  say('opened', onHub === undefined ? 'Opening…' : 'Asking the Hub…')
+  say('opened', isOnHub ? 'Asking the Hub…' : 'Opening…')
   void doing('opening', async (signal) => {
-    const source = isSmall ? await fetchSmallBase() : (onHub ?? files)
-    await carried(await Opening.start(engine, source, name), signal, async (opening) => {
-      const plan = onHub === undefined ? null : await opening.plan(settings(), signal)
+    await carried(await Opening.start(engine, await source(), name), signal, async (opening) => {
+      const plan = isOnHub ? await opening.plan(settings(), signal) : null
       if (plan === null || plan.missing === 0) return load(opening, signal)
       signal.throwIfAborted()
       const { text, isTooLarge } = planWords(name, plan)
