@@ -1,4 +1,5 @@
 import { openCacheStore } from '#platform'
+import { cachedModelFolder, cachedModelName } from '../../core/cached-model.ts'
 import { check } from '../../core/errors.ts'
 import { type OptionRules, readArgument, readOptions, text } from '../../core/options.ts'
 import type { CacheStore } from '../../platform/cache-store.ts'
@@ -24,7 +25,6 @@ export interface CachedModelsOptions {
 }
 
 const rules: OptionRules<CachedModelsOptions> = { cacheFolder: text }
-const prefix = 'models--'
 
 /**
  * The models of the Hub that are kept: in huggingface_hub's cache in Node, by the browser for this origin in a page;
@@ -36,8 +36,8 @@ export async function cachedModels(options: CachedModelsOptions = {}): Promise<C
   const answer = await openCacheStore()
   if ('reason' in answer) return []
   const { store } = answer
-  const folders = (await store.list(cacheFolder)).filter((name) => name.startsWith(prefix))
-  return Promise.all(folders.map((folder) => describeModel(store, cacheFolder, folder)))
+  const names = (await store.list(cacheFolder)).map(cachedModelName).filter((name) => name !== null)
+  return Promise.all(names.map((name) => describeModel(store, cacheFolder, name)))
 }
 
 /**
@@ -55,15 +55,15 @@ export async function deleteCachedModel(name: string, options: CachedModelsOptio
   const answer = await openCacheStore()
   if ('reason' in answer) return 0
   const { store } = answer
-  const folder = prefix + name.replaceAll('/', '--')
-  if (!(await store.isFolder(`${cacheFolder}/${folder}`))) return 0
-  const { bytes, incompleteBytes } = await describeModel(store, cacheFolder, folder)
-  await store.removeFolder(`${cacheFolder}/${folder}`)
+  const path = `${cacheFolder}/${cachedModelFolder(name)}`
+  if (!(await store.isFolder(path))) return 0
+  const { bytes, incompleteBytes } = await describeModel(store, cacheFolder, name)
+  await store.removeFolder(path)
   return bytes + incompleteBytes
 }
 
-async function describeModel(store: CacheStore, cacheFolder: string, folder: string): Promise<CachedModel> {
-  const path = `${cacheFolder}/${folder}`
+async function describeModel(store: CacheStore, cacheFolder: string, name: string): Promise<CachedModel> {
+  const path = `${cacheFolder}/${cachedModelFolder(name)}`
   let [bytes, incompleteBytes] = [0, 0]
   for (const blob of await store.list(`${path}/blobs`)) {
     const length = (await store.byteLength(`${path}/blobs/${blob}`)) ?? 0
@@ -75,5 +75,5 @@ async function describeModel(store: CacheStore, cacheFolder: string, folder: str
     const commit = await store.readText(`${path}/refs/${revision}`)
     if (commit !== null) revisions[revision] = commit.trim()
   }
-  return { name: folder.slice(prefix.length).replace('--', '/'), bytes, incompleteBytes, revisions }
+  return { name, bytes, incompleteBytes, revisions }
 }

@@ -1,3 +1,4 @@
+import { cachedModelFolder } from '../../core/cached-model.ts'
 import type { CacheStore } from '../../platform/cache-store.ts'
 import type { ByteSource } from '../../safetensors/source.ts'
 import type { HubModel } from './hub-address.ts'
@@ -14,7 +15,7 @@ export class HubCache {
     cacheFolder: string,
     { name }: HubModel,
   ) {
-    this.folder = `${cacheFolder}/models--${name.replaceAll('/', '--')}`
+    this.folder = `${cacheFolder}/${cachedModelFolder(name)}`
   }
 
   /** The commit a branch or tag stood for when it was last asked for; null when it never was. */

@@ -1,10 +1,11 @@
+import { cachedModelName } from '../../core/cached-model.ts'
 import { show } from '../../core/show.ts'
 import type { Adaptable } from '../adaptable.ts'
 import type { AdapterConfig } from '../config/config-fields.ts'
 
 /**
- * Says that an adapter names another base than the model it is put on; '' where it does not, or where one of them has no
- * name. Only last names count: the same model may lie in a folder or under another owner. It proves no mistake, so
+ * Says that an adapter names another base than the model it is put on; '' where it does not, or where one of them has
+ * no name. Only last names count: the same model may lie in a folder or under another owner. It proves no mistake, so
  * nothing is refused for it.
  */
 export function otherBase({ baseModelNameOrPath, revision }: AdapterConfig, model: Adaptable): string {
@@ -22,7 +23,6 @@ export function otherBase({ baseModelNameOrPath, revision }: AdapterConfig, mode
 /** `base` of owner/base, of a path that ends with it, and of the Hub's cache: …/models--owner--base/snapshots/1a2b. */
 function lastName(nameOrPath: string): string {
   const parts = nameOrPath.toLowerCase().split(/[\\/]+/)
-  const cached = parts.find((part, i) => part.startsWith('models--') && parts[i + 1] === 'snapshots')
-  if (cached !== undefined) return cached.split('--').at(-1) ?? ''
-  return parts.filter((part) => part !== '').at(-1) ?? ''
+  const [cached] = parts.flatMap((part, i) => (parts[i + 1] === 'snapshots' ? (cachedModelName(part) ?? []) : []))
+  return (cached?.split('/') ?? parts).filter((part) => part !== '').at(-1) ?? ''
 }
