@@ -18,7 +18,8 @@ export default defineConfig({
     // A process finds its Vulkan driver when it starts, so each test file has a process with that environment.
     pool: 'forks',
     env: gpuEnvironment(),
-    // Each worker opens adapters of its own. Two fill two cores; the third works while one waits for a server or a clock.
+    // Each worker opens adapters of its own. Two fill two cores; the third works while one waits for a server or a
+    // clock.
     maxWorkers: 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -1,9 +1,9 @@
 /**
  * Takes a Falcon-RW-1B of full size through the library: load and quantise, reload, 10 training steps, generation,
- * adapter, merge, reload. Each part is a process of its own, so that its peak memory is its own. bench/falcon-1b/load.ts has a
- * plain read beside it.
- * `npx tsx test/device/with-gpu.ts bench/falcon-1b/falcon-1b.ts FOLDER OUT [--device cpu|webgpu] [--steps 10] [--tokens 128]`,
- * FOLDER as make-falcon-1b.ts writes it.
+ * adapter, merge, reload. Each part is a process of its own, so that its peak memory is its own.
+ * bench/falcon-1b/load.ts has a plain read beside it.
+ * `npx tsx test/device/with-gpu.ts bench/falcon-1b/falcon-1b.ts FOLDER OUT [--device cpu|webgpu] [--steps 10]
+ * [--tokens 128]`, FOLDER as make-falcon-1b.ts writes it.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'

@@ -1,4 +1,5 @@
-// A LoRA step of the small Falcon with jax-js on WebGPU: loss, gradients, clipping and AdamW under one jit, f32 throughout.
+// A LoRA step of the small Falcon with jax-js on WebGPU: loss, gradients, clipping and AdamW under one jit, f32
+// throughout.
 import { readFileSync } from 'node:fs'
 import './node-webgpu.mjs'
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from '@jax-js/jax'

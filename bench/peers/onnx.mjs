@@ -3,8 +3,8 @@
 const types = { float32: 1, uint8: 2 }
 
 /**
- * A model whose one node reads `inputs` (given at each call, [name, shape], f32) and `weights` ([name, shape, typed array]),
- * and writes y f32.
+ * A model whose one node reads `inputs` (given at each call, [name, shape], f32) and `weights` ([name, shape, typed
+ * array]), and writes y f32.
  */
 export function model({ op, domain = '', attributes = {}, inputs, weights, outputShape }) {
   const names = [...inputs, ...weights].map(([name]) => name)

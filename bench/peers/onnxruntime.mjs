@@ -1,4 +1,5 @@
-// x · W of f32 (f32-nn) or x · Wᵀ of NF4 (nf4) with ONNX Runtime's WebGPU provider, which must not fall back to the CPU.
+// x · W of f32 (f32-nn) or x · Wᵀ of NF4 (nf4) with ONNX Runtime's WebGPU provider, which must not fall back to the
+// CPU.
 import { createRequire } from 'node:module'
 import { serve } from '../serve.ts'
 import { clock } from '../stats.ts'

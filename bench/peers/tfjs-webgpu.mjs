@@ -15,7 +15,9 @@ const times = work === 'lora' ? lora() : product()
 await times()
 await serve({ versions: { tfjs: tf.version.tfjs } }, async (calls) => ({ milliseconds: await clock(times, calls) }))
 
-/** Reads them, which is the only way to wait for the device: tfjs hands on what its queue has before the work is done. */
+/**
+ * Reads them, which is the only way to wait for the device: tfjs hands on what its queue has before the work is done.
+ */
 async function finish(tensors) {
   await Promise.all(tensors.map((one) => one.data()))
 }

@@ -9,7 +9,8 @@ export interface AdapterChoice {
 
 /**
  * The adapter that the recipe trains: the paper's LoRA, on what PEFT takes by default for the kind of model, or what
- * `given` says, which is JSON or the path of a file of it. Its fields are the library's or PEFT's, so that an adapter_config.json will do.
+ * `given` says, which is JSON or the path of a file of it. Its fields are the library's or PEFT's, so that an
+ * adapter_config.json will do.
  * @throws MedAwareError `config` for what is no such JSON.
  */
 export function adapterChoice(

@@ -12,7 +12,9 @@ export interface Dialogue {
   readonly examplesOf: (pairs: readonly Pair[], maxLength: number) => Promise<Example[]>
 }
 
-/** By the tokenizer's chat template, where it has one, with the end of the answer's turn learned; else as plain text. */
+/**
+ * By the tokenizer's chat template, where it has one, with the end of the answer's turn learned; else as plain text.
+ */
 export function dialogueOf(tokenizer: TextTokenizer): Dialogue {
   if ((tokenizer.chatTemplate ?? null) === null) {
     return {

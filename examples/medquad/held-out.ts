@@ -26,8 +26,8 @@ export async function heldOutOf(
 }
 
 /**
- * What `held-out.json` holds: each question with its sums, so that every figure can be worked out anew, and loss (nats a
- * token) and bits per byte by disease with bootstrap intervals; null for a model whose loss tells no example from
+ * What `held-out.json` holds: each question with its sums, so that every figure can be worked out anew, and loss (nats
+ * a token) and bits per byte by disease with bootstrap intervals; null for a model whose loss tells no example from
  * another.
  */
 export function describeHeldOut(heldOut: readonly HeldOut[], before: LossReport, after: LossReport, seed: number) {

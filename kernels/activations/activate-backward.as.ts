@@ -1,5 +1,5 @@
-// dX = dOut · f'(x) by out = f(x): 1 where out > 0 of kind 0, out (1 - out) of kind 1, 1 - out² of kind 2. One item is 4
-// elements.
+// dX = dOut · f'(x) by out = f(x): 1 where out > 0 of kind 0, out (1 - out) of kind 1, 1 - out² of kind 2. One item is
+// 4 elements.
 import { loadPart, storePart } from '../shared/simd.as.ts'
 
 export function activateBackward(

@@ -1,5 +1,5 @@
-// dX = dOut · f'(x) by out = f(x), count elements: f' is 1 where out > 0 of kind 0, out (1 - out) of kind 1, 1 - out² of
-// kind 2. One invocation four elements.
+// dX = dOut · f'(x) by out = f(x), count elements: f' is 1 where out > 0 of kind 0, out (1 - out) of kind 1, 1 - out²
+// of kind 2. One invocation four elements.
 override LANES: u32 = 64;
 
 struct Params {

@@ -1,5 +1,5 @@
-// dUp = dOut · gelu(gate), dGate = dOut · up · (s + gate · s · (1 - s) · 2u'), s = σ(2u) and u as in ge-glu.wgsl, u' its
-// slope √(2/π) (1 + 3 · 0.044715 gate²). One invocation four elements.
+// dUp = dOut · gelu(gate), dGate = dOut · up · (s + gate · s · (1 - s) · 2u'), s = σ(2u) and u as in ge-glu.wgsl, u'
+// its slope √(2/π) (1 + 3 · 0.044715 gate²). One invocation four elements.
 // Parts: sigmoid.
 override LANES: u32 = 64;
 

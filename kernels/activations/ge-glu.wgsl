@@ -1,5 +1,5 @@
-// out = gelu(gate) · up by the tanh approximation: gelu(x) = x (1 + tanh(u)) / 2 = x σ(2u), u = √(2/π) (x + 0.044715 x³)
-// (arXiv 1606.08415), count elements. One invocation four elements.
+// out = gelu(gate) · up by the tanh approximation: gelu(x) = x (1 + tanh(u)) / 2 = x σ(2u), u = √(2/π) (x + 0.044715
+// x³) (arXiv 1606.08415), count elements. One invocation four elements.
 // Parts: sigmoid, store-four.
 override LANES: u32 = 64;
 

@@ -4,8 +4,8 @@ export function within30(x: v128): v128 {
 }
 
 /**
- * 2u of x, u = √(2/π) (x + 0.044715 x³): by its tanh approximation GELU lets (1 + tanh(u)) / 2 = σ(2u) of x through (arXiv
- * 1606.08415). x is within ±30.
+ * 2u of x, u = √(2/π) (x + 0.044715 x³): by its tanh approximation GELU lets (1 + tanh(u)) / 2 = σ(2u) of x through
+ * (arXiv 1606.08415). x is within ±30.
  */
 export function twiceU(x: v128): v128 {
   const rise = f32x4.add(f32x4.splat(1), f32x4.mul(f32x4.splat(0.044715), f32x4.mul(x, x)))

@@ -1,5 +1,5 @@
-// out[i] = alpha · op(a[i]) · op(b[i]) for each of count, row-major f32. op(a): a is [m,k], or [k,m] if transA; op(b): b
-// is [k,n], or [n,k] if transB. One item is 8 columns of one matrix.
+// out[i] = alpha · op(a[i]) · op(b[i]) for each of count, row-major f32. op(a): a is [m,k], or [k,m] if transA; op(b):
+// b is [k,n], or [n,k] if transB. One item is 8 columns of one matrix.
 import { matmul } from '../matmul/matmul.as.ts'
 
 export function matmulBatch(

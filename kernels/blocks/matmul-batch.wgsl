@@ -1,7 +1,7 @@
-// out[i] = alpha · op(a[i]) · op(b[i]) for each of count, row-major f32. op(a): a is [m,k], or [k,m] when transA; op(b): b
-// is [k,n], or [n,k] when transB.
-// A workgroup of 8 × 8 invocations makes a tile of 32 × 32, each invocation 4 × 4 of it, rows and columns 8 apart. k goes
-// by in steps of 16 through workgroup memory.
+// out[i] = alpha · op(a[i]) · op(b[i]) for each of count, row-major f32. op(a): a is [m,k], or [k,m] when transA;
+// op(b): b is [k,n], or [n,k] when transB.
+// A workgroup of 8 × 8 invocations makes a tile of 32 × 32, each invocation 4 × 4 of it, rows and columns 8 apart. k
+// goes by in steps of 16 through workgroup memory.
 override SIDE: u32 = 8;
 
 const DEPTH = 16u;

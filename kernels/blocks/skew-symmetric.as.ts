@@ -1,5 +1,5 @@
-// out[i] [n,n] for each of count: scale · v[i] above the diagonal, row by row, the same negated below, and `diagonal` on
-// it. v [count,n(n-1)/2]. One item is a matrix.
+// out[i] [n,n] for each of count: scale · v[i] above the diagonal, row by row, the same negated below, and `diagonal`
+// on it. v [count,n(n-1)/2]. One item is a matrix.
 
 export function skewSymmetric(
   v: usize,

@@ -1,5 +1,5 @@
-// out[i] [n,n] for each of count: scale · v[i] above the diagonal, row by row, the same negated below, and `diagonal` on
-// it. v [count,n(n-1)/2]. One invocation an element.
+// out[i] [n,n] for each of count: scale · v[i] above the diagonal, row by row, the same negated below, and `diagonal`
+// on it. v [count,n(n-1)/2]. One invocation an element.
 override LANES: u32 = 64;
 
 struct Params {

@@ -1,5 +1,5 @@
-// out[row,c] = (x[row,c] - bias[c]) · magnitude[c] / norms[c] + bias[c]; x [rows,dim]; bias may be null. Where a norm is
-// 0 so is the quotient. One item is 4 columns.
+// out[row,c] = (x[row,c] - bias[c]) · magnitude[c] / norms[c] + bias[c]; x [rows,dim]; bias may be null. Where a norm
+// is 0 so is the quotient. One item is 4 columns.
 import { quotients } from '../shared/quotients.as.ts'
 import { loadPart, madd, storePart } from '../shared/simd.as.ts'
 import { scratch } from '../shared/scratch.as.ts'

@@ -1,5 +1,5 @@
-// out[row,c] = (x[row,c] - bias[c]) · magnitude[c] / norms[c] + bias[c]; x [rows,dim]; bias may be null. Where a norm is
-// 0 so is the quotient. One invocation a column of
+// out[row,c] = (x[row,c] - bias[c]) · magnitude[c] / norms[c] + bias[c]; x [rows,dim]; bias may be null. Where a norm
+// is 0 so is the quotient. One invocation a column of
 // ROWS rows.
 override LANES: u32 = 64;
 override ROWS: u32 = 16;

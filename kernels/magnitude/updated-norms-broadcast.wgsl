@@ -1,7 +1,7 @@
-// updated-norms.wgsl without workgroup memory, for adapters whose subgroups have at least 8 lanes and pay for each load.
-// A lane does four rows, a vector element each: it decodes four columns of its own, to which RANKS steps of r are added,
-// at least as many as there are: of eight of them each lane loads one of a, and all get it by broadcasts. BITS and
-// IS_BF16 are bits and isBf16; IN_BLOCKS: scaling is 2 or more. dim is a multiple of 8; of 4 bits, and of others in
+// updated-norms.wgsl without workgroup memory, for adapters whose subgroups have at least 8 lanes and pay for each
+// load. A lane does four rows, a vector element each: it decodes four columns of its own, to which RANKS steps of r are
+// added, at least as many as there are: of eight of them each lane loads one of a, and all get it by broadcasts. BITS
+// and IS_BF16 are bits and isBf16; IN_BLOCKS: scaling is 2 or more. dim is a multiple of 8; of 4 bits, and of others in
 // blocks that are no rows, a row is whole blocks of a multiple of 8.
 // Parts: eight-lanes, half-words, stored-blocks, stored-scale.
 enable subgroups;

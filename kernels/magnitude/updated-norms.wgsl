@@ -1,7 +1,7 @@
 // norms[i] = the length of row i of W + alpha · b · a; W [rows,dim] as matmul-stored.wgsl reads it, or f32 where bits
-// is 32; a [r,dim], b [rows,r], f32. The sum itself is made: ‖W‖² + 2 alpha W·(b a) + alpha² ‖b a‖² would lose all digits
-// of a row that the update cancels. A workgroup does ROWS rows, a lane four elements of each, as many behind them, and
-// so on; ROWS is at most 16.
+// is 32; a [r,dim], b [rows,r], f32. The sum itself is made: ‖W‖² + 2 alpha W·(b a) + alpha² ‖b a‖² would lose all
+// digits of a row that the update cancels. A workgroup does ROWS rows, a lane four elements of each, as many behind
+// them, and so on; ROWS is at most 16.
 // Parts: half-words, lane-sums, stored-blocks, stored-scale.
 override LANES: u32 = 64;
 override ROWS: u32 = 4;

@@ -1,9 +1,9 @@
 // matmul-stored.wgsl without workgroup memory: matmul-broadcast-vectors.wgsl's tiles with W decoded on the way. BITS,
-// IS_BF16 and TRANS_B are bits, isBf16 and transB; IN_BLOCKS: scaling is 2 or more. n, k and pitches are multiples of 4.
-// Of 4 bits but in blocks a word of eight codes is loaded at a time, and the sixteen levels lie in two registers of
-// eight lanes, where a code finds its level by shuffles. With transB a lane decodes its own columns, and a row of W is whole blocks. Else lane i of eight loads the
-// subgroup's columns and scale of row i, and they go around: n and blockSize are multiples of 8 · 4, n one of
-// blockSize.
+// IS_BF16 and TRANS_B are bits, isBf16 and transB; IN_BLOCKS: scaling is 2 or more. n, k and pitches are multiples of
+// 4. Of 4 bits but in blocks a word of eight codes is loaded at a time, and the sixteen levels lie in two registers of
+// eight lanes, where a code finds its level by shuffles. With transB a lane decodes its own columns, and a row of W is
+// whole blocks. Else lane i of eight loads the subgroup's columns and scale of row i, and they go around: n and
+// blockSize are multiples of 8 · 4, n one of blockSize.
 // Parts: eight-lanes, half-words, stored-blocks, stored-scale.
 enable subgroups;
 

@@ -2,9 +2,9 @@
 // of a and of out lie pitchA and pitchOut elements apart. W is row-major, by its bits an element. 4: tables[code] ·
 // scale[element / blockSize], even elements in the high half of a byte; a scale is absmax, f32, or, scaling 1, its u8
 // code: tables[16 + code] · nested[block / 256] + nested[nestedCount]. 8: code / 127 · absmax[element / blockSize], i8;
-// of LLM.int8 a row is one block. 16: f16, or bf16 when isBf16. scaling from 2 on: GGUF's blocks of 4 to 6 bits. What is
-// not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four elements at
-// a time where none of the four lies in another block or word.
+// of LLM.int8 a row is one block. 16: f16, or bf16 when isBf16. scaling from 2 on: GGUF's blocks of 4 to 6 bits. What
+// is not used may be null. Cut and tiles as in matmul.wgsl; W is decoded on its way into workgroup memory, four
+// elements at a time where none of the four lies in another block or word.
 // Parts: half-words, stored-blocks, stored-scale.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;

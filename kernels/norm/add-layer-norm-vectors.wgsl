@@ -1,6 +1,6 @@
-// y = x + r; out = (y - mean) · rstd · (weight[dim] + shift) + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance + eps); x,
-// r, y, out [rows,dim]. The variance is the mean square of y - mean (two passes: no cancellation). One workgroup a row.
-// With isRms the mean counts as 0, and there is no bias: RMS norm. dim is a multiple of 4.
+// y = x + r; out = (y - mean) · rstd · (weight[dim] + shift) + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance +
+// eps); x, r, y, out [rows,dim]. The variance is the mean square of y - mean (two passes: no cancellation). One
+// workgroup a row. With isRms the mean counts as 0, and there is no bias: RMS norm. dim is a multiple of 4.
 // Parts: lane-sums.
 override LANES: u32 = 64;
 

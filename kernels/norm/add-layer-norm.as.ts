@@ -1,5 +1,6 @@
-// y = x + r; out = (y - mean) · rstd · (weight + shift) + bias, rstd = 1 / sqrt(variance + eps); x, r, y, out [rows,dim], weight
-// and bias [dim], stats [rows,2]: mean and rstd. With isRms, RMS norm: no mean, no bias. One item is one row.
+// y = x + r; out = (y - mean) · rstd · (weight + shift) + bias, rstd = 1 / sqrt(variance + eps); x, r, y, out
+// [rows,dim], weight and bias [dim], stats [rows,2]: mean and rstd. With isRms, RMS norm: no mean, no bias. One item is
+// one row.
 import { normalizeRow } from './normalize.as.ts'
 import { loadPart, storePart } from '../shared/simd.as.ts'
 

@@ -1,5 +1,5 @@
-// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · (weight + shift), x̂ = (x - mean) · rstd;
-// stats[row] = mean, rstd; dOut, x, dX [rows,dim]. One workgroup a row.
+// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - x̂ · mean(g · x̂)), g = dOut · (weight + shift), x̂ = (x - mean) ·
+// rstd; stats[row] = mean, rstd; dOut, x, dX [rows,dim]. One workgroup a row.
 // With isRms, of RMS norm, there is no mean(g), and the mean of x counts as 0. dim is a multiple of 4.
 // Parts: lane-sums.
 override LANES: u32 = 64;

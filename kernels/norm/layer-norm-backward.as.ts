@@ -1,6 +1,6 @@
-// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - xHat · mean(g · xHat)), g = dOut · (weight + shift), xHat = (x - mean) ·
-// rstd; dOut, x, dX [rows,dim], weight [dim], stats [rows,2] as layerNorm wrote them. With isRms, of RMS norm, there is
-// no mean(g). One item is one row.
+// dX = (accumulate ? dX : 0) + rstd · (g - mean(g) - xHat · mean(g · xHat)), g = dOut · (weight + shift), xHat = (x -
+// mean) · rstd; dOut, x, dX [rows,dim], weight [dim], stats [rows,2] as layerNorm wrote them. With isRms, of RMS norm,
+// there is no mean(g). One item is one row.
 import { loadPart, storePart, sumWide, widen } from '../shared/simd.as.ts'
 
 export function layerNormBackward(

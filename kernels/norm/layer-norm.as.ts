@@ -1,5 +1,5 @@
-// out = (x - mean) · rstd · (weight + shift) + bias, rstd = 1 / sqrt(variance + eps); x, out [rows,dim], weight and bias [dim],
-// stats [rows,2]: mean and rstd. With isRms, RMS norm: no mean, no bias. One item is one row.
+// out = (x - mean) · rstd · (weight + shift) + bias, rstd = 1 / sqrt(variance + eps); x, out [rows,dim], weight and
+// bias [dim], stats [rows,2]: mean and rstd. With isRms, RMS norm: no mean, no bias. One item is one row.
 import { normalizeRow } from './normalize.as.ts'
 
 export function layerNorm(

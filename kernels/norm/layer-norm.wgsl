@@ -1,5 +1,5 @@
-// out[rows,dim] = (x - mean) · rstd · (weight[dim] + shift) + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance + eps).
-// The variance is the mean square of x - mean (two passes: no cancellation). One workgroup a row.
+// out[rows,dim] = (x - mean) · rstd · (weight[dim] + shift) + bias[dim]; stats[row] = mean, rstd = 1 / sqrt(variance +
+// eps). The variance is the mean square of x - mean (two passes: no cancellation). One workgroup a row.
 // With isRms the mean counts as 0, and there is no bias: RMS norm.
 // Parts: lane-sums.
 override LANES: u32 = 64;

@@ -1,8 +1,9 @@
 import { loadPart, storePart, sumWide, widen } from '../shared/simd.as.ts'
 
 /**
- * Of one row of `dim` numbers, out = (x - mean) · rstd · (weight + shift) + bias; stats: mean and rstd = 1 / sqrt(variance +
- * eps), whose variance is of a second pass. With isRms the mean counts as 0, and bias is not read: RMS norm.
+ * Of one row of `dim` numbers, out = (x - mean) · rstd · (weight + shift) + bias; stats: mean and rstd = 1 /
+ * sqrt(variance + eps), whose variance is of a second pass. With isRms the mean counts as 0, and bias is not read: RMS
+ * norm.
  */
 export function normalizeRow(
   x: usize,

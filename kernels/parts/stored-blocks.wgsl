@@ -1,5 +1,5 @@
-// GGUF's blocks of 4 to 6 bits, from the bindings and params of matmulStored: (code - centre) · scale + least, each as in
-// kernels/stored/blocks.as.ts. All products are exact, so a value is rounded once at most.
+// GGUF's blocks of 4 to 6 bits, from the bindings and params of matmulStored: (code - centre) · scale + least, each as
+// in kernels/stored/blocks.as.ts. All products are exact, so a value is rounded once at most.
 
 /// The two f16 of a word, the smallest as well, which unpack2x16float may take for 0.
 fn halvesOf(word: u32) -> vec2<f32> {

@@ -1,5 +1,5 @@
-// Four elements of a stored matrix, from BITS and IN_BLOCKS (whether scaling is 2 or more) of the bindings of matmulStored and `levels`, the code in workgroup
-// memory.
+// Four elements of a stored matrix, from BITS and IN_BLOCKS (whether scaling is 2 or more) of the bindings of
+// matmulStored and `levels`, the code in workgroup memory.
 
 /// Elements element … element + 3 of W, where element is a multiple of 4.
 fn fourAt(element: u32) -> vec4<f32> {

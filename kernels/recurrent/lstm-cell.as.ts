@@ -1,6 +1,6 @@
-// A step of an LSTM, torch's, on one sequence: row `row` of gates[t,4h] (i, f, g, o), which has W x + b, takes weight[4h,
-// h] · out[before] in; cells[row] = σ(f) cells[before] + σ(i) tanh(g), out[row] = σ(o) tanh(cells[row]). Without
-// hasBefore the state before is 0. One item is a unit of h.
+// A step of an LSTM, torch's, on one sequence: row `row` of gates[t,4h] (i, f, g, o), which has W x + b, takes
+// weight[4h, h] · out[before] in; cells[row] = σ(f) cells[before] + σ(i) tanh(g), out[row] = σ(o) tanh(cells[row]).
+// Without hasBefore the state before is 0. One item is a unit of h.
 import { sigmoid4 } from '../shared/math.as.ts'
 import { loadPart, madd, sumFour } from '../shared/simd.as.ts'
 

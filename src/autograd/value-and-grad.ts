@@ -24,8 +24,8 @@ export interface ValueAndGrad {
 
 /**
  * Turns a loss function into one that also gives gradients: `valueAndGrad(model, lossOf)(batch)`. All that the
- * computation allocates is freed but the loss, the gradients and what it is told to keep, which belong to the scope open
- * around the call.
+ * computation allocates is freed but the loss, the gradients and what it is told to keep, which belong to the scope
+ * open around the call.
  * @param lossOf Its second argument keeps a tensor, such as a metric on the way to the loss (JAX's has_aux).
  * @throws MedAwareError `shape` if the loss is not a scalar, `config` if it depends on nothing trainable, or is no
  * tensor.

@@ -24,8 +24,8 @@ export interface ExampleStream extends AsyncIterable<Example> {
 /**
  * Makes examples of rows as TRL 1.16's SFTTrainer does (sft_trainer.py's _prepare_dataset): finds the columns, encodes
  * with the tokenizer's special tokens and EOS behind texts that do not end in it, masks prompts, cuts what is longer
- * than `maxLength` or packs several into one, and leaves out what has nothing to learn; it counts all of that, and warns
- * once.
+ * than `maxLength` or packs several into one, and leaves out what has nothing to learn; it counts all of that, and
+ * warns once.
  * @throws MedAwareError `config` for what are no rows or no tokenizer, unknown columns, a column of another type, which
  * it names with its row, and a tokenizer without EOS; what going through the rows throws; what `signal` is aborted
  * with.

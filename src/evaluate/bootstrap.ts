@@ -28,8 +28,8 @@ export const bootstrapRules: OptionRules<BootstrapOptions> = {
 
 /**
  * The percentile bootstrap (Efron 1979): the figure of as many units drawn with replacement, again and again; the
- * interval leaves as many draws below it as above, with numpy's linear quantiles. Where rows depend on one another, such
- * as questions about one disease, a unit is all of them together (a cluster bootstrap).
+ * interval leaves as many draws below it as above, with numpy's linear quantiles. Where rows depend on one another,
+ * such as questions about one disease, a unit is all of them together (a cluster bootstrap).
  * @param figure Of some units, of which one may come several times.
  * @throws MedAwareError `config` for no unit and for senseless options, `numeric` where a figure is not finite.
  */

@@ -34,8 +34,8 @@ export interface LossByGroup extends LossFigures {
 }
 
 /**
- * Losses by group, such as the disease that a question is about, with bootstrap intervals. Those of all examples are over
- * whole groups, since what belongs to one group is alike, and drawing rows would take intervals too narrow.
+ * Losses by group, such as the disease that a question is about, with bootstrap intervals. Those of all examples are
+ * over whole groups, since what belongs to one group is alike, and drawing rows would take intervals too narrow.
  * @param losses As `evaluateLoss` has them in `examples`; those without a label are passed over.
  * @param groups The group of each.
  * @throws MedAwareError `config` where they differ in number, where none has a label, and for senseless options.

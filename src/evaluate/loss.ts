@@ -21,8 +21,9 @@ export interface EvaluateLossOptions {
   /** Examples a forward pass. Default 8. */
   readonly batchSize?: number
   /**
-   * Share of what is wanted that all tokens have alike, as a run's option of this name, from 0 to 1: the loss is that of
-   * transformers' LabelSmoother. Each batch is gone through twice, for all else is of the labels themselves. Default 0.
+   * Share of what is wanted that all tokens have alike, as a run's option of this name, from 0 to 1: the loss is that
+   * of transformers' LabelSmoother. Each batch is gone through twice, for all else is of the labels themselves. Default
+   * 0.
    */
   readonly labelSmoothingFactor?: number
   /** Called after each batch with how many examples are done. */
@@ -62,8 +63,8 @@ export interface LossReport {
 
 /**
  * Mean loss over the tokens with a label, each weighing the same wherever it stands. The first token of an example is
- * predicted only behind a prompt of vectors; examples without a label that is are passed over. Batches are padded on the
- * right, the longest examples first, so that a lack of memory shows at once.
+ * predicted only behind a prompt of vectors; examples without a label that is are passed over. Batches are padded on
+ * the right, the longest examples first, so that a lack of memory shows at once.
  * @throws MedAwareError `config` when nothing has a label, for what are no examples of this vocabulary, and for
  * senseless options, `shape` when labels and ids differ in number, `numeric` when a loss is not finite, `memory`; and
  * whatever `signal` is aborted with.

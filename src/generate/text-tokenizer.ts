@@ -6,9 +6,9 @@ export interface EncodeOptions {
    */
   readonly addSpecialTokens?: boolean
   /**
-   * Read special tokens that are written out in the text as any other text, which is how to encode what strangers wrote:
-   * `<|im_end|>` in it ends no turn. Default false, as transformers' split_special_tokens. The first such call opens the
-   * tokenizer a second time.
+   * Read special tokens that are written out in the text as any other text, which is how to encode what strangers
+   * wrote: `<|im_end|>` in it ends no turn. Default false, as transformers' split_special_tokens. The first such call
+   * opens the tokenizer a second time.
    */
   readonly splitSpecialTokens?: boolean
 }

@@ -56,7 +56,8 @@ const valueTypes = {
 
 /**
  * Encodes the header of a GGUF file, version 3, in the order that is given.
- * @throws MedAwareError `format` for a name or a key twice, a name of more than 64 bytes, or a shape that no tensor has.
+ * @throws MedAwareError `format` for a name or a key twice, a name of more than 64 bytes, or a shape that no tensor
+ * has.
  */
 export function encodeGgufHeader(metadata: readonly GgufEntry[], tensors: readonly GgufTensorToWrite[]): EncodedGguf {
   const to = new ByteWriter()

@@ -76,7 +76,8 @@ export async function openAdapter(
 
 /**
  * Puts the weights of another adapter into a live one, from a folder or the Hugging Face Hub, without a new allocation:
- * PEFT's hotswap_adapter. @throws MedAwareError as `hotswap`, `not-found` for a folder without the two files, `network`.
+ * PEFT's hotswap_adapter. @throws MedAwareError as `hotswap`, `not-found` for a folder without the two files,
+ * `network`.
  */
 export async function hotswapAdapter(
   adapter: Adapter,

@@ -28,8 +28,8 @@ const rules: OptionRules<ReplaceLoraWeightsLoftqOptions> = { ...hubFolderRules, 
  * @param source Of the model before it was quantised, in f32, f16 or bf16: a directory, `owner/name`, an address, files
  * or a `Folder`, of which one weight at a time is read.
  * @throws MedAwareError `unsupported` where no layer is quantised, or the adapter started from the base's weights, or
- * the source is quantised too; `format` where it lacks a weight, or has another shape; `config`, `numeric`, `not-found`,
- * `network`, `memory`; the signal's reason, or what the callback throws. The adapter is then as before.
+ * the source is quantised too; `format` where it lacks a weight, or has another shape; `config`, `numeric`,
+ * `not-found`, `network`, `memory`; the signal's reason, or what the callback throws. The adapter is then as before.
  */
 export async function replaceLoraWeightsLoftq(
   adapter: Adapter,

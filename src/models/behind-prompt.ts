@@ -15,9 +15,9 @@ export interface PromptedBatch {
 }
 
 /**
- * Puts a model's prompt before every row of a batch, as PEFT does (peft_model.py, PeftModelForCausalLM): its tokens come
- * first of all, before padding too, and are seen by all. With caches it goes in while they are empty; they have room for
- * it before the text, and their lengths do not count it. Positions of the batch's tokens count on behind it.
+ * Puts a model's prompt before every row of a batch, as PEFT does (peft_model.py, PeftModelForCausalLM): its tokens
+ * come first of all, before padding too, and are seen by all. With caches it goes in while they are empty; they have
+ * room for it before the text, and their lengths do not count it. Positions of the batch's tokens count on behind it.
  * @throws MedAwareError as `checkPromptable`, and as the encoder.
  */
 export function behindPrompt(

@@ -178,7 +178,10 @@ function rowsOfSample({ shape }: Tensor): number {
   return shape[1] ?? 0
 }
 
-/** What each row of hidden states is to predict, with `before` of them before a text's own: a prompt's last says its first. */
+/**
+ * What each row of hidden states is to predict, with `before` of them before a text's own: a prompt's last says its
+ * first.
+ */
 function nextLabels(labels: Int32Array, [rows, tokens]: readonly [number, number], before: number): Int32Array {
   const width = before + tokens
   return Int32Array.from({ length: rows * width }, (_, i) => {

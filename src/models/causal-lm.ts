@@ -95,9 +95,9 @@ export interface CausalLm extends Module {
    */
   gradientCheckpointing: boolean
   /**
-   * Noise on the embeddings of tokens while training (NEFTune, arXiv 2310.05914; transformers' integrations/neftune.py):
-   * uniform within alpha / √(t c) for t tokens of a row, padding included, and c channels. A run sets it anew for each
-   * forward pass. Absent from a model that has none; default null.
+   * Noise on the embeddings of tokens while training (NEFTune, arXiv 2310.05914; transformers'
+   * integrations/neftune.py): uniform within alpha / √(t c) for t tokens of a row, padding included, and c channels. A
+   * run sets it anew for each forward pass. Absent from a model that has none; default null.
    */
   embeddingNoise?: EmbeddingNoise | null
   /** What generating goes by where its options do not say: `loadModel` reads it; it may be set. */

@@ -41,8 +41,8 @@ export interface DecoderBlock extends Module {
 }
 
 /**
- * Runs x through blocks, each told its own of `contexts`; with checkpointing, a block's input is all that is kept of it for the way
- * back.
+ * Runs x through blocks, each told its own of `contexts`; with checkpointing, a block's input is all that is kept of it
+ * for the way back.
  */
 export function throughBlocks(
   blocks: Iterable<DecoderBlock>,

@@ -76,7 +76,11 @@ export class WeightPicker {
     return new LayerNorm(this.vector(`${name}.weight`, size, 'ones'), this.vector(`${name}.bias`, size, 'zeros'), eps)
   }
 
-  /** Weight [size]. @param shift What is added to it; with 1 it starts from zeros. @throws MedAwareError as `tensor`. */
+  /**
+   * Weight [size].
+   * @param shift What is added to it; with 1 it starts from zeros.
+   * @throws MedAwareError as `tensor`.
+   */
   rmsNorm(name: string, size: number, eps: number, shift: 0 | 1 = 0): RmsNorm {
     return new RmsNorm(this.vector(`${name}.weight`, size, shift === 1 ? 'zeros' : 'ones'), eps, shift)
   }

@@ -30,8 +30,8 @@ const rules: OptionRules<AdamW8bitOptions> = { ...settings, ...contextRules }
 
 /**
  * AdamW whose moments take a byte each (arXiv 2110.02861), as bitsandbytes' AdamW8bit on a CPU: in blocks of 256
- * elements of a parameter, codes of the signed dynamic map for `m` and of the unsigned one for `v`, u8 of its shape, and
- * `scales`, f32 [blocks, 2], the largest magnitude of each. Parameters below `min8bitSize` keep `m` and `v` in f32.
+ * elements of a parameter, codes of the signed dynamic map for `m` and of the unsigned one for `v`, u8 of its shape,
+ * and `scales`, f32 [blocks, 2], the largest magnitude of each. Parameters below `min8bitSize` keep `m` and `v` in f32.
  */
 export class AdamW8bit extends PackedOptimizer<MomentState> {
   readonly name = 'adamw_8bit'

@@ -32,15 +32,15 @@ export interface Place {
   /** Its f32 tensors by what PEFT's key says behind the path, in the order of PEFT's file. */
   readonly shapes: Readonly<Record<string, Shape>>
   /**
-   * Other f32 tensors that PEFT's file has of the place and that say nothing new, such as a frozen table, or what a tied
-   * head has of it. They are compared when a file is read, and no more. Default none.
+   * Other f32 tensors that PEFT's file has of the place and that say nothing new, such as a frozen table, or what a
+   * tied head has of it. They are compared when a file is read, and no more. Default none.
    */
   readonly repeats?: Readonly<Record<string, Shape>>
   /** What PEFT has the tensors under. Default `base_model.model.` and the path. */
   readonly peftPath?: string
   /**
-   * A tensor's key in PEFT's file. Default `base_model.model.`, the path, a dot and the name; a name that begins as such
-   * a key is one.
+   * A tensor's key in PEFT's file. Default `base_model.model.`, the path, a dot and the name; a name that begins as
+   * such a key is one.
    */
   keyOf?(name: string): string
   /**

@@ -17,7 +17,9 @@ export interface TrainedStep {
  * optimizer's.
  */
 export interface AdapterTraining {
-  /** A term of a step's loss, f32 [1], with history; `null` for none. Recorded anew at each call, it changes nothing. */
+  /**
+   * A term of a step's loss, f32 [1], with history; `null` for none. Recorded anew at each call, it changes nothing.
+   */
   penalty(): Tensor | null
   /**
    * Follows an optimizer's step: queues what it has to do. @returns What is left for when the device can be waited for,

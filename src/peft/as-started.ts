@@ -24,8 +24,8 @@ export function noteBeginning<C extends AdapterConfig>(adapter: Adapter<C>, begi
 }
 
 /**
- * Notes that an adapter's tensors are now as a start from data or weights made them, which is not made again for a look:
- * their checksums are kept. @returns The adapter.
+ * Notes that an adapter's tensors are now as a start from data or weights made them, which is not made again for a
+ * look: their checksums are kept. @returns The adapter.
  */
 export async function noteStart<C extends AdapterConfig>(adapter: Adapter<C>): Promise<Adapter<C>> {
   const sums = new Map<Tensor, string>()
@@ -44,7 +44,10 @@ export async function isAsStarted(adapter: Adapter): Promise<boolean> {
   return (await isAsBegun.get(adapter)?.()) ?? false
 }
 
-/** Makes first values again, place by place, up to the first that differs, which in a trained adapter is the first of all. */
+/**
+ * Makes first values again, place by place, up to the first that differs, which in a trained adapter is the first of
+ * all.
+ */
 async function isAsMade<C extends AdapterConfig>(
   adapter: Adapter<C>,
   { plan, seed, trained }: Beginning,

@@ -28,7 +28,9 @@ export interface AttachOptions {
   readonly seed?: number
   /** Pass over names, layers and patterns that match no module, as PEFT does, while others match. Default false. */
   readonly isPartialOk?: boolean
-  /** Told of what is odd about the config, but no reason to refuse it: tied tables that drift apart, names passed over. */
+  /**
+   * Told of what is odd about the config, but no reason to refuse it: tied tables that drift apart, names passed over.
+   */
   readonly onWarning?: (message: string) => void
 }
 

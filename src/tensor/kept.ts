@@ -1,6 +1,8 @@
 import type { Tensor } from './tensor.ts'
 
-/** A tensor that is made of others, and kept until one of them is written to. It belongs to no scope: `free` frees it. */
+/**
+ * A tensor that is made of others, and kept until one of them is written to. It belongs to no scope: `free` frees it.
+ */
 export class Kept {
   #value: Tensor | null = null
   #of: readonly Tensor[] = []

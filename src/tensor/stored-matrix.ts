@@ -13,9 +13,9 @@ export interface Storage {
   readonly isBf16: 0 | 1
   readonly blockSize: number
   /**
-   * How scales are stored. 0: f32 a block, or none; 1: u8 a block, decoded by `nested`. Those of GGUF's blocks of 4 to 6
-   * bits, whose codes lie as in kernels/stored/blocks.as.ts, 2: f16 a block of 32; 3: two f16, what is added second; 4:
-   * i8 a block of 16, times nested's f32 of 256 elements; 5: two u8 a block of 32, times nested's two f16.
+   * How scales are stored. 0: f32 a block, or none; 1: u8 a block, decoded by `nested`. Those of GGUF's blocks of 4 to
+   * 6 bits, whose codes lie as in kernels/stored/blocks.as.ts, 2: f16 a block of 32; 3: two f16, what is added second;
+   * 4: i8 a block of 16, times nested's f32 of 256 elements; 5: two u8 a block of 32, times nested's two f16.
    */
   readonly scaling: 0 | 1 | 2 | 3 | 4 | 5
   readonly nestedCount: number
@@ -36,7 +36,9 @@ export interface StorageRecipe {
  */
 export abstract class StoredMatrix {
   readonly requiresGrad = false
-  /** Whether tables of vectors and heads may be stored so, and not the weights of linear layers alone. Default false. */
+  /**
+   * Whether tables of vectors and heads may be stored so, and not the weights of linear layers alone. Default false.
+   */
   readonly isForTables: boolean = false
 
   /**

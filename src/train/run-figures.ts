@@ -8,7 +8,8 @@ import { runRule, type TrainingRun } from './training-run.ts'
 const reportRule = withMethods<StepReport>('a report, as a run gives for each step', [])
 
 /**
- * The figures of a run for its adapter's model card, by name: `adapterFiles(adapter, { figures: runFigures(run, reports) })`.
+ * The figures of a run for its adapter's model card, by name:
+ * `adapterFiles(adapter, { figures: runFigures(run, reports) })`.
  * @param reports Those of the run, in order; tokens, time and losses are theirs.
  * @throws MedAwareError `config` for no run, or no reports.
  */

@@ -24,16 +24,16 @@ export interface LossAndMetrics {
   /** f32 [1]. */
   readonly loss: Tensor
   /**
-   * f32 [1] by name, the same names each time; a step reports their means over its batches. They stay on the device until
-   * the loss is read, so that they cost no wait.
+   * f32 [1] by name, the same names each time; a step reports their means over its batches. They stay on the device
+   * until the loss is read, so that they cost no wait.
    */
   readonly metrics: Readonly<Record<string, Tensor>>
 }
 
 /**
  * A loss of the user's own, in the place of the model's: f32 [1], this batch's share of the step's loss, for the shares
- * of a step are added up; metrics may come beside it. It is made of recorded ops and changes nothing, since a device may
- * rehearse it. Where it has `settings`, as `describedLoss` gives it, checkpoints and `run.json` say them.
+ * of a step are added up; metrics may come beside it. It is made of recorded ops and changes nothing, since a device
+ * may rehearse it. Where it has `settings`, as `describedLoss` gives it, checkpoints and `run.json` say them.
  */
 export type TrainingLoss<B> = {
   // Written as a method, so that a run need not know its batches to hold their loss.
@@ -49,8 +49,8 @@ export function describedLoss<B>(settings: LossSettings, loss: TrainingLoss<B>):
 }
 
 /**
- * The mean cross-entropy of the step's labels, smoothed, as the model gives it. @throws MedAwareError `config` for batches of
- * another kind.
+ * The mean cross-entropy of the step's labels, smoothed, as the model gives it. @throws MedAwareError `config` for
+ * batches of another kind.
  */
 export function modelLoss(model: CausalLm, batch: unknown, { normalizer }: LossContext, smoothing: number): Tensor {
   check(isLabelled(batch), 'config', () => {

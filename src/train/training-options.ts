@@ -75,7 +75,8 @@ export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
   readonly eps?: number
   /**
    * LoRA+ (arXiv 2402.12354): B of LoRA learns at this multiple of `learningRate`, with all that has one dimension, as
-   * PEFT's create_loraplus_optimizer has it. The paper takes 16, and a rate half as high. Default null: all learn alike.
+   * PEFT's create_loraplus_optimizer has it. The paper takes 16, and a rate half as high. Default null: all learn
+   * alike.
    */
   readonly loraplusLrRatio?: number | null
   /** With LoRA+, the peak rate of LoRA on tables of embeddings. Default 1e-6. */
@@ -120,7 +121,8 @@ export interface TrainingOptions<B = LabelledBatch> extends TransformersNames {
   readonly neftuneNoiseAlpha?: number | null
   /**
    * Share of what is wanted of each prediction that all tokens have alike, the label having the rest (transformers'
-   * LabelSmoother). Reported losses are of that, and so is what a trainer's evaluations measure. From 0 to 1, default 0.
+   * LabelSmoother). Reported losses are of that, and so is what a trainer's evaluations measure. From 0 to 1, default
+   * 0.
    */
   readonly labelSmoothingFactor?: number
   /**

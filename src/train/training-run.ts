@@ -54,7 +54,9 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   readonly options: ResolvedOptions
   /** Those it was given; plain lists of ids are arrays here. None for batches. */
   readonly examples: readonly Example[]
-  /** What its loss is in the place of the model's own: its settings, or 'own' where it says none; null for the model's. */
+  /**
+   * What its loss is in the place of the model's own: its settings, or 'own' where it says none; null for the model's.
+   */
   readonly lossSettings: LossSettings | 'own' | null
   /** Whether its batches are made of examples by a function that it was given. */
   readonly hasOwnCollator: boolean
@@ -149,8 +151,8 @@ export class TrainingRun<B = LabelledBatch> implements AsyncIterable<StepReport>
   }
 
   /**
-   * Tells the schedule an evaluation's metric, such as its loss: reduce_lr_on_plateau changes the rate of the steps that
-   * are not queued yet by it, others do not heed it.
+   * Tells the schedule an evaluation's metric, such as its loss: reduce_lr_on_plateau changes the rate of the steps
+   * that are not queued yet by it, others do not heed it.
    * @throws MedAwareError `config` unless it is a finite number.
    */
   observe(metric: number): void {

@@ -59,7 +59,10 @@ interface Preparing {
   readonly onWarning?: (message: string) => void
 }
 
-/** What of a training's options is about how rows become examples. @param rules Of who makes them, but for `Preparing`. */
+/**
+ * What of a training's options is about how rows become examples.
+ * @param rules Of who makes them, but for `Preparing`.
+ */
 export function preparingOf<T extends object>(
   options: T & { readonly signal?: AbortSignal; readonly onWarning?: (message: string, code: 'data') => void },
   onPrepare: DatasetOptions['onPrepare'],

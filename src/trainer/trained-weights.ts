@@ -16,7 +16,10 @@ export async function trainedWeights(model: CausalLm): Promise<Uint8Array> {
   return writeSafetensors(tensors, { format: 'pt' })
 }
 
-/** Puts what `trainedWeights` gave back. @throws MedAwareError `format` for those of another model; nothing is changed. */
+/**
+ * Puts what `trainedWeights` gave back.
+ * @throws MedAwareError `format` for those of another model; nothing is changed.
+ */
 export async function putTrainedWeights(who: string, model: CausalLm, file: Uint8Array): Promise<void> {
   const reader = await openSafetensors(bytesSource(file, who))
   const trained = trainedOf(model)

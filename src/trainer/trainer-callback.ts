@@ -53,8 +53,8 @@ export interface TrainerControl {
 type Awaitable = void | Promise<void>
 
 /**
- * What is told of a training as it goes, each method awaited before it goes on: transformers' TrainerCallback. A control
- * that is set in `onStepEnd` with `loggingSteps` above 1 is heeded where the device is waited for next.
+ * What is told of a training as it goes, each method awaited before it goes on: transformers' TrainerCallback. A
+ * control that is set in `onStepEnd` with `loggingSteps` above 1 is heeded where the device is waited for next.
  */
 export interface TrainerCallback {
   /** Under which a checkpoint keeps its state. */

@@ -59,7 +59,9 @@ export interface OwnTrainerOptions {
   readonly loadBestModelAtEnd?: boolean
   /** Which number of an evaluation says what is best. Default 'evalLoss'. */
   readonly metricForBestModel?: string
-  /** Whether more of it is better. Default: of a name that ends in 'Loss' or in 'Perplexity' or 'Byte' not, else yes. */
+  /**
+   * Whether more of it is better. Default: of a name that ends in 'Loss' or in 'Perplexity' or 'Byte' not, else yes.
+   */
   readonly greaterIsBetter?: boolean
   /** Evaluations in a row without a better one after which to stop. Default null: never. */
   readonly earlyStoppingPatience?: number | null

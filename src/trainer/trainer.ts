@@ -44,8 +44,8 @@ export interface TrainResult {
 
 /**
  * Trains a model as transformers' Trainer and TRL's SFTTrainer do: a `TrainingRun`, gone through to its end, with
- * evaluations, checkpoints, the best weights kept, and callbacks. Whatever ends the program, `resumeFromCheckpoint` goes
- * on bit for bit as if it had not ended.
+ * evaluations, checkpoints, the best weights kept, and callbacks. Whatever ends the program, `resumeFromCheckpoint`
+ * goes on bit for bit as if it had not ended.
  */
 export class Trainer<B = LabelledBatch> {
   /** The steps, one after another. */
@@ -129,9 +129,9 @@ export class Trainer<B = LabelledBatch> {
   }
 
   /**
-   * Measures on the held-out examples now, by the loss that the run learns. As in transformers labels are smoothed as the
-   * run's are; all tokens weigh alike, where transformers takes the mean of its batches' means. A run over batches is
-   * measured by the model's own loss, for nobody says how its batches are made of examples.
+   * Measures on the held-out examples now, by the loss that the run learns. As in transformers labels are smoothed as
+   * the run's are; all tokens weigh alike, where transformers takes the mean of its batches' means. A run over batches
+   * is measured by the model's own loss, for nobody says how its batches are made of examples.
    * @throws MedAwareError as `evaluateLoss`, and as the loss.
    */
   async evaluate(): Promise<EvaluationEntry> {

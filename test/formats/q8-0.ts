@@ -1,7 +1,8 @@
 /**
- * GGUF's Q8_0 as a stranger would add it under a name of its own: one file, by the package's public rooms. A block of 32 elements is 34 bytes,
- * an f16 scale and 32 signed codes; the value of a code is code · scale (ggml-common.h, block_q8_0). In the checkpoint
- * of these tests a weight is its blocks as they lie in a GGUF file, in U8, with a marker beside it.
+ * GGUF's Q8_0 as a stranger would add it under a name of its own: one file, by the package's public rooms. A block of
+ * 32 elements is 34 bytes, an f16 scale and 32 signed codes; the value of a code is code · scale (ggml-common.h,
+ * block_q8_0). In the checkpoint of these tests a weight is its blocks as they lie in a GGUF file, in U8, with a marker
+ * beside it.
  */
 import { type Device, empty, fromArray, MedAwareError, type Shape, type Tensor } from '../../src/index.ts'
 import { type StorageFormat, StoredMatrix } from '../../src/nn/index.ts'

@@ -12,8 +12,8 @@ export const goldenStarts = ['pissa', 'olora'] as const
 const [rank, loraAlpha] = [4, 8]
 
 /**
- * What LoRA (r=4, alpha=8, the architecture's own targets) starts with: A and B but for the signs of their vectors, what
- * that leaves of the base, and the logits. @param base The reference of its model, which has the tokens.
+ * What LoRA (r=4, alpha=8, the architecture's own targets) starts with: A and B but for the signs of their vectors,
+ * what that leaves of the base, and the logits. @param base The reference of its model, which has the tokens.
  */
 export async function* startChecks(
   model: PretrainedLm,

@@ -16,7 +16,9 @@ read = {tag: [[event.step, event.value] for event in log.Scalars(tag)] for tag i
 print(json.dumps(read))
 `
 
-/** What TensorBoard reads of an event file that a run kept, stopped in its midst and gone on with; each line is a fault. */
+/**
+ * What TensorBoard reads of an event file that a run kept, stopped in its midst and gone on with; each line is a fault.
+ */
 export async function eventFileProblems(python: string, device: Device): Promise<string[]> {
   const outputDir = mkdtempSync(join(tmpdir(), 'peft-medaware-events-'))
   const train = async (stopAt: number, resumeFromCheckpoint: boolean) => {

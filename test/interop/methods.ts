@@ -45,7 +45,10 @@ const llama = {
   ...{ lastNorm: 'norm', embedding: 'embed_tokens' },
 }
 
-/** What meets a family's own parts: every linear, a norm, the table, what is merged, and keys and values before the text. */
+/**
+ * What meets a family's own parts: every linear, a norm, the table, what is merged, and keys and values before the
+ * text.
+ */
 const few = [
   'lora, all-linear',
   'lora, embedding',

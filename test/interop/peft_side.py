@@ -55,8 +55,8 @@ from unittest import mock
 
 import torch
 
-# bitsandbytes' native decoder for CPUs misreads rows shorter than a block, as adapters' tiny bases have; without its library
-# torch decodes. peft imports it too, so this comes first.
+# bitsandbytes' native decoder for CPUs misreads rows shorter than a block, as adapters' tiny bases have; without its
+# library torch decodes. peft imports it too, so this comes first.
 OWN_DECODER = sys.argv[1:2] == ["quantized"]
 with contextlib.nullcontext() if OWN_DECODER else mock.patch.object(ctypes.cdll, "LoadLibrary", side_effect=OSError("left out")):
     import bitsandbytes
@@ -73,8 +73,8 @@ from transformers import AutoModelForCausalLM
 from transformers.models.falcon import modeling_falcon
 from transformers.utils import logging
 
-# What peft asks for beside and does not need for what is done here: attrs for a decorator that is the standard library's as
-# well, and a scipy of which it wants to know that it is there.
+# What peft asks for beside and does not need for what is done here: attrs for a decorator that is the standard
+# library's as well, and a scipy of which it wants to know that it is there.
 sys.modules.setdefault("attr", dataclasses)
 sys.modules.setdefault("scipy", types.ModuleType("scipy")).__spec__ = importlib.machinery.ModuleSpec("scipy", None)
 from peft.tuners.lora.corda import preprocess_corda  # noqa: E402
@@ -117,7 +117,8 @@ SEED = 20240607
 def load_base(folder):
     more = {}
     if "quantization_config" in json.loads((pathlib.Path(folder) / "config.json").read_text()):
-        # transformers 5 puts bitsandbytes' layers in place of what is nn.Linear and no subclass, so Falcon's own are passed over.
+        # transformers 5 puts bitsandbytes' layers in place of what is nn.Linear and no subclass, so Falcon's own are
+        # passed over.
         modeling_falcon.FalconLinear = torch.nn.Linear
         more["device_map"] = "cpu"
     model, info = AutoModelForCausalLM.from_pretrained(

@@ -163,7 +163,9 @@ function addedProductCase(): OpCase {
   }
 }
 
-/** Log-probabilities of labels, of which some rows have none, by a sum of two products; more rows than exist at once. */
+/**
+ * Log-probabilities of labels, of which some rows have none, by a sum of two products; more rows than exist at once.
+ */
 function logProbsCase(rows: number): OpCase {
   const [dim, rank, vocab] = [3, 2, 7]
   const labels = Int32Array.from({ length: rows }, (_, row) => (row % 5 === 1 ? -100 : (row * 3) % vocab))

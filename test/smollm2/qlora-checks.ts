@@ -113,7 +113,8 @@ async function gradientCheck(adapter: Adapter, loss: () => Tensor, reference: Te
 /**
  * The adapter as it is saved, beside PEFT's: the RMS of the difference as a share of what training changed. AdamW's
  * first step moves an element by the whole rate, whatever its gradient's size; where that is near zero, rounding gives
- * the direction. So the few worst are apart (with them the share is 8.5e-4), and may be off by two steps there and back.
+ * the direction. So the few worst are apart (with them the share is 8.5e-4), and may be off by two steps there and
+ * back.
  */
 async function endChecks(adapter: Adapter, numbers: Numbers): Promise<Check[]> {
   const saved = (await adapterFiles(adapter)).get('adapter_model.safetensors') ?? new Uint8Array()

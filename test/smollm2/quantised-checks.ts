@@ -71,7 +71,10 @@ export async function* quantisedChecks(
   yield within('codes of scales that are further off', [differing.further], [0], 0)
 }
 
-/** Puts bitsandbytes' very block scales under the model's codes, which are its own. @returns Checks of what it decodes. */
+/**
+ * Puts bitsandbytes' very block scales under the model's codes, which are its own.
+ * @returns Checks of what it decodes.
+ */
 export async function* theirBase(model: PretrainedLm, numbers: Numbers): AsyncGenerator<Check> {
   const sums = numbers.json('qlora/nf4-checksums.json') as Readonly<Record<string, Checksum>>
   const scales = await numbers.tensors('nested-scales.safetensors', 'qlora')

@@ -49,7 +49,10 @@ export async function openFor(recipe: Recipe): Promise<OpenedDevice> {
   return openDevice({ device: engine, cpu })
 }
 
-/** A model with its tokenizer, as a recipe says. @throws MedAwareError as `loadModel`; `not-found` without a tokenizer. */
+/**
+ * A model with its tokenizer, as a recipe says.
+ * @throws MedAwareError as `loadModel`; `not-found` without a tokenizer.
+ */
 export async function loadFor(recipe: Recipe, device: Device, { signal, progress }: CommandContext) {
   const type = wordOf(recipe, 'quantize', ['none', ...storageTypes()], 'nf4')
   const loaded = await loadModel(textOf(recipe, 'model'), {
@@ -61,7 +64,10 @@ export async function loadFor(recipe: Recipe, device: Device, { signal, progress
   return { model, tokenizer }
 }
 
-/** Trains as a recipe says, to the end or until the command's signal. @throws MedAwareError as `train` and `trainDpo`. */
+/**
+ * Trains as a recipe says, to the end or until the command's signal.
+ * @throws MedAwareError as `train` and `trainDpo`.
+ */
 export async function runRecipe(
   recipe: Recipe,
   device: Device,

@@ -71,7 +71,9 @@ export const preferenceLayouts: readonly Layout<Preference>[] = [
   },
 ]
 
-/** Items that two lists share at their begin, but for the last of the shorter: an answer has one (TRL, extract_prompt). */
+/**
+ * Items that two lists share at their begin, but for the last of the shorter: an answer has one (TRL, extract_prompt).
+ */
 function sharedBegin<T>(some: readonly T[], others: readonly T[], isSame: (a: T, b: T) => boolean): number {
   const least = Math.min(some.length, others.length)
   const differs = some.slice(0, least).findIndex((item, i) => {

@@ -29,8 +29,8 @@ interface Texts {
 }
 
 /**
- * Makes pairs of rows of `prompt`, `chosen` and `rejected`, or of the last two, which then begin with the prompt, as TRL
- * 1.16's DPOTrainer does (dpo_trainer.py's _prepare_dataset): EOS goes behind texts that do not end in it and
+ * Makes pairs of rows of `prompt`, `chosen` and `rejected`, or of the last two, which then begin with the prompt, as
+ * TRL 1.16's DPOTrainer does (dpo_trainer.py's _prepare_dataset): EOS goes behind texts that do not end in it and
  * conversations end as their chat template says; the prompt is as far as its tokens alone are those of both answers'
  * texts. What is longer than `maxLength` is cut, and rows whose prompt alone fills that are left out; both are counted
  * and told once, as are pairs of the same answers, or of one that has nothing to learn.

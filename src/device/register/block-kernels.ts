@@ -52,7 +52,9 @@ export const blockKernels = {
         })),
       ),
   }),
-  /** x[i] = 1 / x[i] for each of count matrices [n,n], by elimination without exchanges: its steps first to last of n. */
+  /**
+   * x[i] = 1 / x[i] for each of count matrices [n,n], by elimination without exchanges: its steps first to last of n.
+   */
   invert: kernel({
     reads: [],
     writes: ['x'],

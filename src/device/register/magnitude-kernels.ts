@@ -75,7 +75,9 @@ export const magnitudeKernels = {
         params: { rows, dim, hasBias: rows % 2 },
       })),
   }),
-  /** Of rescale: dX, and dMagnitude[c] = (accumulate ? itself : 0) + Σ dOut[row,c] · (x[row,c] - bias[c]) / norms[c]. */
+  /**
+   * Of rescale: dX, and dMagnitude[c] = (accumulate ? itself : 0) + Σ dOut[row,c] · (x[row,c] - bias[c]) / norms[c].
+   */
   rescaleBackward: kernel({
     reads: ['dOut', 'x', 'magnitude', 'norms', 'bias'],
     writes: ['dX', 'dMagnitude'],

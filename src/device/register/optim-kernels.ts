@@ -58,8 +58,8 @@ export const optimKernels = {
       })),
   }),
   /**
-   * The same with m and v as u8 codes of the dynamic maps, f32[256] for m and then f32[256] for v; scales are f32[2] for
-   * each block of 256 elements, of m and of v.
+   * The same with m and v as u8 codes of the dynamic maps, f32[256] for m and then f32[256] for v; scales are f32[2]
+   * for each block of 256 elements, of m and of v.
    */
   adamw8bit: kernel({
     reads: ['grad', 'clip', 'maps'],
@@ -131,8 +131,8 @@ export const optimKernels = {
       })),
   }),
   /**
-   * On g = clip[0] · grad + decay · param: m = beta m + gain g, out = now · g + past · m; where clip[0] is 0 m stays and
-   * out is 0.
+   * On g = clip[0] · grad + decay · param: m = beta m + gain g, out = now · g + past · m; where clip[0] is 0 m stays
+   * and out is 0.
    */
   momentum: kernel({
     reads: ['grad', 'clip', 'param'],

@@ -12,7 +12,8 @@ export interface OpenableFile {
 }
 
 /**
- * A file by its path (Node), its address, in a page also a relative one, or as a page was given it; nothing is read yet.
+ * A file by its path (Node), its address, in a page also a relative one, or as a page was given it; nothing is read
+ * yet.
  * @param hub Proxies' `fetch` and times to wait.
  */
 export function fileOf(who: string, source: string | URL | Blob, hub: HubOptions): OpenableFile {

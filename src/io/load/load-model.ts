@@ -88,8 +88,8 @@ const rules: OptionRules<LoadModelOptions> = {
 const aliases = { ...storageAliases, device_map: 'device' } as const
 
 /**
- * The folder's tokenizer, or `null` where it has no tokenizer.json. `onWarning` is told of that, and of a GGUF file that
- * does not say how its tokenizer cuts texts.
+ * The folder's tokenizer, or `null` where it has no tokenizer.json. `onWarning` is told of that, and of a GGUF file
+ * that does not say how its tokenizer cuts texts.
  * @throws MedAwareError as `openFolder`; `not-found`, `format` or `unsupported` for a tokenizer that cannot be used.
  */
 export async function loadTokenizer(source: Source, options: HubFolderOptions = {}): Promise<TextTokenizer | null> {

@@ -15,8 +15,8 @@ const named = 6
  * @param vocabSize Of the model, which has embeddings for the ids below.
  * @param name Begins messages: where the model comes from.
  * @returns The same tokenizer where it has no such token. Else its `encode` throws `config` for a text that uses one.
- * @throws MedAwareError `format` where tokens beyond `vocabSize` are more than 16, and more than one in a hundred of it:
- * such a tokenizer is another model's.
+ * @throws MedAwareError `format` where tokens beyond `vocabSize` are more than 16, and more than one in a hundred of
+ * it: such a tokenizer is another model's.
  */
 export function tokenizerOfModel(
   tokenizer: FileTokenizer,

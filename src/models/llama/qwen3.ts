@@ -34,8 +34,8 @@ export class Qwen3ForCausalLM extends LlamaDecoder<Qwen3Config> {
 
 /**
  * Reads a config.json.
- * @throws MedAwareError `unsupported` for another architecture or biases of the MLP, `config` for a missing or senseless
- * value; each names the key.
+ * @throws MedAwareError `unsupported` for another architecture or biases of the MLP, `config` for a missing or
+ * senseless value; each names the key.
  */
 export function parseQwen3Config(json: ConfigJson): Qwen3Config {
   readArgument('parseQwen3Config', 'json', json, configJsonRule)

@@ -5,7 +5,9 @@ import { copyOf, type Tensor } from '../../tensor/tensor.ts'
 import { checkTensor } from '../array/checked.ts'
 import { batchedMatmul } from './bmm.ts'
 
-/** Elements that one call of the kernel may go over: on a GPU a matrix is one workgroup's, and must not keep it long. */
+/**
+ * Elements that one call of the kernel may go over: on a GPU a matrix is one workgroup's, and must not keep it long.
+ */
 const elementsACall = 2 ** 24
 
 /**

@@ -1,8 +1,8 @@
 import { empty, type Tensor } from '../../tensor/tensor.ts'
 
 /**
- * Which labels are the likeliest of their rows, without history: f32 [n, 1], 1 where logits f32 [n, v] have the first of
- * their largest at the label, i32 with n elements, else 0.
+ * Which labels are the likeliest of their rows, without history: f32 [n, 1], 1 where logits f32 [n, v] have the first
+ * of their largest at the label, i32 with n elements, else 0.
  */
 export function labelHits(labels: Tensor, logits: Tensor): Tensor {
   const { device, columns: vocab, rows } = logits

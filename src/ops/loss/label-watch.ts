@@ -12,8 +12,8 @@ interface LabelWatch {
 let open: LabelWatch | null = null
 
 /**
- * What `work` gives; how many of the labels whose loss it takes were the likeliest, f32 [1], counted on the device (TRL's
- * mean_token_accuracy before its division), null where no loss said so; and the loss of each label, f32 [n, 1].
+ * What `work` gives; how many of the labels whose loss it takes were the likeliest, f32 [1], counted on the device
+ * (TRL's mean_token_accuracy before its division), null where no loss said so; and the loss of each label, f32 [n, 1].
  */
 export function watchingLabels<T>(work: () => T): Readonly<LabelWatch> & { readonly result: T } {
   const outer = open

@@ -38,8 +38,8 @@ export class LabelledLogits {
 
   /**
    * @param labels One a row of x; negative for none.
-   * @throws MedAwareError `shape` unless there is a label a row, `config` for one that is no token's, and where every one
-   * is negative.
+   * @throws MedAwareError `shape` unless there is a label a row, `config` for one that is no token's, and where every
+   * one is negative.
    */
   constructor(who: string, products: Products, labels: Int32Array) {
     const [{ x, weight }] = products

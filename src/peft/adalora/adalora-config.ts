@@ -45,8 +45,8 @@ export interface AdaLoraConfig extends AdapterConfig, TargetNames {
   /** Weight of the term that keeps A and B orthogonal, from 0. Default 0.5. */
   readonly orthRegWeight: number
   /**
-   * Optimizer steps of the whole training. Default null: those of the run that trains the adapter. PEFT loads no adapter
-   * without, so one that was not trained cannot be saved then.
+   * Optimizer steps of the whole training. Default null: those of the run that trains the adapter. PEFT loads no
+   * adapter without, so one that was not trained cannot be saved then.
    */
   readonly totalStep: number | null
   /** Which triplets are left of each update, by its path and `.lora_E`; `null` before they are chosen. Default null. */

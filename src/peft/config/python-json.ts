@@ -1,8 +1,8 @@
 import { pythonFloat } from '../../core/python-float.ts'
 
 /**
- * json.dumps(value, indent=2, sort_keys=True). @param floats Keys whose numbers, or numbers by name, are floats to Python
- * also where they are whole.
+ * json.dumps(value, indent=2, sort_keys=True). @param floats Keys whose numbers, or numbers by name, are floats to
+ * Python also where they are whole.
  */
 export function pythonJson(value: unknown, floats: ReadonlySet<string>, indent = '', isFloat = false): string {
   if (typeof value === 'number') return Number.isInteger(value) && !isFloat ? String(value) : pythonFloat(value)

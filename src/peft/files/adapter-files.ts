@@ -35,10 +35,10 @@ export interface AdapterFilesOptions extends CardContent {
   /** Name or path of the model it belongs to. Default: its config's baseModelNameOrPath. */
   readonly baseModel?: string
   /**
-   * Save an adapter that started from the base's weights (PiSSA, OLoRA) as a plain one of twice the rank, which fits the
-   * base as it is: PEFT's path_initial_model_for_weight_conversion. Others are saved as they are. With 'auto' only where
-   * nobody who loads the file can begin again from the same base (CorDA, and all starts over a quantised base). Default
-   * false.
+   * Save an adapter that started from the base's weights (PiSSA, OLoRA) as a plain one of twice the rank, which fits
+   * the base as it is: PEFT's path_initial_model_for_weight_conversion. Others are saved as they are. With 'auto' only
+   * where nobody who loads the file can begin again from the same base (CorDA, and all starts over a quantised base).
+   * Default false.
    */
   readonly convertToPlainLora?: AsPlain
   /** Told where nothing has trained the adapter since it was attached. Default: nobody. */

@@ -20,8 +20,8 @@ export const hotswapRules: OptionRules<HotswapOptions> = { ignoreFields: listOf(
 /**
  * Puts the weights of another adapter's files into a live one, without a new allocation on its device: PEFT's
  * hotswap_adapter (utils/hotswap.py). Both must be of one method and adapt the same layers by tensors of the same
- * shapes; scaling, dropout and the like may differ. What a start took out of the base (PiSSA, OLoRA, LoftQ) is freed and
- * made anew from the base's weights. On failure the adapter is as before.
+ * shapes; scaling, dropout and the like may differ. What a start took out of the base (PiSSA, OLoRA, LoftQ) is freed
+ * and made anew from the base's weights. On failure the adapter is as before.
  * @param configJson The adapter_config.json, as text or parsed.
  * @throws MedAwareError as `loadAdapter`; `config` for an adapter that is off its model or merged, of another method or
  * other places and shapes, with the first of them.

@@ -66,8 +66,8 @@ export abstract class AdaptedLayer<
   /** Whether `forward` asks the adapters at all; `disableAdapter` says so. */
   isEnabled = true
   /**
-   * One adapter a row of the batch, `__base__` for none, instead of the active ones; `withAdapterNames` says so. Without
-   * gradients.
+   * One adapter a row of the batch, `__base__` for none, instead of the active ones; `withAdapterNames` says so.
+   * Without gradients.
    */
   rows: readonly string[] | null = null
   /** The layer of merged weights that computes in the place of base and adapters; `mergeAdapter` puts it here. */
@@ -98,7 +98,9 @@ export abstract class AdaptedLayer<
     return this.base.weights
   }
 
-  /** The layer that computes by itself, without asking the adapters: the base, or its stand-in; `null`: they are asked. */
+  /**
+   * The layer that computes by itself, without asking the adapters: the base, or its stand-in; `null`: they are asked.
+   */
   protected get alone(): Base | null {
     return this.isEnabled ? this.standIn : this.base
   }

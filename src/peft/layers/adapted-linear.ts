@@ -44,7 +44,9 @@ export abstract class LinearAdapter<F extends Factors = Factors> extends LayerAd
     return differenceOf(merged, dequantize(base.weights.weight))
   }
 
-  /** The layer that computes in the base's place while this adapter is active; `null`: the base does. Default `null`. */
+  /**
+   * The layer that computes in the base's place while this adapter is active; `null`: the base does. Default `null`.
+   */
   get ground(): Linear | null {
     return null
   }

@@ -17,8 +17,8 @@ import { type EmbeddingFactors, type EmbeddingPlace, LoraEmbedding } from './lor
 export type DoraEmbeddingFactors = EmbeddingFactors & Readonly<Record<'lora_magnitude_vector', Tensor>>
 
 /**
- * A low-rank update of a table whose columns' lengths are trained by themselves: row i is m / n ∘ (W_i + scaling · B a_i)
- * with n = ‖W + scaling · (B A)ᵀ‖ of each column, a constant to the gradient. DoRA, arXiv 2402.09353;
+ * A low-rank update of a table whose columns' lengths are trained by themselves: row i is m / n ∘ (W_i + scaling · B
+ * a_i) with n = ‖W + scaling · (B A)ᵀ‖ of each column, a constant to the gradient. DoRA, arXiv 2402.09353;
  * peft/tuners/lora/dora.py, DoraEmbeddingLayer. It keeps the table transposed in f32.
  */
 export class DoraEmbedding extends LoraEmbedding {

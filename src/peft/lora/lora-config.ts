@@ -69,7 +69,9 @@ export interface LoraConfig extends AdapterConfig, TargetNames, RankPatterns, Ta
   readonly evaConfig: Partial<EvaConfig> | null
   /** How initLoraWeights 'corda' starts; fields that are not given have PEFT's defaults. Default null. */
   readonly cordaConfig: Partial<CordaConfig> | null
-  /** How initLoraWeights 'loftq' quantises; {} with others. Default { loftqBits: 4, loftqIter: 1 } where it is 'loftq'. */
+  /**
+   * How initLoraWeights 'loftq' quantises; {} with others. Default { loftqBits: 4, loftqIter: 1 } where it is 'loftq'.
+   */
   readonly loftqConfig: Partial<LoftQConfig>
 }
 

@@ -9,7 +9,9 @@ import type { Products } from '../../ops/products.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { LinearAdapter, type Project } from '../layers/adapted-linear.ts'
 
-/** The low-rank factors of an update: A f32 [r, in], B f32 [out, r], and a bias of B f32 [out] where loraBias is true. */
+/**
+ * The low-rank factors of an update: A f32 [r, in], B f32 [out, r], and a bias of B f32 [out] where loraBias is true.
+ */
 export type LoraFactors = Readonly<Record<'lora_A.weight' | 'lora_B.weight', Tensor>> & {
   readonly 'lora_B.bias'?: Tensor
 }

@@ -4,7 +4,10 @@ import { NamePatterns } from '../targets/module-names.ts'
 import { findTargets, patternReader, type Target } from '../targets/target-matching.ts'
 import type { LycorisConfig } from './lycoris-config.ts'
 
-/** The places of LoHa or LoKr, each by the rank and the scaling that its path has. @throws MedAwareError as `attachAdapter`. */
+/**
+ * The places of LoHa or LoKr, each by the rank and the scaling that its path has.
+ * @throws MedAwareError as `attachAdapter`.
+ */
 export function lycorisPlaces(
   model: Adaptable,
   config: LycorisConfig,

@@ -100,7 +100,10 @@ export function factorization(dimension: number, factor: number): readonly [numb
   return m > n ? [n, m] : [m, n]
 }
 
-/** The shapes of w1 [a, c] and w2 [k, n] of a weight [a k, c n], or of their factors (tuners/lokr/layer.py, update_layer). */
+/**
+ * The shapes of w1 [a, c] and w2 [k, n] of a weight [a k, c n], or of their factors (tuners/lokr/layer.py,
+ * update_layer).
+ */
 function shapesOf(out: number, into: number, rank: number, config: LokrConfig): Readonly<Record<string, Shape>> {
   const { decomposeBoth, decomposeFactor } = config
   const [a, k] = factorization(out, decomposeFactor)

@@ -56,7 +56,10 @@ function blockSizeOf(inputs: number, { r, oftBlockSize }: OftConfig): number {
   return r === 0 ? divisorNear(inputs, oftBlockSize) : inputs / divisorNear(inputs, r)
 }
 
-/** The divisor that is nearest, the lower of two; the number itself where `wanted` is not below it (adjust_oft_parameters). */
+/**
+ * The divisor that is nearest, the lower of two; the number itself where `wanted` is not below it
+ * (adjust_oft_parameters).
+ */
 export function divisorNear(number: number, wanted: number): number {
   if (wanted >= number) return number
   let [lower, higher] = [wanted, wanted]

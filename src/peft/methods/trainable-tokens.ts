@@ -23,7 +23,9 @@ export interface TrainableTokensConfig extends AdapterConfig, Pick<TargetNames, 
   readonly peftType: 'TRAINABLE_TOKENS'
   /** Tokens whose vectors are trained; some, each once. */
   readonly tokenIndices: readonly number[]
-  /** Which tables: names that a path equals or ends with, or one regular expression. Default: the model's embeddings. */
+  /**
+   * Which tables: names that a path equals or ends with, or one regular expression. Default: the model's embeddings.
+   */
   readonly targetModules: readonly string[] | string
   /** Whether vectors start as they are in the table; else they are drawn from N(0, 1). Default true. */
   readonly initWeights: boolean
@@ -59,8 +61,8 @@ const tables: LayerKinds<Table> = {
 const name = 'trainable_tokens_delta'
 
 /**
- * Vectors of single tokens are trained, and all else is frozen (peft/tuners/trainable_tokens): for new words. A head that
- * is tied to the embeddings shares their vectors, and a file has them for both.
+ * Vectors of single tokens are trained, and all else is frozen (peft/tuners/trainable_tokens): for new words. A head
+ * that is tied to the embeddings shares their vectors, and a file has them for both.
  */
 export const trainableTokens: AdapterMethod<TrainableTokensConfig> = {
   peftType: 'TRAINABLE_TOKENS',

@@ -34,7 +34,10 @@ export interface OftConfig extends AdapterConfig, TargetNames {
   readonly eps: number
   /** Whether all blocks of a projection share one rotation. Default false. */
   readonly blockShare: boolean
-  /** Whether a series stands for the inverse in Cayley's transform, so that rotations are nearly orthogonal. Default true. */
+  /**
+   * Whether a series stands for the inverse in Cayley's transform, so that rotations are nearly orthogonal. Default
+   * true.
+   */
   readonly useCayleyNeumann: boolean
   /** Terms of that series. Default 5. */
   readonly numCayleyNeumannTerms: number

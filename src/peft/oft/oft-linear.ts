@@ -17,7 +17,9 @@ type OftFactors = Readonly<Record<'oft_R.weight', Tensor>>
 
 /** y = W (x R) + b, R block-diagonal of Cayley's transforms of skew-symmetric matrices Q: (I - Q) (I + Q)⁻¹. */
 export class OftLinear extends LinearAdapter<OftFactors> {
-  /** @param factors What stands above the diagonals of Q, row by row: f32 [blocks, size (size - 1) / 2], or one for all. */
+  /**
+   * @param factors What stands above the diagonals of Q, row by row: f32 [blocks, size (size - 1) / 2], or one for all.
+   */
   constructor(
     factors: OftFactors,
     readonly size: number,

@@ -71,7 +71,10 @@ export class AdapterSet<A extends SetMember> {
     if (this.#members.size === 0) for (const tensor of this.#wasTrainable) tensor.requiresGrad = true
   }
 
-  /** Says which adapters compute. @throws MedAwareError `not-found`, `config` for a name that comes twice, `unsupported` for adapters that cannot be. */
+  /**
+   * Says which adapters compute.
+   * @throws MedAwareError `not-found`, `config` for a name that comes twice, `unsupported` for adapters that cannot be.
+   */
   activate(who: string, names: readonly string[]): void {
     this.check(who, names)
     this.checkUnmerged(who)

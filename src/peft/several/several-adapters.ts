@@ -58,9 +58,9 @@ export function disableAdapter<T>(model: Module, doWork: () => T): T {
  * looking, not for training: a gradient is refused.
  * @param names One a row: an adapter of the model, active or not, or `__base__` for none.
  * @returns What the work gives. While a promise is under way, whoever else uses the model gets these rows, too.
- * @throws MedAwareError `not-found` for a name that no adapter has; `config` for no function, for work that gives an iterator, and
- * in the work for a batch of other than so many rows; `unsupported` in the work for a gradient, and for layers that cannot tell rows
- * apart.
+ * @throws MedAwareError `not-found` for a name that no adapter has; `config` for no function, for work that gives an
+ * iterator, and in the work for a batch of other than so many rows; `unsupported` in the work for a gradient, and for
+ * layers that cannot tell rows apart.
  */
 export function withAdapterNames<T>(model: Module, names: readonly string[], doWork: () => T): T {
   const who = 'withAdapterNames'
@@ -108,8 +108,8 @@ export function setOf(who: string, model: Module): AdapterSet<Adapter> {
 }
 
 /**
- * Does some work, and something else when it has ended. @throws MedAwareError `config` for work that goes on when asked,
- * such as a generator's: nobody hears when that ends.
+ * Does some work, and something else when it has ended. @throws MedAwareError `config` for work that goes on when
+ * asked, such as a generator's: nobody hears when that ends.
  */
 function afterwards<T>(who: string, doWork: () => T, restore: () => void): T {
   let result: T

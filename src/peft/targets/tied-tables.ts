@@ -73,8 +73,8 @@ export function checkTying<C>({ tied, isWhole }: Tying<C>, own: readonly Place[]
 
 /**
  * Tells where one of two tied tables, or each by itself, is adapted or trained whole, so that they drift apart
- * (peft/tuners/tuners_utils.py, _check_tied_modules). @param own Places of the adapter's method. @param whole Those that
- * are trained whole beside it.
+ * (peft/tuners/tuners_utils.py, _check_tied_modules). @param own Places of the adapter's method. @param whole Those
+ * that are trained whole beside it.
  */
 export function tellDrift(
   model: Module,

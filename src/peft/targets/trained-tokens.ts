@@ -15,8 +15,8 @@ export type TokenIndices = readonly number[] | Readonly<Record<string, readonly 
 /** What a config says of single tokens and of tied tables, in PEFT's words (peft/tuners/lora/config.py). */
 export interface TableFields {
   /**
-   * Tokens whose vectors are trained beside the adapter, of the embeddings or by names of modules, as `{ lm_head: [5] }`;
-   * a head that is tied to the embeddings shares them. Default null: none.
+   * Tokens whose vectors are trained beside the adapter, of the embeddings or by names of modules, as
+   * `{ lm_head: [5] }`; a head that is tied to the embeddings shares them. Default null: none.
    */
   readonly trainableTokenIndices: TokenIndices | null
   /**

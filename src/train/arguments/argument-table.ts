@@ -34,7 +34,9 @@ const noSync = 'the reference stays as it is'
 const older = 'it is of earlier versions'
 const evaluations = 'evaluations give losses'
 
-/** What each argument means, by its name in camelCase; those of transformers 5.23 and TRL 1.16, and a few older ones. */
+/**
+ * What each argument means, by its name in camelCase; those of transformers 5.23 and TRL 1.16, and a few older ones.
+ */
 export const argumentTable: Readonly<Record<string, Argument>> = {
   perDeviceTrainBatchSize: own('run'),
   numTrainEpochs: own('run'),

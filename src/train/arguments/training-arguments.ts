@@ -29,10 +29,10 @@ export interface ReadArguments {
 }
 
 /**
- * Reads arguments of transformers' TrainingArguments or TRL's SFTConfig or DPOConfig, as a file or Python's `to_dict` has them: in
- * snake_case, or in camelCase, null like what is not given. What cannot be followed and would change what is learned is
- * refused; what has no meaning here is told. `null` and transformers' own defaults of the trainer and the data are left
- * to those who read them.
+ * Reads arguments of transformers' TrainingArguments or TRL's SFTConfig or DPOConfig, as a file or Python's `to_dict`
+ * has them: in snake_case, or in camelCase, null like what is not given. What cannot be followed and would change what
+ * is learned is refused; what has no meaning here is told. `null` and transformers' own defaults of the trainer and the
+ * data are left to those who read them.
  * @throws MedAwareError `config` for an unknown name, the same one twice, a value out of range, or an argument that
  * cannot be followed.
  */

@@ -26,11 +26,11 @@ export interface DpoOptions {
 export const dpoRules: OptionRules<DpoOptions> = { beta: number({ above: 0, to: 1e6 }) }
 
 /**
- * Direct Preference Optimization (arXiv 2305.18290; TRL's DPOTrainer, dpo_trainer.py, with its loss_type 'sigmoid'): the
- * mean over pairs of -log σ(beta · ((log π - log π_ref)(chosen) - (log π - log π_ref)(rejected))). The reference π_ref
- * is the model with its adapters off, so that there is one copy of the weights. The loss is for batches of an even
- * number of rows, all chosen ones and then, in the same order, the rejected ones, with labels on completions alone. Its
- * metrics are TRL's by their names: means over the pairs, in nats.
+ * Direct Preference Optimization (arXiv 2305.18290; TRL's DPOTrainer, dpo_trainer.py, with its loss_type 'sigmoid'):
+ * the mean over pairs of -log σ(beta · ((log π - log π_ref)(chosen) - (log π - log π_ref)(rejected))). The reference
+ * π_ref is the model with its adapters off, so that there is one copy of the weights. The loss is for batches of an
+ * even number of rows, all chosen ones and then, in the same order, the rejected ones, with labels on completions
+ * alone. Its metrics are TRL's by their names: means over the pairs, in nats.
  * @throws MedAwareError `config` for a beta that is no number above 0; of the loss itself for a model without an active
  * adapter, and a batch of an odd number of rows.
  */

@@ -10,8 +10,8 @@ export interface StepShare extends ValueAndGrad {
 }
 
 /**
- * Loss, gradients and metrics of a step's micro-batches, added up. They belong to it and to no scope: between two micro-batches
- * the device is others', whose buffers no scope of the step may catch.
+ * Loss, gradients and metrics of a step's micro-batches, added up. They belong to it and to no scope: between two
+ * micro-batches the device is others', whose buffers no scope of the step may catch.
  */
 export class GradientAccumulator {
   readonly #memory: Memory

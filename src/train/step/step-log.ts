@@ -32,7 +32,8 @@ export class StepLog {
   }
 
   /**
-   * Takes a copy of a step's loss f32 [1], of what clipping gave, f32 [2], and of the sums of its micro-batches' metrics.
+   * Takes a copy of a step's loss f32 [1], of what clipping gave, f32 [2], and of the sums of its micro-batches'
+   * metrics.
    */
   note(loss: Tensor, clip: Tensor, metrics: StepMetrics | null, microBatches: number): void {
     const { names = [], values } = metrics ?? {}

@@ -15,8 +15,8 @@ export interface StepMetrics {
 const reserved = ['step', 'time', 'epoch', 'loss', 'grad_norm', 'learning_rate', 'tokens', 'label_tokens', 'seconds']
 
 /**
- * Copies of what a loss gave beside itself; null for nothing. @throws MedAwareError `config` for a name that a report has
- * anyway, and for what is no tensor, `shape` unless f32 [1].
+ * Copies of what a loss gave beside itself; null for nothing. @throws MedAwareError `config` for a name that a report
+ * has anyway, and for what is no tensor, `shape` unless f32 [1].
  */
 export function packMetrics(device: Device, metrics: Readonly<Record<string, unknown>>): StepMetrics | null {
   const names = Object.keys(metrics)

@@ -20,7 +20,8 @@ export const logNames = Object.keys(formats) as LogName[]
 
 /**
  * Keeps logs of a training in its store. They begin with what a checkpoint has reported, so that none holds a step
- * twice, or a torn line, after a program that ended anywhere. @param onWarning Told once of a log that cannot be written.
+ * twice, or a torn line, after a program that ended anywhere. @param onWarning Told once of a log that cannot be
+ * written.
  */
 export function runLogs(names: readonly LogName[], onWarning: (message: string) => void): TrainerCallback {
   let files: readonly LogFile[] = []

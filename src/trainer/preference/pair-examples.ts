@@ -4,8 +4,8 @@ import type { Example } from '../../models/example.ts'
 import type { LabelledBatch } from '../../train/labelled-batch.ts'
 
 /**
- * A pair as one example of two documents, chosen and rejected: so a run shuffles it, counts it, and knows it again after
- * a restart, like any other.
+ * A pair as one example of two documents, chosen and rejected: so a run shuffles it, counts it, and knows it again
+ * after a restart, like any other.
  */
 export function pairExample({ chosen, rejected }: PreferenceExample): Example {
   return {

@@ -58,8 +58,8 @@ export type TrainDpoOptions = Omit<TrainerOptions, 'evalDataset' | 'onWarning' |
     /** Held-out rows or pairs to measure on. Default null. */
     readonly evalDataset?: PreferenceDataset | null
     /**
-     * Told of what is odd about the training, with the code 'data' about rows and with 'reference' about an adapter that
-     * has been trained before. Default: nobody.
+     * Told of what is odd about the training, with the code 'data' about rows and with 'reference' about an adapter
+     * that has been trained before. Default: nobody.
      */
     readonly onWarning?: (message: string, code: TrainingWarningCode | 'run-folder' | 'data' | 'reference') => void
   }
@@ -81,9 +81,10 @@ const rules: OptionRules<TrainDpoOptions> = {
 
 /**
  * Teaches a model to prefer one answer to another by Direct Preference Optimization, as TRL's DPOTrainer does: attaches
- * the adapter, makes pairs of the rows, trains by `dpoLoss`, measures, and saves what is asked for. The reference is the
- * model with its adapter off, so the adapter must be new, or what it has learned must be in the base (`mergeAndUnload`).
- * Defaults are TRL's where they differ from those of `train`: `learningRate` 1e-6, and no dropout (`disableDropout`).
+ * the adapter, makes pairs of the rows, trains by `dpoLoss`, measures, and saves what is asked for. The reference is
+ * the model with its adapter off, so the adapter must be new, or what it has learned must be in the base
+ * (`mergeAndUnload`). Defaults are TRL's where they differ from those of `train`: `learningRate` 1e-6, and no dropout
+ * (`disableDropout`).
  * @param data Rows of `prompt`, `chosen` and `rejected`, as `preparePreferences` takes them, or pairs.
  * @throws MedAwareError as `attachAdapter`, `startLora`, `preparePreferences`, `Trainer` and `Trainer.train`; `config`
  * for a model without an adapter, and for options that mean nothing with pairs.
@@ -125,7 +126,10 @@ function arePairs(data: PreferenceDataset): data is readonly PreferenceExample[]
   return haveAll(data, isPair)
 }
 
-/** Says when the model is not its own reference before the first step: the adapter has been trained, or has changed the base. */
+/**
+ * Says when the model is not its own reference before the first step: the adapter has been trained, or has changed the
+ * base.
+ */
 function referenceWatch(onWarning: (message: string) => void): TrainerCallback {
   return {
     name: 'dpo-reference',

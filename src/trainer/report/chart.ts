@@ -22,8 +22,8 @@ export interface ChartContent {
 const size = { width: 720, height: 260, left: 64, right: 14, top: 12, bottom: 42 }
 
 /**
- * A chart as a figure with an SVG that is read without a script: axes with round numbers, and a sentence of what it shows
- * for who does not see it. @param steps Of the whole run, where the axis ends.
+ * A chart as a figure with an SVG that is read without a script: axes with round numbers, and a sentence of what it
+ * shows for who does not see it. @param steps Of the whole run, where the axis ends.
  */
 export function chart({ title, unit, isFromZero, series }: ChartContent, steps: number): Html {
   const shown = series.filter(({ points }) => points.length > 0)

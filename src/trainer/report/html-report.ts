@@ -6,8 +6,8 @@ import type { Sample } from './samples.ts'
 const interval = 10_000
 
 /**
- * Keeps `report.markup` in a training's store: at evaluations and checkpoints, so that it can be looked at meanwhile, and
- * at the end. @param onWarning Told once where it cannot be written.
+ * Keeps `report.markup` in a training's store: at evaluations and checkpoints, so that it can be looked at meanwhile,
+ * and at the end. @param onWarning Told once where it cannot be written.
  */
 export function htmlReport(
   samples: () => readonly Sample[],

@@ -12,7 +12,9 @@ export function factor(values: Factor['values'], isTransposed: number, pitch: nu
   return isTransposed ? { values, rowStep: 1, columnStep: pitch } : { values, rowStep: pitch, columnStep: 1 }
 }
 
-/** What a product leaves in `out`, which held numbers before. Plain loops: every file that imports cases pays for them. */
+/**
+ * What a product leaves in `out`, which held numbers before. Plain loops: every file that imports cases pays for them.
+ */
 export function product(
   params: Readonly<Record<'n' | 'k' | 'pitchOut' | 'accumulate' | 'alpha', number>>,
   out: ArrayLike<number>,

@@ -80,8 +80,8 @@ const products = [0, 1].map((transB) => {
 })
 
 /**
- * What is cut at multiples of many elements: matrices in 4 bits with more than 64 groups of 256 blocks, and moments in 8
- * bits of more than 32 blocks; by the bytes that a device for them binds at most.
+ * What is cut at multiples of many elements: matrices in 4 bits with more than 64 groups of 256 blocks, and moments in
+ * 8 bits of more than 32 blocks; by the bytes that a device for them binds at most.
  */
 export const longWindowCases: readonly (readonly [bindingBytes: number, cases: readonly KernelCase[]])[] = [
   [2 ** 16, [adamw8bitCase(20_000, 0.5)]],

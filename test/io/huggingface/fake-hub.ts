@@ -40,9 +40,9 @@ export interface FakeHubForPages {
 export const fakeCommit = 'c0ffee'.padEnd(40, '0')
 
 /**
- * The Hugging Face Hub for one model, `lab/tiny` or another, on this machine, as its answers were in 2026: files of `largeFrom`
- * bytes and more redirect to storage on another origin and have their sha256 for an ETag, small ones redirect within
- * the Hub and have git's sha1.
+ * The Hugging Face Hub for one model, `lab/tiny` or another, on this machine, as its answers were in 2026: files of
+ * `largeFrom` bytes and more redirect to storage on another origin and have their sha256 for an ETag, small ones
+ * redirect within the Hub and have git's sha1.
  */
 export async function startFakeHub(
   files: Readonly<Record<string, Uint8Array | string>>,

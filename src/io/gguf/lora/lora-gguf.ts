@@ -50,8 +50,8 @@ interface Half {
 }
 
 /**
- * An adapter as llama.cpp's convert_lora_to_gguf.py writes it. llama.cpp scales a layer by `adapter.lora.alpha` over the
- * rank of its own B; where PEFT scales otherwise (rsLoRA, alphaPattern), B takes up what is between them.
+ * An adapter as llama.cpp's convert_lora_to_gguf.py writes it. llama.cpp scales a layer by `adapter.lora.alpha` over
+ * the rank of its own B; where PEFT scales otherwise (rsLoRA, alphaPattern), B takes up what is between them.
  * @throws MedAwareError `unsupported` for what llama.cpp cannot apply, `format` for tensors that do not fit the base or
  * one another, `numeric` where f16 has no number.
  */

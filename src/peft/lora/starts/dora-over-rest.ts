@@ -8,8 +8,8 @@ import { DoraLinear } from '../dora-linear.ts'
 import { type OverRest, Rest } from './rest.ts'
 
 /**
- * DoRA over what its start left of the base: W − scaling · B₀ A₀, or a quantised Q, in the place of W. PEFT starts A and
- * B first and then the lengths, which are those of the base before (tuners/lora/layer.py, update_layer).
+ * DoRA over what its start left of the base: W − scaling · B₀ A₀, or a quantised Q, in the place of W. PEFT starts A
+ * and B first and then the lengths, which are those of the base before (tuners/lora/layer.py, update_layer).
  */
 export class DoraOverRest extends DoraLinear implements OverRest {
   readonly rest = new Rest(this.scaling)

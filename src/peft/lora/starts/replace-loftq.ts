@@ -51,7 +51,10 @@ export const replaceLoftqRules: OptionRules<ReplaceLoftqOptions> = {
   signal: abortSignal,
 }
 
-/** The layers whose base is quantised, with their weights. @throws MedAwareError `unsupported` where A and B will not do. */
+/**
+ * The layers whose base is quantised, with their weights.
+ * @throws MedAwareError `unsupported` where A and B will not do.
+ */
 export function quantisedLayers(who: string, { layers, name }: Adapter) {
   const found = [...layers].flatMap(([path, layer]) => {
     const part = layer.adapter(name)

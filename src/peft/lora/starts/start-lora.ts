@@ -18,7 +18,10 @@ import { startFromBase } from './start-from-base.ts'
 
 /** How LoRA starts. */
 export interface StartLoraOptions extends AttachOptions {
-  /** What 'eva' and 'corda' start from, and no other start: batches as `model.forward` takes them, with labels or without. */
+  /**
+   * What 'eva' and 'corda' start from, and no other start: batches as `model.forward` takes them, with labels or
+   * without.
+   */
   readonly batches?: StartBatches
   /** Told before each batch for how many of all layers there is what 'eva' or 'corda' looks for. */
   readonly onProgress?: StartProgress
@@ -42,8 +45,9 @@ const startRules: OptionRules<StartLoraOptions> = {
  * - 'olora' (arXiv 2406.01775): A and B are the first rows and columns of its QR decomposition.
  * - 'eva' (arXiv 2410.07170): A is the main directions of what the layer gets in `batches`, and ranks go to where they
  *   explain most (`evaConfig`); PEFT's initialize_lora_eva_weights.
- * - 'corda' (arXiv 2406.05223): A and B are singular vectors of the weight times the covariance of what the layer gets in
- *   `batches`, by `cordaConfig`; PEFT's preprocess_corda. Their padding counts for nothing, and labels do not matter.
+ * - 'corda' (arXiv 2406.05223): A and B are singular vectors of the weight times the covariance of what the layer gets
+ *   in `batches`, by `cordaConfig`; PEFT's preprocess_corda. Their padding counts for nothing, and labels do not
+ *   matter.
  * - 'loftq' (arXiv 2310.08659): A and B make up for what the weight loses when it is quantised (`loftqConfig`).
  *
  * The base computes without what A and B started as, or with the quantised weight, as PEFT's does, but stays as it is,

@@ -150,7 +150,10 @@ function isLora(adapter: Adapter): adapter is Adapter<LoraConfig> {
   return isConfigOf('LORA', adapter.config)
 }
 
-/** Whether the embeddings' updates are a tied head's too. @throws MedAwareError `config` where some are and some not. */
+/**
+ * Whether the embeddings' updates are a tied head's too.
+ * @throws MedAwareError `config` where some are and some not.
+ */
 function tiesHeads(who: string, adapters: readonly Adapter<LoraConfig>[]): boolean {
   const tables = adapters.flatMap(({ name, layers }) =>
     [...layers.values()].flatMap((layer) => {

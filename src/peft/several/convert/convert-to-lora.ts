@@ -19,8 +19,8 @@ export interface LoraConversionOptions {
   /** Of the LoRA adapter, at every layer; at most the smaller side of the smallest. */
   readonly rank?: number
   /**
-   * The share of an update's energy, which is the sum of its squares, that each layer is to keep, above 0 and at most 1;
-   * its rank is the smallest that does. PEFT's rank as a float.
+   * The share of an update's energy, which is the sum of its squares, that each layer is to keep, above 0 and at most
+   * 1; its rank is the smallest that does. PEFT's rank as a float.
    */
   readonly energy?: number
   /** Name or path of the model it belongs to. Default: as the adapter's config says. */
@@ -58,10 +58,10 @@ export const conversionRules: OptionRules<LoraConversionOptions> = {
 }
 
 /**
- * Makes a LoRA adapter of one of another method, for runtimes that read LoRA alone: at each layer the best approximation
- * of its update by a rank, by singular values. The scaling is in the factors, so loraAlpha is r. Where a method changes a
- * layer's bias too, as IA3 does, loraBias takes that up; modulesToSave are taken over as they are. The adapter stays as
- * it is. PEFT's convert_to_lora (tuners/lora/conversion.py). A projection [6144,2048] takes seconds.
+ * Makes a LoRA adapter of one of another method, for runtimes that read LoRA alone: at each layer the best
+ * approximation of its update by a rank, by singular values. The scaling is in the factors, so loraAlpha is r. Where a
+ * method changes a layer's bias too, as IA3 does, loraBias takes that up; modulesToSave are taken over as they are. The
+ * adapter stays as it is. PEFT's convert_to_lora (tuners/lora/conversion.py). A projection [6144,2048] takes seconds.
  * @throws MedAwareError `config` for an adapter that is off its model or merged, for a rank above a layer's sizes, and
  * for bad options; `unsupported` for one that adapts other than linear layers, or trains tensors of the base; `memory`,
  * `device`.
