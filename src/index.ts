@@ -216,6 +216,19 @@ export {
   type LossByGroup,
   type LossFigures,
 } from './evaluate/loss-by-group.ts'
+export {
+  corpusBleu,
+  sentenceBleu,
+  type BleuOptions,
+  type CorpusBleu,
+  type CorpusBleuOptions,
+  type SentenceBleu,
+} from './evaluate/text/bleu.ts'
+export { rouge, type RougeFigures, type RougeOptions, type RougeReport } from './evaluate/text/rouge.ts'
+export type { BleuCounts, BleuScore, SmoothMethod } from './evaluate/text/bleu-score.ts'
+export type { BleuTokenizer } from './evaluate/text/bleu-tokenizers.ts'
+export type { RougeScore, RougeType } from './evaluate/text/rouge-score.ts'
+export type { References } from './evaluate/text/text-pairs.ts'
 
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'

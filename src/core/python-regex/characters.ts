@@ -80,7 +80,8 @@ function isAsciiSpace(c: number): boolean {
   return c === 32 || (c >= 9 && c <= 13)
 }
 
-function isSpace(c: number): boolean {
+/** What `str.isspace` says of one character, and `\s` matches. */
+export function isSpace(c: number): boolean {
   return spaces.some(([from, to]) => c >= from && c <= to)
 }
 
