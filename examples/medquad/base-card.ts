@@ -33,11 +33,12 @@ tags: [falcon, medical, demonstration]
 
 # A small Falcon-RW for the MedQuAD recipe
 
-A language model of ${count(made.parameters)} parameters in the architecture of Falcon-RW (${sizes}), and a byte-level BPE tokenizer, both trained
-from nothing by peft-medaware: \`npm run medquad:pretrain\`. The recipe \`npm run medquad\` quantises it to 4 bits and fine-tunes it.
+A language model of ${count(made.parameters)} parameters in the architecture of Falcon-RW (${sizes}),
+and a byte-level BPE tokenizer, both trained from nothing by peft-medaware: \`npm run medquad:pretrain\`. The recipe
+\`npm run medquad\` quantises it to 4 bits and fine-tunes it.
 
-**It is a demonstration, and no medical advice.** It is thousands of times too small to know medicine. It writes fluent sentences in the manner of its
-sources and makes up what they say. Do not act on anything it writes.
+**It is a demonstration, and no medical advice.** It is thousands of times too small to know medicine. It writes
+fluent sentences in the manner of its sources and makes up what they say. Do not act on anything it writes.
 
 ## Training
 
@@ -52,12 +53,15 @@ sources and makes up what they say. Do not act on anything it writes.
 | Held-out answers | loss ${heldOut.loss.toFixed(4)} nats a token, perplexity ${heldOut.perplexity.toFixed(2)}, ${heldOut.bitsPerByte?.toFixed(4) ?? '?'} bits per byte, on diseases it has not seen |
 | Stored | float16 |
 
-The same seed on the same engine gives the same model, bit for bit; another engine, or another version's kernels, one of the same quality.
+The same seed on the same engine gives the same model, bit for bit; another engine, or another version's
+kernels, one of the same quality.
 
 ## Data and licence
 
-Made from [MedQuAD](https://github.com/abachaa/MedQuAD), published under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). Please cite: Asma Ben Abacha and
-Dina Demner-Fushman, "A Question-Entailment Approach to Question Answering", BMC Bioinformatics 20:511 (2019). MedQuAD's answers come from websites of the
-US National Institutes of Health and other agencies. The weights are given on under CC BY 4.0 with that attribution.
+Made from [MedQuAD](https://github.com/abachaa/MedQuAD), published under
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). Please cite: Asma Ben Abacha and Dina Demner-Fushman, "A
+Question-Entailment Approach to Question Answering", BMC Bioinformatics 20:511 (2019). MedQuAD's answers come from
+websites of the US National Institutes of Health and other agencies. The weights are given on under CC BY 4.0 with that
+attribution.
 `
 }
