@@ -33,8 +33,9 @@ tags: [falcon, medical, demonstration]
 
 # A small Falcon-RW for the MedQuAD recipe
 
-A language model of ${count(made.parameters)} parameters in the architecture of Falcon-RW (${sizes}),
-and a byte-level BPE tokenizer, both trained from nothing by peft-medaware: \`npm run medquad:pretrain\`. The recipe
+A language model of ${count(made.parameters)} parameters in the architecture of Falcon-RW
+(${sizes}), and a byte-level BPE tokenizer,
+both trained from nothing by peft-medaware: \`npm run medquad:pretrain\`. The recipe
 \`npm run medquad\` quantises it to 4 bits and fine-tunes it.
 
 **It is a demonstration, and no medical advice.** It is thousands of times too small to know medicine. It writes
