@@ -229,6 +229,9 @@ export type { BleuCounts, BleuScore, SmoothMethod } from './evaluate/text/bleu-s
 export type { BleuTokenizer } from './evaluate/text/bleu-tokenizers.ts'
 export type { RougeScore, RougeType } from './evaluate/text/rouge-score.ts'
 export type { References } from './evaluate/text/text-pairs.ts'
+export { selfAgreement, type SelfAgreement } from './evaluate/text/self-agreement.ts'
+export { textFigures, type TextFigures } from './evaluate/text/text-figures.ts'
+export type { AnswerGroupOptions } from './evaluate/text/answer-groups.ts'
 
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'
