@@ -85,9 +85,13 @@ function markOf(bytes: Uint8Array): FileMark {
   return { bytes: bytes.length, checksum: checksumOf(bytes) }
 }
 
+const notWhole = 'it is not whole, the program ended while it was written'
+
 /** What is wrong with a checkpoint, in words; null for nothing. */
 async function faultOf(folder: Folder): Promise<string | null> {
   try {
+    // In a page a file is there, and empty, from when it is begun to when it is written.
+    if (await isEmpty(folder, manifestName)) return notWhole
     const { files } = await readJson(folder, manifestName)
     if (!isJsonObject(files)) return `its ${manifestName} lists no files`
     for (const [name, mark] of Object.entries(files)) {
@@ -104,6 +108,12 @@ async function faultOf(folder: Folder): Promise<string | null> {
     return null
   } catch (error) {
     if (!(error instanceof MedAwareError)) throw error
-    return error.code === 'not-found' ? 'it is not whole, the program ended while it was written' : error.message
+    return error.code === 'not-found' ? notWhole : error.message
   }
+}
+
+async function isEmpty(folder: Folder, fileName: string): Promise<boolean> {
+  const source = await folder.open(fileName)
+  await source.close?.()
+  return source.byteLength === 0
 }

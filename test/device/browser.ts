@@ -1,7 +1,7 @@
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import chromiumPack from '@sparticuz/chromium'
-import { build } from 'esbuild'
+import { build, type BuildOptions } from 'esbuild'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { unpackChromium } from './unpack-chromium.ts'
 
@@ -25,26 +25,39 @@ export async function openBrowser(flags: readonly string[] = ['--disable-gpu']):
   })
 }
 
-/** Opens a page that runs `script`, which may import the library's source by paths from the repository's root. */
+/**
+ * Opens a page that runs `script`, which may import the library's source by paths from the repository's root, workers
+ * included.
+ */
 export async function openPage(
   browser: Browser,
   script: string,
   headers: Readonly<Record<string, string>>,
 ): Promise<Page> {
-  const { outputFiles } = await build({
-    stdin: { contents: script, resolveDir: root, loader: 'ts' },
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    write: false,
-    alias: { '#platform': join(root, 'src/platform/browser.ts') },
-  })
+  const text = await bundled({ stdin: { contents: script, resolveDir: root, loader: 'ts' } })
   const page = await browser.newPage()
-  await page.route('**/*', (route) =>
-    route.request().url().endsWith('/page.js')
-      ? route.fulfill({ contentType: 'text/javascript', body: outputFiles[0]?.text ?? '', headers })
-      : route.fulfill({ contentType: 'text/html', body: '<script type="module" src="page.js"></script>', headers }),
-  )
+  await page.route('**/*', async (route) => {
+    const { pathname } = new URL(route.request().url())
+    const body = pathname === workerScript ? await bundled({ entryPoints: [join(root, 'src/worker/thread.ts')] }) : text
+    if (pathname.endsWith('.js')) await route.fulfill({ contentType: 'text/javascript', body, headers })
+    else
+      await route.fulfill({ contentType: 'text/html', body: '<script type="module" src="/page.js"></script>', headers })
+  })
   await page.goto('https://page.test/', { waitUntil: 'load' })
   return page
+}
+
+/** Where `startWorker` looks for it from `/page.js`. */
+const workerScript = '/worker/thread.js'
+
+async function bundled(entry: Pick<BuildOptions, 'stdin' | 'entryPoints'>): Promise<string> {
+  const { outputFiles } = await build({
+    ...entry,
+    ...({ bundle: true, minify: true, format: 'esm', write: false } as const),
+    alias: {
+      '#platform': join(root, 'src/platform/browser.ts'),
+      '#thread': join(root, 'src/platform/browser-thread.ts'),
+    },
+  })
+  return outputFiles[0]?.text ?? ''
 }

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openBrowser, openPage } from '../../device/browser.ts'
 import { tinyBytes } from '../tiny-files.ts'
+import { fakeCommit as commit } from './fake-hub.ts'
+import { serveHub } from './hub-beside-page.ts'
 
 const script = `
   import { cachedModels, loadModel, openDevice } from './src/index.ts'
@@ -24,7 +25,6 @@ const script = `
   }
   globalThis.isReady = true`
 
-const commit = 'c0ffee'.padEnd(40, '0')
 let browser: Browser
 let files: Record<string, Uint8Array>
 beforeAll(async () => {
@@ -33,31 +33,12 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-/** The Hub beside a page; gives the addresses that it is asked for. */
-async function serveHub(page: Page): Promise<string[]> {
-  const asked: string[] = []
-  await page.route('https://page.test/hub/**', (route) => {
-    const path = route.request().url().slice('https://page.test/hub/'.length)
-    asked.push(path)
-    if (path === 'api/models/lab/tiny/revision/main?blobs=true') {
-      const siblings = Object.entries(files).map(([rfilename, content]) => {
-        const sha256 = createHash('sha256').update(content).digest('hex')
-        return { rfilename, size: content.length, lfs: { sha256, size: content.length } }
-      })
-      return route.fulfill({ body: JSON.stringify({ sha: commit, siblings }) })
-    }
-    const body = files[path.replace(`lab/tiny/resolve/${commit}/`, '')]
-    return body === undefined ? route.fulfill({ status: 404 }) : route.fulfill({ body: Buffer.from(body) })
-  })
-  return asked
-}
-
 it.each([
   ['', "this browser's file system for the page (OPFS)"],
   ['withoutOpfs()', 'the Cache API of this browser'],
 ])('a second visit reads no network and gives the same logits: %s %s', async (before, name) => {
   const page = await openPage(browser, script, {})
-  const asked = await serveHub(page)
+  const asked = await serveHub(page, files)
   const visit = async (): Promise<unknown> => {
     await page.waitForFunction('globalThis.isReady')
     if (before !== '') await page.evaluate(before)
