@@ -5,7 +5,7 @@ import { convertModelToGguf, type SavedGguf, saveModelGguf } from '../io/gguf/mo
 import { loadModel } from '../io/load/load-model.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
 import { type Command, type CommandContext, namesOf, oneOf, parseWords, UsageError } from './command.ts'
-import { checkApart, factsOf } from './source-facts.ts'
+import { checkApart, factsOf, type SourceFacts } from './source-facts.ts'
 
 const help = `Writes a GGUF file for llama.cpp and what is built on it, such as Ollama: an adapter alone, or a whole model.
 
@@ -76,39 +76,43 @@ export const exportCommand: Command = {
     const type = oneOf('type', values.type ?? 'f16', ['f32', 'f16', 'bf16', 'q8_0'])
     const written = { type, ...(name !== undefined && { name }) }
     await checkApart(out, base ?? '')
+    const facts = await factsOf(base ?? '', context)
     const { tensors, bytes } =
-      adapter === undefined
+      adapter === undefined && !facts.isQuantized
         ? await convertModelToGguf(base ?? '', out, {
             ...{ ...written, signal: context.signal, onDownload: progress.load },
             ...{ onProgress: progress.save, onWarning: progress.warn },
           })
-        : await merged({ base: base ?? '', adapter, out, ignoreFields, written, device: values.device }, context)
+        : await loaded({ base: base ?? '', facts, adapter, out, ignoreFields, written, device: values.device }, context)
     progress.clear()
     print(`${out}: ${tensors} tensors, ${showBytes(bytes)}; llama-cli -m ${out}\n`)
   },
 }
 
-interface ToMerge {
+interface ToLoad {
   readonly base: string
-  readonly adapter: string
+  readonly facts: SourceFacts
+  readonly adapter: string | undefined
   readonly out: string
   readonly ignoreFields: readonly string[]
   readonly written: { readonly type: 'f32' | 'f16' | 'bf16' | 'q8_0'; readonly name?: string }
   readonly device: string | undefined
 }
 
-async function merged(
-  { base, adapter, out, ignoreFields, written, device: named = 'auto' }: ToMerge,
+/** Writes a model that has to be loaded first: to merge an adapter into it, or for it is quantised. */
+async function loaded(
+  { base, facts: { dtype }, adapter, out, ignoreFields, written, device: named = 'auto' }: ToLoad,
   context: CommandContext,
 ): Promise<SavedGguf> {
   const { signal, progress } = context
   const engine = oneOf('device', named, ['auto', 'cpu', 'webgpu'])
-  const { dtype } = await factsOf(base, context)
   const { device } = await openDevice({ device: engine })
   try {
     const told = { signal, onWarning: progress.warn }
     const { model } = await loadModel(base, { ...told, device, dtype, onProgress: progress.load })
-    await openAdapter(model, adapter, { ...told, device, ignoreFields, onDownload: progress.load })
+    if (adapter !== undefined) {
+      await openAdapter(model, adapter, { ...told, device, ignoreFields, onDownload: progress.load })
+    }
     return await saveModelGguf(model, out, {
       ...{ ...told, ...written, copyFrom: base, merge: true, onProgress: progress.save },
     })

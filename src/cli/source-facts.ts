@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { MedAwareError } from '../core/errors.ts'
-import { readJson } from '../io/sources/folder.ts'
+import { readModelConfig } from '../io/sources/folder.ts'
 import { openFolder } from '../io/sources/open-folder.ts'
 import type { SaveDType } from '../io/save/tensors-to-save.ts'
 import type { CommandContext } from './command.ts'
@@ -12,10 +12,10 @@ export interface SourceFacts {
   readonly isQuantized: boolean
 }
 
-/** Reads a source's config.json. @throws MedAwareError as `openFolder` and `readJson`. */
+/** Reads a source's config.json. @throws MedAwareError as `openFolder` and `readModelConfig`. */
 export async function factsOf(source: string, { signal, progress }: CommandContext): Promise<SourceFacts> {
   const folder = await openFolder(source, { signal, onDownload: progress.load })
-  const config = await readJson(folder, 'config.json')
+  const config = await readModelConfig(folder)
   const word = config['dtype'] ?? config['torch_dtype']
   const dtype = word === 'float16' ? 'f16' : word === 'bfloat16' ? 'bf16' : 'f32'
   return { dtype, isQuantized: config['quantization_config'] != null }

@@ -86,6 +86,20 @@ describe('peft-medaware export', () => {
     device.dispose()
   })
 
+  it('writes a base in 4 bits as the numbers that it stands for', async () => {
+    const folder = join(work, 'nf4')
+    expect((await runCli(['quantize', model, folder, '--type', 'nf4', '--device', 'cpu'])).code).toBe(0)
+    const file = join(work, 'nf4.gguf')
+    const { code, stderr } = await runCli(['export', '--format', 'gguf', '--base', folder, '--out', file])
+    expect(code, stderr).toBe(0)
+    const { device } = await openDevice({ device: 'cpu' })
+    const { model: own } = await loadModel(folder, { device })
+    const judged = await modelGguf(own, { name: 'nf4' })
+    expect(new Uint8Array(await readFile(file))).toEqual(judged)
+    own.dispose()
+    device.dispose()
+  })
+
   it.each([
     [['--help'], 0, /peft-medaware export --format gguf --adapter SOURCE --out FILE \[--base SOURCE\]/],
     [[], 2, /error: --format must be gguf, nothing was given\nTry: peft-medaware export --help\n$/],

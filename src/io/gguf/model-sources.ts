@@ -11,7 +11,7 @@ import { openCheckpoint } from '../load/load-model.ts'
 import { settledHead } from '../load/tied-head.ts'
 import { tensorsToSave } from '../save/tensors-to-save.ts'
 import type { LoaderOptions } from '../save/tensor-loader.ts'
-import { type Folder, readJson } from '../sources/folder.ts'
+import { type Folder, readJson, readModelConfig } from '../sources/folder.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { readTokenizerFiles, type TokenizerFiles } from '../tokenizer/tokenizer-files.ts'
 import type { ModelFile, ModelGgufType, WholeModel } from './whole-model.ts'
@@ -59,7 +59,7 @@ export async function withModelFolder<T>(
     source,
     folderOptions({ ...(hub && { hub }), ...(signal && { signal }), ...(onDownload && { onDownload }) }),
   )
-  const parsed = parseModelConfig(await readJson(folder, 'config.json'))
+  const parsed = parseModelConfig(await readModelConfig(folder))
   const tokenizer = await tokenizerIn(who, folder)
   const generation = (await folder.has('generation_config.json'))
     ? parseGenerationConfig(await readJson(folder, 'generation_config.json'), folder.name).config

@@ -8,7 +8,7 @@ import type { ModelConfig, PretrainedLm } from '../../models/causal-lm.ts'
 import { type GenerationConfig, parseGenerationConfig } from '../../models/generation-config.ts'
 import type { Weight } from '../../nn/module.ts'
 import { openShardedSafetensors } from '../../safetensors/shards.ts'
-import { openTensors, readJson, readText, type Folder } from '../sources/folder.ts'
+import { openTensors, readJson, readModelConfig, readText, type Folder } from '../sources/folder.ts'
 import { folderOptions, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder-options.ts'
 import { openFolder, type Source } from '../sources/open-folder.ts'
 import { checkRoom } from '../plan/check-room.ts'
@@ -49,7 +49,7 @@ export async function loadModel(source: Source, given: LoadModelOptions): Promis
   const options = readOptions('loadModel', given, rules, aliases)
   readArgument('loadModel', 'device', options.device, deviceRule)
   const folder = await openFolder(source, sourceOptions(options))
-  const config = parseModelConfig(await readJson(folder, 'config.json'))
+  const config = parseModelConfig(await readModelConfig(folder))
   const warn = options.onWarning ?? (() => {})
   const found = await openTokenizer(folder, warn)
   const tokenizer = found && tokenizerOfModel(found, config.vocabSize, folder.name, warn)

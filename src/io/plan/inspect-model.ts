@@ -12,7 +12,7 @@ import { attachUnstarted, type PlannedAdapter } from '../../peft/attach.ts'
 import type { AdapterConfig } from '../../peft/config/config-fields.ts'
 import { countParameters, countWeights, type ParameterCounts } from '../../peft/parameter-counts.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
-import { openTensors, readJson, type Folder } from '../sources/folder.ts'
+import { openTensors, readJson, readModelConfig, type Folder } from '../sources/folder.ts'
 import { folderOptions, hubFolderRules, type HubFolderOptions } from '../huggingface/hub-folder-options.ts'
 import { loadTokenizer, openCheckpoint } from '../load/load-model.ts'
 import { dryWeights, type KeptRecipes } from './dry-weights.ts'
@@ -132,7 +132,7 @@ async function inspectAdapter(folder: Folder): Promise<AdapterReport> {
 }
 
 async function inspectBase(folder: Folder, options: InspectOptions): Promise<ModelReport> {
-  const json = await readJson(folder, 'config.json')
+  const json = await readModelConfig(folder)
   const parsed = parseModelConfig(json)
   const opened = await openCheckpoint(folder)
   try {

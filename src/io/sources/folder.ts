@@ -168,6 +168,19 @@ export async function readBytes(folder: Folder, fileName: string): Promise<Uint8
   }
 }
 
+/** Reads a model's config.json. @throws MedAwareError as `readJson`; `not-found` says how a GGUF file is named. */
+export async function readModelConfig(folder: Folder): Promise<JsonObject> {
+  try {
+    return await readJson(folder, 'config.json')
+  } catch (cause) {
+    // A folder or a model that is not there itself is told as such.
+    const isFile = cause instanceof MedAwareError && cause.code === 'not-found' && cause.message.includes('config.json')
+    if (!isFile) throw cause
+    const remedy = 'a model in one GGUF file is named by that file, as in folder/model.gguf'
+    throw new MedAwareError('not-found', `${cause.message}; ${remedy}`, { cause })
+  }
+}
+
 /** Reads a JSON object. @throws MedAwareError as `readText`, and `format` for what is none. */
 export async function readJson(folder: Folder, fileName: string): Promise<JsonObject> {
   return parseJsonObject(`${folder.name}: ${fileName}`, await readText(folder, fileName))

@@ -90,5 +90,5 @@ export const gemma3: Architecture<Gemma3Config> = {
   parse: parseGemma3Config,
   format: formatGemma3Config,
   create: (config, weights) => new Gemma3ForCausalLM(config, weights),
-  ignores: rotaryBuffers,
+  ignores: [...rotaryBuffers, 'rotary_emb_local.inv_freq'],
 }

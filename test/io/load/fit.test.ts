@@ -46,6 +46,7 @@ describe('a checkpoint with buffers that were saved once', () => {
         buffer('transformer.alibi', 4, 1, 8),
       ],
     ],
+    ['tiny-family/gemma3', [buffer('model.rotary_emb.inv_freq', 2), buffer('model.rotary_emb_local.inv_freq', 2)]],
   ])('loads and is told as without: %s', async (folder, buffers) => {
     const config = await bytes(`${folder}/config.json`)
     const plain = await bytes(`${folder}/model.safetensors`)

@@ -57,9 +57,10 @@ const refusal = (code: string, message: string): unknown => expect.objectContain
 describe('loadModel refuses', () => {
   it('a folder without config.json', async () => {
     const path = await temporaryFolder()
-    expect(await failure(path)).toEqual(refusal('not-found', `fileSource: there is no ${path}/config.json`))
+    const remedy = 'a model in one GGUF file is named by that file, as in folder/model.gguf'
+    expect(await failure(path)).toEqual(refusal('not-found', `fileSource: there is no ${path}/config.json; ${remedy}`))
     expect(await failure(filesOf({ 'model.safetensors': weights }))).toEqual(
-      refusal('not-found', 'the given files: no config.json; there are model.safetensors'),
+      refusal('not-found', `the given files: no config.json; there are model.safetensors; ${remedy}`),
     )
   })
 

@@ -11,7 +11,7 @@ import { openSafetensors, type TensorReader } from '../../../safetensors/reader.
 import { bytesSource } from '../../../safetensors/source.ts'
 import { withAdapterFolder } from '../../adapter-folder.ts'
 import type { HubFolderOptions } from '../../huggingface/hub-folder-options.ts'
-import { readJson } from '../../sources/folder.ts'
+import { readModelConfig } from '../../sources/folder.ts'
 import { openFolder, type Source } from '../../sources/open-folder.ts'
 import { applicableLora, productOnly } from './applicable-lora.ts'
 import type { LoraToWrite } from './lora-gguf.ts'
@@ -63,7 +63,7 @@ export async function withSavedLora<T>(
     check(from !== null, 'config', () => {
       return `${who}: ${configFile} names no base model; pass base, whose config.json says how it is written`
     })
-    const baseConfig = parseModelConfig(await readJson(await openFolder(from, folder), 'config.json'))
+    const baseConfig = parseModelConfig(await readModelConfig(await openFolder(from, folder)))
     return use(await fileOf(who, config, tensors, { base: baseConfig, dtype }))
   })
 }
