@@ -1,6 +1,6 @@
 // attention-backward-key.wgsl without workgroup memory, cut as attention-broadcast.wgsl is, with keys for queries: a
 // workgroup is a subgroup of 8 lanes with ROWS keys of a kv head (at most 4), a lane has four of 32 queries at a time
-// and VECTORS columns of four of dK and dV.
+// and VECTORS columns of four of dK and dV. ROWS · VECTORS is at most 16.
 // Parts: attention-table, eight-lanes, head-places, row-products.
 enable subgroups;
 

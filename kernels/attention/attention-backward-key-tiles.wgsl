@@ -4,6 +4,7 @@
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 override CHUNKS: u32 = 2;
+override HALVES: u32 = 1;
 
 struct Params {
   batch: u32,
@@ -45,7 +46,8 @@ fn main(
 ) {
   let side = 4u * SIDE;
   let blocks = (params.keys + side - 1u) / side;
-  let block = group.x + group.y * groups.x;
+  let index = group.x + group.y * groups.x;
+  let block = index / HALVES;
   if (block >= params.batch * params.kvHeads * blocks) {
     return;
   }
@@ -60,6 +62,7 @@ fn main(
   let x = local.x;
   let y = local.y;
   let across = CHUNKS * SIDE;
+  let column0 = index % HALVES * across;
   let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
   let record = recordOf(sample);
   let seenBy = rangesOfQueries(record, rows);
@@ -130,7 +133,7 @@ fn main(
         workgroupBarrier();
         for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
           let row = first + part + i / across;
-          let column = i % across;
+          let column = column0 + i % across;
           tile[i] = select(vec4<f32>(), q[atQ + row * pitch + column], row < end && column < width);
         }
         workgroupBarrier();
@@ -149,7 +152,7 @@ fn main(
         workgroupBarrier();
         for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
           let row = first + part + i / across;
-          let column = i % across;
+          let column = column0 + i % across;
           tile[i] = select(vec4<f32>(), dOut[atOut + row * outStep + column], row < end && column < width);
         }
         workgroupBarrier();
@@ -172,7 +175,7 @@ fn main(
   let toV = own.v + (sample + 1u) * apart;
   for (var r = 0u; r < 4u; r++) {
     for (var u = 0u; u < CHUNKS; u++) {
-      let column = u * SIDE + x;
+      let column = column0 + u * SIDE + x;
       if (rows[r] < params.keys && column < width) {
         dKv[toK + rows[r] * pitch + column] = sumsK[4u * u + r];
         dKv[toV + rows[r] * pitch + column] = sumsV[4u * u + r];

@@ -1,6 +1,6 @@
 // attention-backward-query.wgsl without workgroup memory, cut as attention-broadcast.wgsl is: a workgroup is a subgroup
 // of 8 lanes with ROWS queries of a head (at most 4), a lane has four of 32 keys at a time and VECTORS columns of four
-// of dQ.
+// of dQ. ROWS · VECTORS is at most 16.
 // Parts: attention-table, eight-lanes, head-places, row-products.
 enable subgroups;
 

@@ -4,6 +4,7 @@
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 override CHUNKS: u32 = 2;
+override HALVES: u32 = 1;
 
 struct Params {
   batch: u32,
@@ -45,7 +46,8 @@ fn main(
 ) {
   let side = 4u * SIDE;
   let blocks = (params.queries + side - 1u) / side;
-  let block = group.x + group.y * groups.x;
+  let index = group.x + group.y * groups.x;
+  let block = index / HALVES;
   if (block >= params.batch * params.heads * blocks) {
     return;
   }
@@ -65,6 +67,7 @@ fn main(
   let x = local.x;
   let y = local.y;
   let across = CHUNKS * SIDE;
+  let column0 = index % HALVES * across;
   let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
   let seen = rangesOfKeys(record, rows);
 
@@ -73,11 +76,10 @@ fn main(
   let at = 2u * (least + min(rows, vec4<u32>(most)));
   let logSums = vec4<f32>(stats[at.x], stats[at.y], stats[at.z], stats[at.w]);
   var parts = vec4<f32>();
-  for (var u = 0u; u < CHUNKS; u++) {
-    let column = min(u * SIDE + x, width - 1u);
+  for (var column = x; column < width; column += SIDE) {
     for (var r = 0u; r < 4u; r++) {
       let start = atOut + min(rows[r], most) * outStep + column;
-      parts[r] += select(0.0, dot(dOut[start], out[start]), u * SIDE + x < width);
+      parts[r] += dot(dOut[start], out[start]);
     }
   }
   weights[lane] = parts;
@@ -87,7 +89,7 @@ fn main(
     deltas += weights[y * SIDE + i];
   }
   for (var r = 0u; r < 4u; r++) {
-    if (x == 0u && rows[r] < params.queries) {
+    if (x == 0u && column0 == 0u && rows[r] < params.queries) {
       stats[2u * (least + rows[r]) + 1u] = deltas[r];
     }
   }
@@ -136,7 +138,7 @@ fn main(
       workgroupBarrier();
       for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
         let row = first + part + i / across;
-        let column = i % across;
+        let column = column0 + i % across;
         tile[i] = select(vec4<f32>(), k[places.k + row * pitch + column], row < end && column < width);
       }
       workgroupBarrier();
@@ -155,7 +157,7 @@ fn main(
 
   for (var r = 0u; r < 4u; r++) {
     for (var u = 0u; u < CHUNKS; u++) {
-      let column = u * SIDE + x;
+      let column = column0 + u * SIDE + x;
       if (rows[r] < params.queries && column < width) {
         dQ[places.q + rows[r] * pitch + column] = sums[4u * u + r];
       }

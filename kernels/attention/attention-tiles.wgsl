@@ -1,10 +1,12 @@
 // attention.wgsl in blocks of 4 · SIDE queries and as many keys (FlashAttention-2, arXiv 2307.08691), for dim a
 // multiple of 4: an invocation scores 4 queries × 4 keys from tiles in workgroup memory, and then sums, for its 4
-// queries, CHUNKS vectors of columns that lie SIDE vectors apart. CHUNKS is at least dim / (4 · SIDE), at most 4.
+// queries, CHUNKS vectors of columns that lie SIDE vectors apart, at most 4. HALVES workgroups do the same queries: each
+// works out their scores and sums columns of its own, and HALVES · CHUNKS is at least dim / (4 · SIDE).
 // Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
 override CHUNKS: u32 = 2;
+override HALVES: u32 = 1;
 
 const LOWEST = -3.0e38;
 
@@ -48,7 +50,8 @@ fn main(
 ) {
   let side = 4u * SIDE;
   let blocks = (params.queries + side - 1u) / side;
-  let block = group.x + group.y * groups.x;
+  let index = group.x + group.y * groups.x;
+  let block = index / HALVES;
   if (block >= params.batch * params.heads * blocks) {
     return;
   }
@@ -68,6 +71,7 @@ fn main(
   let x = local.x;
   let y = local.y;
   let across = CHUNKS * SIDE;
+  let column0 = index % HALVES * across;
   let rows = vec4<u32>(row0 + 4u * y) + vec4<u32>(0u, 1u, 2u, 3u);
   let seen = rangesOfKeys(record, rows);
 
@@ -123,7 +127,7 @@ fn main(
       workgroupBarrier();
       for (var i = lane; i < side * SIDE; i += SIDE * SIDE) {
         let row = first + part + i / across;
-        let column = i % across;
+        let column = column0 + i % across;
         tile[i] = select(vec4<f32>(), v[places.v + row * pitch + column], row < end && column < width);
       }
       workgroupBarrier();
@@ -150,12 +154,12 @@ fn main(
   for (var r = 0u; r < 4u; r++) {
     if (rows[r] < params.queries) {
       for (var u = 0u; u < CHUNKS; u++) {
-        let column = u * SIDE + x;
+        let column = column0 + u * SIDE + x;
         if (column < width) {
           out[atOut + rows[r] * outStep + column] = select(vec4<f32>(), sums[4u * u + r] / total[r], total[r] > 0.0);
         }
       }
-      if (x == 0u) {
+      if (x == 0u && column0 == 0u) {
         stats[2u * (head * params.queries + rows[r])] = select(0.0, largest[r] + log(total[r]), total[r] > 0.0);
       }
     }

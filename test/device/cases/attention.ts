@@ -28,6 +28,7 @@ const apart: Sizes[] = [
   { batch: 1, heads: 3, kvHeads: 1, queries: 33, keys: 67, capacity: 67, dim: 128, hasAlibi: 0 },
   { batch: 1, heads: 2, kvHeads: 1, queries: 37, keys: 40, capacity: 64, dim: 101, hasAlibi: 1 },
   { batch: 1, heads: 2, kvHeads: 2, queries: 35, keys: 35, capacity: 35, dim: 256, hasAlibi: 1 },
+  { batch: 2, heads: 2, kvHeads: 1, queries: 1, keys: 9, capacity: 12, dim: 256, hasAlibi: 0 },
   // Whole windows of two samples, so that the batch can be cut.
   { batch: 2, heads: 4, kvHeads: 2, queries: 16, keys: 16, capacity: 16, dim: 16, hasAlibi: 1 },
   // What else may be hidden, for twins, tiles and few queries.
@@ -40,6 +41,9 @@ const apart: Sizes[] = [
   { batch: 2, heads: 2, kvHeads: 1, queries: 4, keys: 77, capacity: 80, dim: 12, hasAlibi: 0, sees: 'holes' },
   { batch: 2, heads: 2, kvHeads: 2, queries: 70, keys: 100, capacity: 100, dim: 20, hasAlibi: 1, sees: 'right' },
   { batch: 2, heads: 2, kvHeads: 2, queries: 33, keys: 33, capacity: 40, dim: 19, hasAlibi: 0, sees: 'right' },
+  // Heads of which two workgroups of tiles take a part each, the second a small one or as much as the first.
+  { batch: 2, heads: 2, kvHeads: 1, queries: 34, keys: 45, capacity: 46, dim: 132, hasAlibi: 0, sees: 'holes' },
+  { batch: 2, heads: 4, kvHeads: 1, queries: 33, keys: 33, capacity: 33, dim: 256, hasAlibi: 0, sees: 'window' },
 ]
 
 /**

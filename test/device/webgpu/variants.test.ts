@@ -119,17 +119,41 @@ describe('which program does attention', () => {
     for (const kernel of kernels) {
       expect(choice(kernel, sizes)).toBe(`${kernel}Broadcast 4 2 8`)
       expect(choice(kernel, { ...sizes, dim: 68 })).toBe(`${kernel}Broadcast 4 4 8`)
-      expect(choice(kernel, sizes, swiftshader)).toBe(`${kernel}Tiles 8 4 2`)
-      expect(choice(kernel, { ...sizes, dim: 128 }, swiftshader)).toBe(`${kernel}Tiles 8 4 4`)
+      expect(choice(kernel, sizes, swiftshader)).toBe(`${kernel}Tiles 8 4 2 1`)
+      expect(choice(kernel, { ...sizes, dim: 128 }, swiftshader)).toBe(`${kernel}Tiles 8 4 4 1`)
     }
     expect(choice('attention', { ...sizes, queries: 1 })).toBe('attentionBroadcast 1 2 8')
+  })
+
+  it('takes heads of up to 256 channels, as Gemma has them', () => {
+    for (const dim of [132, 256]) {
+      for (const kernel of kernels) {
+        expect(choice(kernel, { ...sizes, dim })).toBe(`${kernel}Broadcast 2 8 8`)
+        expect(choice(kernel, { ...sizes, dim }, swiftshader)).toBe(`${kernel}Tiles 8 4 4 2`)
+        expect(choice(kernel, { ...sizes, dim }, laptop)).toBe(`${kernel}Tiles 8 4 4 2`)
+      }
+      expect(choice('attention', { ...sizes, dim, queries: 1 })).toBe('attentionBroadcast 1 8 8')
+    }
+  })
+
+  it('has two workgroups for each block of queries, or keys, of a wide head', () => {
+    for (const kernel of kernels) {
+      const [narrow, wide] = [128, 256].map((dim) => {
+        const [program] = candidatesFor(laptop)(kernel as KernelName, { ...sizes, dim })
+        return program?.groups({ ...sizes, dim })
+      })
+      expect([narrow, wide]).toEqual([
+        [32, 1, 1],
+        [64, 1, 1],
+      ])
+    }
   })
 
   it('is the twin for odd or wide heads, and for few queries on other adapters', () => {
     for (const kernel of kernels) {
       for (const adapter of [swiftshader, llvmpipe]) {
         expect(choice(kernel, { ...sizes, dim: 66 }, adapter)).toBe('none')
-        expect(choice(kernel, { ...sizes, dim: 132 }, adapter)).toBe('none')
+        expect(choice(kernel, { ...sizes, dim: 260 }, adapter)).toBe('none')
       }
       expect(choice(kernel, { ...sizes, queries: 15 }, swiftshader)).toBe('none')
     }

@@ -23,16 +23,22 @@ const channels = (parts: number) => 32 * parts
  */
 const fewestInTiles = 16
 
-/** Tiles in workgroup memory: for any adapter. */
+/**
+ * Tiles in workgroup memory: for any adapter. An invocation has room for 4 chunks; two workgroups share a wider head.
+ */
 const tiles = kernels.flatMap((kernel) =>
-  [2, 4].map((CHUNKS) => {
+  [
+    { CHUNKS: 2, HALVES: 1 },
+    { CHUNKS: 4, HALVES: 1 },
+    { CHUNKS: 4, HALVES: 2 },
+  ].map(({ CHUNKS, HALVES }) => {
     const SIDE = 8
     return {
       kernel,
       text: `${kernel}Tiles` as const,
-      constants: { SIDE, DEPTH: 4, CHUNKS },
-      takes: (params: Params) => fits(params, channels(CHUNKS)) && (params['queries'] ?? 0) >= fewestInTiles,
-      groups: (params: Params) => fold(blocks[kernel](params, 4 * SIDE)),
+      constants: { SIDE, DEPTH: 4, CHUNKS, HALVES },
+      takes: (params: Params) => fits(params, channels(HALVES * CHUNKS)) && (params['queries'] ?? 0) >= fewestInTiles,
+      groups: (params: Params) => fold(HALVES * blocks[kernel](params, 4 * SIDE)),
     }
   }),
 )
@@ -40,18 +46,24 @@ const tiles = kernels.flatMap((kernel) =>
 /** Lanes of a subgroup that broadcasts count on. */
 const LANES = 8
 
+/** Rows of a workgroup by the vectors of their columns: a lane has room for 16 sums. */
+const severalRows = [
+  { ROWS: 4, VECTORS: 2 },
+  { ROWS: 4, VECTORS: 4 },
+  { ROWS: 2, VECTORS: 8 },
+]
+const oneRow = [2, 4, 8].map((VECTORS) => ({ ROWS: 1, VECTORS }))
+
 /** Broadcasts within subgroups of eight lanes: sizes are what llvmpipe is fastest with. */
 const broadcasts = kernels.flatMap((kernel) =>
-  (kernel === 'attention' ? [4, 1] : [4]).flatMap((ROWS) =>
-    [2, 4].map((VECTORS) => ({
-      kernel,
-      text: `${kernel}Broadcast` as const,
-      constants: { ROWS, VECTORS, LANES },
-      takes: (params: Params) =>
-        fits(params, channels(VECTORS)) && (ROWS === 1) === (kernel === 'attention' && params['queries'] === 1),
-      groups: (params: Params) => fold(blocks[kernel](params, ROWS)),
-    })),
-  ),
+  (kernel === 'attention' ? [...severalRows, ...oneRow] : severalRows).map(({ ROWS, VECTORS }) => ({
+    kernel,
+    text: `${kernel}Broadcast` as const,
+    constants: { ROWS, VECTORS, LANES },
+    takes: (params: Params) =>
+      fits(params, channels(VECTORS)) && (ROWS === 1) === (kernel === 'attention' && params['queries'] === 1),
+    groups: (params: Params) => fold(blocks[kernel](params, ROWS)),
+  })),
 )
 
 /** Programs of attention for an adapter, the best guess first; all but the kernels' twins. */
