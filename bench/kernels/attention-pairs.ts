@@ -47,6 +47,17 @@ const shapes = [
     hasAlibi: 0,
   },
   {
+    title: 'wide heads as Gemma 3 has them, T 256',
+    batch: 1,
+    heads: 4,
+    kvHeads: 1,
+    queries: 256,
+    keys: 256,
+    dim: 256,
+    isFused: 0,
+    hasAlibi: 0,
+  },
+  {
     title: 'decoding, 1 of 512',
     batch: 1,
     heads: 16,
