@@ -30,6 +30,19 @@ const apart = [
     hasHoles: 0,
     window: 99,
   },
+  // Wide heads, which two workgroups of tiles share.
+  {
+    batch: 1,
+    heads: 2,
+    kvHeads: 1,
+    queries: 34,
+    keys: 41,
+    capacity: 42,
+    dim: 200,
+    hasAlibi: 0,
+    hasHoles: 0,
+    window: 30,
+  },
 ].map((s) => ({ ...s, isFused: 0 }))
 const fused = [
   { batch: 2, heads: 4, kvHeads: 2, tokens: 7, dim: 17, hasAlibi: 1, hasHoles: 1, window: 5 },

@@ -136,6 +136,13 @@ describe('which program does attention', () => {
     }
   })
 
+  it('times no program for wide heads where heads are narrow', () => {
+    for (const kernel of kernels) {
+      const able = candidatesFor(laptop)(kernel as KernelName, { ...sizes, dim: 128 })
+      expect(able.map(({ constants }) => constants['HALVES'])).toEqual([1, undefined])
+    }
+  })
+
   it('has two workgroups for each block of queries, or keys, of a wide head', () => {
     for (const kernel of kernels) {
       const [narrow, wide] = [128, 256].map((dim) => {

@@ -37,7 +37,10 @@ const tiles = kernels.flatMap((kernel) =>
       kernel,
       text: `${kernel}Tiles` as const,
       constants: { SIDE, DEPTH: 4, CHUNKS, HALVES },
-      takes: (params: Params) => fits(params, channels(HALVES * CHUNKS)) && (params['queries'] ?? 0) >= fewestInTiles,
+      takes: (params: Params) =>
+        fits(params, channels(HALVES * CHUNKS)) &&
+        (params['dim'] ?? 0) > channels((HALVES - 1) * CHUNKS) &&
+        (params['queries'] ?? 0) >= fewestInTiles,
       groups: (params: Params) => fold(HALVES * blocks[kernel](params, 4 * SIDE)),
     }
   }),
