@@ -14,8 +14,8 @@ fn keysOf(record: u32, query: u32) -> vec2<i32> {
   return vec2<i32>(table[at], table[at + 1u]);
 }
 
-// / The first query that sees a key, and the query behind its last: of a key that is hidden from all the latter's
-// complement.
+/// The first query that sees a key, and the query behind its last: of a key that is hidden from all the latter's
+/// complement.
 fn queriesOf(record: u32, key: u32) -> vec2<i32> {
   let at = record + 2u * (params.queries + min(key, params.keys - 1u));
   return vec2<i32>(table[at], table[at + 1u]);

@@ -8,8 +8,8 @@ struct Places {
   pitch: u32,
 }
 
-// / Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group
-// (q…, k, v).
+/// Places of a query head and of the key head it shares: of heads apart, or in fused rows, which go group by group
+/// (q…, k, v).
 fn placesOf(sample: u32, head: u32, width: u32) -> Places {
   let perGroup = params.heads / params.kvHeads;
   let group = head / perGroup;

@@ -7,8 +7,8 @@ fn turn(low: mat4x4<f32>, high: mat4x4<f32>) -> array<vec4<f32>, 8> {
   return array<vec4<f32>, 8>(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
 }
 
-// / Adds to `sums` the products of four rows of a, of which lane i of eight holds half i % 2 of eight elements of row i
-// / 2, / and four columns of b, whose eight elements are y.
+/// Adds to `sums` the products of ROWS rows of a, of which lane i of eight holds half i % 2 of eight elements of row
+/// i / 2, and four columns of b, whose eight elements are y.
 fn multiply(own: vec4<f32>, y: array<vec4<f32>, 8>, sums: ptr<function, array<vec4<f32>, 4>>) {
   let x = ofEight(own);
   for (var r = 0u; r < ROWS; r++) {

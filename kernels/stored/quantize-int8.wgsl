@@ -16,8 +16,8 @@ struct Params {
 
 var<workgroup> largest: array<vec4<f32>, LANES>;
 
-// / Ties to even, on the bits: WGSL may take either neighbour where it converts to f16. Below 2^-14 an f16's step is
-// 2^-24.
+/// Ties to even, on the bits: WGSL may take either neighbour where it converts to f16. Below 2^-14 an f16's step is
+/// 2^-24.
 fn roundToHalf(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & 0x7fffffffu;
@@ -27,8 +27,8 @@ fn roundToHalf(x: f32) -> f32 {
   return bitcast<f32>((bits & 0x80000000u) | ((magnitude + 0xfffu + ((magnitude >> 13u) & 1u)) & 0xffffe000u));
 }
 
-// / 127 · (1 / x) of an x that is an f16, each step rounded to nearest even, where WGSL promises 2.5 units: a long
-// division of / 2^34 by the 11 bits of x, in two steps that u32 holds, then 30 or 31 bits cut to 24.
+/// 127 · (1 / x) of an x that is an f16, each step rounded to nearest even, where WGSL promises 2.5 units: a long
+/// division of 2^34 by the 11 bits of x, in two steps that u32 holds, then 30 or 31 bits cut to 24.
 fn factorOf(x: f32) -> f32 {
   if (x == 0.0) {
     return 0.0;
