@@ -89,9 +89,10 @@ fn main(
         multiply(select(vec4<f32>(), k[own.k + row * pitch + mine], depth + (lane & 1u) < width), y, &shares);
       }
       for (var depth = 0u; depth < width; depth += 2u) {
+        let here = rowsOut + depth;
         let next = rowsOut + min(depth + 1u, width - 1u);
         let y = turn(
-          mat4x4<f32>(dOut[rowsOut.x + depth], dOut[rowsOut.y + depth], dOut[rowsOut.z + depth], dOut[rowsOut.w + depth]),
+          mat4x4<f32>(dOut[here.x], dOut[here.y], dOut[here.z], dOut[here.w]),
           mat4x4<f32>(dOut[next.x], dOut[next.y], dOut[next.z], dOut[next.w]),
         );
         let mine = min(depth + (lane & 1u), width - 1u);

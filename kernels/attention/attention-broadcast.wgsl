@@ -1,8 +1,8 @@
 // attention.wgsl without workgroup memory, for adapters whose subgroups have at least 8 lanes and pay for each load,
 // and dim a multiple of 4. A workgroup is one subgroup with ROWS queries of a head (at most 4); 32 keys at a time, a
 // lane has the scores of four keys. Rows of q and, for the sum, of p go round by broadcasts, while a lane loads the
-// keys it scores and VECTORS columns of four of v. VECTORS is at least dim / 32, and ROWS · VECTORS
-// at most 16.
+// keys it scores and VECTORS columns of four of v. VECTORS is at least dim / 32, and
+// ROWS · VECTORS at most 16.
 // Parts: attention-table, eight-lanes, head-places, row-products.
 enable subgroups;
 

@@ -1,7 +1,7 @@
 // attention.wgsl in blocks of 4 · SIDE queries and as many keys (FlashAttention-2, arXiv 2307.08691), for dim a
 // multiple of 4: an invocation scores 4 queries × 4 keys from tiles in workgroup memory, and then sums, for its 4
-// queries, CHUNKS vectors of columns that lie SIDE vectors apart, at most 4. HALVES workgroups do the same queries: each
-// works out their scores and sums columns of its own, and HALVES · CHUNKS is at least dim / (4 · SIDE).
+// queries, CHUNKS vectors of columns that lie SIDE vectors apart, at most 4. HALVES workgroups have the same queries:
+// each works out all their scores and sums columns of its own. HALVES · CHUNKS is at least dim / (4 · SIDE).
 // Parts: attention-table, head-places, tile-products.
 override SIDE: u32 = 8;
 override DEPTH: u32 = 4;
