@@ -42,8 +42,8 @@ const apart: Sizes[] = [
   { batch: 2, heads: 2, kvHeads: 2, queries: 70, keys: 100, capacity: 100, dim: 20, hasAlibi: 1, sees: 'right' },
   { batch: 2, heads: 2, kvHeads: 2, queries: 33, keys: 33, capacity: 40, dim: 19, hasAlibi: 0, sees: 'right' },
   // Heads of which two workgroups of tiles take a part each, the second a small one or as much as the first.
-  { batch: 2, heads: 2, kvHeads: 1, queries: 34, keys: 45, capacity: 46, dim: 132, hasAlibi: 0, sees: 'holes' },
-  { batch: 2, heads: 4, kvHeads: 1, queries: 33, keys: 33, capacity: 33, dim: 256, hasAlibi: 0, sees: 'window' },
+  { batch: 2, heads: 2, kvHeads: 1, queries: 61, keys: 62, capacity: 62, dim: 132, hasAlibi: 0, sees: 'holes' },
+  { batch: 2, heads: 4, kvHeads: 1, queries: 63, keys: 63, capacity: 63, dim: 256, hasAlibi: 0, sees: 'window' },
 ]
 
 /**

@@ -136,6 +136,18 @@ describe('which program does attention', () => {
     }
   })
 
+  it('is the twin in software where rows of wide heads leave tiles empty, and is guessed on hardware', () => {
+    const own = (queries: number, keys: number, adapter: AdapterTraits) =>
+      kernels.filter((kernel) => choice(kernel, { ...sizes, queries, keys, dim: 256 }, adapter) !== 'none')
+    expect(own(64, 96, swiftshader)).toEqual(kernels)
+    expect(own(80, 80, swiftshader)).toEqual(['attention', 'attentionBackwardQuery'])
+    expect(own(40, 60, swiftshader)).toEqual(['attention', 'attentionBackwardQuery'])
+    expect(own(40, 40, swiftshader)).toEqual(['attention'])
+    expect(own(33, 33, swiftshader)).toEqual([])
+    expect(own(33, 33, laptop)).toEqual(kernels)
+    expect(own(33, 33, llvmpipe)).toEqual(kernels)
+  })
+
   it('times no program for wide heads where heads are narrow', () => {
     for (const kernel of kernels) {
       const able = candidatesFor(laptop)(kernel as KernelName, { ...sizes, dim: 128 })

@@ -46,6 +46,23 @@ const tiles = kernels.flatMap((kernel) =>
   }),
 )
 
+/** The share of its tiles' rows that a call must fill for two workgroups a tile to beat the twin on SwiftShader. */
+const leastFull = { attention: 0.3, attentionBackwardQuery: 0.55, attentionBackwardKey: 0.85 }
+
+/** The share that `rows` fill of the blocks that they fall into: 1 where none is ragged. */
+const filled = (rows = 0, block: number) => rows / (block * Math.ceil(rows / block))
+
+/** Tiles as software adapters guess at them: there an empty row of a tile costs what a full one does. */
+const tilesInSoftware = tiles.map((one) => {
+  const { kernel, constants } = one
+  const side = 4 * constants.SIDE
+  return {
+    ...one,
+    suits: ({ queries, keys }: Params) =>
+      constants.HALVES === 1 || filled(queries, side) * filled(keys, side) >= leastFull[kernel],
+  }
+})
+
 /** Lanes of a subgroup that broadcasts count on. */
 const LANES = 8
 
@@ -71,5 +88,6 @@ const broadcasts = kernels.flatMap((kernel) =>
 
 /** Programs of attention for an adapter, the best guess first; all but the kernels' twins. */
 export function attentionVariants({ isSoftware, subgroupLanes }: AdapterTraits): readonly Variant[] {
-  return isSoftware && subgroupLanes >= LANES ? [...broadcasts, ...tiles] : tiles
+  if (!isSoftware) return tiles
+  return subgroupLanes >= LANES ? [...broadcasts, ...tilesInSoftware] : tilesInSoftware
 }
