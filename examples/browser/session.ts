@@ -1,6 +1,6 @@
 import type { StepReport } from 'peft-medaware'
 import type { ModelWorker, WorkerAdapter, WorkerModel, WorkerRun } from 'peft-medaware/worker'
-import { promptOf } from '../medquad/questions.ts'
+import { promptOf } from '../medquad/prompt.ts'
 import type { Pair } from './pairs.ts'
 
 /** The model as it was, or with what it has learned. */

@@ -1,5 +1,6 @@
 import { applyChatTemplate, type Example, prepareExamples, type TextTokenizer } from 'peft-medaware'
 import type { MedquadPair } from './data/medquad-pair.ts'
+import { promptOf } from './prompt.ts'
 import * as plain from './questions.ts'
 
 type Pair = Pick<MedquadPair, 'question' | 'answer'>
@@ -18,7 +19,7 @@ export interface Dialogue {
 export function dialogueOf(tokenizer: TextTokenizer): Dialogue {
   if ((tokenizer.chatTemplate ?? null) === null) {
     return {
-      promptOf: async (question) => plain.promptOf(question),
+      promptOf: async (question) => promptOf(question),
       examplesOf: async (pairs, maxLength) => plain.examplesOf(tokenizer, pairs, maxLength),
     }
   }

@@ -1,11 +1,7 @@
 import { type Example, promptCompletionExample, type TextTokenizer } from 'peft-medaware'
 import type { MedquadPair } from './data/medquad-pair.ts'
 import { groupByDisease } from './data/split-medquad.ts'
-
-/** What the model reads before it answers. */
-export function promptOf(question: string): string {
-  return `Question: ${question}\nAnswer:`
-}
+import { promptOf } from './prompt.ts'
 
 /** Pairs as tokens, of which only the answer is learned; those whose question fills the whole length are left out. */
 export function examplesOf(

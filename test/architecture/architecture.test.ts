@@ -170,6 +170,23 @@ describe('examples', () => {
   })
 })
 
+describe('the page of examples/browser', () => {
+  test('reaches no node: module', () => {
+    const reached = ['examples/browser/main.ts']
+    const ofNode: string[] = []
+    // It grows while it is gone through.
+    for (const file of reached) {
+      for (const { specifier, typeOnly } of readSource(file).imports) {
+        if (specifier.startsWith('node:')) ofNode.push(`${file} -> ${specifier}`)
+        const target = typeOnly ? undefined : resolveImport(file, specifier)
+        if (target?.endsWith('.ts') === true && !reached.includes(target)) reached.push(target)
+      }
+    }
+    expect(reached).toContain('examples/medquad/prompt.ts')
+    expect(ofNode).toEqual([])
+  })
+})
+
 describe('size', () => {
   test('no folder holds more than 25 files', () => {
     const counts = new Map<string, number>()

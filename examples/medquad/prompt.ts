@@ -1,0 +1,4 @@
+/** What the model reads before it answers. */
+export function promptOf(question: string): string {
+  return `Question: ${question}\nAnswer:`
+}
