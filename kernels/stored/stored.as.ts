@@ -2,7 +2,15 @@ import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepare
 import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { packRows } from '../shared/panel.as.ts'
 import { DEPTH, WIDTH } from '../shared/tile.as.ts'
-import { decodeBytes, dotBytes, isOneBlock, packBytes, prepareBytes } from './whole-bytes.as.ts'
+import {
+  decodeBytes,
+  dotByteBlocks,
+  dotBytes,
+  fitsByteBlocks,
+  isOneBlock,
+  packBytes,
+  prepareBytes,
+} from './whole-bytes.as.ts'
 
 // Decoding of a weight in any format. scaling 2 and above: GGUF's blocks, as in blocks.as.ts. Else by the bits of an
 // element: 4 as in four-bit.as.ts, 8 and 16 as in whole-bytes.as.ts.
@@ -77,13 +85,13 @@ export function packStored(
 export function hasDots(count: u32): bool {
   if (inBlocks) return fitsBlocksOf32(count)
   if (bits == 4) return fitsBlocks(count)
-  return bits == 16 || isOneBlock(count)
+  return bits == 16 || isOneBlock(count) || fitsByteBlocks(count)
 }
 
 /** Σ a[i] · value[start + i] over a row. */
 export function dotStored(a: usize, start: u32, count: u32): f32 {
   if (inBlocks) return dotBlocks(a, start, count)
   if (bits == 16) return isBf16 ? dotBytes<u16>(a, start, count) : dotBytes<i16>(a, start, count)
-  if (bits == 8) return dotBytes<i8>(a, start, count)
+  if (bits == 8) return isOneBlock(count) ? dotBytes<i8>(a, start, count) : dotByteBlocks(a, start, count)
   return dotDecoded(a, start, count)
 }

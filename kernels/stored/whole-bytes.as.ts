@@ -157,3 +157,39 @@ export function dotBytes<T>(a: usize, start: u32, count: u32): f32 {
   }
   return sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3))) * scaleOf<T>(start / blockSize)
 }
+
+/** Whether `dotByteBlocks` takes rows of `count` values. */
+export function fitsByteBlocks(count: u32): bool {
+  return (blockSize & 15) == 0 && count % blockSize == 0
+}
+
+/** The same over whole blocks of bytes, whose scales multiply their sums. */
+export function dotByteBlocks(a: usize, start: u32, count: u32): f32 {
+  let s0 = f32x4.splat(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let x = a
+  let from = codes + start
+  let block = start / blockSize
+  for (const last = a + (count << 2); x < last; block++) {
+    let t0 = f32x4.splat(0)
+    let t1 = t0
+    let t2 = t0
+    let t3 = t0
+    for (const end = x + (blockSize << 2); x < end; x += 64, from += 16) {
+      const low = loadEight<i8>(from)
+      const high = loadEight<i8>(from + 8)
+      t0 = madd(v128.load(x), valuesOf<i8>(i32x4.extend_low_i16x8_s(low)), t0)
+      t1 = madd(v128.load(x, 16), valuesOf<i8>(i32x4.extend_high_i16x8_s(low)), t1)
+      t2 = madd(v128.load(x, 32), valuesOf<i8>(i32x4.extend_low_i16x8_s(high)), t2)
+      t3 = madd(v128.load(x, 48), valuesOf<i8>(i32x4.extend_high_i16x8_s(high)), t3)
+    }
+    const factor = f32x4.splat(scaleOf<i8>(block))
+    s0 = madd(t0, factor, s0)
+    s1 = madd(t1, factor, s1)
+    s2 = madd(t2, factor, s2)
+    s3 = madd(t3, factor, s3)
+  }
+  return sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)))
+}

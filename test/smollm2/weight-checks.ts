@@ -1,6 +1,6 @@
 import { parseModelConfig } from '../../src/models/architectures.ts'
 import type { ModelConfig, PretrainedLm } from '../../src/models/causal-lm.ts'
-import { Tensor } from '../../src/tensor/tensor.ts'
+import { dequantize } from '../../src/ops/dequantize.ts'
 import { type Check, equal, same } from '../golden/check.ts'
 import type { Numbers } from './numbers.ts'
 import { Totals } from './totals.ts'
@@ -28,8 +28,10 @@ export async function* weightChecks(model: PretrainedLm, numbers: Numbers): Asyn
   for (const [name, weight] of model.namedWeights()) {
     found.push(`${name} ${String(weight.shape)}`)
     const known = tensors[name]
-    if (!(weight instanceof Tensor) || known === undefined) continue
-    totals.add(await weight.read(), { sum: known.sum, squares: known.sum_of_squares, first: known.first8 })
+    if (known === undefined) continue
+    const full = dequantize(weight)
+    totals.add(await full.read(), { sum: known.sum, squares: known.sum_of_squares, first: known.first8 })
+    full.dispose()
   }
   const wanted = Object.entries(tensors).map(([name, { shape }]) => `${name} ${String(shape)}`)
   yield same(`names and shapes of ${wanted.length} weights`, found.sort().join('\n'), wanted.sort().join('\n'))
