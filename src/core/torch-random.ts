@@ -1,33 +1,20 @@
-const size = 624
-const middle = 397
+import { MersenneTwister } from './mersenne-twister.ts'
 
 /**
- * torch's random stream on a CPU: `torch.Generator('cpu').manual_seed(seed)`, the Mersenne Twister MT19937 (Matsumoto &
- * Nishimura 1998; ATen/core/MT19937RNGEngine.h).
+ * torch's random stream on a CPU: `torch.Generator('cpu').manual_seed(seed)`, a Mersenne Twister
+ * (ATen/core/MT19937RNGEngine.h).
  */
 export class TorchRandom {
-  readonly #state = new Uint32Array(size)
-  #next = size
+  readonly #twister: MersenneTwister
 
   /** @param seed A whole number, of which torch takes the low 32 bits. */
   constructor(seed: number) {
-    const state = this.#state
-    let last = seed >>> 0
-    state[0] = last
-    for (let i = 1; i < size; i++) {
-      last = (Math.imul(1812433253, last ^ (last >>> 30)) + i) >>> 0
-      state[i] = last
-    }
+    this.#twister = new MersenneTwister(seed)
   }
 
   /** The next 32 random bits, as an unsigned integer. */
   nextUint32(): number {
-    if (this.#next === size) this.#twist()
-    let y = this.#state[this.#next++] ?? 0
-    y ^= y >>> 11
-    y ^= (y << 7) & 0x9d2c5680
-    y ^= (y << 15) & 0xefc60000
-    return (y ^ (y >>> 18)) >>> 0
+    return this.#twister.nextUint32()
   }
 
   /**
@@ -67,15 +54,6 @@ export class TorchRandom {
   #uniformDouble(): number {
     const [high, low] = [this.nextUint32(), this.nextUint32()]
     return ((high & 0x1fffff) * 0x100000000 + low) / 2 ** 53
-  }
-
-  #twist(): void {
-    const state = this.#state
-    for (let i = 0; i < size; i++) {
-      const y = ((state[i] ?? 0) & 0x80000000) | ((state[(i + 1) % size] ?? 0) & 0x7fffffff)
-      state[i] = (state[(i + middle) % size] ?? 0) ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0)
-    }
-    this.#next = 0
   }
 }
 

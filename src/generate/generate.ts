@@ -1,9 +1,10 @@
 import { Random } from '../core/random.ts'
+import { KeyValueCaches } from '../models/caches/key-value-caches.ts'
+import { leftPadded } from '../models/caches/left-padded.ts'
 import type { CausalLm, TokenBatch } from '../models/causal-lm.ts'
 import { inference } from '../models/inference.ts'
 import type { KeyValueCache } from '../ops/attention.ts'
 import { checkPrompts, type Generation, type GenerationOptions, resolveOptions } from './generation-options.ts'
-import { KeyValueCaches } from './key-value-caches.ts'
 import { chooseToken } from './sampling.ts'
 
 /** Tokens the caches have room for beyond the prompt at first. */
@@ -37,12 +38,13 @@ export async function* continueTokens(
   signal?.throwIfAborted()
   const caches = new KeyValueCaches(model, prompts.length, Math.min(limit, longest + HEADROOM))
   try {
-    let next = prompts.map((prompt) => [...Array<number>(longest - prompt.length).fill(0), ...prompt])
+    const lengths = prompts.map((prompt) => prompt.length)
+    let next: readonly (readonly number[])[] = prompts
     for (let step = 0; step < maxNewTokens; step++) {
       signal?.throwIfAborted()
-      const width = next[0]?.length ?? 0
+      const batch = leftPadded(model, next, { lengths, past: caches.length })
+      const [, width] = batch.shape
       caches.reserve(width, limit)
-      const batch = batchOf(model, next, prompts, { longest, past: caches.length })
       // The prompts are one kind of work, the tokens behind them another.
       if (step < 2) await prepare(model, batch, caches.perLayer)
       const logits = await lastLogits(model, batch, caches.perLayer)
@@ -68,27 +70,6 @@ export async function* continueTokens(
   } finally {
     caches.dispose()
   }
-}
-
-/** The next tokens of each row, behind `past` others, padding included. */
-function batchOf(
-  { virtualTokens = 0 }: CausalLm,
-  ids: readonly (readonly number[])[],
-  prompts: readonly (readonly number[])[],
-  { longest, past }: { readonly longest: number; readonly past: number },
-): TokenBatch {
-  const width = ids[0]?.length ?? 0
-  const keys = past + width
-  const batch = { inputIds: Int32Array.from(ids.flat()), shape: [ids.length, width] as const }
-  if (prompts.every((prompt) => prompt.length === longest)) return batch
-  const attentionMask = new Uint8Array(prompts.length * keys).fill(1)
-  const padding = prompts.map((prompt) => longest - prompt.length)
-  for (const [row, count] of padding.entries()) attentionMask.fill(0, row * keys, row * keys + count)
-  // Behind virtual tokens it matters how far a text is from them, so padding is not counted.
-  const positionIds = Int32Array.from(ids.flat(), (_, i) => {
-    return Math.max(0, past + (i % width) - (padding[Math.floor(i / width)] ?? 0))
-  })
-  return { ...batch, attentionMask, ...(virtualTokens > 0 && { positionIds }) }
 }
 
 /** Lets the device choose its programs for batches like this one. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { generateTokens } from '../../../src/generate/generate.ts'
-import { KeyValueCaches } from '../../../src/generate/key-value-caches.ts'
+import { KeyValueCaches } from '../../../src/models/caches/key-value-caches.ts'
 import type { PretrainedLm } from '../../../src/models/causal-lm.ts'
 import type { Adapter } from '../../../src/peft/adapter.ts'
 import { attachAdapter } from '../../../src/peft/attach.ts'

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { KeyValueCaches } from '../../src/generate/key-value-caches.ts'
-import { testEngines } from '../device/devices.ts'
-import { ScriptedModel } from './scripted-model.ts'
+import { KeyValueCaches } from '../../../src/models/caches/key-value-caches.ts'
+import { testEngines } from '../../device/devices.ts'
+import { ScriptedModel } from '../../generate/scripted-model.ts'
 
 const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))

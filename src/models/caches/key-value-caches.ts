@@ -1,7 +1,7 @@
-import { check } from '../core/errors.ts'
-import type { CausalLm } from '../models/causal-lm.ts'
-import type { KeyValueCache } from '../ops/attention.ts'
-import { empty, rowsOf, type Tensor } from '../tensor/tensor.ts'
+import { check } from '../../core/errors.ts'
+import type { CausalLm } from '../causal-lm.ts'
+import type { KeyValueCache } from '../../ops/attention.ts'
+import { empty, rowsOf, type Tensor } from '../../tensor/tensor.ts'
 
 /**
  * Keys and values of every layer of a model, f32 [b, heads, virtual tokens + capacity, dim] each: lengths and room are

@@ -1,0 +1,45 @@
+import { check } from '../../core/errors.ts'
+
+/** How likely a text is behind another. */
+export interface LogLikelihood {
+  /** Σ of the log-probabilities of its tokens, in nats. */
+  readonly logLikelihood: number
+  /** Whether each of them is the likeliest of its place. */
+  readonly isGreedy: boolean
+}
+
+/** What some places of a text predict: log-softmax in double precision over f32 logits [rows, vocab]. */
+export class Predictions {
+  readonly #logits: Float32Array
+  readonly #vocabSize: number
+  readonly #rows = new Map<number, { readonly logSum: number; readonly likeliest: number }>()
+
+  constructor(logits: Float32Array, vocabSize: number) {
+    this.#logits = logits
+    this.#vocabSize = vocabSize
+  }
+
+  /** How likely a token is at a place. @throws MedAwareError `numeric` where logits are not finite. */
+  of(row: number, token: number): LogLikelihood {
+    const { logSum, likeliest } = this.#row(row)
+    const logLikelihood = (this.#logits[row * this.#vocabSize + token] ?? NaN) - logSum
+    check(Number.isFinite(logLikelihood), 'numeric', () => {
+      return `evaluate: the log-likelihood of token ${token} is ${logLikelihood}; the model's logits are not finite`
+    })
+    return { logLikelihood, isGreedy: token === likeliest }
+  }
+
+  #row(row: number) {
+    const held = this.#rows.get(row)
+    if (held !== undefined) return held
+    const logits = this.#logits.subarray(row * this.#vocabSize, (row + 1) * this.#vocabSize)
+    let likeliest = 0
+    for (let i = 1; i < logits.length; i++) if ((logits[i] ?? NaN) > (logits[likeliest] ?? NaN)) likeliest = i
+    const largest = logits[likeliest] ?? NaN
+    let sum = 0
+    for (const logit of logits) sum += Math.exp(logit - largest)
+    const made = { logSum: largest + Math.log(sum), likeliest }
+    this.#rows.set(row, made)
+    return made
+  }
+}
