@@ -9,7 +9,8 @@ export interface CutWindow {
 }
 
 /**
- * An axis along which a call can be done in pieces, one after another, where an adapter binds less than all at once.
+ * An axis along which a call can be done in pieces, one after another, where an adapter binds less than all at once or
+ * a sum is too long.
  */
 export interface Cut<N extends string = string, P extends object = Readonly<Record<string, number>>> {
   /** The parameter that counts the axis; a piece has fewer of it. */
@@ -21,6 +22,11 @@ export interface Cut<N extends string = string, P extends object = Readonly<Reco
   windows(params: P): { readonly [name in N]?: number | CutWindow } | null
   /** Pieces begin at multiples of so many units. Default 1. */
   step?(params: P): number
+  /**
+   * Most units of a piece, whatever an adapter binds, as far as windows may begin there: a longer sum that is rounded
+   * term by term would lose digits. Default any.
+   */
+  readonly most?: number
   /** Parameters of the piece from unit `begin` on that differ from the call's, beside `along`. Default none. */
   from?(begin: number, params: P): Partial<P>
 }

@@ -22,7 +22,7 @@ import { Programs, traitsOf } from './programs/programs.ts'
 import type { Texts } from './programs/texts.ts'
 import { CommandQueue } from './queue.ts'
 import type { Variant } from './programs/variant.ts'
-import { type Call, fitsBindings, fitsGroups, mostGroups, pieces } from './windows.ts'
+import { type Call, fitsGroups, fitsWhole, mostGroups, pieces } from './windows.ts'
 
 const defaultFlushEvery = 1024
 
@@ -177,7 +177,7 @@ export class WebGpuDevice implements Device {
     const plan = this.programs.pipelines.plan(name, values)
     const known = plan.fits ? this.#bindGroups.find(plan, bindings) : undefined
     if (known !== undefined) this.#queue.dispatch(plan, known, values)
-    else if (plan.fits && fitsBindings(bindings, this.#bindingBytes)) this.#dispatch(plan, call)
+    else if (plan.fits && fitsWhole(rowOf(name).cuts ?? [], call, this.#bindingBytes)) this.#dispatch(plan, call)
     else this.#runInPieces(name, call)
   }
 

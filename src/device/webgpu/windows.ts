@@ -42,7 +42,7 @@ export function fitsBindings(bindings: Call['bindings'], limit: number): boolean
  */
 export function* pieces(cuts: readonly Cut[], call: Call, limits: DispatchLimits): Generator<Call> {
   const isWhole = fitsBindings(call.bindings, limits.bindingBytes) && limits.fitsGroups(call.params)
-  const found = isWhole ? undefined : cutThatHelps(cuts, call, limits)
+  const found = (isWhole ? undefined : cutThatHelps(cuts, call, limits)) ?? cutOfSums(cuts, call)
   if (found === undefined) {
     yield call
     return
@@ -52,6 +52,25 @@ export function* pieces(cuts: readonly Cut[], call: Call, limits: DispatchLimits
   for (let begin = 0; begin < count; begin += size) {
     yield* pieces(cuts, pieceOf(cut, call, begin, Math.min(size, count - begin)), limits)
   }
+}
+
+/** Whether a call needs no pieces, be it for its bindings or for its sums. */
+export function fitsWhole(cuts: readonly Cut[], call: Call, bindingBytes: number): boolean {
+  return fitsBindings(call.bindings, bindingBytes) && cutOfSums(cuts, call) === undefined
+}
+
+/** The cut of a sum that is longer than it may be. */
+function cutOfSums(cuts: readonly Cut[], call: Call): { readonly cut: Cut; readonly size: number } | undefined {
+  for (const cut of cuts) {
+    const count = call.params[cut.along] ?? 0
+    if (cut.most === undefined || count <= cut.most) continue
+    const windows = windowsOf(cut, call.params)
+    if (windows === null) continue
+    const step = stepOf(cut, windows, call)
+    const size = step * Math.max(1, Math.floor(cut.most / step))
+    if (size < count) return { cut, size }
+  }
+  return undefined
 }
 
 /** The first cut that makes a binding or the workgroups fit, and the most units a piece may then have. */
@@ -71,11 +90,9 @@ function sizeOfPieces(cut: Cut, { bindings, params }: Call, limits: DispatchLimi
   const windows = windowsOf(cut, params)
   if (windows === null) return null
   const count = params[cut.along] ?? 0
-  const own = windows.filter(([name]) => bindings[name] != null)
-  let step = cut.step?.(params) ?? 1
-  while (step < count && !own.every(([, window]) => bytesOf(window, step) % bindingAlignment === 0)) step *= 2
+  const step = stepOf(cut, windows, { bindings, params })
   let size = count
-  for (const [name, { bytes, per = 1, beyond = 0 }] of own) {
+  for (const [name, { bytes, per = 1, beyond = 0 }] of windows) {
     if ((bindings[name]?.byteLength ?? 0) <= limits.bindingBytes) continue
     const most = Math.floor(((limits.bindingBytes - beyond) * per) / bytes / step) * step
     // A binding that does not fit for however few units waits for another axis.
@@ -87,6 +104,15 @@ function sizeOfPieces(cut: Cut, { bindings, params }: Call, limits: DispatchLimi
     if (limits.fitsGroups({ ...params, [cut.along]: most })) size = most
   }
   return size < count ? size : null
+}
+
+/** Units at whose multiples the windows of what is bound may begin; the call's own number or more where none do. */
+function stepOf(cut: Cut, windows: ReturnType<typeof windowsOf> & object, { bindings, params }: Call): number {
+  const own = windows.filter(([name]) => bindings[name] != null)
+  const count = params[cut.along] ?? 0
+  let step = cut.step?.(params) ?? 1
+  while (step < count && !own.every(([, window]) => bytesOf(window, step) % bindingAlignment === 0)) step *= 2
+  return step
 }
 
 function pieceOf(cut: Cut, { bindings, params }: Call, begin: number, size: number): Call {

@@ -120,13 +120,18 @@ describe('pieces', () => {
 
     const back = { ...common, m: 256, n: 2048, k: 50304, pitchA: 50304, pitchOut: 2048, transB: 0, hasBias: 1 }
     const terms = [...pieces(cutsOf('matmul'), call(back, 256 * 50304, 256 * 2048), limits)]
+    // Each window of 16384 terms in sums of 4096.
     expect(terms.map(({ params }) => [params['k'], params['accumulate'], params['hasBias']])).toEqual([
-      [16384, 0, 1],
-      [16384, 1, 0],
-      [16384, 1, 0],
+      [4096, 0, 1],
+      ...Array(11).fill([4096, 1, 0]),
       [1152, 1, 0],
     ])
-    expect(terms.map(({ params }) => params['pitchA'])).toEqual([50304, 50304, 50304, 50304])
+    expect(terms.map(({ bindings }) => extent(bindings['b'])[0])).toEqual(
+      terms.map((_, i) => 512 + i * 4096 * 2048 * 4),
+    )
+    expect(terms.every(({ params }) => params['pitchA'] === 50304)).toBe(true)
+    const unlimited = { ...limits, bindingBytes: Infinity }
+    expect([...pieces(cutsOf('matmul'), call(back, 256 * 50304, 256 * 2048), unlimited)]).toEqual(terms)
   })
 
   it('cuts along a second axis where the first is not enough', () => {
