@@ -36,7 +36,8 @@ ${Object.entries(commands)
   peft-medaware <command> --help    what a command takes
   peft-medaware --version
 
-A SOURCE is a folder in Hugging Face's format, or a model on its Hub as owner/name or owner/name@revision.
+A SOURCE is a folder in Hugging Face's format, a model on its Hub as owner/name or owner/name@revision, or a GGUF file
+in either: folder/model.gguf, owner/name/model.gguf.
 Exit codes: 0 done, 1 failed, 2 asked wrongly, 130 stopped by Ctrl-C, 143 by SIGTERM.`
 
 /** What a shell says of a program that a signal ended: 128 and the signal's number. */

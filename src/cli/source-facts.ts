@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { MedAwareError } from '../core/errors.ts'
-import { readModelConfig } from '../io/sources/folder.ts'
+import { type Folder, readModelConfig } from '../io/sources/folder.ts'
 import { openFolder } from '../io/sources/open-folder.ts'
 import type { SaveDType } from '../io/save/tensors-to-save.ts'
 import type { CommandContext } from './command.ts'
@@ -19,6 +19,14 @@ export async function factsOf(source: string, { signal, progress }: CommandConte
   const word = config['dtype'] ?? config['torch_dtype']
   const dtype = word === 'float16' ? 'f16' : word === 'bfloat16' ? 'bf16' : 'f32'
   return { dtype, isQuantized: config['quantization_config'] != null }
+}
+
+/** Whether a folder is a GGUF file with weights in blocks of few bits. @throws MedAwareError as `readModelConfig`. */
+export async function isInBlocks(folder: Folder): Promise<boolean> {
+  const tensors = await folder.tensors?.()
+  const isAny = tensors?.names.some((name) => tensors.info(name).storedAs !== undefined) === true
+  await tensors?.close()
+  return isAny
 }
 
 /** @throws MedAwareError `config` when a result would be written over what it is made from. */

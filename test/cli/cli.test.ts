@@ -107,7 +107,10 @@ describe('peft-medaware', () => {
   })
 
   it.each([
-    [['inspect', './nowhere'], /^error: .*there is no \.\/nowhere\/config\.json\n$/],
+    [
+      ['inspect', './nowhere'],
+      /^error: .*there is no \.\/nowhere\/config\.json; a model in one GGUF file is named by that file, as in folder\/model\.gguf\n$/,
+    ],
     [
       ['quantize', tiny, 'OUT', '--block-size', '48', ...onCpu],
       /^error: quantize: blockSize must be one of 32, .*, got 48\n$/,

@@ -43,6 +43,18 @@ describe('peft-medaware train', () => {
     expect(await adapterOf('again')).toEqual(await adapterOf('whole'))
   })
 
+  it('trains over the blocks of a GGUF file, and quantises them again where that is asked', async () => {
+    const gguf = ['--model', 'test/fixtures/gguf-exports/qwen3-q8_0.gguf', '--set', 'max_steps=1']
+    const own = await runCli(words('blocks', ...gguf))
+    expect(own).toMatchObject({ code: 0, stderr: expect.not.stringContaining('a second time') })
+    const none = await runCli(words('kept', ...gguf, '--quantize', 'none'))
+    expect(none.code, none.stderr).toBe(0)
+    expect(await adapterOf('blocks')).toEqual(await adapterOf('kept'))
+    const nf4 = await runCli(words('nf4', ...gguf, '--quantize', 'nf4'))
+    expect(nf4).toMatchObject({ code: 0, stderr: expect.stringContaining('quantised a second time, which moved them') })
+    expect(await adapterOf('nf4')).not.toEqual(await adapterOf('blocks'))
+  })
+
   it('learns preferences by trainer: dpo, and goes on with it', async () => {
     const pairs = rowsOf(8).replaceAll('"question"', '"prompt"').replaceAll('"answer":', '"rejected":"No.","chosen":')
     await writeFile(at('pairs.jsonl'), pairs)

@@ -11,6 +11,7 @@ import type { CpuOptions } from '../../device/cpu/cpu-device.ts'
 import { storageTypes } from '../../formats/formats.ts'
 import { loadDataset } from '../../io/dataset/load-dataset.ts'
 import { loadModel, loadTokenizer } from '../../io/load/load-model.ts'
+import { openFolder } from '../../io/sources/open-folder.ts'
 import type { Example } from '../../models/example.ts'
 import { trainingArguments } from '../../train/arguments/training-arguments.ts'
 import { trainDpo, type TrainDpoOptions } from '../../trainer/preference/train-dpo.ts'
@@ -18,6 +19,7 @@ import { train, type TrainDatasetOptions } from '../../trainer/train.ts'
 import type { TrainResult } from '../../trainer/trainer.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
 import type { CommandContext } from '../command.ts'
+import { isInBlocks } from '../source-facts.ts'
 import { quickestBuild } from './cpu-build.ts'
 import { type Recipe, textOf, wordOf } from './recipe.ts'
 
@@ -50,12 +52,15 @@ export async function openFor(recipe: Recipe): Promise<OpenedDevice> {
 }
 
 /**
- * A model with its tokenizer, as a recipe says.
+ * A model with its tokenizer, as a recipe says: in nf4 where it says nothing, but for a GGUF file in blocks, which are
+ * trained over as they are.
  * @throws MedAwareError as `loadModel`; `not-found` without a tokenizer.
  */
 export async function loadFor(recipe: Recipe, device: Device, { signal, progress }: CommandContext) {
-  const type = wordOf(recipe, 'quantize', ['none', ...storageTypes()], 'nf4')
-  const loaded = await loadModel(textOf(recipe, 'model'), {
+  const folder = await openFolder(textOf(recipe, 'model'), { signal, onDownload: progress.load })
+  const usual = recipe.own.quantize === undefined && (await isInBlocks(folder)) ? 'none' : 'nf4'
+  const type = wordOf(recipe, 'quantize', ['none', ...storageTypes()], usual)
+  const loaded = await loadModel(folder, {
     ...{ device, dtype: wordOf(recipe, 'dtype', ['f32', 'f16', 'bf16']), signal },
     ...{ onProgress: progress.load, onWarning: progress.warn, ...(type !== 'none' && { quantize: { type } }) },
   })

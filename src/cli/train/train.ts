@@ -15,13 +15,13 @@ const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
   --config FILE     a recipe in YAML: the keys below, and the arguments of transformers' TrainingArguments and TRL's
                     SFTConfig or DPOConfig by their names, such as num_train_epochs or learning_rate
   --set KEY=VALUE   one argument more, or another than the recipe's; adapter.r=8 leads into a table. As often as needed.
-  --model SOURCE    a folder in Hugging Face's format, or owner/name[@revision] on its Hub
+  --model SOURCE    a folder in Hugging Face's format, owner/name[@revision] on its Hub, or a .gguf
   --data FILE       rows as .jsonl, .json, .csv, .tsv or .parquet, with columns text, prompt and completion,
                     question and answer, or messages; with trainer: dpo prompt, chosen and rejected
   --eval-data FILE  held-out rows to measure on; eval_fraction: 0.1 holds out some of data instead, split_by names the
                     column whose rows stay on one side
   --out DIR         checkpoints, logs and the adapter (output_dir)
-  --quantize NAME   nf4, fp4, int8 or none                 (nf4)
+  --quantize NAME   nf4, fp4, int8 or none                 (nf4; of a .gguf the blocks it has)
   --device NAME     auto, cpu or webgpu                    (auto)
   --json            a line of JSON for each step and evaluation on stdout
   --quiet           no progress

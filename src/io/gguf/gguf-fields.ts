@@ -10,8 +10,9 @@ export class GgufFields {
     readonly who: string,
   ) {}
 
+  /** None that is infinite or not a number: in a config.json they would stand for what is left out. */
   number(key: string): number | undefined {
-    return this.#read(key, 'a number', (value) => typeof value === 'number')
+    return this.#read(key, 'a number', (value): value is number => Number.isFinite(value))
   }
 
   flag(key: string): boolean | undefined {

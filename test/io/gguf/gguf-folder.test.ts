@@ -264,6 +264,16 @@ describe('the config of a GGUF file', () => {
       'f: metadata llama.block_count must be a number, got "2"',
     ],
     [
+      'a base of rotary positions that is no number',
+      [['llama.rope.freq_base', 6, f32(NaN)]],
+      'f: metadata llama.rope.freq_base must be a number, got NaN',
+    ],
+    [
+      'a context without end',
+      [['llama.context_length', 6, f32(Infinity)]],
+      'f: metadata llama.context_length must be a number, got Infinity',
+    ],
+    [
       'partial positions',
       [number('llama.rope.dimension_count', 2)],
       'f: llama.rope.dimension_count is 2, heads have 4 channels',
