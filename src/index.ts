@@ -234,6 +234,15 @@ export {
   type CorpusBleuOptions,
   type SentenceBleu,
 } from './evaluate/text/bleu.ts'
+export {
+  answerChecker,
+  type AnswerCheckerOptions,
+  type AnswerFlag,
+  checkAnswer,
+} from './evaluate/check/check-answer.ts'
+export { type AnswersCheck, checkAnswers, type CheckAnswersOptions } from './evaluate/check/check-answers.ts'
+export type { ClaimKind } from './evaluate/check/claim.ts'
+export type { SameNames } from './evaluate/check/names.ts'
 export { rouge, type RougeFigures, type RougeOptions, type RougeReport } from './evaluate/text/rouge.ts'
 export type { BleuCounts, BleuScore, SmoothMethod } from './evaluate/text/bleu-score.ts'
 export type { BleuTokenizer } from './evaluate/text/bleu-tokenizers.ts'

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { answerChecker, checkAnswer } from '../../../src/evaluate/check/check-answer.ts'
+import { checkAnswers } from '../../../src/evaluate/check/check-answers.ts'
+import { type AnswerCase, answerCases, countCase } from './answer-cases.ts'
+
+const flagsOf = (answer: string, source: string) =>
+  checkAnswer(answer, source).map(({ kind, text }) => `${kind}: ${text}`)
+
+function totals(cases: readonly AnswerCase[], check = answerChecker()) {
+  const counts = cases.map((each) => countCase(each, check(each.answer, each.source)))
+  const missed = counts.flatMap((each) => each.missed)
+  const wrong = counts.flatMap((each) => each.wrong)
+  return { found: counts.reduce((sum, { found }) => sum + found, 0), missed: missed.length, wrong: wrong.length }
+}
+
+describe('the cases written by hand', () => {
+  it('are flagged as docs/evaluation.md says', async () => {
+    const [development, heldOut] = [await answerCases('development'), await answerCases('held-out')]
+    expect([development.length, heldOut.length]).toEqual([60, 60])
+    expect(totals(development)).toEqual({ found: 36, missed: 2, wrong: 0 })
+    expect(totals(heldOut)).toEqual({ found: 33, missed: 6, wrong: 0 })
+  })
+
+  it('say nothing that they do not say themselves', async () => {
+    const texts = [...(await answerCases('development')), ...(await answerCases('held-out'))].flatMap((each) => {
+      return [each.source, each.answer]
+    })
+    const check = answerChecker({ drugs: ['aspirin', 'insulin'], diseases: [['Down syndrome', 'trisomy 21'], 'gout'] })
+    expect(texts.filter((text) => check(text, text).length > 0)).toEqual([])
+  })
+})
+
+describe('checkAnswer', () => {
+  it('says what and where', () => {
+    const answer = 'Take 40 mg of lisinopril for gastritis.'
+    const flags = checkAnswer(answer, 'Gastritis is common.')
+    expect(flags.map(({ kind }) => kind)).toEqual(['directive', 'dose', 'drug'])
+    for (const { text, start, end } of flags) expect(answer.slice(start, end)).toBe(text)
+  })
+
+  it('reads amounts in other units and words', () => {
+    expect(flagsOf('0.5 g, two hundred mcg, 24 hours, a quarter', '500mg, 0.2 milligrams, one day')).toEqual([])
+    expect(flagsOf('1.5 million people, 2,500', '1.5 million people, 2500')).toEqual([])
+    expect(flagsOf('twenty-five patients', '25 patients')).toEqual([])
+    expect(flagsOf('5 mg', '5 mL')).toEqual(['dose: 5 mg'])
+    expect(flagsOf('5 mg', '5')).toEqual(['dose: 5 mg'])
+    expect(flagsOf('5 mg/kg', '5 mg')).toEqual(['dose: 5 mg/kg'])
+    expect(flagsOf('glucose of 126 mg/dL', 'a glucose level')).toEqual(['number: 126 mg/dL'])
+    expect(flagsOf('every other day', 'every 48 hours')).toEqual([])
+    expect(flagsOf('weekly', 'daily')).toEqual(['dose: weekly'])
+    expect(flagsOf('It disturbs daily life.', '')).toEqual([])
+  })
+
+  it('passes over digits in names, marks of lists, and one that is no number', () => {
+    expect(flagsOf('BRCA1, B12 and COVID-19 are names.', '')).toEqual([])
+    expect(flagsOf('1. fluids\n2) rest', '')).toEqual([])
+    expect(flagsOf('No one knows, but this is one of the causes.', '')).toEqual([])
+    expect(flagsOf('one year', '')).toEqual(['number: one year'])
+  })
+
+  it('knows negation', () => {
+    expect(flagsOf("Don't stop it.", 'You should never discontinue it.')).toEqual([])
+    expect(flagsOf('Stop it.', 'You should never discontinue it.')).toEqual(['directive: Stop'])
+    expect(flagsOf('Do not take it.', 'Avoid it.')).toEqual([])
+    expect(flagsOf('Take it.', 'Stop taking it.')).toEqual(['directive: Take'])
+    expect(flagsOf('It should not be stopped.', 'It should be stopped.')).toEqual(['directive: not be stopped'])
+    expect(flagsOf('Use of it is rare. Doctors use it.', '')).toEqual([])
+  })
+
+  it('finds names of its lists, and takes names of one thing for one another', () => {
+    const diseases = [['Down syndrome', 'trisomy 21'], ['gout']]
+    expect(checkAnswer('Trisomy 21 is Down syndrome.', 'Down syndrome', { diseases }).map(({ kind }) => kind)).toEqual([
+      'number',
+    ])
+    expect(checkAnswer('It may be gout.', 'pain', { diseases }).map(({ text }) => text)).toEqual(['gout'])
+    expect(checkAnswer('Aspirin helps.', 'pain', { drugs: ['aspirin'] }).map(({ text }) => text)).toEqual(['Aspirin'])
+    expect(flagsOf('Parkinson disease', "Parkinson's disease")).toEqual([])
+    expect(flagsOf('', '')).toEqual([])
+  })
+
+  it('refuses what is no text and no list of names', () => {
+    expect(() => checkAnswer(JSON.parse('1') as string, '')).toThrow('checkAnswer: answer must be a text, got 1')
+    expect(() => checkAnswer('', '', { drug: [] } as object)).toThrow('did you mean drugs?')
+    expect(() => checkAnswer('', '', { drugs: [[]] })).toThrow('checkAnswer: drugs: item 0')
+  })
+})
+
+describe('checkAnswers', () => {
+  it('has means over answers, with intervals over groups', () => {
+    const answers = ['5 mg', 'nothing', 'gastritis and 10 mg', 'gastritis']
+    const sources = ['', '', '', 'gastritis']
+    const report = checkAnswers(answers, sources, { groups: ['a', 'a', 'b', 'b'], resamples: 200 })
+    expect(report.flagged).toEqual({ value: 0.5, low: 0.5, high: 0.5 })
+    expect(report.flagsPerAnswer.dose.value).toBe(0.5)
+    expect(report.flagsPerAnswer.disease).toEqual({ value: 0.25, low: 0, high: 0.5 })
+    expect(report.flags.map(({ length }) => length)).toEqual([1, 0, 2, 0])
+    expect(() => checkAnswers(answers, [])).toThrow('checkAnswers: there are 4 answers and 0 sources')
+  })
+})
