@@ -71,8 +71,7 @@ export class Session {
   ): Promise<{ examples: number; trainable: number }> {
     await this.#forget()
     const { rank, steps, batchSize, learningRate, maxLength } = settings
-    const rows = pairs.map(({ question, answer }) => ({ prompt: promptOf(question), completion: ` ${answer}` }))
-    const { examples } = await this.#model.prepareExamples(rows, { maxLength })
+    const { examples } = await this.#examplesOf(pairs, maxLength)
     if (examples.length === 0) {
       throw new Error(`Every question fills ${maxLength} tokens, so that no answer is left to learn`)
     }
@@ -108,10 +107,35 @@ export class Session {
     await this.#adapter?.setEnabled(side === 'after')
     try {
       const options = { maxNewTokens: 96, repetitionPenalty: 1.15, signal }
-      yield* until(signal, this.#model.generateText(promptOf(question), options))
+      yield* until(signal, this.#model.generateText(await this.#asked(question), options))
     } finally {
       await this.#adapter?.setEnabled(true)
     }
+  }
+
+  /** Whether it is asked in conversation. */
+  get #isChat(): boolean {
+    return this.#model.tokenizer?.hasChatTemplate === true
+  }
+
+  /** Pairs as tokens, of which only the answers are learned. */
+  #examplesOf(pairs: readonly Pair[], maxLength: number) {
+    const rows = pairs.map(({ question, answer }) =>
+      this.#isChat
+        ? { prompt: [asks(question)], completion: [says(answer)] }
+        : { prompt: promptOf(question), completion: ` ${answer}` },
+    )
+    return this.#model.prepareExamples(rows, { maxLength })
+  }
+
+  /** What the model reads before it answers. */
+  async #asked(question: string): Promise<string | number[]> {
+    if (!this.#isChat) return promptOf(question)
+    // Models that may think first, as Qwen3, learn from these pairs to answer at once.
+    const options = { addGenerationPrompt: true, templateKwargs: { enable_thinking: false } }
+    const text = await this.#model.applyChatTemplate([asks(question)], options)
+    // The template has written what begins a text.
+    return this.#model.encode(text, { addSpecialTokens: false })
   }
 
   /** The adapter's files, as PEFT names them. */
@@ -133,6 +157,9 @@ export class Session {
     this.#step = 0
   }
 }
+
+const asks = (content: string) => ({ role: 'user', content })
+const says = (content: string) => ({ role: 'assistant', content })
 
 /** What a stream gives, up to where a signal ends it: that is no error. */
 async function* until<T>(

@@ -14,8 +14,9 @@ export abstract class Held {
 export class HeldModel extends Held {
   readonly facts: Pick<LoadedModel, 'name' | 'storage'> &
     Pick<PretrainedLm, 'config'> & {
-      /** Numbers of the tokenizer that came with it; null for none. */
-      readonly tokenizer: Pick<TextTokenizer, 'vocabSize' | 'eosTokenId' | 'eosToken'> | null
+      /** What the tokenizer that came with it has; null for none. */
+      readonly tokenizer:
+        (Pick<TextTokenizer, 'vocabSize' | 'eosTokenId' | 'eosToken'> & { readonly hasChatTemplate: boolean }) | null
     }
   readonly model: PretrainedLm
   readonly tokenizer: TextTokenizer | null
@@ -25,8 +26,9 @@ export class HeldModel extends Held {
     this.model = model
     this.tokenizer = tokenizer
     const { vocabSize = 0, eosTokenId = null, eosToken = null } = tokenizer ?? {}
-    const numbers = tokenizer === null ? null : { vocabSize, eosTokenId, eosToken }
-    this.facts = { name, storage, config: model.config, tokenizer: numbers }
+    const hasChatTemplate = (tokenizer?.chatTemplate ?? null) !== null
+    const has = tokenizer === null ? null : { vocabSize, eosTokenId, eosToken, hasChatTemplate }
+    this.facts = { name, storage, config: model.config, tokenizer: has }
   }
 }
 
