@@ -39,18 +39,24 @@ const types: readonly (ValueType | 'list')[] = [
 const longestKey = 65535
 /** A key's length, one letter, a type and a byte. */
 const leastEntry = 8 + 1 + 4 + 1
+/**
+ * Items that lists may have together: several times what the largest vocabularies need. A byte of a list becomes a
+ * value of eight and more.
+ */
+const mostItems = 2 ** 23
 /** Values that are read before the next piece is looked for. */
 const run = 4096
 
 /**
  * Reads the metadata: `count` keys with their values.
- * @throws MedAwareError `format` for a count, a length or a type that cannot be, a key twice, or a text that is no
- * UTF-8; `unsupported` for lists of lists.
+ * @throws MedAwareError `format` for a count, a length or a type that cannot be, lists beyond reason, a key twice, or
+ * a text that is no UTF-8; `unsupported` for lists of lists.
  */
 export async function readMetadata(cursor: Cursor, count: number): Promise<GgufMetadata> {
   const { name } = cursor.source
   cursor.checkLeft(count * leastEntry, () => `metadata of ${count} keys`)
   const metadata = new Map<string, GgufValue>()
+  let left = mostItems
   for (let i = 0; i < count; i++) {
     const key = await cursor.text(() => `key ${i} of the metadata`, longestKey)
     const what = () => `metadata ${show(key)}`
@@ -58,7 +64,9 @@ export async function readMetadata(cursor: Cursor, count: number): Promise<GgufM
       return `${name}: ${key === '' ? `key ${i} of the metadata is empty` : `${what()} is there twice`}`
     })
     const type = typeAt(await cursor.u32(what), name, what)
-    metadata.set(key, type === 'list' ? await readList(cursor, what) : await readValue(cursor, type, what))
+    const value = type === 'list' ? await readList(cursor, what, left) : await readValue(cursor, type, what)
+    if (Array.isArray(value)) left -= value.length
+    metadata.set(key, value)
   }
   return metadata
 }
@@ -75,12 +83,15 @@ async function readValue(cursor: Cursor, { bytes, read }: ValueType, what: () =>
   return cursor.take(bytes, read)
 }
 
-async function readList(cursor: Cursor, what: () => string): Promise<readonly GgufScalar[]> {
+async function readList(cursor: Cursor, what: () => string, most: number): Promise<readonly GgufScalar[]> {
   const type = typeAt(await cursor.u32(what), cursor.source.name, what)
   check(type !== 'list', 'unsupported', () => `${cursor.source.name}: ${what()} is a list of lists`)
   const { bytes, read } = type
   const length = await cursor.size(what)
   cursor.checkLeft(length * bytes, () => `${what()}, a list of ${length},`)
+  check(length <= most, 'format', () => {
+    return `${cursor.source.name}: ${what()} is a list of ${length}; lists may have ${mostItems} items together`
+  })
   const values: GgufScalar[] = []
   while (values.length < length) {
     if (read === 'text') values.push(await cursor.text(() => `${what()}, item ${values.length},`))

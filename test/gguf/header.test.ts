@@ -71,6 +71,18 @@ describe('readGgufHeader', () => {
   })
 })
 
+it('refuses lists that have more items together than any model needs, before they are made', async () => {
+  const list = (key: string, count: number): readonly Uint8Array[] => {
+    return [text(key), u32(9), u32(0), u64(count), new Uint8Array(count)]
+  }
+  const parts = [new TextEncoder().encode('GGUF'), u32(3), u64(0), u64(2), ...list('a', 9), ...list('b', 2 ** 23 - 8)]
+  const file = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer())
+  await expect(read(file)).rejects.toMatchObject({
+    code: 'format',
+    message: 'f: metadata "b" is a list of 8388600; lists may have 8388608 items together',
+  })
+})
+
 describe('refuses a file that lies, before anything is made of what it says', () => {
   const at24 = 'at byte 24'
   it.each<[string, Uint8Array, string]>([
