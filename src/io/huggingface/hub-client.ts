@@ -118,7 +118,9 @@ export class HubClient {
     throw new MedAwareError('not-found', `hub: ${model.name} has no ${fileName} at ${model.revision}`)
   }
 
-  #ask(url: string, request: Omit<HttpRequest, 'name' | 'ownHeaders'>, patience: Patience): Promise<Answer> {
+  async #ask(url: string, request: Omit<HttpRequest, 'name' | 'ownHeaders'>, patience: Patience): Promise<Answer> {
+    // Of a page that may keep nothing; a cache asks nobody where this is set.
+    check(!this.settings.offline, 'not-found', () => `hub: ${url} is not kept here, and the Hub is not asked`)
     return this.http.ask(url, { ...request, name: `hub: ${url}`, ownHeaders: this.headers }, patience)
   }
 

@@ -26,6 +26,14 @@ describe('in a page, a model of the Hub', () => {
     expect(hub.heard.slice(2).every(({ place, path }) => place === 'storage' || path.includes(fakeCommit))).toBe(true)
   })
 
+  it('is not asked for where that is forbidden', async () => {
+    const hub = await fakeHub({ 'config.json': '{"a":1}' })
+    const folder = await openFolder('lab/tiny', { hub: { endpoint: hub.endpoint, offline: true } })
+    await expect(folder.open('config.json')).rejects.toThrow(/^hub: .* is not kept here, and the Hub is not asked$/)
+    expect(await folder.has('config.json')).toBe(false)
+    expect(hub.heard).toEqual([])
+  })
+
   it('says what it cannot find', async () => {
     const hub = await fakeHub({})
     await expect(
