@@ -42,6 +42,8 @@ export type LoadProgress =
 export interface LoadedMedquad extends MedquadSplit {
   /** Answered pairs, cleaned: train, validation and test together. */
   pairs: MedquadPair[]
+  /** All that was read, as it is in the files: those without an answer too. */
+  all: readonly MedquadPair[]
   /** Of everything that was read, before anything was left out. */
   counts: MedquadCounts
   origin: 'given' | 'download' | 'mirror' | 'sample'
@@ -67,7 +69,7 @@ export async function loadMedquad(options: LoadOptions): Promise<LoadedMedquad> 
     throw new DataError('not-found', `loadMedquad: none of the ${data.pairs.length} pairs in ${path} has an answer`)
   // Of so few diseases a twentieth is hardly one, so the sample holds out more.
   const shares = origin === 'sample' ? { validation: 0.15, test: 0.15 } : {}
-  return { pairs, counts: countMedquad(data), origin, ...splitByDisease(pairs, { seed, ...shares }) }
+  return { pairs, all: data.pairs, counts: countMedquad(data), origin, ...splitByDisease(pairs, { seed, ...shares }) }
 }
 
 async function findData(options: LoadOptions): Promise<{ path: string; origin: LoadedMedquad['origin'] }> {

@@ -1,0 +1,86 @@
+/** Measures what a model writes on held-out diseases: `npm run medquad:texts`. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { completeText, loadModel, openAdapter, openDevice } from 'peft-medaware'
+import { baseOf } from '../bases.ts'
+import { cacheDirectory } from '../data/cache-directory.ts'
+import { loadMedquad } from '../data/load-medquad.ts'
+import { dialogueOf } from '../dialogue.ts'
+import { deviceFlag, number, readFlags, text, there, whole } from '../flags.ts'
+import { diseasesOf } from '../held-out.ts'
+import { pickQuestions } from '../questions.ts'
+import { reportErrorsPlainly } from '../story.ts'
+import { type Answered, describeTexts, textsTable } from './describe-texts.ts'
+import { nameLists } from './name-lists.ts'
+
+const help = `Asks a model questions on held-out diseases, each with several seeds, before and after its adapter, and
+measures the answers. Prints a table of Markdown.
+
+  npm run medquad:texts -- [options]
+
+  --adapter DIR   the adapter                          (out/medquad)
+  --base          the base model alone
+  --model SOURCE  the base model it was trained on     (examples/medquad/base)
+  --data PATH     MedQuAD, as for npm run medquad
+  --questions N   each on another disease              (20)
+  --seeds N       answers to each question             (10)
+  --temperature X                                      (0.2)
+  --tokens N      the longest answer                   (96)
+  --device WHICH  auto, cpu or webgpu                  (auto)
+  --out FILE      all answers, as JSON                 (out/medquad/texts.json)
+  --help`
+
+const flags = readFlags(
+  process.argv.slice(2),
+  {
+    ...{ adapter: text('out/medquad'), base: there, model: text(undefined), data: text(undefined) },
+    ...{ questions: whole(20), seeds: whole(10), temperature: number(0.2), tokens: whole(96) },
+    ...{ device: deviceFlag, out: text('out/medquad/texts.json') },
+  },
+  help,
+)
+reportErrorsPlainly()
+const warn = (line: string) => console.error(`WARNING: ${line}`)
+const data = await loadMedquad({
+  ...(flags.data !== undefined && { data: flags.data }),
+  ...{ cacheDir: cacheDirectory(), warn },
+})
+const asked = pickQuestions(data.test, flags.questions)
+const diseases = diseasesOf(asked)
+const names = nameLists(data.all)
+
+const { device } = await openDevice({ device: flags.device })
+const { source } = baseOf(flags.model)
+const { model, tokenizer } = await loadModel(source, { device, quantize: { type: 'nf4' } })
+if (tokenizer === null) throw new Error(`${source} has no tokenizer.json`)
+const texter = tokenizer
+const { promptOf } = dialogueOf(texter)
+const settings = { doSample: true, temperature: flags.temperature, maxNewTokens: flags.tokens }
+
+async function answerAll(): Promise<Answered[]> {
+  const answered: Answered[] = []
+  for (const [i, { question, answer: reference }] of asked.entries()) {
+    const prompt = await promptOf(question)
+    const answers: string[] = []
+    for (let seed = 0; seed < flags.seeds; seed++) {
+      answers.push((await completeText(model, texter, prompt, { ...settings, seed })).trim())
+    }
+    answered.push({ question, disease: diseases[i] ?? '', reference, answers })
+  }
+  return answered
+}
+
+const columns: (readonly [string, Answered[]])[] = [['base', await answerAll()]]
+if (!flags.base) {
+  await openAdapter(model, flags.adapter, { device })
+  columns.push(['with the adapter', await answerAll()])
+}
+await mkdir(dirname(flags.out), { recursive: true })
+await writeFile(flags.out, `${JSON.stringify(Object.fromEntries(columns), null, 2)}\n`)
+const described = columns.map(([name, answered]) => [name, describeTexts(answered, names, {})] as const)
+console.log(textsTable(described.map(([name, { rows }]) => [name, rows])))
+console.log(
+  `\n${asked.length} questions, ${flags.seeds} seeds, temperature ${flags.temperature}, at most ${flags.tokens} tokens`,
+)
+console.log(`BLEU: ${described[0]?.[1].signature}`)
+device.dispose()
