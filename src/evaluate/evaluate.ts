@@ -39,7 +39,10 @@ export interface EvaluateOptions {
   readonly numFewshot?: number
   /** Which examples are drawn, by tasks that draw them. Default 1234, the harness's. */
   readonly fewshotSeed?: number
-  /** Contexts a forward pass. Default 8. */
+  /**
+   * Contexts a forward pass, shorter ones padded, which moves the last bits. Default 1, the harness's: nothing is
+   * padded, and a prompt by itself keeps a processor busy.
+   */
   readonly batchSize?: number
   /** Tokens that the model reads; a longer prompt loses its left end. Default: its config's maxPositionEmbeddings. */
   readonly maxLength?: number
@@ -96,7 +99,7 @@ export async function evaluate(
   readArgument(who, 'model', model, modelRule)
   readArgument(who, 'tokenizer', tokenizer, tokenizerRule)
   const read = readOptions(who, options, rules)
-  const { numFewshot = 0, fewshotSeed = 1234, batchSize = 8, known = [], onDocument, onProgress, signal } = read
+  const { numFewshot = 0, fewshotSeed = 1234, batchSize = 1, known = [], onDocument, onProgress, signal } = read
   const { maxLength = model.config.maxPositionEmbeddings } = read
   const given = readArgument(who, 'task', (benchmark as Partial<Benchmark> | undefined)?.task, taskRule)
   const task = typeof given === 'string' ? taskNamed(who, given) : given

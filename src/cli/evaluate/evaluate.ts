@@ -1,20 +1,30 @@
-import type { JsonObject } from '../core/json.ts'
-import { prepareExamples } from '../data/prepare-examples.ts'
-import { evaluateLoss } from '../evaluate/loss.ts'
-import { loadDataset } from '../io/dataset/load-dataset.ts'
-import { trainingArguments } from '../train/arguments/training-arguments.ts'
-import { modelFlags, readModelFlags, withAdaptedModel } from './adapted-model.ts'
-import { type Command, parseWords, UsageError, whole } from './command.ts'
-import { readRecipe } from './train/recipe.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { prepareExamples } from '../../data/prepare-examples.ts'
+import { evaluateLoss } from '../../evaluate/loss.ts'
+import { loadDataset } from '../../io/dataset/load-dataset.ts'
+import { trainingArguments } from '../../train/arguments/training-arguments.ts'
+import { modelFlags, readModelFlags, withAdaptedModel } from '../adapted-model.ts'
+import { type Command, parseWords, UsageError, whole } from '../command.ts'
+import { readRecipe } from '../train/recipe.ts'
+import { evaluateTasks, taskFlags } from './evaluate-tasks.ts'
 
-const help = `Measures how well a model predicts rows of text: loss, perplexity and bits per byte.
+const help = `Measures how well a model predicts rows of text: loss, perplexity and bits per byte. With --tasks: how many
+multiple-choice questions it answers, as lm-evaluation-harness counts.
 
   peft-medaware evaluate SOURCE DATA [options]
+  peft-medaware evaluate SOURCE DATA --tasks A,B [options]
 
   --adapter DIR         an adapter for the model, a folder or a name on the Hub
   --ignore-fields A,B   fields of the adapter's config to pass over, though they are not known here
-  --max-length N        tokens of a row; what is beyond is cut off   (1024)
-  --batch N             rows of a forward pass                       (8)
+  --max-length N        tokens of a row; what is beyond is cut off   (1024; with --tasks what the model reads)
+  --batch N             rows of a forward pass                       (8; with --tasks 1)
+  --tasks A,B           pubmedqa, medqa_4options, medmcqa, mmlu_anatomy, mmlu_clinical_knowledge, mmlu_college_biology,
+                        mmlu_college_medicine, mmlu_medical_genetics, mmlu_professional_medicine, or for questions of
+                        your own multiple_choice (answers by letter) and multiple_choice_text (by their words)
+  --num-fewshot N       solved examples before each question         (0)
+  --examples FILE       questions to be shown solved, where DATA is a file
+  --limit N             only the first questions of each task
+  --results FILE        keeps each question's log-likelihoods; a later run with the same model goes on from there
   --set KEY=VALUE       how rows are read, by TRL's names, such as assistant_only_loss=true. As often as needed.
   --quantize NAME       load in nf4, fp4, int8, q8_0 or q4_0         (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised   (f32)
@@ -23,7 +33,9 @@ const help = `Measures how well a model predicts rows of text: loss, perplexity 
   --help
 
 DATA is a .jsonl, .json, .csv, .tsv or .parquet with columns text, prompt and completion, question and answer, or
-messages. Prompts are read and not counted.`
+messages. Prompts are read and not counted. With --tasks it holds a line of JSON for each question, such as
+{"question": "...", "context": "...", "options": ["...", "..."], "answer": 0}, or it is a folder with a TASK.jsonl for
+each task, and a TASK.examples.jsonl where there are examples.`
 
 /** `peft-medaware evaluate`. */
 export const evaluateCommand: Command = {
@@ -32,14 +44,20 @@ export const evaluateCommand: Command = {
   async run(args, context) {
     const { signal, progress, print } = context
     const { values, words } = parseWords(args, ['SOURCE', 'DATA'], {
-      'max-length': { type: 'string', default: '1024' },
-      batch: { type: 'string', default: '8' },
+      'max-length': { type: 'string' },
+      batch: { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
       ...modelFlags,
+      ...taskFlags,
       json: { type: 'boolean', default: false },
     })
-    const maxLength = whole('max-length', values['max-length'], 2)
-    const batchSize = whole('batch', values.batch)
+    const batchSize = whole('batch', values.batch ?? (values.tasks === undefined ? '8' : '1'))
+    if (values.tasks !== undefined) {
+      const maxLength = values['max-length'] === undefined ? undefined : whole('max-length', values['max-length'])
+      await evaluateTasks(words, values, { batchSize, maxLength }, context)
+      return
+    }
+    const maxLength = whole('max-length', values['max-length'] ?? '1024', 2)
     const rowOptions = await readRowOptions(values.set)
     const asked = readModelFlags(values)
     const data = await loadDataset(words.DATA)

@@ -1,0 +1,93 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Row } from '../../data/dataset.ts'
+import { evaluate } from '../../evaluate/evaluate.ts'
+import type { Question } from '../../evaluate/question.ts'
+import { type EvaluationReport, groupReport } from '../../evaluate/scores/report.ts'
+import { taskNamed } from '../../evaluate/tasks/tasks.ts'
+import { loadDataset } from '../../io/dataset/load-dataset.ts'
+import { readModelFlags, withAdaptedModel } from '../adapted-model.ts'
+import { type CommandContext, namesOf, UsageError, whole } from '../command.ts'
+import { ResultsFile } from './results-file.ts'
+import { scoreTable } from './score-table.ts'
+
+/** Flags that matter with `--tasks` alone. */
+export const taskFlags = {
+  tasks: { type: 'string' },
+  'num-fewshot': { type: 'string', default: '0' },
+  examples: { type: 'string' },
+  limit: { type: 'string' },
+  results: { type: 'string' },
+} as const
+
+interface TaskWords {
+  readonly tasks?: string | undefined
+  readonly 'num-fewshot': string
+  readonly examples?: string | undefined
+  readonly limit?: string | undefined
+  readonly results?: string | undefined
+  readonly json: boolean
+}
+
+/** `peft-medaware evaluate SOURCE DATA --tasks …`. */
+export async function evaluateTasks(
+  words: { readonly SOURCE: string; readonly DATA: string },
+  values: TaskWords & Parameters<typeof readModelFlags>[0],
+  { batchSize, maxLength }: { readonly batchSize: number; readonly maxLength: number | undefined },
+  context: CommandContext,
+): Promise<void> {
+  const { signal, progress, print } = context
+  const names = [...new Set(namesOf(values.tasks))]
+  for (const name of names) taskNamed('evaluate', name)
+  const numFewshot = whole('num-fewshot', values['num-fewshot'], 0)
+  const limit = values.limit === undefined ? Infinity : whole('limit', values.limit)
+  const asked = readModelFlags(values)
+  const sets = await Promise.all(names.map((name) => questionsOf(name, names.length, words.DATA, values.examples)))
+  await withAdaptedModel('evaluate', words.SOURCE, asked, context, async (model, tokenizer) => {
+    const results = values.results === undefined ? null : await ResultsFile.open(values.results, model)
+    const reports: EvaluationReport[] = []
+    for (const [i, task] of names.entries()) {
+      const { questions = [], examples = [] } = sets[i] ?? {}
+      const benchmark = { task, questions: questions.slice(0, limit), examples }
+      const report = await evaluate(model, tokenizer, benchmark, {
+        ...{ numFewshot, batchSize, signal, onProgress: progress.measuring },
+        ...(maxLength !== undefined && { maxLength }),
+        ...(results !== null && { known: results.known(task), onDocument: (score) => results.add(task, score) }),
+      })
+      reports.push(report)
+    }
+    progress.clear()
+    const all = reports.length > 1 ? groupReport('all of them', reports) : null
+    const bare = reports.map(({ documents: _, ...report }) => report)
+    print(values.json ? `${JSON.stringify({ tasks: bare, all })}\n` : scoreTable(reports, all))
+  })
+}
+
+/** The questions of a task, and what may be shown solved: of a file, or of the task's file in a folder. */
+async function questionsOf(task: string, tasks: number, data: string, examples: string | undefined) {
+  if (!(await isFolder(data))) {
+    if (tasks > 1) throw new UsageError(`--tasks has ${tasks} names, and ${data} is one file; give a folder`)
+    return { questions: await rowsOf(data), examples: examples === undefined ? [] : await rowsOf(examples) }
+  }
+  if (examples !== undefined) throw new UsageError(`--examples goes with a file; ${data} is a folder`)
+  const beside = join(data, `${task}.examples.jsonl`)
+  return {
+    questions: await rowsOf(join(data, `${task}.jsonl`)),
+    examples: (await isThere(beside)) ? await rowsOf(beside) : [],
+  }
+}
+
+async function rowsOf(path: string): Promise<Question[]> {
+  const rows: Row[] = []
+  for await (const row of await loadDataset(path)) rows.push(row)
+  // `evaluate` reads each of them as what it should be.
+  return rows as object[] as Question[]
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() ?? false
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null
+}
