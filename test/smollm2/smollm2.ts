@@ -1,7 +1,9 @@
 /**
- * `npm run smollm2 -- GGUF NUMBERS [--device cpu|webgpu]`: a real model, SmolLM2-135M-Instruct in its GGUF file, beside
- * the numbers that the Python stack has of it: weights, tokens, logits, greedy texts, NF4 and eight steps of QLoRA; on
- * WebGPU the logits and a step. One line a check, with the largest deviation; exit 1 if one fails.
+ * `npm run smollm2 -- GGUF NUMBERS [--device cpu|webgpu] [--benchmarks DIR [--questions N]]`: a real model,
+ * SmolLM2-135M-Instruct in its GGUF file, beside the numbers that the Python stack has of it: weights, tokens, logits,
+ * greedy texts, NF4 and eight steps of QLoRA; on WebGPU the logits and a step. With the folder of questions just what
+ * lm-evaluation-harness makes of them, of N a task or of all 160. One line a check, with the largest deviation; exit 1 if
+ * one fails.
  */
 import { parseArgs } from 'node:util'
 import { type LoadModelOptions, loadModel, openDevice } from '../../src/index.ts'
@@ -9,6 +11,7 @@ import { CheckLines } from '../golden/check-lines.ts'
 import type { Check } from '../golden/check.ts'
 import { tokenizerFromJson } from '../../src/io/tokenizer/tokenizer.ts'
 import { answerChecks } from './answer-checks.ts'
+import { evaluationChecks } from './evaluation-checks.ts'
 import { Numbers } from './numbers.ts'
 import { allSteps, qloraChecks } from './qlora-checks.ts'
 import { quantisedChecks, theirBase } from './quantised-checks.ts'
@@ -17,12 +20,18 @@ import { weightChecks } from './weight-checks.ts'
 
 const { positionals, values: flags } = parseArgs({
   allowPositionals: true,
-  options: { device: { type: 'string', default: 'cpu' } },
+  options: {
+    device: { type: 'string', default: 'cpu' },
+    benchmarks: { type: 'string' },
+    questions: { type: 'string', default: '100' },
+  },
 })
 const [file, path] = positionals
 const engine = (['cpu', 'webgpu'] as const).find((one) => one === flags.device)
 if (file === undefined || path === undefined || engine === undefined) {
-  console.error('usage: npm run smollm2 -- GGUF NUMBERS [--device cpu|webgpu]   NUMBERS is the folder of its numbers')
+  console.error(
+    'usage: npm run smollm2 -- GGUF NUMBERS [--device cpu|webgpu] [--benchmarks DIR [--questions N]]   NUMBERS is the folder of its numbers',
+  )
   process.exit(2)
 }
 
@@ -53,6 +62,15 @@ async function checkModel(): Promise<void> {
   model.dispose()
 }
 
+/** What the model answers to questions of medicine. */
+async function checkEvaluation(benchmarks: string): Promise<void> {
+  const { model, tokenizer } = await load()
+  if (tokenizer === null) throw new Error(`${file} has no tokenizer`)
+  const most = Number(flags.questions)
+  await print('evaluation', evaluationChecks(model, tokenizer, numbers, { benchmarks, most }))
+  model.dispose()
+}
+
 async function checkQlora(): Promise<void> {
   const { model } = await load({ quantize: { type: 'nf4' } })
   if (isWhole) {
@@ -66,8 +84,12 @@ async function checkQlora(): Promise<void> {
 }
 
 console.log(`SmolLM2-135M-Instruct on ${device.description}\n`)
-await checkModel()
-await checkQlora()
+if (flags.benchmarks !== undefined) {
+  await checkEvaluation(flags.benchmarks)
+} else {
+  await checkModel()
+  await checkQlora()
+}
 await numbers.close()
 device.dispose()
 console.log(`${lines.passed} passed, ${lines.failed} failed, ${lines.leftOut} left out`)
