@@ -2,7 +2,7 @@
 // [rows,vocab]; wanted = (1 - smoothing) · onehot(label) + smoothing / vocab. With writeGrad, logits become
 // gradScale · (softmax(logits) - wanted), 0 where label < 0. One workgroup a row.
 // vocab is a multiple of 4. Maximum and sum come of one pass: what was summed is scaled when the maximum grows
-// (Milakov & Gimelshein, arXiv 1805.02867).
+// (Milakov & Gimelshein, arXiv 1805.02867). Lanes sum in parts: beside a large sum small terms are lost one by one.
 // Parts: lane-maxima, lane-sums.
 override LANES: u32 = 256;
 
@@ -51,14 +51,20 @@ fn main(
   }
   var top = -3.0e38;
   var sum = vec4<f32>();
-  for (var c = lane; c < words; c += 2u * LANES) {
-    let first = logits[start + c];
-    // Where there is no second word, the first is its own, and counts once.
-    let hasSecond = c + LANES < words;
-    let second = logits[start + select(c, c + LANES, hasSecond)];
-    let larger = max(top, maxOf(max(first, second)));
-    sum = sum * exp(top - larger) + exp(first - larger) + select(0.0, 1.0, hasSecond) * exp(second - larger);
-    top = larger;
+  for (var begin = lane; begin < words; begin += 32u * LANES) {
+    var higher = top;
+    var part = vec4<f32>();
+    for (var c = begin; c < min(words, begin + 32u * LANES); c += 2u * LANES) {
+      let first = logits[start + c];
+      // Where there is no second word, the first is its own, and counts once.
+      let hasSecond = c + LANES < words;
+      let second = logits[start + select(c, c + LANES, hasSecond)];
+      let larger = max(higher, maxOf(max(first, second)));
+      part = part * exp(higher - larger) + exp(first - larger) + select(0.0, 1.0, hasSecond) * exp(second - larger);
+      higher = larger;
+    }
+    sum = sum * exp(top - higher) + part;
+    top = higher;
   }
   let largest = maxOverLanes(lane, top);
   let total = sumOverLanes(lane, (sum.x + sum.y + (sum.z + sum.w)) * exp(top - largest));
