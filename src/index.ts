@@ -252,6 +252,7 @@ export { selfAgreement, type SelfAgreement } from './evaluate/text/self-agreemen
 export { textFigures, type TextFigures } from './evaluate/text/text-figures.ts'
 export type { AnswerGroupOptions } from './evaluate/text/answer-groups.ts'
 
+export { loadBenchmark, type LoadBenchmarkOptions } from './io/benchmarks/load-benchmark.ts'
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'
 export { exportRecipe, type RecipeOptions } from './trainer/recipe/export-recipe.ts'
