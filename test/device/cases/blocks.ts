@@ -176,21 +176,38 @@ function rounded(input: Float32Array, name: BlockFormName) {
   return { codes, absmax: new Uint8Array(absmax.buffer), nested: new Uint8Array(nested.buffer) }
 }
 
-const quantisers = blockNames.flatMap((name) =>
-  [256, 8448].map((count) => {
-    const input = normals(count).map((x, i) => (i < 64 ? 0 : i < 96 ? -0.25 : x * 2 ** ((i >> 5) % 9)))
-    const expected = rounded(input, name)
-    return kernelCase('quantizeBlocks', `${name} ${count}`, {
-      reads: { input },
-      writes: {
-        codes: expected.codes.map(() => 0x5a),
-        absmax: expected.absmax.map(() => 0x5a),
-        nested: new Uint8Array(expected.nested.length),
-      },
-      params: { count, ...blockForms[name] },
-      expected,
-    })
-  }),
-)
+const quantiserCase = (name: BlockFormName, what: string, input: Float32Array) => {
+  const expected = rounded(input, name)
+  return kernelCase('quantizeBlocks', `${name} ${what}`, {
+    reads: { input },
+    writes: {
+      codes: expected.codes.map(() => 0x5a),
+      absmax: expected.absmax.map(() => 0x5a),
+      nested: new Uint8Array(expected.nested.length),
+    },
+    params: { count: input.length, ...blockForms[name] },
+    expected,
+  })
+}
+
+/** Numbers next to the middle between two of Q6_K's, whose steps have 19 bits: their products with codes have 25. */
+const halfWay = Float32Array.from({ length: 4096 }, (_, i) => {
+  const factor = -128 + ((i >> 4) % 16) * 3
+  const step = factor * (1 + (2 * (i >> 8) + 1) / 1024)
+  const middle = (((i * 7) % 61) - 30 + 0.5) * step
+  // What f32 holds is a tie, which may go either way.
+  const isTie = Math.fround(middle) === middle
+  return i % 16 === 0 ? -32 * step : isTie ? middle + step / 8 : middle
+})
+
+const quantisers = [
+  ...blockNames.flatMap((name) =>
+    [256, 8448].map((count) => {
+      const input = normals(count).map((x, i) => (i < 64 ? 0 : i < 96 ? -0.25 : x * 2 ** ((i >> 5) % 9)))
+      return quantiserCase(name, String(count), input)
+    }),
+  ),
+  quantiserCase('q6_k', 'half-way', halfWay),
+]
 
 export const blockCases: KernelCase[] = [...dequantisers, ...gathered, ...products, ...quantisers]
