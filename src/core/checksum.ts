@@ -1,4 +1,8 @@
-const [prime1, prime2, prime3, prime4, prime5] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f, 0x165667b1]
+const prime1 = 0x9e3779b1
+const prime2 = 0x85ebca77
+const prime3 = 0xc2b2ae3d
+const prime4 = 0x27d4eb2f
+const prime5 = 0x165667b1
 
 /**
  * XXH32 of some bytes (xxHash's specification, "XXH32 algorithm description"): it finds damage and tells data apart,

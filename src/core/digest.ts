@@ -13,7 +13,7 @@ export class Digest {
 
   constructor(algorithm: 'sha1' | 'sha256') {
     const isLong = algorithm === 'sha256'
-    this.#state = Int32Array.from(isLong ? roots.slice(0, 8) : shortStart)
+    this.#state = Int32Array.from(isLong ? roots : shortStart)
     this.#compress = isLong ? compressLong : compressShort
   }
 
@@ -56,10 +56,14 @@ export class Digest {
 const shortStart = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]
 const shortRounds = [0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6]
 
-/** Fractions of the square roots of the first 8 primes, then of the cube roots of the first 64. */
-const primes = Array.from({ length: 310 }, (_, i) => i + 2).filter((n) => !divides(n))
-const roots = [...primes.slice(0, 8).map((n) => fraction(n, 2)), ...primes.slice(0, 64).map((n) => fraction(n, 3))]
-const rounds = Int32Array.from(roots.slice(8))
+/** Fractions of the square roots of the first 8 primes, and of the cube roots of the first 64; dropped where unused. */
+const roots = /* @__PURE__ */ rootsOfPrimes(8, 2)
+const rounds = /* @__PURE__ */ rootsOfPrimes(64, 3)
+
+function rootsOfPrimes(count: number, degree: 2 | 3): Int32Array {
+  const primes = Array.from({ length: 310 }, (_, i) => i + 2).filter((n) => !divides(n))
+  return Int32Array.from(primes.slice(0, count), (n) => fraction(n, degree))
+}
 
 function divides(n: number): boolean {
   for (let i = 2; i * i <= n; i++) if (n % i === 0) return true

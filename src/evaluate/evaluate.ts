@@ -1,5 +1,5 @@
 import { nextTurn } from '#platform'
-import { Digest } from '../core/digest.ts'
+import { sha256 } from '../core/sha256.ts'
 import { check } from '../core/errors.ts'
 import {
   abortSignal,
@@ -112,8 +112,9 @@ export async function evaluate(
     return { id: question.id ?? '', prompt, choices: task.choices(question), target: question.answer }
   })
   const earlier = new Map(known.map((score) => [score.promptSha256, score]))
-  const asked = put.map((each) => {
-    const promptSha256 = new Digest('sha256').update(new TextEncoder().encode(each.prompt)).hex()
+  const digests = await Promise.all(put.map(({ prompt }) => sha256(prompt)))
+  const asked = put.map((each, i) => {
+    const promptSha256 = digests[i] ?? ''
     const score = earlier.get(promptSha256)
     const isSame = score?.logLikelihoods.length === each.choices.length
     return new AskedQuestion(each, promptSha256, isSame ? score : null)

@@ -5,5 +5,6 @@ export { dequantizeAbsmax, nestedBlockSize, quantizeAbsmax } from './double-quan
 export type { NestedAbsmax } from './double-quant.ts'
 export { dequantizeInt8, quantizeInt8 } from './int8.ts'
 export type { Int8Rows } from './int8.ts'
-export { encodeQuantState, findQuantState, parseQuantState, quantStateSuffix } from './bitsandbytes-state.ts'
+export { encodeQuantState, findQuantState, quantStateSuffix } from './bitsandbytes-state.ts'
 export type { QuantState } from './bitsandbytes-state.ts'
+export { parseQuantState } from './parse-quant-state.ts'

@@ -1,5 +1,6 @@
-import { dynamicMap, fourBitDecision } from '../../quant/index.ts'
 import { blockBytes, blockForms } from '../../quant/block-forms.ts'
+import { dynamicMap } from '../../quant/dynamic-map.ts'
+import { fourBitDecision } from '../../quant/four-bit.ts'
 import { perTable } from './kernel-call.ts'
 import { fold, kernel, LANES, lanes, wide } from './kernel-row.ts'
 import { nestedFrom, storedWindows } from './stored-cuts.ts'

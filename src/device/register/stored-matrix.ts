@@ -1,6 +1,9 @@
 import { f32ToBf16, f32ToF16 } from '../../core/float16.ts'
 import { blockBytes, type BlockForm, type BlockFormName, blockForms } from '../../quant/block-forms.ts'
-import { dynamicMap, fourBitCode, quantizeAbsmax, quantizeFourBit, quantizeInt8 } from '../../quant/index.ts'
+import { quantizeAbsmax } from '../../quant/double-quant.ts'
+import { dynamicMap } from '../../quant/dynamic-map.ts'
+import { fourBitCode, quantizeFourBit } from '../../quant/four-bit.ts'
+import { quantizeInt8 } from '../../quant/int8.ts'
 
 /** Formats that kernels decode. */
 export const storedFormats = [

@@ -1,16 +1,12 @@
-import { check } from '../../core/errors.ts'
-import { countOf, sameShape, showShape, type Shape } from '../../core/shape.ts'
-import type { Device } from '../../device/device.ts'
-import { findQuantState, parseQuantState, type QuantState } from '../../quant/bitsandbytes-state.ts'
-import { nestedBlockSize } from '../../quant/double-quant.ts'
-import { checkScales } from '../check-scales.ts'
+import { countOf, showShape } from '../../core/shape.ts'
+import { findQuantState } from '../../quant/bitsandbytes-state.ts'
 import type { Checkpoint, StoredWeight } from '../format.ts'
-import { withCodes } from '../with-codes.ts'
-import type { FourBitTensor } from './four-bit-tensor.ts'
-import { fourBitFromStored } from './quantize-four-bit.ts'
+
+/** What reads such a weight: few checkpoints have one. */
+const reader = () => import('./load-four-bit.ts')
 
 /** Where the state of a weight lies, and what its name and its neighbours say of it. */
-type FoundState = NonNullable<ReturnType<typeof findQuantState>>
+export type FoundState = NonNullable<ReturnType<typeof findQuantState>>
 
 /** A weight that bitsandbytes stored in 4 bits. @throws MedAwareError as `findQuantState`. */
 export function findFourBit(checkpoint: Checkpoint, weight: string): StoredWeight | null {
@@ -25,71 +21,10 @@ export function findFourBit(checkpoint: Checkpoint, weight: string): StoredWeigh
         : `${weight} is ${end - begin} bytes in 4 bits, ${showShape(shape)} takes ${bytes}`
     },
     async recipe() {
+      const { readQuantState } = await reader()
       const { quantType: type, blockSize, nestedOffset } = await readQuantState(checkpoint, found)
       return { type, blockSize, doubleQuant: nestedOffset !== undefined }
     },
-    load: (device, shape) => loadFourBit(device, checkpoint, weight, shape, found),
+    load: async (device, shape) => (await reader()).loadFourBit(device, checkpoint, weight, shape, found),
   }
-}
-
-/** By the keys of bitsandbytes' modules.py, Linear4bit._save_to_state_dict. */
-async function loadFourBit(
-  device: Device,
-  checkpoint: Checkpoint,
-  name: string,
-  shape: Shape,
-  found: FoundState,
-): Promise<FourBitTensor> {
-  const state = await readQuantState(checkpoint, found)
-  const { quantType: type, blockSize, dtype: sourceDType, shape: stored, nestedOffset } = state
-  check(
-    sameShape(stored, shape),
-    'format',
-    () => `${name}: its quant_state says ${showShape(stored)}, the config ${showShape(shape)}`,
-  )
-  const [absmaxKey, nestedKey] = [`${name}.absmax`, `${name}.nested_absmax`]
-  const blocks = Math.ceil(countOf(shape) / blockSize)
-  const { begin, end } = checkpoint.info(name)
-  const { dtype, shape: scales } = checkpoint.info(absmaxKey)
-  check(end - begin === Math.ceil(countOf(shape) / 2) && countOf(scales) === blocks, 'format', () => {
-    return `${name}: ${end - begin} bytes of codes and ${countOf(scales)} of absmax do not fit ${showShape(shape)} in blocks of ${blockSize}`
-  })
-  check((dtype === 'U8') === found.nested, 'format', () => {
-    return `${absmaxKey}: its numbers are ${dtype}, those of ${found.nested ? 'double-quantised' : 'single'} scales are not`
-  })
-  const nestedCount = found.nested ? countOf(checkpoint.info(nestedKey).shape) : 0
-  check(!found.nested || nestedCount === Math.ceil(blocks / nestedBlockSize), 'format', () => {
-    return `${name}: ${nestedCount} nested absmax do not fit ${blocks} blocks`
-  })
-  const absmax = found.nested
-    ? new Uint8Array(await checkpoint.readBytes(absmaxKey))
-    : await checkpoint.readF32(absmaxKey)
-  if (absmax instanceof Float32Array) checkScales(absmaxKey, absmax)
-  const nested =
-    nestedOffset === undefined ? undefined : { absmax: await checkpoint.readF32(nestedKey), offset: nestedOffset }
-  if (nested) checkScales(nestedKey, nested.absmax)
-  return withCodes(device, checkpoint, { name, shape: [end - begin], label: `${type} codes` }, (codes) => {
-    return fourBitFromStored(device, shape, { type, blockSize, sourceDType, codes, absmax, ...(nested && { nested }) })
-  })
-}
-
-/** Bytes that a state may take; those of bitsandbytes take about 200. */
-const mostStateBytes = 65536
-
-/**
- * @throws MedAwareError `format` where a state is too long, or says another thing than the names beside the weight; as
- * `parseQuantState`.
- */
-async function readQuantState(checkpoint: Checkpoint, found: FoundState): Promise<QuantState> {
-  const { begin, end } = checkpoint.info(found.key)
-  check(end - begin <= mostStateBytes, 'format', () => {
-    return `${found.key}: ${end - begin} bytes; a state of bitsandbytes has at most ${mostStateBytes}`
-  })
-  const state = parseQuantState(await checkpoint.readBytes(found.key))
-  const isNested = state.nestedOffset !== undefined
-  check(state.quantType === found.quantType && isNested === found.nested, 'format', () => {
-    const says = `${state.quantType} with ${isNested ? 'double-quantised' : 'single'} scales`
-    return `${found.key}: it says ${says}, which is not what stands beside it`
-  })
-  return state
 }

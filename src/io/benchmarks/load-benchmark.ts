@@ -1,5 +1,5 @@
 import { readCache, writeCache } from '#platform'
-import { Digest } from '../../core/digest.ts'
+import { sha256 } from '../../core/sha256.ts'
 import { check, MedAwareError } from '../../core/errors.ts'
 import { isJsonObject, parseJson } from '../../core/json.ts'
 import { type OptionRules, readArgument, readOptions, table, text } from '../../core/options.ts'
@@ -55,7 +55,7 @@ export async function fetchQuestions(source: BenchmarkSource, options: LoadBench
     ? await jsonRows(address(source.path), source, address, hub)
     : await listOf(await loadDataset(address(source.path), { hub }))
   const questions = rows.map(source.question)
-  const found = digestOf(questions)
+  const found = await digestOf(questions)
   if (found !== source.sha256) {
     const content = `${questions.length} questions of digest ${found}, expected ${source.rows} of ${source.sha256}`
     throw new MedAwareError('format', `loadBenchmark: ${address(source.path)} is not what is known here: ${content}`)
@@ -65,20 +65,20 @@ export async function fetchQuestions(source: BenchmarkSource, options: LoadBench
 }
 
 /** SHA-256 of what matters of questions: a line of JSON for each, without ids. */
-export function digestOf(questions: readonly Question[]): string {
+export function digestOf(questions: readonly Question[]): Promise<string> {
   const lines = questions.map(({ question, context = null, options, answer }) => {
     return JSON.stringify([question, context, options, answer])
   })
-  return new Digest('sha256').update(new TextEncoder().encode(lines.join('\n'))).hex()
+  return sha256(lines.join('\n'))
 }
 
 /** What is kept, where it is whole. */
-async function keptQuestions(name: string, { sha256 }: BenchmarkSource): Promise<Question[] | null> {
+async function keptQuestions(name: string, source: BenchmarkSource): Promise<Question[] | null> {
   const held = await readCache(name)
   if (held === null) return null
   try {
     const questions = readQuestions('loadBenchmark', name, JSON.parse(held) as unknown)
-    return digestOf(questions) === sha256 ? questions : null
+    return (await digestOf(questions)) === source.sha256 ? questions : null
   } catch {
     return null
   }

@@ -89,7 +89,7 @@ describe('loadBenchmark', () => {
     const { questions } = written[task] ?? { questions: [] }
     const source = benchmarkFiles.get(task)?.questions
     if (source === undefined) throw new Error(`${task} has no source`)
-    const ours = { ...source, rows: questions.length, sha256: digestOf(questions) }
+    const ours = { ...source, rows: questions.length, sha256: await digestOf(questions) }
     const found = await fetchQuestions(ours, { host })
     expect(found).toMatchObject(questions)
     const before = calls.length
