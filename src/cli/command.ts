@@ -32,20 +32,24 @@ type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allow
 /**
  * Reads a command's words.
  * @param names Of what stands without a flag, in order; all are needed.
+ * @param more Of what may stand behind them.
  * @throws UsageError.
  */
-export function parseWords<const O extends Options, const N extends string>(
+export function parseWords<const O extends Options, const N extends string, const M extends string = never>(
   args: readonly string[],
   names: readonly N[],
   options: O,
-): { values: Parsed<O>; words: Readonly<Record<N, string>> } {
+  more: readonly M[] = [],
+): { values: Parsed<O>; words: Readonly<Record<N, string>> & Readonly<Partial<Record<M, string>>> } {
   const { values, positionals } = parse(args, options)
-  if (positionals.length !== names.length) {
-    const given = positionals.length === 0 ? 'nothing was given' : `got ${positionals.join(' ')}`
-    throw new UsageError(`needs ${names.join(' ')}, ${given}`)
+  const { length } = positionals
+  if (length < names.length || length > names.length + more.length) {
+    const given = length === 0 ? 'nothing was given' : `got ${positionals.join(' ')}`
+    throw new UsageError(`needs ${[...names, ...more.map((name) => `[${name}]`)].join(' ')}, ${given}`)
   }
-  const words = Object.fromEntries(names.map((name, i) => [name, positionals[i] ?? '']))
-  return { values, words: words as Record<N, string> }
+  const all: readonly string[] = [...names, ...more]
+  const words = Object.fromEntries(positionals.map((word, i) => [all[i] ?? '', word]))
+  return { values, words: words as Record<N, string> & Partial<Record<M, string>> }
 }
 
 function parse<const O extends Options>(args: readonly string[], options: O) {

@@ -63,6 +63,9 @@ describe('peft-medaware evaluate --tasks', () => {
   it('says what does not go together', async () => {
     const file = join(work, 'data/medmcqa.jsonl')
     expect((await run(file, '--tasks', 'medmcqa,pubmedqa')).stderr).toContain('give a folder')
+    expect((await run('--tasks', 'multiple_choice')).stderr).toContain('"multiple_choice" has no files')
+    expect((await run()).stderr).toContain('needs SOURCE DATA, or --tasks')
+    expect((await run(join(work, 'data'), '--tasks', 'multimedqa')).stderr).toContain('medqa_4options.jsonl')
     expect((await run(file, '--tasks', 'medmcq')).stderr).toContain('did you mean medmcqa?')
     expect((await run(join(work, 'data'), '--tasks', 'medmcqa', '--examples', file)).stderr).toContain('is a folder')
     expect((await run(file, '--tasks', 'medmcqa', '--num-fewshot', '1')).stderr).toContain('given 0 examples')

@@ -4,7 +4,8 @@ import type { Row } from '../../data/dataset.ts'
 import { evaluate } from '../../evaluate/evaluate.ts'
 import type { Question } from '../../evaluate/question.ts'
 import { type EvaluationReport, groupReport } from '../../evaluate/scores/report.ts'
-import { taskNamed } from '../../evaluate/tasks/tasks.ts'
+import { taskNames } from '../../evaluate/tasks/tasks.ts'
+import { loadBenchmark } from '../../io/benchmarks/load-benchmark.ts'
 import { loadDataset } from '../../io/dataset/load-dataset.ts'
 import { readModelFlags, withAdaptedModel } from '../adapted-model.ts'
 import { type CommandContext, namesOf, UsageError, whole } from '../command.ts'
@@ -29,16 +30,15 @@ interface TaskWords {
   readonly json: boolean
 }
 
-/** `peft-medaware evaluate SOURCE DATA --tasks …`. */
+/** `peft-medaware evaluate SOURCE [DATA] --tasks …`. */
 export async function evaluateTasks(
-  words: { readonly SOURCE: string; readonly DATA: string },
+  words: { readonly SOURCE: string; readonly DATA?: string },
   values: TaskWords & Parameters<typeof readModelFlags>[0],
   { batchSize, maxLength }: { readonly batchSize: number; readonly maxLength: number | undefined },
   context: CommandContext,
 ): Promise<void> {
   const { signal, progress, print } = context
-  const names = [...new Set(namesOf(values.tasks))]
-  for (const name of names) taskNamed('evaluate', name)
+  const names = [...new Set(namesOf(values.tasks).flatMap((name) => taskNames('evaluate', name)))]
   const numFewshot = whole('num-fewshot', values['num-fewshot'], 0)
   const limit = values.limit === undefined ? Infinity : whole('limit', values.limit)
   const asked = readModelFlags(values)
@@ -63,8 +63,12 @@ export async function evaluateTasks(
   })
 }
 
-/** The questions of a task, and what may be shown solved: of a file, or of the task's file in a folder. */
-async function questionsOf(task: string, tasks: number, data: string, examples: string | undefined) {
+/** The questions of a task, and what may be shown solved: of a file, of the task's in a folder, or as published. */
+async function questionsOf(task: string, tasks: number, data: string | undefined, examples: string | undefined) {
+  if (data === undefined) {
+    const published = await loadBenchmark(task)
+    return examples === undefined ? published : { ...published, examples: await rowsOf(examples) }
+  }
   if (!(await isFolder(data))) {
     if (tasks > 1) throw new UsageError(`--tasks has ${tasks} names, and ${data} is one file; give a folder`)
     return { questions: await rowsOf(data), examples: examples === undefined ? [] : await rowsOf(examples) }

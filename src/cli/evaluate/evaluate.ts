@@ -12,15 +12,16 @@ const help = `Measures how well a model predicts rows of text: loss, perplexity 
 multiple-choice questions it answers, as lm-evaluation-harness counts.
 
   peft-medaware evaluate SOURCE DATA [options]
-  peft-medaware evaluate SOURCE DATA --tasks A,B [options]
+  peft-medaware evaluate SOURCE [DATA] --tasks A,B [options]
 
   --adapter DIR         an adapter for the model, a folder or a name on the Hub
   --ignore-fields A,B   fields of the adapter's config to pass over, though they are not known here
   --max-length N        tokens of a row; what is beyond is cut off   (1024; with --tasks what the model reads)
   --batch N             rows of a forward pass                       (8; with --tasks 1)
   --tasks A,B           pubmedqa, medqa_4options, medmcqa, mmlu_anatomy, mmlu_clinical_knowledge, mmlu_college_biology,
-                        mmlu_college_medicine, mmlu_medical_genetics, mmlu_professional_medicine, or for questions of
-                        your own multiple_choice (answers by letter) and multiple_choice_text (by their words)
+                        mmlu_college_medicine, mmlu_medical_genetics, mmlu_professional_medicine, or multimedqa for
+                        all nine; for questions of your own multiple_choice (answers by letter) and
+                        multiple_choice_text (by their words)
   --num-fewshot N       solved examples before each question         (0)
   --examples FILE       questions to be shown solved, where DATA is a file
   --limit N             only the first questions of each task
@@ -35,7 +36,8 @@ multiple-choice questions it answers, as lm-evaluation-harness counts.
 DATA is a .jsonl, .json, .csv, .tsv or .parquet with columns text, prompt and completion, question and answer, or
 messages. Prompts are read and not counted. With --tasks it holds a line of JSON for each question, such as
 {"question": "...", "context": "...", "options": ["...", "..."], "answer": 0}, or it is a folder with a TASK.jsonl for
-each task, and a TASK.examples.jsonl where there are examples.`
+each task, and a TASK.examples.jsonl where there are examples. Without DATA the questions are fetched from where they
+were published, checked, and kept for the next time.`
 
 /** `peft-medaware evaluate`. */
 export const evaluateCommand: Command = {
@@ -43,24 +45,31 @@ export const evaluateCommand: Command = {
   help,
   async run(args, context) {
     const { signal, progress, print } = context
-    const { values, words } = parseWords(args, ['SOURCE', 'DATA'], {
-      'max-length': { type: 'string' },
-      batch: { type: 'string' },
-      set: { type: 'string', multiple: true, default: [] },
-      ...modelFlags,
-      ...taskFlags,
-      json: { type: 'boolean', default: false },
-    })
+    const { values, words } = parseWords(
+      args,
+      ['SOURCE'],
+      {
+        'max-length': { type: 'string' },
+        batch: { type: 'string' },
+        set: { type: 'string', multiple: true, default: [] },
+        ...modelFlags,
+        ...taskFlags,
+        json: { type: 'boolean', default: false },
+      },
+      ['DATA'],
+    )
     const batchSize = whole('batch', values.batch ?? (values.tasks === undefined ? '8' : '1'))
     if (values.tasks !== undefined) {
       const maxLength = values['max-length'] === undefined ? undefined : whole('max-length', values['max-length'])
       await evaluateTasks(words, values, { batchSize, maxLength }, context)
       return
     }
+    const { DATA: rows } = words
+    if (rows === undefined) throw new UsageError('needs SOURCE DATA, or --tasks')
     const maxLength = whole('max-length', values['max-length'] ?? '1024', 2)
     const rowOptions = await readRowOptions(values.set)
     const asked = readModelFlags(values)
-    const data = await loadDataset(words.DATA)
+    const data = await loadDataset(rows)
     await withAdaptedModel('evaluate', words.SOURCE, asked, context, async (model, tokenizer) => {
       const told = { onProgress: progress.rows, onWarning: progress.warn }
       const { examples, report: rows } = await prepareExamples(tokenizer, data, {

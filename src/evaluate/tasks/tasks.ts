@@ -12,6 +12,11 @@ const tasks: ReadonlyMap<string, EvaluationTask> = new Map(
   [pubmedqa, medqa, medmcqa, ...mmluTasks, multipleChoice, multipleChoiceText].map((task) => [task.name, task]),
 )
 
+/** The harness's groups of tasks that are known. */
+const groups: ReadonlyMap<string, readonly EvaluationTask[]> = new Map([
+  ['multimedqa', [pubmedqa, medmcqa, medqa, ...mmluTasks]],
+])
+
 /** Names of the tasks that are known: lm-evaluation-harness's, and `multiple_choice` for questions of one's own. */
 export function evaluationTasks(): readonly string[] {
   return [...tasks.keys()]
@@ -25,4 +30,10 @@ export function taskNamed(who: string, name: string): EvaluationTask {
   const near = nearestName(name, names)
   const remedy = near === null ? `there are ${showNames(names, 24)}` : `did you mean ${near}?`
   throw new MedAwareError('config', `${who}: there is no task ${show(name)}; ${remedy}`)
+}
+
+/** The tasks of a group, or the task itself. @throws MedAwareError `config` for a name that is neither. */
+export function taskNames(who: string, name: string): readonly string[] {
+  const group = groups.get(name) ?? [taskNamed(who, name)]
+  return group.map((task) => task.name)
 }
