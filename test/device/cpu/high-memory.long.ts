@@ -11,7 +11,7 @@ import { headCases } from '../cases/heads.ts'
 import { normCases } from '../cases/norms.ts'
 import { rowCases } from '../cases/rows.ts'
 import { cutSmall } from '../cpu-under-test.ts'
-import { runCase } from '../kernel-case.ts'
+import { type KernelCase, runCase } from '../kernel-case.ts'
 
 const cases = [
   ...matmulCases,
@@ -25,13 +25,17 @@ const cases = [
 
 /** The end of what can be given out: a page below 4 GiB. */
 const top = 2 ** 32 - 65536
-/** More than any case needs. */
-const room = 2 ** 21
+/** Whole pages, more than any case needs: twice its numbers, for what kernels take beside them, and gaps. */
+const room = 2 * 65536 * Math.ceil(Math.max(...cases.map(bytesOf)) / 65536)
 
 /**
  * Where the buffers of a case begin: most of them across the sign bit of an address, right above it, and up to the end.
  */
 const places = { 'across 2 GiB': 2 ** 31 - 1024, 'above 2 GiB': 2 ** 31 + room, 'below 4 GiB': top - room }
+
+function bytesOf({ reads, writes }: KernelCase): number {
+  return [...Object.values(reads), ...Object.values(writes)].reduce((sum, each) => sum + (each?.byteLength ?? 0), 0)
+}
 
 interface HighDevice {
   readonly device: CpuDevice
