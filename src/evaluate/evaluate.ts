@@ -86,8 +86,8 @@ const tokenizerRule = withMethods<ScoringTokenizer>("a tokenizer, such as loadMo
 /**
  * Asks a model multiple-choice questions as lm-evaluation-harness 0.4.13 does: its prompts, its split into tokens, and
  * the log-likelihood of each choice. A prompt is read once, whatever the number of choices.
- * @throws MedAwareError `config` for no question, questions that the task cannot put, fewer examples than numFewshot and
- * senseless options, `numeric` where logits are not finite, `memory`; and whatever `signal` is aborted with.
+ * @throws MedAwareError `config` for no question, questions that the task cannot put, fewer examples than numFewshot
+ * and senseless options, `numeric` where logits are not finite, `memory`; and whatever `signal` is aborted with.
  */
 export async function evaluate(
   model: PretrainedLm,

@@ -2,8 +2,8 @@
  * `npm run smollm2 -- GGUF NUMBERS [--device cpu|webgpu] [--benchmarks DIR [--questions N]]`: a real model,
  * SmolLM2-135M-Instruct in its GGUF file, beside the numbers that the Python stack has of it: weights, tokens, logits,
  * greedy texts, NF4 and eight steps of QLoRA; on WebGPU the logits and a step. With the folder of questions just what
- * lm-evaluation-harness makes of them, of N a task or of all 160. One line a check, with the largest deviation; exit 1 if
- * one fails.
+ * lm-evaluation-harness makes of them, of N a task or of all 160. One line a check, with the largest deviation; exit 1
+ * if one fails.
  */
 import { parseArgs } from 'node:util'
 import { type LoadModelOptions, loadModel, openDevice } from '../../src/index.ts'

@@ -19,8 +19,8 @@ const general =
   /^(?:genetic |rare |birth )?(?:disorders?|diseases?|defects?|conditions?|syndromes?|infections?|injur\w+|wounds?)$/i
 
 /**
- * What MedQuAD's questions are about: drugs of its collection of drugs, whose answers are withdrawn and whose titles are
- * not, and diseases by UMLS's types, those with one concept id as one.
+ * What MedQuAD's questions are about: drugs of its collection of drugs, whose answers are withdrawn and whose titles
+ * are not, and diseases by UMLS's types, those with one concept id as one.
  * @param pairs Of all collections, the unanswered ones as well.
  */
 export function nameLists(pairs: readonly MedquadPair[]): NameLists {

@@ -35,7 +35,8 @@ const general = new Set(
 )
 
 /**
- * Names of diseases: those given, words with an ending such as -itis, and names before "disease", "syndrome" and the like.
+ * Names of diseases: those given, words with an ending such as -itis, and names before "disease", "syndrome" and the
+ * like.
  * @param given From a list; names that mean the same stand for one another.
  */
 export function diseaseFinder(given: readonly SameNames[]): ClaimFinder {

@@ -18,8 +18,8 @@ export interface Request {
 
 /**
  * Splits texts into tokens as lm-evaluation-harness 0.4.13 does (api/model.py, _encode_pair and loglikelihood): white
- * space at the context's end goes to the continuations, and a continuation's tokens are those of both together behind as
- * many as the context has alone. An empty context is the BOS token, or else EOS.
+ * space at the context's end goes to the continuations, and a continuation's tokens are those of both together behind
+ * as many as the context has alone. An empty context is the BOS token, or else EOS.
  */
 export class RequestEncoder {
   readonly #tokenizer: ScoringTokenizer

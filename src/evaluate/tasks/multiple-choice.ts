@@ -14,7 +14,9 @@ export const multipleChoice: EvaluationTask = {
   choices: letters,
 }
 
-/** Questions of one's own whose options the model does not see: the text of each is weighed as the answer, as in arc. */
+/**
+ * Questions of one's own whose options the model does not see: the text of each is weighed as the answer, as in arc.
+ */
 export const multipleChoiceText: EvaluationTask = {
   name: 'multiple_choice_text',
   sampler: 'random',

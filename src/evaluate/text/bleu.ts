@@ -20,8 +20,8 @@ import { readPairs, readReferences, type References, type TextPair } from './tex
 /** How BLEU is counted, in sacrebleu's words. */
 export interface BleuOptions {
   /**
-   * '13a' is that of WMT (mteval-v13a.pl), 'intl' cuts at Unicode's punctuation and symbols (mteval-v14.pl), 'char' takes
-   * characters for words, and 'none' what stands between spaces. Default '13a'.
+   * '13a' is that of WMT (mteval-v13a.pl), 'intl' cuts at Unicode's punctuation and symbols (mteval-v14.pl), 'char'
+   * takes characters for words, and 'none' what stands between spaces. Default '13a'.
    */
   readonly tokenize?: BleuTokenizer
   /** Whether capitals count as small letters. Default false. */
@@ -65,10 +65,10 @@ const rules: OptionRules<BleuOptions> = {
 const aliases = { useEffectiveOrder: 'effectiveOrder', maxOrder: 'maxNgramOrder' } as const
 
 /**
- * BLEU (Papineni et al. 2002) of a whole set of texts, equal to `sacrebleu.corpus_bleu` 2.6.0: runs are counted over all
- * texts, then scored once.
- * @param references Of each candidate: a text, or a list of texts that are as good. (sacrebleu wants the lists the other
- * way round: one for all first references, and so on.)
+ * BLEU (Papineni et al. 2002) of a whole set of texts, equal to `sacrebleu.corpus_bleu` 2.6.0: runs are counted over
+ * all texts, then scored once.
+ * @param references Of each candidate: a text, or a list of texts that are as good. (sacrebleu wants the lists the
+ * other way round: one for all first references, and so on.)
  * @throws MedAwareError `config` where they differ in number, for no pair and for senseless options.
  */
 export function corpusBleu(
@@ -95,7 +95,8 @@ export function corpusBleu(
 }
 
 /**
- * BLEU of one text, equal to `sacrebleu.sentence_bleu` 2.6.0. BLEU is made for a corpus: of a single text it says little.
+ * BLEU of one text, equal to `sacrebleu.sentence_bleu` 2.6.0. BLEU is made for a corpus: of a single text it says
+ * little.
  * @param references A text, or a list of texts that are as good.
  * @throws MedAwareError `config` for what is no text and for senseless options.
  */

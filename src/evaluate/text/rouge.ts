@@ -15,7 +15,9 @@ import { readPairs, type References } from './text-pairs.ts'
 export interface RougeOptions<T extends RougeType = RougeType> extends AnswerGroupOptions {
   /** Default: rouge1, rouge2, rougeL and rougeLsum. */
   readonly rougeTypes?: readonly T[]
-  /** Whether words of more than three letters count by their stems (Porter's, with NLTK's extensions). Default false. */
+  /**
+   * Whether words of more than three letters count by their stems (Porter's, with NLTK's extensions). Default false.
+   */
   readonly useStemmer?: boolean
 }
 
@@ -43,8 +45,8 @@ const rules: OptionRules<RougeOptions> = {
  * the one with the highest F-measure, kind by kind. Words are runs of a-z and 0-9 in small letters, so that texts in
  * other scripts have none. For rougeLsum the lines of a text are its sentences.
  *
- * The figures are plain means. Hugging Face's `evaluate` gives the median of 1,000 random bootstrap means instead, which
- * differs a little from run to run.
+ * The figures are plain means. Hugging Face's `evaluate` gives the median of 1,000 random bootstrap means instead,
+ * which differs a little from run to run.
  * @param references Of each candidate: a text, or a list of texts that are as good.
  * @throws MedAwareError `config` where they differ in number, for no pair and for senseless options; `memory` for
  * rougeLsum where lines are very long.

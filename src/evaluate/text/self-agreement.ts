@@ -23,10 +23,11 @@ export interface SelfAgreement {
 }
 
 /**
- * Agreement of a model with itself over several seeds. Answers are the same where they are in small letters, without what
- * is neither letter nor digit, and with single spaces.
+ * Agreement of a model with itself over several seeds. Answers are the same where they are in small letters, without
+ * what is neither letter nor digit, and with single spaces.
  * @param answers For each question the answers of each run, as many for every question.
- * @throws MedAwareError `config` for no question, fewer than two runs, runs that differ in number, and senseless options.
+ * @throws MedAwareError `config` for no question, fewer than two runs, runs that differ in number, and senseless
+ * options.
  */
 export function selfAgreement(
   answers: readonly (readonly string[])[],

@@ -15,14 +15,14 @@ export interface TextFigures {
   /** The same of pairs of words that follow one another; 1 for a text of fewer than two. */
   readonly distinct2: Interval
   /**
-   * Share of a text's runs of four words that were there before, 1 − different ÷ all: seq-rep-4 of Welleck et al. (2020,
-   * "Neural text generation with unlikelihood training"); 0 for a text of fewer than four.
+   * Share of a text's runs of four words that were there before, 1 − different ÷ all: seq-rep-4 of Welleck et al.
+   * (2020, "Neural text generation with unlikelihood training"); 0 for a text of fewer than four.
    */
   readonly repeated4: Interval
   /**
    * Different words, and pairs of them, in all texts together, each over the number of all words: distinct-1 and
-   * distinct-2 of Li et al. (2016, "A diversity-promoting objective function for neural conversation models"). They fall
-   * as texts become more, and have no interval: a text that is drawn twice would count as repetition.
+   * distinct-2 of Li et al. (2016, "A diversity-promoting objective function for neural conversation models"). They
+   * fall as texts become more, and have no interval: a text that is drawn twice would count as repetition.
    */
   readonly together: Readonly<Record<'distinct1' | 'distinct2', number>>
 }

@@ -3,7 +3,9 @@ import type { Question } from '../../evaluate/question.ts'
 
 /** Where questions come from, and what they are known by. */
 export interface BenchmarkSource {
-  /** Of the file, below a host of raw files; and of the one that says which of its rows are meant, where it has more. */
+  /**
+   * Of the file, below a host of raw files; and of the one that says which of its rows are meant, where it has more.
+   */
   readonly path: string
   readonly chosenBy?: string
   /** What a row of the file is as a question. */

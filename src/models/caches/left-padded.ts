@@ -9,8 +9,8 @@ export interface Behind {
 }
 
 /**
- * Texts side by side, shorter ones padded on the left, which changes nothing they say: the last place of each row is its
- * last token. Or the tokens behind such texts, as many in each row.
+ * Texts side by side, shorter ones padded on the left, which changes nothing they say: the last place of each row is
+ * its last token. Or the tokens behind such texts, as many in each row.
  * @param rows The texts, or the tokens behind them.
  */
 export function leftPadded(

@@ -17,7 +17,8 @@ it('is 1 in the number of runs where none is like another', () => {
 })
 
 it('takes the commonest answer, and the wording of all pairs', () => {
-  // Of four answers two are the same: 1 pair of 6. ROUGE-L: x y with x y is 1, with x z twice 1/2, with w 0, x z with w 0.
+  // Of four answers two are the same: 1 pair of 6. ROUGE-L: x y with x y is 1, with x z twice 1/2, with w 0, x z with w
+  // 0.
   const [agreement, uniqueness, samePairs, rougeL] = values([['x y', 'X y.', 'x z', 'w']])
   expect([agreement, uniqueness, samePairs]).toEqual([1 / 2, 3 / 4, 1 / 6])
   expect(rougeL).toBeCloseTo((1 + 0.5 + 0.5) / 6, 15)

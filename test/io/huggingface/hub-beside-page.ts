@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Page } from 'playwright-core'
 import { fakeCommit as commit } from './fake-hub.ts'
 
-/** A Hub at https://page.test/hub/ that a page and its workers reach, with the model `lab/tiny`; gives what it is asked for. */
+/**
+ * A Hub at https://page.test/hub/ that a page and its workers reach, with the model `lab/tiny`; gives what it is asked
+ * for.
+ */
 export async function serveHub(page: Page, files: Readonly<Record<string, Uint8Array>>): Promise<string[]> {
   const asked: string[] = []
   await page.route('https://page.test/hub/**', (route) => {
