@@ -2,7 +2,7 @@
 // is 32; a [r,dim], b [rows,r], f32. The sum itself is made: ‖W‖² + 2 alpha W·(b a) + alpha² ‖b a‖² would lose all
 // digits of a row that the update cancels. A workgroup does ROWS rows, a lane four elements of each, as many behind
 // them, and so on; ROWS is at most 16.
-// Parts: half-words, lane-sums, stored-blocks, stored-scale.
+// Parts: half-words, lane-sums, stored-blocks, stored-scale, stored-value.
 override LANES: u32 = 64;
 override ROWS: u32 = 4;
 
@@ -33,17 +33,7 @@ fn oneAt(element: u32) -> f32 {
   if (params.bits == 32u) {
     return bitcast<f32>(codes[element]);
   }
-  if (params.scaling > 1u) {
-    return fourOfBlock(element & ~3u, params.bits)[element % 4u];
-  }
-  if (params.bits == 16u) {
-    return pairOf(codes[element / 2u], params.isBf16 != 0u)[element % 2u];
-  }
-  if (params.bits == 8u) {
-    return unpack4x8snorm(codes[element / 4u])[element % 4u] * scaleOf(element / params.blockSize);
-  }
-  let shift = 8u * ((element / 2u) % 4u) + 4u * (1u - element % 2u);
-  return tables[(codes[element / 8u] >> shift) & 15u] * scaleOf(element / params.blockSize);
+  return valueOf(element);
 }
 
 /// Elements element … element + 3 of W, where element is a multiple of 4, as a row and a block are.

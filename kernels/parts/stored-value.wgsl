@@ -1,4 +1,4 @@
-// One element of a stored matrix, from the bindings and params of dequantize.
+// One element of a stored matrix, from bindings and params named as those of dequantize.
 
 fn valueOf(i: u32) -> f32 {
   if (params.scaling > 1u) {
