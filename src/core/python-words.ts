@@ -23,3 +23,11 @@ export function pythonRstrip(text: string): string {
   while (end > 0 && isSpace(text.charCodeAt(end - 1))) end--
   return text.slice(0, end)
 }
+
+/** Python's `text.strip()`. */
+export function pythonStrip(text: string): string {
+  const kept = pythonRstrip(text)
+  let begin = 0
+  while (begin < kept.length && isSpace(kept.charCodeAt(begin))) begin++
+  return kept.slice(begin)
+}

@@ -1,5 +1,5 @@
 import { check } from '../../core/errors.ts'
-import { rstrip } from '../python-strip.ts'
+import { pythonRstrip } from '../../core/python-words.ts'
 
 /** What scoring needs of a tokenizer. */
 export interface ScoringTokenizer {
@@ -35,7 +35,7 @@ export class RequestEncoder {
   /** @throws MedAwareError `config` where a continuation has no token of its own, or nothing begins a text. */
   encode(context: string, continuations: readonly string[]): Request {
     if (context === '') return this.#behindNothing(continuations)
-    const kept = rstrip(context)
+    const kept = pythonRstrip(context)
     const blank = context.slice(kept.length)
     const before = this.#ids(kept)
     const after = continuations.map((text) => this.#ids(kept + blank + text).slice(before.length))

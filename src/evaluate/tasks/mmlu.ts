@@ -1,4 +1,4 @@
-import { strip } from '../python-strip.ts'
+import { pythonStrip } from '../../core/python-words.ts'
 import { checkOptions, letteredLines, letters } from './lettered.ts'
 import type { EvaluationTask } from './task.ts'
 
@@ -21,7 +21,7 @@ function mmlu(subject: string): EvaluationTask {
     sampler: 'first_n',
     prompt(question) {
       checkOptions(name, question, 4)
-      return `${strip(question.question)}\n${letteredLines(question)}Answer:`
+      return `${pythonStrip(question.question)}\n${letteredLines(question)}Answer:`
     },
     choices: letters,
   }
