@@ -1,0 +1,75 @@
+import { bootstrapInterval, type Interval, proportion, type Proportion } from 'peft-medaware'
+import type { Knowledge } from './measure-facts.ts'
+
+/** What becomes of a fact: it changes, or it stays, and is or is not among the earlier corrections that are replayed. */
+export type Role = 'changed' | 'stored' | 'elsewhere'
+
+/** What a model knew of a fact before a round and after it. */
+export interface FactRecord {
+  readonly role: Role
+  readonly kind: string
+  readonly condition: string
+  readonly before: Omit<Knowledge, 'answer'>
+  readonly after: Knowledge
+}
+
+/** A round of the simulation. */
+export interface ArmRecord {
+  readonly arm: string
+  readonly seed: number
+  readonly steps: number
+  readonly seconds: number
+  /** Loss on held-out MedQuAD, nats a token: of the base, before the round and after, and its change. */
+  readonly heldOut: {
+    readonly base: number
+    readonly before: number
+    readonly after: number
+    readonly change: Interval
+  }
+  readonly facts: readonly FactRecord[]
+}
+
+/** Figures of an arm, over all of its seeds; null for a share of nothing. */
+export interface ArmFigures {
+  /** Changed facts: the new answer is likelier than the old one, the greedy answer says the new value, and both. */
+  readonly learntLikelier: Proportion | null
+  readonly learntSaid: Proportion | null
+  readonly learnt: Proportion | null
+  /** Of the facts that stay and were known before, those that are not known after: all, and by where they were. */
+  readonly forgotten: Proportion | null
+  readonly forgottenStored: Proportion | null
+  readonly forgottenElsewhere: Proportion | null
+  /** Of the seeds. */
+  readonly heldOutChange: Interval
+}
+
+/** A fact that stays is known where the old value is said, and likelier than another. */
+const isKnown = ({ saysOld, oldNats, newNats }: Omit<Knowledge, 'answer'>) => saysOld && oldNats < newNats
+
+/**
+ * Shares of facts, with Wilson intervals over facts and runs together: each seed invents others. Facts of one run share
+ * its training, so that the intervals are too narrow by what runs differ.
+ */
+export function describeArm(records: readonly ArmRecord[]): ArmFigures {
+  const facts = records.flatMap((record) => record.facts)
+  const changed = facts.filter(({ role }) => role === 'changed')
+  const known = facts.filter(({ role, before }) => role !== 'changed' && isKnown(before))
+  const share = (some: readonly FactRecord[], isSo: (fact: FactRecord) => boolean) => {
+    return some.length === 0 ? null : proportion(some.map(isSo))
+  }
+  const isLikelier = ({ after }: FactRecord) => after.newNats < after.oldNats
+  const isForgotten = ({ after }: FactRecord) => !isKnown(after)
+  const forgottenOf = (of: Role) => share(known.filter(({ role }) => role === of), isForgotten)
+  return {
+    learntLikelier: share(changed, isLikelier),
+    learntSaid: share(changed, ({ after }) => after.saysNew),
+    learnt: share(changed, (fact) => isLikelier(fact) && fact.after.saysNew),
+    forgotten: share(known, isForgotten),
+    forgottenStored: forgottenOf('stored'),
+    forgottenElsewhere: forgottenOf('elsewhere'),
+    heldOutChange: bootstrapInterval(
+      records.map(({ heldOut }) => heldOut.change.value),
+      (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
+    ),
+  }
+}
