@@ -28,7 +28,8 @@ export const dpoRules: OptionRules<DpoOptions> = { beta: number({ above: 0, to: 
 /**
  * Direct Preference Optimization (arXiv 2305.18290; TRL's DPOTrainer, dpo_trainer.py, with its loss_type 'sigmoid'):
  * the mean over pairs of -log σ(beta · ((log π - log π_ref)(chosen) - (log π - log π_ref)(rejected))). The reference
- * π_ref is the model with its adapters off, so that there is one copy of the weights. The loss is for batches of an
+ * π_ref is the model with its adapters off, so that there is one copy of the weights; or, as in TRL, with the adapter
+ * named `ref` where there is one beside what learns, such as a copy of what it was before. The loss is for batches of an
  * even number of rows, all chosen ones and then, in the same order, the rejected ones, with labels on completions
  * alone. Its metrics are TRL's by their names: means over the pairs, in nats.
  * @throws MedAwareError `config` for a beta that is no number above 0; of the loss itself for a model without an active
@@ -37,7 +38,7 @@ export const dpoRules: OptionRules<DpoOptions> = { beta: number({ above: 0, to: 
 export function dpoLoss(options: DpoOptions = {}): TrainingLoss<LabelledBatch> {
   const { beta = 0.1 } = readOptions('dpoLoss', options, dpoRules)
   return describedLoss({ type: 'dpo', beta }, (model, batch, { microBatches }) => {
-    const reference = noGrad(() => disableAdapter(checked(model, batch), () => rowLogProbs(model, batch)))
+    const reference = noGrad(() => asReference(checked(model, batch), () => rowLogProbs(model, batch)))
     const logps = rowLogProbs(model, batch)
     const rewards = mul(add(logps, mul(reference, -1)), beta)
     const pairs = transpose(reshape(rewards, [2, -1]), 0, 1)
@@ -45,6 +46,19 @@ export function dpoLoss(options: DpoOptions = {}): TrainingLoss<LabelledBatch> {
     const loss = mul(mean(slice(logSoftmax(pairs), 1, 0, 1)), -1 / microBatches)
     return { loss, metrics: noGrad(() => metricsOf(pairs, reshape(logps, [2, -1]))) }
   })
+}
+
+/** Does some work with the model as the reference is: with its adapter `ref` alone, or else with none. */
+function asReference<T>(model: CausalLm, doWork: () => T): T {
+  const set = adapterSetOf(model)
+  if (set?.members.has('ref') !== true) return disableAdapter(model, doWork)
+  const learning = set.active
+  set.activate('dpoLoss', ['ref'])
+  try {
+    return doWork()
+  } finally {
+    set.activate('dpoLoss', learning)
+  }
 }
 
 /** Log-probability of each row's labels together: f32 [2b]. */

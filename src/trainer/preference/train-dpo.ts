@@ -83,7 +83,7 @@ const rules: OptionRules<TrainDpoOptions> = {
  * Teaches a model to prefer one answer to another by Direct Preference Optimization, as TRL's DPOTrainer does: attaches
  * the adapter, makes pairs of the rows, trains by `dpoLoss`, measures, and saves what is asked for. The reference is
  * the model with its adapter off, so the adapter must be new, or what it has learned must be in the base
- * (`mergeAndUnload`). Defaults are TRL's where they differ from those of `train`: `learningRate` 1e-6, and no dropout
+ * (`mergeAndUnload`), or in an adapter named `ref` that is opened beside it, which then is the reference, as in TRL. Defaults are TRL's where they differ from those of `train`: `learningRate` 1e-6, and no dropout
  * (`disableDropout`).
  * @param data Rows of `prompt`, `chosen` and `rejected`, as `preparePreferences` takes them, or pairs.
  * @throws MedAwareError as `attachAdapter`, `startLora`, `preparePreferences`, `Trainer` and `Trainer.train`; `config`
@@ -138,7 +138,7 @@ function referenceWatch(onWarning: (message: string) => void): TrainerCallback {
       if (step > 1 || Math.max(Math.abs(chosen), Math.abs(rejected)) < 1e-3) return
       onWarning(
         'trainDpo: the adapter changed what the model says before the first step, and the reference is the model without ' +
-          'it; call mergeAndUnload and attach a new one, or begin with an adapter that starts from nothing',
+          'it; open it once more with the name ref, call mergeAndUnload and attach a new one, or begin with one that starts from nothing',
       )
     },
   }

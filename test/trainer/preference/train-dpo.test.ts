@@ -116,22 +116,39 @@ describe('trainDpo', () => {
     model.dispose()
   })
 
-  test('says that an adapter which was trained before is not its own reference', async () => {
-    const heard = async (isTrained: boolean) => {
+  test('says that an adapter which was trained before is not its own reference, unless a copy of it is', async () => {
+    const heard = async (isTrained: boolean, copies: readonly string[] = []) => {
       const model = await tinyFalcon(device)
-      const adapter = attachLora(model, { r: 4 }, { device, seed: 1 })
-      for (const [key, tensor] of adapter.namedTrainableParameters()) {
-        if (isTrained && key.includes('lora_B')) tensor.write(new Float32Array(tensor.count).fill(0.3))
+      const [adapter, ...others] = ['default', ...copies].map((name) => {
+        const one = attachLora(model, { r: 4 }, { device, seed: 1, name })
+        for (const [key, tensor] of one.namedTrainableParameters()) {
+          if (isTrained && key.includes('lora_B')) tensor.write(new Float32Array(tensor.count).fill(0.3))
+        }
+        return one
+      })
+      const numbersOf = async (names: typeof others) => {
+        return Promise.all(
+          names.flatMap((one) => [...one.namedTrainableParameters().values()].map((each) => each.read())),
+        )
       }
+      const [was, before] = [await trainedNumbers(model), await numbersOf(others)]
       const codes: string[] = []
+      const losses: number[] = []
+      const watch = { name: 'losses', onStepEnd: ({ loss }: StepReport) => void losses.push(loss) }
       const onWarning = (_message: string, code: string) => void codes.push(code)
-      await trainDpo(model, rows, { ...base, peftConfig: null, maxSteps: 2, onWarning })
-      adapter.detach()
+      await trainDpo(model, rows, { ...base, peftConfig: null, maxSteps: 2, onWarning, callbacks: [watch] })
+      expect(await trainedNumbers(model)).not.toEqual(was)
+      expect(await numbersOf(others)).toEqual(before)
+      for (const one of [...others, adapter]) one?.detach()
       model.dispose()
-      return codes
+      return { codes, first: losses[0] }
     }
-    expect(await heard(true)).toContain('reference')
-    expect(await heard(false)).not.toContain('reference')
+    expect((await heard(true)).codes).toContain('reference')
+    expect((await heard(false)).codes).not.toContain('reference')
+    const beside = await heard(true, ['ref'])
+    expect(beside.codes).not.toContain('reference')
+    expect(beside.first).toBeCloseTo(Math.LN2, 6)
+    expect((await heard(true, ['other'])).codes).toContain('reference')
   })
 
   test.each<[string, unknown, string]>([
