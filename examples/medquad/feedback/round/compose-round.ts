@@ -30,11 +30,7 @@ export interface RoundSources<T> {
  * What a round goes through, pass by pass: in each all corrections, and beside them replay against forgetting, dealt
  * from earlier corrections and from MedQuAD so that none comes a second time before all have come once.
  */
-export function composeRound<T>(
-  { corrections, earlier, general }: RoundSources<T>,
-  mix: RoundMix,
-  seed: number,
-): T[] {
+export function composeRound<T>({ corrections, earlier, general }: RoundSources<T>, mix: RoundMix, seed: number): T[] {
   const random = new Random(seed)
   const [recalled, replayed] = [dealer(earlier, random), dealer(general, random)]
   return Array.from({ length: mix.passes }, () =>

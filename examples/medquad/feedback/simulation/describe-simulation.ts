@@ -59,7 +59,11 @@ export function describeArm(records: readonly ArmRecord[]): ArmFigures {
   }
   const isLikelier = ({ after }: FactRecord) => after.newNats < after.oldNats
   const isForgotten = ({ after }: FactRecord) => !isKnown(after)
-  const forgottenOf = (of: Role) => share(known.filter(({ role }) => role === of), isForgotten)
+  const forgottenOf = (of: Role) =>
+    share(
+      known.filter(({ role }) => role === of),
+      isForgotten,
+    )
   return {
     learntLikelier: share(changed, isLikelier),
     learntSaid: share(changed, ({ after }) => after.saysNew),

@@ -25,7 +25,7 @@ interface Template {
 }
 
 const pick = <T>(random: Random, from: readonly T[], otherwise: T): T => from[random.below(from.length)] ?? otherwise
-const letters = [...'BCDFGHKLMNPQRSTVWXZ']
+const letters = 'B C D F G H K L M N P Q R S T V W X Z'.split(' ')
 
 const templates: Readonly<Record<FactKind, Template>> = {
   frequency: {

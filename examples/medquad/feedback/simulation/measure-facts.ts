@@ -41,4 +41,4 @@ export async function measureFacts(
 }
 
 /** Tokens of a question and its answer, facts are far shorter. */
-const longest = 96
+const longest = 64

@@ -121,7 +121,9 @@ export async function simulateSeed(
     adapter.detach()
   }
   const before = JSON.parse(await readFile(join(taught, 'before.json'), 'utf8')) as Before
-  place.say(`seed ${seed}: facts taught, held-out loss ${before.base.loss.toFixed(4)} to ${before.loss.loss.toFixed(4)}`)
+  place.say(
+    `seed ${seed}: facts taught, held-out loss ${before.base.loss.toFixed(4)} to ${before.loss.loss.toFixed(4)}`,
+  )
 
   const records: ArmRecord[] = []
   for (const [arm, replay] of Object.entries(arms)) {

@@ -3,7 +3,11 @@ import { parseHTML } from 'linkedom'
 import type { ArmFigures } from './describe-simulation.ts'
 import { armNames } from './simulation-table.ts'
 
-const shown = { learnt: 'learnt', forgottenStored: 'forgotten, in the store', forgottenElsewhere: 'forgotten, in no store' }
+const shown = {
+  learnt: 'learnt',
+  forgottenStored: 'forgotten, in the store',
+  forgottenElsewhere: 'forgotten, in no store',
+}
 
 /** Learnt and forgotten shares with their intervals, arm beside arm, as an SVG by itself. */
 export function simulationPlot(figures: Readonly<Record<string, ArmFigures>>): string {
@@ -16,7 +20,13 @@ export function simulationPlot(figures: Readonly<Record<string, ArmFigures>>): s
   )
   const names = Object.keys(figures).map((arm) => armNames[arm] ?? arm)
   const svg = Plot.plot({
-    ...{ document, width: 720, height: 240, marginLeft: 250, x: { domain: [0, 1], grid: true, label: 'share of facts' } },
+    ...{
+      document,
+      width: 720,
+      height: 240,
+      marginLeft: 250,
+      x: { domain: [0, 1], grid: true, label: 'share of facts' },
+    },
     y: { domain: names, label: null },
     ...{ fy: { domain: Object.values(shown), label: null, axis: null }, color: { legend: false } },
     marks: [

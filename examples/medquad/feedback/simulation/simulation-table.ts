@@ -30,11 +30,23 @@ export function simulationTable(figures: Readonly<Record<string, ArmFigures>>): 
   }
   const row = (name: string, cells: readonly string[]) => `| ${[name, ...cells].join(' | ')} |`
   return [
-    row('', columns.map(([arm]) => armNames[arm] ?? arm)),
-    row('---', columns.map(() => '---')),
+    row(
+      '',
+      columns.map(([arm]) => armNames[arm] ?? arm),
+    ),
+    row(
+      '---',
+      columns.map(() => '---'),
+    ),
     ...(Object.keys(figureNames) as (keyof typeof figureNames)[]).map((key) => {
-      return row(figureNames[key], columns.map(([, arm]) => cell(arm[key], false)))
+      return row(
+        figureNames[key],
+        columns.map(([, arm]) => cell(arm[key], false)),
+      )
     }),
-    row('held-out loss, change', columns.map(([, arm]) => cell(arm.heldOutChange, true))),
+    row(
+      'held-out loss, change',
+      columns.map(([, arm]) => cell(arm.heldOutChange, true)),
+    ),
   ].join('\n')
 }

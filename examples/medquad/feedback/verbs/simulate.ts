@@ -22,8 +22,8 @@ learnt and what was forgotten, with replay and without. Goes on from where it wa
   --seeds N       runs, each with facts of its own     (3)
   --changed N     facts that change                    (40)
   --kept N        facts that stay; half of them are among the corrections that may be replayed   (40)
-  --passes N      over the corrections, in the round   (15)
-  --teaching N    passes in which facts are taught     (20)
+  --passes N      over the corrections, in the round   (10)
+  --teaching N    passes in which facts are taught     (12)
   --held-out N    questions of MedQuAD to measure on   (96)
   --device WHICH  auto, cpu or webgpu                  (auto)
   --out DIR       where the parts and feedback.json, feedback.svg go   (out/feedback-simulation)
@@ -35,7 +35,7 @@ export async function simulate(args: readonly string[]): Promise<void> {
     args,
     {
       ...{ model: text(undefined), data: text(undefined), device: deviceFlag, out: text('out/feedback-simulation') },
-      ...{ seeds: whole(3), changed: whole(40), kept: whole(40, 0), passes: whole(15), teaching: whole(20) },
+      ...{ seeds: whole(3), changed: whole(40), kept: whole(40, 0), passes: whole(10), teaching: whole(12) },
       'held-out': whole(96),
     },
     help,
@@ -50,8 +50,8 @@ export async function simulate(args: readonly string[]): Promise<void> {
   const settings: SimulationSettings = {
     ...{ changed: flags.changed, stored: Math.ceil(flags.kept / 2), elsewhere: Math.floor(flags.kept / 2) },
     teaching: { passes: flags.teaching, general: 0.5, earlier: 0, learningRate: 4e-3 },
-    round: { passes: flags.passes, learningRate: 1e-3 },
-    ...{ batchSize: 8, maxLength: 96, heldOut: flags['held-out'] },
+    round: { passes: flags.passes, learningRate: 2e-3 },
+    ...{ batchSize: 8, maxLength: 64, heldOut: flags['held-out'] },
     adapter: { peftType: 'LORA', r: 16, loraAlpha: 32, loraDropout: 0.05, targetModules: 'all-linear' },
   }
   const base = await openBase({ ...flags, line, warn: say })
