@@ -1,4 +1,4 @@
-import { applyChatTemplate, type Example, prepareExamples, type TextTokenizer } from 'peft-medaware'
+import { applyChatTemplate, type Example, prepareExamples, type Row, type TextTokenizer } from 'peft-medaware'
 import type { MedquadPair } from './data/medquad-pair.ts'
 import { promptOf } from './prompt.ts'
 import * as plain from './questions.ts'
@@ -11,6 +11,15 @@ export interface Dialogue {
   readonly promptOf: (question: string) => Promise<string>
   /** Pairs as tokens, of which only the answer is learned; those whose question fills the whole length are left out. */
   readonly examplesOf: (pairs: readonly Pair[], maxLength: number) => Promise<Example[]>
+  /** Two answers as a row that `trainDpo` reads. */
+  readonly preferenceOf: (preference: Preference) => Row
+}
+
+/** Which of two answers is better. */
+interface Preference {
+  readonly question: string
+  readonly chosen: string
+  readonly rejected: string
 }
 
 /**
@@ -21,9 +30,13 @@ export function dialogueOf(tokenizer: TextTokenizer): Dialogue {
     return {
       promptOf: async (question) => promptOf(question),
       examplesOf: async (pairs, maxLength) => plain.examplesOf(tokenizer, pairs, maxLength),
+      preferenceOf: ({ question, chosen, rejected }) => {
+        return { prompt: promptOf(question), chosen: ` ${chosen}`, rejected: ` ${rejected}` }
+      },
     }
   }
   const ask = (question: string) => ({ role: 'user', content: question })
+  const say = (answer: string) => ({ role: 'assistant', content: answer })
   return {
     async promptOf(question) {
       const text = await applyChatTemplate(tokenizer, [ask(question)], { addGenerationPrompt: true })
@@ -34,9 +47,12 @@ export function dialogueOf(tokenizer: TextTokenizer): Dialogue {
     },
     async examplesOf(pairs, maxLength) {
       const rows = pairs.map(({ question, answer }) => {
-        return { messages: [ask(question), { role: 'assistant', content: answer }] }
+        return { messages: [ask(question), say(answer)] }
       })
       return (await prepareExamples(tokenizer, rows, { maxLength, assistantOnlyLoss: true })).examples
+    },
+    preferenceOf: ({ question, chosen, rejected }) => {
+      return { prompt: [ask(question)], chosen: [say(chosen)], rejected: [say(rejected)] }
     },
   }
 }

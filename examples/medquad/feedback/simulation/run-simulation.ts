@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  type AdapterConfig,
   attachAdapter,
   type Device,
   evaluateLoss,
+  type GivenConfig,
   lossChangeByGroup,
   type LossReport,
   openAdapter,
@@ -38,7 +38,7 @@ export interface SimulationSettings {
   readonly maxLength: number
   /** Held-out questions of MedQuAD. */
   readonly heldOut: number
-  readonly adapter: Partial<AdapterConfig> & { readonly peftType: 'LORA' }
+  readonly adapter: GivenConfig<'LORA'>
 }
 
 /** Arms, by what is replayed for each correction of a pass. */
