@@ -1,11 +1,8 @@
-import { Random } from '../core/random.ts'
 import { KeyValueCaches } from '../models/caches/key-value-caches.ts'
 import { leftPadded } from '../models/caches/left-padded.ts'
-import type { CausalLm, TokenBatch } from '../models/causal-lm.ts'
-import { inference } from '../models/inference.ts'
-import type { KeyValueCache } from '../ops/attention.ts'
+import type { CausalLm } from '../models/causal-lm.ts'
+import { drawTokens, readBatch } from './draw-tokens.ts'
 import { checkPrompts, type Generation, type GenerationOptions, resolveOptions } from './generation-options.ts'
-import { chooseToken } from './sampling.ts'
 
 /** Tokens the caches have room for beyond the prompt at first. */
 const HEADROOM = 64
@@ -29,63 +26,22 @@ export async function* generateTokens(
 export async function* continueTokens(
   model: CausalLm,
   prompts: readonly (readonly number[])[],
-  { maxNewTokens, stops, seed, signal, sampling }: Generation,
+  generation: Generation,
 ): AsyncGenerator<readonly (number | null)[], void, undefined> {
   checkPrompts(prompts, model.vocabSize)
-  const rows = prompts.map((prompt, row) => ({ seen: new Set(prompt), random: Random.of(seed, row), stopped: false }))
-  const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0)
+  const { maxNewTokens, signal } = generation
+  const lengths = prompts.map((prompt) => prompt.length)
+  const longest = Math.max(...lengths)
   const limit = longest + maxNewTokens - 1
   signal?.throwIfAborted()
   const caches = new KeyValueCaches(model, prompts.length, Math.min(limit, longest + HEADROOM))
   try {
-    const lengths = prompts.map((prompt) => prompt.length)
-    let next: readonly (readonly number[])[] = prompts
-    for (let step = 0; step < maxNewTokens; step++) {
-      signal?.throwIfAborted()
-      const batch = leftPadded(model, next, { lengths, past: caches.length })
-      const [, width] = batch.shape
-      caches.reserve(width, limit)
-      // The prompts are one kind of work, the tokens behind them another.
-      if (step < 2) await prepare(model, batch, caches.perLayer)
-      const logits = await lastLogits(model, batch, caches.perLayer)
-      // A prompt may take long, and who ended it meanwhile wants no token of it.
-      signal?.throwIfAborted()
-      caches.advance(width)
-      const tokens = rows.map((row, i) => {
-        if (row.stopped) return null
-        const token = chooseToken(
-          logits.subarray(i * model.vocabSize, (i + 1) * model.vocabSize),
-          row.seen,
-          sampling,
-          row.random,
-        )
-        row.seen.add(token)
-        row.stopped = stops.has(token)
-        return token
-      })
-      yield tokens
-      if (rows.every((row) => row.stopped)) return
-      next = tokens.map((token) => [token ?? 0])
+    const batch = leftPadded(model, prompts, { lengths })
+    const logits = await readBatch(model, batch, caches, { limit, signal, isNew: true })
+    for await (const draws of drawTokens(model, { prompts, caches, logits }, generation)) {
+      yield draws.map((draw) => draw && draw.token)
     }
   } finally {
     caches.dispose()
-  }
-}
-
-/** Lets the device choose its programs for batches like this one. */
-async function prepare(model: CausalLm, batch: TokenBatch, caches: readonly KeyValueCache[]): Promise<void> {
-  const { device } = model
-  await device.prepare(() => device.memory.scoped(() => void inference(model, () => model.lastLogits(batch, caches))))
-}
-
-async function lastLogits(model: CausalLm, batch: TokenBatch, caches: readonly KeyValueCache[]): Promise<Float32Array> {
-  // Outside all scopes: one the caller has open may close before the numbers have come back.
-  const logits = model.device.memory.rooted(() => inference(model, () => model.lastLogits(batch, caches)))
-  try {
-    const values = await logits.read()
-    await model.device.settle()
-    return values
-  } finally {
-    logits.dispose()
   }
 }

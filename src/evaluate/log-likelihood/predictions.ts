@@ -1,4 +1,5 @@
 import { check } from '../../core/errors.ts'
+import { type LogSum, logSumExp } from '../../models/log-sum-exp.ts'
 
 /** How likely a text is behind another. */
 export interface LogLikelihood {
@@ -12,7 +13,7 @@ export interface LogLikelihood {
 export class Predictions {
   readonly #logits: Float32Array
   readonly #vocabSize: number
-  readonly #rows = new Map<number, { readonly logSum: number; readonly likeliest: number }>()
+  readonly #rows = new Map<number, LogSum>()
 
   constructor(logits: Float32Array, vocabSize: number) {
     this.#logits = logits
@@ -29,16 +30,10 @@ export class Predictions {
     return { logLikelihood, isGreedy: token === likeliest }
   }
 
-  #row(row: number) {
+  #row(row: number): LogSum {
     const held = this.#rows.get(row)
     if (held !== undefined) return held
-    const logits = this.#logits.subarray(row * this.#vocabSize, (row + 1) * this.#vocabSize)
-    let likeliest = 0
-    for (let i = 1; i < logits.length; i++) if ((logits[i] ?? NaN) > (logits[likeliest] ?? NaN)) likeliest = i
-    const largest = logits[likeliest] ?? NaN
-    let sum = 0
-    for (const logit of logits) sum += Math.exp(logit - largest)
-    const made = { logSum: largest + Math.log(sum), likeliest }
+    const made = logSumExp(this.#logits.subarray(row * this.#vocabSize, (row + 1) * this.#vocabSize))
     this.#rows.set(row, made)
     return made
   }

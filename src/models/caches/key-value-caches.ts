@@ -82,6 +82,33 @@ export class KeyValueCaches {
     this.#length += tokens
   }
 
+  /** Lets go of all but the first tokens, which leaves the room as it is. @throws MedAwareError `shape` for more. */
+  truncate(length: number): void {
+    check(length <= this.#length, 'shape', () => `caches: they hold ${this.#length} tokens, not ${length}`)
+    this.#length = length
+  }
+
+  /**
+   * Caches of their own that begin with the first tokens of these.
+   * @param length Of the tokens. @param capacity Tokens there is room for at first, `length` or more.
+   * @throws MedAwareError `memory`, and `shape` for more tokens than there are.
+   */
+  copy(length: number, capacity: number): KeyValueCaches {
+    check(length <= this.#length, 'shape', () => `caches: they hold ${this.#length} tokens, not ${length}`)
+    const made = new KeyValueCaches(this.#model, this.#rows, Math.max(length, capacity))
+    for (const [i, target] of made.#tensors.entries()) {
+      const held = this.#tensors[i]
+      if (held !== undefined && length > 0) this.#copyTokens(held, target, length)
+    }
+    made.#length = length
+    return made
+  }
+
+  /** Of the device's memory. */
+  get byteLength(): number {
+    return this.#tensors.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
   /** Frees them. */
   dispose(): void {
     for (const tensor of this.#tensors.splice(0)) tensor.dispose()
@@ -95,13 +122,18 @@ export class KeyValueCaches {
 
   #grow(held: Tensor, capacity: number): Tensor {
     const grown = this.#allocate(capacity, held.buffer.label)
-    const [from = 0, to = 0] = [held.shape[2], grown.shape[2]]
-    const tokens = this.#before + this.#length
-    for (let head = 0; this.#length > 0 && head < held.rows / from; head++) {
-      const source = rowsOf(held, head * from, head * from + tokens)
-      this.#model.device.copy(source, rowsOf(grown, head * to, head * to + tokens))
-    }
+    if (this.#length > 0) this.#copyTokens(held, grown, this.#length)
     held.dispose()
     return grown
+  }
+
+  /** What stands before the text goes along. */
+  #copyTokens(held: Tensor, target: Tensor, length: number): void {
+    const [from = 0, to = 0] = [held.shape[2], target.shape[2]]
+    const tokens = this.#before + length
+    for (let head = 0; head < held.rows / from; head++) {
+      const source = rowsOf(held, head * from, head * from + tokens)
+      this.#model.device.copy(source, rowsOf(target, head * to, head * to + tokens))
+    }
   }
 }
