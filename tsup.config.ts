@@ -4,10 +4,10 @@ import path from 'node:path'
 import { defineConfig } from 'tsup'
 
 /** Types of the web platform that the package's declarations name. */
-const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'URL']
+const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'Request', 'Response', 'URL']
 
 /** The everyday entry, and the rooms that can be imported beside it. */
-const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors', 'worker']
+const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors', 'serve', 'worker']
 const entries = {
   index: 'src/index.ts',
   ...Object.fromEntries(rooms.map((room) => [room, `src/${room}/index.ts`])),

@@ -19,7 +19,7 @@ const floors = [
   ['nn', 'optim'],
   ['peft', 'models'],
   ['train', 'generate', 'evaluate', 'data'],
-  ['io'],
+  ['io', 'serve'],
   ['trainer'],
   ['worker'],
   ['cli'],

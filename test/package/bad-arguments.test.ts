@@ -7,9 +7,10 @@ import * as ops from '../../src/ops/index.ts'
 import * as optim from '../../src/optim/index.ts'
 import * as quant from '../../src/quant/index.ts'
 import * as safetensors from '../../src/safetensors/index.ts'
+import * as serve from '../../src/serve/index.ts'
 
 /** As a caller in plain JavaScript sees them. */
-const rooms = { ...autograd, ...models, ...nn, ...ops, ...optim, ...quant, ...safetensors }
+const rooms = { ...autograd, ...models, ...nn, ...ops, ...optim, ...quant, ...safetensors, ...serve }
 const face = { ...rooms, ...library } as unknown as Record<string, (...values: unknown[]) => unknown>
 
 const { device } = await library.openDevice({ device: 'cpu' })
@@ -17,6 +18,9 @@ const { device } = await library.openDevice({ device: 'cpu' })
 describe('a public function that is given what makes no sense', () => {
   it.each<[name: string, values: unknown[]]>([
     ['selfTest', [3]],
+    ['createEndpoint', [null]],
+    ['createEndpoint', [{}]],
+    ['createEndpoint', [{ model: null, tokenizer: null }]],
     ['generateTokens', [null, [[1]]]],
     ['completeText', [null, null, 'a']],
     ['describeMemoryPlan', [null]],
