@@ -22,10 +22,17 @@ interface ModelWords {
   readonly device: string
 }
 
+/** An adapter, and what it is to be called where that matters. */
+export interface NamedAdapter {
+  readonly source: string
+  readonly name?: string
+}
+
 /** What the flags ask for. @throws UsageError. */
 export function readModelFlags({ adapter, quantize, dtype, device, ...rest }: ModelWords) {
+  const adapters: readonly NamedAdapter[] = adapter === undefined ? [] : [{ source: adapter }]
   return {
-    adapter,
+    adapters,
     ignoreFields: namesOf(rest['ignore-fields']),
     type: quantize === undefined ? null : oneOf('quantize', quantize, storageTypes()),
     dtype: oneOf('dtype', dtype, ['f32', 'f16', 'bf16']),
@@ -34,15 +41,15 @@ export function readModelFlags({ adapter, quantize, dtype, device, ...rest }: Mo
 }
 
 /**
- * Opens a device, the model at `source` on it and the adapter, for `use`, and disposes of the device behind it.
+ * Opens a device, the model at `source` on it and the adapters, for `use`, and disposes of the device behind it.
  * @param who Begins the error where there is no tokenizer. @throws MedAwareError as `loadModel` and `openAdapter`.
  */
 export async function withAdaptedModel(
   who: string,
   source: string,
-  { adapter, ignoreFields, type, dtype, engine }: ReturnType<typeof readModelFlags>,
+  { adapters, ignoreFields, type, dtype, engine }: ReturnType<typeof readModelFlags>,
   { signal, progress }: CommandContext,
-  use: (model: LoadedModel['model'], tokenizer: NonNullable<LoadedModel['tokenizer']>) => Promise<void>,
+  use: (model: LoadedModel['model'], tokenizer: NonNullable<LoadedModel['tokenizer']>, name: string) => Promise<void>,
 ): Promise<void> {
   const { device } = await openDevice({ device: engine })
   try {
@@ -51,11 +58,11 @@ export async function withAdaptedModel(
       ...(type !== null && { quantize: { type } }),
     })
     check(tokenizer !== null, 'not-found', () => `${who}: ${name} has no tokenizer.json`)
-    if (adapter !== undefined) {
-      const told = { onDownload: progress.load, onWarning: progress.warn }
-      await openAdapter(model, adapter, { device, signal, ignoreFields, ...told })
+    const told = { onDownload: progress.load, onWarning: progress.warn }
+    for (const { source: folder, ...named } of adapters) {
+      await openAdapter(model, folder, { device, signal, ignoreFields, ...told, ...named })
     }
-    await use(model, tokenizer)
+    await use(model, tokenizer, name)
   } finally {
     device.dispose()
   }

@@ -10,6 +10,7 @@ import { inspectCommand } from './inspect.ts'
 import { mergeCommand } from './merge.ts'
 import { ProgressLine } from '../trainer/progress/progress-line.ts'
 import { quantizeCommand } from './quantize.ts'
+import { serveCommand } from './serve/serve.ts'
 import { resumeCommand, trainCommand } from './train/train.ts'
 
 const commands: Readonly<Record<string, Command>> = {
@@ -18,6 +19,7 @@ const commands: Readonly<Record<string, Command>> = {
   merge: mergeCommand,
   generate: generateCommand,
   chat: chatCommand,
+  serve: serveCommand,
   train: trainCommand,
   resume: resumeCommand,
   evaluate: evaluateCommand,
