@@ -1,0 +1,115 @@
+/**
+ * `npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON]`: lm-evaluation-harness itself judges
+ * SmolLM2-135M-Instruct through our endpoint, by its client local-completions over HTTP, N questions a task (3), and
+ * must find what it finds with transformers (NUMBERS/lm-eval-public.json), and what our own `evaluate` finds. Prints
+ * how long a question took either way. Needs a Python with lm_eval[api] and transformers.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { listen } from '../../../src/cli/serve/node-server.ts'
+import { evaluate, loadModel, openDevice, type Question } from '../../../src/index.ts'
+import { createEndpoint } from '../../../src/serve/index.ts'
+import { CheckLines } from '../../golden/check-lines.ts'
+import { equal, within } from '../../golden/check.ts'
+import { hasHarness, judge } from './lm-eval.ts'
+
+/** Of a task, what the harness found with transformers. */
+interface PublicTask {
+  readonly file: string
+  readonly docs: readonly {
+    readonly loglikelihoods: readonly number[]
+    readonly is_greedy: readonly boolean[]
+    readonly acc: number
+  }[]
+}
+
+/** Between log-likelihoods of two f32 implementations. */
+const bound = 1e-3
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { questions: { type: 'string', default: '3' }, python: { type: 'string', default: 'python3' } },
+})
+const [gguf, numbers, benchmarks] = positionals
+const most = Number(values.questions)
+if (gguf === undefined || numbers === undefined || benchmarks === undefined || !(most > 0)) {
+  console.error('usage: npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON]')
+  process.exit(2)
+}
+if (!hasHarness(values.python)) {
+  console.log(`not run: ${values.python} lacks lm_eval[api] or transformers; test/interop/requirements.txt has them`)
+  process.exit(0)
+}
+
+const text = readFileSync(join(numbers, 'lm-eval-public.json'), 'utf8')
+const { tasks: known } = JSON.parse(text) as { readonly tasks: Readonly<Record<string, PublicTask>> }
+const tasks = Object.entries(known).map(([name, { file }]) => ({ name, file: resolve(benchmarks, file) }))
+const lines = new CheckLines([76, 0])
+const { device } = await openDevice({ device: 'cpu' })
+const { model, tokenizer } = await loadModel(gguf, { device })
+if (tokenizer === null) throw new Error(`${gguf} has no tokenizer`)
+
+const folder = mkdtempSync(join(tmpdir(), 'peft-medaware-harness-'))
+let served = 0
+const endpoint = createEndpoint({
+  ...{ model, tokenizer, name: 'smollm2' },
+  onRequest: ({ seconds }) => (served += seconds),
+})
+const server = await listen(endpoint.fetch, '127.0.0.1', 0)
+const asked = { python: values.python, url: server.url, tokenizer: resolve(numbers), most, folder }
+const judged = await judge(tasks, asked).finally(async () => {
+  await Promise.all([endpoint.close(), server.close()])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+let evaluated = 0
+for (const { name, file } of tasks) {
+  const samples = judged.get(name) ?? []
+  const docs = known[name]?.docs.slice(0, most) ?? []
+  const questions = readFileSync(file, 'utf8').split('\n').slice(0, docs.length)
+  const benchmark = { task: name, questions: questions.map((line) => JSON.parse(line) as Question) }
+  const started = performance.now()
+  const report = await evaluate(model, tokenizer, benchmark, { batchSize: 1 })
+  evaluated += (performance.now() - started) / 1000
+
+  const found = samples.flatMap(({ filtered_resps: answers }) =>
+    answers.map(([logLikelihood]) => Number(logLikelihood)),
+  )
+  const greedy = samples.flatMap(({ filtered_resps: answers }) =>
+    answers.map(([, isGreedy]) => Number(isGreedy === 'True')),
+  )
+  const right = samples.map(({ acc }) => acc)
+  const what = `${name}, ${docs.length} questions`
+  const theirs = docs.flatMap(({ loglikelihoods }) => loglikelihoods)
+  const ours = report.documents.flatMap(({ logLikelihoods }) => logLikelihoods)
+  for (const check of [
+    within(`${what}: log-likelihoods beside transformers`, found, theirs, bound),
+    within(`${what}: log-likelihoods beside evaluate`, found, ours, bound),
+    equal(
+      `${what}: what is greedy`,
+      greedy,
+      docs.flatMap((doc) => doc.is_greedy.map(Number)),
+    ),
+    equal(
+      `${what}: which are answered rightly`,
+      right,
+      docs.map(({ acc }) => acc),
+    ),
+    within(`${what}: accuracy`, [mean(right)], [report.acc.value], 1e-12),
+  ]) {
+    lines.print(check.name, '', check)
+  }
+  console.log(`${what}: accuracy ${mean(right)}`)
+}
+device.dispose()
+const count = [...judged.values()].reduce((sum, { length }) => sum + length, 0)
+const [through, alone] = [served, evaluated].map((seconds) => (seconds / count).toFixed(2))
+console.log(`a question took ${through} s through the endpoint, ${alone} s by evaluate`)
+console.log(`${lines.passed} passed, ${lines.failed} failed`)
+process.exit(lines.exitCode)
+
+function mean(figures: readonly number[]): number {
+  return figures.reduce((sum, each) => sum + each, 0) / figures.length
+}
