@@ -108,7 +108,7 @@ class ModelEndpoint implements Endpoint {
       POST: async (request, watch, client) => {
         const { tokenizer, model, maxBodyBytes } = this.#options
         const body = await readBody(request, maxBodyBytes, watch.signal)
-        const asked = readCompletionRequest(body, tokenizer, model.vocabSize, this.#limits)
+        const asked = await readCompletionRequest(body, tokenizer, model.vocabSize, this.#limits)
         return this.#answer(asked, completionFormat, watch, client)
       },
     },

@@ -54,11 +54,11 @@ describe('/v1/chat/completions', () => {
     )
     setTimeout(() => controller.abort(), 5)
     await expect(request).rejects.toBeInstanceOf(OpenAI.APIUserAbortError)
-    await expect
-      .poll(async () => (await endpoint.fetch(new Request('http://localhost/health'))).json())
-      .toEqual({
-        ...{ status: 'ok', running: 0, waiting: 0 },
-      })
+    const health = async () => {
+      const response = await endpoint.fetch(new Request('http://localhost/health'))
+      return (await response.json()) as unknown
+    }
+    await expect.poll(health).toEqual({ status: 'ok', running: 0, waiting: 0 })
   })
 
   it('lists models, and says what there is', async () => {
@@ -78,6 +78,7 @@ describe('/v1/chat/completions', () => {
     ['a picture', { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages'],
     ['no message', { messages: [] }, 'messages'],
     ['more than the model reads', { max_completion_tokens: 250 }, 'prompt'],
+    ['a text too long to be encoded', { messages: [{ role: 'user', content: 'a'.repeat(5000) }] }, 'messages'],
     ['likeliest tokens alone', { top_logprobs: 2 }, 'top_logprobs'],
     ['how to stream what is not', { stream_options: { include_usage: true } }, 'stream_options'],
   ])('refuses %s by name', async (_, fields, param) => {

@@ -119,6 +119,25 @@ export interface RequestLimits {
   readonly maxContext: number
 }
 
+/** Characters for each token that a model reads: words have about four, and a text is encoded as a whole. */
+const charactersPerToken = 16
+
+/**
+ * Sees that a prompt is not so long that just encoding it would keep others waiting. @param param Where it stands.
+ * @throws ApiError 400.
+ */
+export function checkLength(prompt: string | readonly number[], param: string, { maxContext }: RequestLimits): void {
+  const most = typeof prompt === 'string' ? charactersPerToken * maxContext : maxContext
+  const unit = typeof prompt === 'string' ? 'characters' : 'tokens'
+  checkRequest(
+    prompt.length <= most,
+    param,
+    () =>
+      `the prompt has ${prompt.length} ${unit}, and this server takes ${most}: the model reads ${maxContext} tokens`,
+    'context_length_exceeded',
+  )
+}
+
 /**
  * Sees that prompts and answers are no more than may be.
  * @param wanted New tokens, `null` for as many as there is room for. @returns New tokens of each answer.

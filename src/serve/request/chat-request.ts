@@ -7,6 +7,7 @@ import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
 import { checkRequest, refusal } from '../api-error.ts'
 import {
   type AnswerRequest,
+  checkLength,
   checkLimits,
   type RequestLimits,
   samplingOf,
@@ -84,7 +85,7 @@ export async function readChatRequest(
     return 'top_logprobs goes with logprobs: true'
   })
   checkRequest(wanted !== 0, 'max_tokens', () => 'max_tokens must be a whole number from 1')
-  const prompts = [{ ids: await promptOf(tokenizer, messages), text: null }]
+  const prompts = [{ ids: await promptOf(tokenizer, messages, limits), text: null }]
   return {
     ...{ model, prompts, n, isEchoed: false, maxNewTokens: checkLimits(prompts, n, wanted ?? null, limits) },
     ...{ stop: [fields.stop ?? []].flat(), sampling: samplingOf(fields), seed: seedOf(fields) },
@@ -93,12 +94,17 @@ export async function readChatRequest(
 }
 
 /** A conversation as the model's chat template has it. @throws ApiError 400 where there is none, or it complains. */
-async function promptOf(tokenizer: TextTokenizer, messages: readonly Message[]): Promise<readonly number[]> {
+async function promptOf(
+  tokenizer: TextTokenizer,
+  messages: readonly Message[],
+  limits: RequestLimits,
+): Promise<readonly number[]> {
   checkRequest((tokenizer.chatTemplate ?? null) !== null, 'messages', () => {
     return 'the model has no chat template, so it takes no conversations; ask /v1/completions'
   })
   try {
     const text = await applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true })
+    checkLength(text, 'messages', limits)
     const ids = tokenizer.encode(text, { addSpecialTokens: false })
     checkRequest(ids.length > 0, 'messages', () => `the chat template makes no text of ${show(messages)}`)
     return ids

@@ -1,3 +1,4 @@
+import { nextTurn } from '#platform'
 import type { JsonObject } from '../../core/json.ts'
 import { flag, type OptionRules, whole } from '../../core/options.ts'
 import { checkPrompts } from '../../generate/generation-options.ts'
@@ -5,6 +6,7 @@ import type { TextTokenizer } from '../../generate/text-tokenizer.ts'
 import { checkRequest, refusal } from '../api-error.ts'
 import {
   type AnswerRequest,
+  checkLength,
   checkLimits,
   type Prompt,
   prompt,
@@ -36,12 +38,12 @@ const refused = { ...sharedRefused, best_of: undone(1), suffix: undone('') }
 const usualTokens = 16
 
 /** What `POST /v1/completions` asks. @throws ApiError 400. */
-export function readCompletionRequest(
+export async function readCompletionRequest(
   body: JsonObject,
   tokenizer: TextTokenizer,
   vocabSize: number,
   limits: RequestLimits,
-): AnswerRequest {
+): Promise<AnswerRequest> {
   const fields = readFields(body, rules, refused)
   const model = needed('model', fields.model)
   const { n = 1, echo = false, max_tokens: wanted = usualTokens } = fields
@@ -50,7 +52,13 @@ export function readCompletionRequest(
   checkRequest(given.length * n <= limits.maxChoices, 'prompt', () => {
     return `${given.length} prompts with ${n} answers each are more than ${limits.maxChoices} answers`
   })
-  const prompts = given.map((each) => encoded(each, tokenizer))
+  for (const each of given) checkLength(each, 'prompt', limits)
+  const prompts: Prompt[] = []
+  for (const each of given) {
+    prompts.push(encoded(each, tokenizer))
+    // Many long texts take long, and others are served meanwhile.
+    await nextTurn()
+  }
   try {
     checkPrompts(
       prompts.map(({ ids }) => ids),
