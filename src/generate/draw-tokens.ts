@@ -5,7 +5,7 @@ import type { CausalLm, TokenBatch } from '../models/causal-lm.ts'
 import { inference } from '../models/inference.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Generation } from './generation-options.ts'
-import { type TokenLogProbs, tokenLogProbs } from './log-probs.ts'
+import type { TokenLogProbs } from './log-probs.ts'
 import { chooseToken } from './sampling.ts'
 
 /** Prompts that a model has read. */
@@ -28,8 +28,8 @@ export interface Draw {
 
 /** What is drawn beside `Generation`. */
 export interface DrawOptions {
-  /** The likeliest tokens that are told of each place, `null` for no log-probabilities at all. Default null. */
-  readonly top?: number | null
+  /** What is told of how likely a token is, such as `tokenLogProbs` says. Default nothing. */
+  readonly logProbs?: ((logits: Float32Array, token: number) => TokenLogProbs) | undefined
   /** Which stream of the seed the first row draws from; those after it have the next. Default 0. */
   readonly stream?: number
 }
@@ -39,7 +39,7 @@ export async function* drawTokens(
   model: CausalLm,
   { prompts, caches, logits: first }: ReadPrompts,
   { maxNewTokens, stops, seed, signal, sampling }: Generation,
-  { top = null, stream = 0 }: DrawOptions = {},
+  { logProbs, stream = 0 }: DrawOptions = {},
 ): AsyncGenerator<readonly (Draw | null)[], void, undefined> {
   const rows = prompts.map((prompt, row) => {
     return { seen: new Set(prompt), random: Random.of(seed, stream + row), isOver: false }
@@ -52,11 +52,11 @@ export async function* drawTokens(
       if (row.isOver) return null
       const own = logits.subarray(i * model.vocabSize, (i + 1) * model.vocabSize)
       // Choosing changes them.
-      const before = top === null ? null : own.slice()
+      const before = logProbs && own.slice()
       const token = chooseToken(own, row.seen, sampling, row.random)
       row.seen.add(token)
       row.isOver = stops.has(token)
-      return { token, isLast: row.isOver, logProbs: before && tokenLogProbs(before, token, top ?? 0) }
+      return { token, isLast: row.isOver, logProbs: before ? logProbs(before, token) : null }
     })
     yield draws
     if (step + 1 === maxNewTokens || rows.every((row) => row.isOver)) return

@@ -2,7 +2,7 @@ import { check } from '../../core/errors.ts'
 import { KeyValueCaches } from '../../models/caches/key-value-caches.ts'
 import { leftPadded } from '../../models/caches/left-padded.ts'
 import type { CausalLm } from '../../models/causal-lm.ts'
-import { type Draw, drawTokens, type DrawOptions, readBatch } from '../draw-tokens.ts'
+import { type Draw, drawTokens, readBatch } from '../draw-tokens.ts'
 import { checkPrompts, type Generation } from '../generation-options.ts'
 import { type TokenLogProbs, tokenLogProbs } from '../log-probs.ts'
 import type { PromptCache } from './prompt-cache.ts'
@@ -91,13 +91,23 @@ export class PromptSession {
     })
   }
 
-  /** Continues the prompt, which has been read, a token a step; one answer at a time. @throws MedAwareError as `read`. */
-  async *draw(generation: Generation, options: DrawOptions): AsyncGenerator<Draw, void, undefined> {
+  /**
+   * Continues the prompt, which has been read, a token a step; one answer at a time. @throws MedAwareError as `read`.
+   * @param top The likeliest tokens that are told of each place, `null` for no log-probabilities at all.
+   * @param stream Which stream of the seed is drawn from.
+   */
+  async *draw(
+    generation: Generation,
+    { top, stream }: { readonly top: number | null; readonly stream: number },
+  ): AsyncGenerator<Draw, void, undefined> {
     const last = this.#pieces.at(-1)
     const caches = this.#caches
     check(last !== undefined && caches !== null, 'config', () => 'generate: the prompt has not been read')
     caches.truncate(this.#prompt.length)
     const read = { prompts: [this.#prompt], caches, logits: last.logits.slice() }
+    const logProbs =
+      top === null ? undefined : (logits: Float32Array, token: number) => tokenLogProbs(logits, token, top)
+    const options = { logProbs, stream }
     try {
       for await (const [draw] of drawTokens(this.#model, read, generation, options)) if (draw) yield draw
     } catch (error) {
