@@ -92,6 +92,7 @@ export {
   saveAdapterGguf,
 } from './io/gguf/lora/adapter-gguf.ts'
 export { replaceLoraWeightsLoftq, type ReplaceLoraWeightsLoftqOptions } from './io/replace-lora-weights-loftq.ts'
+export { saveModelCard, type SaveModelCardOptions } from './io/card-file.ts'
 export { restoreRun, saveRun } from './io/checkpoint-folder.ts'
 
 export type { LoraConfig } from './peft/lora/lora-config.ts'
@@ -149,6 +150,9 @@ export {
   type AdapterFilesOptions,
   type LoadAdapterOptions,
 } from './peft/files/adapter-files.ts'
+export type { CardContent, CardData, CardFigure, CardResult } from './peft/card/card-content.ts'
+export { modelCard, type ModelCardOptions } from './peft/card/adapter-card.ts'
+export { medicalDisclaimer } from './peft/card/card-sections.ts'
 export { countParameters, describeParameterCounts, type ParameterCounts } from './peft/parameter-counts.ts'
 export { type KbitTrainingOptions, prepareModelForKbitTraining } from './peft/prepare-model-for-kbit-training.ts'
 
@@ -250,11 +254,13 @@ export type { RougeScore, RougeType } from './evaluate/text/rouge-score.ts'
 export type { References } from './evaluate/text/text-pairs.ts'
 export { selfAgreement, type SelfAgreement } from './evaluate/text/self-agreement.ts'
 export { textFigures, type TextFigures } from './evaluate/text/text-figures.ts'
+export { cardResults, type CardReports, type Measured, type MeasuredRouge } from './evaluate/card/card-results.ts'
 export type { AnswerGroupOptions } from './evaluate/text/answer-groups.ts'
 
 export { loadBenchmark, type LoadBenchmarkOptions } from './io/benchmarks/load-benchmark.ts'
 export type { RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'
+export { trainingCard, type TrainingCardOptions } from './trainer/training-card.ts'
 export { exportRecipe, type RecipeOptions } from './trainer/recipe/export-recipe.ts'
 export { train, type TrainDatasetOptions } from './trainer/train.ts'
 export { type PreferenceDataset, trainDpo, type TrainDpoOptions } from './trainer/preference/train-dpo.ts'

@@ -15,9 +15,11 @@ import {
   planMemory,
   ProgressLine,
   Random,
+  saveModelCard,
   Trainer,
   writeFolder,
 } from 'peft-medaware'
+import { aboutAdapter, measuredCard } from './adapter-card.ts'
 import { cacheDirectory } from './data/cache-directory.ts'
 import { loadMedquad } from './data/load-medquad.ts'
 import type { MedquadPair } from './data/medquad-pair.ts'
@@ -108,6 +110,7 @@ const trainer = new Trainer(model, examples, {
     ...{ tokenizer, generation: { maxNewTokens: base.answerTokens, repetitionPenalty: 1.15, doSample: false } },
     note: 'A demonstration of QLoRA fine-tuning. What the model writes is no medical advice.',
   },
+  card: aboutAdapter(data),
   ...{ callbacks: [line.training, story.resumed, memory], onWarning, signal: interrupts.signal },
 })
 device.profile?.reset()
@@ -123,22 +126,26 @@ story.trained(result)
 interrupts.letThrough(`the adapter is saved in ${out}; --resume goes on to the measurements`)
 
 // 7. After, on the adapter that was saved
+const { card: trained } = trainer
 trainer.dispose()
 adapter.detach()
-await openAdapter(model, out, { device })
+const saved = await openAdapter(model, out, { device })
 const { report: after, seconds: heldOutAfter } = await measure()
 story.answers(result.samples, asked)
 const summary = summarize({
   ...{ device, data, parameters, storage, result, history: trainer.state, before, after, seed },
   ...{ plannedMemoryBytes: plan.total, peakMemoryBytes: memory.bytes, seconds: { heldOutBefore, heldOutAfter } },
 })
+const measured = describeHeldOut(heldOut, before, after, seed)
+const card = measuredCard({ data, trained, heldOut: measured, samples: result.samples, asked, seed })
 const files = {
   'summary.json': summary,
-  'held-out.json': describeHeldOut(heldOut, before, after, seed),
+  'held-out.json': measured,
   'answers.json': result.samples.map((sample, i) => ({ id: asked[i]?.id, question: asked[i]?.question, ...sample })),
 }
 const texts = Object.entries(files).map(([name, value]) => [name, `${JSON.stringify(value, null, 2)}\n`] as const)
 await writeFolder(out, new Map(texts))
+await saveModelCard(saved, out, { ...card, onWarning })
 for (const checkpoint of checkpointsIn(out)) await rm(checkpoint, { recursive: true })
 story.measured('after', after, before)
 story.end(out, summary)

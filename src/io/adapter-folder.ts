@@ -18,7 +18,8 @@ import {
 import type { TensorReader } from '../safetensors/reader.ts'
 import type { Adapter } from '../peft/adapter.ts'
 import type { Adaptable } from '../peft/adaptable.ts'
-import { type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'
+import { keepCard } from './card-file.ts'
+import { diskFolder, type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'
 import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder-options.ts'
 import { openFolder, type Source } from './sources/open-folder.ts'
 
@@ -33,12 +34,16 @@ const rules: OptionRules<OpenAdapterOptions> = { ...loadAdapterRules, ...hubFold
 
 /**
  * Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md (Node only), all of them
- * or, where one cannot be written, none. An adapter that is there is replaced.
+ * or, where one cannot be written, none. An adapter that is there is replaced; a README.md that somebody wrote or
+ * edited
+ * is kept with its metadata brought up to date, as PEFT does, and `onWarning` told.
  * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `disk`, `device`.
  */
 export async function saveAdapter(adapter: Adapter, path: string, options: AdapterFilesOptions = {}): Promise<void> {
   readArgument('saveAdapter', 'path', path, text)
-  await writeFolder(path, await adapterFiles(adapter, readOptions('saveAdapter', options, adapterFilesRules)))
+  const given = readOptions('saveAdapter', options, adapterFilesRules)
+  const files = await adapterFiles(adapter, given)
+  await writeFolder(path, await keepCard(diskFolder(path), files, given.onWarning))
 }
 
 /**
@@ -52,7 +57,7 @@ export async function saveAsLora(
 ): Promise<LoraConversion> {
   readArgument('saveAsLora', 'path', path, text)
   const made = await convertToLora(adapter, readOptions('saveAsLora', options, conversionRules))
-  await writeFolder(path, made.files)
+  await writeFolder(path, await keepCard(diskFolder(path), made.files))
   return made
 }
 

@@ -35,9 +35,7 @@ const sampleBytes = 1024
 
 /** Looks at what a run is made of. It reads a few kilobytes of each frozen weight, together. */
 export async function identifyRun(model: CausalLm, examples: readonly Example[]): Promise<RunIdentity> {
-  const base = [...model.namedModules()].flatMap(([, module]) =>
-    isAdapted(module) ? [] : Object.values(module.weights).filter((weight) => weight !== null),
-  )
+  const base = baseWeights(model)
   const frozen = base.filter((weight) => !weight.requiresGrad)
   const plain = frozen.filter((weight) => weight instanceof Tensor)
   const stored = frozen.filter((weight) => !(weight instanceof Tensor))
@@ -45,7 +43,7 @@ export async function identifyRun(model: CausalLm, examples: readonly Example[])
     examples: hashExamples(examples),
     adapter: adapterOf(model),
     config: 'config' in model && isJsonObject(model.config) ? model.config : {},
-    formats: formatsOf(base),
+    formats: describeFormats(model),
     weights: await hashSamples(model.device, plain),
     quantised: await hashSamples(
       model.device,
@@ -78,13 +76,20 @@ function adapterOf(model: CausalLm): Record<string, string> {
   return Object.fromEntries(layers)
 }
 
-function formatsOf(weights: readonly Weight[]): string {
+/** How many of a base's weights are stored in which format. */
+export function describeFormats(model: CausalLm): string {
   const counts = new Map<string, number>()
-  for (const weight of weights) counts.set(formatOf(weight), (counts.get(formatOf(weight)) ?? 0) + 1)
+  for (const weight of baseWeights(model)) counts.set(formatOf(weight), (counts.get(formatOf(weight)) ?? 0) + 1)
   return [...counts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([format, count]) => `${count} in ${format}`)
     .join(', ')
+}
+
+function baseWeights(model: CausalLm): readonly Weight[] {
+  return [...model.namedModules()].flatMap(([, module]) =>
+    isAdapted(module) ? [] : Object.values(module.weights).filter((weight) => weight !== null),
+  )
 }
 
 function formatOf(weight: Weight): string {

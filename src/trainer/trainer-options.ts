@@ -10,6 +10,7 @@ import {
   orNull,
   readOptions,
   type Rule,
+  table,
   text,
   that,
   whole,
@@ -17,7 +18,7 @@ import {
 } from '../core/options.ts'
 import type { RunPlace } from '../io/runs/run-store.ts'
 import type { Example } from '../models/example.ts'
-import type { CardContent } from '../peft/files/model-card.ts'
+import { type CardContent, cardRules } from '../peft/card/card-content.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
 import {
   trainingAliases,
@@ -144,7 +145,7 @@ export const ownRules: OptionRules<OwnTrainerOptions> = {
   callbacks: listOf(
     withMethods<TrainerCallback>('a callback, an object with a name and methods such as onStepEnd', []),
   ),
-  card: that('an object', (value): value is CardContent => typeof value === 'object' && value !== null),
+  card: table(cardRules),
 }
 
 /** What others call all that a trainer is told. */

@@ -1,18 +1,20 @@
 import { MedAwareError } from '../core/errors.ts'
+import { keepCard } from '../io/card-file.ts'
 import { runStore } from '../io/runs/run-store.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
 import type { Example } from '../models/example.ts'
 import { type Adapter, adapterSetOf } from '../peft/adapter.ts'
+import { type CardContent, joinContent } from '../peft/card/card-content.ts'
 import { adapterFiles } from '../peft/files/adapter-files.ts'
 import type { Batches } from '../train/batch-pass.ts'
 import type { LabelledBatch } from '../train/labelled-batch.ts'
-import { runFigures } from '../train/run-figures.ts'
 import type { TrainingOptions, TrainingWarningCode } from '../train/training-options.ts'
 import { type StepReport, TrainingRun } from '../train/training-run.ts'
 import { measure, type Measuring } from './measure.ts'
 import { describeTraining } from './run-description.ts'
 import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
 import type { Sample, Sampler } from './report/samples.ts'
+import { trainingCard } from './training-card.ts'
 import { putTrainedWeights, trainedWeights } from './trained-weights.ts'
 import type { EvaluationEntry, TrainerCallback, TrainerContext, TrainerControl } from './trainer-callback.ts'
 import {
@@ -63,6 +65,7 @@ export class Trainer<B = LabelledBatch> {
   readonly #learned: Pick<Measuring, 'loss' | 'dataCollator'>
   readonly #onWarning: TrainerOptions['onWarning']
   #description: TrainerContext['description'] = {}
+  #isBestLoaded = false
 
   /**
    * @param model With an adapter on it, or trained whole.
@@ -107,6 +110,12 @@ export class Trainer<B = LabelledBatch> {
     const store = this.#folder?.store ?? null
     const { options, steps, step } = run
     return { model, options, steps, step, history: state, best: state.best, store, description: this.#description }
+  }
+
+  /** What the adapter's card says now: `trainingCard`, of the best weights where they were put back, and `card`. */
+  get card(): CardContent {
+    const step = this.#isBestLoaded ? this.state.best?.step : undefined
+    return joinContent(trainingCard(this.run, this.state, step === undefined ? {} : { step }), this.#own.card ?? {})
   }
 
   /**
@@ -233,12 +242,12 @@ export class Trainer<B = LabelledBatch> {
 
   async #end(): Promise<TrainResult> {
     const { state, run } = this
-    const { loadBestModelAtEnd } = this.#own
     const [best, file] = [state.best, this.#saved.best]
-    const isLoaded = loadBestModelAtEnd && best !== null && file !== null
+    const isLoaded = (this.#isBestLoaded = this.#own.loadBestModelAtEnd && best !== null && file !== null)
     if (isLoaded) await putTrainedWeights('Trainer', this.model, file)
     if (this.#folder !== null && this.#adapter !== null) {
-      await this.#folder.store.write('', await this.#adapterFiles())
+      const { store } = this.#folder
+      await store.write('', await keepCard(store.open(), await this.#adapterFiles(), (message) => this.#warn(message)))
     }
     await this.#sampler?.askTrained(this.model)
     // A loss of one's own need not be a mean over tokens: its steps weigh alike, as in transformers' train_loss.
@@ -257,10 +266,8 @@ export class Trainer<B = LabelledBatch> {
 
   async #adapterFiles(): Promise<ReadonlyMap<string, Uint8Array | string>> {
     if (this.#adapter === null) return new Map()
-    const reports = this.state.training
-    const figures = reports.length === 0 ? {} : { figures: runFigures(this.run, reports) }
     const onWarning = (message: string) => this.#warn(message)
-    return adapterFiles(this.#adapter, { ...figures, ...this.#own.card, convertToPlainLora: 'auto', onWarning })
+    return adapterFiles(this.#adapter, { ...this.card, convertToPlainLora: 'auto', onWarning })
   }
 
   #isEvaluationDue(step: number): boolean {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FalconForCausalLM } from '../../src/models/falcon/falcon.ts'
+import { modelCard } from '../../src/peft/card/adapter-card.ts'
 import { adapterFiles, loadAdapter } from '../../src/peft/files/adapter-files.ts'
 import { attachLora } from '../../src/peft/attach.ts'
 import type { LoraConfig } from '../../src/peft/lora/lora-config.ts'
@@ -220,11 +221,15 @@ describe.each(await testEngines())('adapter files on $description', (device) => 
     const adapter = attachLora(model, {}, { device })
     const files = await adapterFiles(adapter, { baseModel: 'tiiuae/falcon-rw-1b', card: '# Mine' })
     expect([...files.keys()]).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'README.md'])
-    expect(new TextDecoder().decode(files.get('README.md'))).toBe(
+    const card = new TextDecoder().decode(files.get('README.md'))
+    expect(card.slice(0, card.indexOf('\n- Base'))).toBe(
       '---\nbase_model: tiiuae/falcon-rw-1b\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n' +
-        '- base_model:adapter:tiiuae/falcon-rw-1b\n- lora\n- transformers\n---\n\n# Mine\n\n### Framework versions\n\n' +
-        '- peft-medaware, in the format of PEFT 0.21.2\n',
+        '- base_model:adapter:tiiuae/falcon-rw-1b\n- lora\n- transformers\n- peft-medaware\n---\n\n# Mine\n',
     )
+    const [withCard, without] = [{ baseModel: 'tiiuae/falcon-rw-1b', card: '# Mine' }, {}]
+    expect(modelCard(adapter, withCard)).toBe(card)
+    expect(modelCard(adapter, without)).not.toBe(card)
+    expect(() => modelCard(adapter, { medical: 1 as never })).toThrow('modelCard: medical must be true or false, got 1')
     const saved = JSON.parse(new TextDecoder().decode(files.get('adapter_config.json'))) as Record<string, unknown>
     expect(saved['base_model_name_or_path']).toBe('tiiuae/falcon-rw-1b')
   })

@@ -164,6 +164,17 @@ describe('checkpoints', () => {
     )
   })
 
+  test('the card has the evaluation beside that before the first step, and what is given of it', async () => {
+    const outputDir = join(folder, 'card')
+    await trained({ outputDir, evalDataset, evalOnStart: true, card: { medical: true, license: 'mit' } })
+    const card = await readFile(join(outputDir, 'README.md'), 'utf8')
+    expect(card).toContain('No medical advice.')
+    expect(card).toMatch(/^\| held-out examples \| loss \| {2}\| \*\*[\d.]+\*\* \| [\d.]+ \|$/m)
+    expect(card).toMatch(/^- held-out examples, loss: measured after step \d+ of 12$/m)
+    expect(card).toMatch(/^\| Weights, by how they are stored \| .*f32/m)
+    await expect(trained({ card: { licence: 'mit' } as never })).rejects.toThrow('did you mean')
+  })
+
   test('a signal saves a checkpoint before its reason is thrown', async () => {
     const outputDir = join(folder, 'signal')
     const stop = new AbortController()

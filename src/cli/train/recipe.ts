@@ -17,6 +17,7 @@ export const ownKeys = {
   split_by: 'the column whose rows stay on one side when data is split',
   columns: 'the names of columns in data',
   adapter: 'PEFT’s config of the adapter, or null to train the model whole',
+  card: 'what the adapter’s model card says, such as medical: true and license',
   init_seed: 'of what the adapter begins with; seed where it is left out',
   quantize: 'nf4, fp4, int8 or none',
   dtype: 'f32, f16 or bf16, of what is not quantised',

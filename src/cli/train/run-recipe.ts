@@ -13,6 +13,7 @@ import { loadDataset } from '../../io/dataset/load-dataset.ts'
 import { loadModel, loadTokenizer } from '../../io/load/load-model.ts'
 import { openFolder } from '../../io/sources/open-folder.ts'
 import type { Example } from '../../models/example.ts'
+import type { CardContent } from '../../peft/card/card-content.ts'
 import { trainingArguments } from '../../train/arguments/training-arguments.ts'
 import { trainDpo, type TrainDpoOptions } from '../../trainer/preference/train-dpo.ts'
 import { train, type TrainDatasetOptions } from '../../trainer/train.ts'
@@ -104,6 +105,7 @@ export async function runRecipe(
   const told = {
     ...{ tokenizer, signal, peftConfig: adapter, callbacks: given.callbacks, outputDir: outputOf(recipe) },
     ...(evalRows !== null && { evalDataset: evalRows }),
+    ...(recipe.own.card !== undefined && { card: cardOf(recipe) }),
     ...(recipe.own.init_seed !== undefined && { initSeed: Number(recipe.own.init_seed) }),
     ...(given.resume && { resumeFromCheckpoint: true, acceptDifferences: given.acceptDifferences }),
     ...(!given.quiet && { onPrepare: progress.rows }),
@@ -143,6 +145,12 @@ function adapterOf({ own: { adapter = usualAdapter } }: Recipe) {
   )
   const named = Object.entries(adapter).map(([name, value]) => [camelCase(name), value] as const)
   return { peftType: 'LORA', ...Object.fromEntries(named) }
+}
+
+/** What the adapter's card says, by the names that this library or Python would have. */
+function cardOf({ own: { card } }: Recipe): CardContent {
+  check(isJsonObject(card), 'config', () => `card must be a table such as { medical: true }, got ${show(card)}`)
+  return Object.fromEntries(Object.entries(card).map(([name, value]) => [camelCase(name), value]))
 }
 
 function columnsOf({ own: { columns } }: Recipe): JsonObject {

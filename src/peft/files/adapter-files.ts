@@ -3,12 +3,10 @@ import {
   flag,
   either,
   listOf,
-  number,
   oneOf,
   type OptionRules,
   readArgument,
   readOptions,
-  recordOf,
   text,
   withMethods,
 } from '../../core/options.ts'
@@ -16,6 +14,8 @@ import { deviceRule } from '../../device/device.ts'
 import type { TensorReader } from '../../safetensors/reader.ts'
 import { writeSafetensors } from '../../safetensors/writer.ts'
 import { checkKnown, parseAdapterConfig } from '../config/adapter-config.ts'
+import { type CardContent, cardRules } from '../card/card-content.ts'
+import { formatModelCard } from '../card/model-card.ts'
 import { type Adaptable, adaptableRule, checkDevice } from '../adaptable.ts'
 import type { AdapterMethod, AsPlain, SavedAdapter } from '../adapter-method.ts'
 import type { Adapter } from '../adapter.ts'
@@ -25,7 +25,6 @@ import { nameRule, planAdapter } from '../adapter-plan.ts'
 import { attach, type AttachOptions } from '../attach.ts'
 import { defaultName } from '../layers/adapted-layer.ts'
 import { keysIn } from './file-keys.ts'
-import { type CardContent, formatModelCard } from './model-card.ts'
 import { otherBase } from './other-base.ts'
 import { differingRepeats } from './repeated-tensors.ts'
 import { savedTensors } from './saved-tensors.ts'
@@ -65,10 +64,7 @@ export const adapterRule = withMethods<Adapter>('an adapter, as attachLora, atta
 /** The rules of `AdapterFilesOptions`. */
 export const adapterFilesRules: OptionRules<AdapterFilesOptions> = {
   baseModel: text,
-  card: text,
-  figures: recordOf(either(text, number())),
-  license: text,
-  datasets: listOf(text),
+  ...cardRules,
   onWarning: callback(),
   convertToPlainLora: either(flag, oneOf(['auto'])),
 }

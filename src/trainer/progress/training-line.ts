@@ -34,12 +34,12 @@ export function describeStep(report: StepReport, losses: readonly number[], memo
 export function describeMetrics(metrics: Readonly<Record<string, number>>): string {
   return Object.entries(metrics)
     .filter(([name]) => name !== 'evalTokens' && name !== 'evalSeconds')
-    .map(([name, value]) => `${wordsOf(name)} ${value.toFixed(4)}`)
+    .map(([name, value]) => `${metricWords(name)} ${value.toFixed(4)}`)
     .join(', ')
 }
 
 /** `evalBitsPerByte` as `bits per byte`. */
-function wordsOf(name: string): string {
+export function metricWords(name: string): string {
   return name
     .replace(/^eval/, '')
     .replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)

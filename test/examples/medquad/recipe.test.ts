@@ -86,6 +86,19 @@ describe('npm run medquad', () => {
     expect(page).not.toMatch(/<script|<link|src=|url\(/)
   })
 
+  it('writes a card with held-out figures beside the base and a constant answer, and no advice', () => {
+    const card = read('whole/README.md').toString()
+    const { loss } = JSON.parse(read('whole/summary.json').toString()) as Summary
+    expect(card).toContain('> **No medical advice.**')
+    expect(card).toContain('| Task | Measure | n | **With this adapter** | Base without adapter | Constant answer |')
+    const [, , , after = '', before = ''] =
+      /^\| language modelling .* loss, nats.*$/m.exec(card)?.[0].split(' | ') ?? []
+    expect(after).toMatch(/^\*\*[\d.]+ \([\d.]+ to [\d.]+\)\*\*$/)
+    expect([after.slice(2, 8), before.slice(0, 6)]).toEqual([loss.after.toFixed(4), loss.before.toFixed(4)])
+    expect(card).toMatch(/^\| free answers .*\| rougeL, F-measure \| 3 \|( [*\d.]+ \([\d.]+ to [\d.]+\)[ *]*\|){3}/m)
+    expect(card).toMatch(/^\| For training \| \d+ \|$/m)
+  })
+
   it('writes an adapter that opens on its base', async () => {
     expect(readdirSync(join(work, 'whole')).sort()).toEqual(results)
     const { device } = await openDevice({ device: 'cpu', cpu: askedCpu ?? {} })
