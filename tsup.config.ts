@@ -7,7 +7,7 @@ import { defineConfig } from 'tsup'
 const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'Request', 'Response', 'URL']
 
 /** The everyday entry, and the rooms that can be imported beside it. */
-const rooms = ['autograd', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors', 'serve', 'worker']
+const rooms = ['autograd', 'hub', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors', 'serve', 'worker']
 const entries = {
   index: 'src/index.ts',
   ...Object.fromEntries(rooms.map((room) => [room, `src/${room}/index.ts`])),
@@ -46,7 +46,7 @@ export default defineConfig(({ outDir = 'dist' }) => ({
     banner: `declare global {\n${webTypes.map((name) => `  interface ${name} {}\n`).join('')}}`,
   },
   // `#platform` and `#thread` are resolved where the package runs, by the import map of package.json.
-  external: ['#platform', '#thread', 'webgpu', /^node:/],
+  external: ['#platform', '#thread', '@huggingface/hub', 'webgpu', /^node:/],
   // Names alone, which nobody imports: the code is in files that the entries share.
   onSuccess: () => rm(path.join(outDir, 'parts'), { recursive: true }),
 }))

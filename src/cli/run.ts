@@ -9,6 +9,7 @@ import { generateCommand } from './generate.ts'
 import { inspectCommand } from './inspect.ts'
 import { mergeCommand } from './merge.ts'
 import { ProgressLine } from '../trainer/progress/progress-line.ts'
+import { pushCommand } from './push.ts'
 import { quantizeCommand } from './quantize.ts'
 import { serveCommand } from './serve/serve.ts'
 import { resumeCommand, trainCommand } from './train/train.ts'
@@ -25,6 +26,7 @@ const commands: Readonly<Record<string, Command>> = {
   evaluate: evaluateCommand,
   export: exportCommand,
   'export-recipe': exportRecipeCommand,
+  push: pushCommand,
 }
 
 const help = `Looks at, quantises, fine-tunes, merges and runs language models: QLoRA in JavaScript.

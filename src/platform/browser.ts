@@ -70,6 +70,14 @@ export const fileSource: Platform['fileSource'] = async (path) => {
 }
 
 /** Browsers have no paths. @throws MedAwareError `unsupported`. */
+export const fileUrl: Platform['fileUrl'] = (path) => {
+  throw refuse('fileUrl', path, 'give the files as Blobs')
+}
+
+/** A page is bundled with what it names: whoever pushes from one hands the package over. */
+export const importHubLibrary: Platform['importHubLibrary'] = async () => null
+
+/** Browsers have no paths. @throws MedAwareError `unsupported`. */
 export const readTextFile: Platform['readTextFile'] = async (path) => {
   throw refuse('readTextFile', path, 'use file.text() or fetch')
 }

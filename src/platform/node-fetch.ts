@@ -1,4 +1,4 @@
-import type { ProxyAgent } from 'undici'
+import type { BodyInit, ProxyAgent } from 'undici'
 import { MedAwareError } from '../core/errors.ts'
 import { reasonOf } from '../safetensors/http-client.ts'
 import type { Platform } from './platform.ts'
@@ -20,7 +20,10 @@ export const fetch: Platform['fetch'] = async (address, init) => {
   const agent = agents.get(proxy.address) ?? new undici.ProxyAgent({ uri: url.href, proxyTunnel: false })
   agents.set(proxy.address, agent)
   try {
-    return await undici.fetch(address, { ...init, dispatcher: agent })
+    const { body, ...rest } = init
+    // Node's Blob, which undici's types call by another name.
+    const sent = body === undefined ? {} : { body: body as BodyInit }
+    return await undici.fetch(address, { ...rest, ...sent, dispatcher: agent })
   } catch (cause) {
     throw new Error(`${reasonOf(cause)}, by the proxy ${url.protocol}//${url.host} of ${proxy.variable}`)
   }

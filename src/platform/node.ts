@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism, homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
+import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { messageOf } from '../core/errors.ts'
 import { nodeDisk } from './node-disk.ts'
@@ -51,6 +52,18 @@ async function findGpu(flags: string[]): Promise<GpuAnswer> {
   }
   return { gpu }
 }
+
+/** The optional peer dependency, which only pushing needs. */
+export const importHubLibrary: Platform['importHubLibrary'] = async () => {
+  try {
+    return await import('@huggingface/hub')
+  } catch (error) {
+    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND') return null
+    throw error
+  }
+}
+
+export const fileUrl: Platform['fileUrl'] = (path) => pathToFileURL(path)
 
 /** Texts are paths here. */
 export const resolveAddress: Platform['resolveAddress'] = () => null

@@ -110,6 +110,10 @@ export interface Platform {
    * nothing can be beside it.
    */
   resolveAddress(text: string): URL | null
+  /** The address of a file, for what reads it by that (Node only). */
+  fileUrl(path: string): URL
+  /** The optional package `@huggingface/hub`; null where it is not installed, or has to be handed over: in a page. */
+  importHubLibrary(): Promise<unknown>
   /** `fetch`, by the proxies that the environment names. */
   readonly fetch: Fetch
   /** A variable of the environment, if it is set and not empty. */

@@ -6,7 +6,9 @@ import { pause, type Patience } from './patience.ts'
 export type Fetch = (address: URL, init: FetchInit) => Promise<HttpResponse>
 
 export interface FetchInit {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT'
+  /** What is sent; of what is only read there is none. */
+  readonly body?: Blob | string
   readonly headers: Record<string, string>
   readonly redirect: 'manual' | 'follow'
   readonly signal: AbortSignal
@@ -38,7 +40,7 @@ export interface HttpSettings {
 
 /** What is asked for. */
 export interface HttpRequest {
-  readonly method: FetchInit['method']
+  readonly method: 'GET' | 'HEAD'
   /** How error messages call it. */
   readonly name: string
   /** Headers for whoever answers in the end. */

@@ -20,7 +20,7 @@ const floors = [
   ['peft', 'models'],
   ['train', 'generate', 'evaluate', 'data'],
   ['io', 'serve'],
-  ['trainer'],
+  ['trainer', 'hub'],
   ['worker'],
   ['cli'],
 ]

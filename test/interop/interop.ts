@@ -31,6 +31,7 @@ import { hubCacheProblems } from './hub-cache.ts'
 import { matrixChecks } from './matrix.ts'
 import { families } from './methods.ts'
 import { modelCardProblems } from './model-card.ts'
+import { pushedProblems } from './pushed.ts'
 import { trlDataProblems } from './trl-data.ts'
 
 const BOUND = 1e-4
@@ -199,6 +200,7 @@ async function readPages(device: Device): Promise<void> {
 try {
   printProblems("the Hub's cache and huggingface_hub", await hubCacheProblems(python))
   printProblems('a model card in huggingface_hub', await modelCardProblems(python))
+  printProblems('what is pushed in huggingface_hub', await pushedProblems(python))
   printProblems('rows that TRL prepares', await trlDataProblems(python))
   const devices = await testEngines()
   await compareMatrix(devices)
