@@ -41,6 +41,10 @@ it('serves a model and its adapters until Ctrl-C, which lets an answer end', asy
   )
   expect(tuned?.choices[0]?.text).toBe(second?.choices[0]?.text)
   expect(plain?.choices[0]?.text).not.toBe(tuned?.choices[0]?.text)
+  // Who is turned away before the body was read hears why.
+  const stranger = new OpenAI({ baseURL: url, apiKey: 'other', maxRetries: 0 })
+  const long = stranger.completions.create({ model: 'base', prompt: 'a'.repeat(900_000) })
+  await expect(long).rejects.toMatchObject({ status: 401 })
   // A page whose own name points here brings that name.
   expect(await statusAs('evil.example', url)).toBe(403)
   expect(await statusAs('localhost', url)).toBe(401)

@@ -43,8 +43,10 @@ function urlOf(server: Server, host: string): string {
 
 async function closed(server: Server): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
+  // A client may keep its connection for a while when its answer has ended.
+  const idle = setInterval(() => server.closeIdleConnections(), 100)
   await ended
+  clearInterval(idle)
 }
 
 async function answer(
@@ -60,7 +62,10 @@ async function answer(
   const request = requestOf(incoming, bound, gone.signal)
   const response =
     request instanceof Response ? request : await handler(request, { client: incoming.socket.remoteAddress ?? '' })
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers))
+  // What is left of a body that was not read would be taken for another request.
+  const isUnread = hasBody(incoming) && !incoming.readableEnded
+  const close = isUnread ? { connection: 'close' } : {}
+  outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), ...close })
   const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader()
   try {
     for (;;) {
@@ -72,8 +77,17 @@ async function answer(
   } finally {
     await reader?.cancel().catch(() => {})
   }
-  // What is left of a body that was not read would be taken for another request.
-  if (!incoming.readableEnded) incoming.destroy()
+  if (!isUnread) return
+  // Who still sends would not hear the answer if the line were cut at once.
+  incoming.resume()
+  setTimeout(() => incoming.destroy(), lingering).unref()
+}
+
+/** Milliseconds in which what is sent in vain is taken in and thrown away. */
+const lingering = 1000
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** A request as pages and workers have it, or why there is none. */
@@ -85,10 +99,10 @@ function requestOf(incoming: IncomingMessage, bound: string, signal: AbortSignal
     return refused(403, `this server answers as localhost, not as ${JSON.stringify(host)}`)
   }
   try {
-    const hasBody = method !== 'GET' && method !== 'HEAD'
+    const mayHaveBody = method !== 'GET' && method !== 'HEAD'
     return new Request(new URL(url, 'http://localhost'), {
       ...{ method, signal, headers: headersOf(incoming) },
-      ...(hasBody && { body: Readable.toWeb(incoming) as ReadableStream<Uint8Array>, duplex: 'half' }),
+      ...(mayHaveBody && { body: Readable.toWeb(incoming) as ReadableStream<Uint8Array>, duplex: 'half' }),
     })
   } catch (error) {
     return refused(400, messageOf(error))
