@@ -6,7 +6,7 @@ import { drugFinder } from './drugs.ts'
 import type { SameNames } from './names.ts'
 import { quantityFinder } from './quantities.ts'
 
-/** Names beyond those that rules find. */
+/** Names beyond those that rules and the lists of common ones find. */
 export interface AnswerCheckerOptions {
   /** Names of drugs; a list within it are names of one drug. Default: none. */
   readonly drugs?: readonly SameNames[]
@@ -56,7 +56,7 @@ export function answerChecker(options: AnswerCheckerOptions = {}): (answer: stri
  * knows no meaning. 500 mcg is 0.5 mg to it, and twice a day is every 12 hours.
  *
  * It cannot see a false statement in the source's own words, whom a number is about, a name that it has no rule and no
- * list for, nor that two names mean the same. No flag does not mean that an answer is right.
+ * list for, nor that two names mean the same which no list has together. No flag does not mean that an answer is right.
  * @param source What the answer may rest on: a reference answer, a page, with the question where that counts.
  * @throws MedAwareError `config` for what is no text and for senseless options.
  */

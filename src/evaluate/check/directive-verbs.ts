@@ -11,7 +11,7 @@ const classes = [
   'eat',
   'inject',
   'give administer',
-  'call phone contact see visit consult ask tell seek go get talk speak',
+  'call phone contact see visit consult ask tell seek go get talk speak report inform',
   'crush chew split',
   'inhale breathe',
   'wear',
@@ -26,11 +26,37 @@ const classes = [
   'remove',
   'massage',
   'soak',
+  'walk exercise',
+  'rest lie',
+  'treat',
+  'have',
+  'test screen',
+  'carry',
+  'send',
+  'cover wrap',
+  'bathe shower',
+  'gargle rinse',
+  'follow',
+  'scratch',
+  'drive',
+  'smoke',
+  'fast',
+  'examine',
+  'burn',
+  'sit stand',
+  'bring',
 ].map((line) => line.split(' '))
 
 const irregular: readonly (readonly [string, string])[] = [
   ...[['taken', 'take'] as const, ['took', 'take'] as const, ['given', 'give'] as const, ['gave', 'give'] as const],
   ...[['began', 'begin'] as const, ['begun', 'begin'] as const, ['drunk', 'drink'] as const],
+  ...[
+    ['had', 'have'] as const,
+    ['lain', 'lie'] as const,
+    ['sent', 'send'] as const,
+    ['treatment', 'treat'] as const,
+    ['seen', 'see'] as const,
+  ],
   ...[['eaten', 'eat'] as const, ['told', 'tell'] as const, ['kept', 'keep'] as const, ['worn', 'wear'] as const],
 ]
 
@@ -40,6 +66,21 @@ const forms: ReadonlyMap<string, string> = new Map([
   ...irregular.map(([form, verb]) => [form, classes.find((verbs) => verbs.includes(verb))?.[0] ?? ''] as const),
 ])
 const bases = new Set(classes.flat())
+
+/** Commands that are nouns as well, unless something stands behind them that they are about. */
+const nouns = new Set(
+  'walk exercise rest test screen cover wrap shower rinse drive smoke fast burn stand report'.split(' '),
+)
+
+/** Whether a command may be a noun too. */
+export function isNoun(word: string): boolean {
+  return nouns.has(word)
+}
+
+/** A word without its ending, so that forms of a verb are one. */
+export function stemOf(word: string): string {
+  return word.replace(/(?:ing|ed|es|s|e)$/, '')
+}
 
 /** The class of a verb in any form. */
 export function adviceOf(word: string): string | undefined {

@@ -1,5 +1,6 @@
 import { type Claim, type ClaimFinder, longest } from './claim.ts'
-import { nameIndex, nameWords, type SameNames } from './names.ts'
+import { commonDiseases } from './common-diseases.ts'
+import { joinNames, nameIndex, nameWords, type SameNames } from './names.ts'
 
 /** How names of diseases end. */
 const endings = `itis osis paralysis aemia emia oma pathy algia plegia paresis uria penia philia iasis megaly lepsy
@@ -11,13 +12,10 @@ const others = new Set(
   exocytosis misdiagnosis academia aroma diploma stoma soma coma empathy sympathy apathy antipathy
   telepathy homeopathy naturopathy osteopathy nostalgia trophy`.split(/\s+/),
 )
-const plain = new Set(
-  `diabetes asthma hypertension hypotension stroke influenza flu measles mumps malaria aids cholera`.split(' '),
-)
 /** Words that make a name of what is before them. */
 const heads = new Set(
   `syndrome disease disorder cancer tumor tumour dystrophy failure deficiency palsy fever infection infarction attack
-  sclerosis fibrosis anemia`.split(/\s+/),
+  sclerosis fibrosis anemia fibrillation degeneration apnea phenomenon`.split(/\s+/),
 )
 /** Words before a head that name nothing. */
 const general = new Set(
@@ -29,24 +27,28 @@ const general = new Set(
   threatening have has had cause causes prevent treat not if when developing human childhood adult which known local
   primary be on at connective-tissue fatal single single-gene whole spread long-term neurological developmental kill
   kills stop stops whose way reach affect affects fight fights get gets national supported nci-supported recurrent
-  find finds detect signs against without about deletion storage hormone cavity tract dehydrogenase cell artery`.split(
-    /\s+/,
-  ),
+  find finds detect signs against without about deletion storage hormone cavity tract dehydrogenase cell artery skin virus vascular rhythm
+  movement immune`.split(/\s+/),
 )
 
 /**
- * Names of diseases: those given, words with an ending such as -itis, and names before "disease", "syndrome" and the
+ * Names of diseases: those given and common ones, words with an ending such as -itis, and names before "disease",
+ * "syndrome" and the
  * like.
  * @param given From a list; names that mean the same stand for one another.
  */
 export function diseaseFinder(given: readonly SameNames[]): ClaimFinder {
-  const find = nameIndex(given)
+  const find = nameIndex(joinNames(commonDiseases, given))
   const claimOf = (answer: string, start: number, end: number, facts: readonly string[] = []): Claim => {
-    return { kind: 'disease', start, end, needs: [[...facts, phraseFact(answer.slice(start, end))]] }
+    return { kind: 'disease', start, end, needs: [[...facts, ...phraseFacts(answer.slice(start, end))]] }
   }
   return {
     claims: (answer) => {
-      const listed = find(answer).map(({ start, end, thing }) => claimOf(answer, start, end, [`thing ${thing}`]))
+      // A flu shot, hearing aids.
+      const named = find(answer).filter(({ start, end }) => {
+        return answer.slice(start, end) !== 'aids' && !/^[\s-]+(?:shot|vaccin|jab)/iu.test(answer.slice(end, end + 12))
+      })
+      const listed = named.map(({ start, end, thing }) => claimOf(answer, start, end, [`thing ${thing}`]))
       return longest([...listed, ...namesByRule(answer).map(({ start, end }) => claimOf(answer, start, end))])
     },
     facts: (source) => {
@@ -54,9 +56,10 @@ export function diseaseFinder(given: readonly SameNames[]): ClaimFinder {
       const phrases = words.flatMap((_, i) => [1, 2, 3, 4, 5, 6].map((n) => words.slice(i, i + n).join(' ')))
       const listed = find(source).flatMap(({ start, end, thing }) => [
         `thing ${thing}`,
-        phraseFact(source.slice(start, end)),
+        ...phraseFacts(source.slice(start, end)),
       ])
-      return new Set([...listed, ...phrases.map((phrase) => `words ${phrase}`)])
+      const capitals = [...source.matchAll(/(?<!\p{L})\p{Lu}{2,6}(?!\p{L})/gu)].map(([word]) => `initials ${word}`)
+      return new Set([...listed, ...capitals, ...phrases.map((phrase) => `words ${phrase}`)])
     },
   }
 }
@@ -69,13 +72,14 @@ function namesByRule(text: string): { start: number; end: number }[] {
       const isNext = before !== undefined && /^[\s]+$/.test(text.slice(before.end, word.start))
       if (isNext && !general.has(before.text)) return [{ start: before.start, end: word.end }]
     }
-    const isName = plain.has(word.text) || (byEnding.test(word.text) && !others.has(word.text))
+    const isName = byEnding.test(word.text) && !others.has(word.text)
     return isName ? [{ start: word.start, end: word.end }] : []
   })
 }
 
-function phraseFact(text: string): string {
-  return `words ${nameWords(text)
-    .map((word) => word.text)
-    .join(' ')}`
+/** Its words, and its initials where it has two or more: MS for multiple sclerosis. */
+function phraseFacts(text: string): string[] {
+  const words = nameWords(text).map((word) => word.text)
+  const initials = words.map((word) => word.charAt(0).toUpperCase()).join('')
+  return [`words ${words.join(' ')}`, ...(words.length < 2 ? [] : [`initials ${initials}`])]
 }

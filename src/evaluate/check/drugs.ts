@@ -1,5 +1,6 @@
 import { type Claim, type ClaimFinder, longest } from './claim.ts'
-import { nameIndex, nameWords, plainWord, type SameNames } from './names.ts'
+import { commonDrugs } from './common-drugs.ts'
+import { joinNames, nameIndex, nameWords, plainWord, type SameNames } from './names.ts'
 
 /** Stems of international nonproprietary names (WHO), at the end of a word. */
 const endings = `cillin cycline mycin micin oxacin azole fungin vir virine vudine citabine mab nib ciclib parib platin
@@ -7,7 +8,8 @@ taxel rubicin tecan poside trexate pril prilat sartan olol alol dipine statin fi
 glinide formin tidine setron triptan gepant oxetine pram traline triptyline pramine azepam zolam zepine barbital racetam
 bamate gabalin gabapentin peridol peridone apine caine profen coxib fenac oxicam olone onide asone tropium lukast tadine
 lastine rizine afil azosin ulosin steride thiazide semide lactone parin xaban gatran grel plase kinra nercept tacept
-bercept tocin relin relix dronate dronic quine antel mectin orphan`.split(/\s+/)
+bercept tocin relin relix dronate dronic quine antel mectin orphan pamil prost darone giline caftor xostat astine
+fylline phylline dralazine buvir`.split(/\s+/)
 const beginnings = ['cef', 'predniso', 'sulfa(?!t)']
 const byStem = new RegExp(
   `^(?:\\p{L}{2,}(?:${endings.join('|')})|\\p{L}+(?<!s)terol|(?:${beginnings.join('|')})\\p{L}{2,})$`,
@@ -19,7 +21,7 @@ const others = new Set(`histidine cytidine cystatin somatostatin`.split(' '))
 /** A name beside an amount or a form. */
 const inContext = [
   /(?<=\d\s?(?:mg|mcg|g|ml|units) of )\p{L}{4,}/giu,
-  /\p{L}{4,}(?=,? \d+(?:\.\d+)?\s?(?:mg|mcg|units)(?!\p{L}))/giu,
+  /\p{L}{4,}(?=,? \d+(?:\.\d+)?\s?(?:mg|mcg|units)(?!\p{L}|\/(?!kg)))/giu,
   /\p{L}{4,}(?= (?:tablets|pills|capsules|injections|ointment|eye drops)(?!\p{L}))/giu,
 ]
 const noNames = new Set(
@@ -30,15 +32,17 @@ const noNames = new Set(
   must adult adults child children containing reduced increased maximum minimum total limit under until which when
   after before receive received need needs prescribed recommended multiple single repeated regular missed skip
   stop continue chewable effervescent topical below include includes lubricating medicated subcutaneous
-  intramuscular combination fluid folic`.split(/\s+/),
+  intramuscular combination fluid folic above again then diabetes first later least most once twice arm thigh skin vein muscle mouth
+  nose eye eyes`.split(/\s+/),
 )
 
 /**
- * Names of drugs: those given, words with a stem of international names, and words that stand beside an amount.
+ * Names of drugs: those given and common ones, words with a stem of international names, and words that stand beside
+ * an amount.
  * @param given From a list; names that mean the same stand for one another.
  */
 export function drugFinder(given: readonly SameNames[]): ClaimFinder {
-  const find = nameIndex(given)
+  const find = nameIndex(joinNames(commonDrugs, given))
   return {
     claims: (answer) => {
       const listed = find(answer).map(({ start, end, thing }): Claim => {

@@ -30,6 +30,23 @@ export function plainWord(word: string): string {
   return /[^siu]s$/.test(plain) && plain.length > 4 ? plain.slice(0, -1) : plain
 }
 
+/** Lists as one: things that share a name are the same. */
+export function joinNames(...lists: readonly (readonly SameNames[])[]): readonly SameNames[] {
+  const byName = new Map<string, Set<string>>()
+  for (const names of lists.flat()) {
+    const joined = new Set(typeof names === 'string' ? [names] : names)
+    for (const name of [...joined]) for (const other of byName.get(keyOf(name)) ?? []) joined.add(other)
+    for (const name of joined) byName.set(keyOf(name), joined)
+  }
+  return [...new Set(byName.values())].map((names) => [...names])
+}
+
+function keyOf(name: string): string {
+  return nameWords(name)
+    .map(({ text }) => text)
+    .join(' ')
+}
+
 /** Finds names of a list in texts, the longest where several begin at one place. */
 export function nameIndex(things: readonly SameNames[]): (text: string) => NamePlace[] {
   const byFirst = new Map<string, { words: readonly string[]; thing: number }[]>()

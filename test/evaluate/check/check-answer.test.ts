@@ -14,10 +14,10 @@ function totals(cases: readonly AnswerCase[]) {
 describe('the cases written by hand', () => {
   it('are flagged as docs/evaluation.md says', async () => {
     const [development, heldOut] = [await answerCases('development'), await answerCases('held-out')]
-    expect([development.length, heldOut.length]).toEqual([60, 60])
-    expect(totals(development)).toEqual({ found: 36, missed: 2, wrong: 0 })
-    expect(totals(heldOut)).toEqual({ found: 33, missed: 6, wrong: 0 })
-    expect(totals(await answerCases('blind'))).toEqual({ found: 263, missed: 166, wrong: 59 })
+    expect([development.length, heldOut.length]).toEqual([87, 60])
+    expect(totals(development)).toEqual({ found: 67, missed: 0, wrong: 0 })
+    expect(totals(heldOut)).toEqual({ found: 39, missed: 0, wrong: 0 })
+    expect(totals(await answerCases('blind'))).toEqual({ found: 408, missed: 21, wrong: 13 })
   })
 
   it('say nothing that they do not say themselves', async () => {
@@ -47,6 +47,28 @@ describe('checkAnswer', () => {
     expect(flagsOf('every other day', 'every 48 hours')).toEqual([])
     expect(flagsOf('weekly', 'daily')).toEqual(['dose: weekly'])
     expect(flagsOf('It disturbs daily life.', '')).toEqual([])
+  })
+
+  it('reads shares, degrees and prescriptions', () => {
+    expect(flagsOf('one in four; a third of them; threefold', '25%; 1 in 3; three times')).toEqual([])
+    expect(flagsOf('8 to 12 million people', '12 people')).toEqual(['number: 8 to 12 million'])
+    expect(flagsOf('100.4 °F', '38 degrees Celsius')).toEqual([])
+    expect(flagsOf('half a tablet b.i.d.', '1/2 tablet twice a day')).toEqual([])
+    expect(flagsOf('Take 5 mg every 4-6 hours.', 'Take 5 mg every 4 hours.')).toEqual(['dose: every 4-6 hours'])
+    expect(flagsOf('30 mg per day', '30 mg weekly')).toEqual(['dose: per day'])
+  })
+
+  it('asks what advice is about where a source says both', () => {
+    const source = 'Give fluids. Never give aspirin.'
+    expect(flagsOf('Give fluids. Do not give aspirin.', source)).toEqual([])
+    expect(flagsOf('Give aspirin.', source)).toEqual(['directive: Give'])
+    expect(flagsOf('Driving is not recommended. Athletes should not compete.', '')).toHaveLength(2)
+  })
+
+  it('knows common names, abbreviations and brands', () => {
+    expect(flagsOf('Tylenol helps. Multiple sclerosis does not.', 'Paracetamol helps. MS does not.')).toEqual([])
+    expect(flagsOf('A flu shot, hearing aids', '')).toEqual([])
+    expect(checkAnswer('Tylenol', 'Apap', { drugs: [['acetaminophen', 'Apap']] })).toEqual([])
   })
 
   it('passes over digits in names, marks of lists, and one that is no number', () => {

@@ -1,7 +1,8 @@
 /**
  * Prints how the checker does on its cases, by kind: `npx tsx test/evaluate/check/score-cases.ts [MEDQUAD] [--faults]`.
- * With MedQuAD's data its names of drugs and diseases are known; with --faults each fault but the held-out ones is named.
+ * With MedQuAD's data its names of drugs and diseases are known; --faults names each fault but the held-out ones.
  */
+import { cacheDirectory } from '../../../examples/medquad/data/cache-directory.ts'
 import { nameLists } from '../../../examples/medquad/texts/name-lists.ts'
 import { loadMedquad } from '../../../examples/medquad/data/load-medquad.ts'
 import { answerChecker } from '../../../src/evaluate/check/check-answer.ts'
@@ -13,7 +14,9 @@ const words = process.argv.slice(2)
 const withFaults = words.includes('--faults')
 const data = words.find((word) => !word.startsWith('--'))
 const warn = (line: string) => console.error(line)
-const check = answerChecker(data === undefined ? {} : nameLists((await loadMedquad({ data, warn })).all))
+const check = answerChecker(
+  data === undefined ? {} : nameLists((await loadMedquad({ data, warn, cacheDir: cacheDirectory() })).all),
+)
 
 /** A share and its interval. */
 function shareOf(hits: number, n: number): string {
