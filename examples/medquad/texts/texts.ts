@@ -1,7 +1,7 @@
 /** Measures what a model writes on held-out diseases: `npm run medquad:texts`. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { completeText, loadModel, openAdapter, openDevice } from 'peft-medaware'
+import { completeText, loadModel, openAdapter, openDevice, ProgressLine } from 'peft-medaware'
 import { baseOf } from '../bases.ts'
 import { cacheDirectory } from '../data/cache-directory.ts'
 import { loadMedquad } from '../data/load-medquad.ts'
@@ -10,6 +10,7 @@ import { deviceFlag, number, readFlags, text, there, whole } from '../flags.ts'
 import { diseasesOf } from '../held-out.ts'
 import { pickQuestions } from '../questions.ts'
 import { reportErrorsPlainly } from '../story.ts'
+import { duration } from '../words.ts'
 import { type Answered, describeTexts, textsTable } from './describe-texts.ts'
 import { nameLists } from './name-lists.ts'
 
@@ -40,10 +41,10 @@ const flags = readFlags(
   help,
 )
 reportErrorsPlainly()
-const warn = (line: string) => console.error(`WARNING: ${line}`)
+const line = new ProgressLine(process.stderr)
 const data = await loadMedquad({
   ...(flags.data !== undefined && { data: flags.data }),
-  ...{ cacheDir: cacheDirectory(), warn },
+  ...{ cacheDir: cacheDirectory(), warn: line.warn },
 })
 const asked = pickQuestions(data.test, flags.questions)
 const diseases = diseasesOf(asked)
@@ -51,29 +52,44 @@ const names = nameLists(data.all)
 
 const { device } = await openDevice({ device: flags.device })
 const { source } = baseOf(flags.model)
-const { model, tokenizer } = await loadModel(source, { device, quantize: { type: 'nf4' } })
+const { model, tokenizer } = await loadModel(source, {
+  device,
+  quantize: { type: 'nf4' },
+  onProgress: line.load,
+  onWarning: line.warn,
+})
 if (tokenizer === null) throw new Error(`${source} has no tokenizer.json`)
 const texter = tokenizer
 const { promptOf } = dialogueOf(texter)
 const settings = { doSample: true, temperature: flags.temperature, maxNewTokens: flags.tokens }
 
-async function answerAll(): Promise<Answered[]> {
+/** @param who Who answers, as its column is headed. */
+async function answerAll(who: string): Promise<[string, Answered[]]> {
   const answered: Answered[] = []
+  const total = asked.length * flags.seeds
+  // Time counts from here.
+  line.status(who, () => `answering, ${who}`)
   for (const [i, { question, answer: reference }] of asked.entries()) {
     const prompt = await promptOf(question)
     const answers: string[] = []
     for (let seed = 0; seed < flags.seeds; seed++) {
       answers.push((await completeText(model, texter, prompt, { ...settings, seed })).trim())
+      const done = i * flags.seeds + answers.length
+      line.status(who, (elapsed) => {
+        const left = duration((elapsed / 1000 / done) * (total - done))
+        return `answering, ${who}  ${done}/${total}  ${((1000 * done) / elapsed).toFixed(2)}/s  ${left} left`
+      })
     }
     answered.push({ question, disease: diseases[i] ?? '', reference, answers })
   }
-  return answered
+  line.clear()
+  return [who, answered]
 }
 
-const columns: (readonly [string, Answered[]])[] = [['base', await answerAll()]]
+const columns = [await answerAll('base')]
 if (!flags.base) {
   await openAdapter(model, flags.adapter, { device })
-  columns.push(['with the adapter', await answerAll()])
+  columns.push(await answerAll('with the adapter'))
 }
 await mkdir(dirname(flags.out), { recursive: true })
 await writeFile(flags.out, `${JSON.stringify(Object.fromEntries(columns), null, 2)}\n`)

@@ -13,45 +13,27 @@ const negations = new Set(['not', 'never', "don't", 'don’t', "shouldn't", 'sho
 /** What follows one is a noun: a visit, the use. */
 const articles = new Set(['a', 'an', 'the'])
 const modals = new Set(['should', 'must', 'need', 'needs', 'ought', "shouldn't", 'shouldn’t', "mustn't"])
-const fillers = new Set([
-  'please',
-  'always',
-  'also',
-  'then',
-  'do',
-  'just',
-  'only',
-  'to',
-  'be',
-  'and',
-  'or',
-  'but',
-  'so',
-])
+const fillers = new Set('please always also then do just only to be and or but so'.split(' '))
 const conditions = new Set(['if', 'when', 'before', 'after', 'while', 'until', 'unless', 'once', 'for', 'to', 'during'])
 /** Behind a noun that looks like a command. */
-const verbsAfterNouns = new Set([
-  'of',
-  'is',
-  'are',
-  'was',
-  'were',
-  'may',
-  'can',
-  'might',
-  'will',
-  'has',
-  'have',
-  'helps',
-])
-const careWords =
-  /^(help|care|attention|doctor|hospital|emergency|clinic|treatment|advice|physician|room|pharmacist|shots?|vaccin\w+|tests?|scans?|exams?|checked|examined|tested|enough|plenty|least)$/
+const verbsAfterNouns = new Set('of is are was were may can might will has have helps'.split(' '))
+const careWords = new Set(
+  `help care attention doctor hospital emergency clinic treatment advice physician room pharmacist shot shots vaccine
+  vaccines vaccinated vaccination test tests scan scans exam exams checked examined tested enough plenty least`.split(
+    /\s+/,
+  ),
+)
 /** Who is meant where advice names its reader. */
-const people =
-  /^(you|they|he|she|patients?|people|persons?|child|children|adults?|parents?|women|woman|men|man|babies|infants?|anyone|everyone|everybody|athletes?|vegans?|users?|smokers?|relatives|families)$/
-/** Behind a command that is a noun as well. */
-const objects =
-  /^(the|a|an|your|it|them|this|these|those|his|her|their|all|only|at|in|on|down|up|out|for|with|from|after|before|until|no|any|each|every|regularly|slowly|daily|more|less|enough|plenty|\w+ly)$/
+const people = new Set(
+  `you they he she patient patients people person persons child children adult adults parent parents women woman men man
+  babies infant infants anyone everyone everybody athlete athletes vegan vegans user users smoker smokers relatives
+  families`.split(/\s+/),
+)
+/** Behind a command that is a noun as well; so are adverbs. */
+const objects = new Set(
+  `the a an your it them this these those his her their all only at in on down up out for with from after before until
+  no any each every more less enough plenty`.split(/\s+/),
+)
 const told = new Set(['advised', 'recommended', 'told', 'urged', 'encouraged', 'asked'])
 /** Words that say nothing of what advice is about. */
 const empty = new Set(
@@ -122,8 +104,12 @@ function maySay(words: readonly Word[], i: number): boolean {
     fillers.has(before ?? '') ||
     negations.has(before ?? '') ||
     modals.has(before ?? '') ||
-    objects.test(words[i + 1]?.text ?? '')
+    isObject(words[i + 1]?.text ?? '')
   )
+}
+
+function isObject(word: string): boolean {
+  return objects.has(word) || /\wly$/.test(word)
 }
 
 /** What stands around a verb: what it is about, whether before it or behind. */
@@ -144,7 +130,7 @@ function isOtherAdvice(words: readonly Word[], i: number): boolean {
   const modal = words.slice(0, i).findLastIndex(({ text }) => modals.has(text))
   const isNext = modal >= 0 && words.slice(modal + 1, i).every(({ text }) => negations.has(text) || fillers.has(text))
   if (!isNext || /^(?:need|ought)/.test(words[modal]?.text ?? '')) return false
-  return words.slice(Math.max(modal - 2, 0), modal).some(({ text }) => people.test(text))
+  return words.slice(Math.max(modal - 2, 0), modal).some(({ text }) => people.has(text))
 }
 
 /** Driving is not recommended. */
@@ -184,7 +170,7 @@ function isAdvice(words: readonly Word[], i: number, isAdvised: boolean): boolea
   if (lead.some((each) => modals.has(each)) || told.has(before?.text ?? '')) return true
   if (!isCommand(word.text) || verbsAfterNouns.has(next?.text ?? '')) return false
   if (lead.some((each) => /^(don['’]t|never|please)$/.test(each)) || lead.join(' ').includes('do not')) return true
-  if (isNoun(word.text) && !objects.test(next?.text ?? '')) return false
+  if (isNoun(word.text) && !isObject(next?.text ?? '')) return false
   if (lead.includes('so')) return true
   const isYou = before !== undefined && /^(may|can|could)$/.test(before.text)
   if (isYou) return words[from - 2]?.text === 'you'
@@ -215,7 +201,7 @@ function isOfCareOnly(word: string): boolean {
 }
 
 function isOfCare(words: readonly Word[], i: number): boolean {
-  return words.slice(i + 1, i + 5).some(({ text }) => careWords.test(text))
+  return words.slice(i + 1, i + 5).some(({ text }) => careWords.has(text))
 }
 
 /** Words of each sentence, a line and what follows a colon counting as one. */

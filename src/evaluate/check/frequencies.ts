@@ -35,8 +35,11 @@ const bare = new RegExp(`(?:/\\s*|(?<!\\p{L})(?:a|per)\\s+)${period}${end}`, 'gi
 /** Of prescriptions: bis, ter and quater in die. */
 const latin = /(?<![\p{L}.])([btq])\.?i\.?d(?:\.|(?!\p{L}))/giu
 /** What a day has one of. */
-const atTime =
-  /(?<!\p{L})(?:(?:in the|each|every) (morning|evening|afternoon)|at (bedtime|night|noon)|(?:with|at|before|after) (?:each |every )?(breakfast|lunch|dinner|meal)s?)(?!\p{L})/giu
+const atTime = new RegExp(
+  String.raw`(?<!\p{L})(?:(?:in the|each|every) (morning|evening|afternoon)|at (bedtime|night|noon)|` +
+    String.raw`(?:with|at|before|after) (?:each |every )?(breakfast|lunch|dinner|meal)s?)(?!\p{L})`,
+  'giu',
+)
 const counts: ReadonlyMap<string, number> = new Map([
   ...[['once', 1] as const, ['twice', 2] as const, ['thrice', 3] as const],
   ...[['b', 2] as const, ['t', 3] as const, ['q', 4] as const],

@@ -14,8 +14,11 @@ const quantity = new RegExp(
 const oneOfTime = /(?<=\bfor )an? (minute|hour|day|week|month|year)(?!\p{L})/giu
 const listMarks = /^[ \t]*\d{1,2}[.)](?=\s)/gmu
 /** What is said of a medicine: how it is had. */
-const ofMedicine =
-  /(?<!\p{L})(?:tak(?:e|en|es|ing)|given?|dos(?:e|es|age)|tablets?|capsules?|pills?|drops|inject\p{L}*|medicines?|drugs?|antibiotics?|treat(?:ed|ment)?|vaccin\p{L}+|cream|inhaler|syrup|shots?)(?!\p{L})/iu
+const ofMedicine = new RegExp(
+  String.raw`(?<!\p{L})(?:tak(?:e|en|es|ing)|given?|dos(?:e|es|age)|tablets?|capsules?|pills?|drops|inject\p{L}*|` +
+    String.raw`medicines?|drugs?|antibiotics?|treat(?:ed|ment)?|vaccin\p{L}+|cream|inhaler|syrup|shots?)(?!\p{L})`,
+  'iu',
+)
 /** What is done so many times, and is no medicine. */
 const ofLife =
   /(?<!\p{L})(?:walk|exercis|swim|stretch|visit|check|exam|screen|scan|seen|wash|brush|eat|drink|sleep|meals?|active)/iu
