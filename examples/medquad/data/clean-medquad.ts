@@ -49,7 +49,10 @@ export function cleanMedquad(
   return cleaned
 }
 
+/** Whether a pair stands in a file that the paper's parser did not see. */
+export const isUnseenByPaper = (pair: Pick<MedquadPair, 'id'>): boolean => notInPaper.test(pair.id)
+
 /** The rows PEFT-MedAware's paper used, 16,407 of them: answered, less the four files its parser did not see. */
 export function selectPaper(pairs: readonly MedquadPair[]): MedquadPair[] {
-  return pairs.filter((pair) => isAnswered(pair) && !notInPaper.test(pair.id))
+  return pairs.filter((pair) => isAnswered(pair) && !isUnseenByPaper(pair))
 }

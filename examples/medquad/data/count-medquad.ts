@@ -76,7 +76,8 @@ function table(heads: [string, ...string[]], rows: [string, ...number[]][]): str
   )
 }
 
-function tally(names: string[]): Tally {
+/** How often each name stands there, the commonest first. */
+export function tally(names: readonly string[]): Tally {
   const counts = new Map<string, number>()
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
   return Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)))

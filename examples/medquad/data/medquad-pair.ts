@@ -9,6 +9,8 @@ export interface MedquadPair {
   cui: string[]
   /** UMLS semantic type ids of the focus, e.g. `T047`. */
   semanticTypes: string[]
+  /** UMLS semantic groups of the focus; MedQuAD has `Disorders` alone, on whatever has a concept. */
+  semanticGroups: string[]
   qid: string
   /** `information`, `symptoms`, `treatment`, ... */
   qtype: string

@@ -79,6 +79,7 @@ function pairOf(row: PairRow, name: string): MedquadPair {
     focus: text('focus', 'question_focus').trim() || focusOfQuestion(textOf(known, 'question')),
     cui: names(fields['cui'] ?? fields['umls_cui']),
     semanticTypes: names(fields['semanticType'] ?? fields['semanticTypes'] ?? fields['umls_semantic_types']),
+    semanticGroups: names(fields['semanticGroup'] ?? fields['semanticGroups'] ?? fields['umls_semantic_group']),
     qid: text('qid', 'question_id'),
     qtype: text('qtype', 'question_type'),
     question: textOf(known, 'question'),

@@ -39,6 +39,7 @@ export function parseMedquadXml(path: string, bytes: Uint8Array): { root: string
     focus: read(children(top, lower ? 'doctitle-focus' : 'Focus')[0]).trim(),
     cui: listOf(umls, ['CUIs', 'CUI', 'cui'], read),
     semanticTypes: listOf(umls, ['SemanticTypes', 'SemanticType', 'semanticType'], read),
+    semanticGroups: listOf(umls, ['SemanticGroups', 'SemanticGroup', 'semanticGroup'], read),
     source: read(top['@_source'] ?? top['@_corpus']),
     url: read(top['@_url']),
   }

@@ -94,6 +94,7 @@ export const pairWith = (fields: Partial<MedquadPair>): MedquadPair => ({
   focus: '',
   cui: [],
   semanticTypes: [],
+  semanticGroups: [],
   qid: '',
   qtype: 'information',
   question: 'Why?',

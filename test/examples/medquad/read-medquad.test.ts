@@ -21,6 +21,7 @@ describe('readMedquad', () => {
       focus: 'Blue fever',
       cui: ['C0000001', 'C0000002'],
       semanticTypes: ['T047'],
+      semanticGroups: ['Disorders'],
       source: 'Alpha',
       url: 'https://example.org/a?x=1&y=2',
     }
@@ -47,6 +48,7 @@ describe('readMedquad', () => {
         focus: 'Green cough',
         cui: [],
         semanticTypes: [],
+        semanticGroups: [],
         qid: '0000002-7',
         qtype: 'causes',
         question: 'What causes Green cough ?',
@@ -60,6 +62,7 @@ describe('readMedquad', () => {
         focus: 'Grey ache',
         cui: ['C0000003'],
         semanticTypes: ['T184'],
+        semanticGroups: ['Disorders'],
         qid: '0000003-1',
         qtype: 'outlook',
         question: 'what is the outlook ?',
@@ -95,6 +98,7 @@ describe('readMedquad', () => {
         focus: 'F',
         cui: ['C1', ''],
         semanticType: ['T047'],
+        semanticGroup: ['Disorders'],
         qtype: 'causes',
         question: 'Q?',
         answer: 'A',
@@ -104,7 +108,7 @@ describe('readMedquad', () => {
     const folder = await folderOf({ 'mine.jsonl': `\ufeff${JSON.stringify(rows[0])}\r\n\n${JSON.stringify(rows[1])}` })
     const { pairs, files, roots } = await readMedquad(join(folder, 'mine.jsonl'))
     expect({ files, roots }).toEqual({ files: 1, roots: {} })
-    const none = { focus: '', cui: [], semanticTypes: [], qid: '', qtype: '', source: '', url: '' }
+    const none = { focus: '', cui: [], semanticTypes: [], semanticGroups: [], qid: '', qtype: '', source: '', url: '' }
     expect(pairs).toEqual([
       {
         ...none,
@@ -113,6 +117,7 @@ describe('readMedquad', () => {
         focus: 'F',
         cui: ['C1'],
         semanticTypes: ['T047'],
+        semanticGroups: ['Disorders'],
         qtype: 'causes',
         question: 'Q?',
         answer: 'A',

@@ -6,7 +6,16 @@ import type { MedquadPair } from '../../../examples/medquad/data/medquad-pair.ts
 import type { LossReport } from '../../../src/index.ts'
 
 const pair = (id: number, focus: string, cui: string[] = []): MedquadPair => ({
-  ...{ id: String(id), collection: '', semanticTypes: [], qid: '', qtype: 'causes', source: '', url: '' },
+  ...{
+    id: String(id),
+    collection: '',
+    semanticTypes: [],
+    semanticGroups: [],
+    qid: '',
+    qtype: 'causes',
+    source: '',
+    url: '',
+  },
   ...{ focus, cui, question: `What causes it, ${id}?`, answer: 'Much.' },
 })
 const example = { inputIds: Int32Array.of(1), labels: Int32Array.of(1) }

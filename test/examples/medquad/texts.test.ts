@@ -5,7 +5,7 @@ import { nameLists } from '../../../examples/medquad/texts/name-lists.ts'
 
 const pair = (collection: string, focus: string, cui: string[] = [], semanticTypes: string[] = []): MedquadPair => ({
   ...{ id: focus, qid: '', qtype: '', question: '', answer: '', source: '', url: '' },
-  ...{ collection, focus, cui, semanticTypes },
+  ...{ collection, focus, cui, semanticTypes, semanticGroups: [] },
 })
 
 describe('names that MedQuAD has', () => {
