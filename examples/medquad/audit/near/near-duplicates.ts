@@ -42,7 +42,7 @@ export interface NearDuplicates {
   readonly neighbours: ReadonlyMap<number, readonly { readonly other: number; readonly similarity: number }[]>
 }
 
-/** Finds pairs of different texts that share most of their runs of words; `onText` is told of each text that is done. */
+/** Finds pairs of different texts that share most of their runs of words; `onText` is told of each as it is done. */
 export function nearDuplicatesOf(
   texts: readonly string[],
   options: NearOptions,

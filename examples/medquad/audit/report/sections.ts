@@ -233,7 +233,7 @@ function boilerplateSection({ boilerplate }: Audit): Section {
   return {
     title: 'Boilerplate',
     paragraphs: [
-      `Sentences that stand in many answers say nothing of the disease that was asked about, yet a model is praised for repeating them. Of ${count(characters)} characters of answers these stand in such sentences (four words or more; case and punctuation aside):`,
+      `Sentences that stand in many answers say nothing of the disease that was asked about, yet a model scores by repeating them. Of ${count(characters)} characters of answers these stand in such sentences (four words or more; case and punctuation aside):`,
     ],
     tables: [
       {
@@ -263,12 +263,12 @@ function limitSection({ makeUp, years, diseases, boilerplate }: Audit): Section 
     paragraphs: [
       ...(withdrawn.length > 0
         ? [
-            `What stood in ${withdrawn.join(', ')}: their answers are not there. In MedQuAD these are the drugs, the herbs and supplements, and the encyclopedia, so nothing is learned of doses, interactions and contraindications from them.`,
+            `What stood in ${withdrawn.join(', ')}: their answers are not there. In MedQuAD these are the drugs, the herbs and supplements, and the encyclopedia, so nothing is learned of doses, interactions and contraindications from there.`,
           ]
         : []),
       `What became known, or was withdrawn, after the texts were written. When that was the data does not say${years.naming > 0 ? '; hardly any answer names a year of the last decade' : ''}. Treatments, screening ages and vaccines change.`,
       `Diseases of which it has seen one question (${count(diseases.withOneQuestion)}) or none. It answers about them all the same, in the same fluent words.`,
-      `The patient. Answers are general texts for the public; none weighs age, other diseases, pregnancy or other drugs of a person.`,
+      'The person who asks. Answers are general texts for the public, and know nothing of age, pregnancy or other drugs.',
       `Whether a sentence is about this disease or about all: ${percent(ten, boilerplate.characters)} of the text stands in sentences that ten answers or more have.`,
       'Be careful with figures from a test that shares texts with the training: see the section on the split. A low loss on boilerplate is no medical knowledge. What such a model writes is no medical advice.',
     ],

@@ -35,7 +35,7 @@ export function splitSection({ split }: Audit): Section {
     title: 'What the test has in common with the training',
     paragraphs: [
       `The recipe holds out whole diseases: ${count(byDisease.heldOut)} of ${count(rows)} pairs. Beside it stands what many do, a random ${percent(random.share, 1)} of all ${count(random.rows)} answered pairs, drawn ${random.draws} times (seeds 0 to ${random.draws - 1}; mean, least and most). After such a split a model is tested on diseases that it has read about.`,
-      'A split by disease cannot remove boilerplate: answers on different diseases share it, and those rows are nearly in the training all the same.',
+      'A split by disease cannot remove boilerplate: answers on different diseases share it, so that some of those held out, or nearly those, stand in the training.',
     ],
     tables: [
       {
