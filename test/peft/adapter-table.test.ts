@@ -4,13 +4,8 @@ import { DryDevice } from '../../src/device/dry-device.ts'
 import { dryWeights } from '../../src/io/plan/dry-weights.ts'
 import { createModel, modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
 import { attachUnstarted, type PlannedAdapter } from '../../src/peft/attach.ts'
+import { falconRw1b } from './falcon-rw-1b.ts'
 
-/** Falcon-RW-1B, as its config.json says. */
-const falcon = {
-  ...{ model_type: 'falcon', vocab_size: 50304, hidden_size: 2048, num_hidden_layers: 24, num_attention_heads: 32 },
-  ...{ ffn_hidden_size: 8192, alibi: true, bias: true, multi_query: false, parallel_attn: false },
-  ...{ new_decoder_architecture: false },
-}
 const targetModules = ['query_key_value']
 
 /** The rows of the table in docs/adapters.md, by what they begin with. */
@@ -42,7 +37,7 @@ const rows = page.split('\n').flatMap((line) => {
 /** What a config trains of Falcon-RW-1B. */
 function trainedBy(config: PlannedAdapter): number {
   const device = new DryDevice('cpu')
-  const parsed = parseModelConfig(falcon)
+  const parsed = parseModelConfig(falconRw1b)
   const model = createModel(parsed, dryWeights(device, modelWeights(parsed), { dtype: 'f32', quantize: false }))
   const adapter = attachUnstarted(model, config, 'adapter-table')
   return [...adapter.namedTrainableParameters().values()].reduce((sum, { count }) => sum + count, 0)

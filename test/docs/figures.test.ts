@@ -1,0 +1,129 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { answerChecker } from '../../src/evaluate/check/check-answer.ts'
+import { DryDevice } from '../../src/device/dry-device.ts'
+import { dryWeights } from '../../src/io/plan/dry-weights.ts'
+import { createModel, modelWeights, parseModelConfig } from '../../src/models/architectures.ts'
+import { attachUnstarted } from '../../src/peft/attach.ts'
+import { answerCases, countCase } from '../evaluate/check/answer-cases.ts'
+import known from '../fixtures/medquad/audit-counts.json'
+import { falconRw1b } from '../peft/falcon-rw-1b.ts'
+
+const docs = path.join(import.meta.dirname, '../../docs')
+const pageOf = (name: string) => readFileSync(path.join(docs, name), 'utf8')
+
+/** The rows of a page's tables by their first cell, in the page's words. */
+function rowsOf(name: string): ReadonlyMap<string, readonly string[]> {
+  const lines = pageOf(name)
+    .split('\n')
+    .filter((line) => line.startsWith('|') && !/^[|\s:-]+$/.test(line))
+  return new Map(
+    lines.map((line) => {
+      const [first = '', ...rest] = line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim())
+      return [first, rest]
+    }),
+  )
+}
+
+const number = (cell = '') => Number(cell.replaceAll(',', ''))
+const share = (part: number, whole: number) => `${((100 * part) / whole).toFixed(1)}%`
+
+describe('figures.md', () => {
+  it('names every page that does not name a commit itself', () => {
+    const page = pageOf('figures.md')
+    const others = readdirSync(docs).filter((name) => name.endsWith('.md') && name !== 'figures.md')
+    const isNamed = (name: string) => page.includes(`(${name})`) || /\bcommit\b/.test(pageOf(name))
+    expect(others.filter((name) => !isNamed(name))).toEqual([])
+  })
+})
+
+describe('data.md has the counts of a script that shares no code with the audit', () => {
+  const rows = rowsOf('data.md')
+
+  it('of each collection and type of question', () => {
+    const [pairs, answered] = [
+      new Map(Object.entries(known.pairsByCollection)),
+      new Map(Object.entries(known.answeredByCollection)),
+    ]
+    expect([...pairs.keys()].filter((name) => !rows.has(name))).toEqual([])
+    for (const [name, count] of pairs) {
+      expect([name, ...(rows.get(name) ?? []).slice(0, 2).map(number)]).toEqual([name, count, answered.get(name) ?? 0])
+    }
+    for (const [name, count] of Object.entries(known.answeredByType)) {
+      expect([name, number(rows.get(name)?.[1])]).toEqual([name, count])
+    }
+  })
+
+  it('of what is there twice', () => {
+    const lines = {
+      'the same question': known.questions,
+      'the same question, case and punctuation aside': known.foldedQuestions,
+      'the same answer': known.answers,
+      'the same answer, case and punctuation aside': known.foldedAnswers,
+      'the same question and answer': known.rows,
+    }
+    for (const [name, { distinct, extra, groups, rows: inGroups, largest }] of Object.entries(lines)) {
+      expect([name, ...(rows.get(name) ?? []).map(number)]).toEqual([name, distinct, extra, groups, inGroups, largest])
+    }
+  })
+
+  it('of sentences that several answers have', () => {
+    for (const [least, characters] of Object.entries(known.charactersInSharedSentences)) {
+      expect(rows.get(`${least} answers or more`)).toEqual([
+        characters.toLocaleString('en-US'),
+        share(characters, known.characters),
+      ])
+    }
+  })
+})
+
+describe('evaluation.md', () => {
+  it.each([
+    ['development', 'development'],
+    ['held out', 'held-out'],
+  ] as const)('says how the checker does on the cases %s', async (row, part) => {
+    const cases = await answerCases(part)
+    const check = answerChecker()
+    const counts = cases.map((each) => countCase(each, check(each.answer, each.source)))
+    const sum = (of: (count: (typeof counts)[number]) => number) => counts.reduce((total, one) => total + of(one), 0)
+    const [found, missed, wrong] = [
+      sum((one) => one.found),
+      sum((one) => one.missed.length),
+      sum((one) => one.wrong.length),
+    ]
+    const wanted = cases.reduce((total, { flags }) => total + flags.length, 0)
+    const made = [wanted, found, missed, wrong].map(String)
+    expect(rowsOf('evaluation.md').get(row)).toEqual([
+      ...made,
+      (found / (found + wrong)).toFixed(2),
+      (found / wanted).toFixed(2),
+    ])
+  })
+})
+
+describe('falcon-1b.md', () => {
+  it('counts the parameters of Falcon-RW-1B as the library does', () => {
+    const config = parseModelConfig(falconRw1b)
+    const weights = modelWeights(config)
+    const device = new DryDevice('cpu')
+    const model = createModel(config, dryWeights(device, weights, { dtype: 'f32', quantize: false }))
+    const adapter = attachUnstarted(model, { r: 16 }, 'figures')
+    const trainable = [...adapter.namedTrainableParameters().values()].reduce((sum, { count }) => sum + count, 0)
+    const rows = rowsOf('falcon-1b.md')
+    const [all, packed] = [
+      number(rows.get('parameters')?.[0]),
+      number(rows.get('the same with two 4-bit ones counted as one')?.[0]),
+    ]
+    const sizes = weights.map(({ shape }) => shape.reduce((product, size) => product * size, 1))
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(all)
+    expect(number(rows.get('trainable, r = 16 on `query_key_value`')?.[0])).toBe(trainable)
+    const percent = (whole: number) => `${((100 * trainable) / (whole + trainable)).toFixed(4)}%`
+    expect(rows.get('their share of all, adapter included')).toEqual([`${percent(all)}, packed ${percent(packed)}`])
+    // 24 layers of [6144, 2048], [2048, 2048], [8192, 2048] and [2048, 8192] are stored in 4 bits.
+    expect(packed).toBe(all - (24 * 2048 * (6144 + 2048 + 8192 + 8192)) / 2)
+  })
+})
