@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { boilerplateOf } from '../../../examples/medquad/audit/counts/boilerplate.ts'
-import { lengthsOf } from '../../../examples/medquad/audit/counts/lengths.ts'
-import { makeUpOf, paperStepsOf, type Share } from '../../../examples/medquad/audit/counts/make-up.ts'
-import { repeatsOf } from '../../../examples/medquad/audit/counts/repeats.ts'
-import { templatesOf } from '../../../examples/medquad/audit/counts/templates.ts'
-import { yearsOf } from '../../../examples/medquad/audit/counts/years.ts'
-import { readMedquad } from '../../../examples/medquad/data/read-medquad.ts'
-import known from '../../fixtures/medquad/audit-counts.json'
-import { medquad } from './medquad-files.ts'
+import { boilerplateOf } from '../../../../examples/medquad/audit/counts/boilerplate.ts'
+import { lengthsOf } from '../../../../examples/medquad/audit/counts/lengths.ts'
+import { makeUpOf, paperStepsOf, type Share } from '../../../../examples/medquad/audit/counts/make-up.ts'
+import { repeatsOf } from '../../../../examples/medquad/audit/counts/repeats.ts'
+import { templatesOf } from '../../../../examples/medquad/audit/counts/templates.ts'
+import { yearsOf } from '../../../../examples/medquad/audit/counts/years.ts'
+import { readMedquad } from '../../../../examples/medquad/data/read-medquad.ts'
+import known from '../../../fixtures/medquad/audit-counts.json'
+import { medquad } from '../medquad-files.ts'
 
 const by = (shares: readonly Share[], what: 'pairs' | 'answered') =>
   Object.fromEntries(shares.flatMap((share) => (share[what] === 0 ? [] : [[share.name || 'none', share[what]]])))
