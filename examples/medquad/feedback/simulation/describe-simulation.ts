@@ -31,6 +31,8 @@ export interface ArmRecord {
 
 /** Figures of an arm, over all of its seeds; null for a share of nothing. */
 export interface ArmFigures {
+  /** Runs, each of another seed. */
+  readonly runs: number
   /** Changed facts: the new answer is likelier than the old one, the greedy answer says the new value, and both. */
   readonly learntLikelier: Proportion | null
   readonly learntSaid: Proportion | null
@@ -39,7 +41,7 @@ export interface ArmFigures {
   readonly forgotten: Proportion | null
   readonly forgottenStored: Proportion | null
   readonly forgottenElsewhere: Proportion | null
-  /** Of the seeds. */
+  /** Over the runs; of a single one over diseases. */
   readonly heldOutChange: Interval
 }
 
@@ -65,15 +67,22 @@ export function describeArm(records: readonly ArmRecord[]): ArmFigures {
       isForgotten,
     )
   return {
+    runs: records.length,
     learntLikelier: share(changed, isLikelier),
     learntSaid: share(changed, ({ after }) => after.saysNew),
     learnt: share(changed, (fact) => isLikelier(fact) && fact.after.saysNew),
     forgotten: share(known, isForgotten),
     forgottenStored: forgottenOf('stored'),
     forgottenElsewhere: forgottenOf('elsewhere'),
-    heldOutChange: bootstrapInterval(
-      records.map(({ heldOut }) => heldOut.change.value),
-      (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
-    ),
+    heldOutChange: changeOf(records.map(({ heldOut }) => heldOut.change)),
   }
+}
+
+function changeOf(changes: readonly Interval[]): Interval {
+  const [only] = changes
+  if (changes.length === 1 && only !== undefined) return only
+  return bootstrapInterval(
+    changes.map(({ value }) => value),
+    (values) => values.reduce((sum, value) => sum + value, 0) / values.length,
+  )
 }

@@ -38,6 +38,10 @@ export function simulationTable(figures: Readonly<Record<string, ArmFigures>>): 
       '---',
       columns.map(() => '---'),
     ),
+    row(
+      'runs',
+      columns.map(([, arm]) => String(arm.runs)),
+    ),
     ...(Object.keys(figureNames) as (keyof typeof figureNames)[]).map((key) => {
       return row(
         figureNames[key],

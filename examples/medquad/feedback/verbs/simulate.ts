@@ -56,10 +56,11 @@ export async function simulate(args: readonly string[]): Promise<void> {
   }
   const base = await openBase({ ...flags, line, warn: say })
   const made = {
-    command: ['npm run medquad:feedback -- simulate', ...args].join(' '),
+    // Where things are on this machine says nothing of the figures.
+    told: { changed: flags.changed, kept: flags.kept, passes: flags.passes, teaching: flags.teaching },
     ...{ commit: commit(), node: process.version, device: base.device.description },
     machine: `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown CPU'}`,
-    ...{ base: base.source, settings, seeds: flags.seeds },
+    ...{ settings, seeds: flags.seeds },
   }
   interrupts.putOff()
   const place = { ...base, folder: flags.out, line, signal: interrupts.signal, say }
