@@ -92,12 +92,11 @@ function qualityTable(record: ExperimentRecord, experiment: Experiment, equal: E
   return markdownTable(head, rows)
 }
 
-function costTable({ timings, records }: ExperimentRecord): string {
+function costTable({ timings, parameters }: ExperimentRecord): string {
   const head = ['trained', 'parameters', 'processor seconds a step', 'by the clock', 'device memory']
   const rows = timings.map(({ name, processor, clock, deviceBytes }) => {
-    const trainable = records.find(({ arm }) => arm.name === name)?.trainable
     const seconds = [processor, clock].map((value) => value.toFixed(3))
-    return [name, trainable?.toLocaleString('en-US') ?? '', ...seconds, bytes(deviceBytes)]
+    return [name, parameters[name]?.toLocaleString('en-US') ?? '', ...seconds, bytes(deviceBytes)]
   })
   return markdownTable(head, rows)
 }

@@ -19,6 +19,8 @@ export interface ExperimentRecord {
   readonly steps: number
   readonly trialSteps: number
   readonly questions: readonly MeasuredQuestion[]
+  /** Trained parameters by the kind's name. */
+  readonly parameters: Readonly<Record<string, number>>
   readonly timings: readonly Timing[]
   readonly trials: readonly Trial[]
   /** Names of each experiment's arms, in their order, and all records that there are of them. */

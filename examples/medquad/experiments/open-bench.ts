@@ -58,8 +58,9 @@ export async function openBenches(options: ExperimentOptions, { data, ...around 
     solved,
   })
   const asked = options.answers === 0 ? [] : pickQuestions(data.test, options.answers)
-  const countOf = (adapter: AdapterChoice): number => {
-    const attached = attachAdapter(model, adapter, { device, seed: 0 })
+  const countOf = (trained: AdapterChoice | 'all weights'): number => {
+    if (trained === 'all weights') return countParameters(model).all
+    const attached = attachAdapter(model, trained, { device, seed: 0 })
     const { trainable } = countParameters(model)
     attached.detach()
     return trainable

@@ -19,7 +19,7 @@ const help = `Runs the paper's three experiments on MedQuAD: baselines beside Lo
   --answers N         of them answered as well             (12)
   --trial-steps N     of the search for learning rates     (40)
   --validation N      questions that rates are chosen by   (60)
-  --only WHAT         timings or rates, and no arms
+  --only WHAT         timings or rates, and no arms; or gather: run nothing, record what --out has
   --last-first        begin with the last kinds and arms, so that a second process meets the first
   --device WHICH      auto, cpu or webgpu                  (cpu)
   --threads N, --build NAME    of the CPU engine, as for npm run medquad   (1 thread)
@@ -52,7 +52,7 @@ const flags = {
     measured: whole(200),
     answers: whole(12, 0),
   },
-  ...{ 'trial-steps': whole(40), validation: whole(60), only: oneOf(['timings', 'rates'], undefined) },
+  ...{ 'trial-steps': whole(40), validation: whole(60), only: oneOf(['timings', 'rates', 'gather'], undefined) },
   ...{ device: { ...deviceFlag, otherwise: 'cpu' as const }, threads: whole(1), build: buildFlag, 'last-first': there },
   ...{ out: text(undefined), record: text(undefined), report: there },
 }

@@ -33,6 +33,7 @@ export async function pageOf(records: ReadonlyMap<string, ExperimentRecord>): Pr
 export async function reportExperiments(): Promise<void> {
   const records = await readExperiments()
   const plots = [...records].flatMap(([name, record]) => {
+    if (record.records.length === 0) return []
     const stem = name.replace(/\.json$/, '')
     return [
       [`${stem}.svg`, experimentsPlot(record, 'light')],

@@ -43,13 +43,22 @@ export async function runExperiments(options: ExperimentOptions): Promise<void> 
   const opened = await openBenches(options, { device, data, line, signal, onWarning: story.warn })
   const { bench, validationBench, questions } = opened
   const kinds = [...kindsOf(opened), fullTuning]
+  const timed = [...kinds, ...bitsKinds(kinds).slice(1)]
+  const parameters = Object.fromEntries(timed.map(({ name, trained }) => [name, opened.countOf(trained)]))
   opened.close()
   const records = new Records(options.out)
   interrupts.putOff()
-  const run = new ExperimentRun({ bench, validationBench, records, story, isLastFirst: options['last-first'] })
+  const run = new ExperimentRun({
+    bench,
+    validationBench,
+    records,
+    story,
+    isLastFirst: options['last-first'],
+    isIdle: options.only === 'gather',
+  })
   try {
     const { only, 'trial-steps': trialSteps } = options
-    const timings = only === 'rates' ? [] : await run.time([...kinds, ...bitsKinds(kinds).slice(1)])
+    const timings = only === 'rates' ? [] : await run.time(timed)
     if (only === 'timings') return
     const trials = await run.search(kinds, trialSteps, options.base.learningRate / smallRate)
     if (only === 'rates') return
@@ -58,11 +67,11 @@ export async function runExperiments(options: ExperimentOptions): Promise<void> 
     const adapters = kinds.filter(({ name }) => name !== fullTuning.name)
     const arms = new Map(asked.map((name) => [name, armsOf(name, adapters, lengths)]))
     const gather = async () => {
-      const record = await run.gather(arms, { timings, trials, questions, device, options })
+      const record = await run.gather(arms, { timings, trials, questions, parameters, device, options })
       await writeJson(options.record, record)
       return record.records.length
     }
-    await run.arms([...arms.values()].flat(), options.seeds, gather)
+    if (only !== 'gather') await run.arms([...arms.values()].flat(), options.seeds, gather)
     story.say('recorded', `${await gather()} runs in ${options.record}`)
   } catch (error) {
     if (!interrupts.isReason(error)) throw error
@@ -77,7 +86,11 @@ function lengthsOf(steps: number, timings: readonly Timing[], trials: readonly T
   return {
     steps,
     stepsInTime: (kind) => Math.max(1, Math.round((steps * secondsOf(paper)) / secondsOf(kind))),
-    rateOf: (kind) => bestOf(trials.filter((trial) => trial.kind === kind)).learningRate,
+    rateOf: (kind) => {
+      const own = trials.filter((trial) => trial.kind === kind)
+      // A kind without trials has no record either.
+      return own.length === 0 ? 0 : bestOf(own).learningRate
+    },
   }
 }
 
@@ -87,35 +100,45 @@ interface Parts {
   readonly records: Records
   readonly story: Story
   readonly isLastFirst: boolean
+  /** Whether nothing is run, and what is not recorded is passed over. */
+  readonly isIdle: boolean
 }
 
 class ExperimentRun {
   constructor(private readonly parts: Parts) {}
 
   async time(kinds: readonly Kind[]): Promise<readonly Timing[]> {
-    const { bench, records, story } = this.parts
-    return this.#each(kinds, async (kind) => {
+    const { bench, story } = this.parts
+    const timings = await this.#each(kinds, async (kind) => {
       const key = `timing-${digestOf(JSON.stringify([bench.protocol, bench.device.description, kind]))}`
-      const timing = await records.made(key, () => timeKind(bench, kind), bench.signal)
+      const timing = await this.#made(key, () => timeKind(bench, kind))
+      if (timing === null) return []
       const seconds = `${timing.processor} s of a processor a step, ${timing.clock} s by the clock`
       story.say('timed', `${kind.name}: ${seconds}`)
-      return timing
+      return [timing]
     })
+    return timings.flat()
   }
 
   async search(kinds: readonly Kind[], steps: number, scale: number): Promise<readonly Trial[]> {
-    const { validationBench: bench, records, story } = this.parts
+    const { validationBench: bench, story } = this.parts
     const trials = await this.#each(kinds, async (kind) => {
       const run = async (arm: Arm) => {
         const key = keyOf(bench.protocol, arm, 0)
-        return records.made(`trial-${key}`, (folder) => runArm(bench, arm, 0, folder), bench.signal)
+        return this.#made(`trial-${key}`, (folder) => runArm(bench, arm, 0, folder))
       }
       const own = await findRate(kind, { steps, run, bytes: bytesOf(bench), scale })
+      if (own.length === 0) return []
       const tried = own.map(({ learningRate, bitsPerByte }) => `${learningRate}: ${bitsPerByte.toFixed(4)}`)
       story.say('rate', `${kind.name}: ${bestOf(own).learningRate} of ${tried.join(', ')}`)
       return own
     })
     return trials.flat()
+  }
+
+  async #made<T>(key: string, make: (folder: string) => Promise<T>): Promise<T | null> {
+    const { records, isIdle, bench } = this.parts
+    return isIdle ? ((await records.read(key)) as T | null) : records.made(key, make, bench.signal)
   }
 
   /** What `make` gives for each, in their order, from whichever end it was begun at. */
@@ -145,7 +168,10 @@ class ExperimentRun {
   /** What is there of some arms, of whatever seeds, as one record. */
   async gather(
     arms: ReadonlyMap<Experiment, readonly Arm[]>,
-    around: Pick<ExperimentRecord, 'timings' | 'trials' | 'questions'> & { device: Device; options: ExperimentOptions },
+    around: Pick<ExperimentRecord, 'timings' | 'trials' | 'questions' | 'parameters'> & {
+      device: Device
+      options: ExperimentOptions
+    },
   ): Promise<ExperimentRecord> {
     const { bench, records } = this.parts
     const { device, options, ...rest } = around

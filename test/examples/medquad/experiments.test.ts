@@ -138,6 +138,7 @@ describe('the search for a learning rate', () => {
     const high = await findRate({ ...kind, rate: 0.0625 }, search)
     expect(high.map(({ learningRate }) => learningRate)).toEqual([0.0156, 0.0625, 0.25, 1, 4])
     expect(bestOf(high).learningRate).toBe(1)
+    expect(await findRate(kind, { ...search, run: () => Promise.resolve(null) })).toEqual([])
     const right = await findRate({ ...kind, rate: 1 }, search)
     expect(right.map(({ learningRate }) => learningRate)).toEqual([0.25, 1, 4])
   })
