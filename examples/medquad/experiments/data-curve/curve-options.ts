@@ -30,6 +30,7 @@ measures each on diseases that none has seen, fits a curve, and draws it.
   --out DIR         points, one file each                 (out/data-curve)
   --record FILE     what the curve is drawn from          (the record.json of --out)
   --draw            train nothing: draw the record
+  --page FILE       a page of Markdown that gets the tables, instead of printing them
   --help
 
 Points that --out has are not trained again, and Ctrl-C saves a checkpoint, so the same command goes on. Several
@@ -54,7 +55,7 @@ const flags = {
   ...{ patience: whole(8), 'validate-every': whole(40), batch: whole(8), lr: number(undefined) },
   ...{ 'max-length': whole(64, 2), answers: whole(24, 0) },
   ...{ device: deviceFlag, threads: whole(undefined), build: buildFlag, 'largest-first': there },
-  ...{ out: text('out/data-curve'), record: text(undefined), draw: there },
+  ...{ out: text('out/data-curve'), record: text(undefined), draw: there, page: text(undefined) },
 }
 
 /** What the curve was asked for. */

@@ -19,6 +19,7 @@ import { pickQuestions } from '../../questions.ts'
 import { lockFolder } from '../../run-lock.ts'
 import { reportErrorsPlainly, Story } from '../../story.ts'
 import { parseCurveOptions } from './curve-options.ts'
+import { drawCurve } from './draw-curve.ts'
 import { CurveFolder, type CurveRecord, type WrittenAnswer, writeJson } from './records.ts'
 import { holdOut, nestedSubsets } from './subsets.ts'
 import { type CurveBench, natsOf, trainPoint } from './train-point.ts'
@@ -26,6 +27,7 @@ import { type CurveBench, natsOf, trainPoint } from './train-point.ts'
 reportErrorsPlainly()
 const options = parseCurveOptions(process.argv.slice(2))
 if (!options.draw) await measureCurve()
+await drawCurve(options)
 
 async function measureCurve(): Promise<void> {
   const { settings, base, seeds } = options
@@ -71,7 +73,10 @@ async function measureCurve(): Promise<void> {
     ...{ engine: device.description, settings },
     data: { pool: pool.length, validation: held.validation.length, measured: measured.length },
     questions: questionsOf(kept),
-    base: { nats: natsOf(await evaluateLoss(model, measured, { onProgress: line.measuring })), answers: await answer() },
+    base: {
+      nats: natsOf(await evaluateLoss(model, measured, { onProgress: line.measuring })),
+      answers: await answer(),
+    },
   }))
   const bench: CurveBench = {
     ...{ model, dialogue, adapter: settings.adapter, settings, measured, answer, line },

@@ -124,7 +124,8 @@ export class CurveFolder {
 /** Reads a record. @throws MedAwareError `not-found`. */
 export async function readRecord(path: string): Promise<CurveRecord> {
   const record = await readJson(path)
-  if (record === null) throw new MedAwareError('not-found', `there is no record ${path}; run npm run medquad:data-curve`)
+  if (record === null)
+    throw new MedAwareError('not-found', `there is no record ${path}; run npm run medquad:data-curve`)
   return record as CurveRecord
 }
 

@@ -49,7 +49,10 @@ export function nestedSubsets(
 ): ReadonlyMap<number, readonly MedquadPair[]> {
   const largest = Math.max(...sizes)
   if (largest > pool.length) {
-    throw new DataError('config', `nestedSubsets: there are ${pool.length} pairs to draw from, and ${largest} are asked`)
+    throw new DataError(
+      'config',
+      `nestedSubsets: there are ${pool.length} pairs to draw from, and ${largest} are asked`,
+    )
   }
   const groups = new Random(seed).shuffle([...byFocus(pool).values()])
   const subsets = new Map<number, readonly MedquadPair[]>()
