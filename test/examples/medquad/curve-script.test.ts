@@ -53,11 +53,11 @@ describe('npm run medquad:data-curve', () => {
     })
     expect(stopped.code).toBe(130)
     expect(stopped.stdout).toContain('24 pairs, seed 0, saved; the same command goes on')
-    const resumed = await start(script, [...tiny, '--seeds', '0'])
+    const resumed = await start(script, [...tiny, '--seeds', '0', '--only', '24'])
     expect(resumed.code, resumed.stderr).toBe(0)
     // What was there is not trained again.
     expect(resumed.stdout.match(/^trained /gm)).toHaveLength(1)
-    expect(resumed.stdout).toContain('| power law with a floor, L∞ + a·n^-b |')
+    expect(resumed.stdout).toContain('| power law with a floor, L∞ + a·n^-b, L∞ from 0 |')
     expect(record().points.at(-1)).toEqual({ ...whole, seconds: expect.any(Number) as number })
   })
 })

@@ -15,11 +15,12 @@ export interface Band {
 /** What is said of a size. */
 export interface SizeBands {
   readonly size: number
-  /** Bits per byte of the curve, and between what one more run would lie. */
+  /** Bits per byte of the curve. */
   readonly curve: Band
-  readonly run: Band
-  /** Bits per byte of the curve less those of the base, and less those at the largest size measured. */
+  /** The same less those of the base on the same diseases, and between what one more run would lie. */
   readonly overBase: Band
+  readonly run: Band
+  /** The same less those of the curve at the largest size that was measured. */
   readonly overLargest: Band
 }
 
@@ -84,7 +85,7 @@ export function curveBands(
   record: CurveRecord,
   which: Measurement,
   sizes: readonly number[],
-  draws = 2000,
+  draws = 1000,
 ): readonly SizeBands[] {
   const { diseases, measure } = measuring(record, which)
   const largest = Math.max(...record.points.map(({ size }) => size))
@@ -106,8 +107,8 @@ export function curveBands(
   return sizes.map((size) => ({
     size,
     curve: bandOf(({ curve: { at } }) => at(size)),
-    run: bandOf(({ curve: { at }, distance }) => at(size) + distance),
     overBase: bandOf(({ curve: { at }, base }) => at(size) - base),
+    run: bandOf(({ curve: { at }, base, distance }) => at(size) - base + distance),
     overLargest: bandOf(({ curve: { at } }) => at(size) - at(largest)),
   }))
 }

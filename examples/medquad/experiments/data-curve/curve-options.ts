@@ -13,6 +13,7 @@ measures each on diseases that none has seen, fits a curve, and draws it.
   --data PATH       MedQuAD, as for npm run medquad
   --adapter JSON    as for npm run medquad                (the paper's LoRA)
   --sizes N,N       pairs to train on                     (100,250,500,1000,2000,4000,8000,16000)
+  --only N,N        of these sizes, those to train now     (all)
   --seeds N,N       of draws, starts and orders           (0,1,2)
   --measured N      pairs kept to measure on, at most     (300)
   --validation N    pairs kept to stop by, at most        (75)
@@ -37,7 +38,7 @@ Points that --out has are not trained again, and Ctrl-C saves a checkpoint, so t
 processes may share --out: each trains points that no other is at.`
 
 /** Whole numbers with commas between. */
-const list = (otherwise: readonly number[], least: number): Flag<readonly number[]> => ({
+const list = <T extends readonly number[] | undefined>(otherwise: T, least: number): Flag<readonly number[] | T> => ({
   otherwise,
   expects: `different whole numbers from ${least}, with commas between`,
   read(given) {
@@ -51,6 +52,7 @@ const flags = {
   ...{ model: text(undefined), data: text(undefined), adapter: text(undefined) },
   sizes: list([100, 250, 500, 1000, 2000, 4000, 8000, 16_000], 1),
   seeds: list([0, 1, 2], 0),
+  only: list(undefined, 1),
   ...{ measured: whole(300), validation: whole(75), 'fixed-steps': whole(200), passes: number(1) },
   ...{ patience: whole(8), 'validate-every': whole(40), batch: whole(8), lr: number(undefined) },
   ...{ 'max-length': whole(64, 2), answers: whole(24, 0) },

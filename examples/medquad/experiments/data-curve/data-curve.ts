@@ -85,7 +85,8 @@ async function measureCurve(): Promise<void> {
   }
 
   const writing = [sizes[0], sizes[(sizes.length - 1) >> 1], sizes.at(-1)]
-  const order = options['largest-first'] ? sizes.toReversed() : sizes
+  const wanted = sizes.filter((size) => options.only?.includes(size) ?? true)
+  const order = options['largest-first'] ? wanted.toReversed() : wanted
   for (const [size, seed] of order.flatMap((each) => seeds.map((seed) => [each, seed] as const))) {
     const name = `${size} pairs, seed ${seed}`
     if ((await folder.point({ size, seed })) !== null) continue

@@ -91,10 +91,13 @@ function beyondTable(record: CurveRecord, draws?: number): string {
   const sizes = [...sizesOf(record), ...beyond]
   const bands = curveBands(record, 'best', sizes, draws)
   const largest = count(Math.max(...sizesOf(record)))
-  const rows = bands.map(({ size, curve, run, overBase, overLargest }) => {
-    return [count(size), ...[curve, run, overBase, overLargest].map(interval)]
+  const rows = bands.map(({ size, curve, overBase, run, overLargest }) => {
+    return [count(size), ...[curve, overBase, run, overLargest].map(interval)]
   })
-  return markdownTable(['pairs', 'curve', 'one more run', 'less the base', `less the curve at ${largest}`], rows)
+  return markdownTable(
+    ['pairs', 'curve', 'less the base', 'one more run, less the base', `less the curve at ${largest}`],
+    rows,
+  )
 }
 
 function typesTable(record: CurveRecord): string {

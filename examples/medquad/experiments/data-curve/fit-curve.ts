@@ -32,24 +32,24 @@ const cells = 40
 /** What a curve may be, the first of which is drawn: the others are its rivals. */
 export const curveShapes = {
   'power law with a floor': {
-    formula: 'L∞ + a·n^-b',
+    formula: 'L∞ + a·n^-b, L∞ from 0',
     unknowns: 3,
     fit: (values) => {
       enough(values, 3)
       const b = exponentOf(values, true)
       const [floor, scale] = line(values.map(({ size, value }) => [size ** -b, value]))
+      if (floor < 0) {
+        // No loss is below 0; on that edge it is the power law.
+        const { parameters, ...curve } = powerLaw(values)
+        return { parameters: { 'L∞': 0, ...parameters }, ...curve }
+      }
       return fitted({ 'L∞': floor, a: scale, b }, (size) => floor + scale * size ** -b, values)
     },
   },
   'power law': {
     formula: 'a·n^-b',
     unknowns: 2,
-    fit: (values) => {
-      enough(values, 2)
-      const b = exponentOf(values, false)
-      const scale = sum(values, ({ size, value }) => value * size ** -b) / sum(values, ({ size }) => size ** (-2 * b))
-      return fitted({ a: scale, b }, (size) => scale * size ** -b, values)
-    },
+    fit: powerLaw,
   },
   logarithm: {
     formula: 'c - d·ln n',
@@ -61,6 +61,13 @@ export const curveShapes = {
     },
   },
 } as const satisfies Readonly<Record<string, CurveShape>>
+
+function powerLaw(values: readonly SizedValue[]): FittedCurve {
+  enough(values, 2)
+  const b = exponentOf(values, false)
+  const scale = sum(values, ({ size, value }) => value * size ** -b) / sum(values, ({ size }) => size ** (-2 * b))
+  return fitted({ a: scale, b }, (size) => scale * size ** -b, values)
+}
 
 /** What says nothing new: that more data changes nothing. */
 export function lastValue(values: readonly SizedValue[]): number {

@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
 import { curveBands, curveThrough, type Measurement } from './curve-bands.ts'
+import { count } from '../../words.ts'
 import { baseValue, beyond, runValues, sizesOf } from './describe-curve.ts'
 import type { CurveRecord } from './records.ts'
 
@@ -29,40 +30,45 @@ export function curvePlot(record: CurveRecord, theme: Theme, draws?: number): st
   const bands = curveBands(record, 'best', along(least, last), draws)
   const curveOf = (which: Measurement, from: number, to: number, dashes = 'none') => {
     const { at } = curveThrough(record, which)
-    const values = along(from, to).map((size) => ({ size, value: at(size) }))
+    const values = along(from, to).map((size) => ({ size, value: at(size) - base }))
     return Plot.line(values, { ...places, stroke: colours[which], strokeWidth: 2, strokeDasharray: dashes })
   }
   const runsOf = (which: Measurement, symbol: 'circle' | 'times') => {
-    return Plot.dot(runValues(record, which), { ...places, stroke: colours[which], r: 3, symbol })
+    const runs = runValues(record, which).map(({ size, value }) => ({ size, value: value - base }))
+    return Plot.dot(runs, { ...places, stroke: colours[which], r: 3, symbol })
   }
-  const area = (key: 'curve' | 'run', fillOpacity: number) => {
+  const area = (key: 'overBase' | 'run', fillOpacity: number) => {
     const rows = bands.map(({ size, [key]: { low, high } }) => ({ size, low, high }))
     return Plot.areaY(rows, { x: 'size', y1: 'low', y2: 'high', fill: colours.best, fillOpacity })
   }
   const steps = `after ${record.settings.fixedSteps} steps`
   const names = [
-    { at: 0, text: '○ at the lowest validation loss; dashed beyond what was measured', fill: colours.best },
+    {
+      at: 0,
+      text: '○ at the lowest validation loss; curve, its 95% band, and that of one more run; dashed where nothing was measured',
+      fill: colours.best,
+    },
     { at: 1, text: `× ${steps}`, fill: colours.fixed },
   ]
   const { document } = parseHTML('<html><body></body></html>')
   const plot = Plot.plot({
-    ...{ document, width: 720, height: 440, marginLeft: 56, marginBottom: 44, marginTop: 64 },
+    ...{ document, width: 720, height: 440, marginLeft: 56, marginBottom: 56, marginTop: 64 },
     style: { background: paper, color: ink, fontSize: '12px', fontFamily: 'system-ui, sans-serif' },
     x: {
       type: 'log',
-      label: 'training pairs',
       domain: [least, last],
-      ticks: [...sizes.filter((_, i) => i % 2 === 0 || i === sizes.length - 1), ...beyond],
-      tickFormat: (size: number) => size.toLocaleString('en-US'),
+      axis: null,
     },
-    y: { label: 'bits per byte on unseen diseases', grid: true },
+    y: { label: 'bits per byte on unseen diseases, less those of the base', grid: false },
     marks: [
+      // A logarithmic scale would leave out labels of its own accord.
+      Plot.axisX([...sizes, ...beyond], { text: count, tickRotate: -35, label: 'training pairs' }),
       Plot.gridY({ stroke: faint, strokeOpacity: 1 }),
       area('run', 0.12),
-      area('curve', 0.18),
-      Plot.ruleY([base], { stroke: ink, strokeDasharray: '2 3' }),
-      Plot.text([{ size: least, value: base }], {
-        ...{ ...places, text: () => 'the base, untrained', textAnchor: 'start', dy: -8, fill: ink },
+      area('overBase', 0.18),
+      Plot.ruleY([0], { stroke: ink, strokeDasharray: '2 3' }),
+      Plot.text([{ size: last, value: 0 }], {
+        ...{ ...places, text: () => 'the base, untrained', textAnchor: 'end', dy: -8, fill: ink },
       }),
       curveOf('fixed', least, largest),
       runsOf('fixed', 'times'),
@@ -74,6 +80,7 @@ export function curvePlot(record: CurveRecord, theme: Theme, draws?: number): st
       ),
     ],
   })
+  plot.querySelector('style')?.remove()
   plot.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
   plot.setAttribute('role', 'img')
   plot.setAttribute('aria-label', 'Bits per byte on unseen diseases by the number of training pairs')
