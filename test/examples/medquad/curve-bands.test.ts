@@ -102,7 +102,8 @@ describe('a page with a curve', () => {
     const renewed = withTables(page, tables)
     expect(renewed).toBe(page.replace('old', () => tables['sizes']!))
     expect(withTables(renewed, tables)).toBe(renewed)
-    expect(() => withTables(page, {})).toThrow('the page asks for a table sizes')
+    expect(withTables(page.replace('\nold\n', ''), tables)).toBe(renewed)
+    expect(() => withTables(page, {})).toThrow('the page asks for sizes; there is no such table')
   })
 
   it('is drawn the same each time, for light pages and dark ones', () => {

@@ -1,4 +1,4 @@
-import { bootstrapInterval, type ExampleLoss, type Interval, lossByGroup, lossChangeByGroup } from 'peft-medaware'
+import { bootstrapInterval, type Interval } from 'peft-medaware'
 import { count } from '../../words.ts'
 import { type Band, curveBands, meansBySize, measuring, type Measurement } from './curve-bands.ts'
 import { curveShapes, lastValue } from './fit-curve.ts'
@@ -28,14 +28,8 @@ export function curveTables(record: CurveRecord, draws?: number): Readonly<Recor
 }
 
 function sizesTable(record: CurveRecord): string {
-  const diseases = record.questions.map(({ disease }) => disease)
-  const base = lossesOf(record, record.base.nats)
   const rows = sizesOf(record).map((size) => {
     const points = record.points.filter((point) => point.size === size)
-    const changeOf = (which: Measurement) => {
-      const change = lossChangeByGroup(base, lossesOf(record, meanNats(record, size, which)), diseases, { resamples })
-      return interval(change.bitsPerByte)
-    }
     const valuesOf = (which: Measurement) => {
       const values = runValues(record, which).filter((run) => run.size === size)
       const [least, most] = [
@@ -52,13 +46,13 @@ function sizesTable(record: CurveRecord): string {
       String(points.length),
       steps,
       valuesOf('best'),
-      changeOf('best'),
+      interval(changeAt(record, size, 'best')),
       valuesOf('fixed'),
-      changeOf('fixed'),
+      interval(changeAt(record, size, 'fixed')),
     ]
   })
-  const { value } = lossByGroup(base, diseases, { resamples }).bitsPerByte ?? { value: NaN }
-  const none = ['0', '', '', value.toFixed(3), '', value.toFixed(3), '']
+  const base = baseValue(record).toFixed(3)
+  const none = ['0', '', '', base, '', base, '']
   const fixed = `after ${record.settings.fixedSteps} steps`
   return markdownTable(['pairs', 'runs', 'best step', 'bits per byte', 'change', fixed, 'change'], [none, ...rows])
 }
@@ -168,13 +162,19 @@ function someSizes(record: CurveRecord): number[] {
   return sizes.filter((_, i) => i === sizes.length - 1 || (i % 2 === 0 && i < sizes.length - 2))
 }
 
-function meanNats({ points, questions }: CurveRecord, size: number, which: Measurement): number[] {
+/** Bits per byte of a size's runs less those of the base, with an interval over diseases. */
+function changeAt({ points, questions, base }: CurveRecord, size: number, which: Measurement): Interval {
   const runs = points.filter((point) => point.size === size)
-  return questions.map((_, i) => mean(runs.map(({ nats }) => nats[which][i] ?? NaN)))
-}
-
-function lossesOf({ questions }: CurveRecord, nats: readonly number[]): ExampleLoss[] {
-  return questions.map(({ tokens, bytes }, i) => ({ nats: nats[i] ?? NaN, tokens, bytes }))
+  const units = new Map<string, { nats: number; bytes: number }>()
+  for (const [i, { disease, bytes }] of questions.entries()) {
+    const unit = units.get(disease) ?? { nats: 0, bytes: 0 }
+    const change = mean(runs.map(({ nats }) => nats[which][i] ?? NaN)) - (base.nats[i] ?? NaN)
+    units.set(disease, { nats: unit.nats + change, bytes: unit.bytes + bytes })
+  }
+  const bitsPerByte = (drawn: readonly { nats: number; bytes: number }[]) => {
+    return mean(drawn.map(({ nats }) => nats)) / (mean(drawn.map(({ bytes }) => bytes)) * Math.LN2)
+  }
+  return bootstrapInterval([...units.values()], bitsPerByte, { resamples })
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length

@@ -13,13 +13,11 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
  * @throws DataError `config` for a name that none of the tables has.
  */
 export function withTables(page: string, tables: Readonly<Record<string, string>>): string {
-  return page.replace(
-    /(<!-- table: ([\w ]+) -->\n\n)[^]*?(\n\n<!-- end -->)/g,
-    (_, begin: string, name: string, end: string) => {
-      const table = tables[name]
-      if (table === undefined)
-        throw new DataError('config', `the page asks for a table ${name}; there is none of that name`)
-      return `${begin}${table}${end}`
-    },
-  )
+  return page.replace(/(<!-- table: ([\w ]+) -->\n)(?:(?!<!--)[^])*(\n<!-- end -->)/g, (_, ...groups: string[]) => {
+    const [begin = '', name = '', end = ''] = groups
+    const table = tables[name]
+    if (table === undefined)
+      throw new DataError('config', `withTables: the page asks for ${name}; there is no such table`)
+    return `${begin}\n${table}\n${end}`
+  })
 }
