@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { Random } from '../../../src/core/random.ts'
-import { curveBands, curveThrough } from '../../../examples/medquad/experiments/data-curve/curve-bands.ts'
-import { curveTables } from '../../../examples/medquad/experiments/data-curve/describe-curve.ts'
-import { withTables } from '../../../examples/medquad/experiments/data-curve/markdown-table.ts'
-import { curvePlot } from '../../../examples/medquad/experiments/data-curve/plot-curve.ts'
-import type { CurveRecord } from '../../../examples/medquad/experiments/data-curve/records.ts'
+import { Random } from '../../../../src/core/random.ts'
+import { curveBands, curveThrough } from '../../../../examples/medquad/experiments/data-curve/curve-bands.ts'
+import { curveTables } from '../../../../examples/medquad/experiments/data-curve/describe-curve.ts'
+import { withTables } from '../../../../examples/medquad/experiments/data-curve/markdown-table.ts'
+import { curvePlot } from '../../../../examples/medquad/experiments/data-curve/plot-curve.ts'
+import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
 
 const sizes = [100, 250, 500, 1000, 2000, 4000, 8000, 16_000]
 const truth = (size: number) => 0.9 + 1.2 * size ** -0.35

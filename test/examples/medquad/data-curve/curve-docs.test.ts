@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { curveTables } from '../../../examples/medquad/experiments/data-curve/describe-curve.ts'
-import { withTables } from '../../../examples/medquad/experiments/data-curve/markdown-table.ts'
-import { curvePlot } from '../../../examples/medquad/experiments/data-curve/plot-curve.ts'
-import type { CurveRecord } from '../../../examples/medquad/experiments/data-curve/records.ts'
-import { root } from './run-script.ts'
+import { curveTables } from '../../../../examples/medquad/experiments/data-curve/describe-curve.ts'
+import { withTables } from '../../../../examples/medquad/experiments/data-curve/markdown-table.ts'
+import { curvePlot } from '../../../../examples/medquad/experiments/data-curve/plot-curve.ts'
+import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
+import { root } from '../run-script.ts'
 
 const read = (path: string) => readFileSync(join(root, 'docs', path), 'utf8')
 const record = JSON.parse(read('experiments/data-curve.json')) as CurveRecord

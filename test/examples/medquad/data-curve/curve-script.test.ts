@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { CurveRecord } from '../../../examples/medquad/experiments/data-curve/records.ts'
-import { start } from './run-script.ts'
+import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
+import { start } from '../run-script.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'medquad-curve-'))
 afterAll(() => rmSync(work, { recursive: true, force: true }))

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import type { CurveRecord } from '../../../examples/medquad/experiments/data-curve/records.ts'
-import { medquad } from './medquad-files.ts'
-import { root, start } from './run-script.ts'
+import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
+import { medquad } from '../medquad-files.ts'
+import { root, start } from '../run-script.ts'
 
 if (existsSync(medquad)) {
   it('trains the cheapest point of docs/data-curve.md again, and measures what its record has', async () => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { Random } from '../../../src/core/random.ts'
-import type { MedquadPair } from '../../../examples/medquad/data/medquad-pair.ts'
-import { splitByDisease } from '../../../examples/medquad/data/split-medquad.ts'
-import { digestOf } from '../../../examples/medquad/experiments/data-curve/records.ts'
-import { holdOut, nestedSubsets } from '../../../examples/medquad/experiments/data-curve/subsets.ts'
-import { sharedKeys } from './shared-keys.ts'
+import { Random } from '../../../../src/core/random.ts'
+import type { MedquadPair } from '../../../../examples/medquad/data/medquad-pair.ts'
+import { splitByDisease } from '../../../../examples/medquad/data/split-medquad.ts'
+import { digestOf } from '../../../../examples/medquad/experiments/data-curve/records.ts'
+import { holdOut, nestedSubsets } from '../../../../examples/medquad/experiments/data-curve/subsets.ts'
+import { sharedKeys } from '../shared-keys.ts'
 
 const random = new Random(1)
 /** 300 diseases of one to nine pairs, of which every fifth shares a CUI with the one before. */

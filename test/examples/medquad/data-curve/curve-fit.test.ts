@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { curveShapes, lastValue } from '../../../examples/medquad/experiments/data-curve/fit-curve.ts'
+import { curveShapes, lastValue } from '../../../../examples/medquad/experiments/data-curve/fit-curve.ts'
 
 interface Case {
   readonly name: string
@@ -9,7 +9,7 @@ interface Case {
   readonly fits: Readonly<Record<keyof typeof curveShapes, { parameters: number[]; squares: number } | null>>
 }
 
-const text = readFileSync(new URL('../../fixtures/medquad/curve-fits.json', import.meta.url), 'utf8')
+const text = readFileSync(new URL('../../../fixtures/medquad/curve-fits.json', import.meta.url), 'utf8')
 const { cases } = JSON.parse(text) as { cases: readonly Case[] }
 
 describe('a fitted curve', () => {
