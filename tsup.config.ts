@@ -7,7 +7,9 @@ import { defineConfig } from 'tsup'
 const webTypes = ['AbortSignal', 'Blob', 'File', 'FileSystemDirectoryHandle', 'Request', 'Response', 'URL']
 
 /** The everyday entry, and the rooms that can be imported beside it. */
-const rooms = ['autograd', 'hub', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors', 'serve', 'worker']
+const rooms = [
+  ...['autograd', 'compare', 'hub', 'models', 'nn', 'ops', 'optim', 'peft', 'quant', 'safetensors', 'serve', 'worker'],
+]
 const entries = {
   index: 'src/index.ts',
   ...Object.fromEntries(rooms.map((room) => [room, `src/${room}/index.ts`])),

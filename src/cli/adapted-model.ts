@@ -44,13 +44,13 @@ export function readModelFlags({ adapter, quantize, dtype, device, ...rest }: Mo
  * Opens a device, the model at `source` on it and the adapters, for `use`, and disposes of the device behind it.
  * @param who Begins the error where there is no tokenizer. @throws MedAwareError as `loadModel` and `openAdapter`.
  */
-export async function withAdaptedModel(
+export async function withAdaptedModel<T>(
   who: string,
   source: string,
   { adapters, ignoreFields, type, dtype, engine }: ReturnType<typeof readModelFlags>,
   { signal, progress }: CommandContext,
-  use: (model: LoadedModel['model'], tokenizer: NonNullable<LoadedModel['tokenizer']>, name: string) => Promise<void>,
-): Promise<void> {
+  use: (model: LoadedModel['model'], tokenizer: NonNullable<LoadedModel['tokenizer']>, name: string) => Promise<T>,
+): Promise<T> {
   const { device } = await openDevice({ device: engine })
   try {
     const { model, tokenizer, name } = await loadModel(source, {
@@ -62,7 +62,7 @@ export async function withAdaptedModel(
     for (const { source: folder, ...named } of adapters) {
       await openAdapter(model, folder, { device, signal, ignoreFields, ...told, ...named })
     }
-    await use(model, tokenizer, name)
+    return await use(model, tokenizer, name)
   } finally {
     device.dispose()
   }

@@ -2,6 +2,7 @@ import { MedAwareError } from '../core/errors.ts'
 import { version } from '../core/version.ts'
 import { type Command, remedyFor, UsageError } from './command.ts'
 import { chatCommand } from './chat.ts'
+import { compareCommand } from './compare/compare.ts'
 import { evaluateCommand } from './evaluate/evaluate.ts'
 import { exportCommand } from './export.ts'
 import { exportRecipeCommand } from './export-recipe.ts'
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, Command>> = {
   train: trainCommand,
   resume: resumeCommand,
   evaluate: evaluateCommand,
+  compare: compareCommand,
   export: exportCommand,
   'export-recipe': exportRecipeCommand,
   push: pushCommand,

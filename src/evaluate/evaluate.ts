@@ -1,37 +1,23 @@
 import { nextTurn } from '#platform'
 import { sha256 } from '../core/sha256.ts'
-import { check } from '../core/errors.ts'
 import {
   abortSignal,
   callback,
-  either,
   listOf,
   type OptionRules,
   readArgument,
   readOptions,
-  text,
   that,
   whole,
   withMethods,
 } from '../core/options.ts'
 import { modelRule, type PretrainedLm } from '../models/causal-lm.ts'
+import { type Benchmark, readBenchmark } from './benchmark.ts'
 import { promptsOf } from './few-shot.ts'
 import { logLikelihoods } from './log-likelihood/log-likelihoods.ts'
 import { type Part, partsOf, RequestEncoder, type ScoringTokenizer } from './log-likelihood/request.ts'
-import { type Question, readQuestions } from './question.ts'
 import type { DocumentScore } from './scores/document-score.ts'
 import { type EvaluationReport, reportOf } from './scores/report.ts'
-import type { EvaluationTask } from './tasks/task.ts'
-import { taskNamed } from './tasks/tasks.ts'
-
-/** Questions, and how they are put. */
-export interface Benchmark {
-  /** The name of a task, one of `evaluationTasks()`, or a task of one's own. */
-  readonly task: string | EvaluationTask
-  readonly questions: readonly Question[]
-  /** Questions that may stand solved before another. Default none. */
-  readonly examples?: readonly Question[]
-}
 
 /** How a model is asked. */
 export interface EvaluateOptions {
@@ -80,7 +66,6 @@ const rules: OptionRules<EvaluateOptions> = {
   signal: abortSignal,
 }
 
-const taskRule = either(text, withMethods<EvaluationTask>('a task', ['prompt', 'choices']))
 const tokenizerRule = withMethods<ScoringTokenizer>("a tokenizer, such as loadModel's", ['encode'])
 
 /**
@@ -101,11 +86,7 @@ export async function evaluate(
   const read = readOptions(who, options, rules)
   const { numFewshot = 0, fewshotSeed = 1234, batchSize = 1, known = [], onDocument, onProgress, signal } = read
   const { maxLength = model.config.maxPositionEmbeddings } = read
-  const given = readArgument(who, 'task', (benchmark as Partial<Benchmark> | undefined)?.task, taskRule)
-  const task = typeof given === 'string' ? taskNamed(who, given) : given
-  const questions = readQuestions(who, 'questions', benchmark.questions)
-  check(questions.length > 0, 'config', () => `${who}: ${task.name} is given no question`)
-  const examples = readQuestions(who, 'examples', benchmark.examples ?? [])
+  const { task, questions, examples } = readBenchmark(who, benchmark)
   const prompts = promptsOf(task, questions, { numFewshot, examples, fewshotSeed })
   const put = questions.map((question, i) => {
     const prompt = prompts[i] ?? ''

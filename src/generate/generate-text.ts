@@ -19,17 +19,38 @@ export async function* generateText(
   prompt: string | readonly number[],
   options: GenerationOptions = {},
 ): AsyncGenerator<string, void, undefined> {
+  for await (const { text } of generatePieces(model, tokenizer, prompt, options)) if (text !== '') yield text
+}
+
+/** What a token adds to a text. */
+export interface TextPiece {
+  /** '' while a character lacks bytes, and for tokens that say nothing. */
+  readonly text: string
+  /** New tokens so far, one that ended the text included. */
+  readonly tokens: number
+  readonly hasEnded: boolean
+}
+
+/** `generateText` with a piece for each token, and one for what was held back. */
+export async function* generatePieces(
+  model: CausalLm,
+  tokenizer: TextTokenizer,
+  prompt: string | readonly number[],
+  options: GenerationOptions = {},
+): AsyncGenerator<TextPiece, void, undefined> {
   readTokenizer(tokenizer)
   const given = readArgument('generateText', 'the prompt', prompt, either(anyText, listOf(whole({ from: 0 }), 1)))
   const generation = resolveOptions(model, options, endsOf(checkModel(model), tokenizer))
   const ids = typeof given === 'string' ? tokenizer.encode(given) : given
   const stream = new TextStream(tokenizer, ids)
+  let [tokens, hasEnded] = [0, false]
   for await (const [token] of continueTokens(model, [ids], generation)) {
-    const piece = typeof token === 'number' ? stream.push(token) : ''
-    if (piece !== '') yield piece
+    if (typeof token !== 'number') continue
+    tokens++
+    hasEnded = generation.stops.has(token)
+    yield { text: stream.push(token), tokens, hasEnded }
   }
-  const rest = stream.end()
-  if (rest !== '') yield rest
+  yield { text: stream.end(), tokens, hasEnded }
 }
 
 const tokenizerRule = withMethods<TextTokenizer>("a tokenizer, such as loadModel's or loadTokenizer's", [

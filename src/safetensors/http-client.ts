@@ -36,13 +36,17 @@ export interface HttpSettings {
   readonly answerWithin: number
   /** Milliseconds without a byte of an answer after which its connection counts as broken. */
   readonly silence: number
+  /** How often what fails for what may pass is done at most. Default 4. */
+  readonly attempts?: number
 }
 
 /** What is asked for. */
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST'
   /** How error messages call it. */
   readonly name: string
+  /** Of a POST. */
+  readonly body?: string
   /** Headers for whoever answers in the end. */
   readonly headers?: Readonly<Record<string, string>>
   /** Headers for the origin that is asked, and for no other that it redirects to: a token. */
@@ -62,12 +66,18 @@ export interface Answer {
 export const defaultWaits = { answerWithin: 10_000, silence: 30_000 } as const
 
 const mostRedirects = 10
-const mostAttempts = 4
+const usualAttempts = 4
+/** Milliseconds between two attempts at most, unless the server asks for more. */
+const longestPause = 10_000
 
 /** A failure that may pass: no answer, a broken connection, a server that is busy. Its code is `network`. */
 export class PassingError extends MedAwareError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Milliseconds that the server asks to be left alone for. */
+  readonly retryAfter: number
+
+  constructor(message: string, { retryAfter = 0, ...options }: ErrorOptions & { readonly retryAfter?: number } = {}) {
     super('network', message, options)
+    this.retryAfter = retryAfter
   }
 }
 
@@ -88,7 +98,7 @@ export class HttpClient {
    * reason.
    */
   async ask(address: string, request: HttpRequest, patience: Patience): Promise<Answer> {
-    const { method, name, headers, ownHeaders, isHome = false } = request
+    const { method, name, headers, ownHeaders, body, isHome = false } = request
     const home = new URL(address).origin
     const seen: HttpResponse[] = []
     for (let url = new URL(address); seen.length <= mostRedirects;) {
@@ -99,6 +109,7 @@ export class HttpClient {
       const response = await this.#send(url, name, patience, {
         method,
         headers: { 'accept-encoding': 'identity', ...headers, ...own },
+        ...(body !== undefined && { body }),
       })
       const target = redirectOf(name, response, url)
       if (target === null || (isHome && target.origin !== home)) return { response, seen: [...seen, response] }
@@ -109,7 +120,7 @@ export class HttpClient {
     throw new MedAwareError('network', `${name} redirects more than ${mostRedirects} times`)
   }
 
-  async #send(url: URL, name: string, patience: Patience, init: Pick<FetchInit, 'method' | 'headers'>) {
+  async #send(url: URL, name: string, patience: Patience, init: Pick<FetchInit, 'method' | 'headers' | 'body'>) {
     const { fetch } = this.settings
     const send = () => fetch(url, { ...init, redirect: this.#redirect, signal: patience.signal })
     try {
@@ -138,14 +149,15 @@ export class HttpClient {
    * @param reached How far the work is. As long as it gets further, it is not given up.
    */
   async persist<T>(work: () => Promise<T>, reached: () => number = () => 0): Promise<T> {
+    const { attempts = usualAttempts } = this.settings
     for (let attempt = 1; ; attempt++) {
       const before = reached()
       try {
         return await work()
       } catch (error) {
         if (reached() > before) attempt = 0
-        if (!(error instanceof PassingError) || !this.#hasAnswered || attempt >= mostAttempts) throw error
-        await pause(200 * 2 ** attempt, this.signal)
+        if (!(error instanceof PassingError) || !this.#hasAnswered || attempt >= attempts) throw error
+        await pause(Math.max(error.retryAfter, Math.min(200 * 2 ** attempt, longestPause)), this.signal)
       }
     }
   }
@@ -160,7 +172,7 @@ export function refusalOf(message: string, status: number): MedAwareError {
 }
 
 /** Whether an answer sends the asker elsewhere. */
-export function isRedirect({ status }: HttpResponse): boolean {
+export function isRedirect({ status }: Pick<HttpResponse, 'status'>): boolean {
   return [301, 302, 303, 307, 308].includes(status)
 }
 

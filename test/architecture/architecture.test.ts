@@ -20,7 +20,7 @@ const floors = [
   ['peft', 'models'],
   ['train', 'generate', 'evaluate', 'data'],
   ['io', 'serve'],
-  ['trainer', 'hub'],
+  ['trainer', 'compare', 'hub'],
   ['worker'],
   ['cli'],
 ]

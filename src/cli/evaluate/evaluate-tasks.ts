@@ -1,14 +1,9 @@
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Row } from '../../data/dataset.ts'
 import { evaluate } from '../../evaluate/evaluate.ts'
-import type { Question } from '../../evaluate/question.ts'
 import { type EvaluationReport, groupReport } from '../../evaluate/scores/report.ts'
 import { taskNames } from '../../evaluate/tasks/tasks.ts'
-import { loadBenchmark } from '../../io/benchmarks/load-benchmark.ts'
-import { loadDataset } from '../../io/dataset/load-dataset.ts'
 import { readModelFlags, withAdaptedModel } from '../adapted-model.ts'
-import { type CommandContext, namesOf, UsageError, whole } from '../command.ts'
+import { type CommandContext, namesOf, whole } from '../command.ts'
+import { questionsOf } from '../questions.ts'
 import { ResultsFile } from './results-file.ts'
 import { scoreTable } from './score-table.ts'
 
@@ -61,37 +56,4 @@ export async function evaluateTasks(
     const bare = reports.map(({ documents: _, ...report }) => report)
     print(values.json ? `${JSON.stringify({ tasks: bare, all })}\n` : scoreTable(reports, all))
   })
-}
-
-/** The questions of a task, and what may be shown solved: of a file, of the task's in a folder, or as published. */
-async function questionsOf(task: string, tasks: number, data: string | undefined, examples: string | undefined) {
-  if (data === undefined) {
-    const published = await loadBenchmark(task)
-    return examples === undefined ? published : { ...published, examples: await rowsOf(examples) }
-  }
-  if (!(await isFolder(data))) {
-    if (tasks > 1) throw new UsageError(`--tasks has ${tasks} names, and ${data} is one file; give a folder`)
-    return { questions: await rowsOf(data), examples: examples === undefined ? [] : await rowsOf(examples) }
-  }
-  if (examples !== undefined) throw new UsageError(`--examples goes with a file; ${data} is a folder`)
-  const beside = join(data, `${task}.examples.jsonl`)
-  return {
-    questions: await rowsOf(join(data, `${task}.jsonl`)),
-    examples: (await isThere(beside)) ? await rowsOf(beside) : [],
-  }
-}
-
-async function rowsOf(path: string): Promise<Question[]> {
-  const rows: Row[] = []
-  for await (const row of await loadDataset(path)) rows.push(row)
-  // `evaluate` reads each of them as what it should be.
-  return rows as object[] as Question[]
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => null))?.isDirectory() ?? false
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => null)) !== null
 }

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { check } from '../../core/errors.ts'
-import { logLikelihoods } from '../../evaluate/log-likelihood/log-likelihoods.ts'
+import { fingerprint } from '../../evaluate/log-likelihood/fingerprint.ts'
 import type { DocumentScore } from '../../evaluate/scores/document-score.ts'
 import type { PretrainedLm } from '../../models/causal-lm.ts'
 
@@ -61,11 +61,4 @@ export class ResultsFile {
     const line: ResultLine = { task, id, prompt_sha256: promptSha256, log_likelihoods: logs, is_greedy: isGreedy }
     appendFileSync(this.#path, `${JSON.stringify(line)}\n`)
   }
-}
-
-/** The log-likelihood of a few tokens: any change of weights changes it. */
-async function fingerprint(model: PretrainedLm): Promise<number> {
-  const ids = Array.from({ length: 16 }, (_, i) => (i * 7919) % model.vocabSize)
-  const [[found] = []] = await logLikelihoods(model, [{ context: ids.slice(0, 8), continuations: [ids.slice(8)] }])
-  return found?.logLikelihood ?? NaN
 }

@@ -1,4 +1,5 @@
-import type { Proportion } from '../../evaluate/scores/proportion.ts'
+import { alignedTable } from '../../evaluate/scores/aligned-table.ts'
+import { interval, percent, withError } from '../../evaluate/scores/show-proportion.ts'
 import type { EvaluationReport, GroupReport } from '../../evaluate/scores/report.ts'
 
 const heads = ['task', 'n', 'acc', '95 %', 'acc_norm', 'macro-F1', 'constant', 'chance', 'people']
@@ -20,26 +21,7 @@ export function scoreTable(reports: readonly EvaluationReport[], all: GroupRepor
       ...['', percent(constant), percent(chance), ''],
     ])
   }
-  const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => row[i]?.length ?? 0)))
-  const lines = [heads, ...rows].map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
   const shots = reports[0]?.numFewshot ?? 0
   const legend = `acc in % ± standard error, ${shots} solved examples; 95 %: Wilson's interval; constant: the best single answer to all`
-  return `${lines.join('\n')}\n${legend}\n`
-}
-
-function percent(share: number): string {
-  return (100 * share).toFixed(1)
-}
-
-function withError({ value, stderr }: Proportion): string {
-  return stderr === null ? percent(value) : `${percent(value)} ± ${percent(stderr)}`
-}
-
-function interval({ low, high }: Proportion): string {
-  return `${percent(low)} to ${percent(high)}`
+  return `${alignedTable(heads, rows)}${legend}\n`
 }

@@ -1,6 +1,12 @@
 import { check } from '../../core/errors.ts'
 import { show } from '../../core/show.ts'
-import type { EvaluationReport } from './report.ts'
+
+/** Which questions of a task a model answers rightly: an `EvaluationReport`, or a score of `compare`. */
+export interface JudgedAnswers {
+  readonly task: string
+  readonly n: number
+  readonly documents: readonly { readonly id: string; readonly target: number; readonly isCorrect: boolean }[]
+}
 
 /** Two models beside one another on the same questions. */
 export interface AccuracyComparison {
@@ -24,7 +30,7 @@ export interface AccuracyComparison {
  * little: most questions are answered alike by both.
  * @throws MedAwareError `config` unless both are of one task and of the same questions.
  */
-export function compareAccuracy(first: EvaluationReport, second: EvaluationReport): AccuracyComparison {
+export function compareAccuracy(first: JudgedAnswers, second: JudgedAnswers): AccuracyComparison {
   const who = 'compareAccuracy'
   check(first.task === second.task, 'config', () => {
     return `${who}: the reports are of ${first.task} and ${second.task}; compare models on one task`

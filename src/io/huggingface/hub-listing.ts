@@ -1,5 +1,6 @@
 import { check } from '../../core/errors.ts'
 import { parseJsonObject } from '../../core/json.ts'
+import { bodyText } from '../../safetensors/body-text.ts'
 import type { HttpResponse } from '../../safetensors/http-client.ts'
 
 /** What the Hub says of a file without sending it. */
@@ -24,18 +25,7 @@ const mostBytes = 16 * 1024 * 1024
  * @throws MedAwareError `format` for another one.
  */
 export async function readListing(who: string, { body }: HttpResponse, heard: () => void): Promise<HubListing> {
-  const reader = body?.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  for (let read = 0; ;) {
-    heard()
-    const { value } = (await reader?.read()) ?? {}
-    if (value === undefined) break
-    read += value.length
-    check(read <= mostBytes, 'format', () => `${who}: the list of files is longer than ${mostBytes} bytes`)
-    text += decoder.decode(value, { stream: true })
-  }
-  const { sha, siblings } = parseJsonObject(who, text)
+  const { sha, siblings } = parseJsonObject(who, await bodyText(`${who}: the list of files`, body, mostBytes, heard))
   check(typeof sha === 'string' && /^[0-9a-f]{40}$/.test(sha), 'format', () => `${who}: it does not say which commit`)
   check(Array.isArray(siblings), 'format', () => `${who}: it has no list of files`)
   const files = new Map<string, HubFile>()

@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Row } from '../data/dataset.ts'
+import type { Question } from '../evaluate/question.ts'
+import { loadBenchmark } from '../io/benchmarks/load-benchmark.ts'
+import { loadDataset } from '../io/dataset/load-dataset.ts'
+import { UsageError } from './command.ts'
+
+/** The questions of a task, and what may be shown solved: of a file, of the task's in a folder, or as published. */
+export async function questionsOf(task: string, tasks: number, data: string | undefined, examples: string | undefined) {
+  if (data === undefined) {
+    const published = await loadBenchmark(task)
+    return examples === undefined ? published : { ...published, examples: await rowsOf(examples) }
+  }
+  if (!(await isFolder(data))) {
+    if (tasks > 1) throw new UsageError(`--tasks has ${tasks} names, and ${data} is one file; give a folder`)
+    return { questions: await rowsOf(data), examples: examples === undefined ? [] : await rowsOf(examples) }
+  }
+  if (examples !== undefined) throw new UsageError(`--examples goes with a file; ${data} is a folder`)
+  const beside = join(data, `${task}.examples.jsonl`)
+  return {
+    questions: await rowsOf(join(data, `${task}.jsonl`)),
+    examples: (await isThere(beside)) ? await rowsOf(beside) : [],
+  }
+}
+
+/** Rows of a file of data. @throws MedAwareError as `loadDataset`. */
+export async function rowsOf<T = Question>(path: string): Promise<T[]> {
+  const rows: Row[] = []
+  for await (const row of await loadDataset(path)) rows.push(row)
+  // Who takes them reads each as what it should be.
+  return rows as object[] as T[]
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() ?? false
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null
+}
