@@ -4,12 +4,17 @@ import type { Row } from '../data/dataset.ts'
 import type { Question } from '../evaluate/question.ts'
 import { loadBenchmark } from '../io/benchmarks/load-benchmark.ts'
 import { loadDataset } from '../io/dataset/load-dataset.ts'
-import { UsageError } from './command.ts'
+import { type CommandContext, UsageError } from './command.ts'
 
 /** The questions of a task, and what may be shown solved: of a file, of the task's in a folder, or as published. */
-export async function questionsOf(task: string, tasks: number, data: string | undefined, examples: string | undefined) {
+export async function questionsOf(
+  task: string,
+  tasks: number,
+  { data, examples }: { readonly data: string | undefined; readonly examples: string | undefined },
+  { signal, progress }: CommandContext,
+) {
   if (data === undefined) {
-    const published = await loadBenchmark(task)
+    const published = await loadBenchmark(task, { signal, onProgress: progress.load })
     return examples === undefined ? published : { ...published, examples: await rowsOf(examples) }
   }
   if (!(await isFolder(data))) {

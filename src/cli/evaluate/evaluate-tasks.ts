@@ -37,7 +37,8 @@ export async function evaluateTasks(
   const numFewshot = whole('num-fewshot', values['num-fewshot'], 0)
   const limit = values.limit === undefined ? Infinity : whole('limit', values.limit)
   const asked = readModelFlags(values)
-  const sets = await Promise.all(names.map((name) => questionsOf(name, names.length, words.DATA, values.examples)))
+  const given = { data: words.DATA, examples: values.examples }
+  const sets = await Promise.all(names.map((name) => questionsOf(name, names.length, given, context)))
   await withAdaptedModel('evaluate', words.SOURCE, asked, context, async (model, tokenizer) => {
     const results = values.results === undefined ? null : await ResultsFile.open(values.results, model)
     const reports: EvaluationReport[] = []

@@ -57,6 +57,14 @@ export const benchmarkFiles: ReadonlyMap<string, BenchmarkFiles> = new Map<strin
         rows: 500,
         sha256: '9c9de4b81ba06ef17acfbf2105a144c22ac621fdd718c94e9015564cbb69d331',
       },
+      examples: {
+        path: `${pubmedqa}/ori_pqal.json`,
+        chosenBy: `${pubmedqa}/test_ground_truth.json`,
+        isOfOthers: true,
+        question: pubmedqaQuestion,
+        rows: 500,
+        sha256: 'f51f9c06562e8b54188017ee908c0da44d6ee98cd83c2f5818338b3bd1dc5820',
+      },
     },
   ],
   [

@@ -8,6 +8,8 @@ export interface BenchmarkSource {
    */
   readonly path: string
   readonly chosenBy?: string
+  /** Whether the rows are meant that `chosenBy` does not name. Default false. */
+  readonly isOfOthers?: boolean
   /** What a row of the file is as a question. */
   readonly question: (row: Row, index: number) => Question
   readonly rows: number

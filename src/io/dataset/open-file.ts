@@ -14,9 +14,9 @@ export interface OpenableFile {
 /**
  * A file by its path (Node), its address, in a page also a relative one, or as a page was given it; nothing is read
  * yet.
- * @param hub Proxies' `fetch` and times to wait.
+ * @param hub Proxies' `fetch` and times to wait. @param signal Ends what goes on over a network.
  */
-export function fileOf(who: string, source: string | URL | Blob, hub: HubOptions): OpenableFile {
+export function fileOf(who: string, source: string | URL | Blob, hub: HubOptions, signal?: AbortSignal): OpenableFile {
   if (typeof source === 'object' && 'slice' in source) {
     const name = 'name' in source && typeof source.name === 'string' ? source.name : 'the blob'
     return { name, open: async () => blobSource(source, name) }
@@ -30,7 +30,7 @@ export function fileOf(who: string, source: string | URL | Blob, hub: HubOptions
     name: shownUrl(address),
     async open() {
       const settings = await findHubSettings(hub)
-      if (!settings.offline) return sourceAt(address, { client: new HttpClient(settings) })
+      if (!settings.offline) return sourceAt(address, { client: new HttpClient(settings, signal) })
       throw new MedAwareError('network', `${who}: ${shownUrl(address)} is not asked for, HF_HUB_OFFLINE is set`)
     },
   }
