@@ -42,11 +42,12 @@ export async function askAll(
     return found !== undefined && isWhole ? { ...found, contender: name, id } : undefined
   })
   const open = put.flatMap((question, i) => (answers[i] === undefined ? [{ question, i }] : []))
-  let [done, next, hasFailed] = [put.length - open.length, 0, false]
+  let [done, hasFailed] = [put.length - open.length, false]
+  // One iterator for all who ask: each question is taken once.
+  const rest = open.values()
   const askSome = async (): Promise<void> => {
-    for (let at = next++; at < open.length && !hasFailed; at = next++) {
-      const { question, i } = open[at] ?? { question: put[0], i: 0 }
-      if (question === undefined) return
+    for (const { question, i } of rest) {
+      if (hasFailed) return
       // What answers without waiting for anything would let nobody press Ctrl-C.
       await nextTurn()
       signal?.throwIfAborted()
