@@ -10,7 +10,8 @@ const random = new Random(1)
 /** 300 diseases of one to nine pairs, of which every fifth shares a CUI with the one before. */
 const pairs = Array.from({ length: 300 }, (_, disease) => {
   return Array.from({ length: 1 + random.below(9) }, (_, i): MedquadPair => ({
-    ...{ id: `${disease}#${i}`, collection: 'c', qid: '', url: '', source: '', semanticTypes: [], qtype: 'symptoms' },
+    ...{ id: `${disease}#${i}`, collection: 'c', qid: '', url: '', source: '', semanticTypes: [], semanticGroups: [] },
+    qtype: 'symptoms',
     ...{ focus: `Disease ${disease}`, cui: disease % 5 === 0 ? [`C${disease}`, `C${disease - 1}`] : [`C${disease}`] },
     ...{ question: `What is ${disease}, ${i}?`, answer: 'An illness.' },
   }))

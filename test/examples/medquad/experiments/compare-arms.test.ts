@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { bitsPerByte, compareArms, holm } from '../../../examples/medquad/experiments/compare-arms.ts'
-import { tQuantile, tTest } from '../../../examples/medquad/experiments/student-t.ts'
+import { bitsPerByte, compareArms, holm } from '../../../../examples/medquad/experiments/compare-arms.ts'
+import { tQuantile, tTest } from '../../../../examples/medquad/experiments/student-t.ts'
 
 const bytes = 10 / Math.LN2
 const questions = ['gout', 'gout', 'croup', 'mumps'].map((disease, i) => ({ id: `${i}`, disease, bytes }))

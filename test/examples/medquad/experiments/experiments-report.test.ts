@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { pageOf, readExperiments, recordFolder } from '../../../examples/medquad/experiments/report-experiments.ts'
-import { experimentTables, resultsOf, verdictOf } from '../../../examples/medquad/experiments/describe-experiments.ts'
-import { paper } from '../../../examples/medquad/experiments/arms.ts'
-import type { ExperimentRecord } from '../../../examples/medquad/experiments/experiment-record.ts'
-import { experimentsPlot } from '../../../examples/medquad/experiments/plot-experiments.ts'
+import { pageOf, readExperiments, recordFolder } from '../../../../examples/medquad/experiments/report-experiments.ts'
+import {
+  experimentTables,
+  resultsOf,
+  verdictOf,
+} from '../../../../examples/medquad/experiments/describe-experiments.ts'
+import { paper } from '../../../../examples/medquad/experiments/arms.ts'
+import type { ExperimentRecord } from '../../../../examples/medquad/experiments/experiment-record.ts'
+import { experimentsPlot } from '../../../../examples/medquad/experiments/plot-experiments.ts'
 
 const records = await readExperiments()
 
