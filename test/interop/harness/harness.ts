@@ -2,7 +2,7 @@
  * `npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON]`: lm-evaluation-harness itself judges
  * SmolLM2-135M-Instruct through our endpoint, by its client local-completions over HTTP, N questions a task (3), and
  * must find what it finds with transformers (NUMBERS/lm-eval-public.json), and what our own `evaluate` finds. Prints
- * how long a question took either way. Needs a Python with lm_eval[api] and transformers.
+ * what a question cost either way. Needs a Python with lm_eval[api] and transformers.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -52,27 +52,25 @@ const { model, tokenizer } = await loadModel(gguf, { device })
 if (tokenizer === null) throw new Error(`${gguf} has no tokenizer`)
 
 const folder = mkdtempSync(join(tmpdir(), 'peft-medaware-harness-'))
-let served = 0
-const endpoint = createEndpoint({
-  ...{ model, tokenizer, name: 'smollm2' },
-  onRequest: ({ seconds }) => (served += seconds),
-})
+const endpoint = createEndpoint({ model, tokenizer, name: 'smollm2' })
 const server = await listen(endpoint.fetch, '127.0.0.1', 0)
 const asked = { python: values.python, url: server.url, tokenizer: resolve(numbers), most, folder }
+const served = clock()
 const judged = await judge(tasks, asked).finally(async () => {
   await Promise.all([endpoint.close(), server.close()])
   rmSync(folder, { recursive: true, force: true })
 })
 
-let evaluated = 0
+const through = served()
+let alone = 0
 for (const { name, file } of tasks) {
   const samples = judged.get(name) ?? []
   const docs = known[name]?.docs.slice(0, most) ?? []
   const questions = readFileSync(file, 'utf8').split('\n').slice(0, docs.length)
   const benchmark = { task: name, questions: questions.map((line) => JSON.parse(line) as Question) }
-  const started = performance.now()
+  const evaluated = clock()
   const report = await evaluate(model, tokenizer, benchmark, { batchSize: 1 })
-  evaluated += (performance.now() - started) / 1000
+  alone += evaluated()
 
   const found = samples.flatMap(({ filtered_resps: answers }) =>
     answers.map(([logLikelihood]) => Number(logLikelihood)),
@@ -105,10 +103,19 @@ for (const { name, file } of tasks) {
 }
 device.dispose()
 const count = [...judged.values()].reduce((sum, { length }) => sum + length, 0)
-const [through, alone] = [served, evaluated].map((seconds) => (seconds / count).toFixed(2))
-console.log(`a question took ${through} s through the endpoint, ${alone} s by evaluate`)
+const [longer, shorter] = [through, alone].map((seconds) => (seconds / count).toFixed(2))
+console.log(`a question took ${longer} s of this process's cores through the endpoint, ${shorter} s by evaluate`)
 console.log(`${lines.passed} passed, ${lines.failed} failed`)
 process.exit(lines.exitCode)
+
+/** Begins to count the seconds that cores work for this process, all its threads together. */
+function clock(): () => number {
+  const begun = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(begun)
+    return (user + system) / 1e6
+  }
+}
 
 function mean(figures: readonly number[]): number {
   return figures.reduce((sum, each) => sum + each, 0) / figures.length
