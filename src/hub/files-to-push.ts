@@ -22,7 +22,7 @@ export function isWeights(fileName: string): boolean {
   return modelFiles.test(fileName) && /\.(safetensors|gguf)$/.test(fileName)
 }
 
-/** Whether a folder is never pushed whole: a checkpoint has optimizer states. */
+/** Whether a name leads to a file below a folder, and not out of it or into its git. */
 export function isPlainPath(fileName: string): boolean {
   return fileName.split('/').every((part) => !/^\.*$|[\\\p{Cc}]/u.test(part) && part !== '.git')
 }

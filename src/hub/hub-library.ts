@@ -7,7 +7,8 @@ interface Place {
   readonly repo: { readonly type: 'model'; readonly name: string }
   readonly hubUrl: string
   readonly accessToken: string
-  readonly fetch: typeof globalThis.fetch
+  // A method: projects without the web's types have no type of `fetch`.
+  fetch(address: unknown, init?: unknown): Promise<Response>
 }
 
 /** What `commitIter` tells as it goes. */

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import type { HubLibrary } from '../../src/hub/hub-library.ts'
 import { planPush } from '../../src/hub/plan-push.ts'
 import { pushToHub, type PushOptions } from '../../src/hub/push-to-hub.ts'
 import type { PushProgress } from '../../src/hub/push-meter.ts'
@@ -88,7 +89,8 @@ it('pushes what a page has, to a branch and as a pull request', async () => {
     ...[['adapter_config.json', config] as const, ['adapter_model.safetensors', weights] as const],
     ['notes/data.txt', new Blob(['by name'])],
   ])
-  await pushToHub(files, 'lab/mine', told(hub, { revision: 'tried', message: 'A try' }))
+  const library: HubLibrary = await import('@huggingface/hub')
+  await pushToHub(files, 'lab/mine', told(hub, { library, revision: 'tried', message: 'A try' }))
   expect(filesAt(hub)).toEqual({})
   expect(filesAt(hub, 'tried')['notes/data.txt']?.toString()).toBe('by name')
   await pushToHub(files, 'lab/mine', told(hub, { revision: 'tried' }))
