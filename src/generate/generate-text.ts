@@ -26,12 +26,11 @@ export async function* generateText(
 export interface TextPiece {
   /** '' while a character lacks bytes, and for tokens that say nothing. */
   readonly text: string
-  /** New tokens so far, one that ended the text included. */
-  readonly tokens: number
+  /** Whether a token has ended the text. */
   readonly hasEnded: boolean
 }
 
-/** `generateText` with a piece for each token, and one for what was held back. */
+/** `generateText` with a piece for each token, one that ends the text included, and then one for what was held back. */
 export async function* generatePieces(
   model: CausalLm,
   tokenizer: TextTokenizer,
@@ -43,14 +42,14 @@ export async function* generatePieces(
   const generation = resolveOptions(model, options, endsOf(checkModel(model), tokenizer))
   const ids = typeof given === 'string' ? tokenizer.encode(given) : given
   const stream = new TextStream(tokenizer, ids)
-  let [tokens, hasEnded] = [0, false]
+  let hasEnded = false
+  // One row yields a number at each step.
   for await (const [token] of continueTokens(model, [ids], generation)) {
-    if (typeof token !== 'number') continue
-    tokens++
-    hasEnded = generation.stops.has(token)
-    yield { text: stream.push(token), tokens, hasEnded }
+    const id = Number(token)
+    hasEnded = generation.stops.has(id)
+    yield { text: stream.push(id), hasEnded }
   }
-  yield { text: stream.end(), tokens, hasEnded }
+  yield { text: stream.end(), hasEnded }
 }
 
 const tokenizerRule = withMethods<TextTokenizer>("a tokenizer, such as loadModel's or loadTokenizer's", [

@@ -8,7 +8,7 @@ export type Fetch = (address: URL, init: FetchInit) => Promise<HttpResponse>
 export interface FetchInit {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT'
   /** What is sent; of what is only read there is none. */
-  readonly body?: Blob | string
+  readonly body?: Blob | string | null
   readonly headers: Record<string, string>
   readonly redirect: 'manual' | 'follow'
   readonly signal: AbortSignal
@@ -66,18 +66,16 @@ export interface Answer {
 export const defaultWaits = { answerWithin: 10_000, silence: 30_000 } as const
 
 const mostRedirects = 10
-const usualAttempts = 4
-/** Milliseconds between two attempts at most, unless the server asks for more. */
-const longestPause = 10_000
 
 /** A failure that may pass: no answer, a broken connection, a server that is busy. Its code is `network`. */
 export class PassingError extends MedAwareError {
-  /** Milliseconds that the server asks to be left alone for. */
-  readonly retryAfter: number
-
-  constructor(message: string, { retryAfter = 0, ...options }: ErrorOptions & { readonly retryAfter?: number } = {}) {
+  /** @param wait Milliseconds that the server asks to be left alone for. */
+  constructor(
+    message: string,
+    options?: ErrorOptions,
+    readonly wait = 0,
+  ) {
     super('network', message, options)
-    this.retryAfter = retryAfter
   }
 }
 
@@ -98,7 +96,7 @@ export class HttpClient {
    * reason.
    */
   async ask(address: string, request: HttpRequest, patience: Patience): Promise<Answer> {
-    const { method, name, headers, ownHeaders, body, isHome = false } = request
+    const { method, name, headers, ownHeaders, body = null, isHome = false } = request
     const home = new URL(address).origin
     const seen: HttpResponse[] = []
     for (let url = new URL(address); seen.length <= mostRedirects;) {
@@ -109,7 +107,7 @@ export class HttpClient {
       const response = await this.#send(url, name, patience, {
         method,
         headers: { 'accept-encoding': 'identity', ...headers, ...own },
-        ...(body !== undefined && { body }),
+        body,
       })
       const target = redirectOf(name, response, url)
       if (target === null || (isHome && target.origin !== home)) return { response, seen: [...seen, response] }
@@ -149,15 +147,15 @@ export class HttpClient {
    * @param reached How far the work is. As long as it gets further, it is not given up.
    */
   async persist<T>(work: () => Promise<T>, reached: () => number = () => 0): Promise<T> {
-    const { attempts = usualAttempts } = this.settings
     for (let attempt = 1; ; attempt++) {
       const before = reached()
       try {
         return await work()
       } catch (error) {
         if (reached() > before) attempt = 0
-        if (!(error instanceof PassingError) || !this.#hasAnswered || attempt >= attempts) throw error
-        await pause(Math.max(error.retryAfter, Math.min(200 * 2 ** attempt, longestPause)), this.signal)
+        const isLast = !this.#hasAnswered || attempt >= (this.settings.attempts ?? 4)
+        if (!(error instanceof PassingError) || isLast) throw error
+        await pause(error.wait || 200 * 2 ** attempt, this.signal)
       }
     }
   }

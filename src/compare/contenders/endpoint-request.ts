@@ -109,7 +109,7 @@ function refusalOr(
   const isSpent = /insufficient_quota|billing/i.test(about)
   if ((passing.includes(status) || status >= 500) && !isSpent) {
     const retryAfter = retryAfterOf(response.headers)
-    if (retryAfter <= longestWait) throw new PassingError(message, { retryAfter })
+    if (retryAfter <= longestWait) throw new PassingError(message, {}, retryAfter)
     const wait = `it asks to be left alone for ${Math.ceil(retryAfter / 1000)} s`
     throw new MedAwareError('network', `${message}; ${wait}, go on later`)
   }

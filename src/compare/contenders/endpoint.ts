@@ -35,7 +35,7 @@ export interface EndpointOptions {
   readonly concurrency?: number
   /** Seconds that an answer may take. Default 600, as OpenAI's client. */
   readonly timeout?: number
-  /** How often a request is sent again that failed for what may pass. Default 5. */
+  /** How often a request is sent again that failed for what may pass, each time after twice as long. Default 5. */
   readonly maxRetries?: number
   /** Default 0; `null` sends none, for models that take no other than their own. */
   readonly temperature?: number | null
@@ -57,7 +57,7 @@ const rules: OptionRules<EndpointOptions> = {
   prices: table(pricesRules),
   concurrency: whole({ from: 1, to: 256 }),
   timeout: number({ above: 0, to: 86_400 }),
-  maxRetries: whole({ from: 0, to: 100 }),
+  maxRetries: whole({ from: 0, to: 10 }),
   temperature: orNull(number({ from: 0 })),
   system: text,
   stop: that('a list of at most 4 texts', (value): value is readonly string[] => {

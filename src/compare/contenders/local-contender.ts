@@ -114,14 +114,16 @@ function writing(
       if (room < 1) return { text: '', finish: 'too-long', promptTokens: ids.length, completionTokens: 0 }
       // Greedy, whatever the model's generation_config.json says.
       const greedy = { doSample: false, temperature: 1, topK: 50, topP: 1, repetitionPenalty: 1, maxNewTokens: room }
-      let [text, completionTokens, isDone] = ['', 0, false]
+      // The piece for what was held back comes last, and is no token.
+      let [text, completionTokens, isDone] = ['', -1, false]
       for await (const piece of generatePieces(model, tokenizer, ids, { ...greedy, ...(signal && { signal }) })) {
         text += piece.text
-        completionTokens = piece.tokens
+        completionTokens++
         const end = endIn(text, stop)
         isDone = piece.hasEnded || end >= 0
         if (end < 0) continue
         text = text.slice(0, end)
+        completionTokens++
         break
       }
       return { text, finish: isDone ? 'stop' : 'length', promptTokens: ids.length, completionTokens }
