@@ -34,23 +34,28 @@ const runPlainly = async (words: readonly string[], options?: CliOptions) => {
   return { ...ended, stderr: ended.stderr.replace(noTokenizer, '') }
 }
 
+const names = [
+  'inspect',
+  'quantize',
+  'merge',
+  'generate',
+  'chat',
+  'serve',
+  'train',
+  'resume',
+  'evaluate',
+  'compare',
+  'export',
+  'export-recipe',
+  'push',
+]
+
 describe('peft-medaware', () => {
   it('says what there is, and what each command takes', async () => {
     const { code, stdout, stderr } = await runPlainly(['--help'])
     expect([code, stderr]).toEqual([0, ''])
     const commands = [...stdout.matchAll(/^ {2}([\w-]+) {2,}/gm)].map(([, name]) => name ?? '')
-    expect(commands).toEqual([
-      'inspect',
-      'quantize',
-      'merge',
-      'generate',
-      'chat',
-      'train',
-      'resume',
-      'evaluate',
-      'export',
-      'export-recipe',
-    ])
+    expect(commands).toEqual(names)
     const helps = await Promise.all(commands.map((name) => runPlainly([name, '--help'])))
     for (const [i, each] of helps.entries()) {
       expect(each).toMatchObject({ code: 0, stderr: '' })
@@ -60,16 +65,8 @@ describe('peft-medaware', () => {
   })
 
   it.each([
-    [
-      [],
-      'a command is needed: inspect, quantize, merge, generate, chat, train, resume, evaluate, export, export-recipe',
-      '',
-    ],
-    [
-      ['finetune'],
-      'there is no command "finetune"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export, export-recipe',
-      '',
-    ],
+    [[], `a command is needed: ${names.join(', ')}`, ''],
+    [['finetune'], `there is no command "finetune"; there are ${names.join(', ')}`, ''],
     [['inspect'], 'needs SOURCE, nothing was given', 'inspect '],
     [['merge', 'a', 'b'], 'needs BASE ADAPTER OUT, got a b', 'merge '],
     [['quantize', tiny, 'x', '--type', 'int4'], '--type must be nf4, fp4 or int8, got int4', 'quantize '],
@@ -97,10 +94,7 @@ describe('peft-medaware', () => {
       'there is no option --weights; there are --r, --target-modules, --batch, --length, --json',
     ],
     [['quantise', tiny], 'there is no command "quantise"; did you mean quantize?'],
-    [
-      ['constructor'],
-      'there is no command "constructor"; there are inspect, quantize, merge, generate, chat, train, resume, evaluate, export, export-recipe',
-    ],
+    [['constructor'], `there is no command "constructor"; there are ${names.join(', ')}`],
   ])('%o: an unknown word is refused with the nearest known one', async (words, message) => {
     const { code, stderr } = await runCli(words)
     expect([code, stderr.split('\n')[0]]).toEqual([2, `error: ${message}`])

@@ -234,7 +234,7 @@ describe('loadMedquad', () => {
       focus: 'woolly hair',
       cui: ['C0343073', 'C0000001'],
       semanticTypes: ['T047'],
-      semanticGroups: [],
+      semanticGroups: ['Disorders'],
       qid: '0000559-1',
       qtype: 'information',
       question: 'What is (are) woolly hair?',
