@@ -52,7 +52,7 @@ export class Records {
 }
 
 /** Takes a folder, unless another process has it. */
-async function isOurs(folder: string): Promise<boolean> {
+export async function isOurs(folder: string): Promise<boolean> {
   try {
     await lockFolder(folder)
     return true

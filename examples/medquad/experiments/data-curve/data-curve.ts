@@ -16,11 +16,11 @@ import { dialogueOf } from '../../dialogue.ts'
 import { diseasesOf, heldOutOf } from '../../held-out.ts'
 import { Interrupts } from '../../interrupts.ts'
 import { pickQuestions } from '../../questions.ts'
-import { lockFolder } from '../../run-lock.ts'
 import { reportErrorsPlainly, Story } from '../../story.ts'
+import { isOurs, writeJson } from '../records.ts'
 import { parseCurveOptions } from './curve-options.ts'
 import { drawCurve } from './draw-curve.ts'
-import { CurveFolder, type CurveRecord, type WrittenAnswer, writeJson } from './records.ts'
+import { CurveFolder, type CurveRecord, type WrittenAnswer } from './records.ts'
 import { holdOut, nestedSubsets } from './subsets.ts'
 import { type CurveBench, natsOf, trainPoint } from './train-point.ts'
 
@@ -116,17 +116,6 @@ async function measureCurve(): Promise<void> {
   const record: CurveRecord = { ...shared, points: await folder.points() }
   await writeJson(options.record, record)
   story.say('recorded', `${record.points.length} points in ${options.record}`)
-}
-
-/** Takes a run's folder, unless another process has it. */
-async function isOurs(folder: string): Promise<boolean> {
-  try {
-    await lockFolder(folder)
-    return true
-  } catch (error) {
-    if (error instanceof MedAwareError && error.code === 'config') return false
-    throw error
-  }
 }
 
 function questionsOf(kept: Awaited<ReturnType<typeof heldOutOf>>): CurveRecord['questions'] {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { MedAwareError } from 'peft-medaware'
 import type { AdapterChoice } from '../../adapter-choice.ts'
 import type { MedquadPair } from '../../data/medquad-pair.ts'
+import { readJson, writeJson } from '../records.ts'
 
 /** What every point of a curve has alike; points of other settings are no points of it. */
 export interface CurveSettings {
@@ -127,17 +127,6 @@ export async function readRecord(path: string): Promise<CurveRecord> {
   if (record === null)
     throw new MedAwareError('not-found', `there is no record ${path}; run npm run medquad:data-curve`)
   return record as CurveRecord
-}
-
-/** Writes JSON beside its place first. */
-export async function writeJson(path: string, value: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(`${path}.part`, `${JSON.stringify(value)}\n`)
-  await rename(`${path}.part`, path)
-}
-
-async function readJson(path: string): Promise<unknown> {
-  return existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as unknown) : null
 }
 
 const nameOf = (size: number, seed: number): string => `point-${size}-${seed}.json`
