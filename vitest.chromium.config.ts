@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config'
-import config from './vitest.config.ts'
+import { shared } from './vitest.config.ts'
 
 /** What runs in a page of Chromium, and nothing else: `npm run test:chromium`. */
 export default defineConfig({
-  ...config,
+  ...shared,
   // A browser is processes enough for two cores by itself.
-  test: { ...config.test, include: ['test/**/*.chromium.ts'], maxWorkers: 2 },
+  test: { ...shared.test, include: ['test/**/*.chromium.ts'], maxWorkers: 2 },
 })

@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
-import config from './vitest.config.ts'
+import { shared } from './vitest.config.ts'
 
-/** What takes minutes, and nothing else: `npm run test:long`. Merged configurations would have the lists of both. */
+/** What takes minutes, and nothing else: `npm run test:long`. */
 export default defineConfig({
-  ...config,
-  test: { ...config.test, include: ['test/**/*.long.ts'], maxWorkers: 2, testTimeout: 600_000, hookTimeout: 600_000 },
+  ...shared,
+  test: { ...shared.test, include: ['test/**/*.long.ts'], maxWorkers: 2, testTimeout: 600_000, hookTimeout: 600_000 },
 })

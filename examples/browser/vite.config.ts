@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** What the library is made with; undici is for Node alone. */
+const { dependencies } = JSON.parse(readFileSync(path('../../package.json'), 'utf8')) as { dependencies: object }
+const found = Object.keys(dependencies).filter((name) => name !== 'undici')
 
 /** With these a page may share memory between threads; a server without them still works, on one thread. */
 const isolation = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
@@ -45,7 +50,7 @@ export default defineConfig({
   server: { headers, fs: { allow: [path('../..')] } },
   preview: { headers },
   worker: { format: 'es' },
-  // Found late, in the worker, they would make the page load twice.
-  optimizeDeps: { include: ['@huggingface/tokenizers', 'fflate', 'papaparse'] },
+  // Found late, in the worker or when they are needed, they would make the page load twice.
+  optimizeDeps: { include: [...found, 'fflate'] },
   build: { target: 'es2022', outDir: path('../../out/browser'), emptyOutDir: true, assetsInlineLimit: 0 },
 })

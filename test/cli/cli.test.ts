@@ -11,7 +11,8 @@ import { loadModel } from '../../src/io/load/load-model.ts'
 import { modelFiles } from '../../src/io/save/save-model.ts'
 import { version } from '../../src/core/version.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
-import { type CliOptions, runCli } from './run-cli.ts'
+import type { ProgramOptions } from '../programs/run-program.ts'
+import { runCli } from './run-cli.ts'
 
 const tiny = 'test/fixtures/tiny-falcon-rw'
 const speaking = 'examples/medquad/base'
@@ -29,7 +30,7 @@ afterAll(async () => {
 /** What a model without a tokenizer, as the small ones here are, makes each command say first. */
 const noTokenizer = /^warning: .*: there is no tokenizer\.json, so the model comes without a tokenizer; .*\n/
 
-const runPlainly = async (words: readonly string[], options?: CliOptions) => {
+const runPlainly = async (words: readonly string[], options?: ProgramOptions) => {
   const ended = await runCli(words, options)
   return { ...ended, stderr: ended.stderr.replace(noTokenizer, '') }
 }

@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Random } from '../../src/core/random.ts'
 import { checkpointFileNames } from '../../src/train/checkpoint.ts'
+import { programAt } from '../programs/run-program.ts'
 import { temporaryFolder } from './tiny-files.ts'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What a run came to that was killed a few times, and what its processes began from. */
 export interface KilledRun {
@@ -38,9 +36,7 @@ function start(
   patience: number | null,
 ): Promise<{ readonly from: number; readonly isKilled: boolean }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'test/io/train-and-save.ts', folder, String(steps)], {
-      cwd: root,
-    })
+    const child = spawn(process.execPath, [programAt('test/io/train-and-save'), folder, String(steps)])
     let [printed, errors, isWaiting] = ['', '', false]
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
     child.stdout.on('data', (chunk: Buffer) => {

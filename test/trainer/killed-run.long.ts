@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Random } from '../../src/core/random.ts'
+import { programAt } from '../programs/run-program.ts'
 
-const program = fileURLToPath(new URL('killed-run.ts', import.meta.url))
 const steps = 400
 let folder: string
 
@@ -21,7 +20,7 @@ function run(
   killAfter: number | null,
 ): Promise<{ readonly lines: string[]; readonly isKilled: boolean }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, outputDir, String(steps)], { stdio: 'pipe' })
+    const child = spawn(process.execPath, [programAt('test/trainer/killed-run'), outputDir, String(steps)])
     let [output, errors] = ['', '']
     child.stdout.on('data', (text: Buffer) => {
       if (output === '' && killAfter !== null) setTimeout(() => child.kill('SIGKILL'), killAfter)

@@ -1,5 +1,5 @@
 /**
- * A training of a tiny model, for a test that kills it: `node --import tsx killed-run.ts FOLDER STEPS`. It goes on from
+ * A training of a tiny model, for a test that kills it: `killed-run FOLDER STEPS`. It goes on from
  * what is in the folder, and says each step.
  */
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'

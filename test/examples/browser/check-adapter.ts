@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { examplesOf } from '../../../examples/medquad/questions.ts'
 import { evaluateLoss, loadModel, openAdapter, openDevice } from '../../../src/index.ts'
-import { root } from '../medquad/run-script.ts'
+import { root } from '../../programs/run-program.ts'
 import { download, fourPairs } from './drive-page.ts'
 
 const base = join(root, 'examples/medquad/base')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { openBrowser } from '../../device/browser.ts'
 import { type FakeHub, startFakeHub } from '../../io/huggingface/fake-hub.ts'
-import { root } from '../medquad/run-script.ts'
+import { root } from '../../programs/run-program.ts'
 
 /** A model that the page offers by this name; its files here are of another one. */
 export const offered = 'HuggingFaceTB/SmolLM2-135M-Instruct'

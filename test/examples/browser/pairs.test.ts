@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { readPairs } from '../../../examples/browser/pairs.ts'
 import { loadMedquad, sampleFolder } from '../../../examples/medquad/data/load-medquad.ts'
-import { root } from '../medquad/run-script.ts'
+import { root } from '../../programs/run-program.ts'
 
 const two = {
   pairs: [

@@ -2,7 +2,7 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDevice, saveModel } from '../../../src/index.ts'
 import { createModel, initialWeights, modelWeights, parseModelConfig } from '../../../src/models/index.ts'
-import { root } from '../medquad/run-script.ts'
+import { root } from '../../programs/run-program.ts'
 
 const config = {
   model_type: 'llama',

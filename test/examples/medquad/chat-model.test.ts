@@ -66,7 +66,7 @@ describe('a model with a chat template', () => {
       ...['--steps', '2', '--batch', '2', '--accumulate', '1', '--eval', '6'],
     ]
     const out = join(home, 'first')
-    const first = await start('medquad', [...args, '--out', out], '', undefined, [], environment)
+    const first = await start('medquad', [...args, '--out', out], { environment })
     expect(first.stderr).not.toContain('error')
     expect(first.code).toBe(0)
     expect(first.stdout).toContain('LoRA r=16 alpha=32 dropout=0.05 on q_proj, v_proj')

@@ -38,8 +38,10 @@ it('npm run medquad:pretrain makes a base from a seed, the same one each time, t
 it('goes on after Ctrl-C to the same base', async () => {
   // It says how far it is after two seconds, which this takes several times.
   const args = [...small, '--tokens', '240000', '--out', join(work, 'parts')]
-  const stopped = await start('pretrain', args, '', (text, stop) => {
-    if (/step \d+\//.test(text)) stop()
+  const stopped = await start('pretrain', args, {
+    watch: (text, stop) => {
+      if (/step \d+\//.test(text)) stop()
+    },
   })
   expect(stopped.code).toBe(130)
   const rest = await start('pretrain', args)

@@ -9,7 +9,8 @@ import { FalconForCausalLM } from '../../../src/models/falcon/falcon.ts'
 import { initialWeights } from '../../../src/models/initial-weights.ts'
 import { rowsOf } from '../../../src/tensor/tensor.ts'
 import { openTestCpu } from '../../device/cpu-under-test.ts'
-import { root, start } from './run-script.ts'
+import { programAt, root } from '../../programs/run-program.ts'
+import { start } from './run-script.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'medquad-webgpu-'))
 afterAll(() => rmSync(work, { recursive: true, force: true }))
@@ -36,13 +37,14 @@ const small = (
   '--save-steps 2 --profile'
 ).split(' ')
 small.push('--model', base)
-const loser = ['--import', './test/examples/medquad/lose-device.ts']
 
 describe('npm run medquad -- --device webgpu', () => {
   it('names the checkpoint when its device is lost, goes on from it, and profiles', { timeout: 600_000 }, async () => {
     const args = [...small, '--out', join(work, 'lost')]
-    process.env['LOSE_DEVICE_AT'] = 'after step 3'
-    const lost = await start('medquad', args, '', undefined, loser)
+    const lost = await start('medquad', args, {
+      flags: ['--import', programAt('test/examples/medquad/lose-device')],
+      environment: { LOSE_DEVICE_AT: 'after step 3' },
+    })
     expect(lost.code).toBe(1)
     expect(lost.stderr).toMatch(
       /\nerror: webgpu: the device was lost \(.*\); .*; .*lost has step 2: go on with resumeFromCheckpoint: true\n/,

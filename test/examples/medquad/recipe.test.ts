@@ -7,7 +7,8 @@ import { openAdapter } from '../../../src/io/adapter-folder.ts'
 import { loadModel } from '../../../src/io/load/load-model.ts'
 import { askedCpu } from '../../device/cpu-under-test.ts'
 import type { Summary } from '../../../examples/medquad/summary.ts'
-import { type Ended, root, start } from './run-script.ts'
+import { type Ended, root } from '../../programs/run-program.ts'
+import { start } from './run-script.ts'
 import { sampleSize } from './sample-size.ts'
 
 const work = mkdtempSync(join(tmpdir(), 'medquad-recipe-'))
@@ -115,8 +116,10 @@ describe('npm run medquad', () => {
 
   it('saves on Ctrl-C and goes on to the same adapter, bit for bit', async () => {
     const args = [...small, '--out', join(work, 'parts')]
-    const first = await start('medquad', args, '', (text, stop) => {
-      if (/evaluation after step [1-4]:/.test(text)) stop()
+    const first = await start('medquad', args, {
+      watch: (text, stop) => {
+        if (/evaluation after step [1-4]:/.test(text)) stop()
+      },
     })
     expect(first.code).toBe(130)
     expect(first.stdout).toMatch(/stopped {4}at step \d of 6, saved; go on with the same options and --resume/)
@@ -125,8 +128,10 @@ describe('npm run medquad', () => {
     expect(over.stderr).toMatch(/\nerror: .*parts holds a run that has not ended, and would be lost; give /)
 
     // The trained adapter is there before anything is measured, and the checkpoint until everything is.
-    const second = await start('medquad', [...args, '--resume'], '', (text, stop) => {
-      if (/^best {7}/m.test(text)) stop('SIGTERM')
+    const second = await start('medquad', [...args, '--resume'], {
+      watch: (text, stop) => {
+        if (/^best {7}/m.test(text)) stop('SIGTERM')
+      },
     })
     expect(second.code).toBe(143)
     expect(second.stdout).toMatch(/resumed {4}at step \d of 6/)
@@ -179,7 +184,7 @@ describe('npm run medquad', () => {
     const { code, stdout } = await start(
       'chat',
       ['--adapter', join(work, 'whole'), '--device', 'cpu', '--tokens', '12'],
-      'What is asthma?\n',
+      { input: 'What is asthma?\n' },
     )
     expect(code).toBe(0)
     expect(stdout).toContain('nothing it says is medical advice')

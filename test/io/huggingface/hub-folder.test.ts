@@ -11,6 +11,7 @@ import type { DownloadProgress, HubFolderOptions } from '../../../src/io/hugging
 import type { HubOptions } from '../../../src/io/huggingface/hub-settings.ts'
 import { readText } from '../../../src/io/sources/folder.ts'
 import { disk } from '../../../src/platform/node.ts'
+import { programAt } from '../../programs/run-program.ts'
 import { fakeCommit, sendRanged, type FakeHub } from './fake-hub.ts'
 import { fakeHub } from './temporary-hub.ts'
 import { temporaryFolder } from '../tiny-files.ts'
@@ -408,8 +409,8 @@ describe('two downloads of one file', () => {
       if (place === 'storage') setTimeout(() => sendRanged(response, body, range, {}), 150)
       return place === 'storage'
     }
-    const script = join(import.meta.dirname, 'download-tiny.ts')
-    const run = () => promisify(execFile)('npx', ['tsx', script, hub.endpoint, cacheFolder, 'model.safetensors'])
+    const script = programAt('test/io/huggingface/download-tiny')
+    const run = () => promisify(execFile)(process.execPath, [script, hub.endpoint, cacheFolder, 'model.safetensors'])
     const digests = await Promise.all([run(), run(), run()].map(async (each) => (await each).stdout.trim()))
     expect(new Set(digests)).toEqual(new Set([hub.etagOf('model.safetensors')]))
     expect(await blobs()).toEqual([hub.etagOf('model.safetensors')])
@@ -423,8 +424,8 @@ describe('two downloads of one file', () => {
       response.write(body.subarray(0, 1_500_000))
       return true
     }
-    const script = join(import.meta.dirname, 'download-tiny.ts')
-    const child = spawn(process.execPath, ['--import', 'tsx', script, hub.endpoint, cacheFolder, 'model.safetensors'])
+    const script = programAt('test/io/huggingface/download-tiny')
+    const child = spawn(process.execPath, [script, hub.endpoint, cacheFolder, 'model.safetensors'])
     const ended = new Promise((resolve) => child.once('exit', resolve))
     await vi.waitUntil(async () => {
       const [name] = existsSync(join(repo, 'blobs')) ? await blobs() : []

@@ -5,7 +5,7 @@ import { curveTables } from '../../../../examples/medquad/experiments/data-curve
 import { withTables } from '../../../../examples/medquad/experiments/data-curve/markdown-table.ts'
 import { curvePlot } from '../../../../examples/medquad/experiments/data-curve/plot-curve.ts'
 import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
-import { root } from '../run-script.ts'
+import { root } from '../../../programs/run-program.ts'
 
 const read = (path: string) => readFileSync(join(root, 'docs', path), 'utf8')
 const record = JSON.parse(read('experiments/data-curve.json')) as CurveRecord

@@ -48,8 +48,10 @@ describe('npm run medquad:data-curve', () => {
 
     const whole = record().points.at(-1)
     rmSync(join(work, 'point-24-0.json'))
-    const stopped = await start(script, [...tiny, '--seeds', '0'], '', (text, stop) => {
-      if (text.includes('evaluation after step 3')) stop()
+    const stopped = await start(script, [...tiny, '--seeds', '0'], {
+      watch: (text, stop) => {
+        if (text.includes('evaluation after step 3')) stop()
+      },
     })
     expect(stopped.code).toBe(130)
     expect(stopped.stdout).toContain('24 pairs, seed 0, saved; the same command goes on')

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
 import { medquad } from '../medquad-files.ts'
-import { root, start } from '../run-script.ts'
+import { root } from '../../../programs/run-program.ts'
+import { start } from '../run-script.ts'
 
 if (existsSync(medquad)) {
   it('trains the cheapest point of docs/data-curve.md again, and measures what its record has', async () => {

@@ -11,7 +11,8 @@ import { exportLines } from '../../../../examples/medquad/feedback/store/feedbac
 import { FeedbackStore } from '../../../../examples/medquad/feedback/store/feedback-store.ts'
 import { baseFolder } from '../../../../examples/medquad/bases.ts'
 import { tempFolder } from '../medquad-files.ts'
-import { root, start } from '../run-script.ts'
+import { root } from '../../../programs/run-program.ts'
+import { start } from '../run-script.ts'
 
 const data = join(root, 'examples/medquad/sample')
 const given = { model: 'base', version: 1, seed: 0, settings: {} }
@@ -122,8 +123,10 @@ describe('a round', () => {
     expect((await start('feedback/feedback', ['import', ...common, '--file', file])).stdout).toBe('5 rows added\n')
     const told = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value])
     const args = ['round', ...common, '--data', data, '--device', 'cpu', '--lr', '0.001', ...told]
-    const killed = await start('feedback/feedback', args, '', (text, stop) => {
-      if (text.includes('1 preferences, in')) stop('SIGKILL')
+    const killed = await start('feedback/feedback', args, {
+      watch: (text, stop) => {
+        if (text.includes('1 preferences, in')) stop('SIGKILL')
+      },
     })
     expect(killed.code).toBeNull()
     const still = await start('feedback/feedback', ['versions', ...common])

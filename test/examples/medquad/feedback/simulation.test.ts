@@ -9,7 +9,7 @@ import {
 import { inventFacts, says } from '../../../../examples/medquad/feedback/simulation/facts.ts'
 import { simulationPlot } from '../../../../examples/medquad/feedback/simulation/simulation-plot.ts'
 import { simulationTable } from '../../../../examples/medquad/feedback/simulation/simulation-table.ts'
-import { root } from '../run-script.ts'
+import { root } from '../../../programs/run-program.ts'
 
 describe('invented facts', () => {
   it('are of as many conditions, change, and are the same for a seed', () => {

@@ -9,7 +9,7 @@ import { migrations } from '../../../../examples/medquad/feedback/store/migratio
 import { openDatabase } from '../../../../examples/medquad/feedback/store/open-database.ts'
 import { gateRule } from '../../../../examples/medquad/feedback/round/gate.ts'
 import { tempFolder } from '../medquad-files.ts'
-import { root } from '../run-script.ts'
+import { root } from '../../../programs/run-program.ts'
 
 const given = { model: 'base', version: 1, seed: 0, settings: {} }
 const gate = (isKept: boolean) => ({ rule: gateRule, sets: [], isKept })
