@@ -23,8 +23,8 @@ if (existsSync(medquad)) {
     if (record === undefined) throw new Error('there is no record of the small Falcon')
     const { questions, protocol, trials, trialSteps } = record
 
-    // Of each side of a bench, what docs/experiments.md says that the record was made with.
-    const counts = ['--measured', `${questions.length}`, '--answers', `${protocol.answers}`, '--validation', '24']
+    // The rest is as by default, which docs/experiments.md says.
+    const counts = ['--measured', `${questions.length}`, '--answers', `${protocol.answers}`]
 
     /** What `make` gives over the benches that the record was made on. */
     async function again<T>(make: (made: Opened, folder: string) => Promise<T>): Promise<T> {
