@@ -21,7 +21,7 @@ it('the page as npm run browser serves it trains, answers and hands out an adapt
     await page.locator('#steps').fill('10')
     await page.locator('#start').click()
     // A software adapter takes its time to answer: the beginning is enough.
-    await page.locator('#before').filter({ hasText: /\w\w/ }).waitFor({ timeout: 100_000 })
+    await page.locator('#before').filter({ hasText: /\w\w/ }).waitFor({ timeout: 400_000 })
     await page.locator('#stop').click()
     await checkAdapter(page, await isTrained(page))
     expect(wrong).toEqual([])
