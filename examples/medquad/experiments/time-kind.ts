@@ -14,8 +14,8 @@ export interface Timing {
   readonly deviceBytes: number
 }
 
-/** Steps that are passed over, and steps that are timed. */
-const [warmUp, timed] = [1, 4]
+/** Steps that are passed over, in which code is still being optimised, and steps that are timed. */
+const [warmUp, timed] = [8, 8]
 
 /** Times steps of the protocol's batches; nothing is kept of what they learn. */
 export async function timeKind(bench: Bench, { name, trained, bits }: Kind): Promise<Timing> {
