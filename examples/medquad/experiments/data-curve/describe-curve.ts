@@ -163,7 +163,7 @@ function someSizes(record: CurveRecord): number[] {
 }
 
 /** Bits per byte of a size's runs less those of the base, with an interval over diseases. */
-function changeAt({ points, questions, base }: CurveRecord, size: number, which: Measurement): Interval {
+export function changeAt({ points, questions, base }: CurveRecord, size: number, which: Measurement): Interval {
   const runs = points.filter((point) => point.size === size)
   const units = new Map<string, { nats: number; bytes: number }>()
   for (const [i, { disease, bytes }] of questions.entries()) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { curveTables } from '../../../../examples/medquad/experiments/data-curve/describe-curve.ts'
+import { changeAt, curveTables, runValues } from '../../../../examples/medquad/experiments/data-curve/describe-curve.ts'
 import { withTables } from '../../../../examples/medquad/experiments/data-curve/markdown-table.ts'
 import { curvePlot } from '../../../../examples/medquad/experiments/data-curve/plot-curve.ts'
 import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
@@ -16,6 +16,23 @@ describe('the page on quality against data', () => {
     const tables = curveTables(record)
     expect(page.match(/<!-- table: [\w ]+ -->/g)).toHaveLength(Object.keys(tables).length)
     expect(withTables(page, tables)).toBe(page)
+  })
+
+  it('has what four passes over 2,000 pairs come to beside one pass over as many and more', () => {
+    const control = JSON.parse(read('experiments/data-curve-control.json')) as CurveRecord
+    expect(control.settings).toEqual({ ...record.settings, passes: 4, answers: 0 })
+    expect(control.questions).toEqual(record.questions)
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+    const valueOf = ({ value }: { value: number }) => value
+    const told = `${mean(runValues(control, 'best').map(valueOf)).toFixed(3)} after four passes over 2,000 pairs`
+    const page = read('data-curve.md').replace(/\s+/g, ' ')
+    expect(page).toContain(told)
+    const nats = record.questions.map((_, i) => mean(control.points.map((point) => point.nats.best[i]!)))
+    for (const size of [2000, 4000, 8000, 16000]) {
+      const { value, low, high } = changeAt({ ...record, base: { ...record.base, nats } }, size, 'best')
+      const [change, ...range] = [value, low, high].map((each) => each?.toFixed(3) ?? '')
+      expect(page).toContain(`| ${size.toLocaleString('en-US')} | ${change} (${range.join(' to ')}) |`)
+    }
   })
 
   it('has the plots of its record', () => {
