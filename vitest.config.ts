@@ -5,7 +5,7 @@ import { gpuEnvironment } from './test/device/gpu-environment.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** What the three configurations share. */
+/** What the three configurations have alike. */
 export const shared = {
   resolve: {
     alias: [
@@ -19,11 +19,13 @@ export const shared = {
     // A process finds its Vulkan driver when it starts, so tests run in processes with that environment.
     pool: 'forks' as const,
     env: gpuEnvironment(),
-    globalSetup: ['test/programs/build-programs.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 }
+
+/** Bundles the programs that tests start; once for each project that names it. */
+export const globalSetup = ['test/programs/build-programs.ts']
 
 /**
  * Test files that change what others would see, so each has a process of its own: modules replaced, formats and
@@ -47,6 +49,7 @@ export default defineConfig({
         test: {
           name: 'shared',
           isolate: false,
+          globalSetup,
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...alone],
         },

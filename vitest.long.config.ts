@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config'
-import { shared } from './vitest.config.ts'
+import { globalSetup, shared } from './vitest.config.ts'
 
 /** What takes minutes, and nothing else: `npm run test:long`. */
 export default defineConfig({
   ...shared,
-  test: { ...shared.test, include: ['test/**/*.long.ts'], maxWorkers: 2, testTimeout: 600_000, hookTimeout: 600_000 },
+  test: {
+    ...shared.test,
+    ...{ globalSetup, include: ['test/**/*.long.ts'], maxWorkers: 2, testTimeout: 600_000, hookTimeout: 600_000 },
+  },
 })

@@ -122,7 +122,7 @@ describe('ResilientRun', () => {
     }
     const undisturbed = await trained(() => batches, 9)
     expect(undisturbed.reports.map(({ epoch }) => epoch)).toEqual([0, 0, 0, 0, 0, 0, 1, 1])
-    // After the second pass over the batches has begun.
+    expect(await trained(() => batches, 4)).toEqual(undisturbed)
     expect(await trained(() => batches, 7)).toEqual(undisturbed)
     await expect(trained([...batches, ...batches].values(), 4)).rejects.toThrow('have been begun before')
   })

@@ -1,6 +1,6 @@
 /**
- * A training of a tiny model, for a test that kills it: `killed-run FOLDER STEPS`. It goes on from
- * what is in the folder, and says each step.
+ * A training of a tiny model, for a test that kills it: `killed-run FOLDER STEPS`. It goes on from what is in the
+ * folder, and says each step.
  */
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import { Trainer } from '../../src/trainer/trainer.ts'
