@@ -1,6 +1,7 @@
 import {
   completeText,
   evaluateLoss,
+  type ExampleLoss,
   type PretrainedLm,
   type ProgressLine,
   rouge,
@@ -21,49 +22,61 @@ export interface Measured {
   readonly margins: readonly number[]
 }
 
-/** What is measured with. */
-export interface Measuring {
+/** What the gate's losses are measured with. */
+export interface GateMeasuring {
   readonly model: PretrainedLm
+  readonly line: ProgressLine
+  readonly signal: AbortSignal
+}
+
+/** What a round is measured with. */
+export interface Measuring extends GateMeasuring {
   readonly tokenizer: TextTokenizer
   readonly dialogue: Dialogue
   readonly maxLength: number
-  readonly line: ProgressLine
-  readonly signal: AbortSignal
+}
+
+/** What the gate asks. */
+export interface GateQuestions {
+  readonly heldOut: readonly HeldOut[]
+  readonly guard: readonly HeldOut[]
 }
 
 /** Share of an answer's wording (ROUGE-L) that makes a correction learnt. */
 export const learntOverlap = 0.7
 
+/** Measures what the gate compares. */
+export async function measureGate(measuring: GateMeasuring, { heldOut, guard }: GateQuestions): Promise<GateLosses> {
+  return { heldOut: await gateLosses(measuring, heldOut), guard: await gateLosses(measuring, guard) }
+}
+
 /** Measures all that the gate and the log of changes need of a model as it is now. */
 export async function measureRound(
   measuring: Measuring,
-  sets: { readonly heldOut: readonly HeldOut[]; readonly guard: readonly HeldOut[] },
+  sets: GateQuestions,
   corrections: readonly Correction[],
   preferences: readonly Preference[],
 ): Promise<Measured> {
   const { model, tokenizer, dialogue, line, signal } = measuring
-  const losses = {
-    heldOut: await gateLosses(measuring, sets.heldOut),
-    guard: await gateLosses(measuring, sets.guard),
-  }
+  const losses = await measureGate(measuring, sets)
   const each: { loss: number; answer: string }[] = []
   for (const [i, { question, answer: wanted }] of corrections.entries()) {
     signal.throwIfAborted()
     const prompt = await dialogue.promptOf(question)
     const most = tokenizer.encode(wanted).length + 16
     const answer = await completeText(model, tokenizer, prompt, { doSample: false, maxNewTokens: most, signal })
-    const [loss = NaN] = await lossesOf(measuring, [{ question, answer: wanted }])
-    each.push({ loss, answer: answer.trim() })
+    const [loss] = await lossesOf(measuring, [{ question, answer: wanted }])
+    each.push({ loss: loss === undefined ? NaN : loss.nats / loss.tokens, answer: answer.trim() })
     line.status('corrections', () => `asking what was corrected, ${i + 1} of ${corrections.length}`)
   }
   const margins: number[] = []
   for (const { question, chosen, rejected } of preferences) {
     signal.throwIfAborted()
-    const [better = NaN, worse = NaN] = await natsOf(measuring, [
+    const [better, worse] = await lossesOf(measuring, [
       { question, answer: chosen },
       { question, answer: rejected },
     ])
-    margins.push(worse - better)
+    margins.push((worse?.nats ?? NaN) - (better?.nats ?? NaN))
   }
   return { losses, corrections: each, margins }
 }
@@ -100,7 +113,7 @@ export function learntPreferences(
   })
 }
 
-async function gateLosses({ model, line, signal }: Measuring, set: readonly HeldOut[]): Promise<GateLoss[]> {
+async function gateLosses({ model, line, signal }: GateMeasuring, set: readonly HeldOut[]): Promise<GateLoss[]> {
   if (set.length === 0) return []
   const diseases = diseasesOf(set.map(({ pair }) => pair))
   const { examples } = await evaluateLoss(
@@ -114,14 +127,10 @@ async function gateLosses({ model, line, signal }: Measuring, set: readonly Held
   }))
 }
 
-type Asked = readonly { readonly question: string; readonly answer: string }[]
-
-async function natsOf({ model, dialogue, maxLength }: Measuring, pairs: Asked): Promise<number[]> {
+async function lossesOf(
+  { model, dialogue, maxLength }: Measuring,
+  pairs: readonly { readonly question: string; readonly answer: string }[],
+): Promise<readonly ExampleLoss[]> {
   const { examples } = await evaluateLoss(model, await dialogue.examplesOf(pairs, maxLength))
-  return (examples ?? []).map(({ nats }) => nats)
-}
-
-async function lossesOf({ model, dialogue, maxLength }: Measuring, pairs: Asked): Promise<number[]> {
-  const { examples } = await evaluateLoss(model, await dialogue.examplesOf(pairs, maxLength))
-  return (examples ?? []).map(({ nats, tokens }) => nats / tokens)
+  return examples ?? []
 }

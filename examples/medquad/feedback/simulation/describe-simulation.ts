@@ -1,4 +1,5 @@
 import { bootstrapInterval, type Interval, proportion, type Proportion } from 'peft-medaware'
+import type { GateReport, GateSet } from '../round/gate.ts'
 import type { Knowledge } from './measure-facts.ts'
 
 /** What becomes of a fact: it changes, or it stays, and is or is not among the earlier corrections that are replayed. */
@@ -19,13 +20,10 @@ export interface ArmRecord {
   readonly seed: number
   readonly steps: number
   readonly seconds: number
-  /** Loss on held-out MedQuAD, nats a token: of the base, before the round and after, and its change. */
-  readonly heldOut: {
-    readonly base: number
-    readonly before: number
-    readonly after: number
-    readonly change: Interval
-  }
+  /** The base's loss on the held-out questions, nats a token. */
+  readonly base: number
+  /** What the gate of a round says of it, against the model that was taught. */
+  readonly gate: GateReport
   readonly facts: readonly FactRecord[]
 }
 
@@ -41,8 +39,11 @@ export interface ArmFigures {
   readonly forgotten: Proportion | null
   readonly forgottenStored: Proportion | null
   readonly forgottenElsewhere: Proportion | null
-  /** Over the runs; of a single one over diseases. */
+  /** Changes of the gate's losses, over the runs; of a single one over diseases. */
   readonly heldOutChange: Interval
+  readonly guardChange: Interval
+  /** Runs that the gate lets through. */
+  readonly kept: number
 }
 
 /** A fact that stays is known where the old value is said, and likelier than another. */
@@ -74,11 +75,15 @@ export function describeArm(records: readonly ArmRecord[]): ArmFigures {
     forgotten: share(known, isForgotten),
     forgottenStored: forgottenOf('stored'),
     forgottenElsewhere: forgottenOf('elsewhere'),
-    heldOutChange: changeOf(records.map(({ heldOut }) => heldOut.change)),
+    heldOutChange: changeOf(records, 'held-out'),
+    guardChange: changeOf(records, 'guard'),
+    kept: records.filter(({ gate }) => gate.isKept).length,
   }
 }
 
-function changeOf(changes: readonly Interval[]): Interval {
+function changeOf(records: readonly ArmRecord[], set: GateSet['name']): Interval {
+  const sets = records.flatMap(({ gate }) => gate.sets.filter(({ name }) => name === set))
+  const changes = sets.map(({ change }) => change)
   const [only] = changes
   if (changes.length === 1 && only !== undefined) return only
   return bootstrapInterval(

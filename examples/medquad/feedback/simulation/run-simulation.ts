@@ -4,10 +4,7 @@ import { join } from 'node:path'
 import {
   attachAdapter,
   type Device,
-  evaluateLoss,
   type GivenConfig,
-  lossChangeByGroup,
-  type LossReport,
   openAdapter,
   type PretrainedLm,
   type ProgressLine,
@@ -17,8 +14,11 @@ import {
 } from 'peft-medaware'
 import type { LoadedMedquad } from '../../data/load-medquad.ts'
 import { dialogueOf } from '../../dialogue.ts'
-import { diseasesOf, heldOutOf } from '../../held-out.ts'
+import type { MedquadPair } from '../../data/medquad-pair.ts'
+import { heldOutOf } from '../../held-out.ts'
 import { composeRound, type Pair, type RoundMix } from '../round/compose-round.ts'
+import { gate, type GateLosses, meanLoss } from '../round/gate.ts'
+import { measureGate } from '../round/measure-round.ts'
 import { removeCheckpoints, trainPairs } from '../round/train-pairs.ts'
 import { type ArmRecord, type FactRecord, type Role } from './describe-simulation.ts'
 import { type Fact, inventFacts } from './facts.ts'
@@ -36,7 +36,7 @@ export interface SimulationSettings {
   readonly round: { readonly passes: number; readonly learningRate: number }
   readonly batchSize: number
   readonly maxLength: number
-  /** Held-out questions of MedQuAD. */
+  /** Questions of MedQuAD that are held out, and as many on guard. */
   readonly heldOut: number
   readonly adapter: GivenConfig<'LORA'>
 }
@@ -62,8 +62,9 @@ export interface SimulationPlace {
 }
 
 interface Before {
-  readonly base: LossReport
-  readonly loss: LossReport
+  /** Of the base, and after the teaching. */
+  readonly base: GateLosses
+  readonly taught: GateLosses
   readonly known: readonly Knowledge[]
 }
 
@@ -79,17 +80,11 @@ export async function simulateSeed(
   const facts = inventFacts(settings.changed + settings.stored + settings.elsewhere, seed)
   const general = new Random(seed).shuffle([...data.train])
   const half = Math.floor(general.length / 2)
-  const heldOut = await heldOutOf(
-    dialogue,
-    new Random(seed).shuffle([...data.test]),
-    settings.heldOut,
-    settings.maxLength,
-  )
-  const diseases = diseasesOf(heldOut.map(({ pair }) => pair))
-  const measureLoss = () => {
-    const examples = heldOut.map(({ example }) => example)
-    return evaluateLoss(model, examples, { onProgress: line.measuring, signal })
+  const some = (pairs: readonly MedquadPair[]) => {
+    return heldOutOf(dialogue, new Random(seed).shuffle([...pairs]), settings.heldOut, settings.maxLength)
   }
+  const questions = { heldOut: await some(data.test), guard: await some(data.validation) }
+  const measureLosses = () => measureGate(place, questions)
   const measureKnowledge = () => {
     return measureFacts(model, tokenizer, dialogue, facts, (done, total) => {
       signal.throwIfAborted()
@@ -108,7 +103,7 @@ export async function simulateSeed(
 
   const taught = join(folder, 'taught')
   if (!existsSync(join(taught, 'before.json'))) {
-    const base = await measureLoss()
+    const base = await measureLosses()
     const adapter = attachAdapter(model, settings.adapter, { device, seed })
     const pairs = composeRound(
       { corrections: facts.map(asIs), earlier: [], general: general.slice(0, half) },
@@ -116,14 +111,13 @@ export async function simulateSeed(
       seed,
     )
     await train(pairs, taught, settings.teaching.learningRate)
-    const before: Before = { base, loss: await measureLoss(), known: await measureKnowledge() }
+    const before: Before = { base, taught: await measureLosses(), known: await measureKnowledge() }
     await writeFolder(taught, new Map([['before.json', JSON.stringify(before)]]))
     adapter.detach()
   }
   const before = JSON.parse(await readFile(join(taught, 'before.json'), 'utf8')) as Before
-  place.say(
-    `seed ${seed}: facts taught, held-out loss ${before.base.loss.toFixed(4)} to ${before.loss.loss.toFixed(4)}`,
-  )
+  const [base, taughtTo] = [meanLoss(before.base.heldOut), meanLoss(before.taught.heldOut)]
+  place.say(`seed ${seed}: facts taught, held-out loss ${base.toFixed(4)} to ${taughtTo.toFixed(4)}`)
 
   const records: ArmRecord[] = []
   for (const [arm, replay] of Object.entries(arms)) {
@@ -137,19 +131,19 @@ export async function simulateSeed(
       }
       const pairs = composeRound(sources, { passes: settings.round.passes, ...replay }, seed)
       const trained = await train(pairs, join(folder, arm), settings.round.learningRate)
-      const loss = await measureLoss()
+      const report = gate(new Map([[1, before.taught]]), await measureLosses())
       const known = await measureKnowledge()
-      const change = lossChangeByGroup(before.loss.examples ?? [], loss.examples ?? [], diseases).loss
       const record: ArmRecord = {
         ...{ arm, seed, steps: trained.steps, seconds: Math.round(trained.seconds) },
-        heldOut: { base: before.base.loss, before: before.loss.loss, after: loss.loss, change },
+        ...{ base, gate: report },
         facts: facts.flatMap((fact, i) => recordOf(fact, roleOf(i, settings), before.known[i], known[i])),
       }
       await writeFolder(join(folder, arm), new Map([['record.json', JSON.stringify(record)]]))
       adapter.detach()
     }
     const record = JSON.parse(await readFile(path, 'utf8')) as ArmRecord
-    place.say(`seed ${seed}, ${arm}: ${record.steps} steps, held-out loss ${record.heldOut.after.toFixed(4)}`)
+    const verdict = record.gate.isKept ? 'kept' : 'rejected'
+    place.say(`seed ${seed}, ${arm}: ${record.steps} steps, ${verdict} by the gate`)
     records.push(record)
   }
   return records

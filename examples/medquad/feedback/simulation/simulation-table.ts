@@ -52,5 +52,13 @@ export function simulationTable(figures: Readonly<Record<string, ArmFigures>>): 
       'held-out loss, change',
       columns.map(([, arm]) => cell(arm.heldOutChange, true)),
     ),
+    row(
+      'guard loss, change',
+      columns.map(([, arm]) => cell(arm.guardChange, true)),
+    ),
+    row(
+      'let through by the gate',
+      columns.map(([, arm]) => `${arm.kept} of ${arm.runs}`),
+    ),
   ].join('\n')
 }

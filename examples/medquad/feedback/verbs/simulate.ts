@@ -24,7 +24,7 @@ learnt and what was forgotten, with replay and without. Goes on from where it wa
   --kept N        facts that stay; half of them are among the corrections that may be replayed   (40)
   --passes N      over the corrections, in the round   (10)
   --teaching N    passes in which facts are taught     (12)
-  --held-out N    questions of MedQuAD to measure on   (96)
+  --held-out N    questions of MedQuAD for the gate, and as many on guard   (96)
   --device WHICH  auto, cpu or webgpu                  (auto)
   --out DIR       where the parts and feedback.json, feedback.svg go   (out/feedback-simulation)
   --help`

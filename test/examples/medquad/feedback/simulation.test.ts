@@ -43,7 +43,13 @@ describe('the figures of the simulation', () => {
     const fact = (role: FactRecord['role'], before: FactRecord['before'], after: FactRecord['after']) => {
       return { role, kind: 'age', condition: 'x', before, after }
     }
-    const heldOut = { base: 3, before: 2, after: 2.5, change: { value: 0.5, low: null, high: null } }
+    const before = { against: 1, questions: 1, diseases: 1, before: 2, after: 2.5 }
+    const changes = { 'held-out': 0.5, guard: -0.25 }
+    const sets = (['held-out', 'guard'] as const).map((name) => {
+      const change = { value: changes[name], low: null, high: null }
+      return { ...before, name, change, isWorse: change.value > 0 }
+    })
+    const gate = { rule: '', sets, isKept: false }
     const facts = [
       fact('changed', known, changed),
       fact('changed', known, { ...changed, saysNew: false }),
@@ -51,11 +57,11 @@ describe('the figures of the simulation', () => {
       fact('elsewhere', known, changed),
       fact('elsewhere', { ...known, saysOld: false }, changed),
     ]
-    const figures = describeArm([{ arm: 'none', seed: 0, steps: 1, seconds: 1, heldOut, facts }])
+    const figures = describeArm([{ arm: 'none', seed: 0, steps: 1, seconds: 1, base: 3, gate, facts }])
     expect(figures).toMatchObject({
       ...{ learntLikelier: { value: 1 }, learntSaid: { value: 0.5 }, learnt: { value: 0.5 } },
       ...{ forgotten: { value: 0.5 }, forgottenStored: { value: 0 }, forgottenElsewhere: { value: 1 } },
-      heldOutChange: { value: 0.5 },
+      ...{ heldOutChange: { value: 0.5 }, guardChange: { value: -0.25 }, kept: 0 },
     })
     expect(simulationPlot({ none: figures })).toMatch(/^<svg .*xmlns="http:\/\/www.w3.org\/2000\/svg"/)
   })
