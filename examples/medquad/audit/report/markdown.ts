@@ -1,4 +1,4 @@
-import { cell, type Section, type Table } from './section.ts'
+import { cell, lead, numberColumns, type Section, type Table } from './section.ts'
 
 /** The report as Markdown. Pictures are named by their file, relative to where it stands. */
 export function markdownOf(title: string, sections: readonly Section[]): string {
@@ -10,17 +10,17 @@ export function markdownOf(title: string, sections: readonly Section[]): string 
       ...tables.map(tableOf),
     ].join('\n\n'),
   )
-  return `# ${title}\n\n${parts.join('\n\n')}\n`
+  return `# ${title}\n\n${lead}\n\n${parts.join('\n\n')}\n`
 }
 
-function tableOf({ caption, columns, rows }: Table): string {
-  const isNumber = columns.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'))
+function tableOf(table: Table): string {
+  const { caption, columns, rows } = table
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const escape = (text: string) => text.replaceAll('|', '\\|').replace(/\s+/g, ' ')
   return [
     `${caption}:\n`,
     line(columns),
-    line(isNumber.map((right) => (right ? '---:' : '---'))),
+    line(numberColumns(table).map((right) => (right ? '---:' : '---'))),
     ...rows.map((row) => line(row.map((value) => escape(cell(value))))),
   ].join('\n')
 }

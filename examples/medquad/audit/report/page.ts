@@ -1,4 +1,4 @@
-import { cell, type Section, type Table } from './section.ts'
+import { cell, lead, numberColumns, type Section, type Table } from './section.ts'
 
 /** The report as one page that asks nothing of any server, and can be read without its script. */
 export function pageOf(title: string, sections: readonly Section[]): string {
@@ -22,6 +22,7 @@ export function pageOf(title: string, sections: readonly Section[]): string {
 <body>
 <main>
 <h1>${escape(title)}</h1>
+<p>${escape(lead)}</p>
 <nav aria-label="Contents"><ol>${links.join('')}</ol></nav>
 ${parts.join('\n')}
 </main>
@@ -42,14 +43,15 @@ function sectionOf({ title, paragraphs, pictures = [], tables = [] }: Section, i
   ].join('\n')
 }
 
-function tableOf({ caption, columns, rows }: Table): string {
-  const heads = columns.map((name) => `<th scope="col">${escape(name)}</th>`).join('')
+function tableOf(table: Table): string {
+  const { caption, columns, rows } = table
+  const right = numberColumns(table).map((isRight, i) => (isRight && i > 0 ? ' class="n"' : ''))
+  const heads = columns.map((name, i) => `<th scope="col"${right[i]}>${escape(name)}</th>`).join('')
   const body = rows.map((row) => {
     const cells = row.map((value, i) => {
       if (i === 0) return `<th scope="row">${escape(cell(value))}</th>`
-      return typeof value === 'number'
-        ? `<td class="n" data-n="${value}">${cell(value)}</td>`
-        : `<td>${escape(value)}</td>`
+      const number = typeof value === 'number' ? ` data-n="${value}"` : ''
+      return `<td${right[i]}${number}>${escape(cell(value))}</td>`
     })
     return `<tr>${cells.join('')}</tr>`
   })
@@ -81,9 +83,10 @@ figure svg { max-width: 100%; height: auto }
 table { border-collapse: collapse; width: 100% }
 caption { text-align: left; font-weight: 600; padding: .4rem 0 }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top }
-th[scope=row] { font-weight: 400 }
+th[scope=row] { font-weight: 400; overflow-wrap: anywhere; min-width: 8rem }
 thead th { background: var(--shade) }
-td.n { text-align: right; font-variant-numeric: tabular-nums }
+th.n, td.n { text-align: right }
+td.n { font-variant-numeric: tabular-nums; white-space: nowrap }
 th button { all: unset; cursor: pointer; font-weight: 600 }
 th button:focus-visible { outline: 2px solid var(--link) }
 @media print {

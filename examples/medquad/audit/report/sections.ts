@@ -2,6 +2,7 @@ import { count } from '../../words.ts'
 import type { Audit } from '../audit-medquad.ts'
 import { collectionsPicture, diseasesPicture, lengthsPicture, yearsPicture } from './plots.ts'
 import { percent, type Section, type Table } from './section.ts'
+import { semanticTypeName } from './semantic-types.ts'
 import { nearSection, splitSection } from './split-sections.ts'
 
 /** The report in the order in which it is read. What does not apply to the data is left out, and said by `omitted`. */
@@ -63,7 +64,7 @@ function contentSection(audit: Audit): Section {
 function typesSection({ makeUp }: Audit): Section {
   const { without, answered, semanticTypes } = makeUp
   const groups = makeUp.semanticGroups
-  const types = Object.entries(semanticTypes)
+  const types = Object.entries(semanticTypes).map(([id, pairs]) => [semanticTypeName(id), pairs] as const)
   return {
     title: 'What is asked, and about what',
     paragraphs: [

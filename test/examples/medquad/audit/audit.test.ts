@@ -13,6 +13,8 @@ import { yearsOf } from '../../../../examples/medquad/audit/counts/years.ts'
 import { nearDefaults, nearDuplicatesOf } from '../../../../examples/medquad/audit/near/near-duplicates.ts'
 import { jaccard, shinglesOf } from '../../../../examples/medquad/audit/near/shingles.ts'
 import { leaksOf, randomSplit } from '../../../../examples/medquad/audit/near/split-leaks.ts'
+import { markdownOf } from '../../../../examples/medquad/audit/report/markdown.ts'
+import { semanticTypeName } from '../../../../examples/medquad/audit/report/semantic-types.ts'
 import { pageOf } from '../../../../examples/medquad/audit/report/page.ts'
 import { omittedOf, sectionsOf } from '../../../../examples/medquad/audit/report/sections.ts'
 import { loadMedquad, sampleFolder } from '../../../../examples/medquad/data/load-medquad.ts'
@@ -206,6 +208,22 @@ describe('the report', () => {
     }
     const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id)
     for (const link of document.querySelectorAll('nav a')) expect(ids).toContain(link.getAttribute('href')?.slice(1))
+  })
+
+  it('puts numbers and shares at the right, heads included, and names semantic types', () => {
+    const rows = [
+      ['a', 1, '1.5%', '2004'],
+      ['b', 2, '20%', 'none'],
+    ]
+    const table = { caption: 'c', columns: ['name', 'count', 'of all', 'year'], rows }
+    const page = parseHTML(pageOf('t', [{ title: 's', paragraphs: [], tables: [table] }])).document
+    const classes = (row: string) => [...page.querySelectorAll(`${row} > *`)].map((each) => each.className)
+    expect(classes('thead tr')).toEqual(['', 'n', 'n', ''])
+    expect(classes('tbody tr:first-child')).toEqual(['', 'n', 'n', ''])
+    expect(markdownOf('t', [{ title: 's', paragraphs: [], tables: [table] }])).toContain('| --- | ---: | ---: | --- |')
+    expect(['T047', 'T999', 'constructor'].map(semanticTypeName)).toEqual([
+      ...['Disease or Syndrome (T047)', 'T999', 'constructor'],
+    ])
   })
 
   it('takes what it shows for text', () => {
