@@ -22,8 +22,8 @@ learnt and what was forgotten, with replay and without. Goes on from where it wa
   --seeds N       runs, each with facts of its own     (3)
   --changed N     facts that change                    (40)
   --kept N        facts that stay; half of them are among the corrections that may be replayed   (40)
-  --passes N      over the corrections, in the round   (10)
-  --teaching N    passes in which facts are taught     (12)
+  --passes N      over the corrections, in the round   (15)
+  --teaching N    passes in which facts are taught     (30)
   --held-out N    questions of MedQuAD for the gate, and as many on guard   (96)
   --device WHICH  auto, cpu or webgpu                  (auto)
   --out DIR       where the parts and feedback.json, feedback.svg go   (out/feedback-simulation)
@@ -35,7 +35,7 @@ export async function simulate(args: readonly string[]): Promise<void> {
     args,
     {
       ...{ model: text(undefined), data: text(undefined), device: deviceFlag, out: text('out/feedback-simulation') },
-      ...{ seeds: whole(3), changed: whole(40), kept: whole(40, 0), passes: whole(10), teaching: whole(12) },
+      ...{ seeds: whole(3), changed: whole(40), kept: whole(40, 0), passes: whole(15), teaching: whole(30) },
       'held-out': whole(96),
     },
     help,
