@@ -72,7 +72,7 @@ await writeFolder(
     ['audit.json', `${JSON.stringify(audit, null, 2)}\n`],
     ['audit.md', markdownOf(title, sections)],
     ['audit.html', pageOf(title, sections)],
-    ...pictures.map(({ name, svg }) => [`${name}.svg`, `${svg}\n`] as const),
+    ...pictures.map(({ name, svg }) => [`${name}.svg`, svg] as const),
   ]),
 )
 for (const sentence of omittedOf(audit)) story.say('left out', sentence)

@@ -1,15 +1,9 @@
 import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
+import { drawPlot, inks } from '../../plot.ts'
 import type { Audit } from '../audit-medquad.ts'
 import type { Picture } from './section.ts'
 
-const { document } = parseHTML('<!doctype html><html><body></body></html>')
-const [blue, orange] = ['#1b5e9e', '#b8500a'] as const
-const look = {
-  document,
-  width: 720,
-  style: { background: '#ffffff', color: '#222222', fontFamily: 'system-ui, sans-serif' },
-}
+const { first: blue, second: orange } = inks.light
 
 /** Pairs of each collection, with and without an answer. */
 export function collectionsPicture({ makeUp }: Audit): Picture {
@@ -87,13 +81,5 @@ interface Row {
 }
 
 function picture(name: string, title: string, description: string, options: Plot.PlotOptions): Picture {
-  const svg = Plot.plot({ ...look, ...options })
-  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
-  svg.setAttribute('role', 'img')
-  svg.setAttribute('aria-label', description)
-  for (const label of svg.querySelectorAll('[aria-label]')) label.removeAttribute('aria-label')
-  const heading = document.createElementNS('http://www.w3.org/2000/svg', 'title')
-  heading.textContent = description
-  svg.prepend(heading)
-  return { name, title, description, svg: svg.outerHTML }
+  return { name, title, description, svg: drawPlot(description, 'light', { width: 720, ...options }) }
 }

@@ -1,17 +1,12 @@
 import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
 import { curveBands, curveThrough, type Measurement } from './curve-bands.ts'
+import { drawPlot, inks, type Theme } from '../../plot.ts'
 import { count } from '../../words.ts'
 import { baseValue, beyond, runValues, sizesOf } from './describe-curve.ts'
 import type { CurveRecord } from './records.ts'
 
-/** What a page's background asks for. */
-export type Theme = 'light' | 'dark'
-
-const inks = {
-  light: { paper: '#ffffff', ink: '#333333', faint: '#dddddd', best: '#1b5e9e', fixed: '#b3541e' },
-  dark: { paper: '#0d1117', ink: '#c9d1d9', faint: '#30363d', best: '#6cb0f5', fixed: '#f0a060' },
-} as const
+/** The ink of what is measured. */
+const inkOf = { best: 'first', fixed: 'second' } as const
 
 /** Pieces of a curve. */
 const pieces = 60
@@ -20,7 +15,7 @@ const places = { x: 'size', y: 'value' } as const
 
 /** Runs, the curves through their means with their bands, and the curve beyond them, as an SVG for a page of text. */
 export function curvePlot(record: CurveRecord, theme: Theme, draws?: number): string {
-  const { paper, ink, faint, ...colours } = inks[theme]
+  const { ink, faint, ...colours } = inks[theme]
   const sizes = sizesOf(record)
   const [least, largest, last] = [Math.min(...sizes), Math.max(...sizes), Math.max(...beyond)]
   const along = (from: number, to: number) => {
@@ -31,29 +26,24 @@ export function curvePlot(record: CurveRecord, theme: Theme, draws?: number): st
   const curveOf = (which: Measurement, from: number, to: number, dashes = 'none') => {
     const { at } = curveThrough(record, which)
     const values = along(from, to).map((size) => ({ size, value: at(size) - base }))
-    return Plot.line(values, { ...places, stroke: colours[which], strokeWidth: 2, strokeDasharray: dashes })
+    return Plot.line(values, { ...places, stroke: colours[inkOf[which]], strokeWidth: 2, strokeDasharray: dashes })
   }
   const runsOf = (which: Measurement, symbol: 'circle' | 'times') => {
     const runs = runValues(record, which).map(({ size, value }) => ({ size, value: value - base }))
-    return Plot.dot(runs, { ...places, stroke: colours[which], r: 3, symbol })
+    return Plot.dot(runs, { ...places, stroke: colours[inkOf[which]], r: 3, symbol })
   }
   const area = (key: 'overBase' | 'run', fillOpacity: number) => {
     const rows = bands.map(({ size, [key]: { low, high } }) => ({ size, low, high }))
-    return Plot.areaY(rows, { x: 'size', y1: 'low', y2: 'high', fill: colours.best, fillOpacity })
+    return Plot.areaY(rows, { x: 'size', y1: 'low', y2: 'high', fill: colours[inkOf.best], fillOpacity })
   }
-  const steps = `after ${record.settings.fixedSteps} steps`
+  const [best, fixed] = [colours[inkOf.best], colours[inkOf.fixed]]
   const names = [
-    {
-      at: 0,
-      text: '○ at the lowest validation loss; curve, its 95% band, and that of one more run; dashed where nothing was measured',
-      fill: colours.best,
-    },
-    { at: 1, text: `× ${steps}`, fill: colours.fixed },
+    { text: '○ at the lowest validation loss, with its 95% band and that of one more run', fill: best },
+    { text: '- - where nothing was measured', fill: best },
+    { text: `× after ${record.settings.fixedSteps} steps`, fill: fixed },
   ]
-  const { document } = parseHTML('<html><body></body></html>')
-  const plot = Plot.plot({
-    ...{ document, width: 720, height: 440, marginLeft: 56, marginBottom: 56, marginTop: 64 },
-    style: { background: paper, color: ink, fontSize: '12px', fontFamily: 'system-ui, sans-serif' },
+  return drawPlot('Bits per byte on unseen diseases by the number of training pairs', theme, {
+    ...{ width: 720, height: 440, marginLeft: 56, marginBottom: 56, marginTop: 72 },
     x: {
       type: 'log',
       domain: [least, last],
@@ -75,14 +65,9 @@ export function curvePlot(record: CurveRecord, theme: Theme, draws?: number): st
       curveOf('best', least, largest),
       curveOf('best', largest, last, '5 4'),
       runsOf('best', 'circle'),
-      ...names.map(({ at, text, fill }) =>
-        Plot.text([text], { frameAnchor: 'top-left', dx: 6, dy: 16 * at - 44, fill, text: String }),
+      ...names.map(({ text, fill }, i) =>
+        Plot.text([text], { frameAnchor: 'top-left', dx: 6, dy: 16 * i - 52, fill, text: String }),
       ),
     ],
   })
-  plot.querySelector('style')?.remove()
-  plot.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
-  plot.setAttribute('role', 'img')
-  plot.setAttribute('aria-label', 'Bits per byte on unseen diseases by the number of training pairs')
-  return `${plot.outerHTML}\n`
 }

@@ -26,7 +26,7 @@ learnt and what was forgotten, with replay and without. Goes on from where it wa
   --teaching N    passes in which facts are taught     (30)
   --held-out N    questions of MedQuAD for the gate, and as many on guard   (96)
   --device WHICH  auto, cpu or webgpu                  (auto)
-  --out DIR       where the parts and feedback.json, feedback.svg go   (out/feedback-simulation)
+  --out DIR       where the parts, feedback.json and its plots go      (out/feedback-simulation)
   --help`
 
 /** Runs the simulation. */
@@ -75,7 +75,8 @@ export async function simulate(args: readonly string[]): Promise<void> {
     Object.keys(arms).map((arm) => [arm, describeArm(records.filter((record) => record.arm === arm))]),
   )
   await writeFile(join(flags.out, 'feedback.json'), `${JSON.stringify({ ...made, figures, records })}\n`)
-  await writeFile(join(flags.out, 'feedback.svg'), simulationPlot(figures))
+  await writeFile(join(flags.out, 'feedback.svg'), simulationPlot(figures, 'light'))
+  await writeFile(join(flags.out, 'feedback-dark.svg'), simulationPlot(figures, 'dark'))
   line.clear()
   console.log(simulationTable(figures))
   base.device.dispose()

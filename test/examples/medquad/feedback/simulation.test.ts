@@ -63,7 +63,7 @@ describe('the figures of the simulation', () => {
       ...{ forgotten: { value: 0.5 }, forgottenStored: { value: 0 }, forgottenElsewhere: { value: 1 } },
       ...{ heldOutChange: { value: 0.5 }, guardChange: { value: -0.25 }, kept: 0 },
     })
-    expect(simulationPlot({ none: figures })).toMatch(/^<svg .*xmlns="http:\/\/www.w3.org\/2000\/svg"/)
+    expect(simulationPlot({ none: figures }, 'dark')).toMatch(/^<svg .*xmlns="http:\/\/www.w3.org\/2000\/svg"/)
   })
 
   it.each(['feedback.json'])('in docs are those of %s', (name) => {
