@@ -28,7 +28,7 @@ nifedipine, procardia
 amlodipine, norvasc
 metoprolol, lopressor, toprol
 propranolol, inderal
-furosemide, lasix
+furosemide, frusemide, lasix
 hydrochlorothiazide
 spironolactone, aldactone
 hydralazine

@@ -28,7 +28,7 @@ const general = new Set(
   primary be on at connective-tissue fatal single single-gene whole spread long-term neurological developmental kill
   kills stop stops whose way reach affect affects fight fights get gets national supported nci-supported recurrent
   find finds detect signs against without about deletion storage hormone cavity tract dehydrogenase cell artery skin virus vascular rhythm
-  movement immune`.split(/\s+/),
+  movement immune then commonest rarest parasite tissue muscle`.split(/\s+/),
 )
 
 /**

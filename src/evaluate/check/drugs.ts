@@ -33,7 +33,7 @@ const noNames = new Set(
   after before receive received need needs prescribed recommended multiple single repeated regular missed skip
   stop continue chewable effervescent topical below include includes lubricating medicated subcutaneous
   intramuscular combination fluid folic above again then diabetes first later least most once twice arm thigh skin vein muscle mouth
-  nose eye eyes`.split(/\s+/),
+  nose eye eyes morning evening night bedtime`.split(/\s+/),
 )
 
 /**

@@ -24,9 +24,13 @@ export function nameWords(text: string): Word[] {
   }))
 }
 
-/** As `nameWords`, of one word. */
+/** As `nameWords`, of one word; anaemia is anemia, oedema edema and tumour tumor. */
 export function plainWord(word: string): string {
-  const plain = word.toLowerCase().replace(/['’]s?$/u, '')
+  const plain = word
+    .toLowerCase()
+    .replace(/['’]s?$/u, '')
+    .replaceAll(/ae|oe|æ|œ/gu, 'e')
+    .replace('tumour', 'tumor')
   return /[^siu]s$/.test(plain) && plain.length > 4 ? plain.slice(0, -1) : plain
 }
 

@@ -19,9 +19,11 @@ const parts: ReadonlyMap<string, number> = new Map([
 ])
 const part = `(${[...parts.keys()].join('|')})(?:s|(?<=hal)ves)?(?!\\p{L})`
 
-/** One in 5,000; one in 1,000 to 1,400. */
+const whom = String.raw`(?:persons?|people|patients?|child|children|kids?|bab(?:y|ies)|infants?|newborns?|births?|boys?|girls?|m[ae]n|wom[ae]n|males?|females?|adults?|cases?)`
+/** One in 5,000; one person in 1,000 to 1,400; five of six; 20 per 100,000; three in a hundred. */
 const ofMany = new RegExp(
-  `(${numberPattern})\\s+(?:in|out of)\\s+(?:every\\s+)?(${numberPattern})(?:\\s*(?:to|[-–])\\s*(${numberPattern}))?(?!\\p{L})`,
+  `(${numberPattern})\\s+(?:${whom}\\s+)?(?:in|out of|of|per)\\s+(?:every\\s+|a\\s+(?=hundred|thousand|million))?` +
+    `(${numberPattern})(?:\\s*(?:to|[-–])\\s*(${numberPattern})(?!\\s+(?:in|out|of|per)\\s))?(?!\\p{L})`,
   'giu',
 )
 /** A third of; one half, two thirds. A third alone is behind a second. */

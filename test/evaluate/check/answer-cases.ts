@@ -25,7 +25,7 @@ export interface CaseCounts {
 }
 
 /** The set that the rules are developed on, and those that they are only counted on. */
-export const caseParts = ['development', 'held-out', 'blind'] as const
+export const caseParts = ['development', 'held-out', 'blind', 'blind-second'] as const
 export type CasePart = (typeof caseParts)[number]
 
 export async function answerCases(part: CasePart): Promise<AnswerCase[]> {

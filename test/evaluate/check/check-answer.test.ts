@@ -18,6 +18,7 @@ describe('the cases written by hand', () => {
     expect(totals(development)).toEqual({ found: 67, missed: 0, wrong: 0 })
     expect(totals(heldOut)).toEqual({ found: 39, missed: 0, wrong: 0 })
     expect(totals(await answerCases('blind'))).toEqual({ found: 408, missed: 21, wrong: 13 })
+    expect(totals(await answerCases('blind-second'))).toEqual({ found: 192, missed: 47, wrong: 43 })
   })
 
   it('say nothing that they do not say themselves', async () => {
@@ -76,6 +77,26 @@ describe('checkAnswer', () => {
     expect(flagsOf('1. fluids\n2) rest', '')).toEqual([])
     expect(flagsOf('No one knows, but this is one of the causes.', '')).toEqual([])
     expect(flagsOf('one year', '')).toEqual(['number: one year'])
+  })
+
+  it.each([
+    ['1 in 30,000 people', 'One person in 30 000'],
+    ['1 in 500 to 1,000 people', 'one person in every 500 to 1000'],
+    ['1 in 4,000 to 1 in 5,000 males', 'one of every 4,000 to 5,000 boys'],
+    ['20 in every 100,000 people', '20 per 100,000'],
+    ['3 percent of adults', 'three in a hundred adults'],
+    ['5 out of 6 children', 'Five of six children'],
+  ])('takes %s for %s', (source, answer) => {
+    expect(flagsOf(answer, source)).toEqual([])
+    expect(flagsOf(answer, '1 in 7').map((flag) => flag.split(':')[0])).toEqual(['number'])
+  })
+
+  it('does not take an amount of something for a share', () => {
+    expect(flagsOf('Take 2 tablets in 1 day.', 'Take 1 in 7.')).toContain('dose: 2 tablets')
+  })
+
+  it('knows British spelling', () => {
+    expect(flagsOf('Anaemia, an oesophageal tumour, frusemide', 'Anemia; esophageal tumors; furosemide')).toEqual([])
   })
 
   it('knows negation', () => {

@@ -45,27 +45,29 @@ const isLong = ({ source }: AnswerCase) => source.length > 200
 for (const part of caseParts) {
   const cases = await answerCases(part)
   const counts = countCases(cases, check)
-  if (part === 'blind') {
+  if (part.startsWith('blind')) {
     for (const kind of claimKinds) {
       const [found, missed, wrong] = [counts.found, counts.missed, counts.wrong].map((each) => {
         return each.filter((flag) => flag.kind === kind)
       })
-      console.log(rowOf(`blind: ${kind}`, { found: found ?? [], missed: missed ?? [], wrong: wrong ?? [] }))
+      console.log(rowOf(`${part}: ${kind}`, { found: found ?? [], missed: missed ?? [], wrong: wrong ?? [] }))
     }
     console.log(
       rowOf(
-        'blind, short',
+        `${part}, short`,
         countCases(
           cases.filter((each) => !isLong(each)),
           check,
         ),
       ),
     )
-    console.log(rowOf('blind, long', countCases(cases.filter(isLong), check)))
+    console.log(rowOf(`${part}, long`, countCases(cases.filter(isLong), check)))
   }
   console.log(rowOf(part, counts))
 }
-console.log(`\nblind: ${cleanRow(await answerCases('blind'))}`)
+for (const part of ['blind', 'blind-second'] as const) {
+  console.log(`\n${part}: ${cleanRow(await answerCases(part))}`)
+}
 
 if (withFaults) {
   for (const part of caseParts) {
