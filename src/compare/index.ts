@@ -22,6 +22,7 @@ export { answerLine, readAnswerLines } from './asking/answer-lines.ts'
 export type { Spending } from './asking/spending.ts'
 export { askQuestions, compare, type CompareOptions, usualInstruction } from './choices/compare.ts'
 export { type Comparison, comparisonOf, type ContenderPair } from './choices/comparison.ts'
+export { holm } from './choices/holm.ts'
 export type { ComparedAnswer, ContenderScore, Outcome } from './choices/choice-score.ts'
 export { extractAnswer, type ExtractedAnswer, extractionRule, type ExtractionStep } from './choices/extract-answer.ts'
 export {

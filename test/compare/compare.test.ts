@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { answerLine, readAnswerLines } from '../../src/compare/asking/answer-lines.ts'
 import type { KeptAnswer } from '../../src/compare/asking/kept-answer.ts'
 import { askQuestions, compare } from '../../src/compare/choices/compare.ts'
-import { holm } from '../../src/compare/choices/comparison.ts'
+import { holm } from '../../src/compare/choices/holm.ts'
 import type { WritingContender, WrittenAnswer } from '../../src/compare/contenders/contender.ts'
 import { endpoint } from '../../src/compare/contenders/endpoint.ts'
 import { localContender } from '../../src/compare/contenders/local-contender.ts'
@@ -113,6 +113,8 @@ Answer:`),
     // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), 'holm')
     expect(holm([0.01, 0.04, 0.03, 0.005]).map((each) => Number(each.toFixed(10)))).toEqual([0.03, 0.06, 0.06, 0.02])
     expect(holm([0.6, 0.9])).toEqual([1, 1])
+    expect(holm([0.5, null, 0.5])).toEqual([1, null, 1])
+    expect(() => holm([1.5])).toThrow('holm: pValues')
   })
 })
 

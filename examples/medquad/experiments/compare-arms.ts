@@ -76,21 +76,6 @@ function judged(value: number, variance: number, df: number, seedDeviation: numb
   }
 }
 
-/**
- * Holm's step-down correction (1979) of several tests: each p-value as it is when one of all of them must not be found
- * by chance. In the order given; null where there was no test.
- */
-export function holm(pValues: readonly (number | null)[]): (number | null)[] {
-  const tests = pValues.flatMap((p, i) => (p === null ? [] : [{ p, i }])).sort((a, b) => a.p - b.p)
-  const corrected = pValues.map((): number | null => null)
-  let last = 0
-  for (const [rank, { p, i }] of tests.entries()) {
-    last = Math.max(last, Math.min(1, p * (tests.length - rank)))
-    corrected[i] = last
-  }
-  return corrected
-}
-
 function pairBySeed(arm: readonly SeededNats[], other: readonly SeededNats[]) {
   const single = (runs: readonly SeededNats[]) => (runs.length === 1 && runs[0]?.seed === 0 ? runs[0] : undefined)
   const [lone, loneOther] = [single(arm), single(other)]

@@ -3,6 +3,7 @@ import { type AccuracyComparison, compareAccuracy } from '../../evaluate/scores/
 import type { Way } from '../contenders/contender.ts'
 import { checkNames } from '../contenders/contender-names.ts'
 import type { ContenderScore } from './choice-score.ts'
+import { holm } from './holm.ts'
 
 /** Two contenders on the same questions. */
 export interface ContenderPair extends AccuracyComparison {
@@ -48,16 +49,4 @@ export function comparisonOf(scores: readonly ContenderScore[]): Comparison {
     scores,
     pairs: pairs.map((pair, i) => ({ ...pair, adjustedPValue: adjusted[i] ?? 1 })),
   }
-}
-
-/** Holm's p-values: the k-th smallest of m times m − k, counted from 0, and never below the one before it. */
-export function holm(pValues: readonly number[]): number[] {
-  const order = [...pValues.keys()].sort((a, b) => (pValues[a] ?? 1) - (pValues[b] ?? 1))
-  const adjusted: number[] = []
-  let least = 0
-  for (const [k, i] of order.entries()) {
-    least = Math.max(least, Math.min(1, (pValues[i] ?? 1) * (order.length - k)))
-    adjusted[i] = least
-  }
-  return adjusted
 }

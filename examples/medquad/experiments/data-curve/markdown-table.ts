@@ -13,11 +13,11 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
  * @throws DataError `config` for a name that none of the tables has.
  */
 export function withTables(page: string, tables: Readonly<Record<string, string>>): string {
-  return page.replace(/(<!-- table: ([\w ]+) -->\n)(?:(?!<!--)[^])*(\n<!-- end -->)/g, (_, ...groups: string[]) => {
+  return page.replace(/(<!-- table: ([\w ]+) -->\n)(?:(?!<!--)[^])*(<!-- end -->)/g, (_, ...groups: string[]) => {
     const [begin = '', name = '', end = ''] = groups
     const table = tables[name]
     if (table === undefined)
       throw new DataError('config', `withTables: the page asks for ${name}; there is no such table`)
-    return `${begin}\n${table}\n${end}`
+    return `${begin}\n${table}\n\n${end}`
   })
 }

@@ -103,6 +103,7 @@ describe('a page with a curve', () => {
     expect(renewed).toBe(page.replace('old', () => tables['sizes']!))
     expect(withTables(renewed, tables)).toBe(renewed)
     expect(withTables(page.replace('\nold\n', ''), tables)).toBe(renewed)
+    expect(withTables(page.replace('\nold\n\n', ''), tables)).toBe(renewed)
     expect(() => withTables(page, {})).toThrow('the page asks for sizes; there is no such table')
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bitsPerByte, compareArms, holm } from '../../../../examples/medquad/experiments/compare-arms.ts'
+import { bitsPerByte, compareArms } from '../../../../examples/medquad/experiments/compare-arms.ts'
 import { tQuantile, tTest } from '../../../../examples/medquad/experiments/student-t.ts'
 
 const bytes = 10 / Math.LN2
@@ -47,13 +47,6 @@ describe('two arms on the same questions', () => {
 
   it('need a seed in common', () => {
     expect(() => compareArms(questions, [{ seed: 7, nats: [1, 1, 1, 1] }], other)).toThrow('no seed in common')
-  })
-})
-
-describe("Holm's correction", () => {
-  it('is that of R', () => {
-    // p.adjust(c(0.01, 0.04, 0.03, 0.005), 'holm')
-    expect(holm([0.01, 0.04, null, 0.03, 0.005])).toEqual([0.03, 0.06, null, 0.06, 0.02])
   })
 })
 
