@@ -10,9 +10,15 @@ const outdir = join(root, `out/test-programs-${process.pid}`)
 /** What tests start in a process of its own. A program of one's own is added here by its path without `.ts`. */
 const programs = [
   'src/cli/main',
-  ...['medquad', 'chat', 'pretrain', 'audit/audit', 'experiments/data-curve/data-curve', 'feedback/feedback'].map(
-    (name) => `examples/medquad/${name}`,
-  ),
+  ...[
+    'medquad',
+    'chat',
+    'pretrain',
+    'audit/audit',
+    'experiments/data-curve/data-curve',
+    'feedback/feedback',
+    'texts/texts',
+  ].map((name) => `examples/medquad/${name}`),
   ...['io/train-and-save', 'io/huggingface/download-tiny', 'trainer/killed-run', 'examples/medquad/lose-device'].map(
     (name) => `test/${name}`,
   ),

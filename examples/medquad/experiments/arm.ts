@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { LoadModelOptions } from 'peft-medaware'
 import type { AdapterChoice } from '../adapter-choice.ts'
+import { digestOf } from '../records.ts'
 
 /** Bits that a weight of the base is stored in. */
 export type Bits = 4 | 8 | 16 | 32
@@ -46,9 +46,4 @@ export function storageOf(bits: Bits): Pick<LoadModelOptions, 'quantize' | 'dtyp
 /** Names the record of an arm by all that it depends on, but for the arm's name. */
 export function keyOf(protocol: Protocol, { name: _, ...arm }: Arm, seed: number): string {
   return digestOf(JSON.stringify([protocol, arm, seed]))
-}
-
-/** What tells one text from another. */
-export function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }

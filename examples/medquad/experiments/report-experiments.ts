@@ -2,11 +2,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MedAwareError, writeFolder } from 'peft-medaware'
+import { readJson } from '../records.ts'
 import { withTables } from './data-curve/markdown-table.ts'
 import { experimentTables } from './describe-experiments.ts'
 import type { ExperimentRecord } from './experiment-record.ts'
 import { experimentsPlot } from './plot-experiments.ts'
-import { readJson } from './records.ts'
 
 /** The documents, the page of the experiments, and its records. */
 const docs = fileURLToPath(new URL('../../../docs', import.meta.url))

@@ -2,8 +2,9 @@ import { type Device, openDevice, ProgressLine } from 'peft-medaware'
 import { cacheDirectory } from '../data/cache-directory.ts'
 import { loadMedquad } from '../data/load-medquad.ts'
 import { Interrupts } from '../interrupts.ts'
+import { digestOf, Records, writeJson } from '../records.ts'
 import { Story } from '../story.ts'
-import { type Arm, digestOf, keyOf } from './arm.ts'
+import { type Arm, keyOf } from './arm.ts'
 import {
   armsOf,
   bitsKinds,
@@ -19,7 +20,6 @@ import type { ExperimentRecord } from './experiment-record.ts'
 import { bestOf, bytesOf, findRate, type Trial } from './find-rates.ts'
 import { openBenches } from './open-bench.ts'
 import type { ExperimentOptions } from './options.ts'
-import { Records, writeJson } from './records.ts'
 import { type ArmRecord, type Bench, runArm } from './run-arm.ts'
 import { timeKind, type Timing } from './time-kind.ts'
 

@@ -1,14 +1,17 @@
 /** Measures what a model writes on held-out diseases: `npm run medquad:texts`. */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { completeText, loadModel, openAdapter, openDevice, ProgressLine } from 'peft-medaware'
 import { baseOf } from '../bases.ts'
 import { cacheDirectory } from '../data/cache-directory.ts'
 import { loadMedquad } from '../data/load-medquad.ts'
 import { dialogueOf } from '../dialogue.ts'
-import { deviceFlag, number, readFlags, text, there, whole } from '../flags.ts'
+import { buildFlag, deviceFlag, number, readFlags, text, there, whole } from '../flags.ts'
 import { diseasesOf } from '../held-out.ts'
+import { Interrupts } from '../interrupts.ts'
+import { cpuOptions } from '../options.ts'
 import { pickQuestions } from '../questions.ts'
+import { digestOf, Records, writeJson } from '../records.ts'
 import { reportErrorsPlainly } from '../story.ts'
 import { duration } from '../words.ts'
 import { type Answered, describeTexts, textsTable } from './describe-texts.ts'
@@ -28,15 +31,18 @@ measures the answers. Prints a table of Markdown.
   --temperature X                                      (0.2)
   --tokens N      the longest answer                   (96)
   --device WHICH  auto, cpu or webgpu                  (auto)
+  --threads N, --build NAME    of the CPU engine, as for npm run medquad
   --out FILE      all answers, as JSON                 (out/medquad/texts.json)
-  --help`
+  --help
+
+Ctrl-C loses at most one question's answers: the same command goes on, from FILE.parts, which is removed at the end.`
 
 const flags = readFlags(
   process.argv.slice(2),
   {
     ...{ adapter: text('out/medquad'), base: there, model: text(undefined), data: text(undefined) },
     ...{ questions: whole(20), seeds: whole(10), temperature: number(0.2), tokens: whole(96) },
-    ...{ device: deviceFlag, out: text('out/medquad/texts.json') },
+    ...{ device: deviceFlag, threads: whole(undefined), build: buildFlag, out: text('out/medquad/texts.json') },
   },
   help,
 )
@@ -50,7 +56,7 @@ const asked = pickQuestions(data.test, flags.questions)
 const diseases = diseasesOf(asked)
 const names = nameLists(data.all)
 
-const { device } = await openDevice({ device: flags.device })
+const { device } = await openDevice({ device: flags.device, cpu: cpuOptions(flags) })
 const { source } = baseOf(flags.model)
 const { model, tokenizer } = await loadModel(source, {
   device,
@@ -63,36 +69,52 @@ const texter = tokenizer
 const { promptOf } = dialogueOf(texter)
 const settings = { doSample: true, temperature: flags.temperature, maxNewTokens: flags.tokens }
 
-/** @param who Who answers, as its column is headed. */
-async function answerAll(who: string): Promise<[string, Answered[]]> {
+const parts = new Records(`${flags.out}.parts`)
+const interrupts = new Interrupts()
+interrupts.note = 'answers so far are kept; the same command goes on'
+
+/**
+ * @param who Who answers, as its column is headed.
+ * @param identity What tells who answers from others.
+ */
+async function answerAll(who: string, identity: string): Promise<[string, Answered[]]> {
   const answered: Answered[] = []
   const total = asked.length * flags.seeds
+  let [done, known] = [0, 0]
   // Time counts from here.
   line.status(who, () => `answering, ${who}`)
-  for (const [i, { question, answer: reference }] of asked.entries()) {
+  const answersTo = async (question: string): Promise<string[]> => {
     const prompt = await promptOf(question)
     const answers: string[] = []
     for (let seed = 0; seed < flags.seeds; seed++) {
       answers.push((await completeText(model, texter, prompt, { ...settings, seed })).trim())
-      const done = i * flags.seeds + answers.length
+      done++
       line.status(who, (elapsed) => {
-        const left = duration((elapsed / 1000 / done) * (total - done))
-        return `answering, ${who}  ${done}/${total}  ${((1000 * done) / elapsed).toFixed(2)}/s  ${left} left`
+        const left = duration((elapsed / 1000 / done) * (total - known - done))
+        return `answering, ${who}  ${known + done}/${total}  ${((1000 * done) / elapsed).toFixed(2)}/s  ${left} left`
       })
     }
+    return answers
+  }
+  for (const [i, { id, question, answer: reference }] of asked.entries()) {
+    const key = `answers-${digestOf(JSON.stringify([device.description, source, identity, id, settings, flags.seeds]))}`
+    const before = done
+    const answers = await parts.made(key, () => answersTo(question), interrupts.signal)
+    if (done === before) known += flags.seeds
     answered.push({ question, disease: diseases[i] ?? '', reference, answers })
   }
   line.clear()
   return [who, answered]
 }
 
-const columns = [await answerAll('base')]
+const columns = [await answerAll('base', '')]
 if (!flags.base) {
   await openAdapter(model, flags.adapter, { device })
-  columns.push(await answerAll('with the adapter'))
+  const files = ['adapter_config.json', 'adapter_model.safetensors'].map((name) => readFile(join(flags.adapter, name)))
+  columns.push(await answerAll('with the adapter', digestOf(Buffer.concat(await Promise.all(files)))))
 }
-await mkdir(dirname(flags.out), { recursive: true })
-await writeFile(flags.out, `${JSON.stringify(Object.fromEntries(columns), null, 2)}\n`)
+await writeJson(flags.out, Object.fromEntries(columns))
+await rm(parts.path, { recursive: true })
 const described = columns.map(([name, answered]) => [name, describeTexts(answered, names, {})] as const)
 console.log(textsTable(described.map(([name, { rows }]) => [name, rows])))
 console.log(

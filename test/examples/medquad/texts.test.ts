@@ -1,7 +1,14 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { sampleFolder } from '../../../examples/medquad/data/load-medquad.ts'
 import type { MedquadPair } from '../../../examples/medquad/data/medquad-pair.ts'
 import { type Answered, describeTexts, textsTable } from '../../../examples/medquad/texts/describe-texts.ts'
 import { nameLists } from '../../../examples/medquad/texts/name-lists.ts'
+import type { ProgramOptions } from '../../programs/run-program.ts'
+import { tempFolder } from './medquad-files.ts'
+import { start } from './run-script.ts'
 
 const pair = (collection: string, focus: string, cui: string[] = [], semanticTypes: string[] = []): MedquadPair => ({
   ...{ id: focus, qid: '', qtype: '', question: '', answer: '', source: '', url: '' },
@@ -58,5 +65,37 @@ describe('what a model wrote', () => {
   it('has no agreement of one seed', () => {
     const once = answered.map((each) => ({ ...each, answers: each.answers.slice(0, 1) }))
     expect(describeTexts(once, { drugs: [], diseases: [] }, { resamples: 5 }).rows).not.toHaveProperty('self-agreement')
+  })
+})
+
+describe('npm run medquad:texts', () => {
+  it('goes on after Ctrl-C to the answers of a run that was not ended', { timeout: 120_000 }, async () => {
+    const folder = await tempFolder()
+    const settings = ['--base', '--data', sampleFolder, '--questions', '4', '--seeds', '2', '--tokens', '48']
+    const run = (name: string, options?: ProgramOptions) => {
+      const out = ['--device', 'cpu', '--threads', '1', '--out', join(folder, name)]
+      return start('texts/texts', [...settings, ...out], options)
+    }
+    const parts = join(folder, 'ended.json.parts')
+    const answered = () =>
+      existsSync(parts) ? readdirSync(parts).filter((name) => /^answers-\w+\.json$/.test(name)) : []
+    const whole = await run('whole.json')
+    expect(whole).toMatchObject({ code: 0 })
+    const ended = await run('ended.json', {
+      started: (interrupt) => {
+        const timer = setInterval(() => {
+          if (answered().length === 0) return
+          clearInterval(timer)
+          interrupt()
+        }, 2)
+      },
+    })
+    expect(ended).toMatchObject({ code: 130 })
+    expect(ended.stdout).toContain('answers so far are kept; the same command goes on')
+    expect(answered().length).toBeGreaterThan(0)
+    expect(await run('ended.json')).toMatchObject({ code: 0, stdout: whole.stdout })
+    expect(existsSync(parts)).toBe(false)
+    const read = (name: string) => readFile(join(folder, name), 'utf8')
+    expect(await read('ended.json')).toBe(await read('whole.json'))
   })
 })

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MedAwareError } from 'peft-medaware'
 import type { AdapterChoice } from '../../adapter-choice.ts'
 import type { MedquadPair } from '../../data/medquad-pair.ts'
-import { readJson, writeJson } from '../records.ts'
+import { digestOf, readJson, writeJson } from '../../records.ts'
 
 /** What every point of a curve has alike; points of other settings are no points of it. */
 export interface CurveSettings {
@@ -75,10 +74,8 @@ export interface CurveRecord {
 }
 
 /** What tells one subset from another. */
-export function digestOf(pairs: readonly MedquadPair[]): string {
-  const hash = createHash('sha256')
-  for (const { id } of pairs) hash.update(`${id}\n`)
-  return hash.digest('hex').slice(0, 16)
+export function digestOfPairs(pairs: readonly MedquadPair[]): string {
+  return digestOf(pairs.map(({ id }) => `${id}\n`).join(''))
 }
 
 /** A curve's folder: what all points share, and a file for each point, so that what is broken off goes on. */

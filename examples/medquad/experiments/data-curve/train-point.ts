@@ -11,7 +11,7 @@ import type { AdapterChoice } from '../../adapter-choice.ts'
 import type { MedquadPair } from '../../data/medquad-pair.ts'
 import type { Dialogue } from '../../dialogue.ts'
 import { checkpointsIn } from '../../options.ts'
-import { type CurvePoint, type CurveSettings, digestOf, type WrittenAnswer } from './records.ts'
+import { type CurvePoint, type CurveSettings, digestOfPairs, type WrittenAnswer } from './records.ts'
 
 /** What every training of a curve uses. */
 export interface CurveBench {
@@ -66,7 +66,7 @@ export async function trainPoint(bench: CurveBench, plan: PointPlan): Promise<Cu
     trainer.dispose()
     const best = { step: result.best?.step ?? result.step, loss: rounded(result.best?.value ?? NaN) }
     return {
-      ...{ size, seed, pairs: pairs.length, examples: examples.length, drawn: digestOf(pairs) },
+      ...{ size, seed, pairs: pairs.length, examples: examples.length, drawn: digestOfPairs(pairs) },
       ...{ steps: result.step, stepsAllowed, best },
       validation: evaluation.map(({ step, metrics }) => [step, rounded(metrics['evalLoss'] ?? NaN)]),
       nats: { best: await measure(), fixed: gate.nats },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Random } from '../../../../src/core/random.ts'
 import type { MedquadPair } from '../../../../examples/medquad/data/medquad-pair.ts'
 import { splitByDisease } from '../../../../examples/medquad/data/split-medquad.ts'
-import { digestOf } from '../../../../examples/medquad/experiments/data-curve/records.ts'
+import { digestOfPairs } from '../../../../examples/medquad/experiments/data-curve/records.ts'
 import { holdOut, nestedSubsets } from '../../../../examples/medquad/experiments/data-curve/subsets.ts'
 import { sharedKeys } from '../shared-keys.ts'
 
@@ -75,8 +75,8 @@ describe('subsets by whole diseases', () => {
   })
 
   it('are the same for a seed, and others for another', () => {
-    const digests = (seed: number) => [...nestedSubsets(pairs, sizes, seed).values()].map(digestOf)
-    expect(digests(3)).toEqual([...subsets.values()].map(digestOf))
+    const digests = (seed: number) => [...nestedSubsets(pairs, sizes, seed).values()].map(digestOfPairs)
+    expect(digests(3)).toEqual([...subsets.values()].map(digestOfPairs))
     expect(digests(4)).not.toEqual(digests(3))
   })
 

@@ -9,7 +9,7 @@ import { armsOf, bitsKinds, kindsOf, paper } from '../../../../examples/medquad/
 import { bestOf, findRate } from '../../../../examples/medquad/experiments/find-rates.ts'
 import { openBenches } from '../../../../examples/medquad/experiments/open-bench.ts'
 import { parseExperimentOptions } from '../../../../examples/medquad/experiments/options.ts'
-import { Records } from '../../../../examples/medquad/experiments/records.ts'
+import { Records } from '../../../../examples/medquad/records.ts'
 import { type ArmRecord, behind, runArm } from '../../../../examples/medquad/experiments/run-arm.ts'
 import { openDevice } from '../../../../src/index.ts'
 

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { MedAwareError } from 'peft-medaware'
-import { lockFolder } from '../run-lock.ts'
+import { lockFolder } from './run-lock.ts'
 
 /** A folder of records by key, each in a file, which several processes may fill at once. */
 export class Records {
@@ -49,6 +50,11 @@ export class Records {
   #fileOf(key: string): string {
     return join(this.path, `${key}.json`)
   }
+}
+
+/** What tells one text from another: names a record by all that it depends on. */
+export function digestOf(text: string | Uint8Array): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
 /** Takes a folder, unless another process has it. */
