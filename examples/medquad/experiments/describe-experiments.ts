@@ -62,16 +62,15 @@ export function verdictOf({ beside }: ArmResult): string {
   return beside.difference.value < 0 ? 'better' : 'worse'
 }
 
-/** Tables of Markdown by name: `MODEL baseline`, `MODEL adapters`, `MODEL adapters in time`, `MODEL bits`, … */
-export function experimentTables(record: ExperimentRecord): Readonly<Record<string, string>> {
-  const { model } = record
+/** Tables of Markdown by name: `NAME baseline`, `NAME adapters`, `NAME adapters in time`, `NAME bits`, … */
+export function experimentTables(name: string, record: ExperimentRecord): Readonly<Record<string, string>> {
   return {
-    [`${model} baseline`]: qualityTable(record, 'baseline', 'steps'),
-    [`${model} adapters`]: qualityTable(record, 'adapters', 'steps'),
-    [`${model} adapters in time`]: qualityTable(record, 'adapters', 'time'),
-    [`${model} bits`]: qualityTable(record, 'bits', 'steps'),
-    [`${model} cost`]: costTable(record),
-    [`${model} rates`]: ratesTable(record),
+    [`${name} baseline`]: qualityTable(record, 'baseline', 'steps'),
+    [`${name} adapters`]: qualityTable(record, 'adapters', 'steps'),
+    [`${name} adapters in time`]: qualityTable(record, 'adapters', 'time'),
+    [`${name} bits`]: qualityTable(record, 'bits', 'steps'),
+    [`${name} cost`]: costTable(record),
+    [`${name} rates`]: ratesTable(record),
   }
 }
 

@@ -23,10 +23,13 @@ export async function readExperiments(folder = recordFolder): Promise<ReadonlyMa
   return new Map(records)
 }
 
+/** What tables and plots of a record are named by. */
+const stemOf = (name: string): string => name.replace(/\.json$/, '')
+
 /** The page with the tables of all records made anew. */
 export async function pageOf(records: ReadonlyMap<string, ExperimentRecord>): Promise<string> {
-  const tables = Object.assign({}, ...[...records.values()].map(experimentTables)) as Record<string, string>
-  return withTables(await readFile(join(docs, page), 'utf8'), tables)
+  const own = [...records].flatMap(([name, record]) => Object.entries(experimentTables(stemOf(name), record)))
+  return withTables(await readFile(join(docs, page), 'utf8'), Object.fromEntries(own))
 }
 
 /** Makes the page's tables and its plots, for light pages and dark ones, from the records. */
@@ -34,10 +37,9 @@ export async function reportExperiments(): Promise<void> {
   const records = await readExperiments()
   const plots = [...records].flatMap(([name, record]) => {
     if (record.records.length === 0) return []
-    const stem = name.replace(/\.json$/, '')
     return [
-      [`${stem}.svg`, experimentsPlot(record, 'light')],
-      [`${stem}-dark.svg`, experimentsPlot(record, 'dark')],
+      [`${stemOf(name)}.svg`, experimentsPlot(record, 'light')],
+      [`${stemOf(name)}-dark.svg`, experimentsPlot(record, 'dark')],
     ] as const
   })
   await writeFolder(recordFolder, new Map(plots))

@@ -13,7 +13,7 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
  * @throws DataError `config` for a name that none of the tables has.
  */
 export function withTables(page: string, tables: Readonly<Record<string, string>>): string {
-  return page.replace(/(<!-- table: ([\w ]+) -->\n)(?:(?!<!--)[^])*(<!-- end -->)/g, (_, ...groups: string[]) => {
+  return page.replace(/(<!-- table: ([\w -]+) -->\n)(?:(?!<!--)[^])*(<!-- end -->)/g, (_, ...groups: string[]) => {
     const [begin = '', name = '', end = ''] = groups
     const table = tables[name]
     if (table === undefined)

@@ -55,7 +55,7 @@ describe('what is said of arms', () => {
       ['noise', 'noise'],
     ])
     expect(results.map(({ step }) => step)).toEqual([2, 2, 2])
-    expect(experimentTables(record)['m adapters']).toMatch(/\| worse .*\| worse +\|/)
+    expect(experimentTables('m-1', record)['m-1 adapters']).toMatch(/\| worse .*\| worse +\|/)
     expect(experimentsPlot(record, 'dark')).toMatch(/^<svg [^]*worse[^]*<\/svg>\n$/)
     expect(resultsOf(record, 'adapters', 'time').map(({ step }) => step)).toEqual([1, 1, 1])
   })
