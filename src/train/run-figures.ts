@@ -25,8 +25,10 @@ export function runFigures<B>(run: TrainingRun<B>, reports: readonly StepReport[
   const settings = Object.entries(optimizer.hyperparameters).map(([name, value]) => `${name} ${JSON.stringify(value)}`)
   return {
     Steps: `${count(last.step)} of ${count(last.steps)}`,
-    Epochs: Number(last.epoch.toFixed(2)),
-    ...(run.examples.length > 0 && { Examples: count(run.examples.length) }),
+    ...(run.examples.length > 0 && {
+      Epochs: Number((last.step / run.stepsPerEpoch).toPrecision(3)),
+      Examples: count(run.examples.length),
+    }),
     'Training loss': `${first.loss.toFixed(4)} at step ${first.step}, ${last.loss.toFixed(4)} at step ${last.step}`,
     Tokens: `${count(sum('tokens'))}, ${count(sum('labelTokens'))} of them labels`,
     'Batch size': run.examples.length > 0 ? `${batchSize} x ${gradientAccumulationSteps}` : 'as the batches came',

@@ -45,6 +45,8 @@ describe.each([
       expect(card).toContain(row)
     expect(card).toMatch(/\n\| Optimizer \| adamw, /)
     expect(card).toMatch(/\n\| Trained parameters \| [\d,]+ of [\d,]+, \d\.\d{4} % \|\n/)
+    expect(runFigures(run, reports)).toMatchObject({ Epochs: 1 })
+    expect(runFigures(run, reports.slice(0, 1))).toMatchObject({ Epochs: 0.5 })
     expect(() => runFigures(run, [])).toThrow('runFigures: reports must be a list of')
     run.dispose()
     model.dispose()

@@ -1,9 +1,6 @@
-import { type Device, openDevice, ProgressLine } from 'peft-medaware'
-import { cacheDirectory } from '../data/cache-directory.ts'
-import { loadMedquad } from '../data/load-medquad.ts'
-import { Interrupts } from '../interrupts.ts'
+import type { Device } from 'peft-medaware'
 import { digestOf, Records, writeJson } from '../records.ts'
-import { Story } from '../story.ts'
+import type { Story } from '../story.ts'
 import { type Arm, keyOf } from './arm.ts'
 import {
   armsOf,
@@ -19,6 +16,7 @@ import {
 import type { ExperimentRecord } from './experiment-record.ts'
 import { bestOf, bytesOf, findRate, type Trial } from './find-rates.ts'
 import { openBenches } from './open-bench.ts'
+import { openSurroundings } from './open-surroundings.ts'
 import type { ExperimentOptions } from './options.ts'
 import { type ArmRecord, type Bench, runArm } from './run-arm.ts'
 import { timeKind, type Timing } from './time-kind.ts'
@@ -28,17 +26,8 @@ const smallRate = 4e-3
 
 /** Runs what of the experiments is not recorded yet: timings, the search for rates, and then the arms. */
 export async function runExperiments(options: ExperimentOptions): Promise<void> {
-  const line = new ProgressLine(process.stderr, { memoryBytes: () => process.memoryUsage.rss() })
-  const story = new Story(line)
-  const interrupts = new Interrupts()
+  const { line, story, interrupts, device, data } = await openSurroundings(options)
   interrupts.note = 'what is recorded is kept; the same command goes on'
-  const { device, reason } = await openDevice({ device: options.device, cpu: options.cpu })
-  story.say('device', `${device.description}: ${reason}`)
-  const data = await loadMedquad({
-    ...(options.data !== undefined && { data: options.data }),
-    ...{ cacheDir: cacheDirectory(), onProgress: story.reading, warn: story.warn },
-  })
-  story.data(data)
   const { signal } = interrupts
   const opened = await openBenches(options, { device, data, line, signal, onWarning: story.warn })
   const { bench, validationBench, questions } = opened

@@ -1,23 +1,12 @@
 /** How quality grows with data: `npm run medquad:data-curve`. */
 import { rm } from 'node:fs/promises'
-import {
-  completeText,
-  evaluateLoss,
-  type Example,
-  loadModel,
-  MedAwareError,
-  openDevice,
-  ProgressLine,
-  rouge,
-} from 'peft-medaware'
-import { cacheDirectory } from '../../data/cache-directory.ts'
-import { loadMedquad } from '../../data/load-medquad.ts'
+import { completeText, evaluateLoss, type Example, loadModel, MedAwareError, rouge } from 'peft-medaware'
 import { dialogueOf } from '../../dialogue.ts'
 import { diseasesOf, heldOutOf } from '../../held-out.ts'
-import { Interrupts } from '../../interrupts.ts'
 import { pickQuestions } from '../../questions.ts'
 import { isOurs, writeJson } from '../../records.ts'
-import { reportErrorsPlainly, Story } from '../../story.ts'
+import { reportErrorsPlainly } from '../../story.ts'
+import { openSurroundings } from '../open-surroundings.ts'
 import { parseCurveOptions } from './curve-options.ts'
 import { drawCurve } from './draw-curve.ts'
 import { CurveFolder, type CurveRecord, type WrittenAnswer } from './records.ts'
@@ -32,18 +21,8 @@ await drawCurve(options)
 async function measureCurve(): Promise<void> {
   const { settings, base, seeds } = options
   const { sizes, maxLength, answers, answerTokens } = settings
-  const line = new ProgressLine(process.stderr, { memoryBytes: () => process.memoryUsage.rss() })
-  const story = new Story(line)
-  const interrupts = new Interrupts()
+  const { line, story, interrupts, device, data } = await openSurroundings(options)
   const folder = new CurveFolder(options.out)
-
-  const { device, reason } = await openDevice({ device: options.device, cpu: options.cpu })
-  story.say('device', `${device.description}: ${reason}`)
-  const data = await loadMedquad({
-    ...(options.data !== undefined && { data: options.data }),
-    ...{ cacheDir: cacheDirectory(), onProgress: story.reading, warn: story.warn },
-  })
-  story.data(data)
   const { pool, ...held } = holdOut(data, settings)
   const { model, tokenizer } = await loadModel(base.source, {
     ...{ device, quantize: { type: 'nf4', doubleQuant: true }, onProgress: line.load, onWarning: story.warn },
