@@ -5,6 +5,13 @@ import { MedAwareError } from 'peft-medaware'
 
 const LOCK = 'run.lock'
 
+/** Locks that this process has taken, and what stands in each: one listener lets go of them all. */
+const held = new Map<string, string>()
+
+function letGo(): void {
+  for (const [path, own] of held) if (readOr(path) === own) rmSync(path, { force: true })
+}
+
 /**
  * Keeps a folder to this process until it ends, by a file that names it. One whose process is gone is taken over.
  * @throws MedAwareError `config` where another process has the folder, `disk` where it cannot be written.
@@ -34,9 +41,8 @@ export async function lockFolder(folder: string): Promise<void> {
     }
     await rm(path, { force: true })
   }
-  process.once('exit', () => {
-    if (readOr(path) === own) rmSync(path, { force: true })
-  })
+  if (held.size === 0) process.once('exit', letGo)
+  held.set(path, own)
 }
 
 /** Whether the process that wrote a lock still runs; of another machine's nothing is known, so it counts as running. */

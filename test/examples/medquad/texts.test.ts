@@ -71,7 +71,7 @@ describe('what a model wrote', () => {
 describe('npm run medquad:texts', () => {
   it('goes on after Ctrl-C to the answers of a run that was not ended', { timeout: 120_000 }, async () => {
     const folder = await tempFolder()
-    const settings = ['--base', '--data', sampleFolder, '--questions', '4', '--seeds', '2', '--tokens', '48']
+    const settings = ['--base', '--data', sampleFolder, '--questions', '12', '--seeds', '2', '--tokens', '16']
     const run = (name: string, options?: ProgramOptions) => {
       const out = ['--device', 'cpu', '--threads', '1', '--out', join(folder, name)]
       return start('texts/texts', [...settings, ...out], options)
@@ -81,6 +81,7 @@ describe('npm run medquad:texts', () => {
       existsSync(parts) ? readdirSync(parts).filter((name) => /^answers-\w+\.json$/.test(name)) : []
     const whole = await run('whole.json')
     expect(whole).toMatchObject({ code: 0 })
+    expect(whole.stderr).not.toContain('MaxListenersExceededWarning')
     const ended = await run('ended.json', {
       started: (interrupt) => {
         const timer = setInterval(() => {
