@@ -30,12 +30,19 @@ const bound = 1e-3
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { questions: { type: 'string', default: '3' }, python: { type: 'string', default: 'python3' } },
+  options: {
+    questions: { type: 'string', default: '3' },
+    python: { type: 'string', default: 'python3' },
+    device: { type: 'string', default: 'cpu' },
+  },
 })
 const [gguf, numbers, benchmarks] = positionals
 const most = Number(values.questions)
-if (gguf === undefined || numbers === undefined || benchmarks === undefined || !(most > 0)) {
-  console.error('usage: npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON]')
+const which = values.device
+if (gguf === undefined || numbers === undefined || benchmarks === undefined || !(most > 0) || !isDevice(which)) {
+  console.error(
+    'usage: npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON] [--device cpu|webgpu]',
+  )
   process.exit(2)
 }
 if (!hasHarness(values.python)) {
@@ -47,7 +54,7 @@ const text = readFileSync(join(numbers, 'lm-eval-public.json'), 'utf8')
 const { tasks: known } = JSON.parse(text) as { readonly tasks: Readonly<Record<string, PublicTask>> }
 const tasks = Object.entries(known).map(([name, { file }]) => ({ name, file: resolve(benchmarks, file) }))
 const lines = new CheckLines([76, 0])
-const { device } = await openDevice({ device: 'cpu' })
+const { device } = await openDevice({ device: which })
 const { model, tokenizer } = await loadModel(gguf, { device })
 if (tokenizer === null) throw new Error(`${gguf} has no tokenizer`)
 
@@ -119,4 +126,8 @@ function clock(): () => number {
 
 function mean(figures: readonly number[]): number {
   return figures.reduce((sum, each) => sum + each, 0) / figures.length
+}
+
+function isDevice(name: string): name is 'cpu' | 'webgpu' {
+  return name === 'cpu' || name === 'webgpu'
 }
