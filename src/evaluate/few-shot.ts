@@ -1,5 +1,5 @@
 import { check } from '../core/errors.ts'
-import { PythonRandom } from '../core/python-random.ts'
+import { PythonRandom } from '../core/python/random.ts'
 import type { Question } from './question.ts'
 import type { EvaluationTask } from './tasks/task.ts'
 

@@ -1,4 +1,5 @@
 import { disk } from '#platform'
+import { joined } from '../core/bytes.ts'
 import { MedAwareError } from '../core/errors.ts'
 import {
   PassingError,
@@ -125,13 +126,7 @@ async function readAll({ body }: HttpResponse, heard: () => void): Promise<Uint8
       `pushToHub: an answer is longer than ${mostBytes} bytes; is this a Hugging Face Hub?`,
     )
   }
-  const all = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    all.set(piece, at)
-    at += piece.length
-  }
-  return all
+  return joined(pieces)
 }
 
 function answerOf({ status, headers }: HttpResponse, body: Uint8Array<ArrayBuffer>): Response {

@@ -1,6 +1,6 @@
 import { check } from '../core/errors.ts'
 import { iterableOf, readArgument, text, that } from '../core/options.ts'
-import { pythonFloat } from '../core/python-float.ts'
+import { pythonFloat } from '../core/python/float.ts'
 import type { Shape } from '../core/shape.ts'
 import { shorten, showNames } from '../core/show.ts'
 import { nestedBlockSize as onlyNestedBlockSize } from './double-quant.ts'

@@ -1,3 +1,4 @@
+import { joined } from '../../src/core/bytes.ts'
 import type { Random } from '../../src/core/random.ts'
 
 /** What files are broken with: values that a field does not expect, and bits of JSON. */
@@ -86,30 +87,19 @@ export function mutateBytes(random: Random, bytes: Uint8Array): Uint8Array {
         changed = changed.slice(0, at)
         break
       case 3:
-        changed = joined(changed.subarray(0, at), Uint8Array.of(random.below(256)), changed.subarray(at))
+        changed = joined([changed.subarray(0, at), Uint8Array.of(random.below(256)), changed.subarray(at)])
         break
       case 4:
-        changed = joined(changed.subarray(0, at), changed.subarray(at + 1 + random.below(8)))
+        changed = joined([changed.subarray(0, at), changed.subarray(at + 1 + random.below(8))])
         break
       default: {
         const from = random.below(changed.length + 1)
         const copied = changed.slice(from, from + random.below(64))
-        changed = joined(changed.subarray(0, at), copied, changed.subarray(at))
+        changed = joined([changed.subarray(0, at), copied, changed.subarray(at)])
       }
     }
   }
   return changed
-}
-
-/** Pieces side by side. */
-export function joined(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    all.set(piece, at)
-    at += piece.length
-  }
-  return all
 }
 
 const encoder = new TextEncoder()

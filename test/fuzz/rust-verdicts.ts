@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import process from 'node:process'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { bytesSource, openSafetensors } from '../../src/safetensors/index.ts'
-import { joined } from './mutations.ts'
+import { joined } from '../../src/core/bytes.ts'
 
 /** Tensors of a file as [name, dtype, shape, hexadecimal bytes], sorted by name as Python sorts. */
 export type Tensors = readonly (readonly [string, string, readonly number[], string])[]
@@ -32,7 +32,7 @@ export function rustVerdicts(python: string, files: readonly Uint8Array[]): (Ten
     return [new Uint8Array(length.buffer), file]
   })
   const script = fileURLToPath(new URL('rust_verdicts.py', import.meta.url))
-  const lines = execFileSync(python, [script], { input: joined(...pieces), maxBuffer: 2 ** 30, encoding: 'utf8' })
+  const lines = execFileSync(python, [script], { input: joined(pieces), maxBuffer: 2 ** 30, encoding: 'utf8' })
   return lines
     .trimEnd()
     .split('\n')

@@ -1,5 +1,6 @@
 import type { Random } from '../../src/core/random.ts'
-import { joined, mutateBytes, mutateJson, pick } from './mutations.ts'
+import { joined } from '../../src/core/bytes.ts'
+import { mutateBytes, mutateJson, pick } from './mutations.ts'
 
 const bytesOf = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1, F8_E4M3: 1, U16: 2 }
 const dtypes = Object.keys(bytesOf) as (keyof typeof bytesOf)[]
@@ -21,7 +22,7 @@ function file(random: Random, header: string, dataBytes: number): Uint8Array {
   const length = oneIn(random, 50) ? json.length + random.below(9) - 4 : json.length
   prefix.setBigUint64(0, BigInt.asUintN(64, BigInt(length)), true)
   const data = Uint8Array.from({ length: dataBytes }, (_, i) => (i * 37 + 1) & 255)
-  return joined(new Uint8Array(prefix.buffer), json, data)
+  return joined([new Uint8Array(prefix.buffer), json, data])
 }
 
 /** Up to four tensors side by side, spelt in one of the ways that JSON has for it. */

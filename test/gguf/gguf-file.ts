@@ -1,3 +1,4 @@
+import { joined } from '../../src/core/bytes.ts'
 /** Numbers as a GGUF file has them. */
 const little = (bytes: number, set: (view: DataView) => void): Uint8Array => {
   const view = new DataView(new ArrayBuffer(bytes))
@@ -10,10 +11,6 @@ export const f32 = (value: number) => little(4, (view) => view.setFloat32(0, val
 export const text = (value: string) => {
   const bytes = new TextEncoder().encode(value)
   return joined([u64(bytes.length), bytes])
-}
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]))
 }
 
 /** A value of the metadata: its type's number, and its bytes. */

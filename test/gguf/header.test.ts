@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
+import { joined } from '../../src/core/bytes.ts'
 import { MedAwareError } from '../../src/core/errors.ts'
 import { type GgufHeader, readGgufHeader } from '../../src/gguf/header.ts'
 import { bytesSource } from '../../src/safetensors/index.ts'
 import { readFixture } from '../fixtures/open-fixture.ts'
-import { type Entry, f32, ggufFile, joined, type TensorOfFile, text, u32, u64 } from './gguf-file.ts'
+import { type Entry, f32, ggufFile, type TensorOfFile, text, u32, u64 } from './gguf-file.ts'
 
 const read = (bytes: Uint8Array): Promise<GgufHeader> => readGgufHeader(bytesSource(bytes, 'f'))
 const tensor = (changes: Partial<TensorOfFile> = {}): TensorOfFile => {

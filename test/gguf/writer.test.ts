@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { joined } from '../../src/core/bytes.ts'
 import { readGgufHeader } from '../../src/gguf/header.ts'
 import { ggufTensors } from '../../src/gguf/reader.ts'
 import { encodeGgufHeader, type GgufEntry, type GgufTensorToWrite, streamGguf } from '../../src/gguf/writer.ts'
 import { bytesSource } from '../../src/safetensors/source.ts'
-import { ggufFile, joined, u32 } from './gguf-file.ts'
+import { ggufFile, u32 } from './gguf-file.ts'
 
 async function written(
   metadata: readonly GgufEntry[],

@@ -1,5 +1,5 @@
 import { check } from '../../core/errors.ts'
-import { pythonRstrip } from '../../core/python-words.ts'
+import { pythonRstrip } from '../../core/python/words.ts'
 
 /** What scoring needs of a tokenizer. */
 export interface ScoringTokenizer {

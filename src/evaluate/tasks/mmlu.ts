@@ -1,4 +1,4 @@
-import { pythonStrip } from '../../core/python-words.ts'
+import { pythonStrip } from '../../core/python/words.ts'
 import { checkOptions, letteredLines, letters } from './lettered.ts'
 import type { EvaluationTask } from './task.ts'
 

@@ -1,4 +1,4 @@
-import { pythonWords } from '../../core/python-words.ts'
+import { pythonWords } from '../../core/python/words.ts'
 
 /** How texts are cut into words for BLEU; sacrebleu's names. */
 export const bleuTokenizers = ['13a', 'intl', 'char', 'none'] as const

@@ -1,6 +1,6 @@
 import { check } from '../../core/errors.ts'
 import { anyText, flag, number, oneOf, type OptionRules, readArgument, readOptions, whole } from '../../core/options.ts'
-import { pythonRstrip } from '../../core/python-words.ts'
+import { pythonRstrip } from '../../core/python/words.ts'
 import { bootstrapInterval, type Interval } from '../bootstrap.ts'
 import { type AnswerGroupOptions, answerGroupRules, unitsOf } from './answer-groups.ts'
 import {

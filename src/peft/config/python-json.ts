@@ -1,4 +1,4 @@
-import { pythonFloat } from '../../core/python-float.ts'
+import { pythonFloat } from '../../core/python/float.ts'
 
 /**
  * json.dumps(value, indent=2, sort_keys=True). @param floats Keys whose numbers, or numbers by name, are floats to

@@ -1,5 +1,5 @@
 import { check } from '../../core/errors.ts'
-import { PythonRegex, type StepBudget } from '../../core/python-regex/python-regex.ts'
+import { PythonRegex, type StepBudget } from '../../core/python/regex/python-regex.ts'
 import { show } from '../../core/show.ts'
 
 /** How modules may be named. */

@@ -1,3 +1,4 @@
+import { joined } from '../../core/bytes.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../../core/json.ts'
 import { ApiError, refusal } from '../api-error.ts'
 
@@ -46,11 +47,5 @@ async function readBytes({ headers, body }: Request, maxBytes: number, signal: A
     signal.removeEventListener('abort', abort)
     reader.releaseLock()
   }
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return whole
+  return joined(chunks)
 }

@@ -1,3 +1,4 @@
+import { joined } from '../../core/bytes.ts'
 import { crc32c } from '../../core/crc32c.ts'
 
 /** A TensorBoard event, as tensorboard/compat/proto/event.proto has it: scalars by tag, or the file's version. */
@@ -69,15 +70,4 @@ function lengthDelimited(field: number, parts: readonly Uint8Array[]): Uint8Arra
 
 function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text)
-}
-
-/** Some bytes behind each other. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }

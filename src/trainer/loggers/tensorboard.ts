@@ -1,5 +1,6 @@
 import { disk } from '#platform'
-import { eventRecord, joined } from './event-file.ts'
+import { joined } from '../../core/bytes.ts'
+import { eventRecord } from './event-file.ts'
 import type { LogFormat, LogRecord } from './log-format.ts'
 
 /** Ends the names of event files that are written here, so that those of other programs stay as they are. */

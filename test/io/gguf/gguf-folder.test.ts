@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { joined } from '../../../src/core/bytes.ts'
 import { ggufFolder } from '../../../src/io/gguf/gguf-folder.ts'
 import { mergesOf } from '../../../src/io/gguf/sentencepiece-merges.ts'
 import { loadTokenizer } from '../../../src/io/load/load-model.ts'
@@ -6,7 +7,7 @@ import { readJson } from '../../../src/io/sources/folder.ts'
 import { parseGemma3Config } from '../../../src/models/gemma/gemma3-config.ts'
 import { bytesSource } from '../../../src/safetensors/source.ts'
 import { readFixture } from '../../fixtures/open-fixture.ts'
-import { type Entry, f32, ggufFile, joined, text, u32, u64 } from '../../gguf/gguf-file.ts'
+import { type Entry, f32, ggufFile, text, u32, u64 } from '../../gguf/gguf-file.ts'
 
 interface Vector {
   readonly text: string

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { eventRecord, joined } from '../../../src/trainer/loggers/event-file.ts'
+import { joined } from '../../../src/core/bytes.ts'
+import { eventRecord } from '../../../src/trainer/loggers/event-file.ts'
 
 test('records are those that TensorBoard writes', () => {
   const wallTime = 1700000000.25

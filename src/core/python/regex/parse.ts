@@ -1,4 +1,4 @@
-import { check, type MedAwareError } from '../errors.ts'
+import { check, type MedAwareError } from '../../errors.ts'
 import { isWord, type CharacterMode, type CharacterTest } from './characters.ts'
 import { characterSet, escapedItem, itemTest, octal } from './escapes.ts'
 import { isFlag, readFlags, type Flags } from './flags.ts'

@@ -1,4 +1,4 @@
-import { check } from '../errors.ts'
+import { check } from '../../errors.ts'
 import { lowerOf, type CharacterTest } from './characters.ts'
 import type { ParsedPattern } from './parse.ts'
 import { widthOf, type Pattern, type PlaceTest } from './pattern.ts'

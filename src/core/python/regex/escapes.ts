@@ -1,4 +1,4 @@
-import { MedAwareError } from '../errors.ts'
+import { MedAwareError } from '../../errors.ts'
 import { characterOf, classOf, rangeOf, type CharacterMode, type CharacterTest } from './characters.ts'
 import type { Tokens } from './tokens.ts'
 

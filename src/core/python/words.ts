@@ -1,4 +1,4 @@
-import { isSpace } from './python-regex/characters.ts'
+import { isSpace } from './regex/characters.ts'
 
 /** Python's `text.split()`: what stands between spaces, of which Python knows others than JavaScript. */
 export function pythonWords(text: string): string[] {

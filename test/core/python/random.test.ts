@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PythonRandom } from '../../src/core/python-random.ts'
+import { PythonRandom } from '../../../src/core/python/random.ts'
 
 const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { pythonRstrip, pythonStrip, pythonWords } from '../../src/core/python-words.ts'
+import { pythonRstrip, pythonStrip, pythonWords } from '../../../src/core/python/words.ts'
 
 it("splits at Python's spaces, which are not JavaScript's", () => {
   // "…".split() of Python 3.11: U+001C and U+0085 are spaces there, U+FEFF and U+200B are none.

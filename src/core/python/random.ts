@@ -1,5 +1,5 @@
-import { check } from './errors.ts'
-import { MersenneTwister } from './mersenne-twister.ts'
+import { check } from '../errors.ts'
+import { MersenneTwister } from '../mersenne-twister.ts'
 
 /** Python's `random.Random(seed)`, as far as drawing from a list goes (CPython's Lib/random.py). */
 export class PythonRandom {

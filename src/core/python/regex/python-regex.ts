@@ -1,4 +1,4 @@
-import { MedAwareError } from '../errors.ts'
+import { MedAwareError } from '../../errors.ts'
 import { parsePattern } from './parse.ts'
 import { compilePattern, type Program } from './program.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { PythonRegex } from '../../src/core/python-regex/python-regex.ts'
-import { readFixture } from '../fixtures/open-fixture.ts'
+import { PythonRegex } from '../../../src/core/python/regex/python-regex.ts'
+import { readFixture } from '../../fixtures/open-fixture.ts'
 
 interface Golden {
   readonly texts: readonly string[]

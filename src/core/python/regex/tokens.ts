@@ -1,4 +1,4 @@
-import { MedAwareError } from '../errors.ts'
+import { MedAwareError } from '../../errors.ts'
 
 /** A pattern's characters one by one, a backslash together with the one behind it (re/_parser.py, Tokenizer). */
 export class Tokens {
