@@ -34,7 +34,7 @@ export class Records {
     // It may have ended there between the look and the lock.
     const record = ((await this.read(key)) as T | null) ?? (await make(folder))
     await writeJson(this.#fileOf(key), record)
-    await rm(folder, { recursive: true })
+    await rm(folder, { recursive: true, force: true })
     return record
   }
 

@@ -1,3 +1,4 @@
+import { joined } from '../core/bytes.ts'
 import { check } from '../core/errors.ts'
 import { abortSignal, callback, type OptionRules, readOptions, recordOf, that } from '../core/options.ts'
 import {
@@ -242,16 +243,6 @@ class RangeRequest {
       await reader?.cancel().catch(() => undefined)
     }
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const body = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  return body
 }
 
 /** An address as fetch takes it, and what it says of who asks. */

@@ -26,7 +26,7 @@ export function runFigures<B>(run: TrainingRun<B>, reports: readonly StepReport[
   return {
     Steps: `${count(last.step)} of ${count(last.steps)}`,
     ...(run.examples.length > 0 && {
-      Epochs: Number((last.step / run.stepsPerEpoch).toPrecision(3)),
+      Epochs: rounded(last.step / run.stepsPerEpoch),
       Examples: count(run.examples.length),
     }),
     'Training loss': `${first.loss.toFixed(4)} at step ${first.step}, ${last.loss.toFixed(4)} at step ${last.step}`,
@@ -40,6 +40,11 @@ export function runFigures<B>(run: TrainingRun<B>, reports: readonly StepReport[
     Device: model.device.description,
     Time: `${sum('seconds').toFixed(1)} s, ${count(Math.round(sum('tokens') / sum('seconds')))} tokens a second`,
   }
+}
+
+/** To hundredths, or to two digits of a small share. */
+function rounded(epochs: number): number {
+  return Number(epochs < 0.1 ? epochs.toPrecision(2) : epochs.toFixed(2))
 }
 
 function nameOf(schedule: ResolvedSchedule): string {

@@ -113,7 +113,7 @@ Answer:`),
     // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), 'holm')
     expect(holm([0.01, 0.04, 0.03, 0.005]).map((each) => Number(each.toFixed(10)))).toEqual([0.03, 0.06, 0.06, 0.02])
     expect(holm([0.6, 0.9])).toEqual([1, 1])
-    expect(holm([0.5, null, 0.5])).toEqual([1, null, 1])
+    expect(holm([0.01, 0.04, null, 0.03, 0.005])).toEqual([0.03, 0.06, null, 0.06, 0.02])
     expect(() => holm([1.5])).toThrow('holm: pValues')
   })
 })

@@ -1,7 +1,6 @@
 /** Measures what a model writes on held-out diseases: `npm run medquad:texts`. */
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { completeText, loadModel, openAdapter, openDevice, ProgressLine } from 'peft-medaware'
+import { rm } from 'node:fs/promises'
+import { completeText, evaluateLoss, loadModel, openAdapter, openDevice, ProgressLine } from 'peft-medaware'
 import { baseOf } from '../bases.ts'
 import { cacheDirectory } from '../data/cache-directory.ts'
 import { loadMedquad } from '../data/load-medquad.ts'
@@ -66,25 +65,23 @@ const { model, tokenizer } = await loadModel(source, {
 })
 if (tokenizer === null) throw new Error(`${source} has no tokenizer.json`)
 const texter = tokenizer
-const { promptOf } = dialogueOf(texter)
+const { promptOf, examplesOf } = dialogueOf(texter)
 const settings = { doSample: true, temperature: flags.temperature, maxNewTokens: flags.tokens }
 
 const parts = new Records(`${flags.out}.parts`)
 const interrupts = new Interrupts()
 interrupts.note = 'answers so far are kept; the same command goes on'
 
-/**
- * @param who Who answers, as its column is headed.
- * @param identity What tells who answers from others.
- */
-async function answerAll(who: string, identity: string): Promise<[string, Answered[]]> {
+/** Who answers, as its column is headed, and what it answered; questions that it answered before it was ended stay. */
+async function answerAll(who: string): Promise<[string, Answered[]]> {
+  // Weights and adapter are those that find the first answer as likely, to the last bit.
+  const { loss } = await evaluateLoss(model, await examplesOf(asked.slice(0, 1), 256))
   const answered: Answered[] = []
   const total = asked.length * flags.seeds
   let [done, known] = [0, 0]
   // Time counts from here.
   line.status(who, () => `answering, ${who}`)
-  const answersTo = async (question: string): Promise<string[]> => {
-    const prompt = await promptOf(question)
+  const answersTo = async (prompt: string): Promise<string[]> => {
     const answers: string[] = []
     for (let seed = 0; seed < flags.seeds; seed++) {
       answers.push((await completeText(model, texter, prompt, { ...settings, seed })).trim())
@@ -96,10 +93,11 @@ async function answerAll(who: string, identity: string): Promise<[string, Answer
     }
     return answers
   }
-  for (const [i, { id, question, answer: reference }] of asked.entries()) {
-    const key = `answers-${digestOf(JSON.stringify([device.description, source, identity, id, settings, flags.seeds]))}`
+  for (const [i, { question, answer: reference }] of asked.entries()) {
+    const prompt = await promptOf(question)
+    const key = `answers-${digestOf(JSON.stringify([device.description, loss, prompt, settings, flags.seeds]))}`
     const before = done
-    const answers = await parts.made(key, () => answersTo(question), interrupts.signal)
+    const answers = await parts.made(key, () => answersTo(prompt), interrupts.signal)
     if (done === before) known += flags.seeds
     answered.push({ question, disease: diseases[i] ?? '', reference, answers })
   }
@@ -107,18 +105,17 @@ async function answerAll(who: string, identity: string): Promise<[string, Answer
   return [who, answered]
 }
 
-const columns = [await answerAll('base', '')]
+const columns = [await answerAll('base')]
 if (!flags.base) {
   await openAdapter(model, flags.adapter, { device })
-  const files = ['adapter_config.json', 'adapter_model.safetensors'].map((name) => readFile(join(flags.adapter, name)))
-  columns.push(await answerAll('with the adapter', digestOf(Buffer.concat(await Promise.all(files)))))
+  columns.push(await answerAll('with the adapter'))
 }
 await writeJson(flags.out, Object.fromEntries(columns))
-await rm(parts.path, { recursive: true })
 const described = columns.map(([name, answered]) => [name, describeTexts(answered, names, {})] as const)
 console.log(textsTable(described.map(([name, { rows }]) => [name, rows])))
 console.log(
   `\n${asked.length} questions, ${flags.seeds} seeds, temperature ${flags.temperature}, at most ${flags.tokens} tokens`,
 )
 console.log(`BLEU: ${described[0]?.[1].signature}`)
+await rm(parts.path, { recursive: true, force: true })
 device.dispose()

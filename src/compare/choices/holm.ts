@@ -1,8 +1,8 @@
 import { listOf, number, orNull, readArgument } from '../../core/options.ts'
 
 /**
- * Holm's step-down correction of several tests: each p-value as it is when not one of all of them is to be found by
- * chance. The k-th smallest of m is multiplied by m − k, counted from 0, and is never below the one before it.
+ * Holm's step-down correction of several tests: the k-th smallest of m p-values, counted from 0, times m − k, and never
+ * below the one before it.
  * @param pValues From 0 to 1; null where there was no test, which then counts as none.
  * @returns In the order given, 1 at most.
  * @throws MedAwareError `config` for what is no list of such numbers.

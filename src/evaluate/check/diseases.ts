@@ -3,7 +3,7 @@ import { commonDiseases } from './common-diseases.ts'
 import { joinNames, nameIndex, nameWords, type SameNames } from './names.ts'
 
 /** How names of diseases end. */
-const endings = `itis osis paralysis aemia emia oma pathy algia plegia paresis uria penia philia iasis megaly lepsy
+const endings = `itis osis paralysis emia oma pathy algia plegia paresis uria penia philia iasis megaly lepsy
   plasia ectasis ectasia trophy`.split(/\s+/)
 const byEnding = new RegExp(`^\\p{L}{2,}(?:${endings.join('|')})$`, 'u')
 /** Words that end so and are none. */
@@ -14,7 +14,7 @@ const others = new Set(
 )
 /** Words that make a name of what is before them. */
 const heads = new Set(
-  `syndrome disease disorder cancer tumor tumour dystrophy failure deficiency palsy fever infection infarction attack
+  `syndrome disease disorder cancer tumor dystrophy failure deficiency palsy fever infection infarction attack
   sclerosis fibrosis anemia fibrillation degeneration apnea phenomenon`.split(/\s+/),
 )
 /** Words before a head that name nothing. */

@@ -19,13 +19,19 @@ const parts: ReadonlyMap<string, number> = new Map([
 ])
 const part = `(${[...parts.keys()].join('|')})(?:s|(?<=hal)ves)?(?!\\p{L})`
 
-const whom = String.raw`(?:persons?|people|patients?|child|children|kids?|bab(?:y|ies)|infants?|newborns?|births?|boys?|girls?|m[ae]n|wom[ae]n|males?|females?|adults?|cases?)`
-/** One in 5,000; one person in 1,000 to 1,400; five of six; 20 per 100,000; three in a hundred. */
-const ofMany = new RegExp(
-  `(${numberPattern})\\s+(?:${whom}\\s+)?(?:in|out of|of|per)\\s+(?:every\\s+|a\\s+(?=hundred|thousand|million))?` +
-    `(${numberPattern})(?:\\s*(?:to|[-–])\\s*(${numberPattern})(?!\\s+(?:in|out|of|per)\\s))?(?!\\p{L})`,
-  'giu',
-)
+const whom =
+  '(?:persons?|people|patients?|child(?:ren)?|bab(?:y|ies)|infants?|newborns?|births?|boys?|girls?|m[ae]n|wom[ae]n|' +
+  'males?|females?|adults?|cases?)'
+const every = String.raw`(?:every\s+|a\s+(?=hundred|thousand|million))?`
+const year = String.raw`(?:19|20)\d\d(?![,\d])`
+/** One in 5,000; one in 1,000 to 1,400; 20 per 100,000; three in a hundred. Behind "to" another share may begin. */
+const ofMany = shareOf(String.raw`\s+(?:in|out of|per)\s+${every}`)
+/** One person in 30,000; one of every 400; five of six children. Others are counts: 24 patients in two studies. */
+const ofWhom = [
+  shareOf(String.raw`(?<=(?<!\p{L})(?:one|1))\s+${whom}\s+in\s+${every}(?!${year})`),
+  shareOf(String.raw`\s+of\s+every\s+`),
+  shareOf(String.raw`\s+of\s+`, String.raw`(?=\s+${whom}(?!\p{L}))`),
+]
 /** A third of; one half, two thirds. A third alone is behind a second. */
 const ofAll = new RegExp(`(?<!\\p{L})(?:(one|two|three)[ -]${part}|(?:an? )?${part}(?= of(?!\\p{L})))`, 'giu')
 /** Half a tablet, half an hour, 1/2 tablet, a whole tablet, a single dose. */
@@ -44,10 +50,12 @@ export function sharesIn(text: string): Share[] {
       found.push({ start: match.index, end: match.index + match[0].length, ...read(match) })
     }
   }
-  add(ofMany, ([, some, ...all]) => {
-    const values = all.filter((each) => each !== undefined).map((each) => (100 * numberOf(some ?? '')) / numberOf(each))
-    return { values, unit: '%' }
-  })
+  for (const pattern of [ofMany, ...ofWhom]) {
+    add(pattern, ([, some, ...all]) => {
+      const among = all.filter((each) => each !== undefined).map(numberOf)
+      return { values: among.map((each) => (100 * numberOf(some ?? '')) / each), unit: '%' }
+    })
+  }
   add(ofAll, ([, some, named, alone]) => {
     const count = some === undefined ? 1 : numberOf(some)
     return { values: [(100 * count) / (parts.get((named ?? alone ?? '').toLowerCase()) ?? NaN)], unit: '%' }
@@ -57,5 +65,16 @@ export function sharesIn(text: string): Share[] {
     return { values: [value], unit }
   })
   add(twice, () => ({ values: [2], unit: 'times' }))
-  return found.filter(({ unit }) => unitOf(unit) !== undefined)
+  return found.filter(({ unit, values }) => {
+    return unitOf(unit) !== undefined && (unit !== '%' || values.every((value) => value <= 100))
+  })
+}
+
+/** A number, words, and one or two numbers that the first is a share of. */
+function shareOf(words: string, behind = ''): RegExp {
+  const last = String.raw`(${numberPattern})(?![\d.,]*\d|\s+(?:in|out|of|per)\s)`
+  return new RegExp(
+    `(${numberPattern})${words}(${numberPattern})(?:\\s*(?:to|[-–])\\s*${last})?${behind}(?!\\p{L})`,
+    'giu',
+  )
 }

@@ -24,7 +24,7 @@ export interface CaseCounts {
   readonly wrong: readonly JudgedFlag[]
 }
 
-/** The set that the rules are developed on, and those that they are only counted on. */
+/** The set that the rules are developed on, and those that they were first counted on. */
 export const caseParts = ['development', 'held-out', 'blind', 'blind-second'] as const
 export type CasePart = (typeof caseParts)[number]
 

@@ -93,6 +93,11 @@ describe('checkAnswer', () => {
 
   it('does not take an amount of something for a share', () => {
     expect(flagsOf('Take 2 tablets in 1 day.', 'Take 1 in 7.')).toContain('dose: 2 tablets')
+    expect(flagsOf('Take two of 500 mg.', '')).toContain('dose: 500 mg')
+    expect(flagsOf('24 patients', '24 patients in two studies')).toEqual([])
+    expect(flagsOf('12 cases', '12 cases in 2015')).toEqual([])
+    expect(flagsOf('three genes', 'one of three genes')).toEqual([])
+    expect(flagsOf('10 per 100,000 to 15 per 100,000', '15 per 100,000')).toEqual(['number: 10 per 100,000'])
   })
 
   it('knows British spelling', () => {

@@ -1,7 +1,7 @@
 /**
- * `npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON]`: lm-evaluation-harness itself judges
- * SmolLM2-135M-Instruct through our endpoint, by its client local-completions over HTTP, N questions a task (3), and
- * must find what it finds with transformers (NUMBERS/lm-eval-public.json), and what our own `evaluate` finds. Prints
+ * `npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON] [--device cpu|webgpu]`:
+ * lm-evaluation-harness itself judges SmolLM2-135M-Instruct through our endpoint, by its client local-completions over
+ * HTTP, N questions a task (3), on the CPU engine or a WebGPU adapter, and must find what it finds with transformers (NUMBERS/lm-eval-public.json), and what our own `evaluate` finds. Prints
  * what a question cost either way. Needs a Python with lm_eval[api] and transformers.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -45,7 +45,7 @@ function sectionOf({ title, paragraphs, pictures = [], tables = [] }: Section, i
 
 function tableOf(table: Table): string {
   const { caption, columns, rows } = table
-  const right = numberColumns(table).map((isRight, i) => (isRight && i > 0 ? ' class="n"' : ''))
+  const right = numberColumns(table).map((isRight) => (isRight ? ' class="n"' : ''))
   const heads = columns.map((name, i) => `<th scope="col"${right[i]}>${escape(name)}</th>`).join('')
   const body = rows.map((row) => {
     const cells = row.map((value, i) => {

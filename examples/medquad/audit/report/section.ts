@@ -26,11 +26,11 @@ export const lead =
   'This counts what is in the data that a model is trained on, what is missing, and what is there twice. A program ' +
   'counted it: nobody has judged whether an answer is right, and nothing here is medical advice.'
 
-/** Which columns of a table are of numbers alone, shares among them, and so stand at the right. */
+/** Which columns of a table are of numbers alone, shares among them, and so stand at the right; not what names rows. */
 export function numberColumns({ columns, rows }: Table): boolean[] {
   const isNumber = (value: string | number | undefined) =>
     typeof value === 'number' || /^-?[\d.,]+%?$/.test(value ?? '')
-  return columns.map((_, i) => rows.length > 0 && rows.every((row) => isNumber(row[i])))
+  return columns.map((_, i) => i > 0 && rows.length > 0 && rows.every((row) => isNumber(row[i])))
 }
 
 /** 1,234; 0.75 where a number is not whole. */

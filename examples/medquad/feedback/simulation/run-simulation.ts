@@ -16,6 +16,7 @@ import type { LoadedMedquad } from '../../data/load-medquad.ts'
 import { dialogueOf } from '../../dialogue.ts'
 import type { MedquadPair } from '../../data/medquad-pair.ts'
 import { heldOutOf } from '../../held-out.ts'
+import { digestOf } from '../../records.ts'
 import { composeRound, type Pair, type RoundMix } from '../round/compose-round.ts'
 import { gate, type GateLosses, meanLoss } from '../round/gate.ts'
 import { measureGate } from '../round/measure-round.ts'
@@ -62,8 +63,7 @@ export interface SimulationPlace {
 }
 
 interface Before {
-  /** Of the base, and after the teaching. */
-  readonly base: GateLosses
+  /** After the teaching. */
   readonly taught: GateLosses
   readonly known: readonly Knowledge[]
 }
@@ -75,7 +75,6 @@ export async function simulateSeed(
   seed: number,
 ): Promise<ArmRecord[]> {
   const { device, model, tokenizer, data, line, signal } = place
-  const folder = join(place.folder, `seed-${seed}`)
   const dialogue = dialogueOf(tokenizer)
   const facts = inventFacts(settings.changed + settings.stored + settings.elsewhere, seed)
   const general = new Random(seed).shuffle([...data.train])
@@ -85,6 +84,11 @@ export async function simulateSeed(
   }
   const questions = { heldOut: await some(data.test), guard: await some(data.validation) }
   const measureLosses = () => measureGate(place, questions)
+  // Parts are of these settings, questions and model alone: it finds the questions as likely, to the last bit.
+  const base = meanLoss((await measureLosses()).heldOut)
+  const asked = questions.heldOut.map(({ pair }) => pair.id)
+  const made = digestOf(JSON.stringify([settings, device.description, base, asked, general.map(({ id }) => id)]))
+  const folder = join(place.folder, `seed-${seed}-${made}`)
   const measureKnowledge = () => {
     return measureFacts(model, tokenizer, dialogue, facts, (done, total) => {
       signal.throwIfAborted()
@@ -103,7 +107,6 @@ export async function simulateSeed(
 
   const taught = join(folder, 'taught')
   if (!existsSync(join(taught, 'before.json'))) {
-    const base = await measureLosses()
     const adapter = attachAdapter(model, settings.adapter, { device, seed })
     const pairs = composeRound(
       { corrections: facts.map(asIs), earlier: [], general: general.slice(0, half) },
@@ -111,13 +114,13 @@ export async function simulateSeed(
       seed,
     )
     await train(pairs, taught, settings.teaching.learningRate)
-    const before: Before = { base, taught: await measureLosses(), known: await measureKnowledge() }
+    const before: Before = { taught: await measureLosses(), known: await measureKnowledge() }
     await writeFolder(taught, new Map([['before.json', JSON.stringify(before)]]))
     adapter.detach()
   }
   const before = JSON.parse(await readFile(join(taught, 'before.json'), 'utf8')) as Before
-  const [base, taughtTo] = [meanLoss(before.base.heldOut), meanLoss(before.taught.heldOut)]
-  place.say(`seed ${seed}: facts taught, held-out loss ${base.toFixed(4)} to ${taughtTo.toFixed(4)}`)
+  const after = meanLoss(before.taught.heldOut)
+  place.say(`seed ${seed}: facts taught, held-out loss ${base.toFixed(4)} to ${after.toFixed(4)}`)
 
   const records: ArmRecord[] = []
   for (const [arm, replay] of Object.entries(arms)) {

@@ -57,11 +57,13 @@ describe('the figures of the simulation', () => {
       fact('elsewhere', known, changed),
       fact('elsewhere', { ...known, saysOld: false }, changed),
     ]
-    const figures = describeArm([{ arm: 'none', seed: 0, steps: 1, seconds: 1, base: 3, gate, facts }])
+    const rejected = { arm: 'none', seed: 0, steps: 1, seconds: 1, base: 3, gate, facts }
+    const kept = { ...rejected, seed: 1, gate: { ...gate, isKept: true }, facts: [] }
+    const figures = describeArm([rejected, kept])
     expect(figures).toMatchObject({
       ...{ learntLikelier: { value: 1 }, learntSaid: { value: 0.5 }, learnt: { value: 0.5 } },
       ...{ forgotten: { value: 0.5 }, forgottenStored: { value: 0 }, forgottenElsewhere: { value: 1 } },
-      ...{ heldOutChange: { value: 0.5 }, guardChange: { value: -0.25 }, kept: 0 },
+      ...{ heldOutChange: { value: 0.5 }, guardChange: { value: -0.25 }, kept: 1 },
     })
     expect(simulationPlot({ none: figures }, 'dark')).toMatch(/^<svg .*xmlns="http:\/\/www.w3.org\/2000\/svg"/)
   })
