@@ -1,10 +1,9 @@
 /**
- * `npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON] [--device cpu|webgpu]`:
  * lm-evaluation-harness itself judges SmolLM2-135M-Instruct through our endpoint, by its client local-completions over
- * HTTP, N questions a task (3), on the CPU engine or a WebGPU adapter, and must find what it finds with transformers (NUMBERS/lm-eval-public.json), and what our own `evaluate` finds. Prints
- * what a question cost either way. Needs a Python with lm_eval[api] and transformers.
+ * HTTP, and must find what it finds with transformers (NUMBERS/lm-eval-public.json), and what our own `evaluate` finds.
+ * Prints what a question cost either way. Needs a Python with lm_eval[api] and transformers. See `usage`.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -28,21 +27,23 @@ interface PublicTask {
 /** Between log-likelihoods of two f32 implementations. */
 const bound = 1e-3
 
+const usage = `usage: npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--task NAME] [--python PYTHON]
+  [--device cpu|webgpu]: the first N questions (3) of each task, or of one`
+
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     questions: { type: 'string', default: '3' },
     python: { type: 'string', default: 'python3' },
     device: { type: 'string', default: 'cpu' },
+    task: { type: 'string' },
   },
 })
 const [gguf, numbers, benchmarks] = positionals
 const most = Number(values.questions)
 const which = values.device
 if (gguf === undefined || numbers === undefined || benchmarks === undefined || !(most > 0) || !isDevice(which)) {
-  console.error(
-    'usage: npm run harness -- GGUF NUMBERS BENCHMARKS [--questions N] [--python PYTHON] [--device cpu|webgpu]',
-  )
+  console.error(usage)
   process.exit(2)
 }
 if (!hasHarness(values.python)) {
@@ -52,16 +53,24 @@ if (!hasHarness(values.python)) {
 
 const text = readFileSync(join(numbers, 'lm-eval-public.json'), 'utf8')
 const { tasks: known } = JSON.parse(text) as { readonly tasks: Readonly<Record<string, PublicTask>> }
-const tasks = Object.entries(known).map(([name, { file }]) => ({ name, file: resolve(benchmarks, file) }))
+const folder = mkdtempSync(join(tmpdir(), 'peft-medaware-harness-'))
+/** The questions whose answers are known, as many as are wanted, in files of their own: the harness asks all of one. */
+const tasks = Object.entries(known).flatMap(([name, { file, docs }]) => {
+  if (values.task !== undefined && values.task !== name) return []
+  const lines = readFileSync(resolve(benchmarks, file), 'utf8').split('\n').slice(0, Math.min(most, docs.length))
+  const own = join(folder, `${name}.jsonl`)
+  writeFileSync(own, `${lines.join('\n')}\n`)
+  return [{ name, file: own, questions: lines.map((line) => JSON.parse(line) as Question) }]
+})
+if (tasks.length === 0) throw new Error(`--task must be one of ${Object.keys(known).join(', ')}, got ${values.task}`)
 const lines = new CheckLines([76, 0])
 const { device } = await openDevice({ device: which })
 const { model, tokenizer } = await loadModel(gguf, { device })
 if (tokenizer === null) throw new Error(`${gguf} has no tokenizer`)
 
-const folder = mkdtempSync(join(tmpdir(), 'peft-medaware-harness-'))
 const endpoint = createEndpoint({ model, tokenizer, name: 'smollm2' })
 const server = await listen(endpoint.fetch, '127.0.0.1', 0)
-const asked = { python: values.python, url: server.url, tokenizer: resolve(numbers), most, folder }
+const asked = { python: values.python, url: server.url, tokenizer: resolve(numbers), folder }
 const served = clock()
 const judged = await judge(tasks, asked).finally(async () => {
   await Promise.all([endpoint.close(), server.close()])
@@ -70,11 +79,10 @@ const judged = await judge(tasks, asked).finally(async () => {
 
 const through = served()
 let alone = 0
-for (const { name, file } of tasks) {
+for (const { name, questions } of tasks) {
   const samples = judged.get(name) ?? []
-  const docs = known[name]?.docs.slice(0, most) ?? []
-  const questions = readFileSync(file, 'utf8').split('\n').slice(0, docs.length)
-  const benchmark = { task: name, questions: questions.map((line) => JSON.parse(line) as Question) }
+  const docs = known[name]?.docs.slice(0, questions.length) ?? []
+  const benchmark = { task: name, questions }
   const evaluated = clock()
   const report = await evaluate(model, tokenizer, benchmark, { batchSize: 1 })
   alone += evaluated()

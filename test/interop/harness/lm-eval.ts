@@ -42,8 +42,6 @@ export interface Judging {
   readonly url: string
   /** A model's folder with its tokenizer. */
   readonly tokenizer: string
-  /** Questions of each task. */
-  readonly most: number
   /** For what it writes. */
   readonly folder: string
 }
@@ -54,14 +52,14 @@ export interface Judging {
  */
 export async function judge(
   tasks: readonly HarnessTask[],
-  { python, url, tokenizer, most, folder }: Judging,
+  { python, url, tokenizer, folder }: Judging,
 ): Promise<ReadonlyMap<string, readonly Sample[]>> {
   const [home, out] = [join(folder, 'home'), join(folder, 'out')]
   mkdirSync(home)
   for (const { name, file } of tasks) writeFileSync(join(folder, `${name}.yaml`), taskFile(name, file))
   const model = `model=smollm2,base_url=${url}/v1/completions,tokenizer_backend=huggingface,tokenizer=${tokenizer}`
   const words = ['-m', 'lm_eval', '--model', 'local-completions', '--model_args', `${model},max_length=8192`]
-  const asked = ['--tasks', tasks.map(({ name }) => `served_${name}`).join(), '--limit', String(most)]
+  const asked = ['--tasks', tasks.map(({ name }) => `served_${name}`).join()]
   await run(python, [...words, ...asked, '--include_path', folder, '--log_samples', '--output_path', out], home)
   const files = readdirSync(out, { recursive: true, encoding: 'utf8' })
   return new Map(
