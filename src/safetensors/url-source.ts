@@ -1,4 +1,3 @@
-import { joined } from '../core/bytes.ts'
 import { check } from '../core/errors.ts'
 import { abortSignal, callback, type OptionRules, readOptions, recordOf, that } from '../core/options.ts'
 import {
@@ -99,9 +98,9 @@ export async function sourceAt(given: URL, { client, ownHeaders, mostBytes = Inf
       if (response.status === 416) return { whole: new Uint8Array(0) }
       if (response.status === 200) {
         refuseWhole(Number(response.headers.get('content-length') ?? 0))
-        const chunks: Uint8Array[] = []
-        refuseWhole(await readBody(Math.min(wholeFileLimit, mostBytes), (chunk) => chunks.push(chunk)))
-        return { whole: joined(chunks) }
+        const chunks: Uint8Array<ArrayBuffer>[] = []
+        refuseWhole(await readBody(Math.min(wholeFileLimit, mostBytes), (chunk) => chunks.push(chunk.slice())))
+        return { whole: new Uint8Array(await new Blob(chunks).arrayBuffer()) }
       }
       const { end, total } = request.checkRange(response, 0, firstBytes)
       refuseLarge(total)
