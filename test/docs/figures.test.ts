@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { answerChecker } from '../../src/evaluate/check/check-answer.ts'
+import { Random } from '../../src/core/random.ts'
+import { dequantizeFourBit, quantizeFourBit } from '../../src/quant/four-bit.ts'
 import { wilson } from '../../src/evaluate/scores/proportion.ts'
 import { DryDevice } from '../../src/device/dry-device.ts'
 import { dryWeights } from '../../src/io/plan/dry-weights.ts'
@@ -91,6 +93,49 @@ describe('evaluation.md', () => {
     }
     const made = [of(found, found + wrong), of(found, found + missed)]
     expect(rowsOf('evaluation.md').get('all')?.slice(0, 2)).toEqual(made)
+  })
+})
+
+describe('adapters.md', () => {
+  it('says what rounding a merged NF4 weight to NF4 again loses of a small update', () => {
+    const [size, rank] = [1024, 16]
+    const random = new Random(1)
+    const normals = (count: number) => Float32Array.from({ length: count }, () => random.normal())
+    const weight = normals(size * size).map((value) => 0.02 * value)
+    const [a, b] = [normals(rank * size), normals(size * rank)]
+    const update = new Float32Array(size * size)
+    for (const [place, value] of b.entries()) {
+      const [row, column] = [Math.floor(place / rank) * size, (place % rank) * size]
+      for (let i = 0; i < size; i++) update[row + i] = (update[row + i] ?? 0) + (value / 4) * (a[column + i] ?? 0)
+    }
+    const options = { type: 'nf4', count: size * size } as const
+    const [before, valuesOf] = [quantizeFourBit(weight, { type: 'nf4' }), dequantizeFourBit]
+    const was = valuesOf({ ...before, ...options })
+    const percents = (cells: readonly string[] | undefined) => cells?.map((cell) => Number.parseFloat(cell))
+    for (const [share, digits] of [
+      ['0.5%', 0],
+      ['1.5%', 0],
+      ['5%', 1],
+      ['15%', 0],
+    ] as const) {
+      const wanted = update.map((value) => value * 0.02 * (Number.parseFloat(share) / 100))
+      const after = quantizeFourBit(
+        was.map((value, i) => value + (wanted[i] ?? NaN)),
+        { type: 'nf4' },
+      )
+      const is = valuesOf({ ...after, ...options })
+      let [changed, dot, square] = [0, 0, 0]
+      for (const [i, code] of before.codes.entries()) {
+        const difference = code ^ (after.codes[i] ?? 0)
+        changed += +((difference & 15) > 0) + +(difference >> 4 > 0)
+      }
+      for (const [i, want] of wanted.entries()) {
+        dot += ((is[i] ?? NaN) - (was[i] ?? NaN)) * want
+        square += want * want
+      }
+      const made = [Number(((100 * changed) / options.count).toFixed(digits)), Math.round((100 * dot) / square)]
+      expect([share, percents(rowsOf('adapters.md').get(share))]).toEqual([share, made])
+    }
   })
 })
 
