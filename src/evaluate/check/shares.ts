@@ -24,10 +24,11 @@ const whom =
   'males?|females?|adults?|cases?)'
 const every = String.raw`(?:every\s+|a\s+(?=hundred|thousand|million))?`
 const year = String.raw`(?:19|20)\d\d(?![,\d])`
-/** One in 5,000; one in 1,000 to 1,400; 20 per 100,000; three in a hundred. Behind "to" another share may begin. */
-const ofMany = shareOf(String.raw`\s+(?:in|out of|per)\s+${every}`)
-/** One person in 30,000; one of every 400; five of six children. Others are counts: 24 patients in two studies. */
-const ofWhom = [
+/** Others are counts: 24 patients in two studies. Behind "to" another share may begin. */
+const ofMany = [
+  // One in 5,000; one in 1,000 to 1,400; 20 per 100,000; three in a hundred.
+  shareOf(String.raw`\s+(?:in|out of|per)\s+${every}`),
+  // One person in 30,000; one of every 400; five of six children.
   shareOf(String.raw`(?<=(?<!\p{L})(?:one|1))\s+${whom}\s+in\s+${every}(?!${year})`),
   shareOf(String.raw`\s+of\s+every\s+`),
   shareOf(String.raw`\s+of\s+`, String.raw`(?=\s+${whom}(?!\p{L}))`),
@@ -50,7 +51,7 @@ export function sharesIn(text: string): Share[] {
       found.push({ start: match.index, end: match.index + match[0].length, ...read(match) })
     }
   }
-  for (const pattern of [ofMany, ...ofWhom]) {
+  for (const pattern of ofMany) {
     add(pattern, ([, some, ...all]) => {
       const among = all.filter((each) => each !== undefined).map(numberOf)
       return { values: among.map((each) => (100 * numberOf(some ?? '')) / each), unit: '%' }

@@ -85,7 +85,7 @@ export async function simulateSeed(
   const questions = { heldOut: await some(data.test), guard: await some(data.validation) }
   const measureLosses = () => measureGate(place, questions)
   // Parts are of these settings, questions and model alone: it finds the questions as likely, to the last bit.
-  const base = meanLoss((await measureLosses()).heldOut)
+  const base = meanLoss((await measureGate(place, { ...questions, guard: [] })).heldOut)
   const asked = questions.heldOut.map(({ pair }) => pair.id)
   const made = digestOf(JSON.stringify([settings, device.description, base, asked, general.map(({ id }) => id)]))
   const folder = join(place.folder, `seed-${seed}-${made}`)
