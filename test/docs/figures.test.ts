@@ -33,18 +33,21 @@ function rowsOf(name: string): ReadonlyMap<string, readonly string[]> {
 const number = (cell = '') => Number(cell.replaceAll(',', ''))
 const share = (part: number, whole: number) => `${((100 * part) / whole).toFixed(1)}%`
 
-describe('figures.md', () => {
+describe('results/figures.md', () => {
   it('names every page that tells of a machine and of no commit', () => {
-    const page = pageOf('figures.md')
-    const others = readdirSync(docs).filter((name) => name.endsWith('.md') && name !== 'figures.md')
+    const page = pageOf('results/figures.md')
+    const pages = readdirSync(docs, { recursive: true, encoding: 'utf8' }).map((name) => name.replaceAll('\\', '/'))
+    const isWritten = (name: string) => name.endsWith('.md') && !name.startsWith('reference/api/')
+    const others = pages.filter((name) => isWritten(name) && name !== 'results/figures.md')
     const isMeasured = (name: string) => /EPYC|Xeon|llvmpipe|x86 cores|two cores/.test(pageOf(name))
-    const isNamed = (name: string) => page.includes(`(${name})`) || /\bcommit\b/.test(pageOf(name))
+    const isNamed = (name: string) =>
+      page.includes(`(${path.posix.relative('results', name)})`) || /\bcommit\b/.test(pageOf(name))
     expect(others.filter((name) => isMeasured(name) && !isNamed(name))).toEqual([])
   })
 })
 
-describe('data.md has the counts of a script that shares no code with the audit', () => {
-  const rows = rowsOf('data.md')
+describe('results/data.md has the counts of a script that shares no code with the audit', () => {
+  const rows = rowsOf('results/data.md')
 
   it('of each collection and type of question', () => {
     const [pairs, answered] = [
@@ -83,7 +86,7 @@ describe('data.md has the counts of a script that shares no code with the audit'
   })
 })
 
-describe('evaluation.md', () => {
+describe('guides/evaluate.md', () => {
   it('says how the checker does now on the cases that were blind, without lists of names', async () => {
     const counts = countCases(await answerCases('blind'), answerChecker())
     const [found, missed, wrong] = [counts.found.length, counts.missed.length, counts.wrong.length]
@@ -92,11 +95,11 @@ describe('evaluation.md', () => {
       return `${(hits / n).toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
     }
     const made = [of(found, found + wrong), of(found, found + missed)]
-    expect(rowsOf('evaluation.md').get('all')?.slice(0, 2)).toEqual(made)
+    expect(rowsOf('guides/evaluate.md').get('all')?.slice(0, 2)).toEqual(made)
   })
 })
 
-describe('adapters.md', () => {
+describe('guides/choose-a-method.md', () => {
   it('says what rounding a merged NF4 weight to NF4 again loses of a small update', () => {
     const [size, rank] = [1024, 16]
     const random = new Random(1)
@@ -134,12 +137,12 @@ describe('adapters.md', () => {
         square += want * want
       }
       const made = [Number(((100 * changed) / options.count).toFixed(digits)), Math.round((100 * dot) / square)]
-      expect([share, percents(rowsOf('adapters.md').get(share))]).toEqual([share, made])
+      expect([share, percents(rowsOf('guides/choose-a-method.md').get(share))]).toEqual([share, made])
     }
   })
 })
 
-describe('falcon-1b.md', () => {
+describe('results/falcon-1b.md', () => {
   it('counts the parameters of Falcon-RW-1B as the library does', () => {
     const config = parseModelConfig(falconRw1b)
     const weights = modelWeights(config)
@@ -147,7 +150,7 @@ describe('falcon-1b.md', () => {
     const model = createModel(config, dryWeights(device, weights, { dtype: 'f32', quantize: false }))
     const adapter = attachUnstarted(model, { r: 16 }, 'figures')
     const trainable = [...adapter.namedTrainableParameters().values()].reduce((sum, { count }) => sum + count, 0)
-    const rows = rowsOf('falcon-1b.md')
+    const rows = rowsOf('results/falcon-1b.md')
     const [all, packed] = [
       number(rows.get('parameters')?.[0]),
       number(rows.get('the same with two 4-bit ones counted as one')?.[0]),

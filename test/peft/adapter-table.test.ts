@@ -8,7 +8,7 @@ import { falconRw1b } from './falcon-rw-1b.ts'
 
 const targetModules = ['query_key_value']
 
-/** The rows of the table in docs/adapters.md, by what they begin with. */
+/** The rows of the table in docs/guides/choose-a-method.md, by what they begin with. */
 const configs: Readonly<Record<string, PlannedAdapter>> = {
   LoRA: {},
   '… all-linear': { targetModules: 'all-linear' },
@@ -27,7 +27,7 @@ const configs: Readonly<Record<string, PlannedAdapter>> = {
   'LN tuning': { peftType: 'LN_TUNING', targetModules: ['input_layernorm', 'post_attention_layernorm', 'ln_f'] },
 }
 
-const page = await readFile(new URL('../../docs/adapters.md', import.meta.url), 'utf8')
+const page = await readFile(new URL('../../docs/guides/choose-a-method.md', import.meta.url), 'utf8')
 const rows = page.split('\n').flatMap((line) => {
   const [, name = '', , , trained = ''] = line.split('|').map((cell) => cell.trim())
   const count = Number(trained.replaceAll(',', ''))
@@ -43,7 +43,7 @@ function trainedBy(config: PlannedAdapter): number {
   return [...adapter.namedTrainableParameters().values()].reduce((sum, { count }) => sum + count, 0)
 }
 
-describe('the table of docs/adapters.md', () => {
+describe('the table of docs/guides/choose-a-method.md', () => {
   it('has a row for each method', () => {
     expect(rows.map(([name]) => name)).toEqual(expect.arrayContaining(Object.keys(configs)))
   })

@@ -25,7 +25,7 @@ const help = `Runs the paper's three experiments on MedQuAD: baselines beside Lo
   --threads N, --build NAME    of the CPU engine, as for npm run medquad   (1 thread)
   --out DIR           records, one file each               (out/experiments/MODEL)
   --record FILE       all of them together                 (OUT/record.json)
-  --report            run nothing: draw docs/experiments/*.json, and make the tables of docs/experiments.md anew
+  --report            run nothing: draw docs/results/experiments/*.json, and make the tables of docs/results/experiments.md anew
   --help
 
 What is recorded is not run again, and Ctrl-C saves a checkpoint, so the same command goes on. Several processes may

@@ -9,7 +9,7 @@ import type { ExperimentRecord } from './experiment-record.ts'
 import { experimentsPlot } from './plot-experiments.ts'
 
 /** The documents, the page of the experiments, and its records. */
-const docs = fileURLToPath(new URL('../../../docs', import.meta.url))
+const docs = fileURLToPath(new URL('../../../docs/results', import.meta.url))
 const page = 'experiments.md'
 export const recordFolder = join(docs, 'experiments')
 

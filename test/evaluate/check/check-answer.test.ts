@@ -12,7 +12,7 @@ function totals(cases: readonly AnswerCase[]) {
 }
 
 describe('the cases written by hand', () => {
-  it('are flagged as docs/evaluation.md says', async () => {
+  it('are flagged as docs/guides/evaluate.md says', async () => {
     const [development, heldOut] = [await answerCases('development'), await answerCases('held-out')]
     expect([development.length, heldOut.length]).toEqual([87, 60])
     expect(totals(development)).toEqual({ found: 67, missed: 0, wrong: 0 })

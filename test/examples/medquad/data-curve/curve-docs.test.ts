@@ -7,7 +7,7 @@ import { curvePlot } from '../../../../examples/medquad/experiments/data-curve/p
 import type { CurveRecord } from '../../../../examples/medquad/experiments/data-curve/records.ts'
 import { root } from '../../../programs/run-program.ts'
 
-const read = (path: string) => readFileSync(join(root, 'docs', path), 'utf8')
+const read = (path: string) => readFileSync(join(root, 'docs/results', path), 'utf8')
 const record = JSON.parse(read('experiments/data-curve.json')) as CurveRecord
 
 describe('the page on quality against data', () => {

@@ -8,8 +8,10 @@ import { root } from '../../../programs/run-program.ts'
 import { start } from '../run-script.ts'
 
 if (existsSync(medquad)) {
-  it('trains the cheapest point of docs/data-curve.md again, and measures what its record has', async () => {
-    const recorded = JSON.parse(readFileSync(join(root, 'docs/experiments/data-curve.json'), 'utf8')) as CurveRecord
+  it('trains the cheapest point of docs/results/data-curve.md again, and measures what its record has', async () => {
+    const recorded = JSON.parse(
+      readFileSync(join(root, 'docs/results/experiments/data-curve.json'), 'utf8'),
+    ) as CurveRecord
     const out = mkdtempSync(join(tmpdir(), 'data-curve-'))
     const args = ['--data', medquad, '--device', 'cpu', '--only', '100', '--seeds', '0', '--out', out]
     const { code, stderr } = await start('experiments/data-curve/data-curve', args)
@@ -29,6 +31,6 @@ if (existsSync(medquad)) {
   }, 1_200_000)
 } else {
   it('is told that no point of the data curve was trained again', () => {
-    console.warn(`MedQuAD is not at ${medquad}: no point of docs/data-curve.md was trained again`)
+    console.warn(`MedQuAD is not at ${medquad}: no point of docs/results/data-curve.md was trained again`)
   })
 }

@@ -13,7 +13,7 @@ import { experimentsPlot } from '../../../../examples/medquad/experiments/plot-e
 
 const records = await readExperiments()
 
-describe('docs/experiments.md', () => {
+describe('docs/results/experiments.md', () => {
   it('has the tables that its records give', async () => {
     expect(await pageOf(records)).toBe(await readFile(join(recordFolder, '../experiments.md'), 'utf8'))
   })

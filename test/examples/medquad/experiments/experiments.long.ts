@@ -23,7 +23,7 @@ if (existsSync(medquad)) {
     if (record === undefined) throw new Error('there is no record of the small Falcon')
     const { questions, protocol, trials, trialSteps } = record
 
-    // The rest is as by default, which docs/experiments.md says.
+    // The rest is as by default, which docs/results/experiments.md says.
     const counts = ['--measured', `${questions.length}`, '--answers', `${protocol.answers}`]
 
     /** What `make` gives over the benches that the record was made on. */
@@ -79,6 +79,6 @@ if (existsSync(medquad)) {
   })
 } else {
   it('is told that no run of the experiments was made again', () => {
-    console.warn(`MedQuAD is not at ${medquad}: no run of docs/experiments.md was made again`)
+    console.warn(`MedQuAD is not at ${medquad}: no run of docs/results/experiments.md was made again`)
   })
 }

@@ -69,12 +69,14 @@ describe('the figures of the simulation', () => {
   })
 
   it.each(['feedback.json'])('in docs are those of %s', (name) => {
-    const path = join(root, 'docs/experiments', name)
+    const path = join(root, 'docs/results/experiments', name)
     expect(existsSync(path)).toBe(true)
     const { records } = JSON.parse(readFileSync(path, 'utf8')) as { readonly records: readonly ArmRecord[] }
     const arms = [...new Set(records.map(({ arm }) => arm))]
     const figures = Object.fromEntries(arms.map((arm) => [arm, describeArm(records.filter((one) => one.arm === arm))]))
     const cellsOf = (table: string) => table.replaceAll(/ *\| */g, '|').replaceAll(/-+/g, '---')
-    expect(cellsOf(readFileSync(join(root, 'docs/feedback.md'), 'utf8'))).toContain(cellsOf(simulationTable(figures)))
+    expect(cellsOf(readFileSync(join(root, 'docs/guides/feedback.md'), 'utf8'))).toContain(
+      cellsOf(simulationTable(figures)),
+    )
   })
 })
