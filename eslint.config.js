@@ -19,7 +19,7 @@ const restrictImports = (...patterns) => ({
 
 export default defineConfig(
   // AssemblyScript is not TypeScript: its compiler checks *.as.ts.
-  globalIgnores(['dist/', 'out/', 'docs/api/', '**/*.generated.*', '**/*.as.ts', '.cache/', '.venv/']),
+  globalIgnores(['dist/', 'out/', 'docs/reference/api/', '**/*.generated.*', '**/*.as.ts', '.cache/', '.venv/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -88,7 +88,7 @@ export default defineConfig(
   // Plain programs of Node, whose globals no type tells of.
   { files: ['bench/**/*.mjs'], rules: { 'no-undef': 'off' } },
   {
-    files: ['**/*.config.ts', '*.config.js'],
+    files: ['**/*.config.ts', '*.config.js', 'docs/.vitepress/**/*.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 )
