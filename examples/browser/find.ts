@@ -14,3 +14,16 @@ export function say(id: string, text: string, isWrong = false): void {
   element.textContent = text
   element.classList.toggle('is-wrong', isWrong)
 }
+
+/** Does something in place of sending a form. */
+export function onSubmit(id: string, act: () => void): void {
+  find(id, HTMLFormElement).addEventListener('submit', (event) => {
+    event.preventDefault()
+    act()
+  })
+}
+
+/** What an error says. */
+export function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

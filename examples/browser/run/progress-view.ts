@@ -1,7 +1,7 @@
 import type { StepReport } from 'peft-medaware'
-import { count, duration } from '../medquad/words.ts'
+import { count, duration } from '../../medquad/words.ts'
 import { drawCurve, type Point } from './chart.ts'
-import { find } from './find.ts'
+import { find } from '../find.ts'
 
 /** The bar, the figures and the two curves of a run. */
 export class ProgressView {
