@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export { MedAwareError, type ErrorCode } from './core/errors.ts'
+export { version } from './core/version.ts'
 export { nearestName } from './core/nearest.ts'
 export { Random } from './core/random.ts'
 export type { Shape } from './core/shape.ts'
@@ -41,7 +42,14 @@ export {
   type ModelReport,
   type TensorTotals,
 } from './io/plan/inspect-model.ts'
-export { modelFiles, saveModel, type SavedModel, type SaveModelOptions } from './io/save/save-model.ts'
+export {
+  type FilePiece,
+  modelFiles,
+  saveModel,
+  type SavedModel,
+  type SaveModelOptions,
+  streamModelFiles,
+} from './io/save/save-model.ts'
 export type { SaveDType, SaveWeightsOptions } from './io/save/tensors-to-save.ts'
 export { diskFolder, directoryFolder, fileFolder, writeFolder, type Folder } from './io/sources/folder.ts'
 export { openFolder, type Source } from './io/sources/open-folder.ts'
@@ -82,6 +90,7 @@ export {
   type ModelGgufOptions,
   saveModelGguf,
   type SavedGguf,
+  streamModelGguf,
 } from './io/gguf/model-gguf.ts'
 export {
   adapterGguf,
@@ -259,14 +268,15 @@ export { cardResults, type CardReports, type Measured, type MeasuredRouge } from
 export type { AnswerGroupOptions } from './evaluate/text/answer-groups.ts'
 
 export { loadBenchmark, type LoadBenchmarkOptions } from './io/benchmarks/load-benchmark.ts'
-export type { RunPlace, RunStore } from './io/runs/run-store.ts'
+export type { RunDirectory, RunPlace, RunStore } from './io/runs/run-store.ts'
 export { Trainer, type TrainResult } from './trainer/trainer.ts'
 export { trainingCard, type TrainingCardOptions } from './trainer/training-card.ts'
 export { exportRecipe, type RecipeOptions } from './trainer/recipe/export-recipe.ts'
 export { train, type TrainDatasetOptions } from './trainer/train.ts'
 export { type PreferenceDataset, trainDpo, type TrainDpoOptions } from './trainer/preference/train-dpo.ts'
 export { ProgressLine, type ProgressOptions, type ProgressStream } from './trainer/progress/progress-line.ts'
-export type { Sample, SamplesOptions } from './trainer/report/samples.ts'
+export { type ReportContent, trainingReport } from './trainer/report/training-report.ts'
+export type { LaterAnswer, Sample, SamplesOptions } from './trainer/report/samples.ts'
 export type { ReportName } from './trainer/watchers.ts'
 export type { IntervalStrategy, OwnTrainerOptions, TrainerOptions } from './trainer/trainer-options.ts'
 export type {

@@ -19,6 +19,7 @@ import type { TensorReader } from '../safetensors/reader.ts'
 import type { Adapter } from '../peft/adapter.ts'
 import type { Adaptable } from '../peft/adaptable.ts'
 import { keepCard } from './card-file.ts'
+import { type RunDirectory, runStore } from './runs/run-store.ts'
 import { diskFolder, type Folder, openTensors, readJson, writeFolder } from './sources/folder.ts'
 import { folderOptions, type HubFolderOptions, hubFolderRules } from './huggingface/hub-folder-options.ts'
 import { openFolder, type Source } from './sources/open-folder.ts'
@@ -33,17 +34,22 @@ const hotswapAdapterRules: OptionRules<HotswapAdapterOptions> = { ...hotswapRule
 const rules: OptionRules<OpenAdapterOptions> = { ...loadAdapterRules, ...hubFolderRules }
 
 /**
- * Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md (Node only), all of them
- * or, where one cannot be written, none. An adapter that is there is replaced; a README.md that somebody wrote or
- * edited
- * is kept with its metadata brought up to date, as PEFT does, and `onWarning` told.
- * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `disk`, `device`.
+ * Writes an adapter as PEFT does: adapter_config.json, adapter_model.safetensors and README.md, into a directory: its
+ * path (Node), where all of them are written or, where one cannot be, none; or the handle of one that a page has. An
+ * adapter that is there is replaced; a README.md that somebody wrote or edited is kept with its metadata brought up to
+ * date, as PEFT does, and `onWarning` told.
+ * @throws MedAwareError `config` for an adapter that was detached or merged, or bad options; `disk`, `device`;
+ * `unsupported` for a path in a page.
  */
-export async function saveAdapter(adapter: Adapter, path: string, options: AdapterFilesOptions = {}): Promise<void> {
-  readArgument('saveAdapter', 'path', path, text)
+export async function saveAdapter(
+  adapter: Adapter,
+  place: RunDirectory,
+  options: AdapterFilesOptions = {},
+): Promise<void> {
+  const store = runStore('saveAdapter', place)
   const given = readOptions('saveAdapter', options, adapterFilesRules)
   const files = await adapterFiles(adapter, given)
-  await writeFolder(path, await keepCard(diskFolder(path), files, given.onWarning))
+  await store.write('', await keepCard(store.open(), files, given.onWarning))
 }
 
 /**

@@ -6,15 +6,17 @@ import {
   checkpointFiles,
 } from '../train/checkpoint.ts'
 import type { TrainingRun } from '../train/training-run.ts'
-import { openTensors, readText, writeFolder } from './sources/folder.ts'
+import { type RunDirectory, runStore } from './runs/run-store.ts'
+import { openTensors, readText } from './sources/folder.ts'
 import { openFolder, type Source } from './sources/open-folder.ts'
 
 /**
- * Writes a run's checkpoint into a directory (Node only). Who is stopped at any time leaves the checkpoint before or
- * this one, whole. @throws MedAwareError `disk`; as `checkpointFiles`.
+ * Writes a run's checkpoint into a directory: its path (Node), or the handle of one that a page has. Who is stopped at
+ * any time leaves the checkpoint before or this one, whole. @throws MedAwareError `disk`, `unsupported` for a path in a
+ * page; as `checkpointFiles`.
  */
-export async function saveRun(run: TrainingRun, path: string): Promise<void> {
-  await writeFolder(path, await checkpointFiles(run))
+export async function saveRun(run: TrainingRun, place: RunDirectory): Promise<void> {
+  await runStore('saveRun', place).write('', await checkpointFiles(run))
 }
 
 /**

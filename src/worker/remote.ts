@@ -80,7 +80,9 @@ export const modelKinds: Kinds<typeof modelCalls> = {
   countParameters: 'value',
   saveModel: 'value',
   modelFiles: 'value',
+  streamModelFiles: 'stream',
   modelGguf: 'value',
+  streamModelGguf: 'stream',
   saveModelGguf: 'value',
   train: 'value',
   trainDpo: 'value',
@@ -101,6 +103,7 @@ export const adapterKinds: Kinds<typeof adapterCalls> = {
 export const runKinds: Kinds<typeof runCalls> = {
   train: 'stream',
   checkpointFiles: 'value',
+  trainingCard: 'value',
   saveRun: 'value',
   restoreRun: 'value',
   dispose: 'end',

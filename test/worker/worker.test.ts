@@ -11,6 +11,7 @@ import {
   loadModel,
   type LoadProgress,
   MedAwareError,
+  modelFiles,
   openDevice,
   planMemory,
   type StepReport,
@@ -73,8 +74,15 @@ describe('the calls of the main thread', () => {
     for await (const report of run) reports.push(report)
     for await (const report of far.train()) farReports.push(report)
     expect(farReports.map(told)).toEqual(reports.map(told))
+    expect(await far.trainingCard({ training: reports, evaluation: [] })).toMatchObject({ figures: { Steps: '3 of 3' } })
     run.dispose()
     await far.dispose()
+    const merged = { merge: true, dequantize: true } as const
+    const sizes = new Map<string, number>()
+    for await (const { name, bytes } of model.streamModelFiles(merged)) {
+      sizes.set(name, (sizes.get(name) ?? 0) + bytes.length)
+    }
+    expect([...sizes]).toEqual([...(await modelFiles(here.model, merged))].map(([name, { length }]) => [name, length]))
     await there.detach()
     here.model.dispose()
   })

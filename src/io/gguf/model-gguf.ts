@@ -12,6 +12,7 @@ import {
 } from '../../core/options.ts'
 import { modelRule, type PretrainedLm } from '../../models/causal-lm.ts'
 import { type HubFolderOptions, hubFolderRules } from '../huggingface/hub-folder-options.ts'
+import { type FilePiece, piecesOf } from '../save/save-model.ts'
 import type { SaveProgress } from '../save/tensor-loader.ts'
 import type { Source } from '../sources/open-folder.ts'
 import { loadedModel, withModelFolder } from './model-sources.ts'
@@ -82,6 +83,18 @@ const convertAliases = { outtype: 'type', dtype: 'type', model_name: 'name' } as
  */
 export async function modelGguf(model: PretrainedLm, options: ModelGgufOptions = {}): Promise<Uint8Array> {
   return bytesOfGguf(await fileOf('modelGguf', model, options, 'model.gguf'))
+}
+
+/**
+ * `modelGguf` piece by piece, made as they are taken: for pages, and models that do not fit into memory twice.
+ * @throws MedAwareError as `modelGguf`.
+ */
+export async function* streamModelGguf(
+  model: PretrainedLm,
+  options: ModelGgufOptions = {},
+): AsyncGenerator<FilePiece, void, undefined> {
+  const name = 'model.gguf'
+  yield* piecesOf({ name, ...(await fileOf('streamModelGguf', model, options, name)) })
 }
 
 /**

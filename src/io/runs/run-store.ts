@@ -28,8 +28,11 @@ export interface RunStore {
   remove(name: string, first?: string): Promise<void>
 }
 
-/** A directory's path (Node), a directory that the user opened to a page or its private one (OPFS), or a store. */
-export type RunPlace = string | FileSystemDirectoryHandle | RunStore
+/** A directory's path (Node), or a directory that the user opened to a page or its private one (OPFS). */
+export type RunDirectory = string | FileSystemDirectoryHandle
+
+/** A directory, or a store. */
+export type RunPlace = RunDirectory | RunStore
 
 const storeRule = withMethods<RunStore>("a directory's path, a directory's handle, or a store", ['list', 'write'])
 

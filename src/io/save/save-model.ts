@@ -108,6 +108,38 @@ export async function modelFiles(
   return files
 }
 
+/** A part of a file, as it comes: files one after another, each from its first byte to its last. */
+export interface FilePiece {
+  /** The file's. */
+  readonly name: string
+  /** Of the whole file. */
+  readonly byteLength: number
+  readonly bytes: Uint8Array
+}
+
+/** Bytes of a piece: few enough that a page which takes one is not held up by it. */
+const pieceBytes = 4 << 20
+
+/**
+ * The files that `saveModel` writes, piece by piece, made as they are taken: for pages, which can write a model that
+ * does not fit into memory twice. Who leaves them ends it. @throws MedAwareError as `saveModel`.
+ */
+export async function* streamModelFiles(
+  model: PretrainedLm,
+  options: SaveModelOptions = {},
+): AsyncGenerator<FilePiece, void, undefined> {
+  for (const file of await filesToWrite('streamModelFiles', model, options)) yield* piecesOf(file)
+}
+
+/** A file in pieces of a few megabytes at most; an empty one is an empty piece. */
+export async function* piecesOf({ name, byteLength, pieces }: FileToWrite): AsyncGenerator<FilePiece, void, undefined> {
+  for await (const piece of pieces()) {
+    for (let at = 0; at === 0 || at < piece.length; at += pieceBytes) {
+      yield { name, byteLength, bytes: piece.subarray(at, at + pieceBytes) }
+    }
+  }
+}
+
 const rules: OptionRules<SaveModelOptions> = {
   ...saveWeightsRules,
   maxShardSize: either(number({ above: 0 }), text),

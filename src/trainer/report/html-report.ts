@@ -6,7 +6,7 @@ import type { Sample } from './samples.ts'
 const interval = 10_000
 
 /**
- * Keeps `report.markup` in a training's store: at evaluations and checkpoints, so that it can be looked at meanwhile,
+ * Keeps `report.html` in a training's store: at evaluations and checkpoints, so that it can be looked at meanwhile,
  * and at the end. @param onWarning Told once where it cannot be written.
  */
 export function htmlReport(
@@ -18,8 +18,8 @@ export function htmlReport(
   let hasWarned = false
   const write = async ({ history, description, step, steps, best, store }: TrainerContext): Promise<void> => {
     if (store === null) return
-    const { reportPage } = await import('./report-page.ts')
-    const page = reportPage({ history, description, step, steps, best, samples: samples(), note })
+    const { trainingReport } = await import('./training-report.ts')
+    const page = trainingReport({ history, description, step, steps, best, samples: samples(), note })
     try {
       await store.write('', new Map([['report.html', page]]))
     } catch (error) {

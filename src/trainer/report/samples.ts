@@ -20,10 +20,18 @@ export interface SamplesOptions {
   readonly note?: string
 }
 
+/** What a model made of a prompt after some steps. */
+export interface LaterAnswer {
+  readonly step: number
+  readonly text: string
+}
+
 /** A prompt, and what the model made of it; null where it has not been asked. */
 export interface Sample {
   readonly prompt: string
   readonly before: string | null
+  /** What it made of it on the way, in the order of the steps. Default none. */
+  readonly between?: readonly LaterAnswer[]
   readonly after: string | null
   /** What was given as the right answer; null for none. */
   readonly reference: string | null

@@ -9,8 +9,8 @@ import type { GenerationOptions } from '../../generate/generation-options.ts'
 import { generateTokens } from '../../generate/generate.ts'
 import type { DecodeOptions, EncodeOptions } from '../../generate/text-tokenizer.ts'
 import { openAdapter, type OpenAdapterOptions } from '../../io/adapter-folder.ts'
-import { modelGguf, type ModelGgufOptions, saveModelGguf } from '../../io/gguf/model-gguf.ts'
-import { modelFiles, saveModel, type SaveModelOptions } from '../../io/save/save-model.ts'
+import { modelGguf, type ModelGgufOptions, saveModelGguf, streamModelGguf } from '../../io/gguf/model-gguf.ts'
+import { modelFiles, saveModel, type SaveModelOptions, streamModelFiles } from '../../io/save/save-model.ts'
 import type { Source } from '../../io/sources/open-folder.ts'
 import type { Example } from '../../models/example.ts'
 import { attachAdapter, attachLora, type AttachOptions, type GivenConfig } from '../../peft/attach.ts'
@@ -59,7 +59,9 @@ export const modelCalls = {
   countParameters: ({ model }: HeldModel) => countParameters(model),
   saveModel: ({ model }: HeldModel, path: string, options?: SaveModelOptions) => saveModel(model, path, options),
   modelFiles: ({ model }: HeldModel, options?: SaveModelOptions) => modelFiles(model, options),
+  streamModelFiles: ({ model }: HeldModel, options?: SaveModelOptions) => streamModelFiles(model, options),
   modelGguf: ({ model }: HeldModel, options?: ModelGgufOptions) => modelGguf(model, options),
+  streamModelGguf: ({ model }: HeldModel, options?: ModelGgufOptions) => streamModelGguf(model, options),
   saveModelGguf: ({ model }: HeldModel, path: string, options?: ModelGgufOptions) =>
     saveModelGguf(model, path, options),
   train: ({ model, tokenizer }: HeldModel, data: TrainDataset, options: Sent<TrainDatasetOptions> = {}) => {

@@ -9,25 +9,29 @@ import { style } from './style.ts'
 /** What a report is made of. */
 export interface ReportContent {
   readonly history: LogHistory
-  /** As `run.json` has it. */
+  /** What the run is made of, a section for each name; as `run.json` has it, whose `model.nameOrPath` is in the title. */
   readonly description: JsonObject
+  /** Steps done. */
   readonly step: number
+  /** Of the whole run. */
   readonly steps: number
-  readonly best: BestEvaluation | null
-  readonly samples: readonly Sample[]
-  /** Said over the samples; '' for nothing. */
-  readonly note: string
+  /** Default null. */
+  readonly best?: BestEvaluation | null
+  /** Default none. */
+  readonly samples?: readonly Sample[]
+  /** Said over the samples. Default nothing. */
+  readonly note?: string
 }
 
 /** Points of a curve, and rows of a table, from which on neighbours are put together. */
 const most = { points: 400, rows: 500 }
 
 /**
- * `report.markup`: a page that needs no network and no script. The curves of loss, learning rate, gradient norm and
- * throughput, samples, all numbers as a table, and what the run is made of.
+ * A training as one HTML file that needs no network and no script: the curves of loss, learning rate, gradient norm and
+ * throughput, samples, all numbers as a table, and what the run is made of. `Trainer` keeps it as `report.html`.
  */
-export function reportPage(content: ReportContent): string {
-  const { history, description, step, steps, samples, note } = content
+export function trainingReport(content: ReportContent): string {
+  const { history, description, step, steps, samples = [], note = '' } = content
   const { nameOrPath } = isJsonObject(description['model']) ? description['model'] : {}
   const title = typeof nameOrPath === 'string' ? `Training of ${nameOrPath}` : 'A training'
   const curves = step === 0 ? [] : chartsOf(history, description).map((each) => chart(each, Math.max(step, 1)))
@@ -112,7 +116,7 @@ function metricCharts(training: LogHistory['training']): readonly ChartContent[]
   })
 }
 
-function headlines({ history, best }: ReportContent): readonly Pair[] {
+function headlines({ history, best = null }: ReportContent): readonly Pair[] {
   const { training, evaluation } = history
   const change = (numbers: readonly (number | undefined)[]) => {
     return [numbers[0], numbers.at(-1)].map((each) => shownNumber(each ?? NaN)).join(' → ')
@@ -153,12 +157,13 @@ function flat(value: unknown, path = ''): readonly Pair[] {
   return Object.entries(value).flatMap(([name, each]) => flat(each, path === '' ? name : `${path}.${name}`))
 }
 
-function sampleOf({ prompt, before, after, reference }: Sample): Html {
+function sampleOf({ prompt, before, between = [], after, reference }: Sample): Html {
   const answer = (when: string, text: string | null) => {
     return text === null ? '' : markup`<dt>${when}</dt><dd>${text}</dd>`
   }
+  const later = between.map(({ step, text }) => markup`<dt>Step ${shownNumber(step)}</dt><dd>${text}</dd>`)
   return markup`<section class="sample"><blockquote>${prompt}</blockquote>
-<dl>${answer('Before', before)}${answer('After', after)}${answer('Reference', reference)}</dl></section>`
+<dl>${answer('Before', before)}${later}${answer('After', after)}${answer('Reference', reference)}</dl></section>`
 }
 
 function tables({ training, evaluation }: LogHistory): Html {
