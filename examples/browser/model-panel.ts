@@ -50,7 +50,7 @@ export class ModelPanel {
     page.stop()
     page.now.session?.close()
     page.now.waiting?.close()
-    page.change({ session: null, waiting: null, trained: null })
+    page.change({ session: null, waiting: null, run: null })
     const engine = find('engine', HTMLSelectElement).value as Engine
     say('reason', '')
     if (source === null) {

@@ -1,6 +1,6 @@
 import type { LoadProgress } from 'peft-medaware'
 import { type ModelWorker, startWorker } from 'peft-medaware/worker'
-import { loraOf, Session, type Settings } from './session.ts'
+import { loraOf, quantize, Session, type Settings } from './session.ts'
 
 export type Engine = 'auto' | 'webgpu' | 'cpu'
 
@@ -18,9 +18,6 @@ export interface Plan {
   /** What is too large for the engine, and what to change; null where it fits. */
   readonly advice: string | null
 }
-
-/** How every model is kept on the engine. */
-const quantize = { type: 'nf4', doubleQuant: true } as const
 
 /** An engine in a worker, and the model that is to be loaded on it. */
 export class Opening {
@@ -55,7 +52,7 @@ export class Opening {
   async load(onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Session> {
     const model = await this.worker.loadModel(this.source, { quantize, onProgress, signal })
     if (model.tokenizer === null) throw new Error(`${this.name}: there is no tokenizer.json`)
-    return new Session(this.name, this.worker, model)
+    return new Session(this.name, this.worker, model, this.source)
   }
 
   /** Frees the engine. What was loaded on it is gone. */

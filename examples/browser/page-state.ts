@@ -1,10 +1,20 @@
 import { find, sentence } from './find.ts'
 import type { Opening } from './opening.ts'
 import type { Pair } from './pairs.ts'
+import type { MemoryNow, RunRecord } from './run/training.ts'
 import type { Session } from './session.ts'
 
 /** What the one engine is busy with. */
 export type Busy = 'opening' | 'training' | 'answering' | 'saving'
+
+/** The run whose adapter is on the model. */
+export interface RunNow {
+  readonly record: RunRecord
+  /** What the engine holds; null where the run is not one of this visit. */
+  readonly memory: MemoryNow | null
+  /** Whether it can be gone on with at once. */
+  readonly canGoOn: boolean
+}
 
 /** What there is in the page. */
 export interface State {
@@ -14,13 +24,13 @@ export interface State {
   readonly session: Session | null
   /** What is to be learned; null where there is nothing, or nothing that can be read. */
   readonly pairs: readonly Pair[] | null
-  /** Of the adapter there is: how far it was trained. */
-  readonly trained: { readonly step: number; readonly steps: number } | null
+  /** Of the adapter there is. */
+  readonly run: RunNow | null
 }
 
 /** The state of the page in one place: panels change it here, and hear of every change. */
 export class PageState {
-  #now: State = { busy: null, waiting: null, session: null, pairs: null, trained: null }
+  #now: State = { busy: null, waiting: null, session: null, pairs: null, run: null }
   readonly #heard: ((now: State, was: State) => void)[] = []
   /** Of what was begun last. */
   #stop = new AbortController()

@@ -1,10 +1,16 @@
-import type { StepReport } from 'peft-medaware'
-import type { ModelWorker, WorkerAdapter, WorkerModel, WorkerRun } from 'peft-medaware/worker'
+import type { CardContent, FilePiece, LogHistory, LossReport, StepReport } from 'peft-medaware'
+import type { ModelWorker, WorkerAdapter, WorkerMemory, WorkerModel, WorkerRun } from 'peft-medaware/worker'
 import { promptOf } from '../medquad/prompt.ts'
 import type { Pair } from './pairs.ts'
 
 /** The model as it was, or with what it has learned. */
 export type Side = 'before' | 'after'
+
+/** What is learned, and what is kept apart to measure on. */
+export interface RunData {
+  readonly train: readonly Pair[]
+  readonly heldOut: readonly Pair[]
+}
 
 /** How to train. */
 export interface Settings {
@@ -18,27 +24,63 @@ export interface Settings {
   readonly maxLength: number
 }
 
+/** What a run was begun with. */
+export interface Begun {
+  readonly examples: number
+  readonly heldOut: number
+  /** Weights that are trained. */
+  readonly trainable: number
+  /** Bytes that the model and a step take at most. */
+  readonly planned: number
+}
+
+/** How an answer is written. */
+export interface AnswerOptions {
+  readonly signal: AbortSignal
+  /** What was said before, oldest first. Default nothing. */
+  readonly past?: readonly Pair[]
+  /** 0 for the likeliest word each time. Default 0. */
+  readonly temperature?: number
+  /** Same seed, same answer. Default 0. */
+  readonly seed?: number
+  /** Default 96. */
+  readonly maxNewTokens?: number
+}
+
 /** The adapter that is trained. */
 export function loraOf(rank: number) {
   return { r: rank, loraAlpha: 2 * rank, loraDropout: 0.05 }
 }
 
+/** How every model is kept on the engine. */
+export const quantize = { type: 'nf4', doubleQuant: true } as const
+
+type Examples = Awaited<ReturnType<WorkerModel['prepareExamples']>>['examples']
+
 /** One engine, one model in 4 bits, and the adapter it is learning, all of it in a worker: the page stays free. */
 export class Session {
   readonly #worker: ModelWorker
   readonly #model: WorkerModel
+  readonly #source: string | readonly File[] | null
   #adapter: WorkerAdapter | null = null
   #run: WorkerRun | null = null
+  #heldOut: Examples = []
+  #batchSize = 1
   #step = 0
 
-  /** @param name Of the model. */
+  /**
+   * @param name Of the model. @param source Where it came from, whose tokenizer goes into the files of a merged model;
+   * null where nobody knows.
+   */
   constructor(
     readonly name: string,
     worker: ModelWorker,
     model: WorkerModel,
+    source: string | readonly File[] | null = null,
   ) {
     this.#worker = worker
     this.#model = model
+    this.#source = source
   }
 
   /** What it runs on. */
@@ -60,21 +102,24 @@ export class Session {
     return this.#model.storage.bytes
   }
 
+  /** Whether it is asked in conversation. */
+  get isChat(): boolean {
+    return this.#model.tokenizer?.hasChatTemplate === true
+  }
+
   /**
    * Puts a fresh adapter on the model.
    * @throws MedAwareError for settings or pairs that cannot be trained on.
    */
-  async begin(
-    pairs: readonly Pair[],
-    settings: Settings,
-    onWarning: (message: string) => void,
-  ): Promise<{ examples: number; trainable: number }> {
+  async begin(data: RunData, settings: Settings, onWarning: (message: string) => void): Promise<Begun> {
     await this.#forget()
     const { rank, steps, batchSize, learningRate, maxLength } = settings
-    const { examples } = await this.#examplesOf(pairs, maxLength)
+    const examples = await this.#examplesOf(data.train, maxLength)
     if (examples.length === 0) {
       throw new Error(`Every question fills ${maxLength} tokens, so that no answer is left to learn`)
     }
+    this.#heldOut = data.heldOut.length === 0 ? [] : await this.#examplesOf(data.heldOut, maxLength)
+    this.#batchSize = batchSize
     this.#adapter = await this.#model.attachLora({ ...loraOf(rank), baseModelNameOrPath: this.name })
     this.#run = await this.#model.trainingRun(examples, {
       maxSteps: steps,
@@ -85,7 +130,12 @@ export class Session {
       groupByLength: true,
       onWarning,
     })
-    return { examples: examples.length, trainable: (await this.#model.countParameters()).trainable }
+    const { config } = this.#model
+    const length = Math.min(maxLength, config.maxPositionEmbeddings)
+    const plan = await this.#worker.planMemory(config, { quantize, adapter: loraOf(rank), batchSize, length })
+    await this.#worker.resetPeak()
+    const { trainable } = await this.#model.countParameters()
+    return { examples: examples.length, heldOut: this.#heldOut.length, trainable, planned: plan.total }
   }
 
   /**
@@ -93,8 +143,7 @@ export class Session {
    * called again.
    */
   async *train(signal: AbortSignal): AsyncGenerator<StepReport> {
-    if (this.#run === null) throw new Error('There is no run to go on with')
-    yield* until(signal, this.#run.train({ signal }), ({ step }) => (this.#step = step))
+    yield* until(signal, this.#running.train({ signal }), ({ step }) => (this.#step = step))
   }
 
   /** How far the run is. */
@@ -102,46 +151,106 @@ export class Session {
     return { step: this.#step, steps: this.#run?.steps ?? 0 }
   }
 
+  /** The loss on what was held out, now; it changes nothing of the run. null where nothing was. */
+  async measure(signal: AbortSignal): Promise<LossReport | null> {
+    if (this.#heldOut.length === 0) return null
+    return this.#model.evaluateLoss(this.#heldOut, { batchSize: this.#batchSize, signal })
+  }
+
+  /** What the engine holds. */
+  async memory(): Promise<WorkerMemory> {
+    return this.#worker.memory()
+  }
+
+  /** Writes what the run needs to go on bit for bit. @throws MedAwareError `disk`. */
+  async saveRun(directory: FileSystemDirectoryHandle): Promise<void> {
+    await this.#running.saveRun(directory)
+  }
+
+  /**
+   * Brings the run that was begun to where the saved one was.
+   * @throws MedAwareError `config` where they differ in what changes the result, `format` for a damaged file.
+   */
+  async restoreRun(directory: FileSystemDirectoryHandle): Promise<void> {
+    this.#step = (await this.#running.restoreRun(directory)).step
+  }
+
+  /** Puts an adapter on the model that was trained before. @throws MedAwareError where it is another model's. */
+  async useAdapter(source: FileSystemDirectoryHandle, onWarning: (message: string) => void): Promise<void> {
+    await this.#forget()
+    this.#adapter = await this.#model.openAdapter(source, { onWarning })
+  }
+
   /** The answer of the base or of what it has become, in pieces, as the recipe asks. */
-  async *answer(question: string, side: Side, signal: AbortSignal): AsyncGenerator<string> {
+  async *answer(question: string, side: Side, options: AnswerOptions): AsyncGenerator<string> {
+    const { signal, past = [], temperature = 0, seed = 0, maxNewTokens = 96 } = options
     await this.#adapter?.setEnabled(side === 'after')
     try {
-      const options = { maxNewTokens: 96, repetitionPenalty: 1.15, signal }
-      yield* until(signal, this.#model.generateText(await this.#asked(question), options))
+      const drawing = temperature > 0 ? { doSample: true, temperature, seed } : { doSample: false }
+      const prompt = await this.#asked(question, past, maxNewTokens)
+      const given = { maxNewTokens, repetitionPenalty: 1.15, signal, ...drawing }
+      yield* until(signal, this.#model.generateText(prompt, given))
     } finally {
       await this.#adapter?.setEnabled(true)
     }
   }
 
-  /** Whether it is asked in conversation. */
-  get #isChat(): boolean {
-    return this.#model.tokenizer?.hasChatTemplate === true
-  }
-
   /** Pairs as tokens, of which only the answers are learned. */
-  #examplesOf(pairs: readonly Pair[], maxLength: number) {
+  async #examplesOf(pairs: readonly Pair[], maxLength: number): Promise<Examples> {
     const rows = pairs.map(({ question, answer }) =>
-      this.#isChat
+      this.isChat
         ? { prompt: [asks(question)], completion: [says(answer)] }
         : { prompt: promptOf(question), completion: ` ${answer}` },
     )
-    return this.#model.prepareExamples(rows, { maxLength })
+    return (await this.#model.prepareExamples(rows, { maxLength })).examples
   }
 
-  /** What the model reads before it answers. */
-  async #asked(question: string): Promise<string | number[]> {
-    if (!this.#isChat) return promptOf(question)
+  /** What the model reads before it answers: the oldest turns are left out where there is no room for all. */
+  async #asked(question: string, past: readonly Pair[], maxNewTokens: number): Promise<number[]> {
+    for (let from = 0; ; from++) {
+      const ids = await this.#encoded(question, past.slice(from))
+      if (from >= past.length || ids.length + maxNewTokens <= this.#model.config.maxPositionEmbeddings) return ids
+    }
+  }
+
+  async #encoded(question: string, past: readonly Pair[]): Promise<number[]> {
+    if (!this.isChat) {
+      const said = past.map((pair) => `${promptOf(pair.question)} ${pair.answer}\n\n`)
+      return this.#model.encode(`${said.join('')}${promptOf(question)}`)
+    }
+    const messages = [...past.flatMap((pair) => [asks(pair.question), says(pair.answer)]), asks(question)]
     // Models that may think first, as Qwen3, learn from these pairs to answer at once.
     const options = { addGenerationPrompt: true, templateKwargs: { enable_thinking: false } }
-    const text = await this.#model.applyChatTemplate([asks(question)], options)
+    const text = await this.#model.applyChatTemplate(messages, options)
     // The template has written what begins a text.
     return this.#model.encode(text, { addSpecialTokens: false })
   }
 
-  /** The adapter's files, as PEFT names them. */
-  async files(): Promise<Map<string, Uint8Array>> {
-    if (this.#adapter === null) throw new Error('There is no adapter yet; train first')
-    return this.#adapter.adapterFiles()
+  /** The adapter's files, as PEFT names them. @param history Of its run, for its card; null where it is not known. */
+  async files(history: LogHistory | null): Promise<Map<string, Uint8Array>> {
+    return this.#trained.adapterFiles(await this.#card(history))
+  }
+
+  /** Writes the same into a directory. @throws MedAwareError `disk`. */
+  async saveAdapter(directory: FileSystemDirectoryHandle, history: LogHistory | null): Promise<void> {
+    await this.#trained.saveAdapter(directory, await this.#card(history))
+  }
+
+  /** The adapter as llama.cpp reads it. @throws MedAwareError `unsupported` for what llama.cpp cannot apply. */
+  async gguf(onWarning: (message: string) => void): Promise<Uint8Array> {
+    return this.#trained.adapterGguf({ onWarning })
+  }
+
+  /** The model with the adapter in it, in 16 bits, file by file: for transformers. The model stays as it is. */
+  mergedFiles(signal: AbortSignal): AsyncGenerator<FilePiece> {
+    const copyFrom = this.#source === null ? {} : { copyFrom: this.#source }
+    return this.#model.streamModelFiles({ dtype: 'f16', dequantize: true, merge: true, signal, ...copyFrom })
+  }
+
+  /** The same as one file for llama.cpp. @throws MedAwareError `unsupported` for architectures that it does not know. */
+  mergedGguf(type: 'f16' | 'q8_0', signal: AbortSignal): AsyncGenerator<FilePiece> {
+    const copyFrom = this.#source === null ? {} : { copyFrom: this.#source }
+    return this.#model.streamModelGguf({ type, merge: true, signal, ...copyFrom })
   }
 
   /** Frees everything, whatever is under way. */
@@ -149,11 +258,27 @@ export class Session {
     this.#worker.terminate()
   }
 
+  get #running(): WorkerRun {
+    if (this.#run === null) throw new Error('There is no run to go on with')
+    return this.#run
+  }
+
+  get #trained(): WorkerAdapter {
+    if (this.#adapter === null) throw new Error('There is no adapter yet; train first')
+    return this.#adapter
+  }
+
+  async #card(history: LogHistory | null): Promise<CardContent> {
+    const own = { medical: true }
+    return history === null || this.#run === null ? own : { ...(await this.#run.trainingCard(history)), ...own }
+  }
+
   async #forget(): Promise<void> {
     await this.#run?.dispose()
     await this.#adapter?.detach()
     this.#run = null
     this.#adapter = null
+    this.#heldOut = []
     this.#step = 0
   }
 }

@@ -1,56 +1,116 @@
-import { button, find, input, onSubmit, say } from '../find.ts'
+import { button, find, input, onSubmit } from '../find.ts'
 import type { PageState, State } from '../page-state.ts'
 import type { Side } from '../session.ts'
+import { Conversation, sides } from './conversation.ts'
 
-const bothSides: readonly Side[] = ['before', 'after']
+const titles: Readonly<Record<Side, string>> = { before: 'Before training', after: 'After training' }
 
-/** "4. Ask it": a question to the model as it was, and with what it has learned. */
+/** "4. Ask it": a conversation with the model as it was and with what it has learned, side by side. */
 export class ChatPanel {
-  /** The question whose answer stands under "Before training". */
-  #askedBefore: string | null = null
+  readonly #list = find('turns', HTMLOListElement)
+  #conversation = new Conversation()
 
   constructor(private readonly page: PageState) {
     page.onChange((now, was) => this.#render(now, was))
     onSubmit('ask', () => this.#ask())
+    button('chat-stop').addEventListener('click', () => page.stop())
+    button('chat-clear').addEventListener('click', () => this.#clear())
+    find('question', HTMLTextAreaElement).addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+      event.preventDefault()
+      find('ask', HTMLFormElement).requestSubmit(button('ask-button'))
+    })
   }
 
   #ask(): void {
-    const question = input('question').value.trim()
-    const { trained } = this.page.now
-    const sides: Side[] = question === this.#askedBefore ? [] : ['before']
-    if (trained !== null) sides.push('after')
-    else if (sides.length === 0) sides.push('before')
-    for (const side of bothSides) if (sides.includes(side)) say(side, '…')
-    if (trained === null) say('after', '–')
-    find('before', HTMLElement).ariaBusy = find('after', HTMLElement).ariaBusy = 'true'
-    this.#askedBefore = question
-    void this.page.doing('answering', async (signal) => {
+    const { page } = this
+    const field = find('question', HTMLTextAreaElement)
+    const question = field.value.trim()
+    if (question === '' || !page.isFree) return
+    const conversation = this.#conversation
+    const at = conversation.ask(question)
+    const places = this.#addTurn(question, page.now.run === null ? ['before'] : sides)
+    field.value = ''
+    void page.doing('answering', async (signal) => {
       try {
-        for (const side of sides) if (!signal.aborted) await this.#answer(question, side, signal)
+        for (const [side, place] of places) {
+          if (signal.aborted) break
+          place.ariaBusy = 'true'
+          await this.#answer(conversation, at, side, place, signal)
+          place.ariaBusy = 'false'
+        }
       } finally {
-        for (const side of bothSides) if (find(side, HTMLElement).textContent === '…') say(side, '–')
-        find('before', HTMLElement).ariaBusy = find('after', HTMLElement).ariaBusy = 'false'
+        for (const place of places.values()) {
+          place.ariaBusy = 'false'
+          if (place.textContent === '…') place.textContent = '–'
+        }
       }
     })
   }
 
-  async #answer(question: string, side: Side, signal: AbortSignal): Promise<void> {
+  async #answer(conversation: Conversation, at: number, side: Side, place: HTMLElement, signal: AbortSignal) {
     let text = ''
-    for await (const piece of this.page.session.answer(question, side, signal)) {
+    const past = conversation.past(at, side)
+    const temperature = input('temperature').valueAsNumber || 0
+    const seed = input('chat-seed').valueAsNumber || 0
+    const question = conversation.turns[at]?.question ?? ''
+    for await (const piece of this.page.session.answer(question, side, { signal, past, temperature, seed })) {
       text += piece
-      say(side, text.trim())
+      place.textContent = text.trim()
+      conversation.say(at, side, text.trim())
     }
-    if (text === '') say(side, '(nothing)')
+    if (text.trim() === '' && !signal.aborted) place.textContent = '(nothing)'
   }
 
-  #render({ busy, session, trained }: State, was: State): void {
-    // Who stops a run wants the machine back, not an answer.
-    const isDone = was.busy === 'training' && busy === null && trained !== null && trained.step === trained.steps
-    if (isDone && input('question').value.trim() !== '') queueMicrotask(() => this.#ask())
+  /** Shows a question with room for its answers. */
+  #addTurn(question: string, asked: readonly Side[]): ReadonlyMap<Side, HTMLElement> {
+    const item = document.createElement('li')
+    const words = document.createElement('p')
+    words.className = 'asked'
+    words.textContent = question
+    const answers = document.createElement('div')
+    answers.className = 'answers'
+    const places = new Map(
+      sides.map((side) => {
+        const [box, title, place] = [
+          document.createElement('div'),
+          document.createElement('h3'),
+          document.createElement('p'),
+        ]
+        title.textContent = titles[side]
+        place.className = 'answer'
+        place.dataset['side'] = side
+        place.ariaLive = 'polite'
+        place.textContent = asked.includes(side) ? '…' : '–'
+        box.append(title, place)
+        answers.append(box)
+        return [side, place] as const
+      }),
+    )
+    item.append(words, answers)
+    this.#list.append(item)
+    this.#renderClear()
+    return new Map([...places].filter(([side]) => asked.includes(side)))
+  }
+
+  #clear(): void {
+    this.#conversation = new Conversation()
+    this.#list.replaceChildren()
+    this.#renderClear()
+    find('question', HTMLTextAreaElement).focus()
+  }
+
+  #renderClear(): void {
+    button('chat-clear').disabled = this.page.now.busy === 'answering' || this.#list.children.length === 0
+  }
+
+  #render({ busy, session }: State, was: State): void {
     if (session === null && was.session !== null) {
-      this.#askedBefore = null
-      for (const side of bothSides) say(side, '–')
+      this.#conversation = new Conversation()
+      this.#list.replaceChildren()
     }
     button('ask-button').disabled = !this.page.isFree
+    button('chat-stop').disabled = busy !== 'answering'
+    this.#renderClear()
   }
 }

@@ -1,19 +1,43 @@
 import { count } from '../../medquad/words.ts'
-import { button, input, onSubmit, say } from '../find.ts'
+import { button, find, input, onSubmit, say } from '../find.ts'
+import { digestOf } from '../kept/digest.ts'
+import type { RunKeeper } from '../kept/run-keeper.ts'
+import type { KeptRun } from '../kept/run-shelf.ts'
 import type { PageState, State } from '../page-state.ts'
-import type { Settings } from '../session.ts'
+import type { RunData, Settings } from '../session.ts'
+import { withHeldOut } from './held-out.ts'
 import { ProgressView } from './progress-view.ts'
+import { SamplesView } from './samples-view.ts'
+import { Training, type TrainingPlan } from './training.ts'
 
-/** "3. Training" and its progress: it begins a run, stops it and goes on with it. */
+/** "3. Training", its progress and its samples: it begins a run, stops it and goes on with it. */
 export class RunPanel {
   readonly #progress = new ProgressView()
+  readonly #samples = new SamplesView()
+  #training: Training | null = null
   /** What the run of now was warned of, behind a space. */
   #warning = ''
 
-  constructor(private readonly page: PageState) {
+  constructor(
+    private readonly page: PageState,
+    private readonly keeper: RunKeeper,
+  ) {
     page.onChange((now, was) => this.#render(now, was))
-    onSubmit('train', () => this.#begin())
-    button('go-on').addEventListener('click', () => void this.#doing((signal) => this.#train(signal)))
+    onSubmit('train', () => {
+      const settings = readSettings()
+      void this.#doing(async (signal) => {
+        const data = withHeldOut(page.now.pairs ?? [])
+        const digest = await digestOf(data)
+        const plan = { id: newId(), data, digest, settings, questions: readQuestions() }
+        const training = await this.#begin(plan)
+        await keeper.begin(plan.id, data)
+        await this.#train(training, signal)
+      })
+    })
+    button('go-on').addEventListener('click', () => {
+      const training = this.#training
+      if (training !== null) void this.#doing((signal) => this.#train(training, signal))
+    })
     button('stop').addEventListener('click', () => {
       page.stop()
       if (page.now.busy === 'training') say('train-status', 'Stopping after this step…')
@@ -21,20 +45,38 @@ export class RunPanel {
     })
   }
 
-  #begin(): void {
-    const { page } = this
-    page.change({ trained: null })
-    this.#progress.clear(readSettings().steps)
-    void this.#doing(async (signal) => {
-      this.#warning = ''
-      const begun = await page.session.begin(page.now.pairs ?? [], readSettings(), (message) => {
-        this.#warning = ` ${message}.`
-        say('train-status', message)
-      })
-      const { trainable, examples } = begun
-      say('train-status', `Training ${count(trainable)} weights on ${count(examples)} questions.${this.#warning}`)
-      await this.#train(signal)
+  /** Goes on with a run that was kept, of the model that is loaded. */
+  async goOnWith({ record, directory }: KeptRun): Promise<void> {
+    const { keeper } = this
+    await this.#doing(async (signal) => {
+      await keeper.hold(record.id)
+      const data: RunData | undefined = await keeper.shelf?.dataOf(record.id)
+      if (data === undefined) return
+      const { id, settings, questions } = record
+      const training = await this.#begin({ id, data, digest: record.data.digest, settings, questions })
+      await training.restore(record, directory)
+      await this.#train(training, signal)
     })
+  }
+
+  /** Says what could not be kept; a run goes on all the same. */
+  warn(message: string): void {
+    this.#warning = ` ${message}.`
+    say('train-status', message)
+  }
+
+  async #begin(plan: TrainingPlan): Promise<Training> {
+    const { page, keeper } = this
+    this.#warning = ''
+    this.#training = null
+    page.change({ run: null })
+    const warn = (message: string) => this.warn(message)
+    const training = await Training.begin(page.session, plan, warn, (now) => keeper.keep(now))
+    this.#training = training
+    const { trainable, examples, heldOut } = training.begun
+    const rest = heldOut === 0 ? '' : `, ${count(heldOut)} held out`
+    say('train-status', `Training ${count(trainable)} weights on ${count(examples)} questions${rest}.${this.#warning}`)
+    return training
   }
 
   async #doing(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
@@ -48,29 +90,41 @@ export class RunPanel {
     })
   }
 
-  async #train(signal: AbortSignal): Promise<void> {
-    const { session } = this.page
-    for await (const report of session.train(signal)) {
-      const { step, steps, loss } = report
-      this.#progress.add(report)
-      if (step % Math.ceil(steps / 5) === 0)
+  async #train(training: Training, signal: AbortSignal): Promise<void> {
+    this.#tell(training)
+    for await (const event of training.go(signal)) {
+      this.#tell(training)
+      const { step, steps } = training
+      const loss = training.record.training.at(-1)?.loss
+      if (event === 'step' && loss !== undefined && step % Math.ceil(steps / 5) === 0)
         say('train-status', `Step ${step} of ${steps}, loss ${loss.toFixed(3)}.${this.#warning}`)
     }
-    const { step, steps } = session.progress
-    this.page.change({ trained: { step, steps } })
+    const { step, steps } = training
     say('train-status', `${step < steps ? 'Stopped at' : 'Done:'} step ${step} of ${steps}.${this.#warning}`)
   }
 
+  #tell(training: Training): void {
+    // A model that was let go of meanwhile takes its run along.
+    if (this.page.now.session !== training.session) return
+    const { record, memory, step, steps } = training
+    this.page.change({ run: { record, memory, canGoOn: step < steps } })
+  }
+
   #render(now: State, was: State): void {
-    const { busy, session, pairs, trained } = now
+    const { busy, session, pairs, run } = now
     const { isFree } = this.page
     if (session === null && was.session !== null) {
-      this.#progress.clear(readSettings().steps)
+      this.#training = null
+      this.keeper.release()
       say('train-status', '')
+    }
+    if (run !== was.run || now === was) {
+      this.#progress.show(run?.record ?? null, run?.memory ?? null, readSettings().steps)
+      this.#samples.show(run?.record.samples ?? [])
     }
     button('start').disabled = !isFree || pairs === null
     button('stop').disabled = busy !== 'training' && busy !== 'answering'
-    button('go-on').hidden = trained === null || trained.step >= trained.steps
+    button('go-on').hidden = run?.canGoOn !== true || busy === 'training'
     button('go-on').disabled = !isFree
   }
 }
@@ -85,4 +139,17 @@ export function readSettings(): Settings {
     rank: number('rank'),
     maxLength: number('length'),
   }
+}
+
+/** The questions that are to be answered on the way. */
+function readQuestions(): string[] {
+  if (!input('with-samples').checked) return []
+  const lines = find('sample-questions', HTMLTextAreaElement).value.split('\n')
+  return lines.map((line) => line.trim()).filter((line) => line !== '')
+}
+
+/** One that no other run has; pages without TLS have no `randomUUID`. */
+function newId(): string {
+  const random = crypto.getRandomValues(new Uint32Array(2))
+  return `${Date.now()}-${[...random].map((word) => word.toString(36)).join('')}`
 }

@@ -37,7 +37,7 @@ export async function isTrained(page: Page): Promise<{ first: number; last: numb
   await page.locator('#save:enabled, #error:visible').first().waitFor({ timeout: 100_000 })
   if (await page.locator('#error').isVisible()) throw new Error(await textOf(page, 'error'))
   const label = (await page.locator('#loss-chart').getAttribute('aria-label')) ?? ''
-  const [, first, last] = /: ([\d.]+) at step 1, ([\d.]+) at step \d+$/.exec(label) ?? []
+  const [, first, last] = /: ([\d.]+) at step 1, ([\d.]+) at step \d+/.exec(label) ?? []
   return { first: Number(first), last: Number(last) }
 }
 

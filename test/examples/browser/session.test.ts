@@ -37,7 +37,7 @@ it.each([
   const session = new Session('lab/tiny', worker, await worker.loadModel(path, options))
   const { signal } = new AbortController()
   const settings = { steps: 1, batchSize: 4, learningRate: 0.01, rank: 4, maxLength: 256 }
-  expect(await session.begin(fourPairs, settings, () => {})).toMatchObject({ examples: 4 })
+  expect(await session.begin({ train: fourPairs, heldOut: [] }, settings, () => {})).toMatchObject({ examples: 4 })
   const reports: StepReport[] = []
   for await (const report of session.train(signal)) reports.push(report)
   // A fresh adapter changes nothing yet.
@@ -50,7 +50,7 @@ it.each([
   )
   expect(reports[0]?.loss).toBeCloseTo((await evaluateLoss(model, examples)).loss, 5)
   let answer = ''
-  for await (const piece of session.answer('What is gout?', 'before', signal)) answer += piece
+  for await (const piece of session.answer('What is gout?', 'before', { signal })) answer += piece
   const asked = { maxNewTokens: 96, repetitionPenalty: 1.15 }
   expect(answer).toBe(await completeText(model, tokenizer, prompt, asked))
   session.close()
