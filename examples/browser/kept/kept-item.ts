@@ -9,6 +9,8 @@ export interface KeptActions {
   readonly isOther: boolean
   /** Whether it is the run of this tab. */
   readonly isMine: boolean
+  /** Whether nothing is being kept of it just now. */
+  readonly canRemove: boolean
   readonly goOn: () => void
   readonly use: () => void
   readonly rename: (name: string) => void
@@ -34,7 +36,7 @@ export function keptItem(kept: KeptRun, actions: KeptActions): HTMLLIElement {
     ...(isOpen ? [act(`Go on`, 'go-on', name, actions.goOn, !actions.isFree)] : []),
     act('Use', 'use', name, actions.use, !actions.isFree || actions.isMine),
     act('Rename', 'rename', name, () => row.replaceWith(renaming(name, actions.rename, row))),
-    confirming(name, actions.remove, actions.isMine),
+    confirming(name, actions.remove, !actions.canRemove),
   )
   item.append(element('h3', name), facts)
   if (actions.isOther) {
@@ -64,7 +66,10 @@ function confirming(of: string, remove: () => void, isDisabled: boolean): HTMLBu
     'delete',
     of,
     () => {
-      if (isAsked) return remove()
+      if (isAsked) {
+        remove()
+        return
+      }
       isAsked = true
       button.textContent = 'Delete for good?'
       button.setAttribute('aria-label', `Delete for good? ${of}`)

@@ -63,10 +63,14 @@ export class KeptPanel {
         isFree: page.isFree && !isOther,
         isOther,
         isMine: keeper.holds(kept.record.id),
+        canRemove: !keeper.holds(kept.record.id) || page.isFree,
         goOn: () => this.#goOn(kept),
         use: () => this.#use(kept),
         rename: (name) => void this.#changing(kept, (id) => keeper.shelf?.rename(id, name)),
-        remove: () => void this.#changing(kept, (id) => keeper.shelf?.remove(id)),
+        remove: () => {
+          if (keeper.holds(kept.record.id)) keeper.release()
+          void this.#changing(kept, (id) => keeper.shelf?.remove(id))
+        },
       })
     })
     find('kept', HTMLOListElement).replaceChildren(...items)
@@ -116,8 +120,10 @@ export class KeptPanel {
     const isMine = this.keeper.holds(id)
     try {
       const lock = isMine ? null : await RunLock.take(id)
-      if (!isMine && lock === null)
-        return say('kept-status', 'Another tab has this run open; close it there first.', true)
+      if (!isMine && lock === null) {
+        say('kept-status', 'Another tab has this run open; close it there first.', true)
+        return
+      }
       try {
         await work(id)
       } finally {

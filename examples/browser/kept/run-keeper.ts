@@ -28,7 +28,7 @@ export class RunKeeper {
     await this.hold(id)
     // Only asked: a browser that says no keeps it as long as there is room.
     void navigator.storage?.persist?.().catch(() => false)
-    await this.#try(async (shelf) => shelf.begin(id, data))
+    await this.#try(id, async (shelf) => shelf.begin(id, data))
   }
 
   /** Takes a run for this tab, in the place of the one before. @throws Error where another tab has it. */
@@ -50,7 +50,7 @@ export class RunKeeper {
   async keep(training: Training): Promise<void> {
     const { record, session } = training
     if (record.step === 0 || !this.holds(record.id)) return
-    await this.#try(async (shelf) => {
+    await this.#try(record.id, async (shelf) => {
       await shelf.save(record, async (directory) => {
         await session.saveAdapter(directory, record)
         if (record.step < record.steps) await session.saveRun(directory)
@@ -59,11 +59,13 @@ export class RunKeeper {
     this.onChange()
   }
 
-  async #try(work: (shelf: RunShelf) => Promise<void>): Promise<void> {
+  async #try(id: string, work: (shelf: RunShelf) => Promise<void>): Promise<void> {
     if (this.shelf === null) return
     try {
       await work(this.shelf)
     } catch (error) {
+      // A model that was let go of meanwhile has taken its run along.
+      if (!this.holds(id)) return
       const reason = error instanceof Error ? error.message : String(error)
       this.onWarning(`It could not be kept in this browser: ${reason}`)
     }

@@ -7,7 +7,10 @@ export class RunLock {
     return new Promise((resolve, reject) => {
       navigator.locks
         .request(`medaware-run-${id}`, { ifAvailable: true }, async (lock) => {
-          if (lock === null) return resolve(null)
+          if (lock === null) {
+            resolve(null)
+            return
+          }
           await new Promise<void>((letGo) => resolve(new RunLock(letGo)))
         })
         .catch(reject)

@@ -59,14 +59,15 @@ export class RunShelf {
     await write(folder, names.data, JSON.stringify(data))
   }
 
-  /** Keeps a step of a run in the place of the one before. @param fill Writes its files into a directory. */
+  /**
+   * Keeps a step of a run in the place of the one before, whose weights stay until these are whole.
+   * @param fill Writes its files into a directory; not called where this step is kept already.
+   */
   async save(record: RunRecord, fill: (directory: FileSystemDirectoryHandle) => Promise<void>): Promise<void> {
     const folder = await this.root.getDirectoryHandle(record.id, { create: true })
     const name = stepName(record.step)
     const directory = await folder.getDirectoryHandle(name, { create: true })
-    // What is written over is no step meanwhile.
-    await remove(directory, names.record)
-    await fill(directory)
+    if ((await this.#text(directory, names.record)) === null) await fill(directory)
     await write(directory, names.record, JSON.stringify(record))
     const old: string[] = []
     for await (const other of folder.keys()) if (other.startsWith('step-') && other !== name) old.push(other)

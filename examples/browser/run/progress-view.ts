@@ -92,7 +92,10 @@ export class ProgressView {
     const [memory, begun] = [this.#memory, this.#record?.begun]
     const gauge = find('memory', HTMLMeterElement)
     gauge.hidden = memory === null || begun === undefined
-    if (memory === null || begun === undefined) return say('memory-words', 'Shown while it trains.')
+    if (memory === null || begun === undefined) {
+      say('memory-words', 'Shown while it trains.')
+      return
+    }
     const most = Math.max(begun.planned, memory.peak)
     gauge.max = most
     gauge.high = most

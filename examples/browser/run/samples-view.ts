@@ -14,13 +14,18 @@ export class SamplesView {
       this.#count = 0
       this.#shown = samples
     }
-    for (const sample of samples.slice(this.#count)) this.#list.append(itemOf(sample))
+    for (const [i, sample] of samples.entries()) {
+      if (i < this.#count) continue
+      const before = samples.slice(0, i).findLast(({ question }) => question === sample.question)
+      this.#list.append(itemOf(sample, before?.answer === sample.answer))
+    }
     this.#count = samples.length
     find('no-samples', HTMLElement).hidden = this.#count > 0
   }
 }
 
-function itemOf({ step, question, answer }: SampleAnswer): HTMLLIElement {
+/** @param isSame As the answer before. */
+function itemOf({ step, question, answer }: SampleAnswer, isSame: boolean): HTMLLIElement {
   const item = document.createElement('li')
   const [when, asked, said] = ['h3', 'p', 'p'].map((tag) => document.createElement(tag))
   if (when && asked && said) {
@@ -28,7 +33,7 @@ function itemOf({ step, question, answer }: SampleAnswer): HTMLLIElement {
     asked.className = 'note'
     asked.textContent = question
     said.className = 'answer'
-    said.textContent = answer === '' ? '(nothing)' : answer
+    said.textContent = isSame ? 'As before.' : answer === '' ? '(nothing)' : answer
     item.append(when, asked, said)
   }
   return item
