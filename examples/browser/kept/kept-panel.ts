@@ -22,8 +22,9 @@ export class KeptPanel {
       if (now.session !== was.session || now.busy !== was.busy) this.#render()
     })
     button('offer-go-on').addEventListener('click', () => this.#goOn(this.#offered))
-    if (keeper.shelf === null)
-      say('kept-status', 'This browser lets the page keep nothing; take the adapter along below.')
+    if (keeper.shelf === null) {
+      say('kept-total', 'This browser lets the page keep nothing; take the adapter along below.')
+    }
     void this.refresh()
   }
 
@@ -81,7 +82,8 @@ export class KeptPanel {
     }
     const total = this.#runs.reduce((sum, each) => sum + each.bytes, 0)
     if (keeper.shelf !== null) {
-      say('kept-status', this.#runs.length === 0 ? 'Nothing yet: runs are kept as they go.' : `${bytes(total)} in all.`)
+      const words = this.#runs.length === 0 ? 'Nothing yet: runs are kept as they go.' : `${bytes(total)} in all.`
+      say('kept-total', words)
     }
     const offered = this.#offered
     find('offer', HTMLElement).hidden = offered === undefined

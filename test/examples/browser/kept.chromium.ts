@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { download, isOpened, isTrained, textOf, visit } from './drive-page.ts'
 import { usePage } from './open-page.ts'
+import { saveTinyLlama } from './tiny-llama.ts'
 
 const open = usePage('test-browser-kept')
 
@@ -81,6 +85,13 @@ it('lists runs to use, to rename and to delete, and leaves those of another tab 
   expect((await weights(other))?.length).toBeGreaterThan(1000)
 
   await isOpened(other)
+  const llama = await mkdtemp(join(tmpdir(), 'medaware-kept-'))
+  await saveTinyLlama(llama)
+  await other.locator('#large').check()
+  await other.locator('#folder').setInputFiles(llama)
+  await there.getByText('It belongs to examples/medquad/base: choose that under 1. Model').waitFor()
+  expect(await there.getByRole('button', { name: 'Use' }).isDisabled()).toBe(true)
+  await rm(llama, { recursive: true })
   await there.getByRole('button', { name: 'Delete' }).click()
   await there.getByRole('button', { name: 'Delete for good?' }).click()
   await other.getByText('Nothing yet: runs are kept as they go.').waitFor()
