@@ -1,6 +1,6 @@
 import type { CardContent, FilePiece, LogHistory, LossReport, StepReport } from 'peft-medaware'
 import type { ModelWorker, WorkerAdapter, WorkerMemory, WorkerModel, WorkerRun } from 'peft-medaware/worker'
-import { promptOf } from '../medquad/prompt.ts'
+import { Asking } from './asking.ts'
 import type { Pair } from './pairs.ts'
 
 /** The model as it was, or with what it has learned. */
@@ -55,12 +55,13 @@ export function loraOf(rank: number) {
 /** How every model is kept on the engine. */
 export const quantize = { type: 'nf4', doubleQuant: true } as const
 
-type Examples = Awaited<ReturnType<WorkerModel['prepareExamples']>>['examples']
+type Examples = Awaited<ReturnType<Asking['examplesOf']>>
 
 /** One engine, one model in 4 bits, and the adapter it is learning, all of it in a worker: the page stays free. */
 export class Session {
   readonly #worker: ModelWorker
   readonly #model: WorkerModel
+  readonly #asking: Asking
   readonly #source: string | readonly File[] | null
   #adapter: WorkerAdapter | null = null
   #run: WorkerRun | null = null
@@ -80,6 +81,7 @@ export class Session {
   ) {
     this.#worker = worker
     this.#model = model
+    this.#asking = new Asking(model)
     this.#source = source
   }
 
@@ -102,11 +104,6 @@ export class Session {
     return this.#model.storage.bytes
   }
 
-  /** Whether it is asked in conversation. */
-  get isChat(): boolean {
-    return this.#model.tokenizer?.hasChatTemplate === true
-  }
-
   /**
    * Puts a fresh adapter on the model.
    * @throws MedAwareError for settings or pairs that cannot be trained on.
@@ -114,11 +111,11 @@ export class Session {
   async begin(data: RunData, settings: Settings, onWarning: (message: string) => void): Promise<Begun> {
     await this.#forget()
     const { rank, steps, batchSize, learningRate, maxLength } = settings
-    const examples = await this.#examplesOf(data.train, maxLength)
+    const examples = await this.#asking.examplesOf(data.train, maxLength)
     if (examples.length === 0) {
       throw new Error(`Every question fills ${maxLength} tokens, so that no answer is left to learn`)
     }
-    this.#heldOut = data.heldOut.length === 0 ? [] : await this.#examplesOf(data.heldOut, maxLength)
+    this.#heldOut = data.heldOut.length === 0 ? [] : await this.#asking.examplesOf(data.heldOut, maxLength)
     this.#batchSize = batchSize
     this.#adapter = await this.#model.attachLora({ ...loraOf(rank), baseModelNameOrPath: this.name })
     this.#run = await this.#model.trainingRun(examples, {
@@ -187,43 +184,12 @@ export class Session {
     await this.#adapter?.setEnabled(side === 'after')
     try {
       const drawing = temperature > 0 ? { doSample: true, temperature, seed } : { doSample: false }
-      const prompt = await this.#asked(question, past, maxNewTokens)
+      const prompt = await this.#asking.asked(question, past, maxNewTokens)
       const given = { maxNewTokens, repetitionPenalty: 1.15, signal, ...drawing }
       yield* until(signal, this.#model.generateText(prompt, given))
     } finally {
       await this.#adapter?.setEnabled(true)
     }
-  }
-
-  /** Pairs as tokens, of which only the answers are learned. */
-  async #examplesOf(pairs: readonly Pair[], maxLength: number): Promise<Examples> {
-    const rows = pairs.map(({ question, answer }) =>
-      this.isChat
-        ? { prompt: [asks(question)], completion: [says(answer)] }
-        : { prompt: promptOf(question), completion: ` ${answer}` },
-    )
-    return (await this.#model.prepareExamples(rows, { maxLength })).examples
-  }
-
-  /** What the model reads before it answers: the oldest turns are left out where there is no room for all. */
-  async #asked(question: string, past: readonly Pair[], maxNewTokens: number): Promise<number[]> {
-    for (let from = 0; ; from++) {
-      const ids = await this.#encoded(question, past.slice(from))
-      if (from >= past.length || ids.length + maxNewTokens <= this.#model.config.maxPositionEmbeddings) return ids
-    }
-  }
-
-  async #encoded(question: string, past: readonly Pair[]): Promise<number[]> {
-    if (!this.isChat) {
-      const said = past.map((pair) => `${promptOf(pair.question)} ${pair.answer}\n\n`)
-      return this.#model.encode(`${said.join('')}${promptOf(question)}`)
-    }
-    const messages = [...past.flatMap((pair) => [asks(pair.question), says(pair.answer)]), asks(question)]
-    // Models that may think first, as Qwen3, learn from these pairs to answer at once.
-    const options = { addGenerationPrompt: true, templateKwargs: { enable_thinking: false } }
-    const text = await this.#model.applyChatTemplate(messages, options)
-    // The template has written what begins a text.
-    return this.#model.encode(text, { addSpecialTokens: false })
   }
 
   /** The adapter's files, as PEFT names them. @param history Of its run, for its card; null where it is not known. */
@@ -282,9 +248,6 @@ export class Session {
     this.#step = 0
   }
 }
-
-const asks = (content: string) => ({ role: 'user', content })
-const says = (content: string) => ({ role: 'assistant', content })
 
 /** What a stream gives, up to where a signal ends it: that is no error. */
 async function* until<T>(

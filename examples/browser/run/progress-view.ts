@@ -1,3 +1,4 @@
+import type { StepReport } from 'peft-medaware'
 import { bytes, count, duration } from '../../medquad/words.ts'
 import { find, say } from '../find.ts'
 import type { Chart, Point } from './chart.ts'
@@ -5,8 +6,12 @@ import { ChartFigure } from './chart-figure.ts'
 import { movingMean } from './moving-mean.ts'
 import type { MemoryNow, RunRecord } from './training.ts'
 
-const decimals = (digits: number) => (value: number) =>
-  value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits })
+const decimals = (digits: number): ((value: number) => string) => {
+  // A formatter is dear to make.
+  const format = new Intl.NumberFormat('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits })
+  return (value) => format.format(value)
+}
+const [whole, hundredths] = [decimals(0), decimals(2)]
 /** 4e-3, as rates are written. */
 const rate = (value: number) => (value === 0 ? '0' : value.toExponential(1).replace('.0e', 'e'))
 
@@ -18,13 +23,14 @@ export class ProgressView {
   #memory: MemoryNow | null = null
   #steps = 1
   #isDue = false
+  #isDrawing = false
 
   constructor() {
     addEventListener('resize', () => this.#drawSoon())
   }
 
   /**
-   * Shows a run, or none. Curves are drawn once a frame, however fast steps come.
+   * Shows a run, or none. It is drawn when the browser draws, however fast steps come.
    * @param memory What is held now; null where nothing runs. @param steps Of a run, where there is none yet.
    */
   show(record: RunRecord | null, memory: MemoryNow | null, steps: number): void {
@@ -35,19 +41,30 @@ export class ProgressView {
   }
 
   #drawSoon(): void {
-    if (this.#isDue) return
     this.#isDue = true
-    requestAnimationFrame(() => {
-      this.#isDue = false
-      this.#draw()
-    })
+    if (!this.#isDrawing) void this.#drawAll()
   }
 
-  #draw(): void {
+  /** Draws a part a frame, so that no frame is a long one. */
+  async #drawAll(): Promise<void> {
+    this.#isDrawing = true
+    while (this.#isDue) {
+      this.#isDue = false
+      await nextFrame()
+      this.#drawFigures()
+      this.#drawMemory()
+      for (const [i, make] of [lossChart, speedChart, rateChart].entries()) {
+        await nextFrame()
+        this.#figures[i]?.draw(make(this.#record), this.#steps)
+      }
+    }
+    this.#isDrawing = false
+  }
+
+  #drawFigures(): void {
     const record = this.#record
-    const { training = [], evaluation = [] } = record ?? {}
-    const last = training.at(-1)
-    const measured = evaluation.at(-1)?.metrics
+    const last = record?.training.at(-1)
+    const measured = record?.evaluation.at(-1)?.metrics
     this.#bar.value = (record?.step ?? 0) / this.#steps
     figure('step', record && record.step > 0 ? `${count(record.step)} of ${count(this.#steps)}` : null)
     figure('loss', last && last.loss.toFixed(3))
@@ -55,37 +72,6 @@ export class ProgressView {
     figure('bits', measured?.['evalBitsPerByte']?.toFixed(3))
     figure('speed', last && count(Math.round(last.tokensPerSecond)))
     figure('left', last && duration(last.secondsLeft))
-    const course = (of: (report: (typeof training)[number]) => number) =>
-      training.map((report): Point => ({ step: report.step, value: of(report) }))
-    const losses = course(({ loss }) => loss)
-    const means = movingMean(losses.map(({ value }) => value))
-    const charts: readonly Chart[] = [
-      {
-        ...{ title: 'Loss (nats a token)', height: 200, format: decimals(2), fromZero: false },
-        series: [
-          { name: 'training', kind: 'dots', points: losses },
-          {
-            name: 'moving-mean',
-            kind: 'line',
-            points: losses.map(({ step }, i) => ({ step, value: means[i] ?? NaN })),
-          },
-          {
-            ...{ name: 'held-out', kind: 'marks' },
-            points: evaluation.map(({ step, metrics }) => ({ step, value: metrics['evalLoss'] ?? NaN })),
-          },
-        ],
-      },
-      {
-        ...{ title: 'Tokens a second', height: 120, format: decimals(0), fromZero: true },
-        series: [{ name: 'tokens-a-second', kind: 'line', points: course(({ tokensPerSecond }) => tokensPerSecond) }],
-      },
-      {
-        ...{ title: 'Learning rate', height: 120, format: rate, fromZero: true },
-        series: [{ name: 'learning-rate', kind: 'line', points: course(({ learningRate }) => learningRate) }],
-      },
-    ]
-    charts.forEach((chart, i) => this.#figures[i]?.draw(chart, this.#steps))
-    this.#drawMemory()
   }
 
   #drawMemory(): void {
@@ -108,4 +94,40 @@ export class ProgressView {
 
 function figure(name: string, value: string | null | undefined): void {
   say(`figure-${name}`, value ?? '–')
+}
+
+const nextFrame = () => new Promise<number>((resolve) => requestAnimationFrame(resolve))
+
+function courseOf(record: RunRecord | null, of: (report: StepReport) => number): Point[] {
+  return (record?.training ?? []).map((report) => ({ step: report.step, value: of(report) }))
+}
+
+function lossChart(record: RunRecord | null): Chart {
+  const losses = courseOf(record, ({ loss }) => loss)
+  const means = movingMean(losses.map(({ value }) => value))
+  const measured = (record?.evaluation ?? []).map(({ step, metrics }) => ({ step, value: metrics['evalLoss'] ?? NaN }))
+  return {
+    ...{ title: 'Loss (nats a token)', height: 200, format: hundredths, fromZero: false },
+    series: [
+      { name: 'training', kind: 'dots', points: losses },
+      { name: 'moving-mean', kind: 'line', points: losses.map(({ step }, i) => ({ step, value: means[i] ?? NaN })) },
+      { name: 'held-out', kind: 'marks', points: measured },
+    ],
+  }
+}
+
+function speedChart(record: RunRecord | null): Chart {
+  const points = courseOf(record, ({ tokensPerSecond }) => tokensPerSecond)
+  return {
+    ...{ title: 'Tokens a second', height: 120, format: whole, fromZero: true },
+    series: [{ name: 'tokens-a-second', kind: 'line', points }],
+  }
+}
+
+function rateChart(record: RunRecord | null): Chart {
+  const points = courseOf(record, ({ learningRate }) => learningRate)
+  return {
+    ...{ title: 'Learning rate', height: 120, format: rate, fromZero: true },
+    series: [{ name: 'learning-rate', kind: 'line', points }],
+  }
 }

@@ -36,6 +36,11 @@ export async function isOpened(page: Page): Promise<void> {
 export async function isTrained(page: Page): Promise<{ first: number; last: number }> {
   await page.locator('#save:enabled, #error:visible').first().waitFor({ timeout: 100_000 })
   if (await page.locator('#error').isVisible()) throw new Error(await textOf(page, 'error'))
+  // Charts are drawn one a frame.
+  await page.evaluate(`new Promise((isDrawn) => {
+    const next = (frames) => frames === 0 ? isDrawn() : requestAnimationFrame(() => next(frames - 1))
+    next(10)
+  })`)
   const label = (await page.locator('#loss-chart').getAttribute('aria-label')) ?? ''
   const [, first, last] = /: ([\d.]+) at step 1, ([\d.]+) at step \d+/.exec(label) ?? []
   return { first: Number(first), last: Number(last) }

@@ -89,7 +89,7 @@ describe('the page as it is built', () => {
     await page.locator('#go-on').click()
     await page.locator('#train-status', { hasText: 'Done: step 40 of 40.' }).waitFor()
     const label = await page.locator('#loss-chart').getAttribute('aria-label')
-    expect(label).toMatch(/ at step 1, [\d.]+ at step 40$/)
+    expect(label).toMatch(/ at step 1, [\d.]+ at step 40; held-out /)
     expect(await page.locator('#go-on').isVisible()).toBe(false)
   })
 
