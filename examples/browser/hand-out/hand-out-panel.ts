@@ -68,7 +68,7 @@ export class HandOutPanel {
     const data = input('with-data').checked ? ((await this.shelf?.dataOf(record.id)) ?? null) : null
     const { userAgent, hardwareConcurrency } = navigator
     const browser = `${userAgent}, ${hardwareConcurrency} cores`
-    const report = runReport(record, { title: record.model.name, browser, data })
+    const report = await runReport(record, { title: record.model.name, browser, data })
     download('medaware-report.html', [report], 'text/html')
     return data === null && input('with-data').checked
       ? 'The report is in medaware-report.html; the questions are not in it, since this browser keeps none.'

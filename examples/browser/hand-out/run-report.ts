@@ -13,7 +13,7 @@ export interface ReportParts {
 }
 
 /** A run as one HTML file, which opens without a script and without a network. */
-export function runReport(record: RunRecord, { title, browser, data }: ReportParts): string {
+export async function runReport(record: RunRecord, { title, browser, data }: ReportParts): Promise<string> {
   const { model, machine, settings, data: counts, begun, peakBytes, step, steps, training, evaluation } = record
   return trainingReport({
     history: { training, evaluation },

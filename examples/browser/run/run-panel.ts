@@ -70,6 +70,7 @@ export class RunPanel {
     this.#warning = ''
     this.#training = null
     page.change({ run: null })
+    if (!keeper.holds(plan.id)) keeper.release()
     const warn = (message: string) => this.warn(message)
     const training = await Training.begin(page.session, plan, warn, (now) => keeper.keep(now))
     this.#training = training

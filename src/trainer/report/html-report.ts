@@ -1,6 +1,7 @@
 import { messageOf } from '../../core/errors.ts'
 import type { TrainerCallback, TrainerContext } from '../trainer-callback.ts'
 import type { Sample } from './samples.ts'
+import { trainingReport } from './training-report.ts'
 
 /** Milliseconds between two reports of a training that goes on. */
 const interval = 10_000
@@ -18,8 +19,7 @@ export function htmlReport(
   let hasWarned = false
   const write = async ({ history, description, step, steps, best, store }: TrainerContext): Promise<void> => {
     if (store === null) return
-    const { trainingReport } = await import('./training-report.ts')
-    const page = trainingReport({ history, description, step, steps, best, samples: samples(), note })
+    const page = await trainingReport({ history, description, step, steps, best, samples: samples(), note })
     try {
       await store.write('', new Map([['report.html', page]]))
     } catch (error) {

@@ -6,8 +6,8 @@ const report = (step: number, loss: number) => ({
   ...{ seconds: 1, tokensPerSecond: 10, secondsLeft: 0 },
 })
 
-test('a report made by hand says what it was given, answers on the way in their order, and escapes all of it', () => {
-  const page = trainingReport({
+test('a report made by hand says what it was given, answers on the way in their order, and escapes all of it', async () => {
+  const page = await trainingReport({
     history: {
       training: [report(1, 3), report(2, 2.5)],
       evaluation: [
