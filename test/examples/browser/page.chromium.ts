@@ -24,7 +24,8 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 beforeEach(async () => {
-  page = await browser.newPage()
+  // Each visit is a first one; shell/offline.chromium.ts has those that follow.
+  page = await browser.newPage({ serviceWorkers: 'block' })
   page.setDefaultTimeout(60_000)
   wrong = []
   page.on('pageerror', ({ message }) => wrong.push(message))

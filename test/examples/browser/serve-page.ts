@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { build, createServer, preview } from 'vite'
+import { build, createServer, type InlineConfig, preview } from 'vite'
 
 const root = fileURLToPath(new URL('../../../examples/browser', import.meta.url))
 const common = { root, configFile: `${root}/vite.config.ts`, logLevel: 'warn' } as const
@@ -17,9 +17,14 @@ export async function servePage(): Promise<ServedPage> {
   return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() }
 }
 
+/** Builds the page into `folder`. @param changes To how it is built. */
+export async function buildPage(folder: string, changes: InlineConfig['build'] = {}): Promise<void> {
+  await build({ ...common, build: { ...changes, outDir: folder } })
+}
+
 /** Built into `folder`, and served from there as any web server would. */
 export async function serveBuiltPage(folder: string): Promise<ServedPage> {
-  await build({ ...common, build: { outDir: folder } })
+  await buildPage(folder)
   const server = await preview({ ...common, build: { outDir: folder }, preview: { port: 0 } })
   return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() }
 }
