@@ -26,7 +26,9 @@ const smallBytes = 262144
 /** Sets up an engine of so many threads, or of one where more cannot be had. */
 export async function openEngine(build: CpuBuild, count: number): Promise<CpuEngine> {
   if (count === 1) return setUp(build, 1)
-  let whyOneThread = 'this page may not share memory between threads (it is not cross-origin isolated)'
+  let whyOneThread = globalThis.crossOriginIsolated
+    ? 'this browser shares no memory between threads (it has no SharedArrayBuffer, though the page is isolated)'
+    : 'this page may not share memory between threads (it is not cross-origin isolated)'
   if (typeof SharedArrayBuffer !== 'undefined') {
     try {
       return await setUp(build, count)

@@ -276,6 +276,11 @@ describe('one thread, and why', () => {
     const { device: other, reason: said } = await openDevice({ device: 'cpu', cpu: { build: 'simd', threads: 2 } })
     expect(said).toBe(`the CPU engine was asked for; on one thread, because ${reason}`)
     other.dispose()
+    // As in WebKitGTK.
+    vi.stubGlobal('crossOriginIsolated', true)
+    expect((await open({ threads: 4 })).whyOneThread).toBe(
+      'this browser shares no memory between threads (it has no SharedArrayBuffer, though the page is isolated)',
+    )
   })
 
   it('where memory cannot be shared', async () => {
