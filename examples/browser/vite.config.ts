@@ -13,7 +13,11 @@ const found = Object.keys(dependencies).filter((name) => name !== 'undici')
 const policyInPage: Plugin = {
   name: 'content-security-policy',
   transformIndexHtml: () => [
-    { tag: 'meta', attrs: { 'http-equiv': 'content-security-policy', content: policyOfPage }, injectTo: 'head-prepend' },
+    {
+      tag: 'meta',
+      attrs: { 'http-equiv': 'content-security-policy', content: policyOfPage },
+      injectTo: 'head-prepend',
+    },
   ],
 }
 

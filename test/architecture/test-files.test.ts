@@ -7,6 +7,8 @@ import { pathsIn, readSource, root } from './source-files.ts'
 const suites = [
   { ending: '.test.ts', script: 'test' },
   { ending: '.chromium.ts', script: 'test:chromium' },
+  { ending: '.firefox.ts', script: 'test:firefox' },
+  { ending: '.webkit.ts', script: 'test:webkit' },
   { ending: '.long.ts', script: 'test:long' },
 ] as const
 
@@ -18,7 +20,7 @@ test('every suite takes its own files, and .ci/run has a stage for it', () => {
   for (const { ending, script } of suites) {
     const config = /--config (\S+)/.exec(scripts[script] ?? '')?.[1] ?? 'vitest.config.ts'
     expect(readFileSync(path.join(root, config), 'utf8')).toContain(`include: ['test/**/*${ending}']`)
-    expect(ci).toMatch(new RegExp(`^stage '.*' npm (run )?${script}$`, 'm'))
+    expect(ci).toMatch(new RegExp(`^ *stage '.*' npm (run )?${script}$`, 'm'))
   }
 })
 
