@@ -45,6 +45,7 @@ export function parseWords<const O extends Options, const N extends string, cons
   const { length } = positionals
   if (length < names.length || length > names.length + more.length) {
     const given = length === 0 ? 'nothing was given' : `got ${positionals.join(' ')}`
+    if (names.length + more.length === 0) throw new UsageError(`takes options alone, ${given}`)
     throw new UsageError(`needs ${[...names, ...more.map((name) => `[${name}]`)].join(' ')}, ${given}`)
   }
   const all: readonly string[] = [...names, ...more]

@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises'
 import { pushToHub } from '../hub/push-to-hub.ts'
 import { planPush } from '../hub/plan-push.ts'
 import { showBytes } from '../io/plan/memory-advice.ts'
 import { duration } from '../trainer/progress/duration.ts'
+import { askYesNo } from './ask.ts'
 import { type Command, namesOf, parseWords, UsageError } from './command.ts'
 
 const help = `Pushes an adapter or a model to the Hugging Face Hub, all files in one commit. Needs the package @huggingface/hub
@@ -29,7 +29,7 @@ const verbs = { hash: 'hashing', upload: 'uploading', commit: 'committing' } as 
 
 /** `peft-medaware push`. */
 export const pushCommand: Command = {
-  summary: 'give an adapter or a model away on the Hugging Face Hub',
+  summary: 'push an adapter or a model to the Hugging Face Hub',
   help,
   async run(args, { signal, progress, print }) {
     const { values, words } = parseWords(args, ['DIR', 'OWNER/NAME'], {
@@ -79,11 +79,6 @@ export const pushCommand: Command = {
 /** @throws UsageError without a yes. */
 async function askFirst(name: string, signal: AbortSignal): Promise<void> {
   if (!process.stdin.isTTY) throw new UsageError('--public shows these files to everybody; add --yes if that is meant')
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const said = await lines.question(`Show these files to everybody, as ${name}? [y/N] `, { signal })
-    if (!/^y(es)?$/i.test(said.trim())) throw new UsageError('nothing was pushed')
-  } finally {
-    lines.close()
-  }
+  const isMeant = await askYesNo(`Show these files to everybody, as ${name}?`, false, signal)
+  if (!isMeant) throw new UsageError('nothing was pushed')
 }
