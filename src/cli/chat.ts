@@ -1,10 +1,8 @@
 import { createInterface } from 'node:readline'
-import { applyChatTemplate } from '../data/chat/apply-chat-template.ts'
-import type { Message } from '../data/chat/message.ts'
 import { generateText } from '../generate/generate-text.ts'
-import type { TextTokenizer } from '../generate/text-tokenizer.ts'
 import { modelFlags, readModelFlags, withAdaptedModel } from './adapted-model.ts'
 import { amount, type Command, type CommandContext, parseWords, whole } from './command.ts'
+import { promptOf, type Said } from './question-prompt.ts'
 
 const help = `Answers what is typed, as it comes.
 
@@ -66,17 +64,6 @@ export const chatCommand: Command = {
       })
     })
   },
-}
-
-/** A turn of the conversation. */
-type Said = Message & { readonly content: string }
-
-/** The conversation by the model's chat template, as tokens; without one the last question alone, as a text. */
-async function promptOf(tokenizer: TextTokenizer, messages: readonly Said[]): Promise<string | number[]> {
-  const { chatTemplate = null } = tokenizer
-  if (chatTemplate === null) return `Question: ${messages.at(-1)?.content ?? ''}\nAnswer:`
-  const text = await applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true })
-  return tokenizer.encode(text, { addSpecialTokens: false })
 }
 
 /** Takes questions line by line, and prints an answer to each. Ctrl-C ends an answer, or the conversation. */

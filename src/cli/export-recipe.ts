@@ -24,7 +24,7 @@ DIR is the folder of a run, with its run.yaml; its rows are read again. OUT/READ
 
 /** `peft-medaware export-recipe`. */
 export const exportRecipeCommand: Command = {
-  summary: 'write a training for Python and accelerate, to go on over many GPUs',
+  summary: 'write a training for Python, to go on over many GPUs',
   help,
   async run(args, context) {
     const { progress, print } = context

@@ -41,7 +41,7 @@ const flags = {
 
 /** `peft-medaware export`. */
 export const exportCommand: Command = {
-  summary: 'write an adapter or a whole model as GGUF, for llama.cpp',
+  summary: 'write an adapter or a model as GGUF, for llama.cpp',
   help,
   async run(args, context) {
     const { values } = parseWords(args, [], flags)

@@ -1,35 +1,11 @@
 import { MedAwareError } from '../core/errors.ts'
 import { version } from '../core/version.ts'
-import { type Command, remedyFor, UsageError } from './command.ts'
-import { chatCommand } from './chat.ts'
-import { compareCommand } from './compare/compare.ts'
-import { evaluateCommand } from './evaluate/evaluate.ts'
-import { exportCommand } from './export.ts'
-import { exportRecipeCommand } from './export-recipe.ts'
-import { generateCommand } from './generate.ts'
-import { inspectCommand } from './inspect.ts'
-import { mergeCommand } from './merge.ts'
 import { ProgressLine } from '../trainer/progress/progress-line.ts'
-import { pushCommand } from './push.ts'
-import { quantizeCommand } from './quantize.ts'
-import { serveCommand } from './serve/serve.ts'
-import { resumeCommand, trainCommand } from './train/train.ts'
-
-const commands: Readonly<Record<string, Command>> = {
-  inspect: inspectCommand,
-  quantize: quantizeCommand,
-  merge: mergeCommand,
-  generate: generateCommand,
-  chat: chatCommand,
-  serve: serveCommand,
-  train: trainCommand,
-  resume: resumeCommand,
-  evaluate: evaluateCommand,
-  compare: compareCommand,
-  export: exportCommand,
-  'export-recipe': exportRecipeCommand,
-  push: pushCommand,
-}
+import { askYesNo, isAttended } from './ask.ts'
+import { type CommandContext, remedyFor, UsageError } from './command.ts'
+import { commands } from './commands.ts'
+import { demoCommand } from './demo/demo.ts'
+import { welcome } from './welcome/welcome.ts'
 
 const help = `Looks at, quantises, fine-tunes, merges and runs language models: QLoRA in JavaScript.
 
@@ -100,11 +76,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
   }
 }
 
-async function runCommand(
-  name: string,
-  args: readonly string[],
-  context: Parameters<Command['run']>[1],
-): Promise<void> {
+async function runCommand(name: string, args: readonly string[], context: CommandContext): Promise<void> {
+  if (name === '') return greet(context)
   if (name === '--help' || name === '-h') {
     print(`${help}\n`)
     return
@@ -115,18 +88,22 @@ async function runCommand(
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) {
-    const known = Object.keys(commands)
-    throw new UsageError(
-      name === ''
-        ? `a command is needed: ${known.join(', ')}`
-        : `there is no command "${name}"${remedyFor(name, known)}`,
-    )
+    throw new UsageError(`there is no command "${name}"${remedyFor(name, Object.keys(commands))}`)
   }
   if (args.includes('--help') || args.includes('-h')) {
     print(`${command.help}\n`)
     return
   }
   return command.run(args, context)
+}
+
+/** Says what there is, and shows it to who wants to see it. */
+async function greet(context: CommandContext): Promise<void> {
+  print(`${await welcome()}\n\n`)
+  if (!isAttended()) print('npx peft-medaware demo    shows it in ten seconds, and needs no file\n')
+  else if (await askYesNo('Run the ten-second demonstration now?', true, context.signal)) {
+    await demoCommand.run([], context)
+  }
 }
 
 function print(text: string): void {

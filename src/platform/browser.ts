@@ -157,6 +157,9 @@ export const writeCache: Platform['writeCache'] = async (name, text) => {
   }
 }
 
+/** Texts are kept under addresses. */
+export const ownCacheFolder: Platform['ownCacheFolder'] = () => null
+
 const cacheName = 'peft-medaware'
 
 /** A cache's keys are addresses; this one leads nowhere. */

@@ -145,9 +145,20 @@ export const writeCache: Platform['writeCache'] = async (name, text) => {
   }
 }
 
-function cachePath(name: string): string {
+/** The user's cache folder. */
+export const ownCacheFolder: Platform['ownCacheFolder'] = () => {
   const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
   // The XDG specification has relative paths ignored.
   const folder = [XDG_CACHE_HOME, LOCALAPPDATA].find((path) => path !== undefined && isAbsolute(path))
-  return join(folder ?? join(homedir(), '.cache'), 'peft-medaware', name)
+  try {
+    return join(folder ?? join(homedir(), '.cache'), 'peft-medaware')
+  } catch {
+    return null
+  }
+}
+
+function cachePath(name: string): string {
+  const folder = ownCacheFolder()
+  if (folder === null) throw new Error('the user has no home')
+  return join(folder, name)
 }

@@ -124,4 +124,6 @@ export interface Platform {
   readCache(name: string): Promise<string | null>
   /** Keeps a text for a later time, whole or not at all, where the platform allows it. Never rejects. */
   writeCache(name: string, text: string): Promise<void>
+  /** The folder of these texts, where other programs may put files too; null where there is none. Never throws. */
+  ownCacheFolder(): string | null
 }

@@ -36,19 +36,8 @@ const runPlainly = async (words: readonly string[], options?: ProgramOptions) =>
 }
 
 const names = [
-  'inspect',
-  'quantize',
-  'merge',
-  'generate',
-  'chat',
-  'serve',
-  'train',
-  'resume',
-  'evaluate',
-  'compare',
-  'export',
-  'export-recipe',
-  'push',
+  ...['demo', 'inspect', 'train', 'resume', 'quantize', 'chat', 'generate', 'serve', 'evaluate', 'compare'],
+  ...['merge', 'export', 'export-recipe', 'push'],
 ]
 
 describe('peft-medaware', () => {
@@ -66,7 +55,6 @@ describe('peft-medaware', () => {
   })
 
   it.each([
-    [[], `a command is needed: ${names.join(', ')}`, ''],
     [['finetune'], `there is no command "finetune"; there are ${names.join(', ')}`, ''],
     [['inspect'], 'needs SOURCE, nothing was given', 'inspect '],
     [['merge', 'a', 'b'], 'needs BASE ADAPTER OUT, got a b', 'merge '],
