@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 const relativeWithoutEnding = {
-  regex: String.raw`^\.{1,2}/(?!.*\.(ts|js|json)$)`,
+  regex: String.raw`^\.{1,2}/(?!.*(\.(ts|js|json)|\?raw)$)`,
   message: 'A relative import ends in the name of a file, with .ts.',
 }
 const packageByName = { regex: '^peft-medaware', message: 'The library imports its own rooms by path, not by name.' }
@@ -86,7 +86,7 @@ export default defineConfig(
     },
   },
   // Plain programs of Node, whose globals no type tells of.
-  { files: ['bench/**/*.mjs'], rules: { 'no-undef': 'off' } },
+  { files: ['bench/**/*.mjs', 'examples/create/**/*.js'], rules: { 'no-undef': 'off' } },
   {
     files: ['**/*.config.ts', '*.config.js', 'docs/.vitepress/**/*.ts'],
     rules: { 'no-restricted-syntax': 'off' },
