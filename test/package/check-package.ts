@@ -3,26 +3,17 @@
  * prints one line; the exit status is 1 when any failed. Of a registry it asks for TypeScript's other major versions
  * alone (`compilers/`).
  */
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { build } from 'esbuild'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { pack, type Packed, run } from './pack.ts'
+import { installTarballs, pack, type Packed, run } from './pack.ts'
 import { readmeExample } from './readme-example.ts'
 import { splitWeights, type Weight } from './split-bundle.ts'
-import { checkNodeStarter, checkViteStarter, installStarters } from './starters.ts'
+import { checkNodeStarter, checkViteStarter } from './starters.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const work = mkdtempSync(path.join(tmpdir(), 'peft-medaware-package-'))
@@ -103,9 +94,7 @@ function installInEmptyFolder(packed: Packed): string {
   const names = Object.keys(dependencies)
   const all = [packed, ...names.map((name) => pack(path.join(root, 'node_modules', name), work))]
   tarballs.push(...all.map(({ filename }) => path.join(work, filename)))
-  mkdirSync(empty)
-  writeFileSync(path.join(empty, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }))
-  run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...tarballs], empty)
+  installTarballs(empty, tarballs)
   return ['peft-medaware', ...names].join(' and ')
 }
 
@@ -238,8 +227,10 @@ function checkCommand(): string {
 /** The demonstration finds the small base that is installed beside it, and asks nobody for it. */
 function checkDemo(): string {
   tarballs.push(path.join(work, pack(path.join(root, 'examples/medquad/base'), work).filename))
-  run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...tarballs], empty)
-  const shown = run('npx', ['--no-install', 'peft-medaware', 'demo', '--steps', '3', '--keep', 'shown'], empty)
+  // Not in the empty folder: npm would clear what is linked into it.
+  const folder = path.join(work, 'demonstration')
+  installTarballs(folder, tarballs)
+  const shown = run('npx', ['--no-install', 'peft-medaware', 'demo', '--steps', '3', '--keep', 'shown'], folder)
   const line = shown.split('\n').find((each) => each.includes('step 3/3'))
   if (line === undefined || !shown.includes('\nafter ')) throw new Error(shown)
   return line.trim()
@@ -324,7 +315,7 @@ await check('demonstration', checkDemo)
 await check('bundle for a browser', checkBrowserBundle)
 await check('bundle in pieces', checkSplitBundle)
 const starters = path.join(work, 'starters')
-installStarters(starters, path.join(work, pack(path.join(root, 'examples/create'), work).filename))
+installTarballs(starters, [path.join(work, pack(path.join(root, 'examples/create'), work).filename)])
 await check('starter for Node', () => checkNodeStarter(starters, tarballs))
 await check('starter for Vite', () => checkViteStarter(starters, tarballs))
 rmSync(work, { recursive: true })

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 
 /** What `npm pack` says that it made. */
 export interface Packed {
@@ -15,6 +17,14 @@ export function pack(from: string, to: string): Packed {
   ) as Packed[]
   if (!packed) throw new Error(`${from}: npm pack made nothing`)
   return packed
+}
+
+/** Installs tarballs, which name one another as dependencies, into a folder that it makes. */
+export function installTarballs(folder: string, tarballs: readonly string[]): void {
+  mkdirSync(folder)
+  const description = { name: path.basename(folder), private: true, type: 'module' }
+  writeFileSync(path.join(folder, 'package.json'), JSON.stringify(description))
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', ...tarballs], folder)
 }
 
 /** Runs a command to its end. @returns What it printed. @throws Error with all that it printed, where it fails. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import type { Page } from 'playwright-core'
@@ -35,13 +35,6 @@ function makeProject(from: string, template: string, steps: string, tarballs: re
     symlinkSync(path.join(root, 'node_modules', name), path.join(project, 'node_modules', name))
   }
   return project
-}
-
-/** Installs the starters' program in a folder of its own. */
-export function installStarters(folder: string, tarball: string): void {
-  mkdirSync(folder)
-  writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'starters', private: true }))
-  run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball], folder)
 }
 
 /** The project for Node trains an adapter and talks with it. */
