@@ -24,15 +24,22 @@ export async function askYesNo(
   const lines = createInterface(terminal)
   // On a terminal readline hears Ctrl-C itself, and keeps it.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-  const ended = new Promise<null>((resolve) => lines.once('close', () => resolve(null)))
+  let isOver = false
+  const ended = new Promise<null>((resolve) => {
+    lines.once('close', () => {
+      isOver = true
+      resolve(null)
+    })
+  })
   try {
-    for (;;) {
+    while (!isOver) {
       const asked = lines.question(`${question} ${usual ? '[Y/n]' : '[y/N]'} `, { signal })
       const said = (await Promise.race([asked, ended]))?.trim()
       if (said === undefined || /^no?$/i.test(said)) return false
       if (said === '') return usual
       if (/^y(es)?$/i.test(said)) return true
     }
+    return false
   } finally {
     lines.close()
   }

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { askYesNo } from '../../src/cli/ask.ts'
 
 const never = new AbortController().signal
@@ -24,10 +24,18 @@ it.each([
   expect(await ask(typed, usual)).toEqual({ answer: meant, shown: `Go on? ${usual ? '[Y/n]' : '[y/N]'} ` })
 })
 
-it('asks again until it is told, and takes the end of the input as a no', async () => {
-  const { answer, shown } = await ask('what?\n', true)
-  expect(answer).toBe(false)
-  expect(shown).toBe('Go on? [Y/n] Go on? [Y/n] ')
+it('asks again until it is told', async () => {
+  const [input, output] = [new PassThrough(), new PassThrough()]
+  const asked = askYesNo('Go on?', false, never, { input, output })
+  let shown = ''
+  input.write('what?\n')
+  await vi.waitFor(() => expect((shown += String(output.read() ?? ''))).toBe('Go on? [y/N] Go on? [y/N] '))
+  input.write('y\n')
+  expect(await asked).toBe(true)
+})
+
+it.each(['', 'what?\n'])('takes the end of the input behind %j as a no', async (typed) => {
+  expect((await ask(typed, true)).answer).toBe(false)
 })
 
 it('is left by its signal', async () => {
