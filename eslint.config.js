@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 const relativeWithoutEnding = {
-  regex: String.raw`^\.{1,2}/(?!.*(\.(ts|js|json)|\?raw)$)`,
+  regex: String.raw`^\.{1,2}/(?!.*(\.(ts|js|json|css)|\?raw)$)`,
   message: 'A relative import ends in the name of a file, with .ts.',
 }
 const packageByName = { regex: '^peft-medaware', message: 'The library imports its own rooms by path, not by name.' }

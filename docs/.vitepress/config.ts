@@ -17,6 +17,8 @@ export default defineConfig({
   cacheDir: path('../../node_modules/.cache/vitepress'),
   cleanUrls: false,
   lastUpdated: false,
+  // Each page would carry all bars of the site.
+  metaChunk: true,
   head: [
     ['link', { rel: 'icon', href: `${process.env.DOCS_BASE ?? '/'}logo.svg`, type: 'image/svg+xml' }],
     ['meta', { name: 'color-scheme', content: 'light dark' }],
