@@ -22,6 +22,6 @@ test('says what is missing', () => {
     'README.md: no block is fenced as "```js example" or "```ts example"',
   )
   expect(() => readmeExample(fence('js example', 'run()') + fence('sh', 'ls'))).toThrow(
-    'README.md: the block after the example is not "```text output"',
+    'README.md:2: the block after the example is not "```text output"',
   )
 })

@@ -1,4 +1,5 @@
 import { transformSync } from 'esbuild'
+import { runnableSamples } from '../docs/fences.ts'
 
 /** A runnable example of README.md and what it says the example prints. */
 export interface ReadmeExample {
@@ -15,20 +16,8 @@ export interface ReadmeExample {
  * @throws Error when either is missing.
  */
 export function readmeExample(markdown: string): ReadmeExample {
-  const blocks = [...markdown.matchAll(/^```(.*)\n([^]*?)^```$/gm)].map(([, info = '', body = '']) => ({
-    info: info.trim(),
-    body,
-  }))
-  const at = blocks.findIndex(({ info }) => /^(js|ts) example$/.test(info))
-  const code = blocks[at]
-  const output = blocks[at + 1]
-  if (!code) throw new Error('README.md: no block is fenced as "```js example" or "```ts example"')
-  if (output?.info !== 'text output') throw new Error('README.md: the block after the example is not "```text output"')
-  const files = new Map(
-    blocks.slice(0, at).flatMap(({ info, body }) => {
-      const [language, name] = info.split(' ')
-      return language === 'jsonl' && name !== undefined ? [[name, body] as const] : []
-    }),
-  )
-  return { code: transformSync(code.body, { loader: 'ts', format: 'esm' }).code, output: output.body.trimEnd(), files }
+  const [example] = runnableSamples('README.md', markdown, 'example')
+  if (example === undefined) throw new Error('README.md: no block is fenced as "```js example" or "```ts example"')
+  const { output, files } = example
+  return { code: transformSync(example.code, { loader: 'ts', format: 'esm' }).code, output, files }
 }
