@@ -21,6 +21,7 @@ export async function commandHelps(): Promise<ReadonlyMap<string, CommandHelp>> 
 
 async function printedBy(...words: readonly string[]): Promise<string> {
   const pieces: string[] = []
+  const listeners = process.stdout.listeners('error')
   const write = vi.spyOn(process.stdout, 'write').mockImplementation((piece) => {
     pieces.push(String(piece))
     return true
@@ -29,6 +30,10 @@ async function printedBy(...words: readonly string[]): Promise<string> {
     await runCli(words)
   } finally {
     write.mockRestore()
+    // The command is made to run once in a process, and leaves what it listens with.
+    for (const each of process.stdout.listeners('error')) {
+      if (!listeners.includes(each)) process.stdout.off('error', each as () => void)
+    }
   }
   return pieces.join('')
 }

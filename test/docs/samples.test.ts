@@ -6,7 +6,7 @@ import { parse as parseYaml } from 'yaml'
 import { readRecipe } from '../../src/cli/train/recipe.ts'
 import { readPrepareOptions } from '../../src/data/prepare-options.ts'
 import { trainingArguments } from '../../src/train/arguments/training-arguments.ts'
-import { trainerOptions } from '../../src/trainer/trainer-options.ts'
+import { type TrainerOptions, trainerOptions } from '../../src/trainer/trainer-options.ts'
 import { camelCase } from '../../src/core/camel-case.ts'
 import packageJson from '../../package.json'
 import { root } from '../programs/run-program.ts'
@@ -119,7 +119,7 @@ describe('samples of data', () => {
       const { run, trainer, data } = trainingArguments(args)
       const card = Object.entries(own.card ?? {}).map(([name, value]) => [camelCase(name), value] as const)
       const told = { outputDir: 'out', ...run, ...trainer, evalDataset: [], card: Object.fromEntries(card) }
-      expect(() => [trainerOptions(at, told), readPrepareOptions(at, data)]).not.toThrow()
+      expect(() => [trainerOptions(at, told as TrainerOptions), readPrepareOptions(at, data)]).not.toThrow()
     }
   })
 })
