@@ -37,7 +37,7 @@ export interface LoadedModel {
 }
 
 /**
- * Loads a model of a known architecture (docs/guides/models.md has the list) in Hugging Face's format: config.json,
+ * Loads a model of a known architecture (docs/guides/choose-a-base.md has the list) in Hugging Face's format: config.json,
  * model.safetensors or its shards with their index, and tokenizer.json; or in one GGUF file. Tensors come one at a time
  * and are quantised as they come. Blocks of a GGUF file are decoded, but for projections, which stay in them.
  * @param source A directory, `owner/name[@revision]` on the Hugging Face Hub, a folder's address, files, a `Folder`, or
