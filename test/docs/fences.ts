@@ -53,5 +53,5 @@ export function runnableSamples(name: string, markdown: string, word: string): r
 
 /** Whether a fence has code of this library's: one with another library's label has not. */
 export function isCode({ language, label = null }: Pick<Fence, 'language'> & Partial<Fence>): boolean {
-  return /^[jt]s$/.test(language) && (label === null || /peft-medaware|\.[jt]s$/.test(label))
+  return /^[jt]s$/.test(language) && label?.includes('peft-medaware') !== false
 }

@@ -39,9 +39,10 @@ export function commandsOf(script: string): readonly (readonly string[])[] {
 
 /** What comes behind `npx peft-medaware` or `peft-medaware`; `null` for another program. */
 export function ownWords(words: readonly string[]): readonly string[] | null {
-  const [first, second] = words
-  if (first === 'npx' && second === 'peft-medaware') return words.slice(2)
-  return first === 'peft-medaware' ? words.slice(1) : null
+  const at = words.findIndex((word) => !/^[A-Z_]+=/.test(word))
+  const [first, second] = words.slice(at)
+  if (first === 'npx' && second === 'peft-medaware') return words.slice(at + 2)
+  return first === 'peft-medaware' ? words.slice(at + 1) : null
 }
 
 /** The flags that a command's help tells of. */
