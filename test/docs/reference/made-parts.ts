@@ -23,6 +23,13 @@ async function inPrettier(text: string, name: string): Promise<string> {
 
 /** A table of Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  const line = (cells: readonly string[]) => `| ${cells.map(cellOf).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+/** Braces outside of code are attributes to VitePress, and a bar ends a cell. */
+function cellOf(text: string): string {
+  const parts = text.split(/(`[^`]*`)/)
+  const inCode = parts.map((part, i) => (i % 2 === 1 ? part : part.replaceAll(/\{[^{}]*\}/g, '`$&`')))
+  return inCode.join('').replaceAll('|', '\\|')
 }
