@@ -4,6 +4,7 @@ import { leaving } from './leaving.ts'
 import { pictures } from './pictures.ts'
 import { nav, sections } from './pages.ts'
 import { referenceSidebars, searchable } from './reference.ts'
+import { workerSource } from './worker-source.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const repository = 'https://github.com/peft-medaware/peft-medaware'
@@ -51,6 +52,7 @@ export default defineConfig({
     externalLinkIcon: true,
   },
   vite: {
+    plugins: [workerSource],
     resolve: {
       alias: [
         { find: '#platform', replacement: path('../../src/platform/browser.ts') },
@@ -59,7 +61,7 @@ export default defineConfig({
         { find: /^peft-medaware\/(.*)$/, replacement: path('../../src/') + '$1/index.ts' },
       ],
     },
-    worker: { format: 'es' },
+    worker: { format: 'es', plugins: () => [workerSource] },
     build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 4000 },
     server: {
       headers: { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' },
