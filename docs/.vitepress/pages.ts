@@ -34,6 +34,7 @@ const guides = pages('/guides', {
   sharing: 'Share an adapter',
   feedback: 'Learn from feedback',
   'what-works-where': 'What works where',
+  size: 'Size',
   alternatives: 'Alternatives',
 })
 
