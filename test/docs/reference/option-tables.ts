@@ -30,12 +30,13 @@ function inSnakeCase(name: string): string {
 
 const code = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
 
-/** A table of an interface's members with Hugging Face's names beside them. */
+/** A table of an interface's members with Hugging Face's names below ours: three columns are too wide for a page. */
 function optionTable(file: string, name: string, theirs: (ours: string) => readonly string[]): string {
   const members = describedMembers(file, name)
+  const named = members.map(({ name: ours, words }) => ({ ours, words, others: theirs(ours) }))
   return table(
-    ['here', 'Hugging Face', 'what it is'],
-    members.map((member) => [code([member.name]), code(theirs(member.name)), member.words]),
+    [named.some(({ others }) => others.length > 0) ? "here<br>Hugging Face's" : 'here', 'what it is'],
+    named.map(({ ours, words, others }) => [[ours, ...others].map((each) => code([each])).join('<br>'), words]),
   )
 }
 
