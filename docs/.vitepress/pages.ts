@@ -22,7 +22,7 @@ const guides = pages('/guides', {
   training: 'Train',
   memory: 'Memory',
   speed: 'Speed',
-  models: 'Load, save, merge',
+  models: 'Load a model',
   'save-and-export': 'Save, merge, export',
   evaluate: 'Evaluate',
   compare: 'Compare models',

@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { doubleErrors, weightBytes } from '../../../docs/.vitepress/live/double-quantisation/scale-costs.ts'
 import { apart, timeProducts } from '../../../docs/.vitepress/live/kernels/time-products.ts'
-import { leastLoss, learnUpdate, side, updateToLearn, wanted } from '../../../docs/.vitepress/live/lora/learn-update.ts'
+import {
+  leastLoss,
+  type LearnReport,
+  learnUpdate,
+  side,
+  updateToLearn,
+  wanted,
+} from '../../../docs/.vitepress/live/lora/learn-update.ts'
 import { loraSizes } from '../../../docs/.vitepress/live/lora/lora-sizes.ts'
 import { singularValues } from '../../../docs/.vitepress/live/lora/singular-values.ts'
 import { errorOf, formatErrors, levelShares } from '../../../docs/.vitepress/live/nf4/quantisation-errors.ts'
@@ -129,7 +136,7 @@ describe('LoRA', () => {
     const update = updateToLearn(1)
     for (const r of [1, 2, 4]) {
       const before = device.memory.liveBytes
-      let last = { loss: NaN, product: new Float32Array() }
+      let last: LearnReport = { step: 0, loss: NaN, product: new Float32Array() }
       for await (const report of learnUpdate(device, update, { r, steps: 300 })) last = report
       expect(last.loss / leastLoss(r)).toBeCloseTo(1, 2)
       const learned = singularValues(last.product, side, side)

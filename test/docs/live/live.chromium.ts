@@ -79,17 +79,18 @@ const press = (name: string) => page.getByRole('button', { name, exact: true }).
 
 /** Moves a slider by its keys, as a person without a mouse does. */
 async function slide(label: string, key: string, times = 1): Promise<void> {
-  await page.getByRole('slider', { name: label }).focus()
+  await page.getByRole('slider', { name: label, exact: true }).focus()
   for (let i = 0; i < times; i++) await page.keyboard.press(key)
 }
 
 describe('explained', () => {
   it('NF4: loses less than FP4 and even steps in every block size, of random and of given numbers', async () => {
     await openFigure('explained/nf4')
+    const blockSize = 'Numbers that share a scale (block size)'
     const errorOf = async (format: string) => numbersIn((await cells(format))[1] ?? '')[0] ?? NaN
     for (let size = 32; size <= 4096; size *= 2) {
-      if (size === 32) await slide('block size', 'Home')
-      else await slide('block size', 'ArrowRight')
+      if (size === 32) await slide(blockSize, 'Home')
+      else await slide(blockSize, 'ArrowRight')
       await page
         .locator('caption', { hasText: `What is lost in blocks of ${size}` })
         .first()
@@ -119,7 +120,7 @@ describe('explained', () => {
   it('LoRA: counts, and learns an update down to what its rank can reach', async () => {
     await openFigure('explained/lora')
     expect((await cells('LoRA')).slice(0, 2)).toEqual(['131,072', '1.04%'])
-    await slide('Rank r 16', 'ArrowRight')
+    await slide('Rank r', 'ArrowRight')
     await expect.poll(() => cells('LoRA')).toContain('139,264')
     await press('Learn the update')
     await page.getByText('Step 300 of 300').waitFor()
@@ -132,7 +133,7 @@ describe('explained', () => {
 
   it('the tape: fills gradients in from the last record to the first, and they equal finite differences', async () => {
     await openFigure('explained/the-tape')
-    await slide('x 1.50', 'ArrowLeft', 4)
+    await slide('x', 'ArrowLeft', 4)
     for (let walked = 1; walked <= 5; walked++) {
       await press('Back over one record')
       await expect.poll(() => page.locator('.live-tape .is-reached').count()).toBe(walked)

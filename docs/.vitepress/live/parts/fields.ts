@@ -9,10 +9,10 @@ export interface NumberRange {
   readonly disabled?: boolean
 }
 
-/** A slider with its value beside it. */
+/** A slider with its value beside it, which screen readers have from the slider. */
 export function slider(label: string, value: Ref<number>, { show = String, disabled, ...range }: NumberRange): VNode {
   return h('label', { class: 'live-field' }, [
-    h('span', [label, ' ', h('output', show(value.value))]),
+    h('span', [label, ' ', h('span', { class: 'live-value', 'aria-hidden': 'true' }, show(value.value))]),
     h('input', {
       ...range,
       ...{ type: 'range', disabled, value: value.value, 'aria-valuetext': show(value.value) },

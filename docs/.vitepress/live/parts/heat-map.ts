@@ -4,8 +4,8 @@ import { defineComponent, h, onMounted, type PropType, ref, watch } from 'vue'
 const mostCells = 256
 
 /**
- * A matrix as a picture of which each cell is as dark as its number is large, from 0 to `most`. Its ink is that of the
- * page's text, so it serves light and dark pages.
+ * A matrix as a picture of which each cell is as strong as its number is large, from 0 to `most`, in a blue that serves
+ * light and dark pages.
  */
 export const HeatMap = defineComponent({
   name: 'HeatMap',
@@ -28,7 +28,6 @@ export const HeatMap = defineComponent({
       const image = context.createImageData(width, height)
       for (const [i, value] of cells.entries()) {
         const strength = props.most === 0 ? 0 : Math.min(1, value / props.most)
-        // Blue that reads on white and on black; how dense it is says how large the number is.
         image.data.set([26, 117, 181, Math.round(255 * strength)], 4 * i)
       }
       context.putImageData(image, 0, 0)

@@ -117,7 +117,7 @@ function shown({ matrix, settings, bytes, errors, rms, worst }: Outcome) {
       ],
     ),
     h('figure', { class: 'live-chart' }, [
-      h('figcaption', `Where the errors are: the darker, the larger, up to ${three(most)}`),
+      h('figcaption', `Where the errors are: the stronger the blue, the larger, up to ${three(most)}`),
       h(HeatMap, {
         ...{ values: errors, rows, columns, most },
         description: `Errors of ${rows} by ${columns} numbers; the largest is ${three(most)}, RMS ${percent(rms)}`,
