@@ -2,6 +2,7 @@ import { nextTurn } from '#platform'
 import { hex32, xxh32 } from '../core/checksum.ts'
 import { check } from '../core/errors.ts'
 import { show } from '../core/show.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { DataPosition } from './batch-source.ts'
 import { isLabelled } from './labelled-batch.ts'
 
@@ -112,19 +113,5 @@ export class BatchPass {
   close(): void {
     // Nobody waits for what a generator does in its last lines.
     Promise.resolve(this.#iterator.return?.()).catch(() => undefined)
-  }
-}
-
-/** What a promise gives; null when `signal` is aborted before. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T | null> {
-  if (signal === undefined) return promise
-  const ended = new AbortController()
-  const aborted = new Promise<null>((resolve) => {
-    signal.addEventListener('abort', () => resolve(null), { once: true, signal: ended.signal })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    ended.abort()
   }
 }

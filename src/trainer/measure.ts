@@ -17,6 +17,8 @@ export interface Measuring {
   readonly labelSmoothingFactor: number
   /** The step that the own loss is told. */
   readonly step: number
+  /** Told before the first batch and after each how many examples are done. */
+  readonly onProgress: (done: number, total: number) => void
   readonly signal: AbortSignal | undefined
 }
 
@@ -31,15 +33,16 @@ export async function measure(
   measuring: Measuring,
 ): Promise<Record<string, number>> {
   const started = performance.now()
-  const { loss } = measuring
+  const { loss, onProgress } = measuring
+  onProgress(0, examples.length)
   const metrics =
     loss === undefined ? await byModel(model, examples, measuring) : await byOwnLoss(model, examples, loss, measuring)
   return { ...metrics, evalSeconds: (performance.now() - started) / 1000 }
 }
 
 async function byModel(model: CausalLm, examples: readonly Example[], measuring: Measuring) {
-  const { batchSize, labelSmoothingFactor, signal } = measuring
-  const given = { batchSize, labelSmoothingFactor, ...(signal && { signal }) }
+  const { batchSize, labelSmoothingFactor, onProgress, signal } = measuring
+  const given = { batchSize, labelSmoothingFactor, onProgress, ...(signal && { signal }) }
   const { loss, perplexity, bitsPerByte, tokenAccuracy, tokens } = await evaluateLoss(model, examples, given)
   return {
     evalLoss: loss,
@@ -57,7 +60,7 @@ async function byOwnLoss(
   loss: TrainingLoss<unknown>,
   measuring: Measuring,
 ) {
-  const { batchSize, signal } = measuring
+  const { batchSize, onProgress, signal } = measuring
   const sums = new Map<string, number>()
   for (let begin = 0; begin < examples.length; begin += batchSize) {
     signal?.throwIfAborted()
@@ -67,6 +70,7 @@ async function byOwnLoss(
     for (const [name, value] of await numbersOf(model, rows, loss, measuring)) {
       sums.set(name, (sums.get(name) ?? 0) + (value * rows.length) / examples.length)
     }
+    onProgress(begin + rows.length, examples.length)
   }
   const tokens = examples.reduce((sum, example) => sum + labelCount(example, model), 0)
   return { ...Object.fromEntries([...sums].map(([name, value]) => [evalName(name), value])), evalTokens: tokens }

@@ -48,6 +48,8 @@ export interface TrainerControl {
   shouldEvaluate: boolean
   /** Save a checkpoint after this step. */
   shouldSave: boolean
+  /** Wait after this step, once it has been measured and saved where that is due, for every callback's `onPause`. */
+  shouldPause: boolean
 }
 
 type Awaitable = void | Promise<void>
@@ -65,8 +67,20 @@ export interface TrainerCallback {
   onStepEnd?(report: StepReport, context: TrainerContext, control: TrainerControl): Awaitable
   /** After an evaluation. */
   onEvaluate?(entry: EvaluationEntry, context: TrainerContext, control: TrainerControl): Awaitable
+  /**
+   * As an evaluation goes on, with how many held-out examples are done and how many there are. It is not awaited: the
+   * examples that count may be fewer than was told at first, those without labels being passed over.
+   */
+  onPredictionStep?(done: number, total: number, context: TrainerContext): void
+  /** Before a checkpoint is saved. */
+  onSaveBegin?(step: number, context: TrainerContext): Awaitable
   /** After a checkpoint was saved. */
   onSave?(step: number, context: TrainerContext): Awaitable
+  /**
+   * After a step at which `shouldPause` was set: the training goes on when all of them are done, or when its signal is
+   * aborted. Nothing is queued on the device meanwhile.
+   */
+  onPause?(context: TrainerContext): Awaitable
   /** Of what is odd but no reason to stop. */
   onWarning?(message: string): Awaitable
   /** After the last step, also where a signal or an error has ended the training. */

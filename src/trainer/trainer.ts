@@ -1,4 +1,5 @@
 import { MedAwareError } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import { keepCard } from '../io/card-file.ts'
 import { runStore } from '../io/runs/run-store.ts'
 import type { CausalLm } from '../models/causal-lm.ts'
@@ -13,7 +14,8 @@ import { type StepReport, TrainingRun } from '../train/training-run.ts'
 import { measure, type Measuring } from './measure.ts'
 import { describeTraining } from './run-description.ts'
 import { RunFolder, type SavedTraining, withRemedy } from './run-folder.ts'
-import type { Sample, Sampler } from './report/samples.ts'
+import type { Sampler } from './report/samples.ts'
+import { meanLoss, type TrainResult } from './train-result.ts'
 import { trainingCard } from './training-card.ts'
 import { putTrainedWeights, trainedWeights } from './trained-weights.ts'
 import type { EvaluationEntry, TrainerCallback, TrainerContext, TrainerControl } from './trainer-callback.ts'
@@ -27,22 +29,7 @@ import {
 import { TrainerState } from './trainer-state.ts'
 import { watchersOf } from './watchers.ts'
 
-/** What a training came to. */
-export interface TrainResult {
-  /** Steps done, and of the whole run. */
-  readonly step: number
-  readonly steps: number
-  /** Mean loss of the steps' label tokens, or of the steps where the loss is one's own. */
-  readonly trainLoss: number
-  /** Numbers of the last evaluation, or of the best one where its weights were put back; null for none. */
-  readonly metrics: Readonly<Record<string, number>> | null
-  /** The best evaluation, and whether the model has its weights. */
-  readonly best: { readonly step: number; readonly value: number; readonly isLoaded: boolean } | null
-  /** Whether a callback, such as early stopping, ended it before the last step. */
-  readonly isStopped: boolean
-  /** What the model made of the prompts of `samples`, before and after; none without. */
-  readonly samples: readonly Sample[]
-}
+export type { TrainResult }
 
 /**
  * Trains a model as transformers' Trainer and TRL's SFTTrainer do: a `TrainingRun`, gone through to its end, with
@@ -58,7 +45,9 @@ export class Trainer<B = LabelledBatch> {
   readonly #adapter: Adapter | null
   readonly #callbacks: readonly TrainerCallback[]
   readonly #sampler: Sampler | null
-  readonly #control: TrainerControl = { shouldTrainingStop: false, shouldEvaluate: false, shouldSave: false }
+  readonly #control: TrainerControl = {
+    ...{ shouldTrainingStop: false, shouldEvaluate: false, shouldSave: false, shouldPause: false },
+  }
   readonly #saved: SavedTraining<B>
   readonly #signal: AbortSignal | undefined
   /** What evaluations are measured with. */
@@ -147,7 +136,10 @@ export class Trainer<B = LabelledBatch> {
     const { evalDataset, evalBatchSize: batchSize } = this.#own
     const { step, stepsPerEpoch, options } = this.run
     const { labelSmoothingFactor } = options
-    const told = { batchSize, labelSmoothingFactor, step, signal: this.#signal }
+    const onProgress = (done: number, total: number) => {
+      for (const callback of this.#callbacks) callback.onPredictionStep?.(done, total, this.context)
+    }
+    const told = { batchSize, labelSmoothingFactor, step, onProgress, signal: this.#signal }
     const metrics = await measure(this.model, evalDataset ?? [], { ...this.#learned, ...told })
     return { step, epoch: step / stepsPerEpoch, metrics }
   }
@@ -195,8 +187,8 @@ export class Trainer<B = LabelledBatch> {
   }
 
   get #isAsked(): boolean {
-    const { shouldTrainingStop, shouldEvaluate, shouldSave } = this.#control
-    return shouldTrainingStop || shouldEvaluate || shouldSave
+    const { shouldTrainingStop, shouldEvaluate, shouldSave, shouldPause } = this.#control
+    return shouldTrainingStop || shouldEvaluate || shouldSave || shouldPause
   }
 
   async #afterStep({ step }: StepReport): Promise<void> {
@@ -206,7 +198,13 @@ export class Trainer<B = LabelledBatch> {
     if (this.#isEvaluationDue(step) || measures || control.shouldEvaluate) await this.#measure()
     if (this.#isStalled) control.shouldTrainingStop = true
     if (this.#isSaveDue(step) || isLast || control.shouldSave || control.shouldTrainingStop) await this.#save()
-    control.shouldEvaluate = control.shouldSave = false
+    const pauses = control.shouldPause && !isLast && !control.shouldTrainingStop
+    control.shouldEvaluate = control.shouldSave = control.shouldPause = false
+    if (pauses)
+      await unlessAborted(
+        this.#tell((callback) => callback.onPause?.(this.context)),
+        this.#signal,
+      )
   }
 
   async #measure(): Promise<void> {
@@ -221,6 +219,7 @@ export class Trainer<B = LabelledBatch> {
   async #save(): Promise<void> {
     const { saveTotalLimit, saveStrategy } = this.#own
     if (this.#folder === null || saveStrategy === 'no') return
+    await this.#tell((callback) => callback.onSaveBegin?.(this.run.step, this.context))
     try {
       await this.#folder.save(this.#saved, await this.#adapterFiles())
     } catch (error) {
@@ -250,13 +249,9 @@ export class Trainer<B = LabelledBatch> {
       await store.write('', await keepCard(store.open(), await this.#adapterFiles(), (message) => this.#warn(message)))
     }
     await this.#sampler?.askTrained(this.model)
-    // A loss of one's own need not be a mean over tokens: its steps weigh alike, as in transformers' train_loss.
-    const weightOf = (report: StepReport) => (run.lossSettings === null ? report.labelTokens : 1)
-    const counted = state.training.reduce((sum, report) => sum + weightOf(report), 0)
-    const total = state.training.reduce((sum, report) => sum + report.loss * weightOf(report), 0)
     const measured = isLoaded ? state.evaluation.find(({ step }) => step === best.step) : state.evaluation.at(-1)
     return {
-      ...{ step: run.step, steps: run.steps, trainLoss: total / counted },
+      ...{ step: run.step, steps: run.steps, trainLoss: meanLoss(state.training, run.lossSettings !== null) },
       metrics: measured?.metrics ?? null,
       best: best && { ...best, isLoaded },
       isStopped: run.step < run.steps,

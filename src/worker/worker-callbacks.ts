@@ -16,7 +16,10 @@ export interface WorkerCallback<M> {
   onTrainBegin?(context: WorkerContext<M>): Awaitable
   onStepEnd?(report: StepReport, context: WorkerContext<M>, control: TrainerControl): Awaitable
   onEvaluate?(entry: EvaluationEntry, context: WorkerContext<M>, control: TrainerControl): Awaitable
+  onPredictionStep?(done: number, total: number, context: WorkerContext<M>): void
+  onSaveBegin?(step: number, context: WorkerContext<M>): Awaitable
   onSave?(step: number, context: WorkerContext<M>): Awaitable
+  onPause?(context: WorkerContext<M>): Awaitable
   onWarning?(message: string): Awaitable
   onTrainEnd?(context: WorkerContext<M>): Awaitable
 }
@@ -60,13 +63,20 @@ function sentCallback<M>(callback: WorkerCallback<M>, model: M): CallbackSent {
       await callback.onEvaluate?.(entry, contextOf(sent), control)
       return control
     },
+    onSaveBegin: (step: number, sent: ContextSent) => callback.onSaveBegin?.(step, contextOf(sent)),
     onSave: (step: number, sent: ContextSent) => callback.onSave?.(step, contextOf(sent)),
+    onPause: (sent: ContextSent) => callback.onPause?.(contextOf(sent)),
     onTrainEnd: (sent: ContextSent) => callback.onTrainEnd?.(contextOf(sent)),
   }
   const names = (Object.keys(told) as (keyof typeof told)[]).filter(does)
   return {
     name: callback.name,
     ...Object.fromEntries(names.map((name) => [name, new Awaited(told[name])])),
+    ...(does('onPredictionStep') && {
+      onPredictionStep: (done: number, total: number, sent: ContextSent) => {
+        callback.onPredictionStep?.(done, total, contextOf(sent))
+      },
+    }),
     ...(does('onWarning') && { onWarning: (message: string) => void callback.onWarning?.(message) }),
   }
 }

@@ -45,6 +45,17 @@ async function trained(options: TrainerOptions): Promise<Trained> {
   }
 }
 
+/** A promise, and what resolves it. */
+function deferred() {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((done) => (resolve = done))
+  return { promise, resolve: () => resolve() }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
 /** A callback that throws at a step, as a program that is killed there. */
 function killedAt(step: number): TrainerCallback {
   return {
@@ -247,6 +258,78 @@ describe('evaluation', () => {
     expect(metrics['evalLoss']).toBe(best?.value)
     trainer.dispose()
     dispose()
+  })
+})
+
+describe('callbacks', () => {
+  /** Asks for a pause at a step, and notes what is told while nobody goes on. */
+  function pausing(at: number) {
+    const { promise, resolve } = deferred()
+    const said: string[] = []
+    const callback: TrainerCallback = {
+      name: 'pause',
+      onStepEnd: ({ step }, context, control) => {
+        said.push(`step ${step} of ${context.step}`)
+        if (step === at) control.shouldPause = true
+      },
+      onPause: ({ step }) => {
+        said.push(`pause at ${step}`)
+        return promise
+      },
+    }
+    return { callback, said, goOn: resolve }
+  }
+
+  test.each([1, 4])('a pause holds the run with nothing queued, and changes no bit, loggingSteps %i', async (k) => {
+    const { callback, said, goOn } = pausing(2)
+    const options = { loggingSteps: k, maxSteps: 24 }
+    const training = trained({ ...options, callbacks: [callback] })
+    await until(() => said.some((text) => text.startsWith('pause')))
+    const held = said.length
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(said).toHaveLength(held)
+    // The step that was paused at is the last that was told, and the last that was queued.
+    const step = Number(said.at(-1)?.split(' ').at(-1))
+    expect(said.at(-2)).toBe(`step ${step} of ${step}`)
+    goOn()
+    const { result, numbers } = await training
+    expect(result.step).toBe(24)
+    expect(said.filter((text) => text.startsWith('pause'))).toHaveLength(1)
+    expect(numbers).toEqual((await trained(options)).numbers)
+  })
+
+  test('a signal ends a pause, and saves where it was', async () => {
+    const outputDir = join(folder, 'paused')
+    const stop = new AbortController()
+    const { callback, said } = pausing(3)
+    const training = trained({ outputDir, signal: stop.signal, callbacks: [callback] })
+    await until(() => said.includes('pause at 3'))
+    stop.abort(new Error('Ctrl-C'))
+    await expect(training).rejects.toThrow('Ctrl-C')
+    expect(await readdir(outputDir)).toContain('checkpoint-3')
+  })
+
+  test('the last step is not paused at', async () => {
+    const { callback, said } = pausing(12)
+    await trained({ callbacks: [callback] })
+    expect(said).not.toContain('pause at 12')
+  })
+
+  test('they hear how far an evaluation is, and of a checkpoint before and after', async () => {
+    const said: string[] = []
+    const callback: TrainerCallback = {
+      name: 'heard',
+      onPredictionStep: (done, total, { step }) => void said.push(`${step}: ${done}/${total}`),
+      onEvaluate: ({ step }) => void said.push(`${step}: measured`),
+      onSaveBegin: (step) => void said.push(`${step}: saving`),
+      onSave: (step) => void said.push(`${step}: saved`),
+    }
+    const outputDir = join(folder, 'heard')
+    await trained({ outputDir, evalDataset, evalSteps: 6, saveSteps: 6, evalBatchSize: 2, callbacks: [callback] })
+    const told = (step: number) => [
+      ...['0/5', '2/5', '4/5', '5/5', 'measured', 'saving', 'saved'].map((text) => `${step}: ${text}`),
+    ]
+    expect(said).toEqual([...told(6), ...told(12)])
   })
 })
 

@@ -173,6 +173,29 @@ describe('callbacks', () => {
     await adapter.detach()
   })
 
+  test('hold the training by a pause, and hear of evaluations and checkpoints', async () => {
+    const adapter = await model.attachLora(lora)
+    const seen: string[] = []
+    await model.train(rows, {
+      ...settings,
+      ...{ evalDataset: rows.slice(0, 2), evalSteps: 2 },
+      callbacks: [
+        {
+          name: 'pausing',
+          onStepEnd: ({ step }, _, control) => void (control.shouldPause = step === 2),
+          onPredictionStep: (done, total, { step }) => void seen.push(`${step}: ${done}/${total}`),
+          async onPause({ step }) {
+            seen.push(`${step}: paused`)
+            await new Promise((resolve) => setTimeout(resolve, 20))
+            seen.push(`${step}: goes on`)
+          },
+        },
+      ],
+    })
+    expect(seen.slice(0, 4)).toEqual(['2: 0/2', '2: 2/2', '2: paused', '2: goes on'])
+    await adapter.detach()
+  })
+
   test('that throw end the training with just what they threw', async () => {
     const adapter = await model.attachLora(lora)
     const thrown = new RangeError('enough')

@@ -24,7 +24,10 @@ export interface CallbackSent {
     context: ContextSent,
     control: TrainerControl,
   ) => Promise<TrainerControl>
+  readonly onPredictionStep?: (done: number, total: number, context: ContextSent) => void
+  readonly onSaveBegin?: (step: number, context: ContextSent) => Promise<void>
   readonly onSave?: (step: number, context: ContextSent) => Promise<void>
+  readonly onPause?: (context: ContextSent) => Promise<void>
   readonly onWarning?: (message: string) => void
   readonly onTrainEnd?: (context: ContextSent) => Promise<void>
 }
@@ -59,7 +62,8 @@ export function receivedParts({ callbacks, samples }: SentParts, tokenizer: Text
 /** The trainer's own callback in the place of the page's. */
 function callbackOf(sent: CallbackSent): TrainerCallback {
   const seen: CallbackSeen = { training: 0, evaluation: 0 }
-  const { name, onTrainBegin, onStepEnd, onEvaluate, onSave, onWarning, onTrainEnd } = sent
+  const { name, onTrainBegin, onStepEnd, onEvaluate, onSaveBegin, onSave, onPause, onWarning, onTrainEnd } = sent
+  const { onPredictionStep } = sent
   const news = ({ steps, step, best, description, history }: TrainerContext): ContextSent => {
     const added = {
       training: history.training.slice(seen.training),
@@ -82,7 +86,12 @@ function callbackOf(sent: CallbackSent): TrainerCallback {
         Object.assign(control, await onEvaluate(entry, news(context), { ...control }))
       },
     }),
+    ...(onPredictionStep && {
+      onPredictionStep: (done, total, context) => onPredictionStep(done, total, news(context)),
+    }),
+    ...(onSaveBegin && { onSaveBegin: (step, context) => onSaveBegin(step, news(context)) }),
     ...(onSave && { onSave: (step, context) => onSave(step, news(context)) }),
+    ...(onPause && { onPause: (context) => onPause(news(context)) }),
     ...(onWarning && { onWarning: (message) => onWarning(message) }),
     ...(onTrainEnd && { onTrainEnd: (context) => onTrainEnd(news(context)) }),
   }

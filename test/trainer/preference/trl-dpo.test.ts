@@ -92,7 +92,14 @@ describe("ten steps of TRL's DPOTrainer", () => {
     expect(trainLoss).toBeCloseTo(steps.reduce((sum, step) => sum + step.loss, 0) / steps.length, 4)
     if (evaluation !== undefined) {
       // The same four pairs again and again.
-      const told = { dataCollator: collatePairs, batchSize: 2, labelSmoothingFactor: 0, step: 10, signal: undefined }
+      const told = {
+        dataCollator: collatePairs,
+        batchSize: 2,
+        labelSmoothingFactor: 0,
+        step: 10,
+        onProgress: () => undefined,
+        signal: undefined,
+      }
       const measured = await measure(model, examples.slice(0, 4), { loss, ...told })
       expect(Math.abs((measured['evalLoss'] ?? NaN) - (evaluation['eval_loss'] ?? NaN))).toBeLessThan(1e-4)
       for (const name of ['rewards/chosen', 'rewards/accuracies', 'rewards/margins', 'logps/rejected']) {
