@@ -289,7 +289,7 @@ export class Trainer<B = LabelledBatch> {
 }
 
 /** The adapter that a model trains; null where there is none. */
-function adapterOf(model: CausalLm): Adapter | null {
+export function adapterOf(model: CausalLm): Adapter | null {
   const members = [...(adapterSetOf(model)?.members.values() ?? [])]
   return members.find(({ isTrainable }) => isTrainable) ?? members[0] ?? null
 }

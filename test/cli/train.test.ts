@@ -33,9 +33,17 @@ describe('peft-medaware train', () => {
     const { code, stdout, stderr } = await runCli(words('whole'))
     expect(code, stderr).toBe(0)
     expect(stdout).toMatch(
-      /^8 steps, training loss \d\.\d{4}; loss \d\.\d{4}, perplexity \d+\.\d{4}, bits per byte \d\.\d{4}, token accuracy \d\.\d{4}\n.*whole has the adapter\n$/,
+      /^8 steps in \d:\d\d, training loss \d\.\d{4}; loss \d\.\d{4}, perplexity \d+\.\d{4}, bits per byte \d\.\d{4}, token accuracy \d\.\d{4}\n/,
+    )
+    expect(stdout).toMatch(/^loss {6}training \d\.\d{4} to \d\.\d{4}, held-out \d\.\d{4} to \d\.\d{4}$/m)
+    expect(stdout).toMatch(/^best {6}step [48], \d\.\d{4}$/m)
+    expect(stdout).toMatch(/^files .*whole: adapter_model\.safetensors, .*, checkpoint-3, checkpoint-6, checkpoint-8$/m)
+    expect(stdout).toMatch(/^chat {6}peft-medaware chat examples\/medquad\/base --adapter .*whole --quantize nf4$/m)
+    expect(stderr).toMatch(
+      /^training: .*base: 1\.4M parameters; LoRA r=16 .* trainable, .*; 12 rows, 4 held out; 8 steps of 2$/m,
     )
     expect(stderr).toContain('evaluation after step 4: loss ')
+    expect(stderr).toContain('\nsaved checkpoint-6\n')
     const recipe = await readFile(at('whole', 'run.yaml'), 'utf8')
     expect(recipe).toContain('per_device_train_batch_size: 2\n')
     const again = await runCli(['train', '--config', at('whole', 'run.yaml'), '--out', at('again'), '--quiet'])
@@ -71,7 +79,9 @@ describe('peft-medaware train', () => {
       ...dpo,
     ])
     expect(code, stderr).toBe(0)
-    expect(stdout).toMatch(/^4 steps, training loss 0\.\d{4}; loss 0\.\d{4}, rewards\/chosen .*rewards\/accuracies /)
+    expect(stdout).toMatch(
+      /^4 steps in 0:\d\d, training loss 0\.\d{4}; loss 0\.\d{4}, rewards\/chosen .*rewards\/accuracies /,
+    )
     const run = JSON.parse(await readFile(at('dpo', 'run.json'), 'utf8')) as { options: object }
     expect(run.options).toMatchObject({ loss: { type: 'dpo', beta: 0.2 }, learningRate: 5e-6, disableDropout: true })
     expect(await readFile(at('dpo', 'run.yaml'), 'utf8')).toContain('trainer: dpo\n')
@@ -122,7 +132,7 @@ describe('peft-medaware train', () => {
     await cp(at('whole'), at('longer'), { recursive: true })
     const resumed = await runCli(['resume', at('longer'), ...longer])
     expect(resumed.code, resumed.stderr).toBe(0)
-    expect(resumed.stdout).toMatch(/^9 steps, training loss/)
+    expect(resumed.stdout).toMatch(/^9 steps in 0:\d\d, training loss/)
   })
 
   it.each<[readonly string[], number, RegExp]>([

@@ -19,10 +19,19 @@ import { trainDpo, type TrainDpoOptions } from '../../trainer/preference/train-d
 import { train, type TrainDatasetOptions } from '../../trainer/train.ts'
 import type { TrainResult } from '../../trainer/trainer.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
-import type { CommandContext } from '../command.ts'
 import { isInBlocks } from '../source-facts.ts'
 import { quickestBuild } from './cpu-build.ts'
 import { type Recipe, textOf, wordOf } from './recipe.ts'
+import type { LoadingDisplay } from './training-display.ts'
+
+/** How a base is kept where a recipe says nothing, and its file has no blocks. */
+export const usualStorage = 'nf4'
+
+/** What a recipe's work is told by, and tells. */
+interface Surroundings {
+  readonly signal: AbortSignal
+  readonly progress: LoadingDisplay
+}
 
 /** PEFT's usual LoRA, on all projections: what QLoRA's paper and later ones found to do best. */
 const usualAdapter = { peft_type: 'LORA', r: 16, lora_alpha: 32, lora_dropout: 0.05, target_modules: 'all-linear' }
@@ -57,9 +66,9 @@ export async function openFor(recipe: Recipe): Promise<OpenedDevice> {
  * trained over as they are.
  * @throws MedAwareError as `loadModel`; `not-found` without a tokenizer.
  */
-export async function loadFor(recipe: Recipe, device: Device, { signal, progress }: CommandContext) {
+export async function loadFor(recipe: Recipe, device: Device, { signal, progress }: Surroundings) {
   const folder = await openFolder(textOf(recipe, 'model'), { signal, onDownload: progress.load })
-  const usual = recipe.own.quantize === undefined && (await isInBlocks(folder)) ? 'none' : 'nf4'
+  const usual = recipe.own.quantize === undefined && (await isInBlocks(folder)) ? 'none' : usualStorage
   const type = wordOf(recipe, 'quantize', ['none', ...storageTypes()], usual)
   const loaded = await loadModel(folder, {
     ...{ device, dtype: wordOf(recipe, 'dtype', ['f32', 'f16', 'bf16']), signal },
@@ -77,11 +86,10 @@ export async function loadFor(recipe: Recipe, device: Device, { signal, progress
 export async function runRecipe(
   recipe: Recipe,
   device: Device,
-  context: CommandContext,
+  context: Surroundings,
   given: {
     readonly resume: boolean
     readonly acceptDifferences: readonly string[]
-    readonly quiet: boolean
     readonly callbacks: readonly TrainerCallback[]
   },
 ): Promise<TrainResult> {
@@ -108,8 +116,7 @@ export async function runRecipe(
     ...(recipe.own.card !== undefined && { card: cardOf(recipe) }),
     ...(recipe.own.init_seed !== undefined && { initSeed: Number(recipe.own.init_seed) }),
     ...(given.resume && { resumeFromCheckpoint: true, acceptDifferences: given.acceptDifferences }),
-    ...(!given.quiet && { onPrepare: progress.rows }),
-    onWarning: progress.warn,
+    ...{ onPrepare: progress.rows, onWarning: progress.warn },
   }
   return kind === 'dpo'
     ? trainDpo(model, rows, { ...(options as TrainDpoOptions), ...told })
@@ -121,7 +128,7 @@ function trainerOf(recipe: Recipe): 'sft' | 'dpo' {
 }
 
 /** The examples that a recipe's rows become, without its model. @throws MedAwareError as `prepareExamples`. */
-export async function examplesFor(recipe: Recipe, { signal, progress }: CommandContext): Promise<readonly Example[]> {
+export async function examplesFor(recipe: Recipe, { signal, progress }: Surroundings): Promise<readonly Example[]> {
   check(trainerOf(recipe) === 'sft', 'unsupported', () => {
     return 'a run of trainer: dpo cannot go on in Python by a script of this library; TRL reads its adapter'
   })

@@ -1,11 +1,15 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '#platform'
-import { describeMetrics } from '../../trainer/progress/training-line.ts'
-import type { TrainResult } from '../../trainer/trainer.ts'
+import type { Device } from '../../device/device.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
 import { type Command, type CommandContext, namesOf, parseWords } from '../command.ts'
+import { Dashboard } from './dashboard/dashboard.ts'
+import { canDraw } from './dashboard/surroundings.ts'
+import { plainDisplay, quietDisplay } from './plain-display.ts'
 import { readRecipe, type Recipe, recipeFile, recipeText } from './recipe.ts'
 import { openFor, outputOf, runRecipe } from './run-recipe.ts'
+import { commandLine, RunSummary } from './run-summary.ts'
+import type { TrainingDisplay } from './training-display.ts'
 
 const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
 
@@ -24,15 +28,20 @@ const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
   --quantize NAME   nf4, fp4, int8 or none                 (nf4; of a .gguf the blocks it has)
   --device NAME     auto, cpu or webgpu                    (auto)
   --json            a line of JSON for each step and evaluation on stdout
+  --plain           lines in the place of the dashboard
   --quiet           no progress
   --help
 
+On a terminal a dashboard shows the curve of the loss, evaluations, speed and memory, and listens to keys: s saves, e
+measures, p pauses, q stops and saves, ? tells more. Elsewhere, where CI is set, and with --plain there are lines.
+NO_COLOR and FORCE_COLOR are heeded.
 An adapter is PEFT's LoRA with r=16, alpha=32 on all projections at a rate of 2e-4, unless the recipe's adapter (PEFT's
-config) and learning_rate say otherwise; with trainer: dpo (--set trainer=dpo) at 5e-6. DIR/run.yaml holds the whole recipe. Ctrl-C saves a checkpoint;
-peft-medaware resume DIR goes on.`
+config) and learning_rate say otherwise; with trainer: dpo (--set trainer=dpo) at 5e-6. DIR/run.yaml holds the whole
+recipe. Ctrl-C saves a checkpoint; peft-medaware resume DIR goes on.`
 
 const outputWords = {
   json: { type: 'boolean', default: false },
+  plain: { type: 'boolean', default: false },
   quiet: { type: 'boolean', default: false },
 } as const
 
@@ -69,6 +78,7 @@ export const resumeCommand: Command = {
   --accept A,B      what may differ from the saved run nevertheless, by the names that an error gives: with --set
                     max_steps=900 --accept steps it goes on to more steps than it was to have
   --json            a line of JSON for each step and evaluation on stdout
+  --plain           lines in the place of the dashboard
   --quiet           no progress
   --help
 
@@ -87,37 +97,56 @@ DIR is the folder of the run, with its run.yaml.`,
 interface TrainWords {
   readonly json: boolean
   readonly quiet: boolean
+  readonly plain: boolean
   readonly resume: boolean
   readonly acceptDifferences: readonly string[]
 }
 
 async function trainAs(recipe: Recipe, context: CommandContext, words: TrainWords): Promise<void> {
-  const { progress, print, signal } = context
+  const { print, signal } = context
   const out = outputOf(recipe)
-  const { device, reason } = await openFor(recipe)
-  let step = 0
+  const display = displayFor(recipe, context, words)
+  let device: Device | null = null
+  let saved = 0
+  const keeping: TrainerCallback = {
+    name: 'recipe',
+    onTrainBegin: () => writeFileAtomic(join(out, recipeFile), recipeText(recipe)),
+    onSave: (step) => {
+      saved = step
+    },
+  }
   try {
-    if (!words.quiet) progress.say(`${device.description}: ${reason}`)
-    const saved: TrainerCallback = {
-      name: 'recipe',
-      onTrainBegin: () => writeFileAtomic(join(out, recipeFile), recipeText(recipe)),
-      onSave: (at) => {
-        step = at
-      },
-    }
-    const shown = words.quiet ? [] : [progress.training]
+    const opened = await openFor(recipe)
+    device = opened.device
+    display.opened(device, opened.reason)
+    const summary = new RunSummary(recipe, out)
     const lines = words.json ? [jsonLines(print)] : []
-    const callbacks = [saved, ...shown, ...lines]
-    const result = await runRecipe(recipe, device, context, { ...words, callbacks })
-    progress.clear()
-    print(words.json ? `${JSON.stringify(result)}\n` : `${describeResult(result)}\n${out} has the adapter\n`)
+    const callbacks = [keeping, display.callback, summary.callback, ...lines]
+    const result = await runRecipe(recipe, device, { signal, progress: display }, { ...words, callbacks })
+    display.close('done')
+    print(words.json ? `${JSON.stringify(result)}\n` : await summary.describe(result))
   } catch (error) {
-    progress.clear()
-    if (signal.aborted && step > 0) progress.say(`saved at step ${step}; go on with: peft-medaware resume ${out}`)
+    display.close(signal.aborted ? 'stopped' : 'failed')
+    if (saved > 0) {
+      context.progress.say(`saved at step ${saved}; go on with: ${commandLine(['resume', out])}`)
+    }
     throw error
   } finally {
-    device.dispose()
+    device?.dispose()
   }
+}
+
+/** A dashboard where there is a terminal for it, else lines. */
+function displayFor(recipe: Recipe, { progress, signal }: CommandContext, words: TrainWords): TrainingDisplay {
+  if (words.quiet) return quietDisplay(progress)
+  const { stdin, stdout, stderr, env } = process
+  if (words.plain || !canDraw({ stdout, stderr }, env, words.json)) return plainDisplay(progress)
+  const { model } = recipe.own
+  const names = {
+    command: words.resume ? 'resume' : 'train',
+    ...{ model: typeof model === 'string' ? model : '', out: outputOf(recipe) },
+  }
+  return new Dashboard(names, { output: stderr, input: stdin.isTTY ? stdin : null }, signal)
 }
 
 function jsonLines(print: (text: string) => void): TrainerCallback {
@@ -130,11 +159,4 @@ function jsonLines(print: (text: string) => void): TrainerCallback {
       print(`${JSON.stringify(entry)}\n`)
     },
   }
-}
-
-function describeResult({ step, steps, trainLoss, metrics, best, isStopped }: TrainResult): string {
-  const end = isStopped ? `stopped early at step ${step} of ${steps}` : `${steps} steps`
-  const measured = metrics === null ? '' : `; ${describeMetrics(metrics)}`
-  const of = best?.isLoaded === true ? ` of the best step, ${best.step}` : ''
-  return `${end}, training loss ${trainLoss.toFixed(4)}${measured}${of}`
 }

@@ -4,7 +4,7 @@ import type { LoadProgress } from '../../io/load/load-options.ts'
 import { showBytes } from '../../io/plan/memory-advice.ts'
 import type { SaveProgress } from '../../io/save/tensor-loader.ts'
 import type { TrainerCallback } from '../trainer-callback.ts'
-import { duration } from './duration.ts'
+import { loadStage, measuringPace, rowsPace, type Stage, stagePace } from './stages.ts'
 import { describeMetrics, describeStep } from './training-line.ts'
 
 /** What progress is shown on, such as `process.stderr`. */
@@ -27,16 +27,6 @@ export interface ProgressOptions {
 const streamRule = withMethods<ProgressStream>('a stream with a method write, such as process.stderr', ['write'])
 const rules: OptionRules<ProgressOptions> = { memoryBytes: callback(), now: callback() }
 
-/** How far something is. */
-interface Stage {
-  /** What is done, such as `loading`. */
-  readonly verb: string
-  /** Of the whole, in [0, 1]. */
-  readonly share: number
-  readonly bytes: number
-  readonly of: string
-}
-
 const patience = 2000
 const pauses = { terminal: 100, file: 10_000 } as const
 
@@ -50,6 +40,7 @@ export class ProgressLine {
   #started = 0
   #shown = -Infinity
   #isOpen = false
+  #measuredSince = 0
   readonly #stream: ProgressStream
   readonly #now: () => number
   readonly #memoryBytes: (() => number) | undefined
@@ -64,13 +55,7 @@ export class ProgressLine {
 
   /** Shows how far `loadModel` is: a download by its bytes, loading by its tensors. */
   readonly load = (progress: LoadProgress): void => {
-    if (progress.phase === 'download') {
-      const { file, done, total } = progress
-      this.#show({ verb: `downloading ${file}`, share: done / total, bytes: done, of: showBytes(total) })
-    } else {
-      const { done, total, bytesDone } = progress
-      this.#show({ verb: 'loading', share: done / total, bytes: bytesDone, of: `${done}/${total} tensors` })
-    }
+    this.#show(loadStage(progress))
   }
 
   /** Shows how far `saveModel` is. */
@@ -79,19 +64,13 @@ export class ProgressLine {
   }
 
   /** Shows how many rows have been made examples of. */
-  readonly rows = ({ rows, total, rowsPerSecond, secondsLeft }: PrepareProgress): void => {
-    const of = total === null ? '' : ` of ${total}`
-    const left = secondsLeft === null ? '' : `  ${duration(secondsLeft)} left`
-    this.status('reading', () => `reading rows  ${rows}${of}  ${Math.round(rowsPerSecond)}/s${left}`)
+  readonly rows = (progress: PrepareProgress): void => {
+    this.status('reading', () => `reading rows  ${rowsPace(progress)}`)
   }
 
   /** Shows how many examples `evaluateLoss` has measured. */
   readonly measuring = (done: number, total: number): void => {
-    this.status('measuring', (elapsed) => {
-      const seconds = Math.max(1, elapsed) / 1000
-      const rate = `${(done / seconds).toFixed(1)}/s  ${duration((seconds / done) * (total - done))} left`
-      return `measuring  ${done}/${total} rows  ${rate}`
-    })
+    this.status('measuring', (elapsed) => `measuring  ${measuringPace(done, total, elapsed)}`)
   }
 
   /** Shows each step of a training, and leaves a line for each evaluation: a callback of `train` and `Trainer`. */
@@ -102,6 +81,13 @@ export class ProgressLine {
         const losses = history.training.map(({ loss }) => loss)
         return describeStep(report, losses, this.#memoryBytes?.() ?? null)
       })
+    },
+    onPredictionStep: (done, total) => {
+      const now = this.#now()
+      if (done === 0) this.#measuredSince = now
+      const elapsed = now - this.#measuredSince
+      // Short ones take no line from the training around them.
+      if (elapsed >= patience) this.status('measuring', () => `measuring  ${measuringPace(done, total, elapsed)}`)
     },
     onEvaluate: ({ step, metrics }) => {
       this.say(`evaluation after step ${step}: ${describeMetrics(metrics)}`)
@@ -152,11 +138,8 @@ export class ProgressLine {
     this.#kind = ''
   }
 
-  #show({ verb, share, bytes, of }: Stage): void {
-    this.status(verb.split(' ')[0] ?? '', (elapsed) => {
-      const rate = `${showBytes(Math.round((1000 * bytes) / Math.max(1, elapsed)))}/s`
-      const left = share > 0 ? `  ${duration((elapsed / 1000 / share) * (1 - share))} left` : ''
-      return `${verb}  ${showBytes(bytes)} of ${of}  ${rate}${left}`
-    })
+  #show(stage: Stage): void {
+    const { verb } = stage
+    this.status(verb.split(' ')[0] ?? '', (elapsed) => `${verb}  ${stagePace(stage, elapsed)}`)
   }
 }
