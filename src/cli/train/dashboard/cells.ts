@@ -2,7 +2,8 @@ import { stripVTControlCharacters } from 'node:util'
 import { eastAsianWidth } from 'get-east-asian-width'
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
-const plain = /^[ -~]*$/
+/** ASCII and what a dashboard draws with: one cell each, and harmless. */
+const plain = /^[ -~·…─-▟★◆\u2800-\u28ff]*$/
 /** What moves the cursor, or the order in which letters are shown; the joiner of emoji alone is needed. */
 const controls = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}/gu
 const emoji = /\p{Emoji_Presentation}|\ufe0f/u
@@ -29,6 +30,7 @@ export function clipText(text: string, width: number, ellipsis: string): string 
   if (widthOf(text) <= width) return text
   const room = width - widthOf(ellipsis)
   if (room < 0) return ''
+  if (plain.test(text)) return text.slice(0, room) + ellipsis
   let [kept, used] = ['', 0]
   for (const { segment } of segmenter.segment(text)) {
     used += cellsOf(segment)

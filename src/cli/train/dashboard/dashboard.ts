@@ -17,7 +17,7 @@ export interface DashboardTerminal {
 }
 
 /** Milliseconds: between two frames, before the first one, and between two looks whether a program is before a shell. */
-const pauses = { frame: 100, first: 300, foreground: 3000 }
+const pauses = { frame: 200, first: 300, foreground: 3000 }
 const finalRows = 32
 const requests: Readonly<Record<string, Request>> = { s: 'save', e: 'measure', p: 'pause' }
 
