@@ -5,6 +5,7 @@ import { basename, join, relative, resolve, sep } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import * as tar from 'tar'
 import { DataError, reason } from './data-error.ts'
+import { isXml, shortPath, usualLimits } from './xml-entries.ts'
 
 /** `done` files so far, of `total` where it is known (a folder; an archive has to be read to be counted). */
 export type FileProgress = (done: number, total?: number) => void
@@ -17,11 +18,6 @@ export interface VisitedFiles {
   readonly count: number
   readonly tooLarge: readonly string[]
 }
-
-/**
- * Bytes of one XML file (MedQuAD's largest has 0.1 MB), and of an unpacked archive with its entries (46 MB, 11,288).
- */
-const usualLimits = { file: 4e6, unpacked: 1e9, entries: 200_000 }
 
 /**
  * Hands every XML file of a folder (any depth, or one that holds nothing but its archive) or of a tar archive (`.tar`,
@@ -161,10 +157,3 @@ async function isGzip(path: string): Promise<boolean> {
     await file.close()
   }
 }
-
-/** Hidden parts are skipped: macOS leaves `._0000001.xml` beside each file it packs. */
-function isXml(path: string): boolean {
-  return /\.xml$/i.test(path) && !path.split('/').some((part) => /^(\.[^./]|\._|__MACOSX$)/.test(part))
-}
-
-const shortPath = (path: string): string => path.split('/').slice(-2).join('/')
