@@ -1,3 +1,4 @@
+import type { PreparedExamples } from 'peft-medaware'
 import type { WorkerModel } from 'peft-medaware/worker'
 import { promptOf } from '../medquad/prompt.ts'
 import type { Pair } from './pairs.ts'
@@ -14,13 +15,13 @@ export class Asking {
   }
 
   /** Pairs as tokens, of which only the answers are learned. */
-  async examplesOf(pairs: readonly Pair[], maxLength: number) {
+  examplesOf(pairs: readonly Pair[], maxLength: number): Promise<PreparedExamples> {
     const rows = pairs.map(({ question, answer }) =>
       this.#isChat
         ? { prompt: [asks(question)], completion: [says(answer)] }
         : { prompt: promptOf(question), completion: ` ${answer}` },
     )
-    return (await this.model.prepareExamples(rows, { maxLength })).examples
+    return this.model.prepareExamples(rows, { maxLength })
   }
 
   /**

@@ -2,17 +2,26 @@ import { bytes, count } from '../medquad/words.ts'
 import { button, find, input, say } from './find.ts'
 import { chosenModel, pickers } from './model-choice.ts'
 import { type Engine, Opening } from './opening.ts'
-import { loadingLine, planWords } from './opening-words.ts'
+import { KeptView } from './model/kept-view.ts'
+import { PlanPanel } from './model/plan-panel.ts'
+import { loadingLine } from './opening-words.ts'
 import type { PageState, State } from './page-state.ts'
-import type { Settings } from './session.ts'
+import type { SettingsPanel } from './settings/settings-panel.ts'
 
 /** "1. Model": which one, on which engine, and how it comes here. */
 export class ModelPanel {
-  /** @param settings Gives those that a training is planned with. */
+  readonly #plan: PlanPanel
+  readonly #kept: KeptView
+
+  /** @param panel Has the settings that a training is planned with; their defaults follow the model. */
   constructor(
     private readonly page: PageState,
-    private readonly settings: () => Settings,
+    private readonly panel: SettingsPanel,
   ) {
+    this.#plan = new PlanPanel(() => page.now.busy === null)
+    this.#kept = new KeptView(() => {
+      if (page.now.waiting !== null) this.open()
+    })
     page.onChange((now) => this.#render(now))
     button('reload').addEventListener('click', () => this.open())
     button('fetch').addEventListener('click', () => this.#fetch())
@@ -29,24 +38,16 @@ export class ModelPanel {
         this.open()
       })
     }
-    for (const [id, learningRate] of [
-      ['small', '0.004'],
-      ['smollm2', '0.0005'],
-      ['qwen3', '0.0002'],
-      ['large', '0.0002'],
-    ] as const) {
-      input(id).addEventListener('change', () => {
-        input('rate').value = learningRate
-        this.open()
-      })
-    }
+    for (const id of ['small', 'smollm2', 'qwen3', 'large']) input(id).addEventListener('change', () => this.open())
     find('engine', HTMLSelectElement).addEventListener('change', () => this.open())
   }
 
   /** Lets go of the model there is, and opens the one that is chosen. */
   open(): void {
-    const { page } = this
-    const { name, source, isOnHub } = chosenModel()
+    const { page, panel } = this
+    const { name, source, kind } = chosenModel()
+    panel.setModel(kind)
+    this.#plan.clear()
     page.stop()
     page.now.session?.close()
     page.now.waiting?.close()
@@ -58,19 +59,21 @@ export class ModelPanel {
       page.change({ busy: null })
       return
     }
-    say('opened', isOnHub ? 'Asking the Hub…' : 'Opening…')
+    say('opened', 'Opening…')
     void page.doing('opening', async (signal) => {
       const opening = await this.#saying(async () => Opening.start(engine, await source(), name), signal)
       await this.#carried(opening, signal, async () => {
-        const plan = isOnHub ? await opening.plan(this.settings(), signal) : null
-        if (plan === null || plan.missing === 0) return this.#load(opening, signal)
-        signal.throwIfAborted()
-        const { text, isTooLarge } = planWords(name, plan)
-        say('opened', text, isTooLarge)
-        button('fetch').textContent = `Fetch ${bytes(plan.missing)} and load`
+        const wait = await this.#plan.begin(opening, panel.settings, signal)
+        if (wait === null) return this.#load(opening, signal)
+        button('fetch').textContent = wait
         page.change({ waiting: opening })
       })
     })
+  }
+
+  /** The settings are others: what a training takes is planned anew. */
+  planAnew(): void {
+    this.#plan.follow(() => this.panel.settings)
   }
 
   /** Frees what is being opened where that is stopped, or fails. */
@@ -99,6 +102,7 @@ export class ModelPanel {
     const session = await opening.load((progress) => tell(loadingLine(progress)), signal)
     signal.throwIfAborted()
     this.page.change({ session })
+    void this.#kept.refresh()
     const { name, parameters, description, reason } = session
     say('opened', `${name}: ${count(parameters)} parameters in ${bytes(session.bytes)}, on ${description}.`)
     say('reason', `Why there: ${reason}.`)
@@ -110,6 +114,7 @@ export class ModelPanel {
     const { waiting } = page.now
     if (waiting === null) return
     page.change({ waiting: null })
+    this.#plan.go()
     say('opened', 'Opening…')
     void page.doing('opening', async (signal) => {
       try {

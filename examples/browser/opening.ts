@@ -1,22 +1,17 @@
 import type { LoadProgress } from 'peft-medaware'
 import { type ModelWorker, startWorker } from 'peft-medaware/worker'
-import { loraOf, quantize, Session, type Settings } from './session.ts'
+import { ModelPlan } from './model/model-plan.ts'
+import { quantize, Session } from './session.ts'
 
 export type Engine = 'auto' | 'webgpu' | 'cpu'
 
-/** What a model of the Hub takes, before it is fetched. */
-export interface Plan {
-  readonly parameters: number
-  /** Bytes of its weights on the Hub, and those of them that are not here yet. */
+/** What there is to fetch of a model. */
+export interface Download {
+  /** Bytes of its files, and those of them that are not here yet. */
   readonly bytes: number
   readonly missing: number
   /** Bytes that the browser lets the page keep beside what it has; null where it does not say. */
   readonly room: number | null
-  /** Bytes of memory that a training with these settings takes at most. */
-  readonly memory: number
-  readonly settings: Settings
-  /** What is too large for the engine, and what to change; null where it fits. */
-  readonly advice: string | null
 }
 
 /** An engine in a worker, and the model that is to be loaded on it. */
@@ -32,20 +27,17 @@ export class Opening {
     return new Opening(await startWorker({ device: engine }), source, name)
   }
 
-  /** Reads of the Hub what says how large the model is: its config, and the headers of its files. */
-  async plan(settings: Settings, signal: AbortSignal): Promise<Plan> {
-    const report = await this.worker.inspectModel(this.source, { hub: { download: false }, signal })
-    if (report.kind !== 'model') throw new Error(`${this.name} is an adapter, not a model`)
-    const { rank, batchSize, maxLength } = settings
-    const needed = await this.worker.planMemory(report.config, {
-      ...{ quantize, adapter: loraOf(rank), batchSize },
-      length: Math.min(maxLength, report.config.maxPositionEmbeddings),
-    })
+  /** Reads what says how large the model is: its config, and the headers of its files. @throws As `ModelPlan.read`. */
+  plan(signal: AbortSignal): Promise<ModelPlan> {
+    return ModelPlan.read(this.worker, this.source, this.name, signal)
+  }
+
+  /** What of the Hub's files is not here yet. */
+  async download({ bytes }: ModelPlan): Promise<Download> {
+    if (typeof this.source !== 'string') return { bytes, missing: 0, room: null }
     const kept = (await this.worker.cachedModels()).find(({ name }) => name === this.name)
-    const { bytes } = report.files
     const missing = Math.max(0, bytes - (kept?.bytes ?? 0) - (kept?.incompleteBytes ?? 0))
-    const { total: memory, advice } = needed
-    return { parameters: report.parameters.all, bytes, missing, room: await freeRoom(), memory, settings, advice }
+    return { bytes, missing, room: await freeRoom() }
   }
 
   /** @throws MedAwareError as `loadModel`; the signal's reason. */

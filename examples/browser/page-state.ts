@@ -1,6 +1,5 @@
 import { find, sentence } from './find.ts'
 import type { Opening } from './opening.ts'
-import type { Pair } from './pairs.ts'
 import type { MemoryNow, RunRecord } from './run/training.ts'
 import type { Session } from './session.ts'
 
@@ -22,15 +21,15 @@ export interface State {
   /** A model that waits for a word before it is fetched. */
   readonly waiting: Opening | null
   readonly session: Session | null
-  /** What is to be learned; null where there is nothing, or nothing that can be read. */
-  readonly pairs: readonly Pair[] | null
+  /** Whether there is something to be learned. */
+  readonly hasData: boolean
   /** Of the adapter there is. */
   readonly run: RunNow | null
 }
 
 /** The state of the page in one place: panels change it here, and hear of every change. */
 export class PageState {
-  #now: State = { busy: null, waiting: null, session: null, pairs: null, run: null }
+  #now: State = { busy: null, waiting: null, session: null, hasData: false, run: null }
   readonly #heard: ((now: State, was: State) => void)[] = []
   /** Of what was begun last. */
   #stop = new AbortController()

@@ -1,33 +1,19 @@
-import type { CardContent, FilePiece, LogHistory, LossReport, StepReport } from 'peft-medaware'
+import type { CardContent, Example, FilePiece, LogHistory, LossReport, StepReport } from 'peft-medaware'
 import type { ModelWorker, WorkerAdapter, WorkerMemory, WorkerModel, WorkerRun } from 'peft-medaware/worker'
 import { Asking } from './asking.ts'
-import type { Pair } from './pairs.ts'
+import { preparePairs, type Preparing } from './data/prepare-pairs.ts'
+import type { Pair, RunData } from './pairs.ts'
+import { libraryOptionsOf, type Settings } from './settings/settings.ts'
 
 /** The model as it was, or with what it has learned. */
 export type Side = 'before' | 'after'
-
-/** What is learned, and what is kept apart to measure on. */
-export interface RunData {
-  readonly train: readonly Pair[]
-  readonly heldOut: readonly Pair[]
-}
-
-/** How to train. */
-export interface Settings {
-  readonly steps: number
-  /** Questions of a step. */
-  readonly batchSize: number
-  readonly learningRate: number
-  /** r of LoRA; alpha is twice that. */
-  readonly rank: number
-  /** Tokens of a question and its answer. */
-  readonly maxLength: number
-}
 
 /** What a run was begun with. */
 export interface Begun {
   readonly examples: number
   readonly heldOut: number
+  /** Examples of which something is cut off. */
+  readonly truncated: number
   /** Weights that are trained. */
   readonly trainable: number
   /** Bytes that the model and a step take at most. */
@@ -47,15 +33,8 @@ export interface AnswerOptions {
   readonly maxNewTokens?: number
 }
 
-/** The adapter that is trained. */
-export function loraOf(rank: number) {
-  return { r: rank, loraAlpha: 2 * rank, loraDropout: 0.05 }
-}
-
 /** How every model is kept on the engine. */
 export const quantize = { type: 'nf4', doubleQuant: true } as const
-
-type Examples = Awaited<ReturnType<Asking['examplesOf']>>
 
 /** One engine, one model in 4 bits, and the adapter it is learning, all of it in a worker: the page stays free. */
 export class Session {
@@ -65,7 +44,8 @@ export class Session {
   readonly #source: string | readonly File[] | null
   #adapter: WorkerAdapter | null = null
   #run: WorkerRun | null = null
-  #heldOut: Examples = []
+  #heldOut: readonly Example[] = []
+  #tooLong: readonly Pair[] = []
   #batchSize = 1
   #step = 0
 
@@ -106,33 +86,44 @@ export class Session {
 
   /**
    * Puts a fresh adapter on the model.
-   * @throws MedAwareError for settings or pairs that cannot be trained on.
+   * @throws MedAwareError for settings or pairs that cannot be trained on; the signal's reason.
    */
-  async begin(data: RunData, settings: Settings, onWarning: (message: string) => void): Promise<Begun> {
+  async begin(
+    data: RunData,
+    settings: Settings,
+    onWarning: (message: string) => void,
+    preparing: Preparing = {},
+  ): Promise<Begun> {
     await this.#forget()
-    const { rank, steps, batchSize, learningRate, maxLength } = settings
-    const examples = await this.#asking.examplesOf(data.train, maxLength)
-    if (examples.length === 0) {
-      throw new Error(`Every question fills ${maxLength} tokens, so that no answer is left to learn`)
-    }
-    this.#heldOut = data.heldOut.length === 0 ? [] : await this.#asking.examplesOf(data.heldOut, maxLength)
-    this.#batchSize = batchSize
-    this.#adapter = await this.#model.attachLora({ ...loraOf(rank), baseModelNameOrPath: this.name })
-    this.#run = await this.#model.trainingRun(examples, {
-      maxSteps: steps,
-      batchSize,
-      learningRate,
-      schedule: 'cosine',
-      warmup: 0.05,
-      groupByLength: true,
-      onWarning,
-    })
     const { config } = this.#model
-    const length = Math.min(maxLength, config.maxPositionEmbeddings)
-    const plan = await this.#worker.planMemory(config, { quantize, adapter: loraOf(rank), batchSize, length })
+    const { batchSize, gradientAccumulationSteps, seed } = settings
+    const length = Math.min(settings.maxLength, config.maxPositionEmbeddings)
+    const prepare = (pairs: readonly Pair[]) => this.#asking.examplesOf(pairs, length)
+    const { examples, truncated, tooLong } = await preparePairs(data.train, prepare, preparing)
+    if (examples.length === 0) {
+      throw new Error(`Every question fills ${length} tokens, so that no answer is left to learn`)
+    }
+    const heldOut = await preparePairs(data.heldOut, prepare, preparing)
+    this.#heldOut = heldOut.examples
+    this.#tooLong = [...tooLong, ...heldOut.tooLong]
+    this.#batchSize = batchSize
+    const { adapter, training } = libraryOptionsOf(settings)
+    this.#adapter = await this.#model.attachAdapter({ ...adapter, baseModelNameOrPath: this.name }, { seed })
+    this.#run = await this.#model.trainingRun(examples, { ...training, onWarning })
+    const gradientCheckpointing = settings.gradientCheckpointing === 'on'
+    const planned = { quantize, adapter, batchSize, gradientAccumulationSteps, gradientCheckpointing, length }
+    const plan = await this.#worker.planMemory(config, planned)
     await this.#worker.resetPeak()
     const { trainable } = await this.#model.countParameters()
-    return { examples: examples.length, heldOut: this.#heldOut.length, trainable, planned: plan.total }
+    return {
+      ...{ examples: examples.length, heldOut: this.#heldOut.length, truncated },
+      ...{ trainable, planned: plan.total },
+    }
+  }
+
+  /** Pairs of which the limit of tokens left nothing to learn, or to measure. */
+  get tooLong(): readonly Pair[] {
+    return this.#tooLong
   }
 
   /**
@@ -245,6 +236,7 @@ export class Session {
     this.#run = null
     this.#adapter = null
     this.#heldOut = []
+    this.#tooLong = []
     this.#step = 0
   }
 }

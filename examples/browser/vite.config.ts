@@ -37,6 +37,6 @@ export default defineConfig({
   preview: { headers },
   worker: { format: 'es' },
   // Found late, in the worker or when they are needed, they would make the page load twice.
-  optimizeDeps: { include: [...found, 'fflate'] },
+  optimizeDeps: { include: [...found, 'comlink', 'fast-xml-parser', 'fflate'] },
   build: { target: 'es2022', outDir: path('../../out/browser'), emptyOutDir: true, assetsInlineLimit: 0 },
 })

@@ -1,6 +1,6 @@
 import { type Sample, trainingReport, version } from 'peft-medaware'
 import type { RunRecord, SampleAnswer } from '../run/training.ts'
-import type { RunData } from '../session.ts'
+import type { RunData } from '../pairs.ts'
 
 /** What a report says beside the run itself. */
 export interface ReportParts {

@@ -1,4 +1,4 @@
-import type { RunData } from '../session.ts'
+import type { RunData } from '../pairs.ts'
 
 /** By which data is known again: SHA-256 of its pairs, in hexadecimal; '' where the page may not compute it. */
 export async function digestOf({ train, heldOut }: RunData): Promise<string> {

@@ -1,5 +1,5 @@
 import type { Training } from '../run/training.ts'
-import type { RunData } from '../session.ts'
+import type { RunData } from '../pairs.ts'
 import { RunLock } from './run-lock.ts'
 import type { RunShelf } from './run-shelf.ts'
 

@@ -1,5 +1,5 @@
 import type { RunRecord } from '../run/training.ts'
-import type { RunData } from '../session.ts'
+import type { RunData } from '../pairs.ts'
 import { readRecord } from './read-record.ts'
 
 /** A run as it lies here. */

@@ -1,11 +1,14 @@
-import { count } from '../../medquad/words.ts'
+import { count, duration } from '../../medquad/words.ts'
+import type { DataInput } from '../data-input.ts'
+import type { Preparing } from '../data/prepare-pairs.ts'
 import { button, find, input, onSubmit, say } from '../find.ts'
 import { digestOf } from '../kept/digest.ts'
 import type { RunKeeper } from '../kept/run-keeper.ts'
 import type { KeptRun } from '../kept/run-shelf.ts'
 import type { PageState, State } from '../page-state.ts'
-import type { RunData, Settings } from '../session.ts'
-import { withHeldOut } from './held-out.ts'
+import type { RunData } from '../pairs.ts'
+import type { SettingsPanel } from '../settings/settings-panel.ts'
+import { measuredOn } from './held-out.ts'
 import { ProgressView } from './progress-view.ts'
 import { SamplesView } from './samples-view.ts'
 import { Training, type TrainingPlan } from './training.ts'
@@ -21,15 +24,20 @@ export class RunPanel {
   constructor(
     private readonly page: PageState,
     private readonly keeper: RunKeeper,
+    private readonly data: DataInput,
+    private readonly panel: SettingsPanel,
   ) {
     page.onChange((now, was) => this.#render(now, was))
     onSubmit('train', () => {
-      const settings = readSettings()
+      if (!panel.check()) return
+      const { settings } = panel
       void this.#doing(async (signal) => {
-        const data = withHeldOut(page.now.pairs ?? [])
+        const { train, heldOut } = await this.data.runData(settings.heldOutShare, settings.seed)
+        const data = { train, heldOut: measuredOn(heldOut) }
         const digest = await digestOf(data)
         const plan = { id: newId(), data, digest, settings, questions: readQuestions() }
-        const training = await this.#begin(plan)
+        const training = await this.#begin(plan, signal)
+        await this.data.setTooLong(page.session.tooLong)
         await keeper.begin(plan.id, data)
         await this.#train(training, signal)
       })
@@ -53,7 +61,7 @@ export class RunPanel {
       const data: RunData | undefined = await keeper.shelf?.dataOf(record.id)
       if (data === undefined) return
       const { id, settings, questions } = record
-      const training = await this.#begin({ id, data, digest: record.data.digest, settings, questions })
+      const training = await this.#begin({ id, data, digest: record.data.digest, settings, questions }, signal)
       await training.restore(record, directory)
       await this.#train(training, signal)
     })
@@ -65,17 +73,19 @@ export class RunPanel {
     say('train-status', message)
   }
 
-  async #begin(plan: TrainingPlan): Promise<Training> {
+  async #begin(plan: TrainingPlan, signal: AbortSignal): Promise<Training> {
     const { page, keeper } = this
     this.#warning = ''
     this.#training = null
     page.change({ run: null })
     if (!keeper.holds(plan.id)) keeper.release()
     const warn = (message: string) => this.warn(message)
-    const training = await Training.begin(page.session, plan, warn, (now) => keeper.keep(now))
+    const training = await Training.begin(page.session, plan, warn, (now) => keeper.keep(now), preparing(signal))
     this.#training = training
-    const { trainable, examples, heldOut } = training.begun
-    const rest = heldOut === 0 ? '' : `, ${count(heldOut)} held out`
+    const { trainable, examples, heldOut, truncated } = training.begun
+    const apart = heldOut === 0 ? '' : `, ${count(heldOut)} held out`
+    const cut = truncated === 0 ? '' : `, ${count(truncated)} cut at ${plan.settings.maxLength} tokens`
+    const rest = `${apart}${cut}`
     say('train-status', `Training ${count(trainable)} weights on ${count(examples)} questions${rest}.${this.#warning}`)
     return training
   }
@@ -112,7 +122,7 @@ export class RunPanel {
   }
 
   #render(now: State, was: State): void {
-    const { busy, session, pairs, run } = now
+    const { busy, session, hasData, run } = now
     const { isFree } = this.page
     if (session === null && was.session !== null) {
       this.#training = null
@@ -120,26 +130,29 @@ export class RunPanel {
       say('train-status', '')
     }
     if (run !== was.run || now === was) {
-      this.#progress.show(run?.record ?? null, run?.memory ?? null, readSettings().steps)
+      this.#progress.show(run?.record ?? null, run?.memory ?? null, this.panel.settings.steps)
       this.#samples.show(run?.record.samples ?? [])
     }
-    button('start').disabled = !isFree || pairs === null
+    button('start').disabled = !isFree || !hasData
     button('stop').disabled = busy !== 'training' && busy !== 'answering'
     button('go-on').hidden = run?.canGoOn !== true || busy === 'training'
     button('go-on').disabled = !isFree
   }
 }
 
-/** Those in the form. */
-export function readSettings(): Settings {
-  const number = (id: string) => input(id).valueAsNumber
-  return {
-    steps: number('steps'),
-    batchSize: number('batch'),
-    learningRate: number('rate'),
-    rank: number('rank'),
-    maxLength: number('length'),
+/** Tells how far making tokens of the questions is, once it takes longer than a moment. */
+function preparing(signal: AbortSignal): Preparing {
+  const began = performance.now()
+  let told = began + 1000
+  const onPrepare = (done: number, total: number) => {
+    const now = performance.now()
+    if (now - told < 500) return
+    told = now
+    const rate = done / ((now - began) / 1000)
+    const left = `${duration((total - done) / rate)} left, ${count(Math.round(rate))} a second`
+    say('train-status', `Making tokens: ${count(done)} of ${count(total)} questions, ${left}`)
   }
+  return { onPrepare, signal }
 }
 
 /** The questions that are to be answered on the way. */

@@ -1,5 +1,8 @@
 import type { EvaluationEntry, StepReport } from 'peft-medaware'
-import type { Begun, RunData, Session, Settings } from '../session.ts'
+import type { Preparing } from '../data/prepare-pairs.ts'
+import type { RunData } from '../pairs.ts'
+import type { Begun, Session } from '../session.ts'
+import type { Settings } from '../settings/settings.ts'
 
 /** A question that was answered after so many steps. */
 export interface SampleAnswer {
@@ -47,6 +50,8 @@ export type TrainingEvent = 'step' | 'measured' | 'answered' | 'kept'
 
 /** Milliseconds between two looks at the memory, and between two checkpoints on the way. */
 const every = { memory: 400, keep: 30_000 }
+/** How often questions are answered in a run, beside the beginning. */
+const samplings = 4
 /** Tokens of an answer on the way. */
 const sampleTokens = 48
 
@@ -76,8 +81,9 @@ export class Training {
     { data, ...plan }: TrainingPlan,
     onWarning: (message: string) => void,
     keep: (training: Training) => Promise<void>,
+    preparing: Preparing = {},
   ): Promise<Training> {
-    const begun = await session.begin(data, plan.settings, onWarning)
+    const begun = await session.begin(data, plan.settings, onWarning, preparing)
     const counts = { train: data.train.length, heldOut: data.heldOut.length, digest: plan.digest }
     return new Training(session, plan, counts, begun, keep)
   }
@@ -135,8 +141,13 @@ export class Training {
   /** What is due after this step, and was not done before a stop. */
   async *#between(signal: AbortSignal): AsyncGenerator<TrainingEvent> {
     if (signal.aborted) return
-    if (this.#isDue(8) && this.#evaluation.at(-1)?.step !== this.step && (await this.#measure(signal))) yield 'measured'
-    for (const question of this.#isDue(4) ? this.plan.questions : []) {
+    if (
+      this.#isDue(this.plan.settings.evalSteps) &&
+      this.#evaluation.at(-1)?.step !== this.step &&
+      (await this.#measure(signal))
+    )
+      yield 'measured'
+    for (const question of this.#isDue(Math.ceil(this.steps / samplings)) ? this.plan.questions : []) {
       if (this.#samples.some((sample) => sample.step === this.step && sample.question === question)) continue
       await this.#answer(question, signal)
       signal.throwIfAborted()
@@ -149,9 +160,9 @@ export class Training {
     }
   }
 
-  /** Whether one of so many times a run has come: the beginning, on the way, and the end. */
-  #isDue(times: number): boolean {
-    return this.step === this.steps || this.step % Math.max(1, Math.ceil(this.steps / times)) === 0
+  /** Whether it is time for what is done at the beginning, every so many steps, and at the end. */
+  #isDue(interval: number): boolean {
+    return this.step === this.steps || this.step % Math.max(1, interval) === 0
   }
 
   async #measure(signal: AbortSignal): Promise<boolean> {

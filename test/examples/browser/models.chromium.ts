@@ -137,6 +137,20 @@ it('fetches a model by its name, tells how far it is and how fast, trains it, an
   expect(hub.heard).toEqual([])
 })
 
+it('lists what is kept with its size, and deletes it', async () => {
+  await choose()
+  await fetchIt()
+  await isOpened(page)
+  await page.getByText('Models kept in this browser').click()
+  await page.locator('#models-kept-status', { hasText: /^Together 3\.\d\d MB\.$/ }).waitFor()
+  expect(await page.locator('#models-kept-rows th').allTextContents()).toEqual([offered])
+  await page.getByRole('button', { name: `Delete ${offered}` }).click()
+  await page.locator('#models-kept-status', { hasText: / is deleted, 3\.\d\d MB are free again\.$/ }).waitFor()
+  expect(await page.locator('#models-kept-rows tr').count()).toBe(0)
+  await page.locator('#reload').click()
+  await page.locator('#opened', { hasText: ' 3.21 MB to fetch. ' }).waitFor()
+})
+
 it('asks again for what a server refuses once, and goes on where a connection broke, by the keyboard alone', async () => {
   const broken = cutOff(2 * mebibyte)
   let refusals = 1
@@ -246,7 +260,15 @@ it('trains a GGUF file and a folder of this machine, and says what is wrong with
   await page.getByLabel('Or a GGUF file', { exact: true }).setInputFiles(other)
   expect(await failure()).toContain('other.gguf')
 
+  // What does not fit waits for a word, and says what to change.
+  await page.locator('#batch').fill('512')
+  await page.locator('#length').fill('512')
   await page.getByLabel('Or a GGUF file', { exact: true }).setInputFiles(gguf)
+  await page.locator('#opened.is-wrong', { hasText: / MB to read\. .* It does not fit: .* and fits\.$/ }).waitFor()
+  await page.locator('#batch').fill('4')
+  await page.locator('#length').fill('256')
+  await page.locator('#opened:not(.is-wrong)', { hasText: /4 questions of 256 tokens/ }).waitFor()
+  await page.getByRole('button', { name: 'Load it' }).click()
   await page
     .locator('#opened')
     .filter({ hasText: /^tiny\.gguf: [\d,]+ parameters/ })

@@ -99,11 +99,13 @@ describe('the page as it is built', () => {
     const status = page.locator('#data-status')
     const choose = (name: string, text: string) =>
       page.locator('#file').setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(text) })
-    await choose('bad.jsonl', `${fourLines}\n{"question": "Why?"}`)
-    await status.filter({ hasText: 'Line 5 has no answer; it has question.' }).waitFor()
+    await page.locator('#clear').click()
+    await status.filter({ hasText: 'No questions yet.' }).waitFor()
+    await choose('bad.jsonl', `{"question": "Why?"}`)
+    await status.filter({ hasText: 'bad.jsonl: Line 1 has no answer; it has question.' }).waitFor()
     expect(await page.locator('#start').isDisabled()).toBe(true)
     await choose('good.csv', 'question,answer\nWhy?,So.\nHow?,\n')
-    await status.filter({ hasText: '1 questions with answers; 1 without question or answer left out.' }).waitFor()
+    await status.filter({ hasText: '1 question with its answer; 1 row left out.' }).waitFor()
     await page.locator('#clear').click()
     await status.filter({ hasText: 'No questions yet.' }).waitFor()
     const drop = await page.evaluateHandle((text) => {
@@ -148,7 +150,9 @@ describe('the page as it is built', () => {
     expect(last).toBeLessThan(first)
     const { files } = await download(page)
     const config = new TextDecoder().decode(files.get('medaware-adapter/adapter_config.json'))
-    expect(JSON.parse(config)).toMatchObject({ peft_type: 'LORA', target_modules: ['q_proj', 'v_proj'] })
+    expect(JSON.parse(config)).toMatchObject({ peft_type: 'LORA', r: 16 })
+    // Every linear layer but the head, as docs/adapters.md advises.
+    expect(JSON.parse(config).target_modules).toHaveLength(7)
     await rm(folder, { recursive: true })
   })
 
@@ -197,7 +201,7 @@ describe('the page as it is built', () => {
     expect(Math.min(...letters)).toBeGreaterThan(11.5)
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
     const heights = await page
-      .locator('button:visible, select, textarea, input[type=number]')
+      .locator('button:visible, select:visible, textarea:visible, input[type=number]:visible')
       .evaluateAll((elements) => elements.map((element) => element.getBoundingClientRect().height))
     expect(heights.length).toBeGreaterThan(10)
     expect(Math.min(...heights)).toBeGreaterThanOrEqual(44)
@@ -216,6 +220,7 @@ it('says plainly that there is no WebGPU, and goes on with the CPU engine', asyn
   const plain = await openBrowser()
   const server = await servePage()
   const there = await plain.newPage()
+  there.setDefaultTimeout(60_000)
   expect(await visit(there, server.url)).toContain('on CPU engine (WebAssembly')
   expect(await textOf(there, 'reason')).toMatch(/^Why there: the CPU engine, because this browser has /)
   await there.locator('#engine').selectOption('webgpu')

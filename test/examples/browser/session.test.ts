@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Session } from '../../../examples/browser/session.ts'
+import { settingsOf } from '../../../examples/browser/settings/chosen-settings.ts'
 import { dialogueOf } from '../../../examples/medquad/dialogue.ts'
 import { completeText, evaluateLoss, loadModel, openDevice, type StepReport } from '../../../src/index.ts'
 import { startWorker } from '../../../src/worker/index.ts'
@@ -36,8 +37,12 @@ it.each([
   const worker = await startWorker({ device: 'cpu' })
   const session = new Session('lab/tiny', worker, await worker.loadModel(path, options))
   const { signal } = new AbortController()
-  const settings = { steps: 1, batchSize: 4, learningRate: 0.01, rank: 4, maxLength: 256 }
-  expect(await session.begin({ train: fourPairs, heldOut: [] }, settings, () => {})).toMatchObject({ examples: 4 })
+  const chosen = { steps: 1, batchSize: 4, rank: 4, maxLength: 256 }
+  const settings = settingsOf(chosen, { learningRate: 0.01, targetModules: 'attention' })
+  const long = { question: 'What is gout, and why? '.repeat(99), answer: 'Crystals.' }
+  const begun = await session.begin({ train: [...fourPairs, long], heldOut: [] }, settings, () => {})
+  expect(begun).toMatchObject({ examples: 4, heldOut: 0, truncated: 0 })
+  expect(session.tooLong).toEqual([long])
   const reports: StepReport[] = []
   for await (const report of session.train(signal)) reports.push(report)
   // A fresh adapter changes nothing yet.

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Conversation } from '../../../examples/browser/chat/conversation.ts'
 import { readRecord } from '../../../examples/browser/kept/read-record.ts'
-import { withHeldOut } from '../../../examples/browser/run/held-out.ts'
+import { measuredOn } from '../../../examples/browser/run/held-out.ts'
+import { settingsOf } from '../../../examples/browser/settings/chosen-settings.ts'
 import { Training, type TrainingEvent, type TrainingPlan } from '../../../examples/browser/run/training.ts'
 import { Session } from '../../../examples/browser/session.ts'
 import { type ModelWorker, startWorker } from '../../../src/worker/index.ts'
@@ -27,7 +28,8 @@ afterAll(async () => {
 })
 
 const [first, ...others] = fourPairs
-const settings = { steps: 8, batchSize: 2, learningRate: 0.02, rank: 4, maxLength: 256 }
+const chosen = { steps: 8, batchSize: 2, rank: 4, evalSteps: 1 }
+const settings = settingsOf(chosen, { learningRate: 0.02, targetModules: 'attention' })
 const plan: TrainingPlan = {
   ...{ id: 'a', digest: '', settings, questions: ['What is gout?'] },
   data: { train: others, heldOut: first === undefined ? [] : [first] },
@@ -99,12 +101,12 @@ describe('a run of the page', () => {
   })
 })
 
-it('holds out a tenth, forty at most, and none of a few', () => {
+it('measures on all of few held-out questions, and on forty of many', () => {
   const pairs = (count: number) => Array.from({ length: count }, (_, i) => ({ question: `${i}`, answer: 'a' }))
-  expect(withHeldOut(pairs(19))).toEqual({ train: pairs(19), heldOut: [] })
-  expect(withHeldOut(pairs(30)).heldOut.map(({ question }) => question)).toEqual(['9', '19', '29'])
-  const { train, heldOut } = withHeldOut(pairs(5000))
-  expect([heldOut.length, train.length]).toEqual([40, 4960])
+  for (const few of [0, 1, 40]) expect(measuredOn(pairs(few))).toEqual(pairs(few))
+  const some = measuredOn(pairs(1649)).map(({ question }) => Number(question))
+  expect([some.length, some[0]]).toEqual([40, 0])
+  expect(some.at(-1)).toBeGreaterThan(1600)
 })
 
 it.each(['', '{', 'null', '[]', '{"version":1,"id":"a"}', '{"version":2}'])('takes %j for no record', (json) => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { readPairs } from '../../../examples/browser/pairs.ts'
+import { readFiles } from '../../../examples/browser/data/read-files.ts'
 import { decodeText } from '../../../examples/medquad/data/decode-text.ts'
 import { readMedquad } from '../../../examples/medquad/data/read-medquad.ts'
 import { folderOf } from './medquad-files.ts'
@@ -27,7 +27,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text)
 /** Page and recipe read a file alike: its pairs, or the sentence of the refusal. */
 async function read(name: string, bytes: Uint8Array): Promise<unknown> {
   const folder = await folderOf({ [name]: bytes })
-  const page = attempt(() => readPairs(bytes).pairs)
+  const page = await readByPage(bytes)
   const recipe = await readMedquad(join(folder, name)).then(
     ({ pairs: read }) => read.map(({ question, answer }) => ({ question, answer })),
     (error: unknown) => (error as Error).message,
@@ -39,9 +39,12 @@ async function read(name: string, bytes: Uint8Array): Promise<unknown> {
 
 const lowerFirst = (sentence: string) => sentence.slice(0, 1).toLowerCase() + sentence.slice(1)
 
-function attempt<T>(run: () => T): T | string {
+/** What is typed has no name. A row that the page leaves out is one that the recipe refuses. */
+async function readByPage(bytes: Uint8Array): Promise<unknown> {
   try {
-    return run()
+    const table = await readFiles([new File([bytes.slice()], '')])
+    const bad = table.firstUnreadable
+    return bad?.detail ?? (await table.split(0, 0)).train
   } catch (error) {
     return (error as Error).message
   }
