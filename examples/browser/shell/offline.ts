@@ -29,4 +29,9 @@ function announceVersion(): void {
 }
 
 // There are none where the page is not served over https. A browser that may keep nothing refuses; the page goes on.
-if (workers !== undefined) addEventListener('load', () => void keepPage(workers).catch(() => {}))
+if (workers !== undefined) {
+  const keep = () => void keepPage(workers).catch(() => {})
+  // In one file with scripts that wait for something, this may run after the page is loaded.
+  if (document.readyState === 'complete') keep()
+  else addEventListener('load', keep)
+}

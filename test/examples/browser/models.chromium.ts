@@ -62,7 +62,7 @@ async function visitAnew(): Promise<Page> {
 
 /** Chooses the model; then its size and what a training takes are shown, and `fetchIt` loads it. */
 async function choose(): Promise<void> {
-  await page.getByLabel('SmolLM2-135M-Instruct').check()
+  await page.locator('#smollm2').check()
 }
 
 async function fetchIt(): Promise<void> {
