@@ -2,7 +2,7 @@ import { requestGpu } from '#platform'
 import { check, type ErrorCode, MedAwareError } from '../core/errors.ts'
 import { oneOf, type OptionRules, readOptions, table, withMethods } from '../core/options.ts'
 import type { Gpu, GpuAnswer } from '../platform/platform.ts'
-import { type CpuOptions, cpuOptionRules, openCpuDevice } from './cpu/cpu-device.ts'
+import { type CpuOptions, cpuOptionRules } from './cpu/options.ts'
 import type { Device } from './device.ts'
 import { describeAdapter } from './webgpu/adapter.ts'
 import { type WebGpuOptions, webGpuOptionRules } from './webgpu/options.ts'
@@ -64,6 +64,8 @@ export async function openDevice(given: OpenDeviceOptions = {}): Promise<OpenedD
 const adapterFaults: readonly ErrorCode[] = ['device', 'device-lost', 'memory']
 
 async function openCpu(reason: string, options?: CpuOptions): Promise<OpenedDevice> {
+  // A page with a GPU never loads it.
+  const { openCpuDevice } = await import('./cpu/cpu-device.ts')
   const device = await openCpuDevice(options)
   const { whyOneThread, flags } = device
   const threads = whyOneThread === null ? [] : [`on one thread, because ${whyOneThread}`]

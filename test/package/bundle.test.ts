@@ -5,25 +5,30 @@ import { expect, it } from 'vitest'
 const root = path.resolve(import.meta.dirname, '../..')
 
 /**
- * Bytes of each room's code that a bundle for browsers of `names` of the everyday entry loads at once; kernels, parsers
- * and templates load by need.
+ * Bytes of each file that a bundle for browsers of `names` of the everyday entry loads at once; engines, kernels,
+ * parsers and templates load by need.
  */
-async function roomsIn(...names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+async function filesIn(...names: readonly string[]): Promise<readonly (readonly [file: string, bytes: number])[]> {
   const { metafile } = await build({
     stdin: { contents: `export { ${names.join(', ')} } from './src/index.ts'`, resolveDir: root },
     ...{ bundle: true, splitting: true, write: false, minify: true, metafile: true, logLevel: 'silent' },
     ...{ format: 'esm', platform: 'browser', target: 'es2022', outdir: path.join(root, 'out'), absWorkingDir: root },
     alias: { '#platform': './src/platform/browser.ts' },
   })
+  return loadedAtOnce(metafile).flatMap(({ inputs }) =>
+    Object.entries(inputs).map(([file, { bytesInOutput }]) => [file, bytesInOutput] as const),
+  )
+}
+
+/** The same by room, and by parser. */
+async function roomsIn(...names: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const rooms = new Map<string, number>()
-  for (const { inputs } of loadedAtOnce(metafile)) {
-    for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
-      const [folder, room = ''] = file.split('/')
-      const parser = /^node_modules\/(papaparse|hyparquet|@huggingface\/jinja)\//.exec(file)?.[1]
-      if (parser !== undefined) rooms.set(parser, bytesInOutput)
-      if (folder !== 'src' || bytesInOutput === 0 || file.includes('.generated.')) continue
-      rooms.set(room, (rooms.get(room) ?? 0) + bytesInOutput)
-    }
+  for (const [file, bytes] of await filesIn(...names)) {
+    const [folder, room = ''] = file.split('/')
+    const parser = /^node_modules\/(papaparse|hyparquet|@huggingface\/jinja)\//.exec(file)?.[1]
+    if (parser !== undefined) rooms.set(parser, bytes)
+    if (folder !== 'src' || bytes === 0 || file.includes('.generated.')) continue
+    rooms.set(room, (rooms.get(room) ?? 0) + bytes)
   }
   return rooms
 }
@@ -45,6 +50,11 @@ it('loading and generating pull in no code of training, adapters or evaluation',
   expect([...rooms.keys()].sort()).toEqual(
     `autograd core device formats generate gguf io models nn ops platform quant safetensors tensor`.split(' '),
   )
+})
+
+it('opening a device brings the CPU engine only where there is no GPU', async () => {
+  const files = (await filesIn('openDevice', 'selfTest')).map(([file]) => file)
+  expect(files.filter((file) => file.startsWith('src/device/cpu/'))).toEqual(['src/device/cpu/options.ts'])
 })
 
 it('training pulls in nothing of reading and writing', async () => {

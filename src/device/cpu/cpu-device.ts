@@ -1,11 +1,12 @@
 import { availableThreads, nextTurn } from '#platform'
 import { check, MedAwareError } from '../../core/errors.ts'
-import { flag, oneOf, type OptionRules, readOptions, whole } from '../../core/options.ts'
+import { readOptions } from '../../core/options.ts'
 import { countWrites } from '../buffer.ts'
 import { addressesOf, addressOf } from './bindings.ts'
 import { type CpuEngine, openEngine, runKernel } from './engine.ts'
 import type { CpuHeap } from './heap.ts'
 import { type CpuBuild, cpuBuilds, defaultCpuBuild, flagsFor } from './module.ts'
+import { type CpuOptions, cpuOptionRules, mostThreads } from './options.ts'
 import type { CpuThreads } from './threads.ts'
 import { type Binding, checkUpload, type Device, type DeviceLimits, type KernelBindings } from '../device.ts'
 import { KernelProfile } from '../kernel-profile.ts'
@@ -13,39 +14,7 @@ import type { KernelName, KernelParams } from '../register/kernels.ts'
 import { Memory } from '../memory.ts'
 import { rowOf } from '../row-of.ts'
 
-export { type CpuBuild, cpuBuilds, defaultCpuBuild }
-
-export interface CpuOptions {
-  /**
-   * How the kernels are compiled; results differ in the last bits. Default: `relaxed` where the engine has relaxed
-   * SIMD, which Node 20 is told to switch on for the whole process, else `simd`. `wide` turns on V8's experimental
-   * revectoriser for the whole process: worth while in Node 24 and later on x64 with AVX2, where matrix products take
-   * about half the time.
-   */
-  readonly build?: CpuBuild
-  /**
-   * Threads to compute on, the calling one included, from 1 to 64; results do not depend on it. Default: all cores.
-   * Where memory cannot be shared between threads there is one, and `CpuDevice.whyOneThread` says why.
-   */
-  readonly threads?: number
-  /**
-   * Items of a kernel that a thread takes at a time; results do not depend on it. Default: a few shares for each
-   * thread, small kernels whole.
-   */
-  readonly shareItems?: number
-  /** Whether to add up calls, time and operations of each kernel in `Device.profile`. Default false. */
-  readonly profile?: boolean
-}
-
-const mostThreads = 64
-
-/** What each of the options may be. */
-export const cpuOptionRules: OptionRules<CpuOptions> = {
-  build: oneOf(['simd', 'relaxed', 'wide']),
-  threads: whole({ from: 1, to: mostThreads }),
-  shareItems: whole({ from: 1 }),
-  profile: flag,
-}
+export { type CpuBuild, cpuBuilds, type CpuOptions, defaultCpuBuild }
 
 /** Milliseconds after which `settle` gives the event loop a turn. */
 const turnEvery = 20

@@ -1,7 +1,6 @@
 import { MedAwareError } from '../../core/errors.ts'
 import { readArgument } from '../../core/options.ts'
 import type { AdapterRecord } from '../webgpu/programs/adapter-record.ts'
-import { openCpuDevice } from '../cpu/cpu-device.ts'
 import { type Binding, type Device, deviceRule } from '../device.ts'
 import { kernels, type KernelName } from '../register/kernels.ts'
 import { type SelfTestCase, selfTestCases } from './cases.ts'
@@ -143,6 +142,7 @@ function kernelsOf(device: Device): Entrant[] {
 }
 
 async function answersOfCpu(cases: readonly SelfTestCase[]): Promise<ReadonlyMap<SelfTestCase, Written>> {
+  const { openCpuDevice } = await import('../cpu/cpu-device.ts')
   const cpu = await openCpuDevice({ build: 'simd', threads: 1 })
   const entrants = new Map(kernelsOf(cpu).map((entrant) => [entrant.kernel, entrant]))
   try {
