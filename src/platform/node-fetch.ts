@@ -1,18 +1,19 @@
 import type { BodyInit, ProxyAgent } from 'undici'
 import { MedAwareError } from '../core/errors.ts'
 import { reasonOf } from '../safetensors/http-client.ts'
+import { isNode } from './node-runtime.ts'
 import type { Platform } from './platform.ts'
 import { type Proxy, proxyFor } from './proxy-for.ts'
 
 /** By address: each keeps its connections. */
 const agents = new Map<string, ProxyAgent>()
 
-/** These have a fetch of their own that takes heed of proxies. */
-const knowsProxies = 'deno' in process.versions || 'bun' in process.versions
-
-/** Node's own fetch takes no heed of proxies. Where there is one it is undici's, which Node's is made of. */
+/**
+ * Node's own fetch takes no heed of proxies, as Deno's and Bun's do. Where there is one it is undici's, which Node's is
+ * made of.
+ */
 export const fetch: Platform['fetch'] = async (address, init) => {
-  const proxy = knowsProxies ? null : proxyFor(address, environment())
+  const proxy = isNode ? proxyFor(address, environment()) : null
   if (proxy === null) return globalThis.fetch(address, init)
   const undici = await import('undici')
   const url = addressOf(proxy)

@@ -1,4 +1,4 @@
-import { access, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { check } from '../core/errors.ts'
 import { besideOf, clearLeftovers } from './node-beside.ts'
@@ -52,9 +52,9 @@ export const listFolder: Platform['listFolder'] = async (path) => {
   return names.sort()
 }
 
-/** Whether there is a file or folder of this path. */
+/** Whether there is a file or folder of this path. Deno's `access` asks who the user is, which takes a permission. */
 export const fileExists: Platform['fileExists'] = (path) =>
-  access(path).then(
+  stat(path).then(
     () => true,
     () => false,
   )

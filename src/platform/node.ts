@@ -10,6 +10,7 @@ import { mayHaveGpu } from './node-gpu-devices.ts'
 import { codeOf } from './node-errors.ts'
 import { variable } from './node-environment.ts'
 import { openFile } from './node-file.ts'
+import { isNode } from './node-runtime.ts'
 import { writeFileAtomic } from './node-text-files.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
@@ -103,11 +104,11 @@ const flags = { relaxed: '--experimental-wasm-relaxed-simd', wide: '--experiment
 /**
  * V8's flags, for the whole process and what it compiles from here on. Relaxed SIMD is behind one in Node 20, where it
  * is what the next release of V8 shipped; the revectoriser that makes pairs of 128-bit instructions 256-bit ones is, on
- * x64, from Node 24 on.
+ * x64, from Node 24 on. Deno has `setFlagsFromString` and Bun has as well; there it changes nothing.
  */
 export const unlockSimd: Platform['unlockSimd'] = (build) => {
   const isBehindFlag = build === 'relaxed' ? major === 20 : major >= 24 && process.arch === 'x64'
-  if (!isBehindFlag) return null
+  if (!isNode || !isBehindFlag) return null
   setFlagsFromString(flags[build])
   return flags[build]
 }

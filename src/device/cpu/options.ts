@@ -6,7 +6,7 @@ export interface CpuOptions {
    * How the kernels are compiled; results differ in the last bits. Default: `relaxed` where the engine has relaxed
    * SIMD, which Node 20 is told to switch on for the whole process, else `simd`. `wide` turns on V8's experimental
    * revectoriser for the whole process: worth while in Node 24 and later on x64 with AVX2, where matrix products take
-   * about half the time.
+   * about half the time. Deno and Bun have no revectoriser.
    */
   readonly build?: CpuBuild
   /**

@@ -21,6 +21,16 @@ describe('the builds of the CPU kernels', () => {
     expect(status).toBe(0)
   })
 
+  it.each(['deno', 'bun'])('claim no flag of V8 in %s, where setting one changes nothing', async (runtime) => {
+    const before = `Object.defineProperty(process.versions, '${runtime}', { value: '1.0.0' })`
+    const script = `
+      const { unlockSimd } = await import('../../src/platform/node.ts')
+      console.log(unlockSimd('relaxed'), unlockSimd('wide'))`
+    const { stdout, stderr } = await runScript(script, ['--import', `data:text/javascript,${before}`])
+    expect(stderr).toBe('')
+    expect(stdout).toBe('null null\n')
+  })
+
   it('say what is missing where a build cannot run', async () => {
     const { stdout, stderr } = await runScript(`
       WebAssembly.validate = () => false
