@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** What `npm pack` says that it made. */
@@ -17,6 +17,14 @@ export function pack(from: string, to: string): Packed {
   ) as Packed[]
   if (!packed) throw new Error(`${from}: npm pack made nothing`)
   return packed
+}
+
+/** Packs what the package at `root` depends on, from its node_modules, into `to`. */
+export function packDependencies(root: string, to: string): Packed[] {
+  const { dependencies = {} } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    dependencies?: Record<string, string>
+  }
+  return Object.keys(dependencies).map((name) => pack(path.join(root, 'node_modules', name), to))
 }
 
 /** Installs tarballs, which name one another as dependencies, into a folder that it makes. */
