@@ -49,6 +49,8 @@ export class InstalledPackage {
     await bundle({
       ...{ entryPoints: [path.join(root, entry)], outfile, bundle: true, packages: 'external' },
       ...{ format: 'esm', platform: 'node', target: 'node20' },
+      // Without the paths of the repository's tsconfig.json, by which the bundle would hold the sources.
+      tsconfigRaw: {},
     })
     return run(process.execPath, [outfile, ...args], root)
   }
