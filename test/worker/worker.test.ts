@@ -74,7 +74,9 @@ describe('the calls of the main thread', () => {
     for await (const report of run) reports.push(report)
     for await (const report of far.train()) farReports.push(report)
     expect(farReports.map(told)).toEqual(reports.map(told))
-    expect(await far.trainingCard({ training: reports, evaluation: [] })).toMatchObject({ figures: { Steps: '3 of 3' } })
+    expect(await far.trainingCard({ training: reports, evaluation: [] })).toMatchObject({
+      figures: { Steps: '3 of 3' },
+    })
     run.dispose()
     await far.dispose()
     const merged = { merge: true, dequantize: true } as const
