@@ -17,9 +17,10 @@ const entries = {
 
 /**
  * What the everyday entry exports of the upper rooms, each a file of its own: who bundles a page that loads and
- * generates can then drop the files that train. Within one file its top-level code would keep them.
+ * generates can then drop the files that train. Within one file its top-level code would keep them. Not those that give
+ * types alone: one that is loaded by need would be loaded by the name that is removed below.
  */
-const upper = /from '\.\/((?:data|evaluate|generate|io|peft|train|trainer)\/.+)\.ts'/g
+const upper = /export \{[^}]*\} from '\.\/((?:data|evaluate|generate|io|peft|train|trainer)\/.+)\.ts'/g
 const parts = [...readFileSync('src/index.ts', 'utf8').matchAll(upper)].map(([, part = '']) => part)
 
 export default defineConfig(({ outDir = 'dist' }) => ({
