@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { InstalledPackage } from './installed.ts'
 
@@ -7,6 +9,18 @@ beforeAll(async () => {
   installed = await InstalledPackage.install()
 })
 afterAll(() => installed.remove())
+
+it('holds every file that its files import, at once and by need', () => {
+  const dist = path.join(installed.folder, 'node_modules/peft-medaware/dist')
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'))
+  const imports = files.flatMap((name) => {
+    const text = readFileSync(path.join(dist, name), 'utf8')
+    const found = text.matchAll(/(?:^import|^export|\bfrom|\bimport\() ?['"](\.[^'"]+)['"]/gm)
+    return [...found].map(([, to = '']) => path.join(path.dirname(name), to))
+  })
+  expect(imports.length).toBeGreaterThan(500)
+  expect(imports.filter((name) => !existsSync(path.join(dist, name)))).toEqual([])
+})
 
 it("own-loss: DPO begins at log 2 and ends with each chosen answer's reward well above the other's", async () => {
   const printed = await installed.run('examples/own-loss/own-loss.ts', 'examples/medquad/base')
