@@ -46,7 +46,7 @@ export async function saveAdapter(
   place: RunDirectory,
   options: AdapterFilesOptions = {},
 ): Promise<void> {
-  const store = runStore('saveAdapter', place)
+  const store = runStore('saveAdapter', place, 'path')
   const given = readOptions('saveAdapter', options, adapterFilesRules)
   const files = await adapterFiles(adapter, given)
   await store.write('', await keepCard(store.open(), files, given.onWarning))

@@ -16,7 +16,7 @@ import { openFolder, type Source } from './sources/open-folder.ts'
  * page; as `checkpointFiles`.
  */
 export async function saveRun(run: TrainingRun, place: RunDirectory): Promise<void> {
-  await runStore('saveRun', place).write('', await checkpointFiles(run))
+  await runStore('saveRun', place, 'path').write('', await checkpointFiles(run))
 }
 
 /**

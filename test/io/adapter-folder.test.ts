@@ -89,7 +89,9 @@ describe('saveAdapter', () => {
     const adapter = attachLora(model, {}, { device })
     const folder = await temporaryFolder()
     await expect(saveAdapter(model as never, folder)).rejects.toThrow('adapterFiles: adapter must be an adapter')
-    await expect(saveAdapter(adapter, 3 as never)).rejects.toThrow('saveAdapter: path must be a text, got 3')
+    await expect(saveAdapter(adapter, 3 as never)).rejects.toThrow(
+      "saveAdapter: path must be a directory's path, a directory's handle, or a store, got 3",
+    )
     await expect(saveAdapter(adapter, folder, { base_model: 'x' } as object)).rejects.toThrow(
       'saveAdapter: there is no option "base_model"; did you mean baseModel?',
     )

@@ -37,22 +37,22 @@ export type RunPlace = RunDirectory | RunStore
 const storeRule = withMethods<RunStore>("a directory's path, a directory's handle, or a store", ['list', 'write'])
 
 /**
- * The store at a place. @param who Begins an error's sentence.
+ * The store at a place. @param who Begins an error's sentence. @param argument The caller's name for the place.
  * @throws MedAwareError `config` for what is none, `unsupported` for a path in a page.
  */
-export function runStore(who: string, place: RunPlace): RunStore {
-  if (typeof place === 'string' && place !== '') return diskStore(who, place)
+export function runStore(who: string, place: RunPlace, argument = 'outputDir'): RunStore {
+  if (typeof place === 'string' && place !== '') return diskStore(who, place, argument)
   if (typeof place === 'object' && place !== null && 'getFileHandle' in place) return directoryStore(place)
-  return readArgument(who, 'outputDir', place, storeRule)
+  return readArgument(who, argument, place, storeRule)
 }
 
-function diskStore(who: string, path: string): RunStore {
+function diskStore(who: string, path: string, argument: string): RunStore {
   const files = disk
   if (files === null) {
     const remedy = 'give a directory, such as await navigator.storage.getDirectory()'
     throw new MedAwareError(
       'unsupported',
-      `${who}: outputDir ${path} is a path, which a ${platformName} has none of; ${remedy}`,
+      `${who}: ${argument} ${path} is a path, which a ${platformName} has none of; ${remedy}`,
     )
   }
   const at = (name: string) => (name === '' ? path : `${path}/${name}`)
