@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitepress'
+import { librarySource } from '../../examples/browser/library-source.ts'
 import { leaving } from './leaving.ts'
 import { pictures } from './pictures.ts'
 import { nav, sections } from './pages.ts'
@@ -8,6 +9,7 @@ import { workerSource } from './worker-source.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const repository = 'https://github.com/peft-medaware/peft-medaware'
+
 export default defineConfig({
   title: 'peft-medaware',
   description: 'QLoRA fine-tuning of language models wherever JavaScript runs',
@@ -53,14 +55,7 @@ export default defineConfig({
   },
   vite: {
     plugins: [workerSource],
-    resolve: {
-      alias: [
-        { find: '#platform', replacement: path('../../src/platform/browser.ts') },
-        { find: '#thread', replacement: path('../../src/platform/browser-thread.ts') },
-        { find: /^peft-medaware$/, replacement: path('../../src/index.ts') },
-        { find: /^peft-medaware\/(.*)$/, replacement: path('../../src/') + '$1/index.ts' },
-      ],
-    },
+    resolve: { alias: librarySource },
     worker: { format: 'es', plugins: () => [workerSource] },
     build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 4000 },
     server: {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { librarySource } from './library-source.ts'
 import { headers, policyOfPage } from './shell/policy.ts'
 import { serviceWorker } from './shell/service-worker-plugin.ts'
 
@@ -25,14 +26,7 @@ export default defineConfig({
   root: path('.'),
   base: './',
   plugins: [policyInPage, serviceWorker],
-  resolve: {
-    alias: [
-      { find: '#platform', replacement: path('../../src/platform/browser.ts') },
-      { find: '#thread', replacement: path('../../src/platform/browser-thread.ts') },
-      { find: /^peft-medaware$/, replacement: path('../../src/index.ts') },
-      { find: /^peft-medaware\/(.*)$/, replacement: path('../../src/') + '$1/index.ts' },
-    ],
-  },
+  resolve: { alias: librarySource },
   server: { headers, fs: { allow: [path('../..')] } },
   preview: { headers },
   worker: { format: 'es' },

@@ -1,43 +1,19 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { strToU8, zipSync } from 'fflate'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { openBrowser } from '../../device/browser.ts'
+import type { Page } from 'playwright-core'
+import { beforeEach, expect, it } from 'vitest'
 import { root } from '../../programs/run-program.ts'
 import { someFiles } from '../medquad/medquad-files.ts'
 import { fourLines, isTrained, tabTo, textOf, visit } from './drive-page.ts'
-import { serveBuiltPage, type ServedPage } from './serve-page.ts'
+import { usePage } from './open-page.ts'
 
-const built = join(root, 'out/test-browser-data')
-
-let browser: Browser
-let served: ServedPage
+const opened = usePage('test-browser-data')
 let page: Page
-let wrong: string[]
 
-beforeAll(async () => {
-  browser = await openBrowser()
-  served = await serveBuiltPage(built)
-})
-afterAll(async () => {
-  await browser.close()
-  await served.close()
-  await rm(built, { recursive: true })
-})
 beforeEach(async () => {
-  page = await browser.newPage()
-  page.setDefaultTimeout(60_000)
-  wrong = []
-  page.on('pageerror', ({ message }) => wrong.push(message))
-  page.on('console', (message) => {
-    if (message.type() === 'error') wrong.push(message.text())
-  })
-  await visit(page, served.url)
-})
-afterEach(async () => {
-  await page.close()
-  expect(wrong).toEqual([])
+  page = opened.page
+  await visit(page, opened.url)
 })
 
 type Given = readonly [name: string, content: string | Uint8Array]

@@ -1,45 +1,19 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { openBrowser } from '../../device/browser.ts'
-import { root } from '../../programs/run-program.ts'
+import type { Page } from 'playwright-core'
+import { beforeEach, expect, it } from 'vitest'
 import { download, fourLines, isTrained, textOf, visit } from './drive-page.ts'
-import { serveBuiltPage, type ServedPage } from './serve-page.ts'
+import { usePage } from './open-page.ts'
 
-const built = join(root, 'out/test-browser-settings')
-
-let browser: Browser
-let served: ServedPage
-let context: BrowserContext
+const opened = usePage('test-browser-settings')
 let page: Page
-let wrong: string[]
 
-beforeAll(async () => {
-  browser = await openBrowser()
-  served = await serveBuiltPage(built)
-})
-afterAll(async () => {
-  await browser.close()
-  await served.close()
-  await rm(built, { recursive: true })
-})
 beforeEach(async () => {
-  context = await browser.newContext()
-  wrong = []
-  page = await visitAnew()
-})
-afterEach(async () => {
-  await context.close()
-  expect(wrong).toEqual([])
+  page = await visited(opened.page)
 })
 
-async function visitAnew(): Promise<Page> {
-  const visited = await context.newPage()
-  visited.setDefaultTimeout(60_000)
-  visited.on('pageerror', ({ message }) => wrong.push(message))
-  await visit(visited, served.url)
-  return visited
+/** The page, once it has opened its model. */
+async function visited(tab: Page): Promise<Page> {
+  await visit(tab, opened.url)
+  return tab
 }
 
 const valueOf = (id: string) => page.locator(`#${id}`).inputValue()
@@ -98,13 +72,13 @@ it('keeps what was chosen for the next visit, unless it is odd', async () => {
   await page.locator('#steps').fill('7')
   await page.locator('#method').selectOption('dora')
   await page.close()
-  page = await visitAnew()
+  page = await visited(await opened.newTab())
   expect([await valueOf('steps'), await valueOf('method'), await valueOf('batch')]).toEqual(['7', 'dora', '4'])
   await page.evaluate(
     `localStorage.setItem('peft-medaware-settings', '{"version":1,"chosen":{"steps":-1,"batchSize":2}}')`,
   )
   await page.close()
-  page = await visitAnew()
+  page = await visited(await opened.newTab())
   expect([await valueOf('steps'), await valueOf('method'), await valueOf('batch')]).toEqual(['100', 'lora', '2'])
 })
 
