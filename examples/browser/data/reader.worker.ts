@@ -1,30 +1,16 @@
-/** Reads what a person gives, off the main thread, and keeps the rows: the page asks for those that it shows or trains. */
-import { expose } from 'comlink'
-import type { Pair, RunData } from '../pairs.ts'
-import { PairTable, type Show, type ShownRow, type TableSummary } from './pair-table.ts'
-import { type OnProgress, readFiles } from './read-files.ts'
+/**
+ * What the reader's worker begins with. WebKit runs a worker's first file once more where another file imports from it,
+ * as those that Vite cuts do: so nothing that others share stands here, and what is heard waits for the rest.
+ */
+const early: MessageEvent<unknown>[] = []
+const keep = (event: MessageEvent<unknown>): void => void early.push(event)
+addEventListener('message', keep)
 
-let table = new PairTable()
-let parts: RunData = { train: [], heldOut: [] }
-
-const calls = {
-  async read(files: readonly File[], onProgress: OnProgress): Promise<TableSummary> {
-    table = await readFiles(files, onProgress)
-    return table.summary
-  },
-  page: (show: Show, from: number, count: number): { rows: ShownRow[]; total: number } => table.page(show, from, count),
-  async split(share: number, seed: number): Promise<void> {
-    parts = await table.split(share, seed)
-  },
-  /** Some pairs of what was split last: few, so that the page stays free while they come. */
-  pairs: (part: keyof RunData, from: number, count: number): readonly Pair[] => parts[part].slice(from, from + count),
-  setTooLong(keys: readonly string[]): TableSummary {
-    table.setTooLong(keys)
-    return table.summary
-  },
+const { serveReader } = await import('./serve-reader.ts')
+removeEventListener('message', keep)
+serveReader()
+for (const { data, ports } of early) {
+  dispatchEvent(new MessageEvent('message', { data, ports: [...ports] }))
 }
 
-/** What the worker can be asked. */
-export type ReaderCalls = typeof calls
-
-expose(calls)
+export {}

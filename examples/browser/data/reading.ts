@@ -2,7 +2,7 @@ import { proxy, type Remote, wrap } from 'comlink'
 import type { Pair, RunData } from '../pairs.ts'
 import type { Show, ShownRow, TableSummary } from './pair-table.ts'
 import type { OnProgress } from './read-files.ts'
-import type { ReaderCalls } from './reader.worker.ts'
+import type { ReaderCalls } from './serve-reader.ts'
 
 /** Pairs that come from the worker at a time. */
 const atOnce = 1000
