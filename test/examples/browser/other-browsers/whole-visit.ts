@@ -1,7 +1,7 @@
 import { unzipSync } from 'fflate'
 import { expect } from 'vitest'
 import { fourLines } from '../drive-page.ts'
-import { downloaded, holds, isEnabled, type OtherBrowser, paste, says, textIn, textOf } from './other-browser.ts'
+import { downloaded, holds, isEnabled, type OtherBrowser, paste, says, textIn } from './other-browser.ts'
 
 /** Where the page found itself. */
 export interface Visited {
@@ -26,12 +26,16 @@ export async function trainAndTakeAlong(browser: OtherBrowser): Promise<void> {
   await browser.click('#start')
   await holds(browser, says('train-status', /^Done: step 10 of 10\.$/))
   await holds(browser, isEnabled('save'))
-  const curve = String(await browser.evaluate(`document.getElementById('loss-chart').getAttribute('aria-label')`))
+  const label = `document.getElementById('loss-chart').getAttribute('aria-label')`
+  // Charts are drawn one a frame.
+  await holds(browser, `/ at step 10\\b/.test(${label})`)
+  const curve = String(await browser.evaluate(label))
   const [, first, last] = /: ([\d.]+) at step 1, ([\d.]+) at step 10$/.exec(curve) ?? []
   expect(Number(last)).toBeLessThan(Number(first))
-  const [before, after] = [await textIn(browser, 'before'), await textIn(browser, 'after')]
-  for (const answer of [before, after]) expect(answer.length).toBeGreaterThan(5)
-  expect(after).not.toBe(before)
+  const answers = (await browser.evaluate(samples)) as string[]
+  expect(answers.length).toBeGreaterThan(1)
+  expect(answers[0]?.length).toBeGreaterThan(5)
+  expect(new Set(answers).size).toBeGreaterThan(1)
 
   await browser.click('#save')
   const files = unzipSync(await downloaded(browser, 'medaware-adapter.zip'))
@@ -49,9 +53,14 @@ export async function stopAndAsk(browser: OtherBrowser): Promise<void> {
   await browser.click('#stop')
   await holds(browser, says('train-status', /^Stopped at step \d+ of 2,?000\.$/))
   await holds(browser, isEnabled('ask-button'))
-  const earlier = await textIn(browser, 'after')
   await paste(browser, 'question', 'What is gout?')
   await browser.click('#ask-button')
-  await holds(browser, `${isEnabled('ask-button')} && !['…', ${JSON.stringify(earlier)}].includes(${textOf('after')})`)
-  expect((await textIn(browser, 'after')).length).toBeGreaterThan(5)
+  const answered = `document.querySelectorAll('#turns [data-side]').length === 2 && ${isEnabled('ask-button')}`
+  await holds(browser, answered)
+  const answers = (await browser.evaluate(said)) as string[]
+  for (const answer of answers) expect(answer.length).toBeGreaterThan(5)
 }
+
+/** What the model has answered on the way, and what both sides say in the conversation. */
+const samples = `Array.from(document.querySelectorAll('#samples .answer'), ({ textContent }) => textContent)`
+const said = `Array.from(document.querySelectorAll('#turns [data-side]'), ({ textContent }) => textContent)`
