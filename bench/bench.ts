@@ -12,7 +12,7 @@ import { webgpuRows } from './webgpu.ts'
 const builds = cpuBuilds()
 const defaultBuild = defaultCpuBuild()
 const rowsOf: Readonly<Record<string, readonly Row[]>> = { cpu: cpuRows, webgpu: webgpuRows, adapters: adapterRows }
-const help = `Measures peft-medaware in alternating rounds of one run, each figure beside its bar.
+const help = `Measures peft-medaware in alternating rounds of one run, each figure as median and best, beside its bar.
 
   npm run bench -- cpu [options]
   npm run bench -- webgpu [options]
@@ -105,7 +105,8 @@ for (const row of rows) {
   results[row.name] = { about: row.about, rounds, ...result }
   const { figures, versions = {}, absent = {} } = result
   if (Object.keys(versions).length > 0) say(`  ${list(versions)}`)
-  for (const figure of figures) say(line(figure))
+  const width = Math.max(48, ...figures.map(({ what }) => what.length))
+  for (const figure of figures) say(line(figure, rounds, width))
   for (const [name, reason] of Object.entries(absent)) say(`  ${name}: absent (${reason})`)
 }
 if (flags.json) console.log(JSON.stringify({ machine, layers, tuning, clock, rows: results }, null, 2))
@@ -114,10 +115,18 @@ function aboutRow({ name, about, rounds }: Row): string {
   return `  ${name.padEnd(16)} ${String(rounds)}  ${about}`
 }
 
-function line({ what, unit, median, least, most, bar, met }: Figure): string {
-  const spread = least === most ? '' : `${short(least)} – ${short(most)}`
-  const verdict = bar === undefined ? '' : `${bar.padEnd(8)} ${met === true ? 'met' : 'NOT MET'}`
-  return `  ${what.padEnd(48)} ${short(median).padStart(8)} ${unit.padEnd(8)} ${spread.padEnd(18)} ${verdict}`.trimEnd()
+function line(
+  { what, unit, median, best, least, most, bar, judgedBy, met, fell }: Figure,
+  rounds: number,
+  width: number,
+): string {
+  const isOne = least === most
+  const spread = isOne ? '' : `${short(least)} – ${short(most)}`
+  const verdict = bar === undefined ? '' : `${judgedBy} ${bar} ${met === true ? 'met' : 'NOT MET'}`
+  const fallen = fell === undefined || fell.length === 0 ? '' : `registers fell in ${fell.length} of ${rounds}`
+  const start = `  ${what.padEnd(width)} ${short(median).padStart(8)} ${unit.padEnd(8)}`
+  const ends = `${isOne ? ''.padStart(13) : `best ${short(best).padStart(8)}`}  ${spread.padEnd(18)}`
+  return `${start} ${ends} ${verdict.padEnd(24)} ${fallen}`.trimEnd()
 }
 
 function short(value: number): string {

@@ -1,9 +1,12 @@
-import { type KernelCost, kernelTable } from '../src/device/kernel-profile.ts'
-import { shareOutside, sumOfCosts, timeOf } from './kernels/kernel-costs.ts'
-import { type Bar, type Figure, figure, fullLayers, type RowOptions, type RowResult } from './row.ts'
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KernelCost } from '../src/device/kernel-profile.ts'
+import { figuresOf, tablesOf } from './competition-figures.ts'
+import type { Bar, Bars, Figure, Judge, RowOptions, RowResult } from './row.ts'
 import { Runner } from './runner.ts'
 import type { Ready } from './serve.ts'
-import { race, ratios } from './stats.ts'
+import { race, type Samples } from './stats.ts'
+import { Registers } from './wasm/registers.ts'
 
 /** Something that runs in a process of its own beside others. */
 export interface Competitor {
@@ -11,8 +14,12 @@ export interface Competitor {
   /** Of this folder. */
   readonly file: string
   readonly args: readonly (string | number)[]
+  /** Its last argument is as many bytes as this one before it says that a call reads; without that one, it is absent. */
+  readonly bytesOf?: string
   /** Which of the things that a process times: those of one file and args share one. Default: all it does. */
   readonly variant?: string
+  /** Calls of a round. Default: as the rules say. */
+  readonly calls?: number
   /** On the time of a call, in the rules' unit. */
   readonly time?: Bar
   /** On what the engine takes of that to encode, bind and submit. */
@@ -23,15 +30,45 @@ export interface Competitor {
   readonly outside?: Bar
   /** The same of its kernels' time alone, where an adapter runs them beside what the process does. */
   readonly kernelsOutside?: Bar
+  /** On the share of its time between kernels, in percent. */
+  readonly between?: Bar
 }
 
-/** What is told of the times of two competitors. */
+/** What is told of the times of two competitors, or of their memory. */
 export interface Comparison {
   readonly slower: string
   readonly faster: string
+  /** Default: their times. */
+  readonly of?: 'time' | 'memory'
+  /** Default: '<slower> over <faster>'. */
+  readonly what?: string
   /** Default: none, where the figure is for comparison. */
-  readonly bar?: Bar
+  readonly bar?: Bars
+  /** Default: the median. */
+  readonly judgedBy?: Judge
 }
+
+/** What came of a competition. */
+export interface Outcome {
+  /** Those who took part to the end. */
+  readonly present: readonly Competitor[]
+  /** Calls of a round. */
+  readonly calls: (competitor: Competitor) => number
+  /** Milliseconds of a call, by round. */
+  readonly times: (name: string) => Samples
+  /** What all calls of a round ran together; empty where nothing is known of it. */
+  readonly kernels: (name: string) => readonly (readonly KernelCost[])[]
+  readonly encoding: (name: string) => Samples
+  /** Rounds in which the registers fell; undefined where none were timed. */
+  readonly fell: (name: string) => readonly number[] | undefined
+  /** What a process said when it had built what it times; of those that share one, the first alone has it. */
+  readonly ready: (name: string) => Ready | undefined
+  /** Gigabytes that were resident at most; null where the system does not say. */
+  readonly memory: (name: string) => number | null
+}
+
+/** A bar, or none where it does not hold for the size of the model. */
+export type BarOf = (bar: Bars | undefined) => Bars | null | undefined
 
 /** How a competition goes. */
 export interface Rules {
@@ -48,14 +85,18 @@ export interface Rules {
   readonly unit?: 's' | 'ms'
   /** Whether a model of `layers` runs: its bars are for the full size. Default true. */
   readonly isModel?: boolean
+  /** Whether each turn is between two runs of the CPU's registers, which tell of disturbed rounds. Default false. */
+  readonly registers?: boolean
   /** What competitors find in their environment beside this process's. */
   readonly env?: Readonly<Record<string, string>>
+  /** Figures that follow from what came of it; `barOf` leaves bars out that do not hold for as many layers. */
+  readonly more?: (outcome: Outcome, barOf: BarOf) => readonly Figure[]
 }
 
 /** Builds all competitors one after another, lets each work once a round while the others sleep, and ends them. */
-export async function compete(rules: Rules, { rounds, layers, profile, say }: RowOptions): Promise<RowResult> {
-  const { competitors, compare = [], calls = 1, unit = 'ms', isModel = true, env = {} } = rules
-  const { sameLosses = [], lossesApart = '<= 0.001', tokens } = rules
+export async function compete(rules: Rules, options: RowOptions): Promise<RowResult> {
+  const { competitors, isModel = true, env = {} } = rules
+  const { rounds, layers, build, profile, say } = options
   const runners = new Map<string, Runner>()
   const processes = new Map<string, Runner | Error>()
   const ready = new Map<string, Ready>()
@@ -63,9 +104,16 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
   const absent: Record<string, string> = {}
   const kernels = new Map<string, (readonly KernelCost[])[]>()
   const encoding = new Map<string, number[]>()
-  const barOf = (bar: Bar | undefined) => (isModel && layers !== fullLayers ? null : bar)
+  const registers = rules.registers ? await Registers.open(build, availableParallelism()) : null
+  const callsOf = ({ calls }: Competitor) => calls ?? rules.calls ?? 1
   try {
-    for (const { name, file, args } of competitors) {
+    for (const { name, file, args: given, bytesOf } of competitors) {
+      const bytes = bytesOf === undefined ? undefined : ready.get(bytesOf)?.bytes
+      if (bytesOf !== undefined && bytes === undefined) {
+        absent[name] = `${bytesOf} does not say how many bytes it reads`
+        continue
+      }
+      const args = bytes === undefined ? given : [...given, bytes]
       const key = JSON.stringify([file, args])
       const shared = processes.get(key)
       if (shared instanceof Runner) runners.set(name, shared)
@@ -88,79 +136,52 @@ export async function compete(rules: Rules, { rounds, layers, profile, say }: Ro
         processes.set(key, reason)
       }
     }
-    const variants = new Map(competitors.map(({ name, variant }) => [name, variant]))
-    const contenders = [...runners].map(([name, runner]) => ({
-      name,
-      time: async () => {
+    const turn = async (competitor: Competitor, runner: Runner) => {
+      const { name, variant } = competitor
+      const answer = await runner.ask(callsOf(competitor), variant)
+      if (answer.kernels?.length) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
+      if (answer.encoding !== undefined) encoding.set(name, [...(encoding.get(name) ?? []), answer.encoding])
+      progress(`  ${name} ${answer.milliseconds.toFixed(0)} ms\n`)
+      // Threads of PyTorch spin on for a few milliseconds: the registers are to be timed when they sleep.
+      if (registers !== null) await sleep(20)
+      return answer.milliseconds
+    }
+    const contenders = competitors.flatMap((competitor) => {
+      const { name } = competitor
+      const runner = runners.get(name)
+      if (runner === undefined) return []
+      const time = async () => {
         if (name in absent) return NaN
         try {
-          const answer = await runner.ask(calls, variants.get(name))
-          if (answer.kernels?.length) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
-          if (answer.encoding !== undefined) encoding.set(name, [...(encoding.get(name) ?? []), answer.encoding])
-          progress(`  ${name} ${answer.milliseconds.toFixed(0)} ms\n`)
-          return answer.milliseconds
+          return await (registers?.around(name, () => turn(competitor, runner)) ?? turn(competitor, runner))
         } catch (error) {
           absent[name] = error instanceof Error ? error.message : String(error)
           return NaN
         }
-      },
-    }))
+      }
+      return [{ name, time }]
+    })
     const samples = await race(contenders, rounds)
-    const present = competitors.filter(({ name }) => runners.has(name) && !(name in absent))
-    const figures: Figure[] = []
-    for (const { name, time, encoding: encodingBar, outside, kernelsOutside, memory } of present) {
-      const times = samples(name)
-      const scaled = unit === 's' ? times.map((ms) => ms / 1000) : times
-      figures.push(figure(name, unit, scaled, barOf(time)))
-      if (tokens !== undefined) {
-        const speeds = times.map((ms) => (1000 * tokens) / ms)
-        figures.push(figure(`${name}: tokens a second`, '', speeds))
-      }
+    const outcome: Outcome = {
+      present: competitors.filter(({ name }) => runners.has(name) && !(name in absent)),
+      calls: callsOf,
+      times: samples,
       // Of what comes with the times, the first round does not count either.
-      const engine = encoding.get(name)?.slice(1)
-      if (engine) figures.push(figure(`${name}: encode, bind, submit`, 'ms', engine, barOf(encodingBar)))
-      for (const [what, count] of Object.entries(ready.get(name)?.counts ?? {})) {
-        figures.push(figure(`${name}: ${what}`, '', [count]))
-      }
-      const lines = kernels.get(name)?.slice(1) ?? []
-      if (outside) {
-        const shares = lines.map((round, i) => 100 * shareOutside(round, calls * times[i]!))
-        figures.push(figure(`${name}: outside matmul and attention`, '%', shares, barOf(outside)))
-      }
-      if (kernelsOutside && lines.length === 0) absent[`${name}: kernels`] = 'the device has no profile'
-      else if (kernelsOutside) {
-        const shares = lines.map((round) => 100 * shareOutside(round, timeOf(round)))
-        figures.push(figure(`${name}: kernels outside matmul and attention`, '%', shares, barOf(kernelsOutside)))
-      }
-      // A process that several share is told once.
-      const peak = ready.has(name) ? runners.get(name)!.peakMemory : null
-      if (peak !== null) figures.push(figure(`${name}: peak resident memory`, 'GB', [peak], barOf(memory)))
-      if (profile && lines.length > 0) {
-        say(`  ${name}, ${rounds} rounds`)
-        say(kernelTable(sumOfCosts(lines), calls * times.reduce((sum, ms) => sum + ms, 0)))
-      }
+      kernels: (name) => kernels.get(name)?.slice(1) ?? [],
+      encoding: (name) => encoding.get(name)?.slice(1) ?? [],
+      fell: (name) => registers?.fell(name, rounds),
+      ready: (name) => ready.get(name),
+      memory: (name) => runners.get(name)?.peakMemory ?? null,
     }
-    for (const { slower, faster, bar } of compare) {
-      if (![slower, faster].every((name) => present.some((one) => one.name === name))) continue
-      figures.push(figure(`${slower} over ${faster}`, 'x', ratios(samples(slower), samples(faster)), barOf(bar)))
+    for (const { name, kernelsOutside } of outcome.present) {
+      if (kernelsOutside && outcome.kernels(name).length === 0) absent[`${name}: kernels`] = 'the device has no profile'
     }
-    const losses = present.filter(({ name }) => sameLosses.includes(name)).map(({ name }) => ready.get(name)?.losses)
-    return { figures: [...figures, ...lossFigures(losses, lossesApart)], versions, absent }
+    if (profile) for (const table of tablesOf(outcome)) say(table)
+    return { figures: figuresOf(rules, outcome, layers), versions, absent }
   } finally {
     for (const runner of new Set(runners.values())) await runner.stop()
+    await registers?.close()
   }
-}
-
-/** How far the losses of several programs fall, and how far apart they are at most. */
-function lossFigures(losses: readonly (readonly number[] | undefined)[], bar: Bar): readonly Figure[] {
-  const [first = [], ...others] = losses
-  if (others.length === 0) return []
-  const apart = others.flatMap((other = []) => first.map((loss, step) => Math.abs(loss - (other[step] ?? NaN))))
-  const steps = `of the first ${first.length} steps`
-  return [
-    figure(`fall of the losses ${steps}`, 'nats', [(first[0] ?? NaN) - (first.at(-1) ?? NaN)], '> 0'),
-    figure(`losses ${steps}, furthest apart`, 'nats', [Math.max(...apart)], bar),
-  ]
 }
 
 /** Apart from the figures, which may be read by a program. */

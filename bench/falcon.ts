@@ -1,6 +1,7 @@
 import { countOf, type Shape } from '../src/core/shape.ts'
 import type { Device } from '../src/device/device.ts'
 import { generateTokens } from '../src/generate/generate.ts'
+import type { CausalLm } from '../src/models/causal-lm.ts'
 import { falconRwConfig } from '../src/models/falcon/falcon-config.ts'
 import { modelWeights } from '../src/models/architectures.ts'
 import { FalconForCausalLM } from '../src/models/falcon/falcon.ts'
@@ -11,7 +12,7 @@ import { empty, fromArray, type Tensor } from '../src/tensor/tensor.ts'
 import { TrainingRun } from '../src/train/training-run.ts'
 
 /** Falcon-RW-1B's width and vocabulary with as many layers, random weights, its projections in double-quantised NF4. */
-function randomFalcon(device: Device, layers: number): FalconForCausalLM {
+export function randomFalcon(device: Device, layers: number): FalconForCausalLM {
   const config = falconRwConfig({
     vocabSize: 50304,
     hiddenSize: 2048,
@@ -75,12 +76,15 @@ export function trainingSteps(
   }
 }
 
-/** Tokens after a prompt of 16, one after another; a call is one. */
-export async function decodedTokens(device: Device, layers: number): Promise<() => Promise<void>> {
-  const prompt = Array.from({ length: 16 }, (_, i) => i * 37)
-  const tokens = generateTokens(randomFalcon(device, layers), [prompt], { maxNewTokens: 10_000 })
+/** Tokens after a prompt of 16, one after another and whatever they are; a call is one. */
+export async function decodedTokens(
+  model: CausalLm,
+  prompt: readonly number[] = Array.from({ length: 16 }, (_, i) => i * 37),
+): Promise<() => Promise<void>> {
+  const tokens = generateTokens(model, [prompt], { maxNewTokens: 10_000, eosTokenId: [] })
   await tokens.next()
   return async () => {
-    await tokens.next()
+    const { done } = await tokens.next()
+    if (done === true) throw new Error('the model has no room for more tokens')
   }
 }

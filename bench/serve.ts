@@ -8,6 +8,8 @@ export interface Ready {
   readonly losses?: readonly number[]
   /** Of what a call does. */
   readonly counts?: Readonly<Record<string, number>>
+  /** That a call has to read. */
+  readonly bytes?: number
 }
 
 /** Its answer to each line it reads, which says how many calls to time. */

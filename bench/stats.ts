@@ -55,6 +55,14 @@ export function summarise(samples: Samples): Summary {
   return { median, least: sorted[0]!, most: sorted.at(-1)! }
 }
 
+/** Whether less of it is better, as of times, or more, as of speeds. */
+export type Better = 'less' | 'more'
+
+/** The best of samples. Others on a machine lengthen times and never shorten them, so it says the most of a program. */
+export function bestOf(samples: Samples, better: Better): number {
+  return better === 'less' ? Math.min(...samples) : Math.max(...samples)
+}
+
 /** numerator / denominator, round by round: what disturbs both in a round does not count. */
 export function ratios(numerator: Samples, denominator: Samples): Samples {
   return numerator.map((value, round) => value / denominator[round]!)

@@ -6,6 +6,11 @@ export function shareOutside(costs: readonly KernelCost[], milliseconds: number)
   return 1 - timeOf(costs.filter(({ operations }) => operations > 0)) / milliseconds
 }
 
+/** Share of a time in which no kernel runs: what the host does between them. */
+export function shareBetween(costs: readonly KernelCost[], milliseconds: number): number {
+  return 1 - timeOf(costs) / milliseconds
+}
+
 /** Milliseconds of all kernels together. */
 export function timeOf(costs: readonly KernelCost[]): number {
   return costs.reduce((sum, cost) => sum + cost.milliseconds, 0)

@@ -1,7 +1,7 @@
 // What peft-medaware does, timed in a process of its own: a matrix product, a training step or a decoded token.
 import { parseArgs } from 'node:util'
 import { type CpuBuild, openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
-import { decodedTokens, trainingSteps } from '../falcon.ts'
+import { decodedTokens, randomFalcon, trainingSteps } from '../falcon.ts'
 import { Product } from '../product.ts'
 import { serve } from '../serve.ts'
 import { clock } from '../stats.ts'
@@ -16,19 +16,35 @@ const { values: flags } = parseArgs({
   },
 })
 const device = await openCpuDevice({ build: flags.build as CpuBuild, profile: true })
-const call = await work()
-await serve({ versions: {} }, async (calls) => {
+const { call, bytes } = await work()
+await serve({ versions: {}, ...(bytes !== undefined && { bytes }) }, async (calls, variant) => {
   device.profile?.reset()
-  return { milliseconds: await clock(call, calls), kernels: device.profile?.costs() ?? [] }
+  return { milliseconds: await clock(() => call(variant), calls), kernels: device.profile?.costs() ?? [] }
 })
 
-async function work(): Promise<() => void | Promise<void>> {
+interface Work {
+  readonly call: (variant: string) => void | Promise<void>
+  /** That a call has to read. */
+  readonly bytes?: number
+}
+
+async function work(): Promise<Work> {
   const layers = Number(flags.layers)
-  if (flags.work === 'decode') return decodedTokens(device, layers)
+  if (flags.work === 'decode') {
+    const model = randomFalcon(device, layers)
+    // Codes, scales and the head, which is the table of embeddings as well: a token reads all of them.
+    const bytes = device.memory.liveBytes
+    return { call: await decodedTokens(model), bytes }
+  }
   if (flags.work === 'step') {
     const gradientCheckpointing = flags['gradient-checkpointing']
-    return trainingSteps(device, { layers, tokens: Number(flags.tokens), gradientCheckpointing })
+    return { call: trainingSteps(device, { layers, tokens: Number(flags.tokens), gradientCheckpointing }) }
   }
   const product = new Product(device, 128, 2048, 2048)
-  return () => product.dense(128, 0, 1)
+  return {
+    call: (variant) => {
+      if (variant === 'nf4') product.fourBit(128, 1)
+      else product.dense(128, 0, 1)
+    },
+  }
 }

@@ -1,0 +1,106 @@
+// The parts of a matrix product one by one, each by the functions of kernels/ that the product itself calls, over the
+// same memory in the same order. Which parts there are, and what they add up to: kernels/cpu-phases.ts.
+import {
+  COLUMNS,
+  multiplyPanels,
+  packBlock,
+  packPanels,
+  PANEL_BYTES,
+  panelAt,
+  PANELS_BYTES,
+  ROWS,
+  ROWS_BYTES,
+} from '../../kernels/shared/panel.as.ts'
+import { scratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
+import { DEPTH, WIDTH } from '../../kernels/shared/tile.as.ts'
+import { PLANE_BYTES } from '../../kernels/stored/four-bit.as.ts'
+import { decodeStored, packStored, prepareStored } from '../../kernels/stored/stored.as.ts'
+
+export { matmul } from '../../kernels/matmul/matmul.as.ts'
+export { matmulStored } from '../../kernels/matmul/matmul-stored.as.ts'
+export { setScratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
+
+/** Memory for `bytes`, aligned to 64. */
+export function reserve(bytes: u32): usize {
+  return (<usize>memory.grow(<i32>((bytes + 0xffff) >> 16))) << 16
+}
+
+/** Packs all of a, which is [m,k], or [k,m] if `trans`. */
+export function packA(a: usize, m: u32, k: u32, trans: u32): void {
+  const rows = scratch(PANELS_BYTES + ROWS_BYTES) + PANELS_BYTES
+  for (let row: u32 = 0; row < m; row += ROWS) {
+    for (let start: u32 = 0; start < k; start += DEPTH) {
+      packBlock(a, trans ? m : k, trans, row, min<u32>(m - row, ROWS), start, min<u32>(k - start, DEPTH), rows)
+    }
+  }
+}
+
+/** Packs all of b, which is [k,n], or [n,k] if `trans`. */
+export function packB(b: usize, n: u32, k: u32, trans: u32): void {
+  const panels = scratch(PANELS_BYTES)
+  for (let start: u32 = 0; start < k; start += DEPTH) {
+    const depth = min<u32>(k - start, DEPTH)
+    for (let first: u32 = 0; first < n; first += COLUMNS) {
+      packPanels(b, n, k, trans, first, min<u32>(n - first, COLUMNS), start, depth, panels)
+    }
+  }
+}
+
+/** Decodes all of b to panels: double-quantised NF4, [k,n], or [n,k] if `trans`. */
+export function decodeB(
+  codes: usize,
+  absmax: usize,
+  nested: usize,
+  tables: usize,
+  n: u32,
+  k: u32,
+  trans: u32,
+  blockSize: u32,
+  nestedCount: u32,
+): void {
+  const panels = scratch(PANELS_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
+  const planes = panels + PANELS_BYTES
+  const decoded = planes + PLANE_BYTES
+  prepareStored(4, 0, codes, absmax, nested, tables, blockSize, 1, nestedCount, planes)
+  for (let start: u32 = 0; start < k; start += DEPTH) {
+    const depth = min<u32>(k - start, DEPTH)
+    for (let first: u32 = 0; first < n; first += COLUMNS) {
+      const columns = min<u32>(n - first, COLUMNS)
+      if (trans) {
+        for (let c: u32 = 0; c < columns; c += 4) {
+          const at = panelAt(panels, c)
+          packStored((first + c) * k + start, k, min<u32>(columns - c, 4), depth, at, WIDTH * 4, decoded)
+        }
+      } else {
+        for (let i: u32 = 0; i < depth; i++) {
+          decodeStored((start + i) * n + first, columns, panels + i * WIDTH * 4, PANEL_BYTES)
+        }
+      }
+    }
+  }
+}
+
+/** The product's tiles in its order, over what was packed last. */
+export function multiply(out: usize, m: u32, n: u32, k: u32): void {
+  const panels = scratch(PANELS_BYTES + ROWS_BYTES)
+  const rows = panels + PANELS_BYTES
+  for (let row: u32 = 0; row < m; row += ROWS) {
+    const count = min<u32>(m - row, ROWS)
+    for (let start: u32 = 0; start < k; start += DEPTH) {
+      const depth = min<u32>(k - start, DEPTH)
+      for (let first: u32 = 0; first < n; first += COLUMNS) {
+        const to = out + ((row * n + first) << 2)
+        multiplyPanels(rows, count, panels, min<u32>(n - first, COLUMNS), depth, to, n, 0, 1, start > 0)
+      }
+    }
+  }
+}
+
+/** As many tiles of four rows, all over the same panel and the same rows of out: nothing leaves the first cache. */
+export function multiplyOnePanel(out: usize, m: u32, n: u32, k: u32): void {
+  const panels = scratch(PANELS_BYTES + ROWS_BYTES)
+  const rows = panels + PANELS_BYTES
+  const depth = min<u32>(k, DEPTH)
+  const tiles = (m / 4) * (n / WIDTH) * (k / depth)
+  for (let i: u32 = 0; i < tiles; i++) multiplyPanels(rows, 4, panels, WIDTH, depth, out, WIDTH, 0, 1, true)
+}
