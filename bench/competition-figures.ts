@@ -52,7 +52,7 @@ function ofOne(
       ),
     )
   if (tokens !== undefined) perSecond('tokens', 'tokens/s', 1000 * tokens)
-  if (ready?.bytes !== undefined) perSecond(`${(ready.bytes / 1e9).toFixed(3)} GB a call`, 'GB/s', ready.bytes / 1e6)
+  if (ready?.bytes !== undefined) perSecond(`${size(ready.bytes)} a call`, 'GB/s', ready.bytes / 1e6)
   const engine = outcome.encoding(name)
   if (engine.length > 0) figures.push(figure(`${name}: encode, bind, submit`, 'ms', engine, { bar: barOf(encoding) }))
   for (const [what, count] of Object.entries(ready?.counts ?? {})) figures.push(figure(`${name}: ${what}`, '', [count]))
@@ -76,6 +76,10 @@ function ofOne(
   const peak = ready === undefined || competitor.bytesOf !== undefined ? null : outcome.memory(name)
   if (peak !== null) figures.push(figure(`${name}: peak resident memory`, 'GB', [peak], { bar: barOf(memory) }))
   return figures
+}
+
+function size(bytes: number): string {
+  return bytes < 1e8 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e9).toFixed(3)} GB`
 }
 
 function ofTwo(

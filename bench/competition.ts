@@ -14,7 +14,7 @@ export interface Competitor {
   /** Of this folder. */
   readonly file: string
   readonly args: readonly (string | number)[]
-  /** Its last argument is as many bytes as this one before it says that a call reads; without that one, it is absent. */
+  /** Its last argument is the bytes that this one, which stands before it, says to read in a call. */
   readonly bytesOf?: string
   /** Which of the things that a process times: those of one file and args share one. Default: all it does. */
   readonly variant?: string

@@ -70,7 +70,8 @@ function overProducts({ times, kernels, fell, present }: Outcome, bar: Bars | nu
   const alone = dense.map(
     (ms, round) => (operations(false) * ms + operations(true) * stored[round]!) / productOperations,
   )
-  const what = `${ours} over its products alone (${(operations(true) / 1e9).toFixed(0)} GFLOP in NF4, ${(operations(false) / 1e9).toFixed(0)} in f32)`
+  const [inNf4, inF32] = [true, false].map((isStored) => (operations(isStored) / 1e9).toFixed(0))
+  const what = `${ours} over its products alone (${inNf4} GFLOP in NF4, ${inF32} in f32)`
   return [ratio(what, times(ours), alone, { bar, judgedBy: 'best', fell: fell(ours) })]
 }
 
@@ -106,8 +107,9 @@ export const modelRows: readonly Row[] = [
     rounds: 7,
     run: (options) => {
       const token = { ...own(options, 'decode', '--layers', options.layers), between: '<= 10' as const }
+      const inCache = { ...own(options, 'rows'), name: 'NF4 rows in cache', calls: 200 }
       const beside = besideSum(options, ours)
-      return competeOnCpu({ ...beside, competitors: [token, ...beside.competitors], calls: 4 }, options)
+      return competeOnCpu({ ...beside, competitors: [token, inCache, ...beside.competitors], calls: 4 }, options)
     },
   },
   {

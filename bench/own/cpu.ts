@@ -40,6 +40,11 @@ async function work(): Promise<Work> {
     const gradientCheckpointing = flags['gradient-checkpointing']
     return { call: trainingSteps(device, { layers, tokens: Number(flags.tokens), gradientCheckpointing }) }
   }
+  if (flags.work === 'rows') {
+    // 512 rows of codes and scales lie in the second-level caches of two cores.
+    const rows = new Product(device, 1, 512, 2048)
+    return { call: () => rows.fourBit(1, 1), bytes: (512 * 2048) / 2 + (512 * 2048) / 64 }
+  }
   const product = new Product(device, 128, 2048, 2048)
   return {
     call: (variant) => {

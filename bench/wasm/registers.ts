@@ -4,8 +4,8 @@ import { compileFor } from './compile.ts'
 import { Team } from './team.ts'
 
 /** About 20 ms of multiply-adds: as long as a product that is timed between two runs of them. */
-const steps = 12_000_000
-const operationsOfStep = 96
+const steps = 6_000_000
+const operationsOfStep = 192
 
 /** Where the registers reach less of the best of the run than this, something else had the processor. */
 const fallen = 0.9
