@@ -86,8 +86,8 @@ export const modelRows: readonly Row[] = [
         {
           competitors: [
             step(options, 128),
-            { ...own(options, 'product'), name: denseProduct, variant: 'f32', calls: 8 },
-            { ...own(options, 'product'), name: storedProduct, variant: 'nf4', calls: 8 },
+            { ...own(options, 'product'), name: denseProduct, variant: 'f32', calls: 24 },
+            { ...own(options, 'product'), name: storedProduct, variant: 'nf4', calls: 24 },
           ],
           more: (outcome, barOf) => overProducts(outcome, barOf('<= 1.15')),
         },

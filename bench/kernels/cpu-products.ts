@@ -69,25 +69,39 @@ function ofRegisters(what: string, speeds: Samples, around: Samples, best: numbe
   return ratio(what, speeds, around, { better: 'more', besideBest: best, bar: '>= 0.85', judgedBy: 'best', fell })
 }
 
-async function fewRows({ rounds, build }: RowOptions): Promise<RowResult> {
-  const device = await openCpuDevice({ build, threads: 1 })
-  const product = new Product(device, 64, n, k)
-  const contenders: (Contender & { readonly m: number })[] = [1, 2, 4, 8, 16].flatMap((m) => [
-    { name: `f32 NT, ${m} rows`, time: () => clock(() => product.dense(m, 0, 1), 4), m },
-    { name: `NF4 NT, ${m} rows`, time: () => clock(() => product.fourBit(m, 1), 4), m },
-    { name: `NF4 NN, ${m} rows`, time: () => clock(() => product.fourBit(m, 0), 4), m },
-  ])
+/** Speeds of products on one thread. */
+async function speeds(
+  products: readonly (Contender & { readonly operations: number })[],
+  { rounds, build }: RowOptions,
+): Promise<readonly Figure[]> {
+  const registers = await Registers.open(build, 1)
+  const contenders = products.map(({ name, time }) => ({ name, time: () => registers.around(name, time) }))
   const samples = await race(contenders, rounds, warmUps)
-  device.dispose()
-  return { figures: contenders.map(({ name, m }) => speedOf(name, product.operations(m), samples(name))) }
+  await registers.close()
+  return products.map(({ name, operations }) => speedOf(name, operations, samples(name), registers.fell(name, rounds)))
 }
 
-async function lora({ rounds, build }: RowOptions): Promise<RowResult> {
-  const device = await openCpuDevice({ build, threads: 1 })
+async function fewRows(options: RowOptions): Promise<RowResult> {
+  const device = await openCpuDevice({ build: options.build, threads: 1 })
+  const product = new Product(device, 64, n, k)
+  const products = [1, 2, 4, 8, 16].flatMap((m) =>
+    [
+      { name: `f32 NT, ${m} rows`, work: () => product.dense(m, 0, 1) },
+      { name: `NF4 NT, ${m} rows`, work: () => product.fourBit(m, 1) },
+      { name: `NF4 NN, ${m} rows`, work: () => product.fourBit(m, 0) },
+    ].map(({ name, work }) => ({ name, time: () => clock(work, 4), operations: product.operations(m) })),
+  )
+  const figures = await speeds(products, options)
+  device.dispose()
+  return { figures }
+}
+
+async function lora(options: RowOptions): Promise<RowResult> {
+  const device = await openCpuDevice({ build: options.build, threads: 1 })
   const down = new Product(device, 2048, 16, 2048)
   const up = new Product(device, 2048, 2048, 16)
   const gradient = new Product(device, 2048, 2048, 128)
-  const contenders = [
+  const products = [
     { name: 'x · Aᵀ [128,2048] · [16,2048]ᵀ', work: () => down.dense(128, 0, 1), operations: down.operations(128) },
     { name: 'h · Bᵀ [128,16] · [2048,16]ᵀ', work: () => up.dense(128, 0, 1), operations: up.operations(128) },
     {
@@ -95,15 +109,15 @@ async function lora({ rounds, build }: RowOptions): Promise<RowResult> {
       work: () => gradient.dense(16, 1, 0),
       operations: gradient.operations(16),
     },
-  ].map(({ work, ...contender }) => ({ ...contender, time: () => clock(work, 8) }))
-  const samples = await race(contenders, rounds, warmUps)
+  ].map(({ work, ...product }) => ({ ...product, time: () => clock(work, 8) }))
+  const figures = await speeds(products, options)
   device.dispose()
-  return { figures: contenders.map(({ name, operations }) => speedOf(name, operations, samples(name))) }
+  return { figures }
 }
 
 /** Matrix products of the CPU engine. */
 export const productRows: readonly Row[] = [
   { name: 'matmul', about: `128 x ${n} x ${k}, all cores and one thread`, rounds: 41, run: matmul },
-  { name: 'few-rows', about: `m x ${n} x ${k}, one thread`, rounds: 7, run: fewRows },
-  { name: 'lora', about: 'thin products of rank 16, one thread', rounds: 7, run: lora },
+  { name: 'few-rows', about: `m x ${n} x ${k}, one thread`, rounds: 15, run: fewRows },
+  { name: 'lora', about: 'thin products of rank 16, one thread', rounds: 15, run: lora },
 ]
