@@ -102,6 +102,7 @@ function bare(text: string): string {
 async function module(build: string, features: readonly string[]): Promise<string> {
   const entry = [
     `export { heapBase, scratchBytes, setScratch } from './shared/scratch'`,
+    `export { beginJob } from './shared/kept-rows'`,
     ...names.map((name) => `export { ${name} } from './${moduleOf(twinOf(name))}'`),
   ].join('\n')
   const wasm = await compile(entry, ['--enable', 'simd', ...features])

@@ -67,6 +67,7 @@ async function open(build: RowOptions['build']): Promise<{
     },
     whole: (m, n, k) => {
       const items = Math.ceil(n / 8)
+      call('beginJob')()
       call('matmul')(a, b, 0, out, m, n, k, transA ? m : k, n, transA, transB, 0, 0, 1, 0, items)
     },
     odd: odd.f32,
@@ -79,6 +80,7 @@ async function open(build: RowOptions['build']): Promise<{
     },
     whole: (m, n, k) => {
       const format = [transB, 4, 0, blockSize, 1, nestedCount]
+      call('beginJob')()
       call('matmulStored')(a, ...stored, 0, out, m, n, k, k, n, ...format, 0, 0, 1, 0, Math.ceil(n / 8))
     },
   })

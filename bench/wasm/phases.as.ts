@@ -1,5 +1,6 @@
 // The parts of a matrix product one by one, each by the functions of kernels/ that the product itself calls, over the
 // same memory in the same order. Which parts there are, and what they add up to: kernels/cpu-phases.ts.
+import { KEPT_BYTES } from '../../kernels/shared/kept-rows.as.ts'
 import {
   COLUMNS,
   multiplyPanels,
@@ -9,7 +10,6 @@ import {
   panelAt,
   PANELS_BYTES,
   ROWS,
-  ROWS_BYTES,
 } from '../../kernels/shared/panel.as.ts'
 import { scratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
 import { DEPTH, WIDTH } from '../../kernels/shared/tile.as.ts'
@@ -18,6 +18,7 @@ import { decodeStored, packStored, prepareStored } from '../../kernels/stored/st
 
 export { matmul } from '../../kernels/matmul/matmul.as.ts'
 export { matmulStored } from '../../kernels/matmul/matmul-stored.as.ts'
+export { beginJob } from '../../kernels/shared/kept-rows.as.ts'
 export { setScratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
 
 /** Memory for `bytes`, aligned to 64. */
@@ -27,7 +28,7 @@ export function reserve(bytes: u32): usize {
 
 /** Packs all of a, which is [m,k], or [k,m] if `trans`. */
 export function packA(a: usize, m: u32, k: u32, trans: u32): void {
-  const rows = scratch(PANELS_BYTES + ROWS_BYTES) + PANELS_BYTES
+  const rows = scratch(PANELS_BYTES + KEPT_BYTES) + PANELS_BYTES
   for (let row: u32 = 0; row < m; row += ROWS) {
     for (let start: u32 = 0; start < k; start += DEPTH) {
       packBlock(a, trans ? m : k, trans, row, min<u32>(m - row, ROWS), start, min<u32>(k - start, DEPTH), rows)
@@ -82,7 +83,7 @@ export function decodeB(
 
 /** The product's tiles in its order, over what was packed last. */
 export function multiply(out: usize, m: u32, n: u32, k: u32): void {
-  const panels = scratch(PANELS_BYTES + ROWS_BYTES)
+  const panels = scratch(PANELS_BYTES + KEPT_BYTES)
   const rows = panels + PANELS_BYTES
   for (let row: u32 = 0; row < m; row += ROWS) {
     const count = min<u32>(m - row, ROWS)
@@ -90,7 +91,9 @@ export function multiply(out: usize, m: u32, n: u32, k: u32): void {
       const depth = min<u32>(k - start, DEPTH)
       for (let first: u32 = 0; first < n; first += COLUMNS) {
         const to = out + ((row * n + first) << 2)
-        multiplyPanels(rows, count, panels, min<u32>(n - first, COLUMNS), depth, to, n, 0, 1, start > 0)
+        // Each block of rows has a place of its own, as in a product.
+        const block = rows + start * count * 4
+        multiplyPanels(block, count, panels, min<u32>(n - first, COLUMNS), depth, to, n, 0, 1, start > 0)
       }
     }
   }
@@ -98,7 +101,7 @@ export function multiply(out: usize, m: u32, n: u32, k: u32): void {
 
 /** As many tiles of four rows, all over the same panel and the same rows of out: nothing leaves the first cache. */
 export function multiplyOnePanel(out: usize, m: u32, n: u32, k: u32): void {
-  const panels = scratch(PANELS_BYTES + ROWS_BYTES)
+  const panels = scratch(PANELS_BYTES + KEPT_BYTES)
   const rows = panels + PANELS_BYTES
   const depth = min<u32>(k, DEPTH)
   const tiles = (m / 4) * (n / WIDTH) * (k / depth)

@@ -3,17 +3,8 @@
 // Q8_0) or 16 (f16, or bf16 when isBf16; whole-bytes.as.ts). Of 16 bits a row is one block. One item is 8 columns of
 // out. absmax, nested, tables and bias may be null where they are not used.
 import { PLANE_BYTES } from '../stored/four-bit.as.ts'
-import {
-  COLUMNS,
-  FEW,
-  multiplyPanels,
-  packBlock,
-  PANEL_BYTES,
-  panelAt,
-  PANELS_BYTES,
-  ROWS,
-  ROWS_BYTES,
-} from '../shared/panel.as.ts'
+import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
+import { COLUMNS, FEW, multiplyPanels, PANEL_BYTES, panelAt, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
 import { decodeStored, dotStored, hasDots, packStored, prepareStored } from '../stored/stored.as.ts'
@@ -46,9 +37,9 @@ export function matmulStored(
 ): void {
   const biasAt = hasBias ? bias : 0
   const last = min<u32>(end << 3, n)
-  const panels = scratch(PANELS_BYTES + ROWS_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
-  const rows = panels + PANELS_BYTES
-  const planes = rows + ROWS_BYTES
+  const panels = scratch(PANELS_BYTES + KEPT_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
+  const kept = panels + PANELS_BYTES
+  const planes = kept + KEPT_BYTES
   const decoded = planes + PLANE_BYTES
   prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, planes)
   if (m < 4 || (transB && m <= FEW)) {
@@ -77,7 +68,7 @@ export function matmulStored(
     do {
       const depth = min<u32>(k - start, DEPTH)
       const add = start > 0 || accumulate != 0
-      packBlock(a, pitchA, 0, row, count, start, depth, rows)
+      const rows = keptBlock(a, pitchA, 0, m, row, k, start, kept)
       for (let first = begin << 3; first < last; first += COLUMNS) {
         const columns = min<u32>(last - first, COLUMNS)
         const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0

@@ -3,16 +3,8 @@
 // 8 columns of out. Panels of b are packed in scratch and multiplied by an outer-product tile (Goto & van de Geijn
 // 2008); a few rows go straight over b. Sums run over blocks of DEPTH steps of k, so they do not depend on how the
 // columns are shared out.
-import {
-  COLUMNS,
-  FEW,
-  multiplyPanels,
-  packBlock,
-  packPanels,
-  PANELS_BYTES,
-  ROWS,
-  ROWS_BYTES,
-} from '../shared/panel.as.ts'
+import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
+import { COLUMNS, FEW, multiplyPanels, packPanels, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
 import { DEPTH, finishSums } from '../shared/tile.as.ts'
@@ -53,15 +45,15 @@ export function matmul(
     }
     return
   }
-  const panels = scratch(PANELS_BYTES + ROWS_BYTES)
-  const rows = panels + PANELS_BYTES
+  const panels = scratch(PANELS_BYTES + KEPT_BYTES)
+  const kept = panels + PANELS_BYTES
   for (let row: u32 = 0; row < m; row += ROWS) {
     const count = min<u32>(m - row, ROWS)
     let start: u32 = 0
     do {
       const depth = min<u32>(k - start, DEPTH)
       const add = start > 0 || accumulate != 0
-      packBlock(a, pitchA, transA, row, count, start, depth, rows)
+      const rows = keptBlock(a, pitchA, transA, m, row, k, start, kept)
       for (let first = begin << 3; first < last; first += COLUMNS) {
         const columns = min<u32>(last - first, COLUMNS)
         const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0

@@ -3,16 +3,17 @@ import { DEPTH, tile, TILE_BYTES, WIDTH } from './tile.as.ts'
 
 // Matrix products by tiles of 4 rows of a and WIDTH columns of b, both packed along k (Goto & van de Geijn 2008).
 
-/** Columns of b that are packed at a time, and rows of a: together they fit a second-level cache. */
+/** Columns of b that are packed at a time: rows of a b[k,n] are then read in whole lines of memory. */
 export const COLUMNS: u32 = 64
-export const ROWS: u32 = 256
+/** Rows of a over which columns of b are packed once. Their block comes from a cache farther off, a line at a time. */
+export const ROWS: u32 = 512
 /** As many rows of a are not worth packing a b[n,k] for. */
 export const FEW: u32 = 12
 /** Bytes from one packed panel to the next. */
 export const PANEL_BYTES: u32 = DEPTH * WIDTH * 4
-/** Bytes of scratch taken by packed panels, and by packed rows of a behind them with what a tile needs. */
-export const PANELS_BYTES: u32 = COLUMNS * DEPTH * 4
-export const ROWS_BYTES: u32 = ROWS * DEPTH * 4 + TILE_BYTES
+/** Bytes of scratch taken by packed panels with what a tile needs, and by a block of packed rows. */
+export const PANELS_BYTES: u32 = COLUMNS * DEPTH * 4 + TILE_BYTES
+export const ROWS_BYTES: u32 = ROWS * DEPTH * 4
 
 /** Packs up to 4 rows of a row-major matrix: element (row, i) goes to to[i · step + row]; missing rows are 0. */
 export function packRows(from: usize, rowBytes: u32, rows: u32, depth: u32, to: usize, step: u32): void {
@@ -36,13 +37,90 @@ export function packRows(from: usize, rowBytes: u32, rows: u32, depth: u32, to: 
   }
 }
 
-/** Packs up to 4 columns of a row-major matrix: element (i, column) goes to to[i · step + column]. */
-export function packColumns(from: usize, rowBytes: u32, columns: u32, depth: u32, to: usize, step: u32): void {
+/** Packs 8 rows of a row-major matrix, as `packRows` does: whole lines of a panel are written one after another. */
+function packEightRows(from: usize, rowBytes: u32, depth: u32, to: usize, step: u32): void {
   let at = from
-  let put = to
-  const last = to + depth * step
-  if (columns == 4) for (; put < last; put += step, at += rowBytes) v128.store(put, v128.load(at))
-  else for (; put < last; put += step, at += rowBytes) v128.store(put, loadPart(at, columns))
+  for (let put = to, last = to + depth * step; put < last; put += 4 * step, at += 16) {
+    const middle = at + 4 * rowBytes
+    const c = v128.load(at + 2 * rowBytes)
+    const g = v128.load(middle + 2 * rowBytes)
+    storeTransposed(v128.load(at), v128.load(at + rowBytes), c, v128.load(at + 3 * rowBytes), put, step)
+    storeTransposed(
+      v128.load(middle),
+      v128.load(middle + rowBytes),
+      g,
+      v128.load(middle + 3 * rowBytes),
+      put + 16,
+      step,
+    )
+  }
+}
+
+/**
+ * Packs columns of a row-major matrix into panels. Four rows at a time are read from end to end: a column at a time
+ * would meet another page of memory, and the same few lines of a cache, at every step.
+ */
+function packColumns(from: usize, rowBytes: u32, columns: u32, depth: u32, to: usize): void {
+  const step = WIDTH << 2
+  const whole = columns & ~7
+  let i: u32 = 0
+  for (let line = to; i + 4 <= depth; i += 4, line += 4 * step) {
+    let at = from + i * rowBytes
+    for (let c: u32 = 0; c < whole; c += 8, at += 32) {
+      const at2 = at + 2 * rowBytes
+      const put = panelAt(line, c)
+      const a0 = v128.load(at)
+      const b0 = v128.load(at, 16)
+      const a1 = v128.load(at + rowBytes)
+      const b1 = v128.load(at + rowBytes, 16)
+      const a2 = v128.load(at2)
+      const b2 = v128.load(at2, 16)
+      const a3 = v128.load(at2 + rowBytes)
+      const b3 = v128.load(at2 + rowBytes, 16)
+      v128.store(put, a0)
+      v128.store(put, b0, 16)
+      v128.store(put, a1, step)
+      v128.store(put, b1, step + 16)
+      v128.store(put, a2, 2 * step)
+      v128.store(put, b2, 2 * step + 16)
+      v128.store(put, a3, 3 * step)
+      v128.store(put, b3, 3 * step + 16)
+    }
+  }
+  // Columns behind the last eight of those rows, then the rows behind the last four.
+  for (let j: u32 = 0; j < depth; j++) {
+    const row = from + j * rowBytes
+    for (let c = j < i ? whole : 0; c < columns; c += 4) {
+      v128.store(panelAt(to, c) + j * step, loadPart(row + (c << 2), columns - c))
+    }
+  }
+}
+
+/** Packs columns of a row-major matrix in groups of four, DEPTH steps apart, in the same order. */
+function packColumnsByFour(from: usize, rowBytes: u32, columns: u32, depth: u32, to: usize): void {
+  const whole = columns & ~3
+  let i: u32 = 0
+  for (; i + 4 <= depth; i += 4) {
+    let at = from + i * rowBytes
+    let put = to + (i << 4)
+    for (const last = at + (whole << 2); at < last; at += 16, put += DEPTH * 16) {
+      const at2 = at + 2 * rowBytes
+      const a0 = v128.load(at)
+      const a1 = v128.load(at + rowBytes)
+      const a2 = v128.load(at2)
+      const a3 = v128.load(at2 + rowBytes)
+      v128.store(put, a0)
+      v128.store(put, a1, 16)
+      v128.store(put, a2, 32)
+      v128.store(put, a3, 48)
+    }
+  }
+  for (let j: u32 = 0; j < depth; j++) {
+    const row = from + j * rowBytes
+    for (let c = j < i ? whole : 0; c < columns; c += 4) {
+      v128.store(to + c * DEPTH * 4 + (j << 4), loadPart(row + (c << 2), columns - c))
+    }
+  }
 }
 
 /** Where column `c` of packed panels begins. */
@@ -62,11 +140,19 @@ export function packPanels(
   depth: u32,
   to: usize,
 ): void {
-  for (let c: u32 = 0; c < columns; c += 4) {
-    const panel = panelAt(to, c)
-    const count = min<u32>(columns - c, 4)
-    if (trans) packRows(b + (((first + c) * k + start) << 2), k << 2, count, depth, panel, WIDTH * 4)
-    else packColumns(b + ((start * n + first + c) << 2), n << 2, count, depth, panel, WIDTH * 4)
+  if (!trans) {
+    packColumns(b + ((start * n + first) << 2), n << 2, columns, depth, to)
+    return
+  }
+  const from = b + ((first * k + start) << 2)
+  const rowBytes = k << 2
+  let c: u32 = 0
+  const whole: u32 = depth & 3 ? 0 : columns & ~7
+  for (; c < whole; c += 8) {
+    packEightRows(from + c * rowBytes, rowBytes, depth, panelAt(to, c), WIDTH * 4)
+  }
+  for (; c < columns; c += 4) {
+    packRows(from + c * rowBytes, rowBytes, min<u32>(columns - c, 4), depth, panelAt(to, c), WIDTH * 4)
   }
 }
 
@@ -84,17 +170,20 @@ export function packBlock(
   depth: u32,
   to: usize,
 ): void {
+  if (trans) {
+    packColumnsByFour(a + ((start * pitch + first) << 2), pitch << 2, count, depth, to)
+    return
+  }
+  const from = a + ((first * pitch + start) << 2)
+  const rowBytes = pitch << 2
   for (let r: u32 = 0; r < count; r += 4) {
-    const group = to + r * DEPTH * 4
-    const rows = min<u32>(count - r, 4)
-    if (trans) packColumns(a + ((start * pitch + first + r) << 2), pitch << 2, rows, depth, group, 16)
-    else packRows(a + (((first + r) * pitch + start) << 2), pitch << 2, rows, depth, group, 16)
+    packRows(from + r * rowBytes, rowBytes, min<u32>(count - r, 4), depth, to + r * DEPTH * 4, 16)
   }
 }
 
 /**
  * Adds alpha · rows · panels, `count` packed rows and `columns` packed columns, to the block of out at `out`, `pitch`
- * elements a row.
+ * elements a row. `panels`: PANELS_BYTES of scratch.
  */
 export function multiplyPanels(
   rows: usize,
@@ -108,7 +197,7 @@ export function multiplyPanels(
   alpha: f32,
   add: bool,
 ): void {
-  const sums = rows + ROWS * DEPTH * 4
+  const sums = panels + COLUMNS * DEPTH * 4
   for (let c: u32 = 0; c < columns; c += WIDTH) {
     const panel = panelAt(panels, c)
     const wide = min<u32>(columns - c, WIDTH)

@@ -19,7 +19,7 @@ function exported(changed: Readonly<Record<string, unknown>>): WebAssembly.Expor
     const { reads, writes, params } = rowOf(name)
     return [name, taking(reads.length + writes.length + Object.keys(params).length + 2)] as const
   })
-  const rest = { heapBase: taking(0), scratchBytes: taking(0), setScratch: taking(2) }
+  const rest = { heapBase: taking(0), scratchBytes: taking(0), beginJob: taking(0), setScratch: taking(2) }
   return { ...rest, ...Object.fromEntries(twins), ...changed }
 }
 

@@ -12,6 +12,8 @@ export interface CpuEngine {
   readonly heap: CpuHeap
   /** Kernels of the calling thread. */
   readonly kernels: ReadonlyMap<KernelName, CpuKernel>
+  /** Called on the calling thread before it runs a kernel by itself. */
+  readonly beginJob: () => void
   /** null: there is the calling thread alone. */
   readonly threads: CpuThreads | null
   /** Why there is one thread where more were to be used; null if there are as many. */
@@ -57,8 +59,9 @@ async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
   const scratches = Array.from({ length: count }, () => [heap.create(bytes, 'scratch').pointer, bytes] as const)
   const [first = [0, 0] as const, ...others] = scratches
   exported.setScratch(...first)
-  const threads = shared ? await CpuThreads.start(module, memory, exported.kernels, others) : null
-  return { memory, heap, kernels: exported.kernels, threads, whyOneThread: null }
+  const { kernels, beginJob } = exported
+  const threads = shared ? await CpuThreads.start(module, memory, kernels, others, { beginJob }) : null
+  return { memory, heap, kernels, beginJob, threads, whyOneThread: null }
 }
 
 /**
@@ -80,7 +83,7 @@ function grow(memory: WebAssembly.Memory, pages: number): void {
  * kernel throws.
  */
 export function runKernel(
-  { kernels, threads }: CpuEngine,
+  { kernels, beginJob, threads }: CpuEngine,
   name: KernelName,
   operands: readonly number[],
   items: number,
@@ -89,6 +92,8 @@ export function runKernel(
 ): void {
   if (items === 0) return
   const isSmall = items === 1 || (shareItems === undefined && bytes < smallBytes)
-  if (threads === null || isSmall) kernels.get(name)?.(...operands, 0, items)
-  else threads.run(name, operands, items, shareItems)
+  if (threads === null || isSmall) {
+    beginJob()
+    kernels.get(name)?.(...operands, 0, items)
+  } else threads.run(name, operands, items, shareItems)
 }

@@ -29,6 +29,14 @@ const usualPatience = 60_000
 /** and how many times its own shares' time a thread waits beside them: another may be that much slower. */
 const mostTimesSlower = 20
 
+/** What a thread of a board may be told. */
+export interface BoardOptions {
+  /** Called before this thread's first share of a job: what its kernels keep belongs to another. Default: nothing. */
+  readonly beginJob?: () => void
+  /** Milliseconds without news, at least, after which a share counts as lost. Default: a minute. */
+  readonly patience?: number
+}
+
 /** How the items of a job are cut up. */
 export interface Cut {
   readonly shares: number
@@ -56,15 +64,16 @@ export class JobBoard {
   readonly #operands: Float64Array
   /** Kernels of this thread's instance, in an order that all threads know. */
   readonly #kernels: readonly CpuKernel[]
+  readonly #beginJob: () => void
   readonly #patience: number
   #job = 0
 
-  /** @param patience Milliseconds without news, at least, after which a share counts as lost. */
-  constructor(memory: SharedArrayBuffer, kernels: readonly CpuKernel[], patience = usualPatience) {
+  constructor(memory: SharedArrayBuffer, kernels: readonly CpuKernel[], options: BoardOptions = {}) {
     this.#words = new Int32Array(memory, 0, operandsByte / 4)
     this.#operands = new Float64Array(memory, operandsByte, mostOperands)
     this.#kernels = kernels
-    this.#patience = patience
+    this.#beginJob = options.beginJob ?? (() => {})
+    this.#patience = options.patience ?? usualPatience
   }
 
   /** Bytes that a board takes. */
@@ -115,6 +124,7 @@ export class JobBoard {
   /** Takes shares until none is left, and returns the ticket that says so. */
   #takeShares(): number {
     const words = this.#words
+    let job = -1
     for (;;) {
       const ticket = Atomics.load(words, ticketWord)
       const left = ticket & mostShares
@@ -125,6 +135,8 @@ export class JobBoard {
       const shares = Atomics.load(words, jobWord + 3)
       const operands = this.#operands.slice(0, Atomics.load(words, jobWord + 4))
       if (Atomics.compareExchange(words, ticketWord, ticket, ticket - 1) !== ticket) continue
+      if (job !== ticket >>> 10) this.#beginJob()
+      job = ticket >>> 10
       const begin = firstItem(left - 1, items, shares, size)
       const end = firstItem(left, items, shares, size)
       if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands, begin, end)

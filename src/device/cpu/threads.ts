@@ -1,7 +1,7 @@
 import { startWorker } from '#platform'
 import { MedAwareError } from '../../core/errors.ts'
 import type { StartedWorker } from '../../platform/platform.ts'
-import { type CpuKernel, type Cut, JobBoard, LostShare, mostShares } from './job-board.ts'
+import { type BoardOptions, type CpuKernel, type Cut, JobBoard, LostShare, mostShares } from './job-board.ts'
 import type { CpuWorkerOrders } from './worker.ts'
 
 /** Shares of a job per thread: a thread that the system holds up is helped out by the others. */
@@ -26,15 +26,14 @@ export class CpuThreads {
    * Starts a worker for each scratch memory. Resolves when all are ready; rejects, and leaves none behind, when one is
    * not.
    * @param kernels Kernels of the calling thread's instance, by the names under which every instance exports them.
-   * @param patience Milliseconds without news after which a worker that took a share counts as ended. Default: a
-   * minute.
+   * @param options Of the calling thread: `patience` is for workers that took a share and may have ended.
    */
   static async start(
     module: WebAssembly.Module,
     memory: WebAssembly.Memory,
     kernels: ReadonlyMap<string, CpuKernel>,
     scratches: readonly (readonly [number, number])[],
-    patience?: number,
+    options?: BoardOptions,
   ): Promise<CpuThreads> {
     const { workerScript } = await import('./worker-script.generated.ts')
     const board = new SharedArrayBuffer(JobBoard.byteLength)
@@ -49,7 +48,7 @@ export class CpuThreads {
       workers.forEach((worker) => worker.stop())
       throw failed.reason
     }
-    return new CpuThreads(new JobBoard(board, [...kernels.values()], patience), names, workers)
+    return new CpuThreads(new JobBoard(board, [...kernels.values()], options), names, workers)
   }
 
   /** Threads at work: fewer than were started when workers have ended from outside. */

@@ -8,6 +8,8 @@ export interface ModuleExports {
   /** Where the memory that no module uses begins. */
   readonly heapBase: () => number
   readonly scratchBytes: () => number
+  /** Called on every thread before its first share of a job. */
+  readonly beginJob: () => void
   readonly setScratch: (pointer: number, bytes: number) => void
   readonly kernels: ReadonlyMap<KernelName, CpuKernel>
 }
@@ -34,6 +36,7 @@ export function twinsOf(exports: WebAssembly.Exports): ModuleExports {
   return {
     heapBase: functionOf(exports, 'heapBase') as () => number,
     scratchBytes: functionOf(exports, 'scratchBytes') as () => number,
+    beginJob: functionOf(exports, 'beginJob'),
     setScratch: functionOf(exports, 'setScratch'),
     kernels: new Map(twins),
   }

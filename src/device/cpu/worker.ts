@@ -21,6 +21,7 @@ port.onmessage = ({ data }: MessageEvent<CpuWorkerOrders>) => {
   const served = new JobBoard(
     board,
     kernels.map((name) => exported[name] as CpuKernel),
+    { beginJob: () => exported['beginJob']?.() },
   )
   port.postMessage('ready')
   served.serve()

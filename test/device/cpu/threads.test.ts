@@ -203,7 +203,7 @@ async function startSpinning(): Promise<CpuThreads> {
     for (const worker of live) void worker.terminate()
   }
   const none: [number, number] = [0, 0]
-  return CpuThreads.start(module, memory, new Map<string, CpuKernel>([['spin', own]]), [none, none], 1000)
+  return CpuThreads.start(module, memory, new Map<string, CpuKernel>([['spin', own]]), [none, none], { patience: 1000 })
 }
 
 describe('no worker is left behind', () => {
