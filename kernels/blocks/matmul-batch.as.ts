@@ -1,6 +1,6 @@
 // out[i] = alpha · op(a[i]) · op(b[i]) for each of count, row-major f32. op(a): a is [m,k], or [k,m] if transA; op(b):
 // b is [k,n], or [n,k] if transB. One item is 8 columns of one matrix.
-import { matmul } from '../matmul/matmul.as.ts'
+import { multiplyColumns } from '../matmul/matmul.as.ts'
 import { beginJob } from '../shared/kept-rows.as.ts'
 
 export function matmulBatch(
@@ -28,7 +28,8 @@ export function matmulBatch(
     const to = out + ((i * m * n) << 2)
     // Of another a: rows that were packed before are not its.
     beginJob()
-    matmul(atA, atB, 0, to, m, n, k, transA ? m : k, n, transA, transB, 0, 0, alpha, first, last)
+    const pitch = transA ? m : k
+    multiplyColumns(atA, atB, 0, to, m, n, k, pitch, n, transA, transB, 0, alpha, first << 3, last << 3)
     item += last - first
   }
 }

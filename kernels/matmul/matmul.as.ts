@@ -1,9 +1,9 @@
 // out[m,n] = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias[n], row-major f32. a is [m,k], or [k,m] if transA; b
 // is [k,n], or [n,k] if transB; bias may be null. Rows of a and out lie pitchA and pitchOut elements apart. One item is
-// 8 columns of out. Panels of b are packed in scratch and multiplied by an outer-product tile (Goto & van de Geijn
-// 2008); a few rows go straight over b. Sums run over blocks of DEPTH steps of k, so they do not depend on how the
-// columns are shared out.
-import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
+// 8 columns of out, or 64 rows of a thin one. Panels of b are packed in scratch and multiplied by an outer-product tile
+// (Goto & van de Geijn 2008); a few rows go straight over b. Sums run over blocks of DEPTH steps of k, so they do not
+// depend on how columns or rows are shared out.
+import { beginJob, KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
 import { COLUMNS, FEW, multiplyPanels, packPanels, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
@@ -11,6 +11,9 @@ import { DEPTH, finishSums } from '../shared/tile.as.ts'
 
 /** Columns whose sums stand in scratch while few rows are multiplied. */
 const WIDE: u32 = 512
+/** A product of no more columns and no fewer rows is thin: its rows are shared out. The register says the same. */
+const THIN: u32 = 32
+const TALL: u32 = 64
 
 export function matmul(
   a: usize,
@@ -31,20 +34,103 @@ export function matmul(
   end: u32,
 ): void {
   const biasAt = hasBias ? bias : 0
-  const last = min<u32>(end << 3, n)
+  if (n > THIN || m < TALL) {
+    multiplyColumns(
+      a,
+      b,
+      biasAt,
+      out,
+      m,
+      n,
+      k,
+      pitchA,
+      pitchOut,
+      transA,
+      transB,
+      accumulate,
+      alpha,
+      begin << 3,
+      end << 3,
+    )
+    return
+  }
+  const first = begin * TALL
+  const rows = min<u32>(end * TALL, m) - first
+  const from = a + ((transA ? first : first * pitchA) << 2)
+  // Of other rows than those of the share before.
+  beginJob()
+  multiplyTiles(
+    from,
+    b,
+    biasAt,
+    out + ((first * pitchOut) << 2),
+    rows,
+    n,
+    k,
+    pitchA,
+    pitchOut,
+    transA,
+    transB,
+    accumulate,
+    alpha,
+    0,
+    n,
+  )
+}
+
+/** The columns of a product from `begin` to `end`. */
+export function multiplyColumns(
+  a: usize,
+  b: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  pitchA: u32,
+  pitchOut: u32,
+  transA: u32,
+  transB: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  end: u32,
+): void {
+  const last = min<u32>(end, n)
   // A single column of a is a row as well, if nothing lies between its elements.
   const isRows = !transA || (m == 1 && pitchA == 1)
   if (transB && m <= FEW && isRows) {
-    multiplyFew(a, b, biasAt, out, m, k, pitchA, pitchOut, accumulate, alpha, begin << 3, last)
+    multiplyFew(a, b, bias, out, m, k, pitchA, pitchOut, accumulate, alpha, begin, last)
     return
   }
   if (m < 4 && isRows) {
     for (let row: u32 = 0; row < m; row++) {
       const to = out + ((row * pitchOut) << 2)
-      multiplyRow(a + ((row * pitchA) << 2), b, biasAt, to, n, k, accumulate, alpha, begin << 3, last)
+      multiplyRow(a + ((row * pitchA) << 2), b, bias, to, n, k, accumulate, alpha, begin, last)
     }
     return
   }
+  multiplyTiles(a, b, bias, out, m, n, k, pitchA, pitchOut, transA, transB, accumulate, alpha, begin, last)
+}
+
+/** The same by tiles. */
+function multiplyTiles(
+  a: usize,
+  b: usize,
+  bias: usize,
+  out: usize,
+  m: u32,
+  n: u32,
+  k: u32,
+  pitchA: u32,
+  pitchOut: u32,
+  transA: u32,
+  transB: u32,
+  accumulate: u32,
+  alpha: f32,
+  begin: u32,
+  last: u32,
+): void {
   const panels = scratch(PANELS_BYTES + KEPT_BYTES)
   const kept = panels + PANELS_BYTES
   for (let row: u32 = 0; row < m; row += ROWS) {
@@ -54,9 +140,9 @@ export function matmul(
       const depth = min<u32>(k - start, DEPTH)
       const add = start > 0 || accumulate != 0
       const rows = keptBlock(a, pitchA, transA, m, row, k, start, kept)
-      for (let first = begin << 3; first < last; first += COLUMNS) {
+      for (let first = begin; first < last; first += COLUMNS) {
         const columns = min<u32>(last - first, COLUMNS)
-        const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
+        const biasNow = bias && start == 0 ? bias + (first << 2) : 0
         packPanels(b, n, k, transB, first, columns, start, depth, panels)
         const to = out + ((row * pitchOut + first) << 2)
         multiplyPanels(rows, count, panels, columns, depth, to, pitchOut, biasNow, alpha, add)

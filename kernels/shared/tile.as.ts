@@ -197,5 +197,25 @@ function wideTile(
   v128.store(sums, c31, 208)
   v128.store(sums, c32, 224)
   v128.store(sums, c33, 240)
-  for (let r: u32 = 0; r < rows; r++) finishSums(sums + (r << 6), columns, out + r * outBytes, bias, alpha, add)
+  if (columns < 16 || bias) {
+    for (let r: u32 = 0; r < rows; r++) finishSums(sums + (r << 6), columns, out + r * outBytes, bias, alpha, add)
+    return
+  }
+  // Most tiles are whole and have no bias.
+  const factor = f32x4.splat(alpha)
+  let from = sums
+  let to = out
+  for (const last = sums + (rows << 6); from < last; from += 64, to += outBytes) {
+    if (add) {
+      v128.store(to, madd(factor, v128.load(from), v128.load(to)))
+      v128.store(to, madd(factor, v128.load(from, 16), v128.load(to, 16)), 16)
+      v128.store(to, madd(factor, v128.load(from, 32), v128.load(to, 32)), 32)
+      v128.store(to, madd(factor, v128.load(from, 48), v128.load(to, 48)), 48)
+    } else {
+      v128.store(to, f32x4.mul(factor, v128.load(from)))
+      v128.store(to, f32x4.mul(factor, v128.load(from, 16)), 16)
+      v128.store(to, f32x4.mul(factor, v128.load(from, 32)), 32)
+      v128.store(to, f32x4.mul(factor, v128.load(from, 48)), 48)
+    }
+  }
 }

@@ -12,6 +12,9 @@ const tiled = {
     [Math.ceil(p.n / (4 * tile.SIDE)), Math.ceil(p.m / (4 * tile.SIDE)), 1] as const,
 }
 
+/** Thin products, as LoRA's: of at most so many columns and at least so many rows, which are then shared out. */
+const thin = { columns: 32, rows: 64 }
+
 /** What changes along k: the bias is added once. */
 const addedWithoutBias = (begin: number) => (begin > 0 ? { ...added(begin), hasBias: 0 } : {})
 
@@ -35,6 +38,7 @@ const products = [
   [5, 33, 9],
   [17, 64, 64],
   [40, 132, 260],
+  [150, 16, 70],
 ] as const
 const ways = [
   { transA: 0, transB: 0 },
@@ -65,6 +69,7 @@ export const matmulKernels = {
       alpha: 'f32',
     },
     ...tiled,
+    items: ({ m, n }) => (n <= thin.columns && m >= thin.rows ? Math.ceil(m / thin.rows) : tiled.items({ n })),
     // Rows of out; columns of out where they are rows of b; terms of the sums where those are rows of b.
     cuts: [
       {
