@@ -55,6 +55,8 @@ function ofOne(
   if (ready?.bytes !== undefined) perSecond(`${size(ready.bytes)} a call`, 'GB/s', ready.bytes / 1e6)
   const engine = outcome.encoding(name)
   if (engine.length > 0) figures.push(figure(`${name}: encode, bind, submit`, 'ms', engine, { bar: barOf(encoding) }))
+  const ahead = outcome.ahead(name)
+  if (ahead.length > 0) figures.push(figure(`${name}: encoded while the adapter works`, 'ms', ahead))
   for (const [what, count] of Object.entries(ready?.counts ?? {})) figures.push(figure(`${name}: ${what}`, '', [count]))
   const share = (what: string, shares: readonly number[], bar: Bar | undefined) => {
     const percents = shares.map((part) => 100 * part)

@@ -59,6 +59,7 @@ export interface Outcome {
   /** What all calls of a round ran together; empty where nothing is known of it. */
   readonly kernels: (name: string) => readonly (readonly KernelCost[])[]
   readonly encoding: (name: string) => Samples
+  readonly ahead: (name: string) => Samples
   /** Rounds in which the registers fell; undefined where none were timed. */
   readonly fell: (name: string) => readonly number[] | undefined
   /** What a process said when it had built what it times; of those that share one, the first alone has it. */
@@ -103,7 +104,7 @@ export async function compete(rules: Rules, options: RowOptions): Promise<RowRes
   const versions: Record<string, string> = {}
   const absent: Record<string, string> = {}
   const kernels = new Map<string, (readonly KernelCost[])[]>()
-  const encoding = new Map<string, number[]>()
+  const [encoding, ahead] = [new Map<string, number[]>(), new Map<string, number[]>()]
   const registers = rules.registers ? await Registers.open(build, availableParallelism()) : null
   const callsOf = ({ calls }: Competitor) => calls ?? rules.calls ?? 1
   try {
@@ -141,6 +142,7 @@ export async function compete(rules: Rules, options: RowOptions): Promise<RowRes
       const answer = await runner.ask(callsOf(competitor), variant)
       if (answer.kernels?.length) kernels.set(name, [...(kernels.get(name) ?? []), answer.kernels])
       if (answer.encoding !== undefined) encoding.set(name, [...(encoding.get(name) ?? []), answer.encoding])
+      if (answer.ahead !== undefined) ahead.set(name, [...(ahead.get(name) ?? []), answer.ahead])
       progress(`  ${name} ${answer.milliseconds.toFixed(0)} ms\n`)
       // Threads of PyTorch spin on for a few milliseconds: the registers are to be timed when they sleep.
       if (registers !== null) await sleep(20)
@@ -169,6 +171,7 @@ export async function compete(rules: Rules, options: RowOptions): Promise<RowRes
       // Of what comes with the times, the first round does not count either.
       kernels: (name) => kernels.get(name)?.slice(1) ?? [],
       encoding: (name) => encoding.get(name)?.slice(1) ?? [],
+      ahead: (name) => ahead.get(name)?.slice(1) ?? [],
       fell: (name) => registers?.fell(name, rounds),
       ready: (name) => ready.get(name),
       memory: (name) => runners.get(name)?.peakMemory ?? null,

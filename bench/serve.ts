@@ -18,6 +18,8 @@ export interface Answer {
   readonly milliseconds: number
   /** Of that, in the engine: to encode, bind and submit. */
   readonly encoding?: number
+  /** Beside it, to encode what comes next while the adapter works. */
+  readonly ahead?: number
   /** What ran in all calls together. */
   readonly kernels?: readonly KernelCost[]
 }

@@ -28,11 +28,24 @@ const gradOf = valueAndGrad(model, () => model.loss({ inputIds, shape: [1, token
 let engine = 0
 for (const name of ['run', 'copy', 'upload'] as const) timeCallsOf(name)
 
-/** Milliseconds until all of a step is sent out, and those of them in the engine; resolves when it is done. */
-async function step(): Promise<{ readonly all: number; readonly engine: number }> {
+/** Milliseconds between the start of an encoder and its end, since the start of a step. */
+let encoding = 0
+timeEncoders()
+
+interface StepTimes {
+  /** Until all of a step is sent out. */
+  readonly all: number
+  /** Of that, in the engine. */
+  readonly engine: number
+  /** Encoding what comes next, while the adapter works. */
+  readonly ahead: number
+}
+
+/** Milliseconds of a step; resolves when it is done. */
+async function step(): Promise<StepTimes> {
   const scope = device.memory.open()
   try {
-    engine = 0
+    engine = encoding = 0
     const start = performance.now()
     const { grads } = gradOf(null)
     optimizer.step(grads, 1e-4, 1)
@@ -40,9 +53,9 @@ async function step(): Promise<{ readonly all: number; readonly engine: number }
     // Sends out what is queued before it returns.
     const done = device.settle()
     const end = performance.now()
-    const times = { all: end - start, engine: engine + end - settling }
+    const before = encoding
     await done
-    return times
+    return { all: end - start, engine: engine + end - settling, ahead: encoding - before }
   } finally {
     scope.close()
   }
@@ -52,10 +65,10 @@ const dispatches = await countOf(passPrototype(), 'dispatchWorkgroups')
 const submits = await countOf(Object.getPrototypeOf(device.gpu.queue) as GPUQueue, 'submit')
 for (let i = 0; i < warmUps; i++) await step()
 await serve({ versions: { adapter: device.description }, counts: { dispatches, submits } }, async (calls) => {
-  const times: Awaited<ReturnType<typeof step>>[] = []
+  const times: StepTimes[] = []
   for (let i = 0; i < calls; i++) times.push(await step())
-  const median = (of: 'all' | 'engine') => summarise(times.map((time) => time[of])).median
-  return { milliseconds: median('all'), encoding: median('engine') }
+  const median = (of: keyof StepTimes) => summarise(times.map((time) => time[of])).median
+  return { milliseconds: median('all'), encoding: median('engine'), ahead: median('ahead') }
 })
 
 /** Adds what calls of a method take to `engine`. */
@@ -68,6 +81,24 @@ function timeCallsOf(name: 'run' | 'copy' | 'upload'): void {
     engine += performance.now() - start
   }
   Object.defineProperty(device, name, { value: timed })
+}
+
+function timeEncoders(): void {
+  type Method<T> = (this: unknown, ...given: unknown[]) => T
+  const gpu = Object.getPrototypeOf(device.gpu) as { createCommandEncoder: Method<GPUCommandEncoder> }
+  const encoder = Object.getPrototypeOf(device.gpu.createCommandEncoder()) as { finish: Method<GPUCommandBuffer> }
+  const { createCommandEncoder } = gpu
+  const { finish } = encoder
+  let begun = 0
+  gpu.createCommandEncoder = function (...given) {
+    begun = performance.now()
+    return createCommandEncoder.apply(this, given)
+  }
+  encoder.finish = function (...given) {
+    const commands = finish.apply(this, given)
+    encoding += performance.now() - begun
+    return commands
+  }
 }
 
 function passPrototype(): GPUComputePassEncoder {

@@ -26,6 +26,11 @@ export class Faults {
     })
   }
 
+  /** Whether the device is open, and has refused nothing. */
+  get areNone(): boolean {
+    return this.#first === null
+  }
+
   /** @throws MedAwareError when the device was lost, disposed, or has refused earlier work. */
   throwFirst(): void {
     if (this.#first !== null) throw this.#first

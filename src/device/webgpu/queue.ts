@@ -1,29 +1,14 @@
 import { usage } from './buffer-pool.ts'
+import type { Batch, Copy, Dispatch } from './batch.ts'
 import type { KernelProfile } from '../kernel-profile.ts'
 import { Faults } from './faults.ts'
+import { Forecast } from './forecast.ts'
 import { ParamBytes, slotBytes } from './params.ts'
 import type { Plan } from './programs/pipelines.ts'
 import { KernelTimer } from './timer.ts'
 
 /** Workgroups in a batch that are work enough to send out: a submit must not keep a slow adapter busy for seconds. */
 const manyGroups = 2 ** 16
-
-interface Dispatch {
-  readonly plan: Plan
-  readonly group: GPUBindGroup
-  /** Where its parameters are in the arena; null where they stay with the plan. */
-  readonly at: number | null
-}
-
-/** A copy between two buffers, queued behind so many dispatches of its batch. */
-interface Copy {
-  readonly behind: number
-  readonly source: GPUBuffer
-  readonly sourceAt: number
-  readonly target: GPUBuffer
-  readonly targetAt: number
-  readonly byteLength: number
-}
 
 /**
  * Notes what is to be done and sends it out after so many dispatches, much work, or when asked. All of a batch is
@@ -46,6 +31,8 @@ export class CommandQueue {
   #groups = 0
   #batch = 0
   readonly #retired: GPUBuffer[] = []
+  /** null where dispatches are measured, each with timestamps of its own. */
+  readonly #forecast: Forecast | null
 
   /** @param profile Filled with what each dispatch took; the device must have timestamps. */
   constructor(device: GPUDevice, flushEvery: number, profile: KernelProfile | null) {
@@ -53,6 +40,7 @@ export class CommandQueue {
     this.#device = device
     this.#flushEvery = flushEvery
     this.#timer = profile && new KernelTimer(device, flushEvery, profile, this.faults)
+    this.#forecast = profile ? null : new Forecast((batch) => this.#encodeAhead(batch))
     this.#params = new ParamBytes(flushEvery * slotBytes)
     this.#arena = device.createBuffer({
       label: 'params',
@@ -69,6 +57,11 @@ export class CommandQueue {
   /** Number of the batch that is being queued. */
   get batch(): number {
     return this.#batch
+  }
+
+  /** Batches whose commands were ready before their calls came. */
+  get batchesForeseen(): number {
+    return this.#forecast?.hits ?? 0
   }
 
   /** Makes something of a kernel's; what the adapter has against it is reported under the kernel's name. */
@@ -93,11 +86,11 @@ export class CommandQueue {
   /** Sends out all that is queued. */
   flush(): void {
     if (!this.#isEmpty) {
-      const names = [...new Set(this.#dispatches.map(({ plan }) => plan.pipeline.name))]
+      const batch = { dispatches: this.#dispatches, copies: this.#copies }
       if (this.#slots > 0) {
         this.#device.queue.writeBuffer(this.#arena, 0, this.#params.bytes, 0, this.#slots * slotBytes)
       }
-      this.faults.naming(names, () => this.#submit())
+      this.faults.naming(namesIn(batch), () => this.#submit(batch))
       this.#dispatches = []
       this.#copies = []
       this.#slots = 0
@@ -109,15 +102,27 @@ export class CommandQueue {
 
   /** Destroys a buffer once nothing that is queued names it. */
   retire(gpu: GPUBuffer): void {
+    this.#forecast?.clear()
     if (this.#isEmpty) gpu.destroy()
     else this.#retired.push(gpu)
   }
 
   /** Sends out all and waits for it. @throws MedAwareError when the device was lost or refused any of it. */
   async settle(): Promise<void> {
-    this.flush()
-    await this.faults.unlessLost('the wait for queued work', this.#device.queue.onSubmittedWorkDone())
+    await this.flushAndWait('the wait for queued work', () => this.#device.queue.onSubmittedWorkDone())
     await this.verdict()
+  }
+
+  /** Sends out all and waits for what `begin` begins then. @throws MedAwareError when the device was lost. */
+  async flushAndWait(who: string, begin: () => Promise<unknown>): Promise<void> {
+    this.flush()
+    const done = this.faults.unlessLost(who, begin())
+    this.#forecast?.wait()
+    // The caller may have more to do before it waits.
+    queueMicrotask(() => {
+      if (this.#isEmpty && this.faults.areNone) this.#forecast?.prepare()
+    })
+    await done
   }
 
   /** Waits until all sent so far is known to be well, and is in the profile. @throws MedAwareError if it is not. */
@@ -133,6 +138,7 @@ export class CommandQueue {
 
   close(): void {
     this.faults.close()
+    this.#forecast?.clear()
     for (const gpu of this.#retired.splice(0)) gpu.destroy()
     this.#timer?.close()
     this.#arena.destroy()
@@ -142,18 +148,32 @@ export class CommandQueue {
     return this.#dispatches.length === 0 && this.#copies.length === 0
   }
 
-  #submit(): void {
+  #submit(batch: Batch): void {
+    const { commands = null, rest = batch } = this.#forecast?.meet(batch) ?? {}
+    if (commands !== null && rest.dispatches.length + rest.copies.length === 0) {
+      this.#device.queue.submit([commands])
+      return
+    }
+    const encoder = this.#encodeBatch(rest)
+    const read = this.#timer?.resolve(encoder)
+    this.#device.queue.submit(commands === null ? [encoder.finish()] : [commands, encoder.finish()])
+    read?.()
+  }
+
+  #encodeAhead(batch: Batch): GPUCommandBuffer {
+    return this.faults.naming(namesIn(batch), () => this.#encodeBatch(batch).finish())
+  }
+
+  #encodeBatch({ dispatches, copies }: Batch): GPUCommandEncoder {
     const encoder = this.#device.createCommandEncoder({ label: 'kernels' })
     let done = 0
-    for (const { behind, source, sourceAt, target, targetAt, byteLength } of this.#copies) {
-      this.#encode(encoder, this.#dispatches.slice(done, behind), done)
+    for (const { behind, source, sourceAt, target, targetAt, byteLength } of copies) {
+      this.#encode(encoder, dispatches.slice(done, behind), done)
       encoder.copyBufferToBuffer(source, sourceAt, target, targetAt, byteLength)
       done = behind
     }
-    this.#encode(encoder, this.#dispatches.slice(done), done)
-    const read = this.#timer?.resolve(encoder)
-    this.#device.queue.submit([encoder.finish()])
-    read?.()
+    this.#encode(encoder, dispatches.slice(done), done)
+    return encoder
   }
 
   /** Encodes dispatches in a pass, or each in one that is timed; the first is number `slot` of its batch. */
@@ -177,4 +197,8 @@ export class CommandQueue {
     }
     pass?.end()
   }
+}
+
+function namesIn({ dispatches }: Batch): readonly string[] {
+  return [...new Set(dispatches.map(({ plan }) => plan.pipeline.name))]
 }

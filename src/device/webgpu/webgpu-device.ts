@@ -94,6 +94,11 @@ export class WebGpuDevice implements Device {
     return this.#bindGroups.count
   }
 
+  /** Batches of commands that were ready before the calls for them came. */
+  get batchesForeseen(): number {
+    return this.#queue.batchesForeseen
+  }
+
   get tuning(): TuningChoices {
     return this.programs.choices.toJSON()
   }
@@ -127,8 +132,7 @@ export class WebGpuDevice implements Device {
     if (byteLength === 0) return result
     const staging = this.#pool.staging(byteLength)
     this.#queue.copy(asWebGpu(source.buffer).block.gpu, source.byteOffset, staging, 0, byteLength)
-    this.#queue.flush()
-    await this.#queue.faults.unlessLost('a download', staging.mapAsync(mapModeRead, 0, byteLength))
+    await this.#queue.flushAndWait('a download', () => staging.mapAsync(mapModeRead, 0, byteLength))
     result.set(new Uint8Array(staging.getMappedRange(0, byteLength), 0, source.byteLength))
     staging.unmap()
     this.#pool.releaseStaging(staging)
