@@ -71,9 +71,24 @@ export function attention(rows: HeadRows, layout: HeadLayout, options: Attention
   const isFused = parts.length === 1 && rotary === null && cache === undefined && prefix === undefined
   const { q, k, v } = isFused ? { q: front, k: front, v: front } : splitHeads(parts, layout, { rotary, cache, past })
   if (prefix) putPrefix(prefix, layout, { k, v })
-  const sizes = { batch, heads, kvHeads, queries: tokens, keys, capacity, dim }
-  const told = { hasAlibi: +(visible.slopes > 0), hasHoles: +visible.hasHoles, first: 0, alibiScale }
-  const params = { ...sizes, ...told, isFused: +isFused, scale }
+  const hasAlibi = +(visible.slopes > 0)
+  const hasHoles = +visible.hasHoles
+  // Written out: spreads would cost more than all else a call takes on the host.
+  const params = {
+    batch,
+    heads,
+    kvHeads,
+    queries: tokens,
+    keys,
+    capacity,
+    dim,
+    hasAlibi,
+    hasHoles,
+    first: 0,
+    alibiScale,
+    isFused: +isFused,
+    scale,
+  }
   const out = empty(device, [batch, tokens, heads * dim], 'attention')
   const stats = empty(device, [batch, heads, tokens, 2], 'attention stats')
   device.run('attention', { q, k, v, table, out, stats }, params)

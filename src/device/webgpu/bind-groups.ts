@@ -2,7 +2,9 @@ import { check, MedAwareError } from '../../core/errors.ts'
 import type { Binding } from '../device.ts'
 import type { Memory } from '../memory.ts'
 import { type Entry, NumbersMap } from './numbers-map.ts'
-import { asWebGpu, usage } from './buffer-pool.ts'
+import type { KernelName } from '../register/kernels.ts'
+import type { Params } from '../register/param-type.ts'
+import { asWebGpu, usage, WebGpuBuffer } from './buffer-pool.ts'
 import type { Pipeline, Plan } from './programs/pipelines.ts'
 import { bindingAlignment } from './windows.ts'
 
@@ -18,14 +20,22 @@ export interface BindingQueue {
   naming<T>(name: string, make: () => T): T
 }
 
+/** A bind group, and the call that used it last. */
+export interface Bound {
+  readonly group: GPUBindGroup
+  plan: Plan
+  /** The call's parameters, in the kernel's order. */
+  values: readonly number[]
+}
+
 const mostKept = 8192
 const none = -1
 
 /** Checks what a kernel is given and makes the bind group for it, or finds the one it made before. */
 export class BindGroups {
   /** By plan or kernel, and windows: block id, first byte and length of each, block -1 for none. */
-  readonly #known = new NumbersMap<GPUBindGroup>()
-  readonly #byBlock = new Map<number, Set<Entry<GPUBindGroup>>>()
+  readonly #known = new NumbersMap<Bound>()
+  readonly #byBlock = new Map<number, Set<Entry<Bound>>>()
   readonly #device: GPUDevice
   readonly #memory: Memory
   readonly #queue: BindingQueue
@@ -48,13 +58,47 @@ export class BindGroups {
   }
 
   /**
+   * What did this very call the last time, where it is the one that came next then: a comparison, number by number,
+   * instead of two searches. undefined where it is not, or is to be refused.
+   */
+  recall(name: KernelName, windows: Windows, params: Params): Bound | undefined {
+    const { guess } = this.#known
+    const bound = guess?.value
+    if (guess === null || bound === undefined || bound.plan.pipeline.name !== name) return undefined
+    const { bindings, params: layout, varies } = bound.plan.pipeline
+    const { names, isWhole } = layout
+    for (let i = 0; i < names.length; i++) {
+      // Factors that vary are sent anew with every call.
+      if ((!varies || isWhole[i] === true) && (params[names[i] ?? ''] ?? 0) !== bound.values[i]) return undefined
+    }
+    const { key } = guess
+    const { batch } = this.#queue
+    let at = 1
+    for (const binding of bindings) {
+      const window = windows[binding]
+      if (window == null) {
+        if (key[at] !== none) return undefined
+      } else {
+        const { buffer, byteOffset, byteLength } = window
+        if (!(buffer instanceof WebGpuBuffer) || buffer.isFreed || buffer.block.id !== key[at]) return undefined
+        if (byteOffset !== key[at + 1] || byteLength !== key[at + 2]) return undefined
+        buffer.block.batch = batch
+      }
+      at += 3
+    }
+    this.#known.follow(guess)
+    return bound
+  }
+
+  /**
    * The bind group that was made for a call before. @throws MedAwareError `device` for a buffer that has been freed.
    */
-  find({ id, pipeline: { name: who, bindings } }: Plan, windows: Windows): GPUBindGroup | undefined {
+  find(plan: Plan, windows: Windows, params: Params): GPUBindGroup | undefined {
+    const { id, pipeline } = plan
     const known = this.#known
     const { batch } = this.#queue
     known.start(id)
-    for (const name of bindings) {
+    for (const name of pipeline.bindings) {
       const window = windows[name]
       if (window == null) {
         known.push(none)
@@ -63,18 +107,24 @@ export class BindGroups {
         continue
       }
       const buffer = asWebGpu(window.buffer)
-      if (buffer.isFreed) throw freed(window, who)
+      if (buffer.isFreed) throw freed(window, pipeline.name)
       buffer.block.batch = batch
       known.push(buffer.block.id)
       known.push(window.byteOffset)
       known.push(window.byteLength)
     }
-    return known.find()
+    const bound = known.find()
+    if (bound === undefined) return undefined
+    if (bound.plan !== plan) {
+      bound.plan = plan
+      bound.values = valuesOf(plan, params)
+    }
+    return bound.group
   }
 
   /** @throws MedAwareError `shape`, `memory` or `device` for windows that WebGPU would refuse. */
-  get(plan: Plan, windows: Windows): GPUBindGroup {
-    const found = this.find(plan, windows)
+  get(plan: Plan, windows: Windows, params: Params): GPUBindGroup {
+    const found = this.find(plan, windows, params)
     if (found !== undefined) return found
     const { pipeline } = plan
     this.#check(pipeline, windows)
@@ -90,7 +140,7 @@ export class BindGroups {
       }),
     )
     if (this.#known.size >= mostKept) this.clear()
-    const entry = this.#known.add(group)
+    const entry = this.#known.add({ group, plan, values: valuesOf(plan, params) })
     for (const block of blocksOf(entry)) {
       const ofBlock = this.#byBlock.get(block)
       if (ofBlock === undefined) this.#byBlock.set(block, new Set([entry]))
@@ -170,11 +220,15 @@ export function checkWindow(memory: Memory, window: Binding, who: string): void 
   )
 }
 
+function valuesOf({ pipeline }: Plan, params: Params): readonly number[] {
+  return pipeline.params.names.map((name) => params[name] ?? 0)
+}
+
 function freed({ buffer }: Binding, who: string): MedAwareError {
   return new MedAwareError('device', `${who}: ${buffer.label} has been freed; keep it in its scope`)
 }
 
 /** Every third number of a key after the first is a block. */
-function blocksOf({ key }: Entry<GPUBindGroup>): ReadonlySet<number> {
+function blocksOf({ key }: Entry<Bound>): ReadonlySet<number> {
   return new Set(key.filter((value, i) => i % 3 === 1 && value !== none))
 }

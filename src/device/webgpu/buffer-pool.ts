@@ -61,16 +61,17 @@ export class BufferPool implements MemoryDriver {
   /** The same by size, the last made first. */
   readonly #idleBySize = new Map<number, Block[]>()
   readonly #idleStaging: GPUBuffer[] = []
-  readonly #device: GPUDevice
+  readonly #mostBytes: number
   readonly #idleLimit: number | null
   readonly #owner: PoolOwner
 
   /**
+   * @param mostBytes Of one buffer.
    * @param idleLimit Most bytes kept for reuse; null keeps them as long as no more is held than has been live at one
    * time.
    */
-  constructor(device: GPUDevice, idleLimit: number | null, owner: PoolOwner) {
-    this.#device = device
+  constructor(mostBytes: number, idleLimit: number | null, owner: PoolOwner) {
+    this.#mostBytes = mostBytes
     this.#idleLimit = idleLimit
     this.#owner = owner
   }
@@ -81,7 +82,7 @@ export class BufferPool implements MemoryDriver {
   }
 
   create(byteLength: number, label: string): WebGpuBuffer {
-    const limit = this.#device.limits.maxBufferSize
+    const limit = this.#mostBytes
     check(
       byteLength <= limit,
       'memory',
@@ -94,7 +95,8 @@ export class BufferPool implements MemoryDriver {
     if (found !== undefined) {
       this.#idle.delete(found)
       this.#idleBytes -= size
-      if (found.label !== label) found.gpu.label = found.label = label
+      // Once: to tell the browser or Dawn costs as much as a dispatch.
+      if (found.label !== label && found.label !== shared) found.gpu.label = found.label = shared
       return new WebGpuBuffer(byteLength, label, found)
     }
     this.#trim()
@@ -155,6 +157,9 @@ export class BufferPool implements MemoryDriver {
     }
   }
 }
+
+/** Label of a GPU buffer that has served buffers of different labels. */
+const shared = 'pooled'
 
 const smallStaging = 64 * 1024
 const leastKept = 256 * 1024 * 1024

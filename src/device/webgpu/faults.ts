@@ -37,23 +37,13 @@ export class Faults {
   }
 
   /** Does work for kernels; what the adapter has against it is reported under their names. */
-  naming<T>(names: readonly string[], work: Work<T>): T {
-    this.begin()
+  naming<T>(names: () => readonly string[], work: Work<T>): T {
+    this.#device.pushErrorScope('validation')
     try {
       return work()
     } finally {
-      this.end(names)
+      this.#answer((error) => this.#refuse(error, names()))
     }
-  }
-
-  /** Opens an error scope, for what is done until `end`. */
-  begin(): void {
-    this.#device.pushErrorScope('validation')
-  }
-
-  /** Closes the scope. */
-  end(names: readonly string[]): void {
-    this.#answer((error) => this.#refuse(error, names))
   }
 
   /** Makes a buffer; an adapter that has no memory for it is heard of at the next `verdict`. */

@@ -37,9 +37,19 @@ export class NumbersMap<V> {
     this.#hash = Math.imul(this.#hash ^ value, 0x9e3779b1) ^ (this.#hash >>> 15)
   }
 
+  /** What was found after the last one found the last time; null where that is not known. */
+  get guess(): Entry<V> | null {
+    return this.#last?.next ?? null
+  }
+
+  /** Takes a guess, whose key the caller has compared, for found. */
+  follow(guess: Entry<V>): void {
+    this.#last = guess
+  }
+
   /** What is kept under the key at hand. */
   find(): V | undefined {
-    const guess = this.#last?.next ?? null
+    const { guess } = this
     const found = guess?.value !== undefined && this.#isAtHand(guess) ? guess : this.#lookUp()
     if (found === undefined) return undefined
     if (found !== guess && this.#last !== null) this.#last.next = found

@@ -66,7 +66,7 @@ export class CommandQueue {
 
   /** Makes something of a kernel's; what the adapter has against it is reported under the kernel's name. */
   naming<T>(name: string, make: () => T): T {
-    return this.faults.naming([name], make)
+    return this.faults.naming(() => [name], make)
   }
 
   dispatch(plan: Plan, group: GPUBindGroup, params: Readonly<Record<string, number>>): void {
@@ -90,7 +90,10 @@ export class CommandQueue {
       if (this.#slots > 0) {
         this.#device.queue.writeBuffer(this.#arena, 0, this.#params.bytes, 0, this.#slots * slotBytes)
       }
-      this.faults.naming(namesIn(batch), () => this.#submit(batch))
+      this.faults.naming(
+        () => namesIn(batch),
+        () => this.#submit(batch),
+      )
       this.#dispatches = []
       this.#copies = []
       this.#slots = 0
@@ -161,7 +164,10 @@ export class CommandQueue {
   }
 
   #encodeAhead(batch: Batch): GPUCommandBuffer {
-    return this.faults.naming(namesIn(batch), () => this.#encodeBatch(batch).finish())
+    return this.faults.naming(
+      () => namesIn(batch),
+      () => this.#encodeBatch(batch).finish(),
+    )
   }
 
   #encodeBatch({ dispatches, copies }: Batch): GPUCommandEncoder {

@@ -66,14 +66,20 @@ export class WebGpuDevice implements Device {
     this.gpu = gpu
     this.profile = options.profile === true ? new KernelProfile() : null
     this.#queue = new CommandQueue(gpu, options.flushEvery ?? defaultFlushEvery, this.profile)
-    this.#pool = new BufferPool(gpu, options.idleBytes ?? null, {
+    // Asked once: it is a call into the browser or Dawn.
+    const { maxBufferSize } = gpu.limits
+    this.#pool = new BufferPool(maxBufferSize, options.idleBytes ?? null, {
       createBuffer: (descriptor) => this.#queue.faults.createBuffer(descriptor, () => this.#held()),
       retire: ({ gpu: buffer, id }) => {
         this.#bindGroups.forget(id)
         this.#queue.retire(buffer)
       },
     })
-    this.programs = new Programs(gpu, this.#queue, traitsOf(gpu, info, options), texts, options, record)
+    const forget = () => {
+      this.#queue.flush()
+      this.#bindGroups.clear()
+    }
+    this.programs = new Programs(gpu, this.#queue, traitsOf(gpu, info, options), texts, options, record, forget)
     this.memory = new Memory(this.#pool)
     const { maxBindingBytes = Infinity } = options
     this.#bindingBytes = Math.min(gpu.limits.maxStorageBufferBindingSize, maxBindingBytes)
@@ -177,9 +183,15 @@ export class WebGpuDevice implements Device {
       for (const piece of this.#pieces(name, call)) this.programs.note(name, piece.bindings, piece.params)
       return
     }
+    const recalled = this.#bindGroups.recall(name, bindings, values)
+    if (recalled !== undefined) {
+      countWrites(recalled.plan.pipeline.row.writes, bindings)
+      this.#queue.dispatch(recalled.plan, recalled.group, values)
+      return
+    }
     countWrites(rowOf(name).writes, bindings)
     const plan = this.programs.pipelines.plan(name, values)
-    const known = plan.fits ? this.#bindGroups.find(plan, bindings) : undefined
+    const known = plan.fits ? this.#bindGroups.find(plan, bindings, values) : undefined
     if (known !== undefined) this.#queue.dispatch(plan, known, values)
     else if (plan.fits && fitsWhole(rowOf(name).cuts ?? [], call, this.#bindingBytes)) this.#dispatch(plan, call)
     else this.#runInPieces(name, call)
@@ -236,7 +248,7 @@ export class WebGpuDevice implements Device {
       () =>
         `${pipeline.name}: needs ${groups.join(' × ')} workgroups, WebGPU takes ${mostGroups} on an axis; cut the work`,
     )
-    this.#queue.dispatch(plan, this.#bindGroups.get(plan, bindings), params)
+    this.#queue.dispatch(plan, this.#bindGroups.get(plan, bindings, params), params)
   }
 
   #write(gpu: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {

@@ -73,6 +73,57 @@ describe('bind groups', () => {
     const values = new Float32Array((await device.download(out)).buffer)
     expect(values.filter((_, i) => i % 64 === 0)).toEqual(Float32Array.from({ length: calls }, (_, i) => i + 0.5))
   })
+
+  /** total = Σ of a row's numbers, one by one. */
+  async function sumOf(total: Binding, windows: readonly Binding[], alphas: readonly number[]): Promise<number> {
+    device.run('fill', { out: total }, { count: 1, value: 0 })
+    for (const [i, x] of windows.entries()) {
+      device.run('accumulate', { x, target: total }, { count: 1, alpha: alphas[i] ?? 1 })
+    }
+    return new Float32Array((await device.download(total)).buffer)[0] ?? NaN
+  }
+
+  it('are those of the call itself, where all but one of a row of calls were made before', async () => {
+    await open()
+    const windows = [1, 10, 100, 1000].map((value) => {
+      const x = allocate(4, `x${value}`)
+      device.upload(x, new Float32Array([value]))
+      return x
+    })
+    const [total, other] = [allocate(4, 'total'), allocate(4, 'other')]
+    for (let i = 0; i < 4; i++) expect(await sumOf(total, windows, [1, 1, 1, 1])).toBe(1111)
+    expect(await sumOf(total, windows, [1, 1, 3, 1])).toBe(1311)
+    expect(await sumOf(total, windows.toReversed(), [1, 1, 1, 1])).toBe(1111)
+    expect(await sumOf(other, windows, [1, 1, 1, 1])).toBe(1111)
+    expect(await sumOf(total, windows, [1, 1, 1, 2])).toBe(2111)
+    expect(await sumOf(total, windows.slice(1), [1, 1, 1, 1])).toBe(1110)
+    expect(await sumOf(total, windows, [1, 1, 1, 1])).toBe(1111)
+  })
+
+  it('are not recalled for a buffer that has been freed, nor for another on its memory', async () => {
+    await open()
+    const [x, total] = [allocate(4, 'x'), allocate(4, 'total')]
+    device.upload(x, new Float32Array([7]))
+    for (let i = 0; i < 4; i++) expect(await sumOf(total, [x], [1])).toBe(7)
+    device.memory.release(x.buffer)
+    await expect(sumOf(total, [x], [1])).rejects.toThrow('accumulate: x has been freed; keep it in its scope')
+    const again = allocate(4, 'again')
+    device.upload(again, new Float32Array([8]))
+    expect(await sumOf(total, [again], [1])).toBe(8)
+  })
+
+  it('go when their plans are forgotten, whose parameters others then overwrite', async () => {
+    await open()
+    const [x, total, out] = [allocate(4, 'x'), allocate(4, 'total'), allocate(4, 'out')]
+    device.upload(x, new Float32Array([2]))
+    for (let i = 0; i < 4; i++) expect(await sumOf(total, [x, x], [1, 3])).toBe(8)
+    for (let i = 0; i < 4200; i++) {
+      device.run('scale', { x, factor: null, out }, { count: 1, hasFactor: 0, alpha: i + 0.5 })
+    }
+    const { bindGroups } = device
+    for (let i = 0; i < 4; i++) expect(await sumOf(total, [x, x], [1, 3])).toBe(8)
+    expect(bindGroups).toBeLessThan(4200)
+  })
 })
 
 describe('the pool', () => {

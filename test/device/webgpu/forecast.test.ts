@@ -161,6 +161,15 @@ describe('commands of a step like the one before', () => {
     await expect(step(total, 1)).rejects.toThrow('webgpu: the device was lost')
   })
 
+  it('may be made on a device that is just being lost', async () => {
+    await open()
+    const total = floats('total', [0, 0])
+    for (let i = 0; i < 4; i++) await step(total, 1)
+    const pending = step(total, 1)
+    device.gpu.destroy()
+    await expect(pending).rejects.toThrow('webgpu: the device was lost')
+  })
+
   it('are not made by a device that is disposed meanwhile', async () => {
     await open()
     const total = floats('total', [0, 0])

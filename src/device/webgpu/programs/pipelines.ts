@@ -66,16 +66,16 @@ export class Pipelines {
   readonly #texts: Texts
   readonly #choices: Choices
   readonly #steady: SteadyParams
-  readonly #flush: () => void
+  readonly #onForgetting: () => void
   #plansMade = 0
 
-  /** @param flush Sends out all that is queued, and that reads the parameters of plans. */
-  constructor(device: GPUDevice, texts: Texts, choices: Choices, flush: () => void) {
+  /** @param onForgetting Sends out all that is queued, and that reads the parameters of plans, and drops the plans. */
+  constructor(device: GPUDevice, texts: Texts, choices: Choices, onForgetting: () => void) {
     this.#device = device
     this.#texts = texts
     this.#choices = choices
     this.#steady = new SteadyParams(device, mostPlans)
-    this.#flush = flush
+    this.#onForgetting = onForgetting
   }
 
   /** The program that is chosen for a call, and its workgroups. */
@@ -111,7 +111,7 @@ export class Pipelines {
   }
 
   #forgetPlans(): void {
-    this.#flush()
+    this.#onForgetting()
     this.#plans.clear()
     this.#steady.clear()
   }

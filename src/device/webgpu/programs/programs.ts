@@ -24,6 +24,9 @@ export class Programs {
   /** null: best guesses and choices that were given, without any timing. */
   readonly #tuner: Tuner | null
 
+  /**
+   * @param onForgetting Told that plans are forgotten: what is queued must go out, and nothing be kept under them.
+   */
   constructor(
     gpu: GPUDevice,
     queue: CommandQueue,
@@ -31,13 +34,14 @@ export class Programs {
     texts: Texts,
     options: WebGpuOptions,
     record: AdapterRecord | null,
+    onForgetting: () => void,
   ) {
     const isTimed = isTuned(traits.isSoftware, options)
     const found = record?.findings
     const seeds = typeof options.tuning === 'object' ? options.tuning : isTimed ? found?.choices : undefined
     this.all = programsFor(traits)
     this.choices = new Choices(candidatesFor(traits), seeds ?? {}, found?.struck)
-    this.pipelines = new Pipelines(gpu, texts, this.choices, () => queue.flush())
+    this.pipelines = new Pipelines(gpu, texts, this.choices, onForgetting)
     const remember = async (results: Parameters<AdapterRecord['add']>[0]) => record?.add(results)
     const ports = { onTuning: options.onTuning, remember }
     this.#tuner = isTimed ? new Tuner(gpu, this.pipelines, this.choices, queue, ports) : null
