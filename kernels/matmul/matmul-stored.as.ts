@@ -7,7 +7,7 @@ import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
 import { COLUMNS, FEW, multiplyPanels, PANEL_BYTES, panelAt, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
-import { decodeStored, dotStored, hasDots, packStored, prepareStored } from '../stored/stored.as.ts'
+import { decodeStored, dotStoredRows, hasDots, packStored, prepareStored } from '../stored/stored.as.ts'
 import { DEPTH, finishSums, WIDTH } from '../shared/tile.as.ts'
 
 export function matmulStored(
@@ -115,9 +115,8 @@ function multiplyRows(
     const columns = min<u32>(end - first, wide)
     memory.fill(sums, 0, m * wide * 4)
     if (transB) {
-      if (m == 1 && hasDots(k)) {
-        for (let c: u32 = 0; c < columns; c++) store<f32>(sums + (c << 2), dotStored(a, (first + c) * k, k))
-      } else multiplyDecoded(a, m, k, pitchA, first, columns, sums, decoded)
+      if (m == 1 && hasDots(k)) dotStoredRows(a, first * k, k, columns, sums, sums + wide * 4)
+      else multiplyDecoded(a, m, k, pitchA, first, columns, sums, decoded)
     } else {
       for (let i: u32 = 0; i < k; i += 4) {
         const used = min<u32>(k - i, 4)

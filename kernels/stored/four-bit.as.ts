@@ -3,12 +3,12 @@
 import { madd, sumLanes } from '../shared/simd.as.ts'
 import { WIDTH } from '../shared/tile.as.ts'
 
-let codes: usize = 0
+export let codes: usize = 0
 let absmax: usize = 0
 let nested: usize = 0
-let tables: usize = 0
-let planes: usize = 0
-let blockSize: u32 = 64
+export let tables: usize = 0
+export let planes: usize = 0
+export let blockSize: u32 = 64
 let isNested: u32 = 0
 let offset: f32 = 0
 
@@ -39,7 +39,8 @@ export function prepare(
   for (let i: u32 = 0; i < 64; i++) store<u8>(planesAt + ((i & 3) << 4) + (i >> 2), load<u8>(tablesAt + i))
 }
 
-function blockScale(block: u32): f32 {
+/** The factor of a block. */
+export function blockScale(block: u32): f32 {
   if (!isNested) return load<f32>(absmax + (block << 2))
   const value = load<f32>(tables + 64 + ((<u32>load<u8>(absmax + block)) << 2))
   return value * load<f32>(nested + ((block >> 8) << 2)) + offset
@@ -50,7 +51,8 @@ function decodeOne(i: u32, scale: f32): f32 {
   return load<f32>(tables + ((i & 1 ? byte & 15 : byte >> 4) << 2)) * scale
 }
 
-function lookUp(plane: v128, index: v128): v128 {
+/** Bytes of a plane by codes. */
+export function lookUp(plane: v128, index: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(plane, index) : i8x16.swizzle(plane, index)
 }
 

@@ -1,5 +1,6 @@
 import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
 import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
+import { dotRows, fitsDots } from './four-bit-dots.as.ts'
 import { packRows } from '../shared/panel.as.ts'
 import { DEPTH, WIDTH } from '../shared/tile.as.ts'
 import {
@@ -88,8 +89,19 @@ export function hasDots(count: u32): bool {
   return bits == 16 || isOneBlock(count) || fitsByteBlocks(count)
 }
 
+/**
+ * sums[r] = Σ a[i] · value[start + r · count + i] for `rows` rows that `hasDots`. `spare`: DOTS_BYTES of scratch.
+ */
+export function dotStoredRows(a: usize, start: u32, count: u32, rows: u32, sums: usize, spare: usize): void {
+  if (bits == 4 && !inBlocks && fitsDots(count)) {
+    dotRows(a, start, count, rows, sums, spare)
+    return
+  }
+  for (let r: u32 = 0; r < rows; r++) store<f32>(sums + (r << 2), dotStored(a, start + r * count, count))
+}
+
 /** Σ a[i] · value[start + i] over a row. */
-export function dotStored(a: usize, start: u32, count: u32): f32 {
+function dotStored(a: usize, start: u32, count: u32): f32 {
   if (inBlocks) return dotBlocks(a, start, count)
   if (bits == 16) return isBf16 ? dotBytes<u16>(a, start, count) : dotBytes<i16>(a, start, count)
   if (bits == 8) return isOneBlock(count) ? dotBytes<i8>(a, start, count) : dotByteBlocks(a, start, count)

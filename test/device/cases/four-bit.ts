@@ -53,6 +53,8 @@ const sizes = [
   [3, 40, 72, 32, 1, 64],
   [11, 24, 64, 32, 64, 2],
   [21, 72, 128, 64, 8, 24],
+  [1, 530, 192, 64],
+  [1, 9, 1024, 256],
 ] as const
 
 const products = sizes.flatMap(([m, n, k, blockSize, moreA = 0, moreOut = 0], index) =>
