@@ -27,6 +27,11 @@ const operationsOf: Partial<Record<KernelName, (params: Params) => number>> = {
   attentionBackwardKey: attention(4),
 }
 
+/** Floating-point operations of a call, as in `KernelCost`. */
+export function operationsIn(name: KernelName, params: Params): number {
+  return operationsOf[name]?.(params) ?? 0
+}
+
 /** Where a device's time goes, kernel by kernel. */
 export class KernelProfile {
   readonly #costs = new Map<KernelName, KernelCost>()
@@ -38,7 +43,7 @@ export class KernelProfile {
       name,
       calls: (cost?.calls ?? 0) + 1,
       milliseconds: (cost?.milliseconds ?? 0) + milliseconds,
-      operations: (cost?.operations ?? 0) + (operationsOf[name]?.(params) ?? 0),
+      operations: (cost?.operations ?? 0) + operationsIn(name, params),
     })
   }
 

@@ -9,57 +9,107 @@ import { rowOf } from '../row-of.ts'
  * The address of a window of this heap's memory.
  * @throws MedAwareError `device` when its buffer is foreign or freed, `shape` when it is shorter than the window; as
  * WebGPU's.
+ * @param binding What the window is bound to. Default: to nothing.
  */
-export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: Memory): number {
+export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: Memory, binding = ''): number {
   const { buffer, byteOffset, byteLength } = window
+  const where = () => (binding === '' ? who : `${who}: ${binding}`)
   check(
     buffer instanceof CpuBuffer && buffer.heap === heap,
     'device',
-    () => `${who}: buffer ${buffer.label} belongs to another device`,
+    () => `${where()}: buffer ${buffer.label} belongs to another device`,
   )
-  check(memory.isLive(buffer), 'device', () => `${who}: buffer ${buffer.label} was freed; keep it in its scope`)
+  check(memory.isLive(buffer), 'device', () => `${where()}: buffer ${buffer.label} was freed; keep it in its scope`)
   check(
     byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength,
     'shape',
     () =>
-      `${who}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
+      `${where()}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
   )
   return buffer.pointer + byteOffset
 }
 
+/** What a kernel is given, in the order of its operands: reads, then writes, then parameters. */
+interface OperandNames {
+  readonly bindings: readonly string[]
+  /** How many of the bindings are only read. */
+  readonly reads: number
+  readonly params: readonly string[]
+}
+
+/** Rows do not change, and a token takes hundreds of calls: each is looked through once. */
+const known = new Map<KernelName, OperandNames>()
+
+function namesOf(name: KernelName): OperandNames {
+  const found = known.get(name)
+  if (found !== undefined) return found
+  const { reads, writes, params } = rowOf(name)
+  const names = { bindings: [...reads, ...writes], reads: reads.length, params: Object.keys(params) }
+  known.set(name, names)
+  return names
+}
+
+/** What a kernel is called with. */
+export interface Operands {
+  /** The addresses of its bindings in the register's order, 0 for null, and behind them its parameters. */
+  readonly numbers: number[]
+  /** Bytes that it is given: less than a measure of its work, but a bound of it from below. */
+  readonly bytes: number
+}
+
 /**
- * The addresses of a kernel's bindings in the register's order, 0 for null.
+ * The operands of a call.
  * @throws MedAwareError as `addressOf`; `shape` for a binding that is missing, or shares its buffer with one that is
- * written.
+ * written; `device` for a parameter that is missing.
  */
-export function addressesOf(
+export function operandsOf(
   name: KernelName,
   bindings: Readonly<Record<string, Binding | null | undefined>>,
+  values: Readonly<Record<string, number>>,
   heap: CpuHeap,
   memory: Memory,
-): number[] {
-  const { reads, writes } = rowOf(name)
-  const names = [...reads, ...writes]
-  const addresses = names.map((binding, i) => {
+): Operands {
+  const names = namesOf(name)
+  const windows: (Binding | null)[] = []
+  const numbers: number[] = []
+  let bytes = 0
+  for (const binding of names.bindings) {
     const window = bindings[binding]
     check(
-      window !== undefined && (window !== null || i < reads.length),
+      window !== undefined && (window !== null || windows.length < names.reads),
       'shape',
       () => `${name}: ${binding} is ${window === null ? 'written and cannot be null' : 'not bound'}`,
     )
-    return window === null ? 0 : addressOf(`${name}: ${binding}`, window, heap, memory)
-  })
-  for (const written of writes) {
-    for (const other of names) {
-      if (other === written) continue
-      check(
-        bindings[other]?.buffer !== bindings[written]?.buffer,
-        'shape',
-        () =>
-          `${name}: ${other} and ${written} are both in buffer ${bindings[written]?.buffer.label}, and ${written} is written; ` +
-          'copy one first',
-      )
+    windows.push(window)
+    if (window === null) numbers.push(0)
+    else {
+      numbers.push(addressOf(name, window, heap, memory, binding))
+      bytes += window.byteLength
     }
   }
-  return addresses
+  for (let written = names.reads; written < windows.length; written++)
+    checkAlone(name, names.bindings, windows, written)
+  for (const param of names.params) {
+    const value = values[param]
+    check(value !== undefined, 'device', () => `${name}: parameter ${param} is missing`)
+    numbers.push(value)
+  }
+  return { numbers, bytes }
+}
+
+/** Checks that nothing else is in the buffer of a window that is written. */
+function checkAlone(
+  name: KernelName,
+  names: readonly string[],
+  windows: readonly (Binding | null)[],
+  written: number,
+): void {
+  const buffer = windows[written]?.buffer
+  const other = windows.findIndex((window, i) => i !== written && window !== null && window.buffer === buffer)
+  check(other < 0, 'shape', () => {
+    return (
+      `${name}: ${names[other]} and ${names[written]} are both in buffer ${buffer?.label}, and ${names[written]} is ` +
+      'written; copy one first'
+    )
+  })
 }

@@ -2,14 +2,14 @@ import { availableThreads, nextTurn } from '#platform'
 import { check, MedAwareError } from '../../core/errors.ts'
 import { readOptions } from '../../core/options.ts'
 import { countWrites } from '../buffer.ts'
-import { addressesOf, addressOf } from './bindings.ts'
+import { addressOf, operandsOf } from './bindings.ts'
 import { type CpuEngine, openEngine, runKernel } from './engine.ts'
 import type { CpuHeap } from './heap.ts'
 import { type CpuBuild, cpuBuilds, defaultCpuBuild, flagsFor } from './module.ts'
 import { type CpuOptions, cpuOptionRules, mostThreads } from './options.ts'
 import type { CpuThreads } from './threads.ts'
 import { type Binding, checkUpload, type Device, type DeviceLimits, type KernelBindings } from '../device.ts'
-import { KernelProfile } from '../kernel-profile.ts'
+import { KernelProfile, operationsIn } from '../kernel-profile.ts'
 import type { KernelName, KernelParams } from '../register/kernels.ts'
 import { Memory } from '../memory.ts'
 import { rowOf } from '../row-of.ts'
@@ -18,6 +18,10 @@ export { type CpuBuild, cpuBuilds, type CpuOptions, defaultCpuBuild }
 
 /** Milliseconds after which `settle` gives the event loop a turn. */
 const turnEvery = 20
+
+/** Bytes and operations under which a kernel is done before other threads would have heard of it. */
+const smallBytes = 262144
+const smallOperations = 131072
 
 /** Ends the workers of devices that nobody disposed of and nobody can reach any more: they would hold the memory. */
 const forgotten = new FinalizationRegistry<CpuThreads>((threads) => threads.stop())
@@ -103,16 +107,12 @@ export class CpuDevice implements Device {
     const engine = this.#open()
     const row = rowOf(name)
     const values: Readonly<Record<string, number>> = params
-    const operands = addressesOf(name, bindings, this.#heap, this.memory)
-    for (const param of Object.keys(row.params)) {
-      const value = values[param]
-      check(value !== undefined, 'device', () => `${name}: parameter ${param} is missing`)
-      operands.push(value)
-    }
+    const { numbers, bytes } = operandsOf(name, bindings, values, this.#heap, this.memory)
     countWrites(row.writes, bindings)
     const start = this.profile === null ? 0 : performance.now()
     try {
-      runKernel(engine, name, operands, row.items(values), bytesIn(bindings), this.#shareItems)
+      const isSmall = bytes < smallBytes && operationsIn(name, values) < smallOperations
+      runKernel(engine, name, numbers, row.items(values), isSmall, this.#shareItems)
     } catch (cause) {
       if (cause instanceof MedAwareError) throw cause
       throw new MedAwareError('device', `${name}: stopped, it reached past its memory or scratch; check its sizes`, {
@@ -151,11 +151,4 @@ export class CpuDevice implements Device {
     check(this.#engine !== null, 'device', () => 'cpu: the device was disposed of; open another')
     return this.#engine
   }
-}
-
-/** Bytes that a kernel is given: less than a measure of its work, but a bound of it from below. */
-function bytesIn(bindings: Readonly<Record<string, Binding | null>>): number {
-  let bytes = 0
-  for (const window of Object.values(bindings)) bytes += window?.byteLength ?? 0
-  return bytes
 }

@@ -22,8 +22,6 @@ export interface CpuEngine {
 
 const pageBytes = 65536
 const mostPages = 65536
-/** Bytes under which a kernel is done before other threads would have heard of it. */
-const smallBytes = 262144
 
 /** Sets up an engine of so many threads, or of one where more cannot be had. */
 export async function openEngine(build: CpuBuild, count: number): Promise<CpuEngine> {
@@ -79,20 +77,20 @@ function grow(memory: WebAssembly.Memory, pages: number): void {
 }
 
 /**
- * Runs a kernel over all its items, on all threads where that is worth while or `shareItems` says how. Throws what the
- * kernel throws.
+ * Runs a kernel over all its items, on all threads unless it `isSmall` and `shareItems` does not say how. Throws what
+ * the kernel throws.
  */
 export function runKernel(
   { kernels, beginJob, threads }: CpuEngine,
   name: KernelName,
   operands: readonly number[],
   items: number,
-  bytes: number,
+  isSmall: boolean,
   shareItems: number | undefined,
 ): void {
   if (items === 0) return
-  const isSmall = items === 1 || (shareItems === undefined && bytes < smallBytes)
-  if (threads === null || isSmall) {
+  const isAlone = items === 1 || (shareItems === undefined && isSmall)
+  if (threads === null || isAlone) {
     beginJob()
     kernels.get(name)?.(...operands, 0, items)
   } else threads.run(name, operands, items, shareItems)

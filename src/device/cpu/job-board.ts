@@ -124,6 +124,8 @@ export class JobBoard {
   /** Takes shares until none is left, and returns the ticket that says so. */
   #takeShares(): number {
     const words = this.#words
+    const operands: number[] = []
+    // The job whose operands these are: a share taken of it has shown that they were.
     let job = -1
     for (;;) {
       const ticket = Atomics.load(words, ticketWord)
@@ -133,7 +135,11 @@ export class JobBoard {
       const items = Atomics.load(words, jobWord + 1)
       const size = Atomics.load(words, jobWord + 2)
       const shares = Atomics.load(words, jobWord + 3)
-      const operands = this.#operands.slice(0, Atomics.load(words, jobWord + 4))
+      if (job !== ticket >>> 10) {
+        operands.length = Atomics.load(words, jobWord + 4)
+        for (let i = 0; i < operands.length; i++) operands[i] = this.#operands[i] ?? 0
+        job = -1
+      }
       if (Atomics.compareExchange(words, ticketWord, ticket, ticket - 1) !== ticket) continue
       if (job !== ticket >>> 10) this.#beginJob()
       job = ticket >>> 10
@@ -144,7 +150,7 @@ export class JobBoard {
     }
   }
 
-  #attempt(kernel: number, operands: Float64Array, begin: number, end: number): void {
+  #attempt(kernel: number, operands: readonly number[], begin: number, end: number): void {
     try {
       this.#kernels[kernel]?.(...operands, begin, end)
     } catch (error) {
