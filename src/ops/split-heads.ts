@@ -69,20 +69,31 @@ export function splitHeads(
   const k = cache?.k ?? empty(device, [batch, kvHeads, past + tokens, dim], 'keys')
   const v = cache?.v ?? empty(device, [batch, kvHeads, past + tokens, dim], 'values')
   const capacity = k.shape[2] ?? 0
-  const angles = anglesOf(rotary, tokens * dim)
-  const sizes = { batch, tokens, dim }
+  const { hasRotary, rotaryStep } = anglesOf(rotary, tokens * dim)
+  // Written out: spreads would cost more than all else a token takes on the host here.
   if (parts.length === 1) {
     device.run(
       'splitHeads',
       { qkv: parts[0], rotary, q, k, v },
-      { ...sizes, heads, kvHeads, past, capacity, ...angles },
+      { batch, tokens, heads, kvHeads, dim, past, capacity, hasRotary, rotaryStep },
     )
   } else {
     const [xQ, xK, xV] = parts
-    const ofKv = { ...sizes, heads: kvHeads, past, capacity }
-    device.run('rowsToHeads', { x: xQ, rotary, out: q }, { ...sizes, heads, past: 0, capacity: tokens, ...angles })
-    device.run('rowsToHeads', { x: xK, rotary, out: k }, { ...ofKv, ...angles })
-    device.run('rowsToHeads', { x: xV, rotary: null, out: v }, { ...ofKv, ...anglesOf(null, 0) })
+    device.run(
+      'rowsToHeads',
+      { x: xQ, rotary, out: q },
+      { batch, tokens, heads, dim, past: 0, capacity: tokens, hasRotary, rotaryStep },
+    )
+    device.run(
+      'rowsToHeads',
+      { x: xK, rotary, out: k },
+      { batch, tokens, heads: kvHeads, dim, past, capacity, hasRotary, rotaryStep },
+    )
+    device.run(
+      'rowsToHeads',
+      { x: xV, rotary: null, out: v },
+      { batch, tokens, heads: kvHeads, dim, past, capacity, hasRotary: 0, rotaryStep: 0 },
+    )
   }
   return { q, k, v }
 }

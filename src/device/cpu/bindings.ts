@@ -13,20 +13,27 @@ import { rowOf } from '../row-of.ts'
  */
 export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: Memory, binding = ''): number {
   const { buffer, byteOffset, byteLength } = window
-  const where = () => (binding === '' ? who : `${who}: ${binding}`)
   check(
     buffer instanceof CpuBuffer && buffer.heap === heap,
     'device',
-    () => `${where()}: buffer ${buffer.label} belongs to another device`,
+    () => `${placeOf(who, binding)}: buffer ${buffer.label} belongs to another device`,
   )
-  check(memory.isLive(buffer), 'device', () => `${where()}: buffer ${buffer.label} was freed; keep it in its scope`)
+  check(
+    memory.isLive(buffer),
+    'device',
+    () => `${placeOf(who, binding)}: buffer ${buffer.label} was freed; keep it in its scope`,
+  )
   check(
     byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength,
     'shape',
     () =>
-      `${where()}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
+      `${placeOf(who, binding)}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
   )
   return buffer.pointer + byteOffset
+}
+
+function placeOf(who: string, binding: string): string {
+  return binding === '' ? who : `${who}: ${binding}`
 }
 
 /** What a kernel is given, in the order of its operands: reads, then writes, then parameters. */

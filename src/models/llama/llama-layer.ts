@@ -51,8 +51,12 @@ export class LlamaDecoderLayer
 
   forward(stream: ResidualStream, told: AttentionContext, cache?: KeyValueCache): ResidualStream {
     const { input_layernorm, self_attn, post_attention_layernorm, mlp } = this.modules
-    const attend = (x: Tensor) => self_attn.forward(x, told, cache)
-    return inSequence(stream, [input_layernorm, post_attention_layernorm], attend, (x) => mlp.forward(x))
+    return inSequence(
+      stream,
+      [input_layernorm, post_attention_layernorm],
+      (x) => self_attn.forward(x, told, cache),
+      (x) => mlp.forward(x),
+    )
   }
 }
 
