@@ -63,12 +63,12 @@ async function setUp(build: CpuBuild, count: number): Promise<CpuEngine> {
 }
 
 /**
- * Grows to so many pages. Asks for an eighth more than there are first: untouched pages cost nothing, each growth a
+ * Grows to so many pages. Asks for a quarter more than there are first: untouched pages cost nothing, each growth a
  * collection.
  */
 function grow(memory: WebAssembly.Memory, pages: number): void {
   const now = memory.buffer.byteLength / pageBytes
-  const ample = Math.min(mostPages, Math.max(pages, Math.ceil(now * 1.125)))
+  const ample = Math.min(mostPages, Math.max(pages, Math.ceil(now * 1.25)))
   try {
     memory.grow(ample - now)
   } catch {
