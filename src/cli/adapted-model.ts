@@ -4,6 +4,7 @@ import { storageTypes } from '../formats/formats.ts'
 import { openAdapter } from '../io/adapter-folder.ts'
 import { type LoadedModel, loadModel } from '../io/load/load-model.ts'
 import { type CommandContext, namesOf, oneOf } from './command.ts'
+import { engineFlags, readEngine } from './engine-words.ts'
 
 /** Flags that say how a model is loaded, and which adapter is put on it. */
 export const modelFlags = {
@@ -11,7 +12,7 @@ export const modelFlags = {
   'ignore-fields': { type: 'string' },
   quantize: { type: 'string' },
   dtype: { type: 'string', default: 'f32' },
-  device: { type: 'string', default: 'auto' },
+  ...engineFlags,
 } as const
 
 interface ModelWords {
@@ -20,6 +21,7 @@ interface ModelWords {
   readonly quantize?: string | undefined
   readonly dtype: string
   readonly device: string
+  readonly build: string
 }
 
 /** An adapter, and what it is to be called where that matters. */
@@ -29,14 +31,14 @@ export interface NamedAdapter {
 }
 
 /** What the flags ask for. @throws UsageError. */
-export function readModelFlags({ adapter, quantize, dtype, device, ...rest }: ModelWords) {
+export function readModelFlags({ adapter, quantize, dtype, device, build, ...rest }: ModelWords) {
   const adapters: readonly NamedAdapter[] = adapter === undefined ? [] : [{ source: adapter }]
   return {
     adapters,
     ignoreFields: namesOf(rest['ignore-fields']),
     type: quantize === undefined ? null : oneOf('quantize', quantize, storageTypes()),
     dtype: oneOf('dtype', dtype, ['f32', 'f16', 'bf16']),
-    engine: oneOf('device', device, ['auto', 'cpu', 'webgpu']),
+    engine: readEngine({ device, build }),
   }
 }
 
@@ -51,7 +53,7 @@ export async function withAdaptedModel<T>(
   { signal, progress }: CommandContext,
   use: (model: LoadedModel['model'], tokenizer: NonNullable<LoadedModel['tokenizer']>, name: string) => Promise<T>,
 ): Promise<T> {
-  const { device } = await openDevice({ device: engine })
+  const { device } = await openDevice(engine)
   try {
     const { model, tokenizer, name } = await loadModel(source, {
       ...{ device, dtype, signal, onProgress: progress.load, onWarning: progress.warn },

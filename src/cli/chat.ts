@@ -17,6 +17,7 @@ const help = `Answers what is typed, as it comes.
   --quantize NAME       load in nf4, fp4, int8, q8_0 or q4_0         (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised   (f32)
   --device NAME         auto, cpu or webgpu                          (auto)
+  --build NAME          of the CPU engine: auto, simd, relaxed or wide (auto: the fastest here)
   --help
 
 A model with a chat template answers in conversation. Without one each line is a question by itself: "Question: …" and

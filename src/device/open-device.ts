@@ -67,10 +67,11 @@ async function openCpu(reason: string, options?: CpuOptions): Promise<OpenedDevi
   // A page with a GPU never loads it.
   const { openCpuDevice } = await import('./cpu/cpu-device.ts')
   const device = await openCpuDevice(options)
-  const { whyOneThread, flags } = device
+  const { build, whyBuild, whyOneThread, flags } = device
+  const kernels = whyBuild === null ? [] : [`build ${build}, for ${whyBuild}`]
   const threads = whyOneThread === null ? [] : [`on one thread, because ${whyOneThread}`]
   const process = flags.length === 0 ? [] : [`with ${flags.join(' and ')} set for the whole process`]
-  return { device, reason: [reason, ...threads, ...process].join('; ') }
+  return { device, reason: [reason, ...kernels, ...threads, ...process].join('; ') }
 }
 
 /** The adapter opened, or why it is not to be used. */

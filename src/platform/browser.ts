@@ -64,6 +64,12 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
 /** A page has no say in its engine's flags. */
 export const unlockSimd: Platform['unlockSimd'] = () => null
 
+/** There is nothing to take back. */
+export const lockSimd: Platform['lockSimd'] = () => {}
+
+/** Browsers name no processor. */
+export const processorName: Platform['processorName'] = () => navigator.userAgent
+
 /** Browsers have no paths. @throws MedAwareError `unsupported`. */
 export const fileSource: Platform['fileSource'] = async (path) => {
   throw refuse('fileSource', path, 'use blobSource with a File the user chose, or urlSource')

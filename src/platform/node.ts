@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { messageOf } from '../core/errors.ts'
@@ -10,12 +9,12 @@ import { mayHaveGpu } from './node-gpu-devices.ts'
 import { codeOf } from './node-errors.ts'
 import { variable } from './node-environment.ts'
 import { openFile } from './node-file.ts'
-import { isNode } from './node-runtime.ts'
 import { writeFileAtomic } from './node-text-files.ts'
 import type { GpuAnswer, Platform } from './platform.ts'
 
 export { fetch } from './node-fetch.ts'
 export { waitForGpu } from './node-gpu-wait.ts'
+export { lockSimd, processorName, unlockSimd } from './node-processor.ts'
 export { fileExists, listFolder, readTextFile, writeFileAtomic } from './node-text-files.ts'
 export { writeFilesAtomic } from './node-write-files.ts'
 
@@ -97,21 +96,6 @@ export const startWorker: Platform['startWorker'] = (script, orders) =>
       throw error
     }
   })
-
-const major = Number.parseInt(process.versions.node, 10)
-const flags = { relaxed: '--experimental-wasm-relaxed-simd', wide: '--experimental-wasm-revectorize' } as const
-
-/**
- * V8's flags, for the whole process and what it compiles from here on. Relaxed SIMD is behind one in Node 20, where it
- * is what the next release of V8 shipped; the revectoriser that makes pairs of 128-bit instructions 256-bit ones is, on
- * x64, from Node 24 on. Deno has `setFlagsFromString` and Bun has as well; there it changes nothing.
- */
-export const unlockSimd: Platform['unlockSimd'] = (build) => {
-  const isBehindFlag = build === 'relaxed' ? major === 20 : major >= 24 && process.arch === 'x64'
-  if (!isNode || !isBehindFlag) return null
-  setFlagsFromString(flags[build])
-  return flags[build]
-}
 
 /** A file that is read in part. @throws MedAwareError `not-found`, `disk`. */
 export const fileSource: Platform['fileSource'] = (path) => openFile(path)

@@ -78,6 +78,10 @@ export interface Platform {
    * the flag.
    */
   unlockSimd(build: 'relaxed' | 'wide'): string | null
+  /** Takes back what `unlockSimd` did for the build, for what is compiled from here on. */
+  lockSimd(build: 'wide'): void
+  /** The processor and the engine, as far as the system names them: what was measured here holds there. */
+  processorName(): string
   /** A file that is read in part. @throws MedAwareError `not-found`. */
   fileSource(path: string): Promise<ByteSource>
   /** @throws MedAwareError `not-found`. */

@@ -105,7 +105,7 @@ describe('peft-medaware compare', () => {
 
   it('says what is wrong with its words, and repeats no key', () => {
     const read = (model: readonly string[], endpoint: readonly string[] = []) => {
-      return () => readContenders({ model, endpoint, dtype: 'f32', device: 'cpu' })
+      return () => readContenders({ model, endpoint, dtype: 'f32', device: 'cpu', build: 'auto' })
     }
     expect(read(['m'])).toThrow('compares two contenders or more')
     expect(read(['m', 'm'])).toThrow('two contenders are called m')

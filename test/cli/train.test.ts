@@ -46,6 +46,7 @@ describe('peft-medaware train', () => {
     expect(stderr).toContain('\nsaved checkpoint-6\n')
     const recipe = await readFile(at('whole', 'run.yaml'), 'utf8')
     expect(recipe).toContain('per_device_train_batch_size: 2\n')
+    expect(recipe).toMatch(/^build: (simd|relaxed|wide)$/m)
     const again = await runCli(['train', '--config', at('whole', 'run.yaml'), '--out', at('again'), '--quiet'])
     expect(again).toMatchObject({ code: 0, stderr: '' })
     expect(await adapterOf('again')).toEqual(await adapterOf('whole'))
@@ -140,6 +141,7 @@ describe('peft-medaware train', () => {
     [['train', '--out', 'x', '--device', 'cpu'], 1, /the recipe needs data, what to train on\n$/],
     [['train', '--set', 'x'], 2, /--set needs key=value, got x/],
     [['train', '--out', 'x', '--device', 'gpu'], 1, /device must be auto, cpu, webgpu, got "gpu"/],
+    [['train', '--out', 'x', '--build', 'fast'], 1, /build must be auto, simd, relaxed, wide, got "fast"/],
     [['train', '--out', 'x', '--set', 'threads=0'], 1, /threads must be a whole number from 1, got 0/],
     [['train', '--config', 'nowhere.yaml'], 1, /nowhere\.yaml cannot be read/],
     [

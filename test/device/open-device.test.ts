@@ -106,7 +106,7 @@ describe('what the caller got wrong is no reason for the CPU engine', () => {
     [{ webgpu: true }, 'openDevice: webgpu must be an object such as { adapter: … }, got true'],
     [{ webgpu: { adapter: {} } }, 'openDevice: webgpu.adapter must be a GPUAdapter, got {}'],
     [{ cpu: { threads: 2.5 } }, 'openDevice: cpu.threads must be a whole number from 1 to 64, got 2.5'],
-    [{ cpu: { build: 'fast' } }, "openDevice: cpu.build must be 'simd', 'relaxed', 'wide', got \"fast\""],
+    [{ cpu: { build: 'fast' } }, "openDevice: cpu.build must be 'simd', 'relaxed', 'wide', 'fastest', got \"fast\""],
     [{ threads: 2 }, 'openDevice: there is no option "threads"; it has device, cpu, webgpu, gpu'],
     [{ gpu: {} }, "openDevice: gpu must be WebGPU's entry, such as navigator.gpu, got {}"],
     ['webgpu', 'openDevice: options must be an object such as { device: … }, got "webgpu"'],

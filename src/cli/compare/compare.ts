@@ -8,6 +8,7 @@ import type { TextQuestion } from '../../compare/texts/text-question.ts'
 import type { Contender } from '../../compare/contenders/contender.ts'
 import { taskNames } from '../../evaluate/tasks/tasks.ts'
 import { type Command, type CommandContext, namesOf, parseWords, UsageError, whole } from '../command.ts'
+import { engineFlags } from '../engine-words.ts'
 import { questionsOf, rowsOf } from '../questions.ts'
 import { AnswersFile } from './answers-file.ts'
 import { askingLine } from './asking-line.ts'
@@ -39,6 +40,7 @@ a chat template out, temperature=none sends no temperature.
   --answers FILE        keeps each answer, a line of JSON; a later run asks only what is missing there
   --dtype NAME          of models: f32, f16 or bf16, of what is not quantised (f32)
   --device NAME         of models: auto, cpu or webgpu               (auto)
+  --build NAME          of the CPU engine: auto, simd, relaxed or wide (auto: the fastest here)
   --json                the numbers as JSON
   --help`
 
@@ -63,7 +65,7 @@ export const compareCommand: Command = {
         prompt: { type: 'string' },
         answers: { type: 'string' },
         dtype: { type: 'string', default: 'f32' },
-        device: { type: 'string', default: 'auto' },
+        ...engineFlags,
         json: { type: 'boolean', default: false },
       },
       ['DATA'],

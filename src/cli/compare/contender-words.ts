@@ -30,8 +30,9 @@ export function readContenders(values: {
   readonly endpoint: readonly string[]
   readonly dtype: string
   readonly device: string
+  readonly build: string
 }): readonly ContenderWords[] {
-  const { dtype, device } = values
+  const { dtype, device, build } = values
   const models = values.model.map((words): ContenderWords => {
     const { first: source, fields } = parts('model', words, modelFields)
     const { adapter, way = 'generate', chat, quantize } = fields
@@ -40,7 +41,7 @@ export function readContenders(values: {
       ...{ kind: 'model', source, name: fields['name'] ?? usual.join(' + ') },
       way: oneOf('model: way', way, ['generate', 'log-likelihood']),
       chat: chat === undefined ? null : oneOf('model: chat', chat, ['yes', 'no']) === 'yes',
-      flags: readModelFlags({ adapter, quantize, 'ignore-fields': fields['ignore-fields'], dtype, device }),
+      flags: readModelFlags({ adapter, quantize, 'ignore-fields': fields['ignore-fields'], dtype, device, build }),
     }
   })
   const endpoints = values.endpoint.map((words): ContenderWords => {

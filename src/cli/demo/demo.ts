@@ -3,8 +3,9 @@ import { check } from '../../core/errors.ts'
 import { openDevice } from '../../device/open-device.ts'
 import { showBytes } from '../../io/plan/memory-advice.ts'
 import { askYesNo, isAttended } from '../ask.ts'
-import { type Command, type CommandContext, oneOf, parseWords, UsageError, whole } from '../command.ts'
+import { type Command, type CommandContext, parseWords, UsageError, whole } from '../command.ts'
 import { docsAddress } from '../docs-address.ts'
+import { engineFlags, readEngine } from '../engine-words.ts'
 import { fetchBase } from './fetch-base.ts'
 import { findBase } from './find-base.ts'
 import { runDemo } from './run-demo.ts'
@@ -18,6 +19,7 @@ const help = `Fine-tunes a small model on a few questions, and asks it before an
   --steps N         of the training, 8 questions each            (80)
   --seed N          same seed, same engine, same result          (0)
   --device NAME     auto, cpu or webgpu                          (auto)
+  --build NAME      of the CPU engine: auto, simd, relaxed or wide (auto: the fastest here)
   --base DIR        a model in a folder, instead of the small one
   --yes             fetch the small model without asking
   --help
@@ -38,16 +40,16 @@ export const demoCommand: Command = {
       keep: { type: 'string' },
       steps: { type: 'string', default: '80' },
       seed: { type: 'string', default: '0' },
-      device: { type: 'string', default: 'auto' },
+      ...engineFlags,
       base: { type: 'string' },
       yes: { type: 'boolean', default: false },
     })
     const { keep = null } = values
     const [steps, seed] = [whole('steps', values.steps), whole('seed', values.seed, 0)]
-    const engine = oneOf('device', values.device, ['auto', 'cpu', 'webgpu'])
+    const engine = readEngine(values)
     if (keep !== null) await checkEmpty(keep)
     const base = values.base ?? (await findBase()) ?? (await fetchAgreed(values.yes, context))
-    const { device, reason } = await openDevice({ device: engine })
+    const { device, reason } = await openDevice(engine)
     try {
       await runDemo({ base, device, reason, keep, steps, seed }, context)
     } finally {

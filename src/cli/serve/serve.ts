@@ -33,6 +33,7 @@ const help = `Answers over HTTP as OpenAI does: /v1/completions, /v1/chat/comple
   --quantize NAME       load in nf4, fp4, int8, q8_0 or q4_0        (as it is)
   --dtype NAME          f32, f16 or bf16, of what is not quantised  (f32)
   --device NAME         auto, cpu or webgpu                         (auto)
+  --build NAME          of the CPU engine: auto, simd, relaxed or wide (auto: the fastest here)
   --quiet               no line for each request
   --help
 

@@ -7,7 +7,6 @@ import { prepareExamples } from '../../data/prepare-examples.ts'
 import { splitDataset } from '../../data/split-dataset.ts'
 import type { Device } from '../../device/device.ts'
 import { type OpenedDevice, openDevice } from '../../device/open-device.ts'
-import type { CpuOptions } from '../../device/cpu/cpu-device.ts'
 import { storageTypes } from '../../formats/formats.ts'
 import { loadDataset } from '../../io/dataset/load-dataset.ts'
 import { loadModel, loadTokenizer } from '../../io/load/load-model.ts'
@@ -19,8 +18,8 @@ import { trainDpo, type TrainDpoOptions } from '../../trainer/preference/train-d
 import { train, type TrainDatasetOptions } from '../../trainer/train.ts'
 import type { TrainResult } from '../../trainer/trainer.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
+import { buildFor, buildWords, deviceWords } from '../engine-words.ts'
 import { isInBlocks } from '../source-facts.ts'
-import { quickestBuild } from './cpu-build.ts'
 import { type Recipe, textOf, wordOf } from './recipe.ts'
 import type { LoadingDisplay } from './training-display.ts'
 
@@ -46,18 +45,14 @@ export function outputOf({ args }: Recipe): string {
   throw new MedAwareError('config', 'the recipe needs output_dir, the folder for checkpoints and the adapter')
 }
 
-/** The device that a recipe names, with the CPU engine's quickest build where nothing else is said. */
+/** The device that a recipe names, with the CPU engine's fastest build where nothing else is said. */
 export async function openFor(recipe: Recipe): Promise<OpenedDevice> {
-  const engine = wordOf(recipe, 'device', ['auto', 'cpu', 'webgpu'])
-  const build = wordOf(recipe, 'build', ['auto', 'simd', 'relaxed', 'wide'])
+  const engine = wordOf(recipe, 'device', deviceWords)
+  const build = buildFor(wordOf(recipe, 'build', buildWords))
   const { threads } = recipe.own
   const isCount = threads === undefined || (Number.isSafeInteger(threads) && Number(threads) >= 1)
   check(isCount, 'config', () => `threads must be a whole number from 1, got ${show(threads)}`)
-  const chosen = build !== 'auto' ? build : engine === 'webgpu' ? null : await quickestBuild()
-  const cpu: CpuOptions = {
-    ...(chosen !== null && { build: chosen }),
-    ...(threads !== undefined && { threads: Number(threads) }),
-  }
+  const cpu = { build, ...(threads !== undefined && { threads: Number(threads) }) }
   return openDevice({ device: engine, cpu })
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '#platform'
+import { CpuDevice } from '../../device/cpu/cpu-device.ts'
 import type { Device } from '../../device/device.ts'
 import type { TrainerCallback } from '../../trainer/trainer-callback.ts'
 import { type Command, type CommandContext, namesOf, parseWords } from '../command.ts'
@@ -27,6 +28,7 @@ const help = `Fine-tunes a model on rows of text, and saves a PEFT adapter.
   --out DIR         checkpoints, logs and the adapter (output_dir)
   --quantize NAME   nf4, fp4, int8 or none                 (nf4; of a .gguf the blocks it has)
   --device NAME     auto, cpu or webgpu                    (auto)
+  --build NAME      of the CPU engine: auto, simd, relaxed or wide (auto: the fastest here)
   --json            a line of JSON for each step and evaluation on stdout
   --plain           lines in the place of the dashboard
   --quiet           no progress
@@ -37,7 +39,7 @@ measures, p pauses, q stops and saves, ? tells more. Elsewhere, where CI is set,
 NO_COLOR and FORCE_COLOR are heeded.
 An adapter is PEFT's LoRA with r=16, alpha=32 on all projections at a rate of 2e-4, unless the recipe's adapter (PEFT's
 config) and learning_rate say otherwise; with trainer: dpo (--set trainer=dpo) at 5e-6. DIR/run.yaml holds the whole
-recipe. Ctrl-C saves a checkpoint; peft-medaware resume DIR goes on.`
+recipe, with the build that was taken. Ctrl-C saves a checkpoint; peft-medaware resume DIR goes on.`
 
 const outputWords = {
   json: { type: 'boolean', default: false },
@@ -59,10 +61,12 @@ export const trainCommand: Command = {
       out: { type: 'string' },
       quantize: { type: 'string' },
       device: { type: 'string' },
+      build: { type: 'string' },
       ...outputWords,
     })
-    const { model, data, 'eval-data': eval_data, out: output_dir, quantize, device } = values
-    const recipe = await readRecipe(values.config, values.set, { model, data, eval_data, output_dir, quantize, device })
+    const { model, data, 'eval-data': eval_data, out: output_dir, quantize, device, build } = values
+    const flags = { model, data, eval_data, output_dir, quantize, device, build }
+    const recipe = await readRecipe(values.config, values.set, flags)
     await trainAs(recipe, context, { ...values, resume: false, acceptDifferences: [] })
   },
 }
@@ -110,7 +114,7 @@ async function trainAs(recipe: Recipe, context: CommandContext, words: TrainWord
   let saved = 0
   const keeping: TrainerCallback = {
     name: 'recipe',
-    onTrainBegin: () => writeFileAtomic(join(out, recipeFile), recipeText(recipe)),
+    onTrainBegin: () => writeFileAtomic(join(out, recipeFile), recipeText(withBuild(recipe, device))),
     onSave: (step) => {
       saved = step
     },
@@ -134,6 +138,11 @@ async function trainAs(recipe: Recipe, context: CommandContext, words: TrainWord
   } finally {
     device?.dispose()
   }
+}
+
+/** The recipe with the build that was taken, so that the run goes on with it anywhere, bit for bit. */
+function withBuild(recipe: Recipe, device: Device | null): Recipe {
+  return device instanceof CpuDevice ? { ...recipe, own: { ...recipe.own, build: device.build } } : recipe
 }
 
 /** A dashboard where there is a terminal for it, else lines. */

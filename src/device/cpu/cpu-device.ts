@@ -33,7 +33,7 @@ const forgotten = new FinalizationRegistry<CpuThreads>((threads) => threads.stop
  */
 export async function openCpuDevice(given: CpuOptions = {}): Promise<CpuDevice> {
   const options = readOptions('openCpuDevice', given, cpuOptionRules)
-  const build = options.build ?? defaultCpuBuild()
+  const { build, why } = await buildFor(options.build)
   // Asked for plain SIMD, the library touches no flag of the process.
   check(
     build === 'simd' || cpuBuilds().includes(build),
@@ -41,7 +41,16 @@ export async function openCpuDevice(given: CpuOptions = {}): Promise<CpuDevice> 
     () => `cpu: build ${build} cannot run here, this engine has no relaxed SIMD; leave build out`,
   )
   const threads = options.threads ?? Math.min(availableThreads(), mostThreads)
-  return new CpuDevice(await openEngine(build, threads), build, options)
+  return new CpuDevice(await openEngine(build, threads), build, why, options)
+}
+
+/** The build that an option names, with the reason where it was chosen among them. */
+async function buildFor(
+  asked: CpuOptions['build'],
+): Promise<{ readonly build: CpuBuild; readonly why: string | null }> {
+  if (asked !== 'fastest') return { build: asked ?? defaultCpuBuild(), why: null }
+  const { fastestBuild } = await import('./fastest-build.ts')
+  return fastestBuild()
 }
 
 /** The CPU engine as a `Device`. Work is done when the call returns. */
@@ -49,6 +58,10 @@ export class CpuDevice implements Device {
   readonly kind = 'cpu'
   readonly tuning = {}
   readonly description: string
+  /** How its kernels are compiled: its results have the last bits of this build. */
+  readonly build: CpuBuild
+  /** Why it is this build, where `fastest` was asked for; else null. */
+  readonly whyBuild: string | null
   /** Why there is one thread where more were to be used; null if there are as many. */
   readonly whyOneThread: string | null
   /** V8's flags that the build needs and that were set for the whole process. */
@@ -60,10 +73,12 @@ export class CpuDevice implements Device {
   #engine: CpuEngine | null
   #lastTurn = 0
 
-  constructor(engine: CpuEngine, build: CpuBuild, options: CpuOptions) {
+  constructor(engine: CpuEngine, build: CpuBuild, whyBuild: string | null, options: CpuOptions) {
     const count = engine.threads?.count ?? 1
     const threads = count === 1 ? '1 thread' : `${count} threads`
     this.description = `CPU engine (WebAssembly, ${build === 'simd' ? '' : `${build} `}SIMD, ${threads})`
+    this.build = build
+    this.whyBuild = whyBuild
     this.whyOneThread = engine.whyOneThread
     this.flags = flagsFor(build)
     this.profile = options.profile === true ? new KernelProfile() : null

@@ -1,5 +1,6 @@
 import { unlockSimd } from '#platform'
 import { check } from '../../core/errors.ts'
+import { hashText } from '../../core/hash.ts'
 
 /** A module that is valid where relaxed SIMD is: one function, `f32x4.relaxed_madd(0, 0, 0)`. */
 const relaxedProbe = Uint8Array.of(
@@ -22,6 +23,12 @@ const modules: Readonly<Record<CpuBuild, () => Promise<{ readonly wasm: string }
   simd: () => import('./wasm-simd.generated.ts'),
   relaxed: () => import('./wasm-relaxed.generated.ts'),
   wide: () => import('./wasm-wide.generated.ts'),
+}
+
+/** Tells the kernels of a build from those of other versions. */
+export async function kernelsHash(build: CpuBuild): Promise<string> {
+  const { wasm } = await modules[build]()
+  return hashText(wasm)
 }
 
 /** The builds that this JavaScript engine can run. Switches on relaxed SIMD where Node has it behind a flag. */
