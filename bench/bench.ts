@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import { cpuBuilds, defaultCpuBuild } from '../src/device/cpu/cpu-device.ts'
+import { cpuBuilds } from '../src/device/cpu/cpu-device.ts'
+import { fastestBuild } from '../src/device/cpu/fastest-build.ts'
 import { adapterRows } from './adapters.ts'
 import { cpuRows } from './cpu.ts'
 import { smollm2File } from './smollm2.ts'
@@ -10,7 +11,6 @@ import { clocks } from './stats.ts'
 import { webgpuRows } from './webgpu.ts'
 
 const builds = cpuBuilds()
-const defaultBuild = defaultCpuBuild()
 const rowsOf: Readonly<Record<string, readonly Row[]>> = { cpu: cpuRows, webgpu: webgpuRows, adapters: adapterRows }
 const help = `Measures peft-medaware in alternating rounds of one run, each figure as median and best, beside its bar.
 
@@ -21,7 +21,7 @@ const help = `Measures peft-medaware in alternating rounds of one run, each figu
   --only NAME    the row of this name; repeatable         (all)
   --rounds N     rounds that count                        (as below)
   --layers N     decoder layers of the models; bars on models hold at ${fullLayers}  (${fullLayers})
-  --build NAME   of the CPU kernels: ${builds.join(', ')}    (${defaultBuild})
+  --build NAME   of the CPU kernels: ${builds.join(', ')}    (the fastest here)
   --tuning HOW   of the WebGPU engine: ${tunings.join(', ')}      (auto)
   --clock HOW    of the rows of adapters: ${clocks.join(', ')}  (wall)
   --model FILE   SmolLM2-135M-Instruct, GGUF or a folder  (${smollm2File})
@@ -39,7 +39,7 @@ const { values: flags, positionals } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string' },
     layers: { type: 'string', default: String(fullLayers) },
-    build: { type: 'string', default: defaultBuild },
+    build: { type: 'string' },
     tuning: { type: 'string', default: 'auto' },
     clock: { type: 'string', default: 'wall' },
     model: { type: 'string', default: smollm2File },
@@ -49,7 +49,7 @@ const { values: flags, positionals } = parseArgs({
   },
 })
 const layers = Number(flags.layers)
-const build = builds.find((name) => name === flags.build)
+const build = flags.build === undefined ? (await fastestBuild()).build : builds.find((name) => name === flags.build)
 const tuning = tunings.find((name) => name === flags.tuning)
 const clock = clocks.find((name) => name === flags.clock)
 const areRight = [layers, Number(flags.rounds ?? 1)].every((count) => Number.isInteger(count) && count >= 1)

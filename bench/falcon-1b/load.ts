@@ -40,7 +40,7 @@ async function touch(path: string): Promise<void> {
 }
 
 async function load(path: string): Promise<void> {
-  const device = await openCpuDevice()
+  const device = await openCpuDevice({ build: 'fastest' })
   await loadModel(path, { device, quantize: values.quantize ? { type: 'nf4' } : false })
   device.dispose()
 }

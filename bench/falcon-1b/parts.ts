@@ -140,7 +140,7 @@ function examples(tokens: number): readonly Example[] {
 }
 
 async function open(kind: 'cpu' | 'webgpu'): Promise<Device> {
-  return kind === 'cpu' ? openCpuDevice() : openAdapter()
+  return kind === 'cpu' ? openCpuDevice({ build: 'fastest' }) : openAdapter()
 }
 
 async function timedLoad(

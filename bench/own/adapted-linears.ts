@@ -15,7 +15,7 @@ import { serve } from '../serve.ts'
 import { clock } from '../stats.ts'
 
 const [engine = '', storage = '', by = ''] = process.argv.slice(2)
-const device = engine === 'cpu' ? await openCpuDevice() : await openAdapter()
+const device = engine === 'cpu' ? await openCpuDevice({ build: 'fastest' }) : await openAdapter()
 const { sizes, tokens, rank, scaling } = falconLinears
 
 const tensorOf = (place: number) => (rows: number, columns: number, scale: number) =>

@@ -36,7 +36,7 @@ const flags = readFlags(
 )
 
 reportErrorsPlainly()
-const { device, reason } = await openDevice({ device: flags.device })
+const { device, reason } = await openDevice({ device: flags.device, cpu: { build: 'fastest' } })
 const { source } = baseOf(flags.model)
 const { model, tokenizer } = await loadModel(source, { device, quantize: { type: 'nf4' } })
 if (tokenizer === null) throw new Error(`${source} has no tokenizer.json`)

@@ -40,9 +40,9 @@ export function oneOf<const W extends string, T extends W | undefined>(words: re
   return { otherwise, expects, read: (given) => words.find((word) => word === given) }
 }
 
-/** The CPU engine's builds and the devices, which every command has. */
+/** The devices and the CPU engine's builds, which every command has; a command's process is its own. */
 export const deviceFlag = oneOf(['auto', 'cpu', 'webgpu'], 'auto')
-export const buildFlag = oneOf(['simd', 'relaxed', 'wide'], undefined)
+export const buildFlag = oneOf(['fastest', 'simd', 'relaxed', 'wide'], 'fastest')
 
 /**
  * Reads a command line by a table. Prints the help and leaves on --help; on a flag that is not there (it says the

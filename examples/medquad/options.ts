@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CpuBuild, type CpuOptions, MedAwareError } from 'peft-medaware'
+import { type CpuOptions, MedAwareError } from 'peft-medaware'
 import { adapterChoice } from './adapter-choice.ts'
 import { baseNames, baseOf } from './bases.ts'
 import { buildFlag, deviceFlag, number, readFlags, text, there, whole } from './flags.ts'
@@ -17,8 +17,7 @@ const help = `Fine-tunes a 4-bit model on MedQuAD's medical questions and answer
   --paper               the 16,407 pairs of the paper instead of all 16,423
   --device WHICH        auto, cpu or webgpu                 (auto)
   --threads N           of the CPU engine                   (all cores)
-  --build NAME          of the CPU engine: simd, relaxed or wide
-                        (relaxed where there is any; wide is faster in Node 24 and later with AVX2)
+  --build NAME          of the CPU engine: simd, relaxed, wide or fastest, which tries wide   (fastest)
   --adapter JSON|FILE   another adapter than the paper's LoRA, such as '{"peft_type": "IA3"}' or an adapter_config.json
   --targets NAMES       modules to adapt, with commas between, or all-linear   (as the paper does, and PEFT for its
                         kind of model: query_key_value, or q_proj and v_proj; or what --adapter says)
@@ -86,9 +85,9 @@ export function cpuOptions({
   build,
 }: {
   readonly threads: number | undefined
-  readonly build: CpuBuild | undefined
+  readonly build: NonNullable<CpuOptions['build']>
 }): CpuOptions {
-  return { ...(threads !== undefined && { threads }), ...(build !== undefined && { build }) }
+  return { build, ...(threads !== undefined && { threads }) }
 }
 
 /** Optimiser steps of one pass over so many examples. */

@@ -23,7 +23,7 @@ export interface OpenedModel {
 /** Opens a base model, quantised as the recipe quantises it. @throws MedAwareError `not-found` without a tokenizer. */
 export async function openModel({ model: given, device: which, line, warn }: Opening): Promise<OpenedModel> {
   const { source } = baseOf(given)
-  const { device } = await openDevice({ device: which })
+  const { device } = await openDevice({ device: which, cpu: { build: 'fastest' } })
   const quantize = { type: 'nf4', doubleQuant: true } as const
   const { model, tokenizer } = await loadModel(source, { device, quantize, onProgress: line.load, onWarning: warn })
   if (tokenizer === null) throw new MedAwareError('not-found', `${source}: no tokenizer.json`)

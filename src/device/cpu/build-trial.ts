@@ -54,7 +54,7 @@ export class BuildTrial {
         ...{ hasBias: 0, accumulate: 0, alpha: 1 },
       }
       const operands = [a, b, 0, out, ...Object.keys(rowOf('matmul').params).map((name) => valueOf(params, name))]
-      runKernel(engine, 'matmul', operands, rowOf('matmul').items(params), 0, undefined)
+      runKernel(engine, 'matmul', operands, rowOf('matmul').items(params), true, undefined)
       return new Float32Array(engine.memory.buffer, out, m * n)
     }
     const time = () => {

@@ -25,9 +25,10 @@ let chosen: Promise<BuildChoice> | null = null
 
 /**
  * The build whose matrix products are quickest in this process: `wide` where V8 has its revectoriser, and a product of
- * it is right and clearly faster, else the default one. Measured in a fifth of a second, once for a processor, a version of Node
- * and the kernels, and kept in the platform's cache, so that a machine takes the same build on every run. Sets V8's
- * flag for the whole process while it measures, and leaves it set if `wide` is chosen. Asked again, it says the same.
+ * it is right and clearly faster, else the default one. Measured in a fifth of a second, once for a processor, a
+ * version of Node and the kernels, and kept in the platform's cache, so that a machine takes the same build on every
+ * run. Sets V8's flag for the whole process while it measures, and leaves it set if `wide` is chosen. Asked again, it
+ * says the same.
  */
 export function fastestBuild(): Promise<BuildChoice> {
   return (chosen ??= choose())

@@ -166,7 +166,7 @@ describe('npm run medquad', () => {
     expect(name.code).toBe(2)
     expect(name.stderr).toContain('There is no option --max-lenght; did you mean --max-length?\n')
     expect(build.code).toBe(2)
-    expect(build.stderr).toContain('--build must be simd, relaxed or wide, got "fast"\n')
+    expect(build.stderr).toContain('--build must be fastest, simd, relaxed or wide, got "fast"\n')
     expect(model.code).toBe(1)
     expect(model.stderr).toMatch(/\nerror: .*nowhere\/config\.json/)
     expect(resume.code).toBe(1)
