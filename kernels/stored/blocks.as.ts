@@ -76,12 +76,13 @@ function scaleOf(unit: u32): v128 {
   return f32x4.replace_lane(scale, 1, NOTHING)
 }
 
+// A shuffle in their place, read by two stores, ends the process in V8 14.6 with its revectoriser.
 function scales(pair: v128): v128 {
-  return v128.shuffle<f32>(pair, pair, 0, 0, 0, 0)
+  return f32x4.splat(f32x4.extract_lane(pair, 0))
 }
 
 function leasts(pair: v128): v128 {
-  return v128.shuffle<f32>(pair, pair, 1, 1, 1, 1)
+  return f32x4.splat(f32x4.extract_lane(pair, 1))
 }
 
 /** Four values, of codes in 16 bits: the first four, or the last. */

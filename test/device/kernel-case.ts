@@ -84,10 +84,19 @@ function place(device: Device, numbers: Numbers, label: string): Binding {
 
 /** Holds what a device wrote against what a case expects. */
 export function expectCase(one: KernelCase, written: Readonly<Record<string, Numbers>>, device: Device): void {
+  expect(faultOf(one, written, device)).toBeNull()
+}
+
+/** In what a device wrote something else than a case expects; null where it did not. */
+export function faultOf(
+  one: KernelCase,
+  written: Readonly<Record<string, Numbers>>,
+  device: Pick<Device, 'kind'>,
+): string | null {
   for (const [name, expected] of Object.entries(one.expected)) {
     const got = written[name] ?? []
     if (expected === undefined) continue
-    expect(got.length).toBe(expected.length)
+    if (got.length !== expected.length) return `${name} has ${got.length} numbers, not ${expected.length}`
     let largest = 0
     let worst = 0
     let at = 0
@@ -99,11 +108,11 @@ export function expectCase(one: KernelCase, written: Readonly<Record<string, Num
     }
     const isCode = got instanceof Uint8Array
     const allowed = isCode ? (device.kind === 'cpu' ? 0 : one.codeSteps) : one.tolerance * largest
-    expect(
-      worst <= allowed,
-      `${name}[${at}] is ${got[at]}, not ${expected[at]}: off by ${worst}, allowed ${allowed}`,
-    ).toBe(true)
+    if (!(worst <= allowed)) {
+      return `${name}[${at}] is ${got[at]}, not ${expected[at]}: off by ${worst}, allowed ${allowed}`
+    }
   }
+  return null
 }
 
 const random = new Random(7)
