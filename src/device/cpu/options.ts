@@ -5,7 +5,7 @@ export interface CpuOptions {
   /**
    * How the kernels are compiled; results differ in the last bits. Default: `relaxed` where the engine has relaxed
    * SIMD, which Node 20 is told to switch on for the whole process, else `simd`. `wide` turns on V8's experimental
-   * revectoriser for the whole process: worth while in Node 24 and later on x64 with AVX2, where matrix products take
+   * revectoriser for the whole process: worth while in Node 24 and 26 on x64 with AVX2, where matrix products take
    * about 0.6 of the time. Deno and Bun have no revectoriser. `fastest` is for programs whose process is their own: it
    * tries `wide` for a fifth of a second, once a machine, takes it where its products are right and clearly faster, and else
    * the default. `CpuDevice.build` and the device's description name what was taken, `CpuDevice.whyBuild` says why.
