@@ -34,7 +34,7 @@ function table({ runtimes, date, package: version, machine }: PlatformsRecord): 
   if (first === undefined) throw new Error('the record has no runtime')
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [
-    line(['', ...runtimes.map(({ name }) => name)]),
+    line(['part', ...runtimes.map(({ name }) => name)]),
     line(['---', ...runtimes.map(() => '---')]),
     ...rows.map(([name, cell]) => line([name, ...runtimes.map((runtime) => cell(runtime, first))])),
     '',
