@@ -1,20 +1,11 @@
 // The parts of a matrix product one by one, each by the functions of kernels/ that the product itself calls, over the
 // same memory in the same order. Which parts there are, and what they add up to: kernels/cpu-phases.ts.
 import { KEPT_BYTES } from '../../kernels/shared/kept-rows.as.ts'
-import {
-  COLUMNS,
-  multiplyPanels,
-  packBlock,
-  packPanels,
-  PANEL_BYTES,
-  panelAt,
-  PANELS_BYTES,
-  ROWS,
-} from '../../kernels/shared/panel.as.ts'
+import { COLUMNS, multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS } from '../../kernels/shared/panel.as.ts'
 import { scratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
 import { DEPTH, WIDTH } from '../../kernels/shared/tile.as.ts'
 import { PLANE_BYTES } from '../../kernels/stored/four-bit.as.ts'
-import { decodeStored, packStored, prepareStored } from '../../kernels/stored/stored.as.ts'
+import { decodePanels, prepareStored } from '../../kernels/stored/stored.as.ts'
 
 export { matmul } from '../../kernels/matmul/matmul.as.ts'
 export { matmulStored } from '../../kernels/matmul/matmul-stored.as.ts'
@@ -67,16 +58,7 @@ export function decodeB(
     const depth = min<u32>(k - start, DEPTH)
     for (let first: u32 = 0; first < n; first += COLUMNS) {
       const columns = min<u32>(n - first, COLUMNS)
-      if (trans) {
-        for (let c: u32 = 0; c < columns; c += 4) {
-          const at = panelAt(panels, c)
-          packStored((first + c) * k + start, k, min<u32>(columns - c, 4), depth, at, WIDTH * 4, decoded)
-        }
-      } else {
-        for (let i: u32 = 0; i < depth; i++) {
-          decodeStored((start + i) * n + first, columns, panels + i * WIDTH * 4, PANEL_BYTES)
-        }
-      }
+      decodePanels(n, k, trans, first, columns, start, depth, panels, decoded)
     }
   }
 }

@@ -1,7 +1,6 @@
 // out[i] = alpha · op(a[i]) · op(b[i]) for each of count, row-major f32. op(a): a is [m,k], or [k,m] if transA; op(b):
 // b is [k,n], or [n,k] if transB. One item is 8 columns of one matrix.
 import { multiplyColumns } from '../matmul/matmul.as.ts'
-import { beginJob } from '../shared/kept-rows.as.ts'
 
 export function matmulBatch(
   a: usize,
@@ -26,8 +25,6 @@ export function matmulBatch(
     const atA = a + ((i * m * k) << 2)
     const atB = b + ((i * k * n) << 2)
     const to = out + ((i * m * n) << 2)
-    // Of another a: rows that were packed before are not its.
-    beginJob()
     const pitch = transA ? m : k
     multiplyColumns(atA, atB, 0, to, m, n, k, pitch, n, transA, transB, 0, alpha, first << 3, last << 3)
     item += last - first

@@ -4,10 +4,10 @@
 // out. absmax, nested, tables and bias may be null where they are not used.
 import { PLANE_BYTES } from '../stored/four-bit.as.ts'
 import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
-import { COLUMNS, FEW, multiplyPanels, PANEL_BYTES, panelAt, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
+import { COLUMNS, FEW, multiplyPanels, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
-import { decodeStored, dotStoredRows, hasDots, packStored, prepareStored } from '../stored/stored.as.ts'
+import { decodePanels, decodeStored, dotStoredRows, hasDots, prepareStored } from '../stored/stored.as.ts'
 import { DEPTH, finishSums, WIDTH } from '../shared/tile.as.ts'
 
 export function matmulStored(
@@ -72,24 +72,13 @@ export function matmulStored(
       for (let first = begin << 3; first < last; first += COLUMNS) {
         const columns = min<u32>(last - first, COLUMNS)
         const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
-        if (transB) decodeRows(k, first, columns, start, depth, panels, decoded)
-        else decodeColumns(n, first, columns, start, depth, panels)
+        decodePanels(n, k, transB, first, columns, start, depth, panels, decoded)
         const to = out + ((row * pitchOut + first) << 2)
         multiplyPanels(rows, count, panels, columns, depth, to, pitchOut, biasNow, alpha, add)
       }
       start += DEPTH
     } while (start < k)
   }
-}
-
-function decodeRows(k: u32, first: u32, columns: u32, start: u32, depth: u32, to: usize, decoded: usize): void {
-  for (let c: u32 = 0; c < columns; c += 4) {
-    packStored((first + c) * k + start, k, min<u32>(columns - c, 4), depth, panelAt(to, c), WIDTH * 4, decoded)
-  }
-}
-
-function decodeColumns(n: u32, first: u32, columns: u32, start: u32, depth: u32, to: usize): void {
-  for (let i: u32 = 0; i < depth; i++) decodeStored((start + i) * n + first, columns, to + i * WIDTH * 4, PANEL_BYTES)
 }
 
 /** A few rows: every decoded run is used as it is, without packing. `sums` holds DEPTH of them per row. */

@@ -3,7 +3,7 @@
 // 8 columns of out, or 64 rows of a thin one. Panels of b are packed in scratch and multiplied by an outer-product tile
 // (Goto & van de Geijn 2008); a few rows go straight over b. Sums run over blocks of DEPTH steps of k, so they do not
 // depend on how columns or rows are shared out.
-import { beginJob, KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
+import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
 import { COLUMNS, FEW, multiplyPanels, packPanels, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
@@ -57,8 +57,6 @@ export function matmul(
   const first = begin * TALL
   const rows = min<u32>(end * TALL, m) - first
   const from = a + ((transA ? first : first * pitchA) << 2)
-  // Of other rows than those of the share before.
-  beginJob()
   multiplyTiles(
     from,
     b,

@@ -7,7 +7,8 @@ import { DEPTH } from './tile.as.ts'
 /** Bytes of scratch for them: of 512 rows, 2048 columns. */
 export const KEPT_BYTES: u32 = 0x400000
 
-/** Blocks of the job at hand that are packed: the first ones, in the order in which every share asks for them. */
+/** The matrix at hand, and its blocks that are packed: the first ones, in the order in which every share asks. */
+let matrix: usize = 0
 let packed: u32 = 0
 
 /** Called on a thread before its first share of a job: what it has packed belongs to another. */
@@ -16,10 +17,15 @@ export function beginJob(): void {
 }
 
 /**
- * Where block `number` of a lies packed: `count` rows from `first`, at most ROWS, of k `depth` steps from `start`; see
+ * Where a block of a lies packed: the rows from `first`, at most ROWS, of k the steps from `start`, at most DEPTH; see
  * `packBlock`. Blocks for which KEPT_BYTES at `to` have no room share the last place, and are packed for every share.
+ * A job may go over several matrices, which begin at different addresses.
  */
 export function keptBlock(a: usize, pitch: u32, trans: u32, m: u32, first: u32, k: u32, start: u32, to: usize): usize {
+  if (a != matrix) {
+    matrix = a
+    packed = 0
+  }
   const count = min<u32>(m - first, ROWS)
   const depth = min<u32>(k - start, DEPTH)
   const bytes = ((min<u32>(m, ROWS) + 3) & ~3) * DEPTH * 4

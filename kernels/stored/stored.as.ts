@@ -1,7 +1,7 @@
 import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
 import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { dotRows, fitsDots } from './four-bit-dots.as.ts'
-import { packRows } from '../shared/panel.as.ts'
+import { packRows, PANEL_BYTES, panelAt } from '../shared/panel.as.ts'
 import { DEPTH, WIDTH } from '../shared/tile.as.ts'
 import {
   decodeBytes,
@@ -58,15 +58,7 @@ export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void
  * Packs up to four rows of `depth` values, at most DEPTH, the first from value `start` on and each `rowValues` behind
  * the last: element (row, i) goes to to[i · step + row]. `decoded` is scratch for four rows of DEPTH.
  */
-export function packStored(
-  start: u32,
-  rowValues: u32,
-  rows: u32,
-  depth: u32,
-  to: usize,
-  step: u32,
-  decoded: usize,
-): void {
+function packStored(start: u32, rowValues: u32, rows: u32, depth: u32, to: usize, step: u32, decoded: usize): void {
   if (inBlocks && rows == 4 && fitsUnits(start | rowValues)) packBlocks(start, rowValues, depth, to, step)
   else if (bits == 16) {
     if (isBf16) packBytes<u16>(start, rowValues, rows, depth, to, step)
@@ -79,6 +71,30 @@ export function packStored(
       decodeStored(start + j * rowValues, depth, decoded + j * DEPTH * 4, WIDTH * 4)
     }
     packRows(decoded, DEPTH * 4, rows, depth, to, step)
+  }
+}
+
+/**
+ * Decodes panels of the weight, [k,n], or [n,k] if `trans`, as `packPanels` packs them: columns from `first`, steps of
+ * k from `start`. `decoded` is scratch for four rows of DEPTH.
+ */
+export function decodePanels(
+  n: u32,
+  k: u32,
+  trans: u32,
+  first: u32,
+  columns: u32,
+  start: u32,
+  depth: u32,
+  to: usize,
+  decoded: usize,
+): void {
+  if (trans) {
+    for (let c: u32 = 0; c < columns; c += 4) {
+      packStored((first + c) * k + start, k, min<u32>(columns - c, 4), depth, panelAt(to, c), WIDTH * 4, decoded)
+    }
+  } else {
+    for (let i: u32 = 0; i < depth; i++) decodeStored((start + i) * n + first, columns, to + i * WIDTH * 4, PANEL_BYTES)
   }
 }
 
