@@ -3,7 +3,8 @@
 import { KEPT_BYTES } from '../../kernels/shared/kept-rows.as.ts'
 import { COLUMNS, multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS } from '../../kernels/shared/panel.as.ts'
 import { scratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
-import { DEPTH, WIDTH } from '../../kernels/shared/tile.as.ts'
+import { DEPTH, stripRows } from '../../kernels/shared/tile.as.ts'
+import { WIDTH } from '../../kernels/shared/tile-ends.as.ts'
 import { PLANE_BYTES } from '../../kernels/stored/four-bit.as.ts'
 import { decodePanels, prepareStored } from '../../kernels/stored/stored.as.ts'
 
@@ -81,11 +82,14 @@ export function multiply(out: usize, m: u32, n: u32, k: u32): void {
   }
 }
 
-/** As many tiles of four rows, all over the same panel and the same rows of out: nothing leaves the first cache. */
+/** As many tiles, all over the same panel and the same rows of out: nothing leaves the first cache. */
 export function multiplyOnePanel(out: usize, m: u32, n: u32, k: u32): void {
   const panels = scratch(PANELS_BYTES + KEPT_BYTES)
   const rows = panels + PANELS_BYTES
   const depth = min<u32>(k, DEPTH)
-  const tiles = (m / 4) * (n / WIDTH) * (k / depth)
-  for (let i: u32 = 0; i < tiles; i++) multiplyPanels(rows, 4, panels, WIDTH, depth, out, WIDTH, 0, 1, true)
+  const times = (n / WIDTH) * (k / depth)
+  for (let r: u32 = 0; r < m; r += stripRows(m - r)) {
+    const count = min<u32>(m - r, stripRows(m - r))
+    for (let i: u32 = 0; i < times; i++) multiplyPanels(rows, count, panels, WIDTH, depth, out, WIDTH, 0, 1, true)
+  }
 }

@@ -2,7 +2,7 @@ import { packRows } from '../shared/panel.as.ts'
 import { madd } from '../shared/simd.as.ts'
 
 // Eight rows side by side, element by element, against many rows where they lie: the products of attention, as outer
-// products of 4 rows and 8 columns (see `tile` in tile.as.ts for the shape of their loops).
+// products of 4 rows and 8 columns (see narrow-tiles.as.ts for the shape of their loops).
 
 /** Rows that are taken at a time: with their weights they stay in a first-level cache. */
 export const BLOCK: u32 = 64

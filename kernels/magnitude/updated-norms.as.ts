@@ -6,7 +6,8 @@ import { COLUMNS, multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS_BYTE
 import { scratch } from '../shared/scratch.as.ts'
 import { loadPart, madd, sumWide, widen } from '../shared/simd.as.ts'
 import { decodeStored, prepareStored } from '../stored/stored.as.ts'
-import { DEPTH, WIDTH } from '../shared/tile.as.ts'
+import { DEPTH } from '../shared/tile.as.ts'
+import { WIDTH } from '../shared/tile-ends.as.ts'
 
 /** Rows whose sums are made at a time: with a block of COLUMNS of each, as many as a first-level cache holds. */
 const GROUP: u32 = 64

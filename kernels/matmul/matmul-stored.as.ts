@@ -8,7 +8,8 @@ import { COLUMNS, FEW, multiplyPanels, PANELS_BYTES, ROWS } from '../shared/pane
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
 import { decodePanels, decodeStored, dotStoredRows, hasDots, prepareStored } from '../stored/stored.as.ts'
-import { DEPTH, finishSums, WIDTH } from '../shared/tile.as.ts'
+import { DEPTH } from '../shared/tile.as.ts'
+import { finishSums, WIDTH } from '../shared/tile-ends.as.ts'
 
 export function matmulStored(
   a: usize,

@@ -7,7 +7,8 @@ import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
 import { COLUMNS, FEW, multiplyPanels, packPanels, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
-import { DEPTH, finishSums } from '../shared/tile.as.ts'
+import { DEPTH } from '../shared/tile.as.ts'
+import { finishSums } from '../shared/tile-ends.as.ts'
 
 /** Columns whose sums stand in scratch while few rows are multiplied. */
 const WIDE: u32 = 512

@@ -1,7 +1,9 @@
 import { loadPart, storeTransposed } from './simd.as.ts'
-import { DEPTH, tile, TILE_BYTES, WIDTH } from './tile.as.ts'
+import { DEPTH, stripRows, TALL, tile } from './tile.as.ts'
+import { ALPHA, TILE_BYTES, WIDTH } from './tile-ends.as.ts'
 
-// Matrix products by tiles of 4 rows of a and WIDTH columns of b, both packed along k (Goto & van de Geijn 2008).
+// Matrix products by tiles of a strip of rows of a and WIDTH columns of b, both packed along k (Goto & van de Geijn
+// 2008).
 
 /** Columns of b that are packed at a time: rows of a b[k,n] are then read in whole lines of memory. */
 export const COLUMNS: u32 = 64
@@ -96,30 +98,95 @@ function packColumns(from: usize, rowBytes: u32, columns: u32, depth: u32, to: u
   }
 }
 
-/** Packs columns of a row-major matrix in groups of four, DEPTH steps apart, in the same order. */
-function packColumnsByFour(from: usize, rowBytes: u32, columns: u32, depth: u32, to: usize): void {
-  const whole = columns & ~3
+/** Packs a strip of rows of a row-major matrix: element (row, i) goes to to[i · height + row]. Missing rows are anything. */
+function packStrip(from: usize, rowBytes: u32, rows: u32, depth: u32, to: usize, height: u32): void {
+  packRows(from, rowBytes, min<u32>(rows, 4), depth, to, height << 2)
+  if (height > 4) packTwoRows(from + 4 * rowBytes, rowBytes, rows - 4, depth, to + 16)
+}
+
+/** The last two rows of a strip of six, or the last but one. */
+function packTwoRows(from: usize, rowBytes: u32, rows: u32, depth: u32, to: usize): void {
+  const second = rows > 1 ? rowBytes : 0
   let i: u32 = 0
-  for (; i + 4 <= depth; i += 4) {
-    let at = from + i * rowBytes
-    let put = to + (i << 4)
-    for (const last = at + (whole << 2); at < last; at += 16, put += DEPTH * 16) {
-      const at2 = at + 2 * rowBytes
-      const a0 = v128.load(at)
-      const a1 = v128.load(at + rowBytes)
-      const a2 = v128.load(at2)
-      const a3 = v128.load(at2 + rowBytes)
-      v128.store(put, a0)
-      v128.store(put, a1, 16)
-      v128.store(put, a2, 32)
-      v128.store(put, a3, 48)
+  let put = to
+  for (; i + 4 <= depth; i += 4, put += 96) {
+    const at = from + (i << 2)
+    const e = v128.load(at)
+    const f = v128.load(at + second)
+    const low = v128.shuffle<f32>(e, f, 0, 4, 1, 5)
+    const high = v128.shuffle<f32>(e, f, 2, 6, 3, 7)
+    v128.store64_lane(put, low, 0)
+    v128.store64_lane(put, low, 1, 24)
+    v128.store64_lane(put, high, 0, 48)
+    v128.store64_lane(put, high, 1, 72)
+  }
+  for (; i < depth; i++, put += 24) {
+    store<f32>(put, load<f32>(from + (i << 2)))
+    store<f32>(put, load<f32>(from + second + (i << 2)), 4)
+  }
+}
+
+/** Packs columns of a row-major matrix in strips, DEPTH steps apart, in the same order. */
+function packColumnsInStrips(from: usize, rowBytes: u32, columns: u32, depth: u32, to: usize): void {
+  for (let i: u32 = 0; i < depth; i += 4) {
+    const steps = min<u32>(depth - i, 4)
+    const at = from + i * rowBytes
+    let c: u32 = 0
+    if (steps == 4) {
+      for (; columns - c > 8; c += TALL) {
+        const put = to + (c * DEPTH + i * TALL) * 4
+        if (TALL == 6) packSixColumns(at + (c << 2), rowBytes, put)
+        else packFourColumns(at + (c << 2), rowBytes, put)
+      }
+    }
+    let height: u32 = 0
+    for (; c < columns; c += height) {
+      height = stripRows(columns - c)
+      packPart(at + (c << 2), rowBytes, columns - c, steps, to + (c * DEPTH + i * height) * 4, height)
     }
   }
-  for (let j: u32 = 0; j < depth; j++) {
-    const row = from + j * rowBytes
-    for (let c = j < i ? whole : 0; c < columns; c += 4) {
-      v128.store(to + c * DEPTH * 4 + (j << 4), loadPart(row + (c << 2), columns - c))
-    }
+}
+
+/** Four steps of a strip of four columns. */
+function packFourColumns(at: usize, rowBytes: u32, to: usize): void {
+  const at2 = at + 2 * rowBytes
+  const a0 = v128.load(at)
+  const a1 = v128.load(at + rowBytes)
+  const a2 = v128.load(at2)
+  const a3 = v128.load(at2 + rowBytes)
+  v128.store(to, a0)
+  v128.store(to, a1, 16)
+  v128.store(to, a2, 32)
+  v128.store(to, a3, 48)
+}
+
+/** Four steps of a strip of six columns. */
+function packSixColumns(at: usize, rowBytes: u32, to: usize): void {
+  const at2 = at + 2 * rowBytes
+  const a0 = v128.load(at)
+  const b0 = load<u64>(at, 16)
+  const a1 = v128.load(at + rowBytes)
+  const b1 = load<u64>(at + rowBytes, 16)
+  const a2 = v128.load(at2)
+  const b2 = load<u64>(at2, 16)
+  const a3 = v128.load(at2 + rowBytes)
+  const b3 = load<u64>(at2 + rowBytes, 16)
+  v128.store(to, a0)
+  store<u64>(to, b0, 16)
+  v128.store(to, a1, 24)
+  store<u64>(to, b1, 40)
+  v128.store(to, a2, 48)
+  store<u64>(to, b2, 64)
+  v128.store(to, a3, 72)
+  store<u64>(to, b3, 88)
+}
+
+/** Up to four steps of a strip whose last columns may be missing: they are 0. */
+function packPart(at: usize, rowBytes: u32, columns: u32, steps: u32, to: usize, height: u32): void {
+  for (let j: u32 = 0; j < steps; j++, at += rowBytes, to += height << 2) {
+    v128.store(to, loadPart(at, columns))
+    if (height > 4) store<f32>(to, load<f32>(at, 16), 16)
+    if (height > 4) store<f32>(to, columns > 5 ? load<f32>(at, 20) : 0, 20)
   }
 }
 
@@ -171,13 +238,16 @@ export function packBlock(
   to: usize,
 ): void {
   if (trans) {
-    packColumnsByFour(a + ((start * pitch + first) << 2), pitch << 2, count, depth, to)
+    packColumnsInStrips(a + ((start * pitch + first) << 2), pitch << 2, count, depth, to)
     return
   }
   const from = a + ((first * pitch + start) << 2)
   const rowBytes = pitch << 2
-  for (let r: u32 = 0; r < count; r += 4) {
-    packRows(from + r * rowBytes, rowBytes, min<u32>(count - r, 4), depth, to + r * DEPTH * 4, 16)
+  let height: u32 = 0
+  for (let r: u32 = 0; r < count; r += height) {
+    const left = count - r
+    height = stripRows(left)
+    packStrip(from + r * rowBytes, rowBytes, min<u32>(left, height), depth, to + r * DEPTH * 4, height)
   }
 }
 
@@ -198,13 +268,14 @@ export function multiplyPanels(
   add: bool,
 ): void {
   const sums = panels + COLUMNS * DEPTH * 4
+  store<f32>(sums, alpha, ALPHA)
   for (let c: u32 = 0; c < columns; c += WIDTH) {
     const panel = panelAt(panels, c)
     const wide = min<u32>(columns - c, WIDTH)
     const biasAt = bias ? bias + (c << 2) : 0
-    for (let r: u32 = 0; r < count; r += 4) {
+    for (let r: u32 = 0; r < count; r += stripRows(count - r)) {
       const to = out + ((r * pitch + c) << 2)
-      tile(rows + r * DEPTH * 4, panel, depth, min<u32>(count - r, 4), wide, to, pitch << 2, biasAt, alpha, add, sums)
+      tile(rows + r * DEPTH * 4, panel, depth, count - r, wide, to, pitch << 2, biasAt, add, sums)
     }
   }
 }

@@ -1,5 +1,5 @@
 import { madd, storeTransposed, sumLanes } from '../shared/simd.as.ts'
-import { WIDTH } from '../shared/tile.as.ts'
+import { WIDTH } from '../shared/tile-ends.as.ts'
 
 // Decoding of GGUF's blocks of 4, 5 and 6 bits (ggml-common.h): value i of the flattened matrix is
 // (code - centre) · scale + least. 32 codes are `bits` words: in the first four element i of eight is in byte i % 4, in

@@ -4,7 +4,7 @@
 import { PLANE_BYTES } from './four-bit.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
 import { decodeStored, prepareStored } from './stored.as.ts'
-import { WIDTH } from '../shared/tile.as.ts'
+import { WIDTH } from '../shared/tile-ends.as.ts'
 
 export function dequantize(
   codes: usize,

@@ -1,7 +1,7 @@
 // Decoding of 4-bit weights: value i of the flattened matrix is code[nibble i] · absmax[i / blockSize], high nibble
 // first.
 import { madd, sumLanes } from '../shared/simd.as.ts'
-import { WIDTH } from '../shared/tile.as.ts'
+import { WIDTH } from '../shared/tile-ends.as.ts'
 
 export let codes: usize = 0
 let absmax: usize = 0

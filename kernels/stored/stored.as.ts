@@ -2,7 +2,8 @@ import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepare
 import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { dotRows, fitsDots } from './four-bit-dots.as.ts'
 import { packRows, PANEL_BYTES, panelAt } from '../shared/panel.as.ts'
-import { DEPTH, WIDTH } from '../shared/tile.as.ts'
+import { DEPTH } from '../shared/tile.as.ts'
+import { WIDTH } from '../shared/tile-ends.as.ts'
 import {
   decodeBytes,
   dotByteBlocks,

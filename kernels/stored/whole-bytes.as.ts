@@ -1,5 +1,5 @@
 import { loadPart, madd, storePart, storeTransposed, sumLanes } from '../shared/simd.as.ts'
-import { WIDTH } from '../shared/tile.as.ts'
+import { WIDTH } from '../shared/tile-ends.as.ts'
 
 // Decoding of weights whose elements are whole bytes. T is i16 for the bits of an f16, u16 for those of a bf16, and i8
 // for a code that stands for code · scale / 127 with a scale for each block of `blockSize` elements: a row, as in

@@ -2,7 +2,7 @@
 // reads it, or f32 where bits is 32. A row whose id is below first or not below first + vocab stays: the table may be a
 // window of a larger one. One item is one row.
 import { scratch } from '../shared/scratch.as.ts'
-import { WIDTH } from '../shared/tile.as.ts'
+import { WIDTH } from '../shared/tile-ends.as.ts'
 import { PLANE_BYTES } from '../stored/four-bit.as.ts'
 import { decodeStored, prepareStored } from '../stored/stored.as.ts'
 

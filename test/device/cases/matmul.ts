@@ -41,9 +41,9 @@ export function windowed(rows: number, columns: number, pitch: number): number {
   return (rows - 1) * pitch + columns
 }
 
-// Rows around the 1 to 3 that have a way of their own, columns that end in part of a panel, depths across blocks of
-// 512, and multiples of 4 that end within a tile; then windows of columns, by what their rows of a and of out have
-// beyond them.
+// Rows around the 1 to 3 that have a way of their own, and that end in strips of 6, 5 and fewer; columns that end in part
+// of a panel, rows and depths across blocks of 512, and multiples of 4 that end within a tile; then windows of columns,
+// by what their rows of a and of out have beyond them.
 const sizes = [
   [1, 1, 1],
   [1, 13, 70],
@@ -55,6 +55,8 @@ const sizes = [
   [7, 20, 65],
   [33, 70, 1030],
   [69, 41, 67],
+  [17, 20, 70],
+  [525, 10, 9],
   [4, 600, 520],
   [3, 32, 12],
   [6, 36, 20],
