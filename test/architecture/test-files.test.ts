@@ -39,3 +39,11 @@ test('a file that declares tests is in a suite, and one that opens Chromium is n
   expect(opening.length).toBeGreaterThan(4)
   expect(opening.filter((file) => file.endsWith('.test.ts'))).toEqual([])
 })
+
+test('a file that draws numbers begins its own draws', () => {
+  const drawing = pathsIn('test', ['.ts'])
+    .map((file) => ({ file, text: readFileSync(path.join(root, file), 'utf8') }))
+    .filter(({ text }) => /import \{[^}]*\b(normals|integers|junk)\b[^}]*\} from '[^']*kernel-case\.ts'/.test(text))
+  expect(drawing.length).toBeGreaterThan(20)
+  expect(drawing.filter(({ text }) => !/^seedDraws\('/m.test(text)).map(({ file }) => file)).toEqual([])
+})

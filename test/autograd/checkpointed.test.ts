@@ -7,9 +7,11 @@ import { dropout } from '../../src/ops/dropout.ts'
 import { gelu } from '../../src/ops/activations/gelu.ts'
 import { linear } from '../../src/ops/linear.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
 import { testEngines } from '../device/devices.ts'
 import { weightedSum } from '../ops/gradient-check.ts'
+
+seedDraws('checkpointed')
 
 const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))

@@ -115,15 +115,30 @@ export function faultOf(
   return null
 }
 
-const random = new Random(7)
+let random: Random | undefined
+
+/**
+ * Begins the draws of a file, whose name it is given: the first thing that a file does which draws. Files share
+ * processes, and would else draw other numbers whenever others came before them.
+ */
+export function seedDraws(file: string): void {
+  random = new Random(Array.from(file).reduce((hash, letter) => (hash * 31 + letter.charCodeAt(0)) >>> 0, 7))
+}
+
+function draws(): Random {
+  if (random === undefined) throw new Error('call seedDraws first')
+  return random
+}
 
 /** Standard normal numbers. */
 export function normals(count: number, scale = 1): Float32Array {
+  const random = draws()
   return Float32Array.from({ length: count }, () => scale * random.normal())
 }
 
 /** Integers from 0 to `below`. */
 export function integers(count: number, below: number): Uint32Array {
+  const random = draws()
   return Uint32Array.from({ length: count }, () => random.below(below))
 }
 

@@ -10,8 +10,10 @@ import { halfFromArray } from '../../src/tensor/half.ts'
 import { Int8Tensor } from '../../src/formats/int8/int8-tensor.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
 import { testEngines } from '../device/devices.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
 import { limitAllocations } from '../device/limit-allocations.ts'
+
+seedDraws('quantize')
 
 const devices = await testEngines()
 afterAll(() => devices.forEach((device) => device.dispose()))

@@ -3,8 +3,10 @@ import { add } from '../../src/ops/add.ts'
 import { addLinear } from '../../src/ops/linear.ts'
 import { rescale } from '../../src/ops/magnitude/rescale.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
-import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { at, doubles, normals, seedDraws, sumOf } from '../device/kernel-case.ts'
 import type { OpCase } from './gradient-check.ts'
+
+seedDraws('adapter-cases')
 
 const input = (shape: Shape) => ({
   shape,

@@ -3,8 +3,10 @@ import { attention } from '../../src/ops/attention.ts'
 import { Visibility } from '../../src/ops/visibility.ts'
 import { visibleKeys } from '../../src/ops/visible-keys.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
-import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { at, doubles, normals, seedDraws, sumOf } from '../device/kernel-case.ts'
 import type { OpCase } from './gradient-check.ts'
+
+seedDraws('attention-cases')
 
 type Values = Readonly<Record<string, Float64Array>>
 type Sizes = Readonly<Record<'batch' | 'tokens' | 'heads' | 'kvHeads' | 'dim', number>>

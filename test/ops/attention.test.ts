@@ -3,7 +3,9 @@ import { Tape } from '../../src/autograd/tape.ts'
 import { openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import { attention, type KeyValueCache } from '../../src/ops/attention.ts'
 import { fromArray, reshaped, zeros } from '../../src/tensor/tensor.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
+
+seedDraws('attention')
 
 const device = await openCpuDevice({ profile: true })
 afterAll(() => device.dispose())

@@ -2,8 +2,10 @@ import { bmm } from '../../src/ops/blocks/bmm.ts'
 import { inverse } from '../../src/ops/blocks/inverse.ts'
 import { skewSymmetric } from '../../src/ops/blocks/skew-symmetric.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
-import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { at, doubles, normals, seedDraws, sumOf } from '../device/kernel-case.ts'
 import type { OpCase } from './gradient-check.ts'
+
+seedDraws('block-cases')
 
 const part = <T>(parts: Readonly<Record<string, T>>, name: string): T => parts[name] as T
 const xOf = (t: Readonly<Record<string, Tensor>>) => part(t, 'x')

@@ -6,7 +6,9 @@ import type { Device } from '../../src/device/device.ts'
 import { add } from '../../src/ops/add.ts'
 import { matmul } from '../../src/ops/matmul.ts'
 import { empty, fromArray, reshaped, type Tensor, zeros } from '../../src/tensor/tensor.ts'
-import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { at, doubles, normals, seedDraws, sumOf } from '../device/kernel-case.ts'
+
+seedDraws('gradient-check')
 
 /** One call of an op, and the same in doubles. */
 export interface OpCase {

@@ -1,8 +1,10 @@
 import { relu, sigmoid, tanh } from '../../src/ops/activations/activations.ts'
 import { lstm } from '../../src/ops/lstm.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
-import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { at, doubles, normals, seedDraws, sumOf } from '../device/kernel-case.ts'
 import type { OpCase } from './gradient-check.ts'
+
+seedDraws('network-cases')
 
 const part = <T>(parts: Readonly<Record<string, T>>, name: string): T => parts[name] as T
 const input = (rows: number, columns: number) => ({ shape: [rows, columns], values: normals(rows * columns) })

@@ -20,13 +20,15 @@ import { dequantizeFourBit, quantizeFourBit as quantizeOnHost } from '../../src/
 import { dequantizeInt8, quantizeInt8 as quantizeInt8OnHost } from '../../src/quant/int8.ts'
 import { halfFromArray, type HalfType, roundToHalf } from '../../src/tensor/half.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
-import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { at, doubles, normals, seedDraws, sumOf } from '../device/kernel-case.ts'
 import { adapterCases } from './adapter-cases.ts'
 import { attentionCases } from './attention-cases.ts'
 import { blockCases } from './block-cases.ts'
 import type { OpCase } from './gradient-check.ts'
 import { networkCases } from './network-cases.ts'
 import { verbCases } from './verb-cases.ts'
+
+seedDraws('op-cases')
 
 type Values = Readonly<Record<string, Float64Array>>
 

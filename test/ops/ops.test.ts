@@ -27,7 +27,9 @@ import { empty, fromArray, reshaped, rowsOf, zeros } from '../../src/tensor/tens
 import { openTestCpu } from '../device/cpu-under-test.ts'
 import { testDevices } from '../device/devices.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
+
+seedDraws('ops')
 
 const cpu = await openTestCpu()
 const devices = await testDevices()

@@ -11,8 +11,10 @@ import { gather } from '../../src/ops/gather.ts'
 import { logSoftmax } from '../../src/ops/log-softmax.ts'
 import { mul } from '../../src/ops/mul.ts'
 import { fromArray, type Tensor } from '../../src/tensor/tensor.ts'
-import { at, doubles, normals, sumOf } from '../device/kernel-case.ts'
+import { at, doubles, normals, seedDraws, sumOf } from '../device/kernel-case.ts'
 import type { OpCase } from './gradient-check.ts'
+
+seedDraws('verb-cases')
 
 type Values = Readonly<Record<string, Float64Array>>
 

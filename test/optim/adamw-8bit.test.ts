@@ -6,8 +6,10 @@ import { packedZeros } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { limitAllocations } from '../device/limit-allocations.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
+
+seedDraws('adamw-8bit')
 
 const fixture = await openFixture('adamw-8bit.safetensors')
 const devices = await testDevices()

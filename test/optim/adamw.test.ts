@@ -5,8 +5,10 @@ import { packedZeros, zerosBeside } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
 import { limitAllocations } from '../device/limit-allocations.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
+
+seedDraws('adamw')
 
 const fixture = await openFixture('ops.safetensors')
 const devices = await testDevices()

@@ -4,7 +4,9 @@ import { add, linear, mean, mul } from '../../src/ops/index.ts'
 import { AdamW, Lion, type Optimizer, schedule } from '../../src/optim/index.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
+
+seedDraws('linear-regression')
 
 const device = await openTestCpu()
 afterAll(() => device.dispose())

@@ -3,8 +3,10 @@ import { Lion, type LionOptions } from '../../src/optim/lion.ts'
 import { packedZeros, zerosBeside } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
+
+seedDraws('lion')
 
 const fixture = await openFixture('lion.safetensors')
 const devices = await testDevices()

@@ -5,8 +5,10 @@ import { Sgd, type SgdOptions } from '../../src/optim/sgd.ts'
 import { packedZeros } from '../../src/tensor/packed.ts'
 import { fromArray, type Tensor, zeros } from '../../src/tensor/tensor.ts'
 import { testDevices } from '../device/devices.ts'
-import { normals } from '../device/kernel-case.ts'
+import { normals, seedDraws } from '../device/kernel-case.ts'
 import { openFixture } from '../fixtures/open-fixture.ts'
+
+seedDraws('torch-optimizers')
 
 const fixture = await openFixture('optimizers.safetensors')
 const devices = await testDevices()

@@ -1,6 +1,8 @@
 import { bf16ToF32, f32ToBf16 } from '../../../src/core/float16.ts'
 import { attentionTable, causalRanges } from '../../../src/device/register/attention-table.ts'
-import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, seedDraws, sumOf } from '../kernel-case.ts'
+
+seedDraws('attention')
 
 interface Sizes {
   readonly batch: number

@@ -4,8 +4,10 @@ import { blockBytes, type BlockFormName, blockForms } from '../../../src/quant/b
 import { blockLayouts } from '../../../src/formats/gguf/block-layouts.ts'
 import { decodeQ4K, decodeQ5K, decodeQ6K } from '../../../src/gguf/blocks-of-256.ts'
 import { decodeQ4, decodeQ5, decodeQ5Symmetric } from '../../../src/gguf/blocks-of-32.ts'
-import { at, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { at, junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
 import { factor, product } from './matmul.ts'
+
+seedDraws('blocks')
 
 /** Bytes of a file's block, where its f16 scales are, and the decoder that is held against the gguf package. */
 const blocks = {

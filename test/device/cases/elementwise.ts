@@ -1,5 +1,7 @@
 import { mix32 } from '../../../src/core/random.ts'
-import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
+
+seedDraws('elementwise')
 
 const counts = [1, 3, 8, 67, 1030]
 

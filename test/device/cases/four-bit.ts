@@ -8,8 +8,10 @@ import {
   quantizeAbsmax,
   quantizeFourBit,
 } from '../../../src/quant/index.ts'
-import { junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
 import { factor, product, windowed } from './matmul.ts'
+
+seedDraws('four-bit')
 
 /** A random matrix in 4 bits, as kernels are given it, and its values. */
 export function fourBit(count: number, type: FourBitType, blockSize: number, isNested: boolean) {

@@ -1,4 +1,6 @@
-import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
+
+seedDraws('heads')
 
 const layouts = [
   // Three samples of whole windows, so that the batch can be cut.

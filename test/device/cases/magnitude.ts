@@ -1,6 +1,8 @@
-import { at, doubles, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals, seedDraws, sumOf } from '../kernel-case.ts'
 import { fourBit } from './four-bit.ts'
 import { wholeByteFormats, wholeBytes } from './stored.ts'
+
+seedDraws('magnitude')
 
 // Ragged and whole blocks of rows and columns, one rank, more ranks than are packed at a time.
 const sizes = [

@@ -1,4 +1,6 @@
-import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
+
+seedDraws('matmul')
 
 /** A factor of a product: where its numbers lie, and how far on the next of a row and the next row begin. */
 export interface Factor {

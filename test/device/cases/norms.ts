@@ -1,4 +1,6 @@
-import { at, doubles, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals, seedDraws, sumOf } from '../kernel-case.ts'
+
+seedDraws('norms')
 
 const shapes = [
   [1, 1],

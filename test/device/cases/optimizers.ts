@@ -1,5 +1,7 @@
 import { dynamicMap } from '../../../src/quant/dynamic-map.ts'
-import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
+
+seedDraws('optimizers')
 
 /** The factors of clipping: a share, and the one that says to change nothing. */
 const factors = [0.5, 0] as const

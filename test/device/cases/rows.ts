@@ -1,5 +1,7 @@
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/core/float16.ts'
-import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, seedDraws, sumOf } from '../kernel-case.ts'
+
+seedDraws('rows')
 
 const shapes = [
   [1, 1],

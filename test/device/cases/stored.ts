@@ -1,7 +1,9 @@
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../../../src/core/float16.ts'
 import { quantizeInt8 } from '../../../src/quant/index.ts'
-import { at, doubles, junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { at, doubles, junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
 import { factor, product, windowed } from './matmul.ts'
+
+seedDraws('stored')
 
 /** Formats whose elements are whole bytes. */
 export const wholeByteFormats = ['f16', 'bf16', 'int8', 'int8 by 32'] as const

@@ -1,4 +1,6 @@
-import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, sumOf } from '../kernel-case.ts'
+import { at, doubles, integers, junk, type KernelCase, kernelCase, normals, seedDraws, sumOf } from '../kernel-case.ts'
+
+seedDraws('verbs')
 
 type Four = readonly [number, number, number, number]
 

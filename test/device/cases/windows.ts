@@ -1,8 +1,10 @@
-import { junk, type KernelCase, kernelCase, normals } from '../kernel-case.ts'
+import { junk, type KernelCase, kernelCase, normals, seedDraws } from '../kernel-case.ts'
 import { fourBit } from './four-bit.ts'
 import { factor, product } from './matmul.ts'
 import { wholeByteFormats, wholeBytes } from './stored.ts'
 import { adamw8bitCase } from './optimizers.ts'
+
+seedDraws('windows')
 
 // Sizes of which every axis is cut in turn, some in two directions.
 const sizes = [

@@ -11,9 +11,11 @@ import type { Variant } from '../../../src/device/webgpu/programs/variant.ts'
 import { openWebGpuDevice } from '../../../src/device/webgpu/open-webgpu-device.ts'
 import type { WebGpuOptions } from '../../../src/device/webgpu/options.ts'
 import { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
-import { at, normals, sumOf } from '../kernel-case.ts'
+import { at, normals, seedDraws, sumOf } from '../kernel-case.ts'
 import type * as SelfTestCases from '../../../src/device/self-test/cases.ts'
 import { testGpu } from '../test-gpu.ts'
+
+seedDraws('tuner')
 
 /** Programs of these tests, the same on every adapter. */
 let variants: Variant[]
