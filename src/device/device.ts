@@ -47,8 +47,11 @@ export interface Device {
   readonly tuning: TuningChoices
   /** Copies host bytes into a window, whose length must equal theirs. */
   upload(target: Binding, bytes: ArrayBufferView): void
-  /** Copies a window back to the host, after all work queued before. */
-  download(source: Binding): Promise<Uint8Array<ArrayBuffer>>
+  /**
+   * Copies a window back to the host, after all work queued before.
+   * @param into Takes its bytes, and is returned: it has as many. Default: a new array.
+   */
+  download(source: Binding, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>
   /** Copies between two windows of equal length (a multiple of 4 bytes). */
   copy(source: Binding, target: Binding): void
   /**
@@ -83,6 +86,19 @@ export function checkUpload(target: Binding, bytes: ArrayBufferView): void {
     'shape',
     () => `upload: ${target.buffer.label} takes ${target.byteLength} bytes, given ${bytes.byteLength}`,
   )
+}
+
+/**
+ * Where a window's bytes go: `into`, or a new array.
+ * @throws MedAwareError `config` for what are no bytes, `shape` where they are not as many as the window has.
+ */
+export function roomFor({ buffer, byteLength }: Binding, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (into === undefined) return new Uint8Array(byteLength)
+  check(into instanceof Uint8Array, 'config', () => `download: into must be a Uint8Array, got ${show(into)}`)
+  check(into.byteLength === byteLength, 'shape', () => {
+    return `download: ${buffer.label} has ${byteLength} bytes, there is room for ${into.byteLength}`
+  })
+  return into
 }
 
 /** A device that a caller gives. */

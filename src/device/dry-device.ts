@@ -1,4 +1,4 @@
-import type { Binding, Device, DeviceLimits } from './device.ts'
+import { type Binding, type Device, type DeviceLimits, roomFor } from './device.ts'
 import type { DeviceBuffer } from './buffer.ts'
 import { Memory, type MemoryDriver } from './memory.ts'
 
@@ -33,8 +33,8 @@ export class DryDevice implements Device, MemoryDriver {
   run(): void {}
   dispose(): void {}
 
-  async download(source: Binding): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(source.byteLength)
+  async download(source: Binding, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    return roomFor(source, into)
   }
 
   async prepare(): Promise<void> {}

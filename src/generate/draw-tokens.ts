@@ -14,7 +14,7 @@ export interface ReadPrompts {
   /** Their keys and values. */
   readonly caches: KeyValueCaches
   /** Logits of their last tokens, [rows, vocab]; they are changed. */
-  readonly logits: Float32Array
+  readonly logits: Float32Array<ArrayBuffer>
 }
 
 /** A token that was chosen. */
@@ -62,7 +62,7 @@ export async function* drawTokens(
     if (step + 1 === maxNewTokens || rows.every((row) => row.isOver)) return
     const next = draws.map((draw) => [draw?.token ?? 0])
     const batch = leftPadded(model, next, { lengths, past: caches.length })
-    logits = await readBatch(model, batch, caches, { limit, signal, isNew: step === 0 })
+    logits = await readBatch(model, batch, caches, { limit, signal, isNew: step === 0, into: logits })
   }
 }
 
@@ -75,6 +75,8 @@ export interface ReadBatch {
   readonly isNew?: boolean
   /** Whether the logits of all tokens are wanted, not just of the last. Default false. */
   readonly isWhole?: boolean
+  /** Takes the logits: a vocabulary of them is more than an array that is made and thrown away a token. */
+  readonly into?: Float32Array<ArrayBuffer>
 }
 
 /** Reads tokens behind those in the caches. @returns Logits of each row's last token, or of all. */
@@ -82,8 +84,8 @@ export async function readBatch(
   model: CausalLm,
   batch: TokenBatch,
   caches: KeyValueCaches,
-  { limit, signal, isNew = false, isWhole = false }: ReadBatch,
-): Promise<Float32Array> {
+  { limit, signal, isNew = false, isWhole = false, into }: ReadBatch,
+): Promise<Float32Array<ArrayBuffer>> {
   signal?.throwIfAborted()
   const [, width] = batch.shape
   caches.reserve(width, limit)
@@ -94,7 +96,7 @@ export async function readBatch(
     })
   }
   if (isNew) await device.prepare(() => device.memory.scoped(() => void read()))
-  const logits = await numbersOf(device.memory.rooted(read))
+  const logits = await numbersOf(device.memory.rooted(read), into)
   // A prompt may take long, and who ended it meanwhile wants no token of it.
   signal?.throwIfAborted()
   caches.advance(width)
@@ -102,9 +104,9 @@ export async function readBatch(
 }
 
 /** Made outside all scopes: one the caller has open may close before the numbers have come back. */
-async function numbersOf(logits: Tensor): Promise<Float32Array> {
+async function numbersOf(logits: Tensor, into?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
   try {
-    const values = await logits.read()
+    const values = await logits.read(into)
     await logits.device.settle()
     return values
   } finally {

@@ -68,15 +68,24 @@ export class Tensor implements Binding {
   }
 
   /**
-   * Copies elements to the host as f32, exact from 16 bits, after all work queued before. @throws MedAwareError
-   * `device`.
+   * Copies elements to the host as f32, exact from 16 bits, after all work queued before.
+   * @param into Takes them, and is returned: an array of as many. Default: a new one.
+   * @throws MedAwareError `device`; `shape` where they are no floats, or there is room for another number of them.
    */
-  async read(): Promise<Float32Array<ArrayBuffer>> {
+  async read(into?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const { dtype } = this
     check(dtype !== 'i32' && dtype !== 'u8', 'shape', () => `read: the tensor holds ${dtype}, not f32; use readBytes`)
+    const values = into === undefined ? new Float32Array(this.count) : into
+    check(values instanceof Float32Array && values.length === this.count, 'shape', () => {
+      return `read: ${showShape(this.shape)} does not go into ${show(values)}`
+    })
+    if (dtype === 'f32') {
+      await this.device.download(this, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+      return values
+    }
     const { buffer } = await this.device.download(this)
-    if (dtype === 'f32') return new Float32Array(buffer)
-    return dtype === 'f16' ? f16ToF32(new Uint16Array(buffer)) : bf16ToF32(new Uint16Array(buffer))
+    values.set(dtype === 'f16' ? f16ToF32(new Uint16Array(buffer)) : bf16ToF32(new Uint16Array(buffer)))
+    return values
   }
 
   /** Copies the raw bytes to the host. @throws MedAwareError `device`. */

@@ -28,6 +28,8 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     device.memory.release(freed.buffer)
     return device.download(freed)
   },
+  'download into too little room': (device, window) => device.download(window(16), new Uint8Array(8)),
+  'download into what takes no bytes': (device, window) => device.download(window(16), wrong([])),
   'download past the end': (device, window) => device.download({ ...window(16), byteLength: 4096 }),
   'copy between windows of other lengths': (device, window) => device.copy(window(16), window(32)),
   'copy from a freed buffer': (device, window) => {

@@ -110,6 +110,12 @@ describe('logits processors', () => {
 describe('chooseToken', () => {
   it('takes the first of equal logits when greedy', () => {
     expect(argmax(Float32Array.of(0, 3, 3, 1))).toBe(1)
+    // Wherever it stands among groups of four and behind them.
+    for (let length = 1; length < 12; length++) {
+      for (let at = 0; at < length; at++) {
+        expect(argmax(Float32Array.from({ length }, (_, i) => (i === at ? -1 : -2 - i)))).toBe(at)
+      }
+    }
   })
 
   it('turns from a repeated token under a penalty', () => {

@@ -84,3 +84,24 @@ describe('what a caller got wrong is said, and leaves nothing behind', () => {
     expect([...valueAndGrad(model, () => add(weight, weight))(null).grads.keys()]).toEqual([weight])
   })
 })
+
+describe('reading into an array', () => {
+  it('gives that array, with the values of f32 and of 16 bits', async () => {
+    const [whole, into] = [new Float32Array(5).fill(7), new Float32Array(3)]
+    expect(await from(Float32Array.of(1, 2, 3), [3]).read(into)).toBe(into)
+    expect([...into]).toEqual([1, 2, 3])
+    // A part of an array, which leaves the rest of it.
+    await from(Float32Array.of(4, 5, 6), [3]).read(whole.subarray(1, 4))
+    expect([...whole]).toEqual([7, 4, 5, 6, 7])
+    const half = fromArray(device, Uint16Array.of(0x3c00, 0xc000, 0x3800), [3], 'half', 'f16')
+    expect(await half.read(into)).toBe(into)
+    expect([...into]).toEqual([1, -2, 0.5])
+  })
+
+  it('refuses one of another length or kind', async () => {
+    const x = from(Float32Array.of(1, 2, 3), [3])
+    for (const into of [new Float32Array(2), new Float64Array(3), null]) {
+      await expect(x.read(into as never)).rejects.toThrow(expect.objectContaining({ code: 'shape' }))
+    }
+  })
+})

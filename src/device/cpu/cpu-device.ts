@@ -8,7 +8,7 @@ import type { CpuHeap } from './heap.ts'
 import { type CpuBuild, cpuBuilds, defaultCpuBuild, flagsFor } from './module.ts'
 import { type CpuOptions, cpuOptionRules, mostThreads } from './options.ts'
 import type { CpuThreads } from './threads.ts'
-import { type Binding, checkUpload, type Device, type DeviceLimits, type KernelBindings } from '../device.ts'
+import { type Binding, checkUpload, type Device, type DeviceLimits, type KernelBindings, roomFor } from '../device.ts'
 import { KernelProfile, operationsIn } from '../kernel-profile.ts'
 import type { KernelName, KernelParams } from '../register/kernels.ts'
 import { Memory } from '../memory.ts'
@@ -100,8 +100,11 @@ export class CpuDevice implements Device {
     to.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   }
 
-  async download(source: Binding): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#window('download', source).slice()
+  async download(source: Binding, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    const from = this.#window('download', source)
+    const to = roomFor(source, into)
+    to.set(from)
+    return to
   }
 
   copy(source: Binding, target: Binding): void {

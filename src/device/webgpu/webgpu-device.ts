@@ -7,6 +7,7 @@ import {
   type DeviceLimits,
   type KernelBindings,
   type TuningChoices,
+  roomFor,
 } from '../device.ts'
 import { KernelProfile } from '../kernel-profile.ts'
 import type { KernelName, KernelParams } from '../register/kernels.ts'
@@ -130,10 +131,10 @@ export class WebGpuDevice implements Device {
     }
   }
 
-  async download(source: Binding): Promise<Uint8Array<ArrayBuffer>> {
+  async download(source: Binding, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     this.#queue.throwFault()
     checkWindow(this.memory, source, 'download')
-    const result = new Uint8Array(source.byteLength)
+    const result = roomFor(source, into)
     const byteLength = roundUp(source.byteLength, 4)
     if (byteLength === 0) return result
     const staging = this.#pool.staging(byteLength)
