@@ -60,7 +60,7 @@ export function textsTable(columns: readonly (readonly [string, Readonly<Record<
   }
   const names = Object.keys(columns[0]?.[1] ?? {})
   return [
-    `| | ${columns.map(([name]) => name).join(' | ')} |`,
+    `| figure | ${columns.map(([name]) => name).join(' | ')} |`,
     `| --- | ${columns.map(() => '---').join(' | ')} |`,
     ...names.map((name) => `| ${name} | ${columns.map(([, rows]) => cell(name, rows[name])).join(' | ')} |`),
   ].join('\n')

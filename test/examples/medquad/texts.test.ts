@@ -58,7 +58,7 @@ describe('what a model wrote', () => {
       ['base', rows],
       ['tuned', rows],
     ])
-    expect(table.split('\n').slice(0, 2)).toEqual(['| | base | tuned |', '| --- | --- | --- |'])
+    expect(table.split('\n').slice(0, 2)).toEqual(['| figure | base | tuned |', '| --- | --- | --- |'])
     expect(table).toContain('| words | 1.8 (1.5 to 2.0) | 1.8 (1.5 to 2.0) |')
   })
 

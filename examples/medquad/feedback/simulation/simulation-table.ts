@@ -31,7 +31,7 @@ export function simulationTable(figures: Readonly<Record<string, ArmFigures>>): 
   const row = (name: string, cells: readonly string[]) => `| ${[name, ...cells].join(' | ')} |`
   return [
     row(
-      '',
+      'figure',
       columns.map(([arm]) => armNames[arm] ?? arm),
     ),
     row(
