@@ -1,5 +1,5 @@
 import { loadPart, storeTransposed } from './simd.as.ts'
-import { DEPTH, stripRows, TALL, tile } from './tile.as.ts'
+import { DEPTH, STRIP, stripRows, tile } from './tile.as.ts'
 import { ALPHA, TILE_BYTES, WIDTH } from './tile-ends.as.ts'
 
 // Matrix products by tiles of a strip of rows of a and WIDTH columns of b, both packed along k (Goto & van de Geijn
@@ -136,9 +136,9 @@ function packColumnsInStrips(from: usize, rowBytes: u32, columns: u32, depth: u3
     const at = from + i * rowBytes
     let c: u32 = 0
     if (steps == 4) {
-      for (; columns - c > 8; c += TALL) {
-        const put = to + (c * DEPTH + i * TALL) * 4
-        if (TALL == 6) packSixColumns(at + (c << 2), rowBytes, put)
+      for (; columns - c > 8; c += STRIP) {
+        const put = to + (c * DEPTH + i * STRIP) * 4
+        if (STRIP == 6) packSixColumns(at + (c << 2), rowBytes, put)
         else packFourColumns(at + (c << 2), rowBytes, put)
       }
     }
@@ -188,8 +188,9 @@ function packSixColumns(at: usize, rowBytes: u32, to: usize): void {
 function packPart(at: usize, rowBytes: u32, columns: u32, steps: u32, to: usize, height: u32): void {
   for (let j: u32 = 0; j < steps; j++, at += rowBytes, to += height << 2) {
     v128.store(to, loadPart(at, columns))
-    if (height > 4) store<f32>(to, load<f32>(at, 16), 16)
-    if (height > 4) store<f32>(to, columns > 5 ? load<f32>(at, 20) : 0, 20)
+    if (height == 4) continue
+    store<f32>(to, load<f32>(at, 16), 16)
+    store<f32>(to, columns > 5 ? load<f32>(at, 20) : 0, 20)
   }
 }
 

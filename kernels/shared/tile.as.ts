@@ -11,11 +11,11 @@ export const DEPTH: u32 = 512
  * Rows of most strips. Two multiply-adds that begin in a cycle and end four later need eight sums at least; the twelve
  * of six rows leave a processor some to choose from. Products that are not fused take a register more than there is.
  */
-export const TALL: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4
+export const STRIP: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4
 
 /** Rows of the next strip, where `left` are left: as few as can be are empty. */
 export function stripRows(left: u32): u32 {
-  return left > 8 || left == 5 || left == 6 ? TALL : 4
+  return left > 8 || left == 5 || left == 6 ? STRIP : 4
 }
 
 /**
@@ -40,7 +40,7 @@ export function tile(
     if (left > 8) wideTileOfSix(rowsAt, panelAt, depth, 6, columns, out, outBytes, bias, add, sums)
     else if (stripRows(left) == 6) wideTileOfSix(rowsAt, panelAt, depth, left, columns, out, outBytes, bias, add, sums)
     else wideTileOfFour(rowsAt, panelAt, depth, min<u32>(left, 4), columns, out, outBytes, bias, add, sums)
-  } else if (TALL == 6 && left > 8) tileOfSix(rowsAt, panelAt, depth, 6, columns, out, outBytes, bias, add, sums)
+  } else if (STRIP == 6 && left > 8) tileOfSix(rowsAt, panelAt, depth, 6, columns, out, outBytes, bias, add, sums)
   else if (stripRows(left) == 6) tileOfSix(rowsAt, panelAt, depth, left, columns, out, outBytes, bias, add, sums)
   else tileOfFour(rowsAt, panelAt, depth, min<u32>(left, 4), columns, out, outBytes, bias, add, sums)
 }

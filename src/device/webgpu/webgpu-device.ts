@@ -6,8 +6,8 @@ import {
   type Device,
   type DeviceLimits,
   type KernelBindings,
-  type TuningChoices,
   roomFor,
+  type TuningChoices,
 } from '../device.ts'
 import { KernelProfile } from '../kernel-profile.ts'
 import type { KernelName, KernelParams } from '../register/kernels.ts'
