@@ -6,11 +6,24 @@ import { loadBenchmark } from '../io/benchmarks/load-benchmark.ts'
 import { loadDataset } from '../io/dataset/load-dataset.ts'
 import { type CommandContext, UsageError } from './command.ts'
 
+/** Where `DATA` and `--examples` say that questions lie. */
+interface GivenQuestions {
+  readonly data: string | undefined
+  readonly examples: string | undefined
+}
+
+/** Each task's questions, in their order. They are read in turn: the fault told is always the first task's. */
+export async function questionsOf(tasks: readonly string[], given: GivenQuestions, context: CommandContext) {
+  const sets: Awaited<ReturnType<typeof questionsOfOne>>[] = []
+  for (const task of tasks) sets.push(await questionsOfOne(task, tasks.length, given, context))
+  return sets
+}
+
 /** The questions of a task, and what may be shown solved: of a file, of the task's in a folder, or as published. */
-export async function questionsOf(
+async function questionsOfOne(
   task: string,
   tasks: number,
-  { data, examples }: { readonly data: string | undefined; readonly examples: string | undefined },
+  { data, examples }: GivenQuestions,
   { signal, progress }: CommandContext,
 ) {
   if (data === undefined) {

@@ -98,7 +98,7 @@ export const compareCommand: Command = {
     const names = [...new Set(namesOf(tasks).flatMap((name) => taskNames('compare', name)))]
     const numFewshot = whole('num-fewshot', values['num-fewshot'], 0)
     const given = { data: words.DATA, examples: values.examples }
-    const sets = await Promise.all(names.map((name) => questionsOf(name, names.length, given, context)))
+    const sets = await questionsOf(names, given, context)
     const scores = await each(async (contender) => {
       const ofTasks: ContenderScore[] = []
       for (const [i, task] of names.entries()) {

@@ -38,7 +38,7 @@ export async function evaluateTasks(
   const limit = values.limit === undefined ? Infinity : whole('limit', values.limit)
   const asked = readModelFlags(values)
   const given = { data: words.DATA, examples: values.examples }
-  const sets = await Promise.all(names.map((name) => questionsOf(name, names.length, given, context)))
+  const sets = await questionsOf(names, given, context)
   await withAdaptedModel('evaluate', words.SOURCE, asked, context, async (model, tokenizer) => {
     const results = values.results === undefined ? null : await ResultsFile.open(values.results, model)
     const reports: EvaluationReport[] = []
