@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { built, optionsOfNode } from './built.ts'
 import type { Answer, Ready } from './serve.ts'
 
 /** A program that times one thing whenever it is asked, in a process of its own: see serve.ts. */
@@ -14,14 +15,14 @@ export class Runner {
   #complaints = ''
 
   /**
-   * @param file From this folder; a .py runs with BENCH_PYTHON, all else with this Node and its options.
+   * @param file From this folder; a .py runs with BENCH_PYTHON, all else with this Node and its options, a .ts compiled.
    * @param env Its environment. Default: this process's.
    */
   constructor(file: string, args: readonly (string | number)[], env: NodeJS.ProcessEnv = process.env) {
-    const path = fileURLToPath(new URL(file, import.meta.url))
+    const path = file.endsWith('.ts') ? built(file) : fileURLToPath(new URL(file, import.meta.url))
     const [program, options] = isPython(file)
       ? [process.env['BENCH_PYTHON'] ?? 'python3', []]
-      : [process.execPath, process.execArgv]
+      : [process.execPath, optionsOfNode()]
     this.#file = file
     this.#child = spawn(program, [...options, path, ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
