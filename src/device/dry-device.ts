@@ -12,7 +12,7 @@ export class DryDevice implements Device, MemoryDriver {
   readonly profile = null
   readonly tuning = {}
   readonly limits: DeviceLimits = { bufferBytes: Infinity, freeBytes: null }
-  #largest: DeviceBuffer = { byteLength: 0, label: 'nothing', writes: 0 }
+  #largest: DeviceBuffer = { byteLength: 0, label: 'nothing', writes: 0, owner: null }
 
   constructor(readonly kind: Device['kind']) {}
 
@@ -22,7 +22,7 @@ export class DryDevice implements Device, MemoryDriver {
   }
 
   create(byteLength: number, label: string): DeviceBuffer {
-    const buffer = { byteLength, label, writes: 0 }
+    const buffer = { byteLength, label, writes: 0, owner: null }
     if (byteLength > this.#largest.byteLength) this.#largest = buffer
     return buffer
   }

@@ -1,6 +1,6 @@
 import { check, MedAwareError } from '../core/errors.ts'
 import { show } from '../core/show.ts'
-import type { DeviceBuffer } from './buffer.ts'
+import type { BufferOwner, DeviceBuffer } from './buffer.ts'
 
 /** How a device makes and destroys its buffers. */
 export interface MemoryDriver {
@@ -15,7 +15,9 @@ export interface MemoryDriver {
 export class Memory {
   #liveBytes = 0
   #peakBytes = 0
-  readonly #owners = new Map<DeviceBuffer, Scope | null>()
+  #liveBuffers = 0
+  /** Owns what belongs to nobody; never closed. */
+  readonly #root = new Scope(this, null)
   readonly #open: Scope[] = []
   /** What the innermost `allOrNothing` has made so far. */
   #made: Set<DeviceBuffer> | null = null
@@ -37,7 +39,7 @@ export class Memory {
 
   /** Number of live buffers. */
   get liveBuffers(): number {
-    return this.#owners.size
+    return this.#liveBuffers
   }
 
   /** Starts a new measurement of `peakBytes`. */
@@ -54,33 +56,36 @@ export class Memory {
       return `${label}: a buffer has a whole number of bytes from 0, not ${show(byteLength)}`
     })
     const buffer = this.#driver.create(byteLength, label)
-    this.#owners.set(buffer, this.#open.at(-1) ?? null)
+    const owner = this.#open.at(-1) ?? this.#root
+    buffer.owner = owner
+    owner.buffers.add(buffer)
+    this.#liveBuffers++
     this.#liveBytes += byteLength
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes)
-    this.#open.at(-1)?.buffers.add(buffer)
     this.#made?.add(buffer)
     return buffer
   }
 
   /** Frees a buffer before its scope closes; freeing one twice does nothing. */
   release(buffer: DeviceBuffer): void {
-    const owner = this.#owners.get(buffer)
-    if (owner === undefined) return
-    owner?.buffers.delete(buffer)
-    this.#owners.delete(buffer)
+    const { owner } = buffer
+    if (owner?.memory !== this) return
+    owner.buffers.delete(buffer)
+    buffer.owner = null
     this.#made?.delete(buffer)
+    this.#liveBuffers--
     this.#liveBytes -= buffer.byteLength
     this.#driver.destroy(buffer)
   }
 
   /** Whether the buffer has not been freed. */
   isLive(buffer: DeviceBuffer): boolean {
-    return this.#owners.has(buffer)
+    return buffer.owner?.memory === this
   }
 
   /** Opens a scope; the caller closes it. Prefer `scoped`, which cannot forget. */
   open(): Scope {
-    const scope = new Scope(this, this.#open.at(-1) ?? null)
+    const scope = new Scope(this, this.#open.at(-1) ?? this.#root)
     this.#open.push(scope)
     return scope
   }
@@ -126,15 +131,11 @@ export class Memory {
   }
 
   /** Called by a scope: hands a buffer to another owner. */
-  move(buffer: DeviceBuffer, from: Scope, to: Scope | null): void {
-    check(
-      this.#owners.get(buffer) === from,
-      'device',
-      () => `scope: cannot keep ${buffer.label}, it is not in this scope`,
-    )
+  move(buffer: DeviceBuffer, from: Scope, to: Scope): void {
+    check(buffer.owner === from, 'device', () => `scope: cannot keep ${buffer.label}, it is not in this scope`)
     from.buffers.delete(buffer)
-    to?.buffers.add(buffer)
-    this.#owners.set(buffer, to)
+    to.buffers.add(buffer)
+    buffer.owner = to
   }
 
   /** Called by a scope when it closes. */
@@ -160,14 +161,15 @@ export function doneAtOnce<T>(who: string, result: T): T {
 }
 
 /** Owns the buffers allocated while it is the innermost open scope. */
-export class Scope {
+export class Scope implements BufferOwner {
   /** The buffers it owns now. */
   readonly buffers = new Set<DeviceBuffer>()
-  readonly #memory: Memory
+  readonly memory: Memory
   readonly #parent: Scope | null
 
+  /** @param parent Gets what is let out; null: nothing can be. */
   constructor(memory: Memory, parent: Scope | null) {
-    this.#memory = memory
+    this.memory = memory
     this.#parent = parent
   }
 
@@ -175,13 +177,13 @@ export class Scope {
    * Lets a value out: it now belongs to the enclosing scope, or to nobody. Values of outer scopes stay where they are.
    */
   keep<T extends { readonly buffer: DeviceBuffer }>(value: T): T {
-    if (this.buffers.has(value.buffer)) this.#memory.move(value.buffer, this, this.#parent)
+    if (this.#parent !== null && this.buffers.has(value.buffer)) this.memory.move(value.buffer, this, this.#parent)
     return value
   }
 
   /** Frees what is left in it. */
   close(): void {
-    this.#memory.forget(this)
-    for (const buffer of [...this.buffers]) this.#memory.release(buffer)
+    this.memory.forget(this)
+    for (const buffer of [...this.buffers]) this.memory.release(buffer)
   }
 }

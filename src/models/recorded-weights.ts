@@ -16,7 +16,7 @@ export function recordWeights<M>(create: (weights: WeightSource) => M): Recorded
   const model = create({
     get(name, spec) {
       specs.set(name, spec)
-      return new Tensor(device, spec.shape, 'f32', { byteLength: 0, label: name, writes: 0 })
+      return new Tensor(device, spec.shape, 'f32', { byteLength: 0, label: name, writes: 0, owner: null })
     },
   })
   return { model, specs: [...specs.values()] }

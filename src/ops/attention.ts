@@ -82,12 +82,12 @@ export function attention(rows: HeadRows, layout: HeadLayout, options: Attention
     keys,
     capacity,
     dim,
+    isFused: +isFused,
     hasAlibi,
     hasHoles,
     first: 0,
-    alibiScale,
-    isFused: +isFused,
     scale,
+    alibiScale,
   }
   const out = empty(device, [batch, tokens, heads * dim], 'attention')
   const stats = empty(device, [batch, heads, tokens, 2], 'attention stats')

@@ -8,7 +8,7 @@ let memory: Memory
 beforeEach(() => {
   destroyed = []
   memory = new Memory({
-    create: (byteLength, label) => ({ byteLength, label, writes: 0 }),
+    create: (byteLength, label) => ({ byteLength, label, writes: 0, owner: null }),
     destroy: ({ label }) => destroyed.push(label),
   })
 })
@@ -35,7 +35,7 @@ describe('accounting', () => {
     const a = make('a', 8)
     memory.release(a.buffer)
     memory.release(a.buffer)
-    memory.release({ byteLength: 99, label: 'of another device', writes: 0 })
+    memory.release({ byteLength: 99, label: 'of another device', writes: 0, owner: null })
     expect(destroyed).toEqual(['a'])
     expect([memory.liveBytes, memory.liveBuffers]).toEqual([0, 0])
   })
@@ -143,7 +143,7 @@ describe('scopes', () => {
   it('refuse to hand over what is not theirs', () => {
     const scope = memory.open()
     const foreign = memory.rooted(() => make('foreign'))
-    expect(() => memory.move(foreign.buffer, scope, null)).toThrow(
+    expect(() => memory.move(foreign.buffer, scope, scope)).toThrow(
       expect.objectContaining({ code: 'device', message: 'scope: cannot keep foreign, it is not in this scope' }),
     )
   })

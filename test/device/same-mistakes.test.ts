@@ -60,7 +60,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   'a buffer beyond all memory': (device) => device.memory.allocate(2 ** 50, 'x'),
   'a scope over a promise': (device) => device.memory.scoped(() => Promise.resolve()),
   "another device's buffer": (device) => {
-    const buffer = { byteLength: 16, label: 'elsewhere', writes: 0 }
+    const buffer = { byteLength: 16, label: 'elsewhere', writes: 0, owner: null }
     device.upload({ buffer, byteOffset: 0, byteLength: 16 }, new Float32Array(4))
   },
 }

@@ -58,7 +58,10 @@ function namesOf(name: KernelName): OperandNames {
 
 /** What a kernel is called with. */
 export interface Operands {
-  /** The addresses of its bindings in the register's order, 0 for null, and behind them its parameters. */
+  /**
+   * The addresses of its bindings in the register's order, 0 for null, behind them its parameters, and room for the
+   * range of a share.
+   */
   readonly numbers: number[]
   /** Bytes that it is given: less than a measure of its work, but a bound of it from below. */
   readonly bytes: number
@@ -77,17 +80,15 @@ export function operandsOf(
   memory: Memory,
 ): Operands {
   const names = namesOf(name)
-  const windows: (Binding | null)[] = []
+  const windows = inOrder(bindings, names.bindings)
   const numbers: number[] = []
   let bytes = 0
-  for (const binding of names.bindings) {
-    const window = bindings[binding]
-    check(
-      window !== undefined && (window !== null || windows.length < names.reads),
-      'shape',
-      () => `${name}: ${binding} is ${window === null ? 'written and cannot be null' : 'not bound'}`,
-    )
-    windows.push(window)
+  for (let i = 0; i < windows.length; i++) {
+    const window = windows[i]
+    const binding = names.bindings[i] ?? ''
+    check(window !== undefined && (window !== null || i < names.reads), 'shape', () => {
+      return `${name}: ${binding} is ${window === null ? 'written and cannot be null' : 'not bound'}`
+    })
     if (window === null) numbers.push(0)
     else {
       numbers.push(addressOf(name, window, heap, memory, binding))
@@ -96,23 +97,36 @@ export function operandsOf(
   }
   for (let written = names.reads; written < windows.length; written++)
     checkAlone(name, names.bindings, windows, written)
-  for (const param of names.params) {
-    const value = values[param]
-    check(value !== undefined, 'device', () => `${name}: parameter ${param} is missing`)
+  const params = inOrder(values, names.params)
+  for (let i = 0; i < params.length; i++) {
+    const value = params[i]
+    check(value !== undefined, 'device', () => `${name}: parameter ${names.params[i]} is missing`)
     numbers.push(value)
   }
+  // Room for the range of a share.
+  numbers.push(0, 0)
   return { numbers, bytes }
+}
+
+/** Values by name, in the order of `names`. Most callers keep to it, and then none is looked up by its name. */
+function inOrder<T>(given: Readonly<Record<string, T>>, names: readonly string[]): (T | undefined)[] {
+  const values: T[] = []
+  for (const name in given) {
+    if (name !== names[values.length]) break
+    values.push(given[name] as T)
+  }
+  return values.length === names.length ? values : names.map((name) => given[name])
 }
 
 /** Checks that nothing else is in the buffer of a window that is written. */
 function checkAlone(
   name: KernelName,
   names: readonly string[],
-  windows: readonly (Binding | null)[],
+  windows: readonly (Binding | null | undefined)[],
   written: number,
 ): void {
   const buffer = windows[written]?.buffer
-  const other = windows.findIndex((window, i) => i !== written && window !== null && window.buffer === buffer)
+  const other = windows.findIndex((window, i) => i !== written && window?.buffer === buffer)
   check(other < 0, 'shape', () => {
     return (
       `${name}: ${names[other]} and ${names[written]} are both in buffer ${buffer?.label}, and ${names[written]} is ` +

@@ -1,5 +1,5 @@
 import { MedAwareError, messageOf } from '../../core/errors.ts'
-import type { CpuKernel } from './job-board.ts'
+import { type CpuKernel, runShare } from './job-board.ts'
 import { CpuHeap } from './heap.ts'
 import { compileKernels, type CpuBuild } from './module.ts'
 import { CpuThreads } from './threads.ts'
@@ -77,13 +77,13 @@ function grow(memory: WebAssembly.Memory, pages: number): void {
 }
 
 /**
- * Runs a kernel over all its items, on all threads unless it `isSmall` and `shareItems` does not say how. Throws what
+ * Runs a kernel over all its items, its operands as `runShare` takes them, on all threads unless it `isSmall` and `shareItems` does not say how. Throws what
  * the kernel throws.
  */
 export function runKernel(
   { kernels, beginJob, threads }: CpuEngine,
   name: KernelName,
-  operands: readonly number[],
+  operands: number[],
   items: number,
   isSmall: boolean,
   shareItems: number | undefined,
@@ -92,6 +92,7 @@ export function runKernel(
   const isAlone = items === 1 || (shareItems === undefined && isSmall)
   if (threads === null || isAlone) {
     beginJob()
-    kernels.get(name)?.(...operands, 0, items)
+    const kernel = kernels.get(name)
+    if (kernel !== undefined) runShare(kernel, operands, 0, items)
   } else threads.run(name, operands, items, shareItems)
 }

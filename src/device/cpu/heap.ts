@@ -1,10 +1,11 @@
 import { check, MedAwareError } from '../../core/errors.ts'
-import type { DeviceBuffer } from '../buffer.ts'
+import type { BufferOwner, DeviceBuffer } from '../buffer.ts'
 import type { MemoryDriver } from '../memory.ts'
 
 /** A stretch of the CPU engine's memory. */
 export class CpuBuffer implements DeviceBuffer {
   writes = 0
+  owner: BufferOwner | null = null
 
   constructor(
     readonly byteLength: number,

@@ -10,6 +10,8 @@ const doneWord = 32
 const jobWord = 64
 const failedWord = 96
 const messageWord = 128
+/** How many threads sleep: waking none takes as long as posting a job. */
+const sleepersWord = 250
 const operandsByte = 1024
 const mostOperands = 64
 const mostLetters = 120
@@ -87,22 +89,27 @@ export class JobBoard {
    * when one never ends: a thread that was ended from outside gives no sign. The board cannot be used after that.
    * @param mayWait Whether this thread may sleep; the main thread of a page may not.
    */
-  run(kernel: number, operands: readonly number[], items: number, { shares, size }: Cut, mayWait: boolean): void {
+  run(kernel: number, operands: number[], items: number, { shares, size }: Cut, mayWait: boolean): void {
     const words = this.#words
-    words.set([kernel, items, size, shares, operands.length], jobWord)
-    this.#operands.set(operands)
+    words[jobWord] = kernel
+    words[jobWord + 1] = items
+    words[jobWord + 2] = size
+    words[jobWord + 3] = shares
+    words[jobWord + 4] = operands.length
+    // In a loop: `set` takes as long as a small kernel.
+    for (let i = 0; i < operands.length; i++) this.#operands[i] = operands[i] ?? 0
     words[failedWord] = 0
     words[doneWord] = 0
     this.#job = (this.#job + 1) & 0x3fffff
     Atomics.store(words, ticketWord, (this.#job << 10) | shares)
-    Atomics.notify(words, ticketWord, shares - 1)
+    if (Atomics.load(words, sleepersWord) > 0) Atomics.notify(words, ticketWord, shares - 1)
     const start = performance.now()
     this.#takeShares()
     const patience = this.#patience + mostTimesSlower * (performance.now() - start)
     let waited = 0
     for (let done = Atomics.load(words, doneWord); done < shares;) {
       if (!changesSoon(words, doneWord, done, mayWait ? looksFor : looksEvery) && mayWait) {
-        Atomics.wait(words, doneWord, done, looksEvery)
+        this.#sleep(doneWord, done, looksEvery)
       }
       const before = done
       done = Atomics.load(words, doneWord)
@@ -117,8 +124,18 @@ export class JobBoard {
   serve(): never {
     for (;;) {
       const empty = this.#takeShares()
-      if (!changesSoon(this.#words, ticketWord, empty, looksFor)) Atomics.wait(this.#words, ticketWord, empty)
+      if (!changesSoon(this.#words, ticketWord, empty, looksFor)) this.#sleep(ticketWord, empty)
     }
+  }
+
+  /**
+   * Sleeps while a word holds `value`. Who changes it looks for sleepers after that: one that is not counted yet finds
+   * the word changed and stays awake.
+   */
+  #sleep(word: number, value: number, milliseconds?: number): void {
+    Atomics.add(this.#words, sleepersWord, 1)
+    Atomics.wait(this.#words, word, value, milliseconds)
+    Atomics.sub(this.#words, sleepersWord, 1)
   }
 
   /** Takes shares until none is left, and returns the ticket that says so. */
@@ -145,14 +162,16 @@ export class JobBoard {
       job = ticket >>> 10
       const begin = firstItem(left - 1, items, shares, size)
       const end = firstItem(left, items, shares, size)
-      if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands, begin, end)
-      if (Atomics.add(words, doneWord, 1) + 1 === shares) Atomics.notify(words, doneWord)
+      if (Atomics.load(words, failedWord) === 0) this.#attempt(this.#kernels[kernel], operands, begin, end)
+      if (Atomics.add(words, doneWord, 1) + 1 === shares && Atomics.load(words, sleepersWord) > 0) {
+        Atomics.notify(words, doneWord)
+      }
     }
   }
 
-  #attempt(kernel: number, operands: readonly number[], begin: number, end: number): void {
+  #attempt(kernel: CpuKernel | undefined, operands: number[], begin: number, end: number): void {
     try {
-      this.#kernels[kernel]?.(...operands, begin, end)
+      if (kernel !== undefined) runShare(kernel, operands, begin, end)
     } catch (error) {
       if (Atomics.compareExchange(this.#words, failedWord, 0, 1) !== 0) return
       const letters = Array.from(String(error).slice(0, mostLetters), (letter) => letter.charCodeAt(0))
@@ -167,6 +186,16 @@ export class JobBoard {
 }
 
 /**
+ * Runs a kernel over a range of its items. @param operands What it takes, the last two of which are the range: they are
+ * overwritten.
+ */
+export function runShare(kernel: CpuKernel, operands: number[], begin: number, end: number): void {
+  operands[operands.length - 2] = begin
+  operands[operands.length - 1] = end
+  kernel(...operands)
+}
+
+/**
  * Where a share begins. Shares are taken from the last to the first: where they are of no fixed size each is smaller
  * than the one taken before it by the same number of items, so that threads end at about the same time (trapezoid
  * self-scheduling, Tzeng & Ni 1993).
@@ -177,9 +206,16 @@ function firstItem(share: number, items: number, shares: number, size: number): 
 
 /** Looks at a word for so many milliseconds, and says whether it ceased to hold `value`. */
 function changesSoon(words: Int32Array, index: number, value: number, milliseconds: number): boolean {
+  // Most waits are over before a clock was read.
+  if (changes(words, index, value)) return true
   const until = performance.now() + milliseconds
   do {
-    for (let i = 0; i < 64; i++) if (Atomics.load(words, index) !== value) return true
+    if (changes(words, index, value)) return true
   } while (performance.now() < until)
+  return false
+}
+
+function changes(words: Int32Array, index: number, value: number): boolean {
+  for (let i = 0; i < 64; i++) if (Atomics.load(words, index) !== value) return true
   return false
 }

@@ -1,5 +1,5 @@
 import { check, MedAwareError } from '../../core/errors.ts'
-import type { DeviceBuffer } from '../buffer.ts'
+import type { BufferOwner, DeviceBuffer } from '../buffer.ts'
 import type { MemoryDriver } from '../memory.ts'
 
 /** `GPUBufferUsage` by value: Node has no such global. */
@@ -17,6 +17,7 @@ export class WebGpuBuffer implements DeviceBuffer {
   /** Set when it is released. */
   isFreed = false
   writes = 0
+  owner: BufferOwner | null = null
 
   constructor(
     readonly byteLength: number,

@@ -32,7 +32,7 @@ export function dryWeights(
 }
 
 /** What stays stored comes without its numbers, which would be the largest buffer of all. */
-const noNumbers = { byteLength: 0, label: 'no numbers', writes: 0 }
+const noNumbers = { byteLength: 0, label: 'no numbers', writes: 0, owner: null }
 
 function dryWeight(device: DryDevice, spec: WeightSpec, storage: WeightStorage, kept?: StorageRecipe): Weight {
   const { name, shape } = spec
