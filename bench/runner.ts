@@ -15,14 +15,13 @@ export class Runner {
   #complaints = ''
 
   /**
-   * @param file From this folder; a .py runs with BENCH_PYTHON, all else with this Node and its options, a .ts compiled.
+   * @param file From this folder; a .py runs with BENCH_PYTHON, all else is compiled and runs with this Node and its options.
    * @param env Its environment. Default: this process's.
    */
   constructor(file: string, args: readonly (string | number)[], env: NodeJS.ProcessEnv = process.env) {
-    const path = file.endsWith('.ts') ? built(file) : fileURLToPath(new URL(file, import.meta.url))
-    const [program, options] = isPython(file)
-      ? [process.env['BENCH_PYTHON'] ?? 'python3', []]
-      : [process.execPath, optionsOfNode()]
+    const [program, options, path] = isPython(file)
+      ? [process.env['BENCH_PYTHON'] ?? 'python3', [], fileURLToPath(new URL(file, import.meta.url))]
+      : [process.execPath, optionsOfNode(), built(file)]
     this.#file = file
     this.#child = spawn(program, [...options, path, ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
