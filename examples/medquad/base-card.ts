@@ -43,7 +43,7 @@ fluent sentences in the manner of its sources and makes up what they say. Do not
 
 ## Training
 
-| | |
+| part | how it was made |
 |---|---|
 | Data | the answers on half of the diseases of MedQuAD's training part (by a hash of the disease's name), as plain text, ${count(made.corpus)} tokens; no question, and nothing on the other diseases |
 | Tokens read | ${count(made.tokens)}, ${count(made.batchTokens)} an optimiser step |

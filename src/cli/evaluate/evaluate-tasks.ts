@@ -55,6 +55,10 @@ export async function evaluateTasks(
     progress.clear()
     const all = reports.length > 1 ? groupReport('all of them', reports) : null
     const bare = reports.map(({ documents: _, ...report }) => report)
-    print(values.json ? `${JSON.stringify({ tasks: bare, all })}\n` : scoreTable(reports, all))
+    print(
+      values.json
+        ? `${JSON.stringify({ tasks: bare, all, engine: model.device.description })}\n`
+        : scoreTable(reports, all),
+    )
   })
 }

@@ -31,7 +31,7 @@ multiple-choice questions it answers, as lm-evaluation-harness counts.
   --dtype NAME          f32, f16 or bf16, of what is not quantised   (f32)
   --device NAME         auto, cpu or webgpu                          (auto)
   --build NAME          of the CPU engine: auto, simd, relaxed or wide (auto: the fastest here)
-  --json                the numbers as JSON
+  --json                the numbers as JSON, and the engine whose last bits they have
   --help
 
 DATA is a .jsonl, .json, .csv, .tsv or .parquet with columns text, prompt and completion, question and answer, or
@@ -86,7 +86,7 @@ export const evaluateCommand: Command = {
       const hits = tokenAccuracy === null ? '' : `, token accuracy ${tokenAccuracy.toFixed(4)}`
       print(
         values.json
-          ? `${JSON.stringify({ ...report, rows: rows.rows })}\n`
+          ? `${JSON.stringify({ ...report, rows: rows.rows, engine: model.device.description })}\n`
           : `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(3)}${bits}${hits}; ${tokens} tokens of ${rows.rows} rows\n`,
       )
     })

@@ -77,8 +77,9 @@ function grow(memory: WebAssembly.Memory, pages: number): void {
 }
 
 /**
- * Runs a kernel over all its items, its operands as `runShare` takes them, on all threads unless it `isSmall` and `shareItems` does not say how. Throws what
+ * Runs a kernel over all its items, on all threads unless it `isSmall` and `shareItems` does not say how. Throws what
  * the kernel throws.
+ * @param operands As `runShare` takes them.
  */
 export function runKernel(
   { kernels, beginJob, threads }: CpuEngine,
