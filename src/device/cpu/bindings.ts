@@ -58,10 +58,7 @@ function namesOf(name: KernelName): OperandNames {
 
 /** What a kernel is called with. */
 export interface Operands {
-  /**
-   * The addresses of its bindings in the register's order, 0 for null, behind them its parameters, and room for the
-   * range of a share.
-   */
+  /** The addresses of its bindings in the register's order, 0 for null, and behind them its parameters. */
   readonly numbers: number[]
   /** Bytes that it is given: less than a measure of its work, but a bound of it from below. */
   readonly bytes: number
@@ -103,8 +100,6 @@ export function operandsOf(
     check(value !== undefined, 'device', () => `${name}: parameter ${names.params[i]} is missing`)
     numbers.push(value)
   }
-  // Room for the range of a share.
-  numbers.push(0, 0)
   return { numbers, bytes }
 }
 

@@ -1,5 +1,5 @@
 import { MedAwareError, messageOf } from '../../core/errors.ts'
-import { type CpuKernel, runShare } from './job-board.ts'
+import type { CpuKernel } from './job-board.ts'
 import { CpuHeap } from './heap.ts'
 import { compileKernels, type CpuBuild } from './module.ts'
 import { CpuThreads } from './threads.ts'
@@ -79,12 +79,11 @@ function grow(memory: WebAssembly.Memory, pages: number): void {
 /**
  * Runs a kernel over all its items, on all threads unless it `isSmall` and `shareItems` does not say how. Throws what
  * the kernel throws.
- * @param operands As `runShare` takes them.
  */
 export function runKernel(
   { kernels, beginJob, threads }: CpuEngine,
   name: KernelName,
-  operands: number[],
+  operands: readonly number[],
   items: number,
   isSmall: boolean,
   shareItems: number | undefined,
@@ -93,7 +92,6 @@ export function runKernel(
   const isAlone = items === 1 || (shareItems === undefined && isSmall)
   if (threads === null || isAlone) {
     beginJob()
-    const kernel = kernels.get(name)
-    if (kernel !== undefined) runShare(kernel, operands, 0, items)
+    kernels.get(name)?.(...operands, 0, items)
   } else threads.run(name, operands, items, shareItems)
 }

@@ -89,7 +89,7 @@ export class JobBoard {
    * when one never ends: a thread that was ended from outside gives no sign. The board cannot be used after that.
    * @param mayWait Whether this thread may sleep; the main thread of a page may not.
    */
-  run(kernel: number, operands: number[], items: number, { shares, size }: Cut, mayWait: boolean): void {
+  run(kernel: number, operands: readonly number[], items: number, { shares, size }: Cut, mayWait: boolean): void {
     const words = this.#words
     words[jobWord] = kernel
     words[jobWord + 1] = items
@@ -153,8 +153,10 @@ export class JobBoard {
       const size = Atomics.load(words, jobWord + 2)
       const shares = Atomics.load(words, jobWord + 3)
       if (job !== ticket >>> 10) {
-        operands.length = Atomics.load(words, jobWord + 4)
-        for (let i = 0; i < operands.length; i++) operands[i] = this.#operands[i] ?? 0
+        const count = Atomics.load(words, jobWord + 4)
+        // Behind them is room for the range of a share.
+        operands.length = count + 2
+        for (let i = 0; i < count; i++) operands[i] = this.#operands[i] ?? 0
         job = -1
       }
       if (Atomics.compareExchange(words, ticketWord, ticket, ticket - 1) !== ticket) continue
@@ -162,16 +164,18 @@ export class JobBoard {
       job = ticket >>> 10
       const begin = firstItem(left - 1, items, shares, size)
       const end = firstItem(left, items, shares, size)
-      if (Atomics.load(words, failedWord) === 0) this.#attempt(this.#kernels[kernel], operands, begin, end)
+      operands[operands.length - 2] = begin
+      operands[operands.length - 1] = end
+      if (Atomics.load(words, failedWord) === 0) this.#attempt(kernel, operands)
       if (Atomics.add(words, doneWord, 1) + 1 === shares && Atomics.load(words, sleepersWord) > 0) {
         Atomics.notify(words, doneWord)
       }
     }
   }
 
-  #attempt(kernel: CpuKernel | undefined, operands: number[], begin: number, end: number): void {
+  #attempt(kernel: number, operands: readonly number[]): void {
     try {
-      if (kernel !== undefined) runShare(kernel, operands, begin, end)
+      this.#kernels[kernel]?.(...operands)
     } catch (error) {
       if (Atomics.compareExchange(this.#words, failedWord, 0, 1) !== 0) return
       const letters = Array.from(String(error).slice(0, mostLetters), (letter) => letter.charCodeAt(0))
@@ -183,16 +187,6 @@ export class JobBoard {
     const start = messageWord + 1
     return String.fromCharCode(...this.#words.subarray(start, start + Atomics.load(this.#words, messageWord)))
   }
-}
-
-/**
- * Runs a kernel over a range of its items. @param operands What it takes, the last two of which are the range: they are
- * overwritten.
- */
-export function runShare(kernel: CpuKernel, operands: number[], begin: number, end: number): void {
-  operands[operands.length - 2] = begin
-  operands[operands.length - 1] = end
-  kernel(...operands)
 }
 
 /**

@@ -61,11 +61,10 @@ export class CpuThreads {
   /**
    * Runs a kernel on all threads, and returns when it is done. Throws what it threw, on whichever thread. Workers that
    * ended between kernels are not missed: the others take their shares.
-   * @param operands As `runShare` takes them.
    * @param shareItems Items of a share. Default: such that each thread has a few, the later ones smaller.
    * @throws MedAwareError `device`, now and ever after, when a worker ended in the middle of a kernel.
    */
-  run(name: string, operands: number[], items: number, shareItems?: number): void {
+  run(name: string, operands: readonly number[], items: number, shareItems?: number): void {
     if (this.#lost !== null) throw this.#lost
     const kernel = this.#numbers.get(name) as number
     try {
