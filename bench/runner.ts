@@ -15,7 +15,8 @@ export class Runner {
   #complaints = ''
 
   /**
-   * @param file From this folder; a .py runs with BENCH_PYTHON, all else is compiled and runs with this Node and its options.
+   * @param file From this folder; a .py runs with BENCH_PYTHON, all else is compiled, and runs with this Node and its
+   *   options.
    * @param env Its environment. Default: this process's.
    */
   constructor(file: string, args: readonly (string | number)[], env: NodeJS.ProcessEnv = process.env) {

@@ -10,8 +10,8 @@ export const COLUMNS: u32 = 64
 /** Rows of a over which columns of b are packed once. Their block comes from a cache farther off, a line at a time. */
 export const ROWS: u32 = 512
 /**
- * As many rows of a are not worth packing a b[n,k] for: over a b in 4 bits tiles of fused products win from four rows on,
- * over one in f32 on average. Both take the same way, so that they give the same bits.
+ * As many rows of a are not worth packing a b[n,k] for: over a b in 4 bits tiles of fused products win from four rows
+ * on, over one in f32 on average. Both take the same way, so that they give the same bits.
  */
 export const FEW: u32 = ASC_FEATURE_RELAXED_SIMD ? 3 : 12
 /** Bytes from one packed panel to the next. */

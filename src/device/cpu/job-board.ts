@@ -200,16 +200,9 @@ function firstItem(share: number, items: number, shares: number, size: number): 
 
 /** Looks at a word for so many milliseconds, and says whether it ceased to hold `value`. */
 function changesSoon(words: Int32Array, index: number, value: number, milliseconds: number): boolean {
-  // Most waits are over before a clock was read.
-  if (changes(words, index, value)) return true
   const until = performance.now() + milliseconds
   do {
-    if (changes(words, index, value)) return true
+    for (let i = 0; i < 64; i++) if (Atomics.load(words, index) !== value) return true
   } while (performance.now() < until)
-  return false
-}
-
-function changes(words: Int32Array, index: number, value: number): boolean {
-  for (let i = 0; i < 64; i++) if (Atomics.load(words, index) !== value) return true
   return false
 }
