@@ -1,7 +1,15 @@
 // The parts of a matrix product one by one, each by the functions of kernels/ that the product itself calls, over the
 // same memory in the same order. Which parts there are, and what they add up to: kernels/cpu-phases.ts.
 import { KEPT_BYTES } from '../../kernels/shared/kept-rows.as.ts'
-import { COLUMNS, multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS } from '../../kernels/shared/panel.as.ts'
+import {
+  COLUMNS,
+  columnsAtOnce,
+  multiplyPanels,
+  packBlock,
+  packPanels,
+  PANELS_BYTES,
+  ROWS,
+} from '../../kernels/shared/panel.as.ts'
 import { scratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
 import { DEPTH, stripRows } from '../../kernels/shared/tile.as.ts'
 import { WIDTH } from '../../kernels/shared/tile-ends.as.ts'
@@ -31,10 +39,11 @@ export function packA(a: usize, m: u32, k: u32, trans: u32): void {
 /** Packs all of b, which is [k,n], or [n,k] if `trans`. */
 export function packB(b: usize, n: u32, k: u32, trans: u32): void {
   const panels = scratch(PANELS_BYTES)
+  const atOnce = columnsAtOnce(trans)
   for (let start: u32 = 0; start < k; start += DEPTH) {
     const depth = min<u32>(k - start, DEPTH)
-    for (let first: u32 = 0; first < n; first += COLUMNS) {
-      packPanels(b, n, k, trans, first, min<u32>(n - first, COLUMNS), start, depth, panels)
+    for (let first: u32 = 0; first < n; first += atOnce) {
+      packPanels(b, n, k, trans, first, min<u32>(n - first, atOnce), start, depth, panels)
     }
   }
 }
@@ -55,10 +64,11 @@ export function decodeB(
   const planes = panels + PANELS_BYTES
   const decoded = planes + PLANE_BYTES
   prepareStored(4, 0, codes, absmax, nested, tables, blockSize, 1, nestedCount, planes)
+  const atOnce = columnsAtOnce(trans)
   for (let start: u32 = 0; start < k; start += DEPTH) {
     const depth = min<u32>(k - start, DEPTH)
-    for (let first: u32 = 0; first < n; first += COLUMNS) {
-      const columns = min<u32>(n - first, COLUMNS)
+    for (let first: u32 = 0; first < n; first += atOnce) {
+      const columns = min<u32>(n - first, atOnce)
       decodePanels(n, k, trans, first, columns, start, depth, panels, decoded)
     }
   }

@@ -2,15 +2,16 @@
 // is 32; a [r,dim], b [rows,r], f32. DoRA's ‖W + s B A‖ (arXiv 2402.09353). The sum itself is made, a block at a time:
 // ‖W‖² + 2 s W·(B A) + s² ‖B A‖² would lose all digits of a row that the update cancels. One item is 4 rows.
 import { PLANE_BYTES } from '../stored/four-bit.as.ts'
-import { COLUMNS, multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS_BYTES } from '../shared/panel.as.ts'
+import { multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS_BYTES } from '../shared/panel.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
 import { loadPart, madd, sumWide, widen } from '../shared/simd.as.ts'
 import { decodeStored, prepareStored } from '../stored/stored.as.ts'
 import { DEPTH } from '../shared/tile.as.ts'
 import { WIDTH } from '../shared/tile-ends.as.ts'
 
-/** Rows whose sums are made at a time: with a block of COLUMNS of each, as many as a first-level cache holds. */
+/** Rows and columns whose sums are made at a time: as many as a first-level cache holds. */
 const GROUP: u32 = 64
+const COLUMNS: u32 = 64
 const BLOCK_BYTES: u32 = GROUP * COLUMNS * 4
 
 export function updatedNorms(

@@ -3,11 +3,11 @@
 // Q8_0) or 16 (f16, or bf16 when isBf16; whole-bytes.as.ts). Of 16 bits a row is one block. One item is 8 columns of
 // out. absmax, nested, tables and bias may be null where they are not used.
 import { PLANE_BYTES } from '../stored/four-bit.as.ts'
-import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
-import { COLUMNS, FEW, multiplyPanels, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
+import { BLOCKS_BYTES, multiplyBlocks } from './multiply-blocks.as.ts'
+import { FEW } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
-import { decodePanels, decodeStored, dotStoredRows, hasDots, prepareStored } from '../stored/stored.as.ts'
+import { decodeStored, dotStoredRows, hasDots, prepareStored } from '../stored/stored.as.ts'
 import { DEPTH } from '../shared/tile.as.ts'
 import { finishSums, WIDTH } from '../shared/tile-ends.as.ts'
 
@@ -37,10 +37,8 @@ export function matmulStored(
   end: u32,
 ): void {
   const biasAt = hasBias ? bias : 0
-  const last = min<u32>(end << 3, n)
-  const panels = scratch(PANELS_BYTES + KEPT_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
-  const kept = panels + PANELS_BYTES
-  const planes = kept + KEPT_BYTES
+  const panels = scratch(BLOCKS_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
+  const planes = panels + BLOCKS_BYTES
   const decoded = planes + PLANE_BYTES
   prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, planes)
   if (m < 4 || (transB && m <= FEW)) {
@@ -57,29 +55,31 @@ export function matmulStored(
       accumulate,
       alpha,
       begin << 3,
-      last,
+      min<u32>(end << 3, n),
       panels,
       decoded,
     )
     return
   }
-  for (let row: u32 = 0; row < m; row += ROWS) {
-    const count = min<u32>(m - row, ROWS)
-    let start: u32 = 0
-    do {
-      const depth = min<u32>(k - start, DEPTH)
-      const add = start > 0 || accumulate != 0
-      const rows = keptBlock(a, pitchA, 0, m, row, k, start, kept)
-      for (let first = begin << 3; first < last; first += COLUMNS) {
-        const columns = min<u32>(last - first, COLUMNS)
-        const biasNow = biasAt && start == 0 ? biasAt + (first << 2) : 0
-        decodePanels(n, k, transB, first, columns, start, depth, panels, decoded)
-        const to = out + ((row * pitchOut + first) << 2)
-        multiplyPanels(rows, count, panels, columns, depth, to, pitchOut, biasNow, alpha, add)
-      }
-      start += DEPTH
-    } while (start < k)
-  }
+  multiplyBlocks(
+    a,
+    0,
+    biasAt,
+    out,
+    m,
+    n,
+    k,
+    pitchA,
+    pitchOut,
+    0,
+    transB,
+    accumulate,
+    alpha,
+    begin << 3,
+    end << 3,
+    panels,
+    decoded,
+  )
 }
 
 /** A few rows: every decoded run is used as it is, without packing. `sums` holds DEPTH of them per row. */

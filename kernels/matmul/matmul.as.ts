@@ -3,11 +3,10 @@
 // 8 columns of out, or 64 rows of a thin one. Panels of b are packed in scratch and multiplied by an outer-product tile
 // (Goto & van de Geijn 2008); a few rows go straight over b. Sums run over blocks of DEPTH steps of k, so they do not
 // depend on how columns or rows are shared out.
-import { KEPT_BYTES, keptBlock } from '../shared/kept-rows.as.ts'
-import { COLUMNS, FEW, multiplyPanels, packPanels, PANELS_BYTES, ROWS } from '../shared/panel.as.ts'
+import { BLOCKS_BYTES, multiplyBlocks } from './multiply-blocks.as.ts'
+import { FEW } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
-import { DEPTH } from '../shared/tile.as.ts'
 import { finishSums } from '../shared/tile-ends.as.ts'
 
 /** Columns whose sums stand in scratch while few rows are multiplied. */
@@ -58,7 +57,7 @@ export function matmul(
   const first = begin * TALL
   const rows = min<u32>(end * TALL, m) - first
   const from = a + ((transA ? first : first * pitchA) << 2)
-  multiplyTiles(
+  multiplyBlocks(
     from,
     b,
     biasAt,
@@ -74,6 +73,8 @@ export function matmul(
     alpha,
     0,
     n,
+    scratch(BLOCKS_BYTES),
+    0,
   )
 }
 
@@ -109,46 +110,25 @@ export function multiplyColumns(
     }
     return
   }
-  multiplyTiles(a, b, bias, out, m, n, k, pitchA, pitchOut, transA, transB, accumulate, alpha, begin, last)
-}
-
-/** The same by tiles. */
-function multiplyTiles(
-  a: usize,
-  b: usize,
-  bias: usize,
-  out: usize,
-  m: u32,
-  n: u32,
-  k: u32,
-  pitchA: u32,
-  pitchOut: u32,
-  transA: u32,
-  transB: u32,
-  accumulate: u32,
-  alpha: f32,
-  begin: u32,
-  last: u32,
-): void {
-  const panels = scratch(PANELS_BYTES + KEPT_BYTES)
-  const kept = panels + PANELS_BYTES
-  for (let row: u32 = 0; row < m; row += ROWS) {
-    const count = min<u32>(m - row, ROWS)
-    let start: u32 = 0
-    do {
-      const depth = min<u32>(k - start, DEPTH)
-      const add = start > 0 || accumulate != 0
-      const rows = keptBlock(a, pitchA, transA, m, row, k, start, kept)
-      for (let first = begin; first < last; first += COLUMNS) {
-        const columns = min<u32>(last - first, COLUMNS)
-        const biasNow = bias && start == 0 ? bias + (first << 2) : 0
-        packPanels(b, n, k, transB, first, columns, start, depth, panels)
-        const to = out + ((row * pitchOut + first) << 2)
-        multiplyPanels(rows, count, panels, columns, depth, to, pitchOut, biasNow, alpha, add)
-      }
-      start += DEPTH
-    } while (start < k)
-  }
+  multiplyBlocks(
+    a,
+    b,
+    bias,
+    out,
+    m,
+    n,
+    k,
+    pitchA,
+    pitchOut,
+    transA,
+    transB,
+    accumulate,
+    alpha,
+    begin,
+    end,
+    scratch(BLOCKS_BYTES),
+    0,
+  )
 }
 
 /** Up to FEW rows over b[n,k]: products of rows, without packing. */

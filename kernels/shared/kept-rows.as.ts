@@ -16,6 +16,20 @@ export function beginJob(): void {
   packed = 0
 }
 
+function blocksOf(m: u32, k: u32): u32 {
+  return ((m + ROWS - 1) / ROWS) * ((k + DEPTH - 1) / DEPTH)
+}
+
+/** Bytes from one kept block of a matrix of `m` rows to the next. */
+function blockBytes(m: u32): u32 {
+  return ((min<u32>(m, ROWS) + 3) & ~3) * DEPTH * 4
+}
+
+/** Whether there is room for all blocks of a matrix: none is packed twice then, in whatever order they are asked for. */
+export function keepsAll(m: u32, k: u32): bool {
+  return blocksOf(m, k) <= KEPT_BYTES / blockBytes(m)
+}
+
 /**
  * Where a block of a lies packed: the rows from `first`, at most ROWS, of k the steps from `start`, at most DEPTH; see
  * `packBlock`. Blocks for which KEPT_BYTES at `to` have no room share the last place, and are packed for every share.
@@ -28,12 +42,10 @@ export function keptBlock(a: usize, pitch: u32, trans: u32, m: u32, first: u32, 
   }
   const count = min<u32>(m - first, ROWS)
   const depth = min<u32>(k - start, DEPTH)
-  const bytes = ((min<u32>(m, ROWS) + 3) & ~3) * DEPTH * 4
-  const deep = (k + DEPTH - 1) / DEPTH
-  const number = (first / ROWS) * deep + start / DEPTH
-  const blocks = ((m + ROWS - 1) / ROWS) * deep
+  const bytes = blockBytes(m)
+  const number = blocksOf(first, k) + start / DEPTH
   const places = KEPT_BYTES / bytes
-  const isKept = number + 1 < places || blocks <= places
+  const isKept = number + 1 < places || keepsAll(m, k)
   const place = to + min<u32>(number, places - 1) * bytes
   if (isKept && number < packed) return place
   packBlock(a, pitch, trans, first, count, start, depth, place)

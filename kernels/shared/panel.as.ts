@@ -5,8 +5,8 @@ import { ALPHA, TILE_BYTES, WIDTH } from './tile-ends.as.ts'
 // Matrix products by tiles of a strip of rows of a and WIDTH columns of b, both packed along k (Goto & van de Geijn
 // 2008).
 
-/** Columns of b that are packed at a time: rows of a b[k,n] are then read in whole lines of memory. */
-export const COLUMNS: u32 = 64
+/** Most columns of b that are packed at a time. */
+export const COLUMNS: u32 = 128
 /** Rows of a over which columns of b are packed once. Their block comes from a cache farther off, a line at a time. */
 export const ROWS: u32 = 512
 /**
@@ -14,10 +14,12 @@ export const ROWS: u32 = 512
  * on, over one in f32 on average. Both take the same way, so that they give the same bits.
  */
 export const FEW: u32 = ASC_FEATURE_RELAXED_SIMD ? 3 : 12
-/** Bytes from one packed panel to the next. */
-export const PANEL_BYTES: u32 = DEPTH * WIDTH * 4
+/** Bytes from one packed panel to the next: the same row of all panels would else share the same few lines of a cache. */
+export const PANEL_BYTES: u32 = DEPTH * WIDTH * 4 + 64
+/** Bytes of COLUMNS packed columns. */
+const PACKED_BYTES: u32 = (COLUMNS / WIDTH) * PANEL_BYTES
 /** Bytes of scratch taken by packed panels with what a tile needs, and by a block of packed rows. */
-export const PANELS_BYTES: u32 = COLUMNS * DEPTH * 4 + TILE_BYTES
+export const PANELS_BYTES: u32 = PACKED_BYTES + TILE_BYTES
 export const ROWS_BYTES: u32 = ROWS * DEPTH * 4
 
 /** Packs up to 4 rows of a row-major matrix: element (row, i) goes to to[i · step + row]; missing rows are 0. */
@@ -194,6 +196,14 @@ function packPart(at: usize, rowBytes: u32, columns: u32, steps: u32, to: usize,
   }
 }
 
+/**
+ * Columns of b that are packed at a time. Rows of a b[k,n] are read in pieces as wide, and a longer piece takes memory
+ * less; rows of a b[n,k] are read along k in any case.
+ */
+export function columnsAtOnce(trans: u32): u32 {
+  return trans ? 64 : COLUMNS
+}
+
 /** Where column `c` of packed panels begins. */
 export function panelAt(panels: usize, c: u32): usize {
   return panels + (c / WIDTH) * PANEL_BYTES + ((c & (WIDTH - 1)) << 2)
@@ -271,7 +281,7 @@ export function multiplyPanels(
   alpha: f32,
   add: bool,
 ): void {
-  const sums = panels + COLUMNS * DEPTH * 4
+  const sums = panels + PACKED_BYTES
   store<f32>(sums, alpha, ALPHA)
   for (let c: u32 = 0; c < columns; c += WIDTH) {
     const panel = panelAt(panels, c)

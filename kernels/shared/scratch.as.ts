@@ -11,7 +11,7 @@ export function heapBase(): usize {
 
 /** Bytes the kernels want; attention takes as many again for every 300,000 keys. */
 export function scratchBytes(): u32 {
-  return 0x430000
+  return 0x450000
 }
 
 /** Called once per instance, with memory aligned to 64 bytes. */

@@ -1,5 +1,5 @@
 import { madd, sumLanes } from '../shared/simd.as.ts'
-import { blockScale, blockSize, codes, lookUp, planes, tables } from './four-bit.as.ts'
+import { blockScale, blockSize, codes, lookUp, NIBBLE, planes, tables } from './four-bit.as.ts'
 
 // One row times rows of 4-bit weights, 64 values at a time. Half of them are looked up in planes of bytes, whose
 // shuffles keep two of the processor's units busy; the other half, pair by pair, in a table of 256 pairs of values in
@@ -43,10 +43,9 @@ function order(a: usize, count: u32, to: usize): void {
   }
 }
 
-/** The values of two bytes, which lie one behind the other from `at`. */
-function pairsAt(pairs: usize, at: usize): v128 {
-  const second = pairs + ((<u32>load<u8>(at, 1)) << 3)
-  return v128.load64_lane(second, v128.load64_zero(pairs + ((<u32>load<u8>(at)) << 3)), 1)
+/** The values of two bytes. */
+function pairsOf(pairs: usize, first: u32, second: u32): v128 {
+  return v128.load64_lane(pairs + (second << 3), v128.load64_zero(pairs + (first << 3)), 1)
 }
 
 function firstOf(low: v128, high: v128): v128 {
@@ -74,7 +73,7 @@ export function dotRows(a: usize, start: u32, count: u32, rows: u32, sums: usize
   const x = spare + PAIRS_BYTES
   fillPairs(pairs)
   order(a, count, x)
-  const nibble = i8x16.splat(15)
+  const nibble = v128.load(planes, NIBBLE)
   const plane0 = v128.load(planes)
   const plane1 = v128.load(planes, 16)
   const plane2 = v128.load(planes, 32)
@@ -120,17 +119,17 @@ export function dotRows(a: usize, start: u32, count: u32, rows: u32, sums: usize
         s0 = madd(v128.load(p, 96), firstValues(lower, upper), s0)
         s1 = madd(v128.load(p, 112), lastValues(lower, upper), s1)
         if (from == 2) break
-        s0 = madd(v128.load(p, 128), pairsAt(pairs, from + 16), s0)
-        s1 = madd(v128.load(p, 144), pairsAt(pairs, from + 18), s1)
+        s0 = madd(v128.load(p, 128), pairsOf(pairs, load<u8>(from, 16), load<u8>(from, 17)), s0)
+        s1 = madd(v128.load(p, 144), pairsOf(pairs, load<u8>(from, 18), load<u8>(from, 19)), s1)
         if (from == 3) break
-        s0 = madd(v128.load(p, 160), pairsAt(pairs, from + 20), s0)
-        s1 = madd(v128.load(p, 176), pairsAt(pairs, from + 22), s1)
+        s0 = madd(v128.load(p, 160), pairsOf(pairs, load<u8>(from, 20), load<u8>(from, 21)), s0)
+        s1 = madd(v128.load(p, 176), pairsOf(pairs, load<u8>(from, 22), load<u8>(from, 23)), s1)
         if (from == 4) break
-        s0 = madd(v128.load(p, 192), pairsAt(pairs, from + 24), s0)
-        s1 = madd(v128.load(p, 208), pairsAt(pairs, from + 26), s1)
+        s0 = madd(v128.load(p, 192), pairsOf(pairs, load<u8>(from, 24), load<u8>(from, 25)), s0)
+        s1 = madd(v128.load(p, 208), pairsOf(pairs, load<u8>(from, 26), load<u8>(from, 27)), s1)
         if (from == 5) break
-        s0 = madd(v128.load(p, 224), pairsAt(pairs, from + 28), s0)
-        s1 = madd(v128.load(p, 240), pairsAt(pairs, from + 30), s1)
+        s0 = madd(v128.load(p, 224), pairsOf(pairs, load<u8>(from, 28), load<u8>(from, 29)), s0)
+        s1 = madd(v128.load(p, 240), pairsOf(pairs, load<u8>(from, 30), load<u8>(from, 31)), s1)
       } while (false)
       total = madd(f32x4.splat(blockScale(i >> shift)), f32x4.add(s0, s1), total)
     }

@@ -44,8 +44,9 @@ export function windowed(rows: number, columns: number, pitch: number): number {
 }
 
 // Rows around the 1 to 3 that have a way of their own, and that end in strips of 6, 5 and fewer; columns that end in part
-// of a panel, rows and depths across blocks of 512, and multiples of 4 that end within a tile; then windows of columns,
-// by what their rows of a and of out have beyond them.
+// of a panel, rows and depths across blocks of 512, more of them than are kept packed, more columns than all depths go
+// over at a time, and multiples of 4 that end within a tile; then windows of columns, by what their rows of a and of out
+// have beyond them.
 const sizes = [
   [1, 1, 1],
   [1, 13, 70],
@@ -58,7 +59,8 @@ const sizes = [
   [33, 70, 1030],
   [69, 41, 67],
   [17, 20, 70],
-  [525, 10, 9],
+  [525, 40, 1030],
+  [260, 140, 515],
   [4, 600, 520],
   [3, 32, 12],
   [6, 36, 20],
