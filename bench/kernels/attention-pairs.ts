@@ -4,21 +4,23 @@ import { pathToFileURL } from 'node:url'
 import { Random } from '../../src/core/random.ts'
 import type { Binding, Device } from '../../src/device/device.ts'
 import { attentionTable, causalRanges } from '../../src/device/register/attention-table.ts'
+import type { CpuBuild } from '../../src/device/cpu/cpu-device.ts'
 import type * as cpuDevice from '../../src/device/cpu/cpu-device.ts'
 import type * as openWebGpu from '../open-webgpu.ts'
 import { ratios, type Samples, summarise } from '../stats.ts'
 
-// tsx bench/kernels/attention-pairs.ts OTHER [--engine cpu|webgpu] [--pairs 60] [--only NAME]: causal attention of this
-// checkout beside that of another one, kernel by kernel, in pairs that alternate; prints ratios (below 1: this one is
-// faster) with their quartiles, and whether the bits are the same. A checkout from before `table` is given what its
-// kernels knew causality by. What is counted is the time that the process had of its processors, of which others on the
-// machine take nothing; an adapter must be software for it.
+// tsx bench/kernels/attention-pairs.ts OTHER [--engine cpu|webgpu] [--build relaxed] [--pairs 60] [--only NAME]: causal
+// attention of this checkout beside that of another one, kernel by kernel, in pairs that alternate; prints ratios (below
+// 1: this one is faster) with their quartiles, and whether the bits are the same. A checkout from before `table` is
+// given what its kernels knew causality by. What is counted is the time that the process had of its processors, of which
+// others on the machine take nothing; an adapter must be software for it.
 
 const { values, positionals } = parseArgs({
   options: {
     engine: { type: 'string', default: 'cpu' },
     pairs: { type: 'string', default: '60' },
     only: { type: 'string', default: '' },
+    build: { type: 'string', default: 'relaxed' },
   },
   allowPositionals: true,
 })
@@ -102,7 +104,7 @@ async function open(root: string): Promise<Side> {
   const hasTable = kernels.attention.reads.includes('table')
   if (values.engine === 'cpu') {
     const { openCpuDevice } = (await load('src/device/cpu/cpu-device.ts')) as Pick<typeof cpuDevice, 'openCpuDevice'>
-    return { hasTable, device: await openCpuDevice({ threads: 1 }) }
+    return { hasTable, device: await openCpuDevice({ build: values.build as CpuBuild, threads: 1 }) }
   }
   const { openAdapter } = (await load('bench/open-webgpu.ts')) as Pick<typeof openWebGpu, 'openAdapter'>
   return { hasTable, device: await openAdapter({ tuning: 'off' }) }

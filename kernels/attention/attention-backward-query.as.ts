@@ -24,7 +24,7 @@ import {
   packEight,
   storeEight,
   wideOf,
-} from './eights.as.ts'
+} from './eights/eights.as.ts'
 import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
 import { dot } from '../shared/rows.as.ts'
 import { scratch, scratchBehind } from '../shared/scratch.as.ts'

@@ -71,16 +71,20 @@ export function powers(scores: usize, count: u32, top: f32): f64 {
 export function powersOfEight(block: usize, rows: u32, factor: f32, terms: usize, bases: usize, totals: usize): void {
   const scale = f32x4.splat(factor)
   const last = block + (rows << 5)
-  for (let half: u32 = 0; half < 32; half += 16) {
-    const base = v128.load(bases + half)
-    let sum = v128.load(totals + half)
-    let term = terms
-    for (let at = block; at < last; at += 32, term += 4) {
-      const score = madd(scale, v128.load(at + half), v128.load32_splat(term))
-      const p = power4(f32x4.sub(score, base))
-      v128.store(at + half, p)
-      sum = f32x4.add(sum, p)
-    }
-    v128.store(totals + half, sum)
+  const low = v128.load(bases)
+  const high = v128.load(bases, 16)
+  let sumLow = v128.load(totals)
+  let sumHigh = v128.load(totals, 16)
+  let term = terms
+  for (let at = block; at < last; at += 32, term += 4) {
+    const more = v128.load32_splat(term)
+    const p = power4(f32x4.sub(madd(scale, v128.load(at), more), low))
+    const q = power4(f32x4.sub(madd(scale, v128.load(at, 16), more), high))
+    v128.store(at, p)
+    v128.store(at, q, 16)
+    sumLow = f32x4.add(sumLow, p)
+    sumHigh = f32x4.add(sumHigh, q)
   }
+  v128.store(totals, sumLow)
+  v128.store(totals, sumHigh, 16)
 }

@@ -25,7 +25,7 @@ import {
   packEight,
   storeEight,
   wideOf,
-} from './eights.as.ts'
+} from './eights/eights.as.ts'
 import { pitchOf, startOfK, startOfQ } from './head-places.as.ts'
 import { power4 } from '../shared/math.as.ts'
 import { addRows } from '../shared/rows.as.ts'
@@ -260,22 +260,26 @@ function raiseTops(
   factors: usize,
 ): bool {
   const scale = f32x4.splat(factor)
-  let raised = false
-  for (let half: u32 = 0; half < 32; half += 16) {
-    const before = v128.load(tops + half)
-    let top = before
-    for (let r: u32 = 0; r < rows; r++) {
-      const term = v128.load32_splat(terms + (r << 2))
-      top = f32x4.pmax(top, madd(scale, v128.load(block + (r << 5) + half), term))
-    }
-    // Where no key was seen yet scores are -infinity, and nothing is subtracted.
-    const base = v128.andnot(top, f32x4.eq(top, f32x4.splat(-Infinity)))
-    v128.store(tops + half, top)
-    v128.store(bases + half, base)
-    v128.store(factors + half, power4(f32x4.sub(before, base)))
-    raised = raised || v128.any_true(f32x4.ne(before, top))
+  let low = v128.load(tops)
+  let high = v128.load(tops, 16)
+  let term = terms
+  for (let at = block, last = block + (rows << 5); at < last; at += 32, term += 4) {
+    const more = v128.load32_splat(term)
+    low = f32x4.pmax(low, madd(scale, v128.load(at), more))
+    high = f32x4.pmax(high, madd(scale, v128.load(at, 16), more))
   }
-  return raised
+  const isRaised = raiseFour(low, tops, bases, factors)
+  return raiseFour(high, tops + 16, bases + 16, factors + 16) || isRaised
+}
+
+function raiseFour(top: v128, tops: usize, bases: usize, factors: usize): bool {
+  const before = v128.load(tops)
+  // Where no key was seen yet scores are -infinity, and nothing is subtracted.
+  const base = v128.andnot(top, f32x4.eq(top, f32x4.splat(-Infinity)))
+  v128.store(tops, top)
+  v128.store(bases, base)
+  v128.store(factors, power4(f32x4.sub(before, base)))
+  return v128.any_true(f32x4.ne(before, top))
 }
 
 function scaleEight(sums: usize, factors: usize, wide: u32): void {
