@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type KernelName, kernels } from '../src/device/register/kernels.ts'
 import { variantsFor } from '../src/device/webgpu/programs/variants.ts'
+import { forAsc } from './for-asc.ts'
 import { differenceOf } from './signature.ts'
 
 // Compiles the CPU twins and the script of their worker threads, gathers the WGSL twins, each with the parts it names,
@@ -15,7 +16,7 @@ const names = Object.keys(kernels) as KernelName[]
 const parts = 'kernels/parts/'
 const files = (readdirSync(new URL('kernels/', root), { recursive: true }) as string[])
   .map((name) => name.replaceAll('\\', '/'))
-  .filter((name) => /\.(wgsl|as\.ts)$/.test(name) || name === 'build.ts' || name === 'signature.ts')
+  .filter((name) => /\.(wgsl|as\.ts)$/.test(name) || ['build.ts', 'for-asc.ts', 'signature.ts'].includes(name))
 const sources = new Map(files.sort().map((name) => [`kernels/${name}`, read(`kernels/${name}`)]))
 const worker = ['src/device/cpu/worker.ts', 'src/device/cpu/job-board.ts']
 /** Texts that adapters in hardware have a use for. */
@@ -141,10 +142,10 @@ async function compile(entry: string, features: readonly string[]): Promise<stri
   ]
   let said = ''
   const { error } = await asc.main(['kernels/register.ts', ...options, ...features, '--outFile', 'kernels.wasm'], {
-    // asc takes `.as.ts` at the end of an import for another module than the file itself, so it is shown plain names.
     readFile: (name) => {
       if (name === 'kernels/register.ts') return entry
-      return sources.get(name.replace(/\.ts$/, '.as.ts'))?.replaceAll(`.as.ts'`, `'`) ?? null
+      const text = sources.get(name.replace(/\.ts$/, '.as.ts'))
+      return text === undefined ? null : forAsc(text)
     },
     writeFile: (_name, contents) => {
       binary = Uint8Array.from(contents as Uint8Array)

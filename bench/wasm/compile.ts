@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { forAsc } from '../../kernels/for-asc.ts'
 import type { CpuBuild } from '../../src/device/cpu/cpu-device.ts'
 import { flagsFor } from '../../src/device/cpu/module.ts'
 
@@ -30,10 +31,9 @@ async function compile(build: CpuBuild, name: string): Promise<WebAssembly.Modul
   const options = ['--runtime', 'stub', '--noAssert', '-O3', '--disableWarning', '112', ...features]
   const wide = ['--use', `WIDE=${build === 'wide' ? 1 : 0}`]
   const { error } = await main([`bench/wasm/${name}.ts`, ...options, ...wide, '--outFile', `${name}.wasm`], {
-    // asc takes `.as.ts` at the end of an import for another module than the file itself, so it is shown plain names.
     readFile: (path: string) => {
       const file = new URL(path.replace(/\.ts$/, '.as.ts'), root)
-      return existsSync(file) ? readFileSync(file, 'utf8').replaceAll(`.as.ts'`, `'`) : null
+      return existsSync(file) ? forAsc(readFileSync(file, 'utf8')) : null
     },
     writeFile: (_path: string, contents: unknown) => {
       binary = Uint8Array.from(contents as Uint8Array)

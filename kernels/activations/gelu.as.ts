@@ -4,8 +4,19 @@ import { loadPart, storePart } from '../shared/simd.as.ts'
 
 export function gelu(x: usize, out: usize, count: u32, begin: u32, end: u32): void {
   const last = min<u32>(end << 2, count)
-  for (let i = begin << 2; i < last; i += 4) {
-    const v = loadPart(x + (i << 2), last - i)
-    storePart(out + (i << 2), f32x4.mul(v, normal4(v)), last - i)
+  let i = begin << 2
+  // Two at a time: V8 makes pairs of them in the build `wide`.
+  for (; i + 8 <= last; i += 8) {
+    const at: usize = i << 2
+    const low = valueOf(v128.load(x + at))
+    const high = valueOf(v128.load(x + at, 16))
+    v128.store(out + at, low)
+    v128.store(out + at, high, 16)
   }
+  for (; i < last; i += 4) storePart(out + (i << 2), valueOf(loadPart(x + (i << 2), last - i)), last - i)
+}
+
+// @inline
+function valueOf(v: v128): v128 {
+  return f32x4.mul(v, normal4(v))
 }

@@ -1,6 +1,7 @@
 import { madd } from './simd.as.ts'
 
 // Functions of four f32 at a time. Coefficients are broadcast from memory: V8 builds a vector constant in three steps.
+// They are inlined (`forAsc` in kernels/for-asc.ts): a call spills all vectors, and V8 makes no pairs across one.
 
 function each(table: usize, i: u32): v128 {
   return v128.load32_splat(table + (i << 2))
@@ -14,6 +15,7 @@ const expSeries = memory.data<f32>([
 ])
 
 /** e^x within 2 ulp; 0 below -87.33, and e^88.37 above 88.37 (Cephes expf, S. Moshier 1989). */
+// @inline
 export function exp4(x: v128): v128 {
   const least = each(expLimits, 0)
   const t = f32x4.pmax(f32x4.pmin(x, each(expLimits, 1)), least)
@@ -34,6 +36,7 @@ export function exp4(x: v128): v128 {
 }
 
 /** 1 / (1 + e^-x). */
+// @inline
 export function sigmoid4(x: v128): v128 {
   const one = each(expSeries, 6)
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))))
@@ -45,6 +48,7 @@ const powerSeries = memory.data<f32>([
 ])
 
 /** 2^x within 2 ulp for x up to 127, 0 below -125 (Cephes exp2f, S. Moshier 1989, its series in pairs). */
+// @inline
 export function power4(x: v128): v128 {
   const least = each(powerLimits, 0)
   const shifted = f32x4.add(f32x4.pmax(x, least), each(powerLimits, 1))
@@ -67,6 +71,7 @@ const erfNear = memory.data<f32>([
 const erfLimits = memory.data<f32>([4, 0.927734375, -0.0])
 
 /** erf(x) within 1e-7 (minimax polynomials of N. Juffa, "my_erff", stackoverflow.com/a/35148199). */
+// @inline
 export function erf4(x: v128): v128 {
   const sign = v128.and(x, each(erfLimits, 2))
   const t = f32x4.pmin(f32x4.abs(x), each(erfLimits, 0))
@@ -87,6 +92,7 @@ export function erf4(x: v128): v128 {
 }
 
 /** The normal distribution up to x: (1 + erf(x/√2)) / 2. */
+// @inline
 export function normal4(x: v128): v128 {
   const half = f32x4.splat(0.5)
   return madd(half, erf4(f32x4.mul(x, f32x4.splat(0.707106781))), half)
