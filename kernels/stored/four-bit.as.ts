@@ -59,6 +59,37 @@ export function lookUp(plane: v128, index: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(plane, index) : i8x16.swizzle(plane, index)
 }
 
+/** Writes sixteen values, the bytes of `from` looked up in the planes and scaled: half to `low`, half to `high`. */
+// @inline
+function decodeSixteen(
+  from: usize,
+  low: usize,
+  high: usize,
+  scales: v128,
+  plane0: v128,
+  plane1: v128,
+  plane2: v128,
+  plane3: v128,
+  nibble: v128,
+): void {
+  const bytes = v128.load64_zero(from)
+  const above = v128.and(i16x8.shr_u(bytes, 4), nibble)
+  const below = v128.and(bytes, nibble)
+  const index = v128.shuffle<u8>(above, below, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+  const b0 = lookUp(plane0, index)
+  const b1 = lookUp(plane1, index)
+  const b2 = lookUp(plane2, index)
+  const b3 = lookUp(plane3, index)
+  let lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+  let upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+  v128.store(low, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+  v128.store(low, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+  lower = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+  upper = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+  v128.store(high, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
+  v128.store(high, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+}
+
 /** Writes `count` values from value `start` on: WIDTH of them to `to`, as many `jump` bytes behind them, and so on. */
 export function decode(start: u32, count: u32, to: usize, jump: u32): void {
   const nibble = v128.load(planes, NIBBLE)
@@ -80,28 +111,42 @@ export function decode(start: u32, count: u32, to: usize, jump: u32): void {
       let out = to + (done / WIDTH) * jump
       let from = codes + ((start + done) >> 1)
       for (const last = from + (run >> 1); from < last; from += 8, out += step) {
-        const bytes = v128.load64_zero(from)
-        const high = v128.and(i16x8.shr_u(bytes, 4), nibble)
-        const low = v128.and(bytes, nibble)
-        const index = v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-        const b0 = lookUp(plane0, index)
-        const b1 = lookUp(plane1, index)
-        const b2 = lookUp(plane2, index)
-        const b3 = lookUp(plane3, index)
-        const lower = v128.shuffle<u8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-        const lower2 = v128.shuffle<u8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-        const upper = v128.shuffle<u8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-        const upper2 = v128.shuffle<u8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-        const next = out + half
-        v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scales))
-        v128.store(out, f32x4.mul(v128.shuffle<u16>(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
-        v128.store(next, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 0, 8, 1, 9, 2, 10, 3, 11), scales))
-        v128.store(next, f32x4.mul(v128.shuffle<u16>(lower2, upper2, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16)
+        decodeSixteen(from, out, out + half, scales, plane0, plane1, plane2, plane3, nibble)
       }
       done += run
       if (done == blockEnd) break
       store<f32>(to + (done / WIDTH) * jump + ((done & (WIDTH - 1)) << 2), decodeOne(start + done, scale))
       done++
+    }
+  }
+}
+
+/**
+ * Writes `depth` rows of `count` values, the first from value `start` on and each `rowValues` behind the last: value c
+ * of row i to to[i · WIDTH + c], in steps of WIDTH `jump` bytes apart. Rows are as `fitsBlocks` wants them, `count` and
+ * `start` multiples of 16.
+ */
+export function decodeRows(start: u32, rowValues: u32, depth: u32, count: u32, to: usize, jump: u32): void {
+  const nibble = v128.load(planes, NIBBLE)
+  const plane0 = v128.load(planes)
+  const plane1 = v128.load(planes, 16)
+  const plane2 = v128.load(planes, 32)
+  const plane3 = v128.load(planes, 48)
+  const half = WIDTH == 16 ? 32 : jump
+  const step = WIDTH == 16 ? jump : 2 * jump
+  const firstBlock = start / blockSize
+  const rowBlocks = rowValues / blockSize
+  const firstLeft = min<u32>(count, (firstBlock + 1) * blockSize - start)
+  for (let i: u32 = 0; i < depth; i++, to += WIDTH * 4) {
+    let block = firstBlock + i * rowBlocks
+    let from = codes + ((start + i * rowValues) >> 1)
+    let out = to
+    const last = from + (count >> 1)
+    for (let end = from + (firstLeft >> 1); from < last; end = min<usize>(last, from + (blockSize >> 1))) {
+      const scales = f32x4.splat(blockScale(block++))
+      for (; from < end; from += 8, out += step) {
+        decodeSixteen(from, out, out + half, scales, plane0, plane1, plane2, plane3, nibble)
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
 import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
-import { decode, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
+import { decode, decodeRows, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { dotRows, fitsDots } from './four-bit-dots.as.ts'
 import { packRows, PANEL_BYTES, panelAt } from '../shared/panel.as.ts'
 import { DEPTH } from '../shared/tile.as.ts'
@@ -17,6 +17,7 @@ import {
 // Decoding of a weight in any format. scaling 2 and above: GGUF's blocks, as in blocks.as.ts. Else by the bits of an
 // element: 4 as in four-bit.as.ts, 8 and 16 as in whole-bytes.as.ts.
 
+let codesAt: usize = 0
 let bits: u32 = 4
 let isBf16: u32 = 0
 let inBlocks: bool = false
@@ -34,6 +35,7 @@ export function prepareStored(
   nestedCount: u32,
   planesAt: usize,
 ): void {
+  codesAt = codes
   bits = bitsEach
   isBf16 = hasBf16
   inBlocks = scaling > 1
@@ -94,8 +96,24 @@ export function decodePanels(
     for (let c: u32 = 0; c < columns; c += 4) {
       packStored((first + c) * k + start, k, min<u32>(columns - c, 4), depth, panelAt(to, c), WIDTH * 4, decoded)
     }
+    return
+  }
+  const at = start * n + first
+  fetchLines(codesAt + ((at * bits) >> 3), (n * bits) >> 3, depth, (columns * bits) >> 3)
+  if (bits == 4 && !inBlocks && fitsBlocks(n) && !((first | columns) & 15)) {
+    decodeRows(at, n, depth, columns, to, PANEL_BYTES)
   } else {
-    for (let i: u32 = 0; i < depth; i++) decodeStored((start + i) * n + first, columns, to + i * WIDTH * 4, PANEL_BYTES)
+    for (let i: u32 = 0; i < depth; i++) decodeStored(at + i * n, columns, to + i * WIDTH * 4, PANEL_BYTES)
+  }
+}
+
+/**
+ * Reads a byte of each line of `rows` pieces of memory. Many lines then come at a time; while a row is decoded there is
+ * room for what one or two of them wait for.
+ */
+function fetchLines(from: usize, rowBytes: u32, rows: u32, bytes: u32): void {
+  for (let r: u32 = 0; r < rows; r++, from += rowBytes) {
+    for (let i: u32 = 0; i < bytes; i += 64) load<u8>(from + i)
   }
 }
 
