@@ -99,12 +99,17 @@ export function decodePanels(
     return
   }
   const at = start * n + first
-  fetchLines(codesAt + ((at * bits) >> 3), (n * bits) >> 3, depth, (columns * bits) >> 3)
+  fetchLines(codesAt + bytesOf(at), bytesOf(n), depth, bytesOf(columns))
   if (bits == 4 && !inBlocks && fitsBlocks(n) && !((first | columns) & 15)) {
     decodeRows(at, n, depth, columns, to, PANEL_BYTES)
   } else {
     for (let i: u32 = 0; i < depth; i++) decodeStored(at + i * n, columns, to + i * WIDTH * 4, PANEL_BYTES)
   }
+}
+
+/** Bytes of `count` codes; their bits may be too many to count. */
+function bytesOf(count: u32): u32 {
+  return (count >> 3) * bits + (((count & 7) * bits) >> 3)
 }
 
 /**
