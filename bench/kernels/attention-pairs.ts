@@ -4,7 +4,6 @@ import { pathToFileURL } from 'node:url'
 import { Random } from '../../src/core/random.ts'
 import type { Binding, Device } from '../../src/device/device.ts'
 import { attentionTable, causalRanges } from '../../src/device/register/attention-table.ts'
-import type { CpuBuild } from '../../src/device/cpu/cpu-device.ts'
 import type * as cpuDevice from '../../src/device/cpu/cpu-device.ts'
 import type * as openWebGpu from '../open-webgpu.ts'
 import { ratios, type Samples, summarise } from '../stats.ts'
@@ -104,7 +103,7 @@ async function open(root: string): Promise<Side> {
   const hasTable = kernels.attention.reads.includes('table')
   if (values.engine === 'cpu') {
     const { openCpuDevice } = (await load('src/device/cpu/cpu-device.ts')) as Pick<typeof cpuDevice, 'openCpuDevice'>
-    return { hasTable, device: await openCpuDevice({ build: values.build as CpuBuild, threads: 1 }) }
+    return { hasTable, device: await openCpuDevice({ build: values.build as cpuDevice.CpuBuild, threads: 1 }) }
   }
   const { openAdapter } = (await load('bench/open-webgpu.ts')) as Pick<typeof openWebGpu, 'openAdapter'>
   return { hasTable, device: await openAdapter({ tuning: 'off' }) }

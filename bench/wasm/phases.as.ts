@@ -10,6 +10,7 @@ import {
   PANELS_BYTES,
   ROWS,
 } from '../../kernels/shared/panel.as.ts'
+import { groupOf } from '../../kernels/matmul/multiply-blocks.as.ts'
 import { scratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
 import { DEPTH, stripRows } from '../../kernels/shared/tile.as.ts'
 import { WIDTH } from '../../kernels/shared/tile-ends.as.ts'
@@ -80,13 +81,17 @@ export function multiply(out: usize, m: u32, n: u32, k: u32): void {
   const rows = panels + PANELS_BYTES
   for (let row: u32 = 0; row < m; row += ROWS) {
     const count = min<u32>(m - row, ROWS)
-    for (let start: u32 = 0; start < k; start += DEPTH) {
-      const depth = min<u32>(k - start, DEPTH)
-      for (let first: u32 = 0; first < n; first += COLUMNS) {
-        const to = out + ((row * n + first) << 2)
-        // Each block of rows has a place of its own, as in a product.
-        const block = rows + start * count * 4
-        multiplyPanels(block, count, panels, min<u32>(n - first, COLUMNS), depth, to, n, 0, 1, start > 0)
+    const group = groupOf(m, count, n, k)
+    for (let groupAt: u32 = 0; groupAt < n; groupAt += group) {
+      const groupEnd = min<u32>(n, groupAt + group)
+      for (let start: u32 = 0; start < k; start += DEPTH) {
+        const depth = min<u32>(k - start, DEPTH)
+        for (let first = groupAt; first < groupEnd; first += COLUMNS) {
+          const to = out + ((row * n + first) << 2)
+          // Each block of rows has a place of its own, as in a product.
+          const block = rows + start * count * 4
+          multiplyPanels(block, count, panels, min<u32>(groupEnd - first, COLUMNS), depth, to, n, 0, 1, start > 0)
+        }
       }
     }
   }

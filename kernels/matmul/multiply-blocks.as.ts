@@ -12,6 +12,12 @@ export const BLOCKS_BYTES: u32 = PANELS_BYTES + KEPT_BYTES
 /** Bytes of out over which all steps of k go before the next columns: a second-level cache holds them meanwhile. */
 const OUT_BYTES: u32 = 0x40000
 
+/** Columns over which all steps of k go before the next ones, of `count` rows of a. */
+export function groupOf(m: u32, count: u32, n: u32, k: u32): u32 {
+  // Blocks of a that are not kept would be packed anew for each group.
+  return keepsAll(m, k) ? max<u32>((OUT_BYTES / 4 / count) & ~(COLUMNS - 1), COLUMNS) : n
+}
+
 /** Where the panel that holds a column begins, or the next one: shares are cut there, so that none has half a panel. */
 function panelEdge(column: u32): u32 {
   return (column + WIDTH - 1) & ~(WIDTH - 1)
@@ -46,8 +52,7 @@ export function multiplyBlocks(
   const atOnce = columnsAtOnce(transB)
   for (let row: u32 = 0; row < m; row += ROWS) {
     const count = min<u32>(m - row, ROWS)
-    // Blocks of a that are not kept would be packed anew for each group of columns.
-    const group = keepsAll(m, k) ? max<u32>((OUT_BYTES / 4 / count) & ~(COLUMNS - 1), COLUMNS) : n
+    const group = groupOf(m, count, n, k)
     for (let groupAt = firstColumn; groupAt < lastColumn; groupAt += group) {
       const groupEnd = min<u32>(lastColumn, groupAt + group)
       let start: u32 = 0

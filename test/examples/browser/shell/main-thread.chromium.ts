@@ -63,7 +63,7 @@ it('sees a task that is too long', async () => {
   const page = await browser.newPage()
   await page.goto(served.url)
   await browser.startTracing(page, { categories: traceCategories })
-  // So much work, and not so much time, of which others may have the processor: products in a row take three cycles each.
+  // So much work and not so much time, of which others may have the processor: a product takes three cycles.
   await page.evaluate(
     'new Promise((resolve) => setTimeout(() => { let x = 1; for (let i = 0; i < 3e8; i++) x = Math.imul(x, 3); resolve(x) }))',
   )
