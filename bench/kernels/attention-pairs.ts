@@ -8,11 +8,11 @@ import type * as cpuDevice from '../../src/device/cpu/cpu-device.ts'
 import type * as openWebGpu from '../open-webgpu.ts'
 import { ratios, type Samples, summarise } from '../stats.ts'
 
-// tsx bench/kernels/attention-pairs.ts OTHER [--engine cpu|webgpu] [--build relaxed] [--pairs 60] [--only NAME]: causal
-// attention of this checkout beside that of another one, kernel by kernel, in pairs that alternate; prints ratios (below
-// 1: this one is faster) with their quartiles, and whether the bits are the same. A checkout from before `table` is
-// given what its kernels knew causality by. What is counted is the time that the process had of its processors, of which
-// others on the machine take nothing; an adapter must be software for it.
+// tsx bench/kernels/attention-pairs.ts OTHER [--engine cpu|webgpu] [--build relaxed] [--pairs 60] [--only NAME]:
+// causal attention of this checkout beside that of another one, kernel by kernel, in pairs that alternate; prints
+// ratios (below 1: this one is faster) with their quartiles, and whether the bits are the same. A checkout from before
+// `table` is given what its kernels knew causality by. What is counted is the time that the process had of its
+// processors, of which others on the machine take nothing; an adapter must be software for it.
 
 const { values, positionals } = parseArgs({
   options: {

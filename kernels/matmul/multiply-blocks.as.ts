@@ -24,9 +24,9 @@ function panelEdge(column: u32): u32 {
 }
 
 /**
- * The columns of a product from `begin` to `end`, both moved up to where a panel begins: out = (accumulate ? out : 0) + alpha · op(a) · op(b) + bias, in the
- * terms of matmul.as.ts. `decoded`: 0 if b is f32, else scratch for four rows of DEPTH, and b is what `prepareStored`
- * was told. `panels`: BLOCKS_BYTES of scratch.
+ * The columns of a product from `begin` to `end`, both moved up to where a panel begins: out = (accumulate ? out : 0) +
+ * alpha · op(a) · op(b) + bias, in the terms of matmul.as.ts. `decoded`: 0 if b is f32, else scratch for four rows of
+ * DEPTH, and b is what `prepareStored` was told. `panels`: BLOCKS_BYTES of scratch.
  */
 export function multiplyBlocks(
   a: usize,

@@ -25,7 +25,7 @@ function blockBytes(m: u32): u32 {
   return ((min<u32>(m, ROWS) + 3) & ~3) * DEPTH * 4
 }
 
-/** Whether there is room for all blocks of a matrix: none is packed twice then, in whatever order they are asked for. */
+/** Whether there is room for all blocks of a matrix: none is packed twice then, in whatever order they are wanted. */
 export function keepsAll(m: u32, k: u32): bool {
   return blocksOf(m, k) <= KEPT_BYTES / blockBytes(m)
 }

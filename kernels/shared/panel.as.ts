@@ -14,7 +14,7 @@ export const ROWS: u32 = 512
  * on, over one in f32 on average. Both take the same way, so that they give the same bits.
  */
 export const FEW: u32 = ASC_FEATURE_RELAXED_SIMD ? 3 : 12
-/** Bytes from one packed panel to the next: the same row of all panels would else share the same few lines of a cache. */
+/** Bytes from one packed panel to the next: the same row of all of them would else share the same lines of a cache. */
 export const PANEL_BYTES: u32 = DEPTH * WIDTH * 4 + 64
 /** Bytes of COLUMNS packed columns. */
 const PACKED_BYTES: u32 = (COLUMNS / WIDTH) * PANEL_BYTES

@@ -43,10 +43,10 @@ export function windowed(rows: number, columns: number, pitch: number): number {
   return (rows - 1) * pitch + columns
 }
 
-// Rows around the 1 to 3 that have a way of their own, and that end in strips of 6, 5 and fewer; columns that end in part
-// of a panel, rows and depths across blocks of 512, more of them than are kept packed, more columns than all depths go
-// over at a time, and multiples of 4 that end within a tile; then windows of columns, by what their rows of a and of out
-// have beyond them.
+// Rows around the 1 to 3 that have a way of their own, and that end in strips of 6, 5 and fewer; columns that end in
+// part of a panel, rows and depths across blocks of 512, more of them than are kept packed, more columns than all
+// depths go over at a time, and multiples of 4 that end within a tile; then windows of columns, by what their rows of
+// a and of out have beyond them.
 const sizes = [
   [1, 1, 1],
   [1, 13, 70],
