@@ -1,5 +1,5 @@
 import { madd, sumLanes } from '../shared/simd.as.ts'
-import { blockScale, blockSize, codes, lookUp, NIBBLE, planes, tables } from './four-bit.as.ts'
+import { blockSize, codes, decodeScales, lookUp, NIBBLE, planes, tables } from './four-bit.as.ts'
 
 // One row times rows of 4-bit weights, 64 values at a time. Half of them are looked up in planes of bytes, whose
 // shuffles keep two of the processor's units busy; the other half, pair by pair, in a table of 256 pairs of values in
@@ -10,8 +10,8 @@ const PAIRS_BYTES: u32 = 2048
 /** Values whose ordered factors the scratch has room for. */
 const MOST: u32 = 65536
 
-/** Bytes of scratch that `dotRows` needs: the table, and the factors in their order. */
-export const DOTS_BYTES: u32 = PAIRS_BYTES + (MOST << 2)
+/** Bytes of scratch that `dotRows` needs: the table, the factors in their order, and a row's scales. */
+export const DOTS_BYTES: u32 = PAIRS_BYTES + (MOST << 2) + (MOST >> 6 << 2)
 
 /** Whether `dotRows` takes rows of `count` values. */
 export function fitsDots(count: u32): bool {
@@ -41,6 +41,16 @@ function order(a: usize, count: u32, to: usize): void {
     }
     memory.copy(to + 128, a + 128, 128)
   }
+}
+
+/** Writes the scales of a row, one for each 64 of its values. */
+function rowScales(start: u32, count: u32, to: usize): void {
+  const shift = ctz(blockSize)
+  const blocks = count >> shift
+  decodeScales(start >> shift, blocks, to)
+  if (shift == 6) return
+  // Each as often as it is wanted, from the last one on, which takes the place of none that is still to come.
+  for (let i = (count >> 6) - 1; i > 0; i--) store<f32>(to + (i << 2), load<f32>(to + ((i >> (shift - 6)) << 2)))
 }
 
 /** The values of two bytes. */
@@ -78,13 +88,14 @@ export function dotRows(a: usize, start: u32, count: u32, rows: u32, sums: usize
   const plane1 = v128.load(planes, 16)
   const plane2 = v128.load(planes, 32)
   const plane3 = v128.load(planes, 48)
-  const shift = ctz(blockSize)
+  const scales = x + (MOST << 2)
   const last = x + (count << 2)
   let from = codes + (start >> 1)
-  let i = start
-  for (const end = sums + (rows << 2); sums < end; sums += 4) {
+  for (const end = sums + (rows << 2); sums < end; sums += 4, start += count) {
+    rowScales(start, count, scales)
+    let scale = scales
     let total = f32x4.splat(0)
-    for (let p = x; p < last; p += 256, from += 32, i += 64) {
+    for (let p = x; p < last; p += 256, from += 32, scale += 4) {
       let s0 = f32x4.splat(0)
       let s1 = s0
       // The exits are never taken. They cut the way into pieces, since V8 up to 12 puts all loads of a piece first and
@@ -131,7 +142,7 @@ export function dotRows(a: usize, start: u32, count: u32, rows: u32, sums: usize
         s0 = madd(v128.load(p, 224), pairsOf(pairs, load<u8>(from, 28), load<u8>(from, 29)), s0)
         s1 = madd(v128.load(p, 240), pairsOf(pairs, load<u8>(from, 30), load<u8>(from, 31)), s1)
       } while (false)
-      total = madd(f32x4.splat(blockScale(i >> shift)), f32x4.add(s0, s1), total)
+      total = madd(v128.load32_splat(scale), f32x4.add(s0, s1), total)
     }
     store<f32>(sums, sumLanes(total))
   }

@@ -49,6 +49,29 @@ export function blockScale(block: u32): f32 {
   return value * load<f32>(nested + ((block >> 8) << 2)) + offset
 }
 
+/** Writes the factors of `count` blocks. */
+export function decodeScales(block: u32, count: u32, to: usize): void {
+  if (!isNested) {
+    memory.copy(to, absmax + (block << 2), count << 2)
+    return
+  }
+  const map = tables + 64
+  const least = f32x4.splat(offset)
+  for (const last = block + count; block < last;) {
+    const factor = v128.load32_splat(nested + ((block >> 8) << 2))
+    const end = min<u32>(last, (block | 255) + 1)
+    for (; block + 4 <= end; block += 4, to += 16) {
+      const at = absmax + block
+      let v = v128.load32_zero(map + ((<u32>load<u8>(at)) << 2))
+      v = v128.load32_lane(map + ((<u32>load<u8>(at, 1)) << 2), v, 1)
+      v = v128.load32_lane(map + ((<u32>load<u8>(at, 2)) << 2), v, 2)
+      v = v128.load32_lane(map + ((<u32>load<u8>(at, 3)) << 2), v, 3)
+      v128.store(to, f32x4.add(f32x4.mul(v, factor), least))
+    }
+    for (; block < end; block++, to += 4) store<f32>(to, blockScale(block))
+  }
+}
+
 function decodeOne(i: u32, scale: f32): f32 {
   const byte = <u32>load<u8>(codes + (i >> 1))
   return load<f32>(tables + ((i & 1 ? byte & 15 : byte >> 4) << 2)) * scale

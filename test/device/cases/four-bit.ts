@@ -59,6 +59,8 @@ const sizes = [
   [21, 72, 128, 64, 8, 24],
   [1, 530, 192, 64],
   [1, 9, 1024, 256],
+  [1, 70, 576, 64],
+  [1, 60, 640, 128],
 ] as const
 
 const products = sizes.flatMap(([m, n, k, blockSize, moreA = 0, moreOut = 0], index) =>
