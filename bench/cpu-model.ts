@@ -2,6 +2,7 @@ import { type Comparison, compete, type Competitor, type Outcome, type Rules } f
 import { type Bars, type Figure, ratio, type Row, type RowOptions } from './row.ts'
 
 const ours = 'peft-medaware'
+const oursBf16 = 'peft-medaware, head in bf16'
 const checkpointed = 'peft-medaware, checkpointed'
 const torch = 'PyTorch f32'
 const torchNf4 = 'PyTorch + bitsandbytes NF4'
@@ -174,16 +175,20 @@ export const modelRows: readonly Row[] = [
   },
   {
     name: 'peers-decode',
-    about: 'one token of Falcon-RW-1B after another, batch 1; ours on NF4',
+    about: 'one token of Falcon-RW-1B after another, batch 1; ours on NF4, its head in f32 and in bf16, as its file is',
     rounds: 7,
     run: (options) =>
       competeOnCpu(
         {
           competitors: [
             { ...own(options, 'decode', '--layers', options.layers), between: '<= 10' },
+            {
+              ...own(options, 'decode', '--layers', options.layers, '--head', 'bf16'),
+              ...{ name: oursBf16, between: '<= 10' as const },
+            },
             pytorch('decode', '--layers', options.layers),
           ],
-          compare: [over(torch, ours, '>= 1.5')],
+          compare: [over(torch, ours), over(torch, oursBf16, '>= 1.5')],
           calls: 4,
         },
         options,

@@ -1,3 +1,4 @@
+import { f32ToBf16 } from '../src/core/float16.ts'
 import { countOf, type Shape } from '../src/core/shape.ts'
 import type { Device } from '../src/device/device.ts'
 import { generateTokens } from '../src/generate/generate.ts'
@@ -11,8 +12,11 @@ import { attachLora } from '../src/peft/attach.ts'
 import { empty, fromArray, type Tensor } from '../src/tensor/tensor.ts'
 import { TrainingRun } from '../src/train/training-run.ts'
 
-/** Falcon-RW-1B's width and vocabulary with as many layers, random weights, its projections in double-quantised NF4. */
-export function randomFalcon(device: Device, layers: number): FalconForCausalLM {
+/**
+ * Falcon-RW-1B's width and vocabulary with as many layers, random weights, its projections in double-quantised NF4.
+ * @param headDtype Of the table of embeddings, which is the head as well: its own file has it in bf16. Default f32.
+ */
+export function randomFalcon(device: Device, layers: number, headDtype: 'f32' | 'bf16' = 'f32'): FalconForCausalLM {
   const config = falconRwConfig({
     vocabSize: 50304,
     hiddenSize: 2048,
@@ -23,7 +27,7 @@ export function randomFalcon(device: Device, layers: number): FalconForCausalLM 
   for (const { name, shape, role, init } of modelWeights(config)) {
     const tensor = device.memory.rooted(() =>
       init === 'normal'
-        ? noisy(device, shape, name)
+        ? noisy(device, shape, name, role === 'embedding' ? headDtype : 'f32')
         : fromArray(device, new Float32Array(countOf(shape)).fill(+(init === 'ones')), shape, name),
     )
     if (role === 'projection') {
@@ -38,16 +42,18 @@ export function randomFalcon(device: Device, layers: number): FalconForCausalLM 
 }
 
 /** A tensor of one piece of noise over and over: which numbers they are does not change what a step costs. */
-function noisy(device: Device, shape: Shape, label: string): Tensor {
-  const tensor = empty(device, shape, label)
-  for (let at = 0; at < tensor.count; at += noise.length) {
-    const piece = noise.subarray(0, tensor.count - at)
-    device.upload({ buffer: tensor.buffer, byteOffset: 4 * at, byteLength: piece.byteLength }, piece)
+function noisy(device: Device, shape: Shape, label: string, dtype: 'f32' | 'bf16'): Tensor {
+  const tensor = empty(device, shape, label, dtype)
+  const values = dtype === 'f32' ? noise : f32ToBf16(noise)
+  for (let at = 0; at < tensor.count; at += values.length) {
+    const piece = values.subarray(0, tensor.count - at)
+    const byteOffset = piece.BYTES_PER_ELEMENT * at
+    device.upload({ buffer: tensor.buffer, byteOffset, byteLength: piece.byteLength }, piece)
   }
   return tensor
 }
 
-const noise = new Float32Array(1_000_003)
+const noise = new Float32Array(1_000_004)
 let state = 1
 for (let i = 0; i < noise.length; i++) {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0

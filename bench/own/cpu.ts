@@ -12,6 +12,7 @@ const { values: flags } = parseArgs({
     build: { type: 'string', default: 'simd' },
     layers: { type: 'string', default: '24' },
     tokens: { type: 'string', default: '128' },
+    head: { type: 'string', default: 'f32' },
     'gradient-checkpointing': { type: 'boolean', default: false },
   },
 })
@@ -31,7 +32,7 @@ interface Work {
 async function work(): Promise<Work> {
   const layers = Number(flags.layers)
   if (flags.work === 'decode') {
-    const model = randomFalcon(device, layers)
+    const model = randomFalcon(device, layers, flags.head === 'bf16' ? 'bf16' : 'f32')
     // Codes, scales and the head, which is the table of embeddings as well: a token reads all of them.
     const bytes = device.memory.liveBytes
     return { call: await decodedTokens(model), bytes }

@@ -1,3 +1,4 @@
+import { dotBf16Rows, fitsBf16Dots } from './bf16-dots.as.ts'
 import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
 import { decode, decodeRows, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
 import { dotRows, fitsDots } from './four-bit-dots.as.ts'
@@ -41,7 +42,7 @@ export function prepareStored(
   inBlocks = scaling > 1
   if (inBlocks) prepareBlocks(bits, codes, absmax, nested, scaling, planesAt)
   else if (bits == 4) prepare(codes, absmax, nested, tables, blockSize, scaling, nestedCount, planesAt)
-  else prepareBytes(codes, absmax, blockSize)
+  else prepareBytes(codes, absmax, blockSize, planesAt)
 }
 
 /**
@@ -135,6 +136,10 @@ export function hasDots(count: u32): bool {
 export function dotStoredRows(a: usize, start: u32, count: u32, rows: u32, sums: usize, spare: usize): void {
   if (bits == 4 && !inBlocks && fitsDots(count)) {
     dotRows(a, start, count, rows, sums, spare)
+    return
+  }
+  if (bits == 16 && isBf16 && fitsBf16Dots(count)) {
+    dotBf16Rows(a, codesAt + (start << 1), count, rows, sums, spare)
     return
   }
   for (let r: u32 = 0; r < rows; r++) store<f32>(sums + (r << 2), dotStored(a, start + r * count, count))

@@ -16,12 +16,18 @@ const ONE_OVER_127: f32 = 7.874015718698502e-3
 let codes: usize = 0
 let scales: usize = 0
 let blockSize: u32 = 1
+/** Where an f16's decoding has its constants, since V8 makes a vector that it knows anew wherever it is used. */
+let constants: usize = 0
 
-/** Says what the functions below read. */
-export function prepareBytes(codesAt: usize, scalesAt: usize, size: u32): void {
+/** Says what the functions below read; `constantsAt` is scratch, 48 bytes of it. */
+export function prepareBytes(codesAt: usize, scalesAt: usize, size: u32, constantsAt: usize): void {
   codes = codesAt
   scales = scalesAt
   blockSize = size
+  constants = constantsAt
+  v128.store(constantsAt, i32x4.splat(0x8fffe000))
+  v128.store(constantsAt, f32x4.splat(BIAS), 16)
+  v128.store(constantsAt, f32x4.splat(UNBIAS), 32)
 }
 
 /** Whether a row of `count` elements is one block. */
@@ -38,10 +44,10 @@ function scaleOf<T>(block: u32): f32 {
 function valuesOf<T>(elements: v128): v128 {
   if (sizeof<T>() == 1) return f32x4.convert_i32x4_s(elements)
   if (!isSigned<T>()) return i32x4.shl(elements, 16)
-  const bits = v128.and(i32x4.shl(elements, 13), i32x4.splat(0x8fffe000))
-  const values = f32x4.mul(bits, f32x4.splat(BIAS))
+  const bias = v128.load(constants, 16)
+  const values = f32x4.mul(v128.and(i32x4.shl(elements, 13), v128.load(constants)), bias)
   // There and back, so that what is no finite f16 (2^16 and above by now) becomes infinite.
-  return f32x4.mul(f32x4.mul(values, f32x4.splat(BIAS)), f32x4.splat(UNBIAS))
+  return f32x4.mul(f32x4.mul(values, bias), v128.load(constants, 32))
 }
 
 /** Eight elements, widened to 16 bits. */
