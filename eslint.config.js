@@ -19,7 +19,7 @@ const restrictImports = (...patterns) => ({
 
 export default defineConfig(
   // AssemblyScript is not TypeScript: its compiler checks *.as.ts.
-  globalIgnores(['dist/', 'out/', 'docs/reference/api/', '**/*.generated.*', '**/*.as.ts', '.cache/', '.venv/']),
+  globalIgnores(['dist/', '**/out/', 'docs/reference/api/', '**/*.generated.*', '**/*.as.ts', '.cache/', '.venv/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

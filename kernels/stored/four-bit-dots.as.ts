@@ -11,7 +11,7 @@ const PAIRS_BYTES: u32 = 2048
 const MOST: u32 = 65536
 
 /** Bytes of scratch that `dotRows` needs: the table, the factors in their order, and a row's scales. */
-export const DOTS_BYTES: u32 = PAIRS_BYTES + (MOST << 2) + (MOST >> 6 << 2)
+export const DOTS_BYTES: u32 = PAIRS_BYTES + (MOST << 2) + ((MOST >> 6) << 2)
 
 /** Whether `dotRows` takes rows of `count` values. */
 export function fitsDots(count: u32): bool {
