@@ -14,8 +14,7 @@ import { groupOf } from '../../kernels/matmul/multiply-blocks.as.ts'
 import { scratch, scratchBytes } from '../../kernels/shared/scratch.as.ts'
 import { DEPTH, stripRows } from '../../kernels/shared/tile.as.ts'
 import { WIDTH } from '../../kernels/shared/tile-ends.as.ts'
-import { PLANE_BYTES } from '../../kernels/stored/four-bit.as.ts'
-import { decodePanels, prepareStored } from '../../kernels/stored/stored.as.ts'
+import { decodePanels, prepareStored, STORED_BYTES } from '../../kernels/stored/stored.as.ts'
 
 export { matmul } from '../../kernels/matmul/matmul.as.ts'
 export { matmulStored } from '../../kernels/matmul/matmul-stored.as.ts'
@@ -61,9 +60,9 @@ export function decodeB(
   blockSize: u32,
   nestedCount: u32,
 ): void {
-  const panels = scratch(PANELS_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
+  const panels = scratch(PANELS_BYTES + STORED_BYTES + 4 * DEPTH * 4)
   const planes = panels + PANELS_BYTES
-  const decoded = planes + PLANE_BYTES
+  const decoded = planes + STORED_BYTES
   prepareStored(4, 0, codes, absmax, nested, tables, blockSize, 1, nestedCount, planes)
   const atOnce = columnsAtOnce(trans)
   for (let start: u32 = 0; start < k; start += DEPTH) {

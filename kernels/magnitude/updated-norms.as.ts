@@ -1,11 +1,10 @@
 // norms[i] = the length of row i of W + alpha · b · a; W [rows,dim] as matmul-stored.as.ts reads it, or f32 where bits
 // is 32; a [r,dim], b [rows,r], f32. DoRA's ‖W + s B A‖ (arXiv 2402.09353). The sum itself is made, a block at a time:
 // ‖W‖² + 2 s W·(B A) + s² ‖B A‖² would lose all digits of a row that the update cancels. One item is 4 rows.
-import { PLANE_BYTES } from '../stored/four-bit.as.ts'
 import { multiplyPanels, packBlock, packPanels, PANELS_BYTES, ROWS_BYTES } from '../shared/panel.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
 import { loadPart, madd, sumWide, widen } from '../shared/simd.as.ts'
-import { decodeStored, prepareStored } from '../stored/stored.as.ts'
+import { decodeStored, prepareStored, STORED_BYTES } from '../stored/stored.as.ts'
 import { DEPTH } from '../shared/tile.as.ts'
 import { WIDTH } from '../shared/tile-ends.as.ts'
 
@@ -34,7 +33,7 @@ export function updatedNorms(
   begin: u32,
   end: u32,
 ): void {
-  const panels = scratch(PANELS_BYTES + ROWS_BYTES + BLOCK_BYTES + GROUP * 16 + PLANE_BYTES)
+  const panels = scratch(PANELS_BYTES + ROWS_BYTES + BLOCK_BYTES + GROUP * 16 + STORED_BYTES)
   const packed = panels + PANELS_BYTES
   const block = packed + ROWS_BYTES
   const totals = block + BLOCK_BYTES

@@ -2,12 +2,11 @@
 // [k,n], decoded while panels are packed. bits: 4 (four-bit.as.ts; bitsandbytes csrc/kernels.cu), 8 (LLM.int8, GGUF's
 // Q8_0) or 16 (f16, or bf16 when isBf16; whole-bytes.as.ts). Of 16 bits a row is one block. One item is 8 columns of
 // out. absmax, nested, tables and bias may be null where they are not used.
-import { PLANE_BYTES } from '../stored/four-bit.as.ts'
 import { BLOCKS_BYTES, multiplyBlocks } from './multiply-blocks.as.ts'
 import { FEW } from '../shared/panel.as.ts'
 import { addDots, addFourRows } from '../shared/rows.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
-import { decodeStored, dotStoredRows, hasDots, prepareStored } from '../stored/stored.as.ts'
+import { decodeStored, dotStoredRows, hasDots, prepareStored, STORED_BYTES } from '../stored/stored.as.ts'
 import { DEPTH } from '../shared/tile.as.ts'
 import { finishSums, WIDTH } from '../shared/tile-ends.as.ts'
 
@@ -37,10 +36,10 @@ export function matmulStored(
   end: u32,
 ): void {
   const biasAt = hasBias ? bias : 0
-  const panels = scratch(BLOCKS_BYTES + PLANE_BYTES + 4 * DEPTH * 4)
-  const planes = panels + BLOCKS_BYTES
-  const decoded = planes + PLANE_BYTES
-  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, planes)
+  const panels = scratch(BLOCKS_BYTES + STORED_BYTES + 4 * DEPTH * 4)
+  const spare = panels + BLOCKS_BYTES
+  const decoded = spare + STORED_BYTES
+  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, spare)
   if (m < 4 || (transB && m <= FEW)) {
     multiplyRows(
       a,

@@ -1,9 +1,8 @@
 // out[i] = the value of element i of a matrix as it is stored; bits 4, 8 or 16, and all else as in matmul-stored.as.ts.
 // One item is one block of blockSize elements. bitsandbytes csrc/kernels.cu, kDequantizeBlockwise; _ops.py,
 // int8_vectorwise_dequant.
-import { PLANE_BYTES } from './four-bit.as.ts'
 import { scratch } from '../shared/scratch.as.ts'
-import { decodeStored, prepareStored } from './stored.as.ts'
+import { decodeStored, prepareStored, STORED_BYTES } from './stored.as.ts'
 import { WIDTH } from '../shared/tile-ends.as.ts'
 
 export function dequantize(
@@ -21,7 +20,7 @@ export function dequantize(
   begin: u32,
   end: u32,
 ): void {
-  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, scratch(PLANE_BYTES))
+  prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, scratch(STORED_BYTES))
   for (let block = begin; block < end; block++) {
     const start = block * blockSize
     decodeStored(start, min<u32>(blockSize, count - start), out + (start << 2), WIDTH * 4)

@@ -1,6 +1,8 @@
 import { dotBf16Rows, fitsBf16Dots } from './bf16-dots.as.ts'
-import { decodeBlocks, dotBlocks, fitsBlocksOf32, fitsUnits, packBlocks, prepareBlocks } from './blocks.as.ts'
-import { decode, decodeRows, decodeTransposed, dotDecoded, fitsBlocks, prepare } from './four-bit.as.ts'
+import { dotBlockRows, fitsBlockDots } from './block-dots.as.ts'
+import { decodeBlocks, fitsPanels, packBlocks, SPARE_BYTES } from './block-panels.as.ts'
+import { prepareBlocks } from './blocks.as.ts'
+import { decode, decodeRows, decodeTransposed, dotDecoded, fitsBlocks, PLANE_BYTES, prepare } from './four-bit.as.ts'
 import { dotRows, fitsDots } from './four-bit-dots.as.ts'
 import { packRows, PANEL_BYTES, panelAt } from '../shared/panel.as.ts'
 import { DEPTH } from '../shared/tile.as.ts'
@@ -23,7 +25,10 @@ let bits: u32 = 4
 let isBf16: u32 = 0
 let inBlocks: bool = false
 
-/** Says what the functions below read; `planesAt` is scratch, PLANE_BYTES of it. */
+/** Bytes of scratch that `prepareStored` needs. */
+export const STORED_BYTES: u32 = PLANE_BYTES > SPARE_BYTES ? PLANE_BYTES : SPARE_BYTES
+
+/** Says what the functions below read; `spare` is scratch, STORED_BYTES of it. */
 export function prepareStored(
   bitsEach: u32,
   hasBf16: u32,
@@ -34,15 +39,15 @@ export function prepareStored(
   blockSize: u32,
   scaling: u32,
   nestedCount: u32,
-  planesAt: usize,
+  spare: usize,
 ): void {
   codesAt = codes
   bits = bitsEach
   isBf16 = hasBf16
   inBlocks = scaling > 1
-  if (inBlocks) prepareBlocks(bits, codes, absmax, nested, scaling, planesAt)
-  else if (bits == 4) prepare(codes, absmax, nested, tables, blockSize, scaling, nestedCount, planesAt)
-  else prepareBytes(codes, absmax, blockSize, planesAt)
+  if (inBlocks) prepareBlocks(bits, codes, absmax, nested, scaling, spare)
+  else if (bits == 4) prepare(codes, absmax, nested, tables, blockSize, scaling, nestedCount, spare)
+  else prepareBytes(codes, absmax, blockSize, spare)
 }
 
 /**
@@ -63,8 +68,11 @@ export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void
  * the last: element (row, i) goes to to[i · step + row]. `decoded` is scratch for four rows of DEPTH.
  */
 function packStored(start: u32, rowValues: u32, rows: u32, depth: u32, to: usize, step: u32, decoded: usize): void {
-  if (inBlocks && rows == 4 && fitsUnits(start | rowValues)) packBlocks(start, rowValues, depth, to, step)
-  else if (bits == 16) {
+  if (inBlocks && rows == 4 && fitsPanels(start | rowValues | depth)) {
+    if (bits == 4) packBlocks<u8>(start, rowValues, depth, to, step, decoded)
+    else if (bits == 5) packBlocks<u16>(start, rowValues, depth, to, step, decoded)
+    else packBlocks<u32>(start, rowValues, depth, to, step, decoded)
+  } else if (bits == 16) {
     if (isBf16) packBytes<u16>(start, rowValues, rows, depth, to, step)
     else packBytes<i16>(start, rowValues, rows, depth, to, step)
   } else if (bits == 8 && isOneBlock(rowValues)) packBytes<i8>(start, rowValues, rows, depth, to, step)
@@ -125,7 +133,7 @@ function fetchLines(from: usize, rowBytes: u32, rows: u32, bytes: u32): void {
 
 /** Whether `dotStored` takes rows of `count` values. */
 export function hasDots(count: u32): bool {
-  if (inBlocks) return fitsBlocksOf32(count)
+  if (inBlocks) return fitsBlockDots(count)
   if (bits == 4) return fitsBlocks(count)
   return bits == 16 || isOneBlock(count) || fitsByteBlocks(count)
 }
@@ -134,7 +142,13 @@ export function hasDots(count: u32): bool {
  * sums[r] = Σ a[i] · value[start + r · count + i] for `rows` rows that `hasDots`. `spare`: DOTS_BYTES of scratch.
  */
 export function dotStoredRows(a: usize, start: u32, count: u32, rows: u32, sums: usize, spare: usize): void {
-  if (bits == 4 && !inBlocks && fitsDots(count)) {
+  if (inBlocks) {
+    if (bits == 4) dotBlockRows<u8>(a, start, count, rows, sums, spare)
+    else if (bits == 5) dotBlockRows<u16>(a, start, count, rows, sums, spare)
+    else dotBlockRows<u32>(a, start, count, rows, sums, spare)
+    return
+  }
+  if (bits == 4 && fitsDots(count)) {
     dotRows(a, start, count, rows, sums, spare)
     return
   }
@@ -147,7 +161,6 @@ export function dotStoredRows(a: usize, start: u32, count: u32, rows: u32, sums:
 
 /** Σ a[i] · value[start + i] over a row. */
 function dotStored(a: usize, start: u32, count: u32): f32 {
-  if (inBlocks) return dotBlocks(a, start, count)
   if (bits == 16) return isBf16 ? dotBytes<u16>(a, start, count) : dotBytes<i16>(a, start, count)
   if (bits == 8) return isOneBlock(count) ? dotBytes<i8>(a, start, count) : dotByteBlocks(a, start, count)
   return dotDecoded(a, start, count)

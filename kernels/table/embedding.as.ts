@@ -3,8 +3,7 @@
 // window of a larger one. One item is one row.
 import { scratch } from '../shared/scratch.as.ts'
 import { WIDTH } from '../shared/tile-ends.as.ts'
-import { PLANE_BYTES } from '../stored/four-bit.as.ts'
-import { decodeStored, prepareStored } from '../stored/stored.as.ts'
+import { decodeStored, prepareStored, STORED_BYTES } from '../stored/stored.as.ts'
 
 export function embedding(
   ids: usize,
@@ -27,7 +26,7 @@ export function embedding(
 ): void {
   const bytes = dim << 2
   if (bits != 32) {
-    prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, scratch(PLANE_BYTES))
+    prepareStored(bits, isBf16, codes, absmax, nested, tables, blockSize, scaling, nestedCount, scratch(STORED_BYTES))
   }
   for (let row = begin; row < end; row++) {
     // An id below first wraps around to one past vocab.
