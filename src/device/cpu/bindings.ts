@@ -1,4 +1,4 @@
-import { check } from '../../core/errors.ts'
+import { MedAwareError } from '../../core/errors.ts'
 import { CpuBuffer, type CpuHeap } from './heap.ts'
 import type { Binding } from '../device.ts'
 import type { KernelName } from '../register/kernels.ts'
@@ -13,27 +13,25 @@ import { rowOf } from '../row-of.ts'
  */
 export function addressOf(who: string, window: Binding, heap: CpuHeap, memory: Memory, binding = ''): number {
   const { buffer, byteOffset, byteLength } = window
-  check(
-    buffer instanceof CpuBuffer && buffer.heap === heap,
-    'device',
-    () => `${placeOf(who, binding)}: buffer ${buffer.label} belongs to another device`,
-  )
-  check(
-    memory.isLive(buffer),
-    'device',
-    () => `${placeOf(who, binding)}: buffer ${buffer.label} was freed; keep it in its scope`,
-  )
-  check(
-    byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength,
-    'shape',
-    () =>
-      `${placeOf(who, binding)}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
-  )
-  return buffer.pointer + byteOffset
+  const isWithin = byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= buffer.byteLength
+  if (buffer instanceof CpuBuffer && buffer.heap === heap && isWithin && memory.isLive(buffer)) {
+    return buffer.pointer + byteOffset
+  }
+  throw refusal(binding === '' ? who : `${who}: ${binding}`, window, heap, memory)
 }
 
-function placeOf(who: string, binding: string): string {
-  return binding === '' ? who : `${who}: ${binding}`
+/** Why a window has no address: a token asks for thousands, and a message that nobody reads costs as much as one. */
+function refusal(place: string, { buffer, byteOffset, byteLength }: Binding, heap: CpuHeap, memory: Memory) {
+  if (!(buffer instanceof CpuBuffer && buffer.heap === heap)) {
+    return new MedAwareError('device', `${place}: buffer ${buffer.label} belongs to another device`)
+  }
+  if (!memory.isLive(buffer)) {
+    return new MedAwareError('device', `${place}: buffer ${buffer.label} was freed; keep it in its scope`)
+  }
+  return new MedAwareError(
+    'shape',
+    `${place}: window of ${byteLength} bytes at ${byteOffset} leaves buffer ${buffer.label} of ${buffer.byteLength} bytes`,
+  )
 }
 
 /** What a kernel is given, in the order of its operands: reads, then writes, then parameters. */
@@ -82,22 +80,23 @@ export function operandsOf(
   let bytes = 0
   for (let i = 0; i < windows.length; i++) {
     const window = windows[i]
-    const binding = names.bindings[i] ?? ''
-    check(window !== undefined && (window !== null || i < names.reads), 'shape', () => {
-      return `${name}: ${binding} is ${window === null ? 'written and cannot be null' : 'not bound'}`
-    })
+    if (window === undefined || (window === null && i >= names.reads)) {
+      const lack = window === null ? 'written and cannot be null' : 'not bound'
+      throw new MedAwareError('shape', `${name}: ${names.bindings[i]} is ${lack}`)
+    }
     if (window === null) numbers.push(0)
     else {
-      numbers.push(addressOf(name, window, heap, memory, binding))
+      numbers.push(addressOf(name, window, heap, memory, names.bindings[i]))
       bytes += window.byteLength
     }
   }
-  for (let written = names.reads; written < windows.length; written++)
+  for (let written = names.reads; written < windows.length; written++) {
     checkAlone(name, names.bindings, windows, written)
+  }
   const params = inOrder(values, names.params)
   for (let i = 0; i < params.length; i++) {
     const value = params[i]
-    check(value !== undefined, 'device', () => `${name}: parameter ${names.params[i]} is missing`)
+    if (value === undefined) throw new MedAwareError('device', `${name}: parameter ${names.params[i]} is missing`)
     numbers.push(value)
   }
   return { numbers, bytes }
@@ -121,11 +120,12 @@ function checkAlone(
   written: number,
 ): void {
   const buffer = windows[written]?.buffer
-  const other = windows.findIndex((window, i) => i !== written && window?.buffer === buffer)
-  check(other < 0, 'shape', () => {
-    return (
+  for (let other = 0; other < windows.length; other++) {
+    if (other === written || windows[other]?.buffer !== buffer) continue
+    throw new MedAwareError(
+      'shape',
       `${name}: ${names[other]} and ${names[written]} are both in buffer ${buffer?.label}, and ${names[written]} is ` +
-      'written; copy one first'
+        'written; copy one first',
     )
-  })
+  }
 }
