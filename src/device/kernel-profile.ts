@@ -34,17 +34,15 @@ export function operationsIn(name: KernelName, params: Params): number {
 
 /** Where a device's time goes, kernel by kernel. */
 export class KernelProfile {
-  readonly #costs = new Map<KernelName, KernelCost>()
+  readonly #costs = new Map<KernelName, { -readonly [K in keyof KernelCost]: KernelCost[K] }>()
 
-  /** Called by the device after each kernel. */
+  /** Called by the device after each kernel. It counts in place: what it takes is part of a step that it measures. */
   add(name: KernelName, params: Params, milliseconds: number): void {
-    const cost = this.#costs.get(name)
-    this.#costs.set(name, {
-      name,
-      calls: (cost?.calls ?? 0) + 1,
-      milliseconds: (cost?.milliseconds ?? 0) + milliseconds,
-      operations: (cost?.operations ?? 0) + operationsIn(name, params),
-    })
+    let cost = this.#costs.get(name)
+    if (cost === undefined) this.#costs.set(name, (cost = { name, calls: 0, milliseconds: 0, operations: 0 }))
+    cost.calls++
+    cost.milliseconds += milliseconds
+    cost.operations += operationsIn(name, params)
   }
 
   /** Forgets what was counted. */
@@ -54,7 +52,7 @@ export class KernelProfile {
 
   /** What was counted since the start or the last `reset`, the longest first. */
   costs(): readonly KernelCost[] {
-    return [...this.#costs.values()].sort((a, b) => b.milliseconds - a.milliseconds)
+    return Array.from(this.#costs.values(), (cost) => ({ ...cost })).sort((a, b) => b.milliseconds - a.milliseconds)
   }
 
   /**

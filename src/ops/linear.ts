@@ -1,4 +1,4 @@
-import { record } from '../autograd/record.ts'
+import { record, records } from '../autograd/record.ts'
 import { type Matrix, trainedOf } from '../tensor/matrix.ts'
 import { empty, reshaped, type Tensor } from '../tensor/tensor.ts'
 import { matmul, type MatmulOptions } from './matmul.ts'
@@ -11,10 +11,13 @@ import { matmul, type MatmulOptions } from './matmul.ts'
 export function linear(x: Tensor, weight: Matrix, bias: Tensor | null = null): Tensor {
   const out = matmul(x, weight, { transB: true, bias })
   const trained = trainedOf(weight)
+  const inputs = [x, trained, bias]
+  // A token decoded asks for hundreds of these, and for no gradient.
+  if (!records(inputs)) return out
   const reads = [...weight.tensors, weight.requiresGrad ? x : null]
   return record(
     out,
-    [x, trained, bias],
+    inputs,
     (dOut, [needsX, needsWeight, needsBias], [totalX = null, totalWeight = null]) => [
       needsX ? matmul(dOut, weight, addedTo(totalX)) : null,
       needsWeight ? matmul(dOut, x, { transA: true, ...addedTo(totalWeight) }) : null,
