@@ -11,7 +11,7 @@ const MOST: u32 = 65536
 const NUMBERS: u32 = (MOST >> 4) << 2
 
 /** Bytes of scratch that `dotBlockRows` needs: sums of x, a row's scales and what it adds. */
-export const BLOCK_DOTS_BYTES: u32 = 3 * NUMBERS
+export const BLOCK_DOTS_BYTES: u32 = 3 * NUMBERS + 16
 
 /** Whether `dotBlockRows` takes rows of `count` values. */
 export function fitsBlockDots(count: u32): bool {
