@@ -188,7 +188,7 @@ export const modelRows: readonly Row[] = [
             },
             pytorch('decode', '--layers', options.layers),
           ],
-          compare: [over(torch, ours), over(torch, oursBf16, '>= 1.5')],
+          compare: [over(torch, ours, '>= 1.5'), over(torch, oursBf16, '>= 1.5')],
           calls: 4,
         },
         options,

@@ -53,6 +53,7 @@ function noisy(device: Device, shape: Shape, label: string, dtype: 'f32' | 'bf16
   return tensor
 }
 
+// So many that in 16 bits, too, they are whole words of 4 bytes, as uploads are.
 const noise = new Float32Array(1_000_004)
 let state = 1
 for (let i = 0; i < noise.length; i++) {

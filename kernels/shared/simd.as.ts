@@ -25,6 +25,12 @@ export function storePart(to: usize, v: v128, count: u32): void {
   if (count > 2) v128.store32_lane(to, v, 2, 8)
 }
 
+/** Stores the lanes of even places, of eight, at `evens` and those of odd ones at `odds`. */
+export function storeSplit(low: v128, high: v128, evens: usize, odds: usize): void {
+  v128.store(evens, v128.shuffle<f32>(low, high, 0, 2, 4, 6))
+  v128.store(odds, v128.shuffle<f32>(low, high, 1, 3, 5, 7))
+}
+
 /** The four sums of lanes of a, b, c and d; each is (0 + 1) + (2 + 3). */
 export function sumFour(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 2, 4, 6), v128.shuffle<f32>(a, b, 1, 3, 5, 7))

@@ -1,4 +1,4 @@
-import { madd, sumLanes } from '../shared/simd.as.ts'
+import { madd, storeSplit, sumLanes } from '../shared/simd.as.ts'
 
 // One row times rows of bf16, four at a time: memory then has four streams to look ahead in, and each factor is loaded
 // once for all four.
@@ -17,10 +17,7 @@ export function fitsBf16Dots(count: u32): bool {
 /** Of each eight factors those of even places first, as halves of words meet them. */
 function order(a: usize, count: u32, to: usize): void {
   for (const last = a + (count << 2); a < last; a += 32, to += 32) {
-    const low = v128.load(a)
-    const high = v128.load(a, 16)
-    v128.store(to, v128.shuffle<f32>(low, high, 0, 2, 4, 6))
-    v128.store(to, v128.shuffle<f32>(low, high, 1, 3, 5, 7), 16)
+    storeSplit(v128.load(a), v128.load(a, 16), to, to + 16)
   }
 }
 

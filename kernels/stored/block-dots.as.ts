@@ -1,6 +1,6 @@
 import { madd, sumLanes } from '../shared/simd.as.ts'
 import { decodeScales } from './block-scales.as.ts'
-import { codeBytes, codes, evenCodes, oddCodes, scaling } from './blocks.as.ts'
+import { bits, codeBytes, codes, evenCodes, oddCodes, scaling } from './blocks.as.ts'
 
 // One row times rows of GGUF's blocks, 32 values at a time: Σ x · (scale · code + least) over a block is
 // scale · Σ x · code + least · Σ x, of which the last sum is the same for all rows.
@@ -38,10 +38,16 @@ function sixteen(x: usize, even: v128, odd: v128): v128 {
 }
 
 /**
- * sums[r] = Σ a[i] · value[start + r · count + i] for `rows` rows; T is u8 for codes of 4 bits, u16 of 5, u32 of 6, which
- * alone have a scale for each 16. `spare`: BLOCK_DOTS_BYTES of scratch.
+ * sums[r] = Σ a[i] · value[start + r · count + i] for `rows` rows. `spare`: BLOCK_DOTS_BYTES of scratch.
  */
-export function dotBlockRows<T>(a: usize, start: u32, count: u32, rows: u32, sums: usize, spare: usize): void {
+export function dotBlockRows(a: usize, start: u32, count: u32, rows: u32, sums: usize, spare: usize): void {
+  if (bits == 4) dotCodes<u8>(a, start, count, rows, sums, spare)
+  else if (bits == 5) dotCodes<u16>(a, start, count, rows, sums, spare)
+  else dotCodes<u32>(a, start, count, rows, sums, spare)
+}
+
+/** The same; T as for `evenCodes`. Codes of 6 bits alone have a scale for each 16. */
+function dotCodes<T>(a: usize, start: u32, count: u32, rows: u32, sums: usize, spare: usize): void {
   const scales = spare + NUMBERS
   const leasts = scales + NUMBERS
   const hasLeast = (scaling & 1) != 0

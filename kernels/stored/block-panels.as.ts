@@ -82,10 +82,17 @@ export function fitsPanels(count: u32): bool {
 
 /**
  * Writes four rows of `depth` values, the first from value `start` on and each `rowValues` behind the last, transposed:
- * element (row, i) goes to to[i · step + row]. All three are multiples of 32, and depth at most DEPTH. T as for
- * `evenCodes`; `scales` is scratch for four rows of DEPTH.
+ * element (row, i) goes to to[i · step + row]. All three are multiples of 32, and depth at most DEPTH. `scales` is
+ * scratch for four rows of DEPTH.
  */
-export function packBlocks<T>(start: u32, rowValues: u32, depth: u32, to: usize, step: usize, scales: usize): void {
+export function packBlocks(start: u32, rowValues: u32, depth: u32, to: usize, step: usize, scales: usize): void {
+  if (bits == 4) packCodes<u8>(start, rowValues, depth, to, step, scales)
+  else if (bits == 5) packCodes<u16>(start, rowValues, depth, to, step, scales)
+  else packCodes<u32>(start, rowValues, depth, to, step, scales)
+}
+
+/** The same; T as for `evenCodes`. */
+function packCodes<T>(start: u32, rowValues: u32, depth: u32, to: usize, step: usize, scales: usize): void {
   for (let r: u32 = 0; r < 4; r++) {
     const at = scales + r * ROW_BYTES
     decodeScales((start + r * rowValues) >> 4, depth, at, at + SCALES_BYTES)

@@ -1,3 +1,4 @@
+import { storeSplit } from '../shared/simd.as.ts'
 import { absmax, halves, nested, NOTHING, scaleOf, scaling } from './blocks.as.ts'
 
 /**
@@ -14,7 +15,7 @@ export function decodeScales(unit: u32, count: u32, scales: usize, leasts: usize
       const bytes = i16x8.extend_low_i8x16_u(v128.load64_zero(absmax + unit))
       const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(bytes))
       const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(bytes))
-      storePairs(f32x4.mul(pair, low), f32x4.mul(pair, high), scales, leasts)
+      storeSplit(f32x4.mul(pair, low), f32x4.mul(pair, high), scales, leasts)
     }
   } else if (scaling == 4) {
     for (; unit + 4 * one <= last && !(unit & 3); unit += 4, scales += 16, leasts += 16) {
@@ -26,7 +27,7 @@ export function decodeScales(unit: u32, count: u32, scales: usize, leasts: usize
   } else if (scaling == 3) {
     for (; unit + 4 * one <= last; unit += 8, scales += 16, leasts += 16) {
       const pairs = v128.load(absmax + (unit << 1))
-      storePairs(halves(i32x4.extend_low_i16x8_s(pairs)), halves(i32x4.extend_high_i16x8_s(pairs)), scales, leasts)
+      storeSplit(halves(i32x4.extend_low_i16x8_s(pairs)), halves(i32x4.extend_high_i16x8_s(pairs)), scales, leasts)
     }
   } else {
     for (; unit + 4 * one <= last; unit += 8, scales += 16, leasts += 16) {
@@ -40,10 +41,4 @@ export function decodeScales(unit: u32, count: u32, scales: usize, leasts: usize
     store<f32>(scales, f32x4.extract_lane(pair, 0))
     store<f32>(leasts, f32x4.extract_lane(pair, 1))
   }
-}
-
-/** Writes what four pairs have first to `scales`, what they have second to `leasts`. */
-function storePairs(low: v128, high: v128, scales: usize, leasts: usize): void {
-  v128.store(scales, v128.shuffle<f32>(low, high, 0, 2, 4, 6))
-  v128.store(leasts, v128.shuffle<f32>(low, high, 1, 3, 5, 7))
 }

@@ -1,4 +1,4 @@
-import { madd, sumLanes } from '../shared/simd.as.ts'
+import { madd, storeSplit, sumLanes } from '../shared/simd.as.ts'
 import { blockSize, codes, decodeScales, lookUp, NIBBLE, planes, tables } from './four-bit.as.ts'
 
 // One row times rows of 4-bit weights, 64 values at a time. Half of them are looked up in planes of bytes, whose
@@ -34,10 +34,8 @@ function fillPairs(to: usize): void {
 function order(a: usize, count: u32, to: usize): void {
   for (const last = a + (count << 2); a < last; a += 256, to += 256) {
     for (let i: u32 = 0; i < 4; i++) {
-      const low = v128.load(a + (i << 5))
-      const high = v128.load(a + (i << 5), 16)
-      v128.store(to + (i << 4), v128.shuffle<f32>(low, high, 0, 2, 4, 6))
-      v128.store(to + (i << 4), v128.shuffle<f32>(low, high, 1, 3, 5, 7), 64)
+      const from = a + (i << 5)
+      storeSplit(v128.load(from), v128.load(from, 16), to + (i << 4), to + (i << 4) + 64)
     }
     memory.copy(to + 128, a + 128, 128)
   }

@@ -69,9 +69,7 @@ export function decodeStored(start: u32, count: u32, to: usize, jump: u32): void
  */
 function packStored(start: u32, rowValues: u32, rows: u32, depth: u32, to: usize, step: u32, decoded: usize): void {
   if (inBlocks && rows == 4 && fitsPanels(start | rowValues | depth)) {
-    if (bits == 4) packBlocks<u8>(start, rowValues, depth, to, step, decoded)
-    else if (bits == 5) packBlocks<u16>(start, rowValues, depth, to, step, decoded)
-    else packBlocks<u32>(start, rowValues, depth, to, step, decoded)
+    packBlocks(start, rowValues, depth, to, step, decoded)
   } else if (bits == 16) {
     if (isBf16) packBytes<u16>(start, rowValues, rows, depth, to, step)
     else packBytes<i16>(start, rowValues, rows, depth, to, step)
@@ -143,9 +141,7 @@ export function hasDots(count: u32): bool {
  */
 export function dotStoredRows(a: usize, start: u32, count: u32, rows: u32, sums: usize, spare: usize): void {
   if (inBlocks) {
-    if (bits == 4) dotBlockRows<u8>(a, start, count, rows, sums, spare)
-    else if (bits == 5) dotBlockRows<u16>(a, start, count, rows, sums, spare)
-    else dotBlockRows<u32>(a, start, count, rows, sums, spare)
+    dotBlockRows(a, start, count, rows, sums, spare)
     return
   }
   if (bits == 4 && fitsDots(count)) {
