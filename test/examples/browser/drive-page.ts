@@ -32,9 +32,22 @@ export async function isOpened(page: Page): Promise<void> {
   if (await page.locator('#error').isVisible()) throw new Error(await textOf(page, 'error'))
 }
 
-/** Waits until the run is at its end or stopped and the page is free again; returns the first and last loss. */
+/**
+ * Waits until the run is at its end or stopped and the page is free again; returns the first and last loss. A software
+ * adapter beside other work may take its time: only a run without a step for 100 seconds has failed.
+ */
 export async function isTrained(page: Page): Promise<{ first: number; last: number }> {
-  await page.locator('#save:enabled, #error:visible').first().waitFor({ timeout: 100_000 })
+  const ended = page.locator('#save:enabled, #error:visible').first()
+  for (let isEnded = false; !isEnded;) {
+    const step = await textOf(page, 'figure-step')
+    isEnded = await ended.waitFor({ timeout: 100_000 }).then(
+      () => true,
+      async (fault: unknown) => {
+        if ((await textOf(page, 'figure-step')) === step) throw fault
+        return false
+      },
+    )
+  }
   if (await page.locator('#error').isVisible()) throw new Error(await textOf(page, 'error'))
   // Charts are drawn one a frame.
   await page.evaluate(`new Promise((isDrawn) => {

@@ -18,7 +18,7 @@ it('the page as npm run browser serves it trains, answers and hands out an adapt
     expect(await visit(page, served.url, 'webgpu')).toMatch(/ parameters in .* MB, on WebGPU on google swiftshader/)
     await page.locator('#data').fill(fourLines)
     await page.getByText('4 questions with answers.').waitFor()
-    await page.locator('#steps').fill('10')
+    await page.locator('#steps').fill('6')
     await page.getByText('What is asked').click()
     await page.getByLabel('Answer these before').uncheck()
     await page.locator('#start').click()
