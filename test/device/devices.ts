@@ -2,7 +2,7 @@ import { cpuBuilds, openCpuDevice } from '../../src/device/cpu/cpu-device.ts'
 import type { Device } from '../../src/device/device.ts'
 import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { askedCpu, cutSmall, openTestCpu } from './cpu-under-test.ts'
-import { testGpu } from './test-gpu.ts'
+import { keptGpu } from './kept-gpu.ts'
 
 /**
  * Every device of this machine: the CPU engine's builds, one on a single thread and one on five that share out whatever
@@ -12,7 +12,7 @@ export async function testDevices(): Promise<Device[]> {
   if (askedCpu !== null) return [await openTestCpu()]
   const devices: Device[] = [await openCpuDevice({ build: 'simd', threads: 1 })]
   for (const build of cpuBuilds().slice(1)) devices.push(await openCpuDevice({ build, threads: 5, ...cutSmall }))
-  devices.push(await openWebGpuDevice(await testGpu()))
+  devices.push(await openWebGpuDevice(await keptGpu()))
   return devices
 }
 
@@ -23,5 +23,5 @@ export async function testDevices(): Promise<Device[]> {
  */
 export async function testEngines(): Promise<Device[]> {
   if (askedCpu !== null) return [await openTestCpu()]
-  return [await openCpuDevice({ threads: 5, ...cutSmall }), await openWebGpuDevice(await testGpu())]
+  return [await openCpuDevice({ threads: 5, ...cutSmall }), await openWebGpuDevice(await keptGpu())]
 }

@@ -2,12 +2,12 @@ import { expect, it } from 'vitest'
 import type { WebGpuOptions } from '../../src/device/webgpu/options.ts'
 import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import type { Example } from '../../src/models/example.ts'
-import { testGpu } from '../device/test-gpu.ts'
+import { keptGpu } from '../device/kept-gpu.ts'
 import { collected, oneLayerRun, randomExamples, told, trainedNumbers } from './tiny-run.ts'
 
 /** Trains ten steps with dropout and a learning rate that falls. */
 async function train(examples: readonly Example[], options: WebGpuOptions) {
-  const device = await openWebGpuDevice(await testGpu(), options)
+  const device = await openWebGpuDevice(await keptGpu(), options)
   const run = oneLayerRun(device, examples, { batchSize: 1, maxSteps: 10, loggingSteps: 1 })
   const reports = (await collected(run)).map(told)
   const trained = await trainedNumbers(run.model)

@@ -8,10 +8,10 @@ import type { TrainingOptions } from '../../src/train/training-options.ts'
 import type { StepReport } from '../../src/train/step-report.ts'
 import type { TrainingRun } from '../../src/train/training-run.ts'
 import { openTestCpu } from '../device/cpu-under-test.ts'
-import { testGpu } from '../device/test-gpu.ts'
+import { keptGpu } from '../device/kept-gpu.ts'
 import { oneLayerRun, randomExamples, trainedNumbers } from './tiny-run.ts'
 
-const devices: Device[] = [await openTestCpu(), await openWebGpuDevice(await testGpu())]
+const devices: Device[] = [await openTestCpu(), await openWebGpuDevice(await keptGpu())]
 afterAll(() => devices.forEach((device) => device.dispose()))
 afterEach(() => vi.restoreAllMocks())
 const examples = randomExamples(6)

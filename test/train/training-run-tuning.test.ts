@@ -9,7 +9,7 @@ import type { TuningProgress } from '../../src/device/webgpu/programs/tuner.ts'
 import { openWebGpuDevice } from '../../src/device/webgpu/open-webgpu-device.ts'
 import { evaluateLoss } from '../../src/evaluate/loss.ts'
 import { generateTokens } from '../../src/generate/generate.ts'
-import { testGpu } from '../device/test-gpu.ts'
+import { keptGpu } from '../device/kept-gpu.ts'
 import { oneLayerRun, randomExamples, trainedNumbers } from './tiny-run.ts'
 
 // A choice for four kernels; llvmpipe would compile and time products for minutes.
@@ -40,7 +40,7 @@ interface Outcome {
 
 /** Trains two steps, evaluates and generates, on a device of its own. */
 async function train(options: WebGpuOptions): Promise<Outcome> {
-  const device = await openWebGpuDevice(await testGpu(), options)
+  const device = await openWebGpuDevice(await keptGpu(), options)
   const examples = randomExamples(4)
   const run = oneLayerRun(device, examples, { batchSize: 2, maxSteps: 2 })
   const losses: number[] = []

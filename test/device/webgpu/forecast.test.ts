@@ -3,10 +3,10 @@ import type { Binding } from '../../../src/device/device.ts'
 import { openWebGpuDevice } from '../../../src/device/webgpu/open-webgpu-device.ts'
 import type { WebGpuOptions } from '../../../src/device/webgpu/options.ts'
 import type { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts'
-import { testGpu } from '../test-gpu.ts'
+import { keptGpu } from '../kept-gpu.ts'
 
 let device: WebGpuDevice
-const open = async (options: WebGpuOptions = {}) => (device = await openWebGpuDevice(await testGpu(), options))
+const open = async (options: WebGpuOptions = {}) => (device = await openWebGpuDevice(await keptGpu(), options))
 afterEach(() => device.dispose())
 
 function allocate(byteLength: number, label: string): Binding {

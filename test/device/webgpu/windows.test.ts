@@ -8,7 +8,7 @@ import { type Call, fitsBindings, pieces } from '../../../src/device/webgpu/wind
 import { formulaCases, rowCallCases } from '../cases/index.ts'
 import { longWindowCases, productWindowCases, storedWindowCases } from '../cases/windows.ts'
 import { expectCase, type KernelCase, runCase } from '../kernel-case.ts'
-import { testGpu } from '../test-gpu.ts'
+import { keptGpu } from '../kept-gpu.ts'
 
 const cases = [...formulaCases, ...productWindowCases, ...storedWindowCases, ...(await rowCallCases())]
 const cutsOf = (kernel: KernelName) => rowOf(kernel).cuts ?? []
@@ -48,7 +48,7 @@ const cutKernels = new Set<string>()
 describe.each([1024, 4096, 16384])('with bindings of at most %i bytes', (limit) => {
   let device: WebGpuDevice
   beforeAll(async () => {
-    device = await openWebGpuDevice(await testGpu(), { maxBindingBytes: limit })
+    device = await openWebGpuDevice(await keptGpu(), { maxBindingBytes: limit })
   })
   afterAll(() => device.dispose())
 
@@ -81,7 +81,7 @@ describe.each(longWindowCases)('with bindings of at most %i bytes', (limit, long
   for (const { kernel } of long) cutKernels.add(kernel)
   let device: WebGpuDevice
   beforeAll(async () => {
-    device = await openWebGpuDevice(await testGpu(), { maxBindingBytes: limit })
+    device = await openWebGpuDevice(await keptGpu(), { maxBindingBytes: limit })
   })
   afterAll(() => device.dispose())
 
