@@ -4,7 +4,6 @@
  * adapter that the page hands out, TensorBoard reads a run's event file, and huggingface_hub and the Hub's client here
  * find each other's downloads. Talks to peft_side.py; needs Python with its requirements.txt.
  */
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,21 +31,16 @@ import { matrixChecks } from './matrix.ts'
 import { families } from './methods.ts'
 import { modelCardProblems } from './model-card.ts'
 import { pushedProblems } from './pushed.ts'
+import { PythonSide } from './python-side.ts'
 import { trlDataProblems } from './trl-data.ts'
 
 const BOUND = 1e-4
 const base = fileURLToPath(new URL('../fixtures/tiny-falcon-rw', import.meta.url))
-const script = fileURLToPath(new URL('peft_side.py', import.meta.url))
 const cached = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'peft-medaware-interop/venv/bin/python')
 const python = process.env['MEDAWARE_PYTHON'] ?? (existsSync(cached) ? cached : 'python3')
 const work = mkdtempSync(join(tmpdir(), 'peft-medaware-interop-'))
+const peft = new PythonSide(python)
 const counts = { passed: 0, failed: 0, unsupported: 0, leftOut: 0 }
-
-function askPython(...args: string[]): string {
-  // AutoPeftModel would look on the Hub for a tokenizer.
-  const env = { ...process.env, HF_HUB_OFFLINE: '1' }
-  return execFileSync(python, [script, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], env })
-}
 
 function print(name: string, check: Check): void {
   if ('unsupported' in check) {
@@ -93,7 +87,7 @@ const { batch } = await inputsOf(`${base}/reference.safetensors`, inputs)
 async function compareMatrix(devices: readonly Device[]): Promise<void> {
   // All families have these tokens.
   const few = fileURLToPath(new URL('../fixtures/tiny-family/qwen2/reference.safetensors', import.meta.url))
-  const tools = { work, inputsFile: matrixInputs, inputs: await inputsOf(few, matrixInputs), ask: askPython, open }
+  const tools = { work, inputsFile: matrixInputs, inputs: await inputsOf(few, matrixInputs), peft, open }
   const shares = new Map<string, Map<string, number>>()
   const apart = new Map<string, Set<string>>()
   for await (const { row, family, direction, device, check } of matrixChecks(devices, tools)) {
@@ -121,7 +115,7 @@ async function compareMatrix(devices: readonly Device[]): Promise<void> {
 /** An adapter trained here, found by its folder alone. */
 async function openAlone(): Promise<void> {
   const [adapter, out] = [join(work, 'ours-cpu/0/adapter'), join(work, 'alone.safetensors')]
-  askPython('auto', adapter, matrixInputs, out)
+  await peft.ask('auto', adapter, matrixInputs, out)
   const [alone, told] = [await open(out), await open(join(work, 'ours-cpu/0.safetensors'))]
   const check = within('logits', await alone.readF32('logits'), await told.readF32('logits'), 1e-6)
   print('our lora in AutoPeftModelForCausalLM', check)
@@ -136,7 +130,7 @@ async function writeMerged(device: Device): Promise<void> {
     const folder = join(work, `merged-${dtype}`)
     await saveModel(model, folder, { dtype })
     const out = join(work, `merged-${dtype}.safetensors`)
-    askPython('model', folder, inputs, out)
+    await peft.ask('model', folder, inputs, out)
     const again = await loadModel(folder, { device })
     const reread = await logitsOf(again.model, batch)
     again.model.dispose()
@@ -150,9 +144,18 @@ async function writeMerged(device: Device): Promise<void> {
 
 /** Models quantised here, read by transformers and bitsandbytes. */
 async function writeQuantised(device: Device): Promise<void> {
-  const interop = { base, work, inputs, batch, bound: BOUND, ask: askPython, open }
-  for await (const [name, check] of quantisedChecks(device, interop))
+  const decoding = new PythonSide(python, '--own-decoder')
+  for await (const [name, check] of quantisedChecks(device, {
+    base,
+    work,
+    inputs,
+    batch,
+    bound: BOUND,
+    peft: decoding,
+    open,
+  }))
     print(`${device.description}: ${name} there`, check)
+  decoding.close()
 }
 
 /** Models written here as GGUF, read by transformers. */
@@ -190,7 +193,7 @@ async function readPages(device: Device): Promise<void> {
   writeFileSync(asked, writeSafetensors([tensor]))
   const jobs = join(work, 'page.json')
   writeFileSync(jobs, JSON.stringify([{ name: 'page', base: folder, inputs: asked, adapter: adapterFolder, out }]))
-  console.log(askPython('check', jobs))
+  console.log(await peft.ask('check', jobs))
   const logits = await logitsOf(model, { inputIds: ids, shape: [1, ids.length] })
   const theirs = await (await open(out)).readF32('logits')
   print(`${device.description}: the page's adapter in PEFT`, within('logits', logits, theirs, BOUND))
@@ -214,6 +217,7 @@ try {
   if (first) await readPages(first)
   for (const device of devices) device.dispose()
 } finally {
+  peft.close()
   for (const reader of opened) await reader.close()
   rmSync(work, { recursive: true, force: true })
 }

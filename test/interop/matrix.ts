@@ -9,6 +9,7 @@ import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { type Check, equal, type LeftOut, within, withinShare, worst } from '../golden/check.ts'
 import { families, type Family, type Row, rows, steps } from './methods.ts'
 import { type Inputs, type OurNumbers, readTheirs, trainOurs } from './our-side.ts'
+import type { PythonSide } from './python-side.ts'
 
 /** What the matrix needs of the program around it. */
 export interface MatrixTools {
@@ -16,7 +17,7 @@ export interface MatrixTools {
   /** A file of `inputs`. */
   readonly inputsFile: string
   readonly inputs: Inputs
-  ask(...args: string[]): string
+  readonly peft: PythonSide
   open(path: string): Promise<TensorReader>
 }
 
@@ -75,25 +76,53 @@ async function writeFourBitBases(device: Device, work: string): Promise<void> {
   }
 }
 
-function ask(tools: MatrixTools, command: 'make' | 'check', jobs: readonly Job[], file: string): Answers {
+async function ask(
+  tools: MatrixTools,
+  command: 'make' | 'check',
+  jobs: readonly Job[],
+  file: string,
+): Promise<Answers> {
   const words = jobs.map(({ row, family, base, source, adapter, out }) => ({
     ...{ name: nameOf({ row, family }), base, source, inputs: tools.inputsFile, adapter, out },
     ...{ config: row.config(family), steps, convert: row.convert ?? false },
   }))
   writeFileSync(file, JSON.stringify(words))
-  return JSON.parse(tools.ask(command, file)) as Answers
+  return JSON.parse(await tools.peft.ask(command, file)) as Answers
 }
 
-/** Every method on every family, trained on one side and read on the other. */
+/** A device's adapters, and what Python will say of them. */
+interface Side {
+  readonly device: Device
+  readonly trained: readonly Trained[]
+  readonly reading: Promise<Answers>
+}
+
+interface Trained {
+  readonly job: Job
+  /** What was computed here, or why nothing was. */
+  readonly ours: OurNumbers | Told
+}
+
+/**
+ * Every method on every family, trained on one side and read on the other. Python works beside us: it makes its adapters
+ * while the first device trains, and reads a device's while that one reads Python's and the next one trains.
+ */
 export async function* matrixChecks(devices: readonly Device[], tools: MatrixTools): AsyncGenerator<CellCheck> {
   const [first] = devices
   if (first !== undefined) await writeFourBitBases(first, tools.work)
   const theirs = jobsIn(tools.work, 'theirs')
-  const made = ask(tools, 'make', theirs, join(tools.work, 'theirs.json'))
+  const making = ask(tools, 'make', theirs, join(tools.work, 'theirs.json'))
+  const sides: Side[] = []
   for (const device of devices) {
+    const trained = await trainSide(device, tools)
+    const file = join(tools.work, `ours-${device.kind}.json`)
+    const jobs = trained.filter(({ ours }) => !('name' in ours)).map(({ job }) => job)
+    const reading = making.then(() => ask(tools, 'check', jobs, file))
+    sides.push({ device, trained, reading })
+    const made = await making
     for (const job of theirs) yield* cells(device, job, 'there, read here', checksOfTheirs(device, job, made, tools))
   }
-  for (const device of devices) yield* checksOfOurs(device, tools)
+  for (const side of sides) yield* checksOfOurs(side, tools)
 }
 
 async function* cells(
@@ -115,9 +144,8 @@ async function checksOfTheirs(device: Device, job: Job, made: Answers, tools: Ma
   return 'name' in ours ? [ours] : logitChecks(ours, await tools.open(out), unmerged, row.notMerged?.[family.name])
 }
 
-async function* checksOfOurs(device: Device, tools: MatrixTools): AsyncGenerator<CellCheck> {
-  const direction = 'here, read there'
-  const trained: { readonly job: Job; readonly ours: OurNumbers }[] = []
+async function trainSide(device: Device, tools: MatrixTools): Promise<readonly Trained[]> {
+  const trained: Trained[] = []
   for (const job of jobsIn(tools.work, `ours-${device.kind}`)) {
     const { row, family, base, source, adapter } = job
     const spec = { ...row, source, config: row.config(family) }
@@ -125,20 +153,23 @@ async function* checksOfOurs(device: Device, tools: MatrixTools): AsyncGenerator
       row.notHere === undefined
         ? await attempt(() => trainOurs(device, base, adapter, spec, tools.inputs))
         : { name: 'training here', leftOut: row.notHere }
-    if ('name' in ours) yield* cells(device, job, direction, Promise.resolve([ours]))
-    else trained.push({ job, ours })
+    trained.push({ job, ours })
   }
-  const jobs = trained.map(({ job }) => job)
-  const read = ask(tools, 'check', jobs, join(tools.work, `ours-${device.kind}.json`))
+  return trained
+}
+
+async function* checksOfOurs({ device, trained, reading }: Side, tools: MatrixTools): AsyncGenerator<CellCheck> {
+  const read = await reading
   for (const { job, ours } of trained) {
     const checks = async (): Promise<readonly Told[]> => {
+      if ('name' in ours) return [ours]
       const { error, unmerged } = read[nameOf(job)] ?? { error: 'no answer' }
       const merged = job.row.notMerged?.[job.family.name]
       if (error !== undefined) return [cannot('PEFT cannot read it', error, undefined)]
       const theirs = await tools.open(job.out)
       return [...(await logitChecks(ours, theirs, unmerged, merged)), ...(await gradientChecks(ours, theirs))]
     }
-    yield* cells(device, job, direction, checks())
+    yield* cells(device, job, 'here, read there', checks())
   }
 }
 

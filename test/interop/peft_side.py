@@ -6,9 +6,11 @@
     python peft_side.py model MODEL_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py quantized MODEL_DIR INPUTS.safetensors OUT.safetensors
     python peft_side.py read  FILE.safetensors
+    python peft_side.py serve [--own-decoder]
 
-Protocol. One process per subcommand; it prints one line of JSON on stdout and exits 0, or prints a traceback on stderr and
-exits 1. Every warning is an error, so an adapter that PEFT only half understands does not pass.
+Protocol. A subcommand prints one line of JSON on stdout and exits 0, or prints a traceback on stderr and exits 1. `serve`
+reads such subcommands from stdin, each a line with a list of words in JSON, and answers each with its line, until one fails
+or stdin ends: loading the libraries takes longer than most of them; --own-decoder is for `quantized`. Every warning is an error, so an adapter that PEFT only half understands does not pass.
 
 JOBS      a list of {"name", "base", "inputs", "adapter", "out"}: paths of a BASE_DIR, INPUTS, an adapter's folder and a file for
           what comes out; "source" is null, or the folder of the weights of a base in 4 bits before. For `make` also "config", as
@@ -57,7 +59,7 @@ import torch
 
 # bitsandbytes' native decoder for CPUs misreads rows shorter than a block, as adapters' tiny bases have; without its
 # library torch decodes. peft imports it too, so this comes first.
-OWN_DECODER = sys.argv[1:2] == ["quantized"]
+OWN_DECODER = sys.argv[1:2] == ["quantized"] or "--own-decoder" in sys.argv
 with contextlib.nullcontext() if OWN_DECODER else mock.patch.object(ctypes.cdll, "LoadLibrary", side_effect=OSError("left out")):
     import bitsandbytes
 
@@ -320,36 +322,39 @@ def read(file_name):
     return {"metadata": metadata, "tensors": tensors}
 
 
-def main():
-    parser = argparse.ArgumentParser(description="The Python side of the interop check.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("make").add_argument("jobs")
-    commands.add_parser("check").add_argument("jobs")
-    opening = commands.add_parser("auto")
-    for word in ("adapter_dir", "inputs", "out"):
-        opening.add_argument(word)
-    loading = commands.add_parser("model")
-    for word in ("model_dir", "inputs", "out"):
-        loading.add_argument(word)
-    quantizing = commands.add_parser("quantized")
-    for word in ("model_dir", "inputs", "out"):
-        quantizing.add_argument(word)
+def parser():
+    result = argparse.ArgumentParser(description="The Python side of the interop check.")
+    commands = result.add_subparsers(dest="command", required=True)
+    for command in ("make", "check"):
+        commands.add_parser(command).add_argument("jobs")
+    for command, folder in (("auto", "adapter_dir"), ("model", "model_dir"), ("quantized", "model_dir")):
+        adding = commands.add_parser(command)
+        for word in (folder, "inputs", "out"):
+            adding.add_argument(word)
     commands.add_parser("read").add_argument("file")
-    words = parser.parse_args()
+    commands.add_parser("serve").add_argument("--own-decoder", action="store_true")
+    return result
+
+
+def answer(words):
     if words.command == "make":
-        answer = each(words.jobs, make)
-    elif words.command == "check":
-        answer = each(words.jobs, check)
-    elif words.command == "auto":
-        answer = auto(words.adapter_dir, words.inputs, words.out)
-    elif words.command == "model":
-        answer = whole_model(words.model_dir, words.inputs, words.out)
-    elif words.command == "quantized":
-        answer = quantized(words.model_dir, words.inputs, words.out)
-    else:
-        answer = read(words.file)
-    json.dump(answer, sys.stdout)
-    print()
+        return each(words.jobs, make)
+    if words.command == "check":
+        return each(words.jobs, check)
+    if words.command == "auto":
+        return auto(words.adapter_dir, words.inputs, words.out)
+    if words.command == "model":
+        return whole_model(words.model_dir, words.inputs, words.out)
+    if words.command == "quantized":
+        return quantized(words.model_dir, words.inputs, words.out)
+    return read(words.file)
+
+
+def main():
+    words = parser().parse_args()
+    asked = (parser().parse_args(json.loads(line)) for line in sys.stdin) if words.command == "serve" else [words]
+    for each_asked in asked:
+        print(json.dumps(answer(each_asked)), flush=True)
 
 
 if __name__ == "__main__":

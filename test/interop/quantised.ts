@@ -11,6 +11,7 @@ import type { TensorReader } from '../../src/safetensors/reader.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { equal, within, withinShare, worst, type Check } from '../golden/check.ts'
 import { logitsOf } from '../golden/model-checks.ts'
+import type { PythonSide } from './python-side.ts'
 
 /** What the checks of quantised models need of the program around them. */
 export interface Interop {
@@ -19,7 +20,8 @@ export interface Interop {
   readonly inputs: string
   readonly batch: TokenBatch
   readonly bound: number
-  ask(...args: string[]): string
+  /** With bitsandbytes' own decoder. */
+  readonly peft: PythonSide
   open(path: string): Promise<TensorReader>
 }
 
@@ -76,7 +78,7 @@ async function readThere(
   const { model } = await loadModel(folder, { device, quantize })
   const [saved, out] = [join(work, 'quantised'), join(work, 'quantised.safetensors')]
   await saveModel(model, saved, { maxShardSize })
-  const { layers, different } = JSON.parse(interop.ask('quantized', saved, inputs, out)) as Answer
+  const { layers, different } = JSON.parse(await interop.peft.ask('quantized', saved, inputs, out)) as Answer
   const theirs = await interop.open(out)
   const weights: Check[] = []
   for (const [path, weight] of model.namedWeights()) {
